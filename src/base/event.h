@@ -66,13 +66,13 @@ enum event_id {
 
 struct event_field {
 	const char *name; /* must be one of the event's fields in the table */
-	const char *text; /* NULL: the number counts */
+	const char *text; /* of a text field; NULL: the field is left out */
 	int64_t number;
+	bool is_number;
 };
 
-/* Field constructors: F("peer", text), N("mid", 12). A NULL text field is left out. */
-#define EVENT_F(n, t) ((struct event_field){(n), (t) ? (t) : "", (t) ? 0 : INT64_MIN})
-#define EVENT_N(n, v) ((struct event_field){(n), NULL, (int64_t)(v)})
+#define EVENT_F(n, t) ((struct event_field){.name = (n), .text = (t)})
+#define EVENT_N(n, v) ((struct event_field){.name = (n), .number = (int64_t)(v), .is_number = true})
 
 /* event_raise(EVENT_X, EVENT_F("peer", p), EVENT_N("mid", 3)); at least one field. An unknown
  * field is our own bug (assert). */

@@ -1,0 +1,110 @@
+/*
+ * CoAP messages (RFC 7252 section 3): bytes to struct and back. Pure; no reliability, no matching.
+ */
+#ifndef DOTSD_WIRE_COAP_H
+#define DOTSD_WIRE_COAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum coap_type { COAP_CON = 0, COAP_NON = 1, COAP_ACK = 2, COAP_RST = 3 };
+
+#define COAP_CODE(class, detail) ((uint8_t)(((class) << 5) | (detail)))
+enum coap_code {
+	COAP_EMPTY = 0,
+	COAP_GET = 1,
+	COAP_POST = 2,
+	COAP_PUT = 3,
+	COAP_DELETE = 4,
+	COAP_201_CREATED = COAP_CODE(2, 1),
+	COAP_202_DELETED = COAP_CODE(2, 2),
+	COAP_204_CHANGED = COAP_CODE(2, 4),
+	COAP_205_CONTENT = COAP_CODE(2, 5),
+	COAP_400_BAD_REQUEST = COAP_CODE(4, 0),
+	COAP_401_UNAUTHORIZED = COAP_CODE(4, 1),
+	COAP_402_BAD_OPTION = COAP_CODE(4, 2),
+	COAP_404_NOT_FOUND = COAP_CODE(4, 4),
+	COAP_405_METHOD_NOT_ALLOWED = COAP_CODE(4, 5),
+	COAP_408_REQUEST_ENTITY_INCOMPLETE = COAP_CODE(4, 8),
+	COAP_409_CONFLICT = COAP_CODE(4, 9),
+	COAP_413_REQUEST_ENTITY_TOO_LARGE = COAP_CODE(4, 13),
+	COAP_415_UNSUPPORTED_CONTENT_FORMAT = COAP_CODE(4, 15),
+	COAP_422_UNPROCESSABLE_ENTITY = COAP_CODE(4, 22),
+	COAP_429_TOO_MANY_REQUESTS = COAP_CODE(4, 29),
+	COAP_500_INTERNAL_SERVER_ERROR = COAP_CODE(5, 0),
+	COAP_503_SERVICE_UNAVAILABLE = COAP_CODE(5, 3),
+	COAP_508_HOP_LIMIT_REACHED = COAP_CODE(5, 8),
+};
+static inline unsigned coap_class(uint8_t code) { return code >> 5; }
+static inline bool coap_is_request(uint8_t code) { return code >= 1 && code <= 31; }
+static inline bool coap_is_response(uint8_t code) { return coap_class(code) >= 2; }
+/* "2.01" into buf of 5 bytes; returns buf. */
+char *coap_code_format(uint8_t code, char buf[static 5]);
+
+enum coap_option_number {
+	COAP_OPT_IF_MATCH = 1,
+	COAP_OPT_URI_HOST = 3,
+	COAP_OPT_ETAG = 4,
+	COAP_OPT_IF_NONE_MATCH = 5,
+	COAP_OPT_OBSERVE = 6,
+	COAP_OPT_URI_PORT = 7,
+	COAP_OPT_URI_PATH = 11,
+	COAP_OPT_CONTENT_FORMAT = 12,
+	COAP_OPT_MAX_AGE = 14,
+	COAP_OPT_URI_QUERY = 15,
+	COAP_OPT_HOP_LIMIT = 16,
+	COAP_OPT_ACCEPT = 17,
+	COAP_OPT_BLOCK2 = 23,
+	COAP_OPT_BLOCK1 = 27,
+	COAP_OPT_SIZE2 = 28,
+	COAP_OPT_PROXY_URI = 35,
+	COAP_OPT_PROXY_SCHEME = 39,
+	COAP_OPT_SIZE1 = 60,
+};
+enum { COAP_FORMAT_TEXT = 0, COAP_FORMAT_DOTS_CBOR = 271 };
+enum { COAP_OPTIONS_MAX = 32, COAP_TOKEN_MAX = 8, COAP_MESSAGE_MAX = 16384 };
+
+struct coap_option {
+	uint16_t number;
+	uint16_t len;
+	const uint8_t *value; /* borrowed */
+};
+
+struct coap_msg {
+	uint8_t type; /* enum coap_type */
+	uint8_t code;
+	uint16_t id;  /* Message ID */
+	uint8_t token_len;
+	uint8_t token[COAP_TOKEN_MAX];
+	uint8_t n_options;
+	struct coap_option options[COAP_OPTIONS_MAX]; /* ascending by number, order kept */
+	const uint8_t *payload; /* borrowed; NULL if none */
+	size_t payload_len;
+	uint8_t scratch[48]; /* values of integer options added by coap_add_uint */
+	uint8_t scratch_used;
+};
+
+/* Decodes one datagram; values point into bytes. 0, or -EBADMSG with *ret_why a fixed text naming
+ * the broken part. A message whose header can be read has type, code, id set even then, so that
+ * the caller can answer RST (RFC 7252 4.2, 4.3). */
+int coap_decode(const uint8_t *bytes, size_t len, struct coap_msg *ret, const char **ret_why);
+/* Bytes written, or -ENOSPC, -EINVAL. */
+int coap_encode(const struct coap_msg *m, uint8_t *bytes, size_t cap);
+
+/* Building: an initialised message of that type and code without id and token. */
+void coap_init(struct coap_msg *m, enum coap_type type, uint8_t code);
+/* Keeps options sorted; value is borrowed. Adding too many is our own bug (assert). */
+void coap_add(struct coap_msg *m, uint16_t number, const void *value, size_t len);
+void coap_add_uint(struct coap_msg *m, uint16_t number, uint32_t value);
+void coap_add_text(struct coap_msg *m, uint16_t number, const char *text);
+
+/* First option of that number, or NULL. */
+const struct coap_option *coap_find(const struct coap_msg *m, uint16_t number);
+/* The option's value as integer (0 bytes = 0); false if absent or longer than 4 bytes. */
+bool coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret);
+/* The first critical option that DOTS does not know, is too long/short for its definition or
+ * repeated where it may not be (RFC 7252 5.4: then 4.02); 0 if all are fine. */
+uint16_t coap_bad_option(const struct coap_msg *m);
+
+#endif
