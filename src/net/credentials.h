@@ -1,0 +1,59 @@
+/*
+ * Credentials: what we prove ourselves with, and what we trust (RFC 9132 sections 7.1, 8).
+ *
+ * Immutable once loaded and counted: sessions keep the ones they were made with while a reload
+ * brings new ones.
+ */
+#ifndef DOTSD_NET_CREDENTIALS_H
+#define DOTSD_NET_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "wire/cuid.h"
+
+struct credentials_config {
+	const char *certificate; /* PEM file: our chain */
+	const char *key;         /* PEM file: its private key */
+	const char *trust;       /* PEM file: CAs whose peers we accept */
+	const char *psk_identity; /* client only */
+	const char *psk_file;     /* client only: the key in hexadecimal, one line */
+};
+
+struct credentials;
+
+enum credentials_problem {
+	CREDENTIALS_OK,
+	CREDENTIALS_BROKEN, /* unreadable, not PEM, key does not match: nothing later can mend it */
+	CREDENTIALS_EXPIRED, /* loaded, but outside its validity: an alert, not an error */
+};
+
+/* Loads files; *ret is set unless CREDENTIALS_BROKEN. `why` (cap bytes) names file and reason.
+ * A certificate needs its key and trust; psk_identity and psk_file go together; at least one
+ * of the two kinds is there. A server gives no PSK here (it looks keys up by identity). */
+enum credentials_problem credentials_load(const struct credentials_config *cfg,
+        struct credentials **ret, char *why, size_t cap);
+struct credentials *credentials_ref(struct credentials *c);
+void credentials_unref(struct credentials *c); /* NULL is legal */
+/* For status and events: certificate subject name or "psk:<identity>"; never key material. */
+const char *credentials_label(const struct credentials *c);
+/* cuid derived from our certificate's SPKI, else from our PSK identity (RFC 9132 4.4.1.1). */
+const char *credentials_cuid(const struct credentials *c);
+/* Reads a key file as psk_file above. 0 or -errno with `why`. */
+int credentials_read_psk(const char *path, uint8_t *key, size_t *inout_len, char *why, size_t cap);
+
+/* The authenticated peer of a session, as the handshake proved it. */
+enum { PEER_NAME_MAX = 256, PEER_NAMES_MAX = 8 };
+struct peer_id {
+	enum { PEER_CERTIFICATE, PEER_PSK } kind;
+	char name[PEER_NAME_MAX];   /* first DNS subject alternative name, else CN; or the PSK identity */
+	char names[PEER_NAMES_MAX][PEER_NAME_MAX]; /* all DNS-IDs */
+	unsigned n_names;
+	char issuer[PEER_NAME_MAX]; /* CN of the issuer; "" for PSK */
+	uint8_t digest[32];         /* SHA-256 of the SubjectPublicKeyInfo or of the PSK identity */
+	char cuid[CUID_TEXT_LEN + 1]; /* the cuid that follows from it */
+};
+
+#endif
