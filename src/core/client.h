@@ -1,0 +1,69 @@
+/*
+ * Who may ask, and for what: the `clients:` of a server or gateway (RFC 9132 8, 11), and which cuid
+ * belongs to whom (4.4.1.1).
+ */
+#ifndef DOTSD_CORE_CLIENT_H
+#define DOTSD_CORE_CLIENT_H
+
+#include "base/map.h"
+#include "base/trie.h"
+#include "core/mitigator.h"
+#include "core/verdict.h"
+
+struct client_limits {
+	uint32_t sessions;    /* default 8 */
+	uint32_t mitigations; /* default 1000 */
+	uint32_t targets;     /* prefixes in one request; default 256 */
+	uint32_t cuids;       /* default 4 */
+};
+#define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 4})
+
+/* One entry of `clients:`; several credentials may stand for it. */
+struct client {
+	char *name;
+	char **certificates; /* DNS-IDs (or CNs) of certificates that stand for it */
+	size_t n_certificates;
+	char **spki;         /* cuid-form digests (22 characters) of pinned public keys */
+	size_t n_spki;
+	char **psk_identities;
+	size_t n_psk_identities;
+	struct prefix *prefixes; /* it may ask for these and what lies inside */
+	size_t n_prefixes;
+	struct trie *authorised; /* built by clients_add */
+	struct filter_action action;
+	struct client_limits limits;
+};
+
+/* An immutable set once built; look-ups by hash. */
+struct clients;
+struct clients *clients_new(void);
+void clients_free(struct clients *cs); /* and its entries */
+/* Takes ownership of c (allocated with mem_*). NULL, or a text: which name or credential stands twice. */
+const char *clients_add(struct clients *cs, struct client *c);
+size_t clients_count(const struct clients *cs);
+const struct client *clients_get(const struct clients *cs, size_t i); /* in the order added */
+const struct client *clients_named(const struct clients *cs, const char *name);
+/* By what a handshake proved: the certificate's names and key digest, or the PSK identity. */
+const struct client *clients_by_certificate(const struct clients *cs, const char *const *names,
+        size_t n_names, const char *spki_cuid);
+const struct client *clients_by_psk(const struct clients *cs, const char *identity);
+/* 2.04, or 4.00 naming the first prefix outside what the client may ask for, or special (loopback,
+ * multicast, broadcast: 4.4.1.1). */
+struct verdict client_authorises(const struct client *c, const struct prefix *prefixes, size_t n);
+
+/* cuid -> client, mutable state beside the configuration; restored from the store at start. */
+struct cuids;
+struct cuids *cuids_new(void);
+void cuids_free(struct cuids *cu);
+/* Uses or claims a cuid. 2.04; 4.09 cuid-collision (only conflict-cause) if it is bound to or reserved
+ * for another entry; 4.29 when the client has too many. *ret_new: claimed now, has to be stored. */
+struct verdict cuids_bind(struct cuids *cu, const struct client *c, const char *cuid, bool *ret_new);
+/* The name of the client it belongs to, or NULL. */
+const char *cuids_owner(const struct cuids *cu, const char *cuid);
+/* The cuid that is the hash of a known credential of this entry is refused to all others. */
+void cuids_reserve(struct cuids *cu, const char *client, const char *cuid);
+/* Restores a binding from the store. */
+void cuids_restore(struct cuids *cu, const char *client, const char *cuid);
+void cuids_forget(struct cuids *cu, const char *client, const char *cuid);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The interface between the DOTS rules and whatever handles the traffic (RFC 9132 4.4.1: the server
+ * hands requests to a mitigator). Implementations: mitigator/nftables, mitigator/dryrun, and
+ * role/gateway, whose mitigator is our own client.
+ */
+#ifndef DOTSD_CORE_MITIGATOR_H
+#define DOTSD_CORE_MITIGATOR_H
+
+#include "base/addr.h"
+#include "wire/signal.h"
+
+/* What is done with matching packets: the client's policy. */
+struct filter_action {
+	enum { ACTION_DROP, ACTION_LIMIT, ACTION_LIMIT_PER_SOURCE } kind;
+	uint64_t rate; /* of a limit: units a second that still pass */
+	enum { RATE_PACKETS, RATE_BYTES } unit;
+};
+
+struct filter_ports {
+	uint16_t lower, upper; /* inclusive */
+};
+
+/* Exactly the traffic of one mitigation; never wider than what was asked. */
+struct filter {
+	uint64_t id;        /* of the mitigation; stable over restarts; > 0 */
+	const char *client; /* name of the `clients:` entry */
+	struct filter_action action;
+	const struct prefix *prefixes; /* destinations; at least one */
+	size_t n_prefixes;
+	const uint8_t *protocols; /* none: any */
+	size_t n_protocols;
+	const struct filter_ports *ports; /* destination ports; none: any. Without protocols they apply to
+					     TCP, UDP, SCTP and DCCP (RFC 9132 4.4.1.1) */
+	size_t n_ports;
+};
+
+/* A live DOTS session of a client: its packets pass whatever the client's filters say. */
+struct flow {
+	struct endpoint server, client;
+};
+
+/* Reports, always from the loop, never from inside a call below. */
+struct mitigator_events {
+	void *arg;
+	void (*installed)(void *arg, uint64_t id);
+	void (*failed)(void *arg, uint64_t id, const char *why); /* tried again by the mitigator itself */
+	void (*removed)(void *arg, uint64_t id);
+	/* Totals dropped by this filter since it was installed (they may restart from 0 with it). */
+	void (*counters)(void *arg, uint64_t id, uint64_t packets, uint64_t bytes);
+};
+
+struct mitigator {
+	const struct mitigator_ops *ops; /* implementations embed this struct first */
+};
+
+struct mitigator_ops {
+	const char *name;
+	/* Copies the filter. An id already there is replaced. Never fails: reports follow. */
+	void (*start)(struct mitigator *m, const struct filter *f);
+	void (*stop)(struct mitigator *m, uint64_t id); /* an unknown id is fine */
+	/* Replaces the set of live flows of that client. */
+	void (*flows)(struct mitigator *m, const char *client, const struct flow *flows, size_t n);
+	/* Once, before any other call: after a restart exactly these are to be there; reports follow. */
+	void (*sync)(struct mitigator *m, const struct filter *filters, size_t n);
+	void (*free)(struct mitigator *m); /* leaves installed filters in place */
+};
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * What the rules decided about a request: the response code and the reason, which starts with the
+ * RFC's section and names the attribute, so that log line, diagnostic payload and code share one
+ * search key.
+ */
+#ifndef DOTSD_CORE_VERDICT_H
+#define DOTSD_CORE_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/coap.h"
+#include "wire/signal.h"
+
+enum { VERDICT_WHY_MAX = 192 };
+
+struct verdict {
+	uint8_t code;              /* enum coap_code; 0: no answer at all (RFC 9132 4.4.3, If-Match) */
+	char why[VERDICT_WHY_MAX]; /* of 4.xx and 5.xx: "RFC 9132 4.4.1.1: lifetime is 0" */
+	uint32_t max_age;          /* of 5.03: seconds; 0 = option absent */
+	uint64_t conflict_cause;   /* of 4.09: enum conflict_cause; then the body is CBOR, not `why` */
+	bool has_conflict_mid;     /* own overlap: the higher mid on record */
+	uint32_t conflict_mid;
+};
+
+__attribute__((format(printf, 2, 3))) struct verdict verdict_of(uint8_t code, const char *fmt, ...);
+static inline bool verdict_ok(const struct verdict *v)
+{
+	return coap_class(v->code) == 2;
+}
+
+#endif
