@@ -1,0 +1,82 @@
+/*
+ * Provisioning domains (RFC 7556, RFC 9284): what each provider gave us and what it protects. An
+ * immutable snapshot of the configuration; built by the daemon, read by everything here.
+ */
+#ifndef DOTSD_HOMING_DOMAIN_H
+#define DOTSD_HOMING_DOMAIN_H
+
+#include "base/addr.h"
+#include "base/trie.h"
+#include "core/heartbeat.h"
+
+struct domain_server {
+	char *name;             /* reference identity, SNI; for an address-only server the address text */
+	struct addr *addresses; /* configured; none: the name is resolved by the domain's resolvers */
+	size_t n_addresses;
+	uint16_t port;          /* 4646 */
+	uint32_t priority;      /* lower first; then by name */
+	uint32_t ordinal;       /* index over all servers of the snapshot: 0..homing->n_servers-1 */
+	uint32_t domain;        /* index of its domain */
+};
+
+/* Files; NULL if absent. The daemon loads them; here they are only carried. */
+struct domain_credentials {
+	char *certificate, *key, *trust, *psk_identity, *psk_file;
+};
+
+struct domain {
+	char *name;
+	bool gateway;            /* from `gateways:`: takes any target (M12); protects = its filter rules */
+	char **interfaces;       /* access; none: any active interface */
+	size_t n_interfaces;
+	struct prefix *prefixes; /* assigned by this domain */
+	size_t n_prefixes;
+	struct prefix *protects; /* what its servers can mitigate; default: prefixes */
+	size_t n_protects;
+	struct endpoint *resolvers;
+	size_t n_resolvers;
+	struct addr source;      /* override, family 0: chosen (M1) */
+	struct domain_server **servers; /* by priority, then name */
+	size_t n_servers;
+	struct domain_credentials credentials;
+	enum { ATTACHMENTS_ONE, ATTACHMENTS_ALL } attachments; /* M14: several servers or links of one ISP */
+	struct heartbeat_config heartbeat;
+	uint32_t lifetime;       /* seconds asked for in each request, default 3600 */
+};
+
+enum pi_policy { PI_ALL, PI_SERIAL, PI_DIVIDE, PI_LIST };
+
+struct homing {
+	struct domain *domains;
+	size_t n_domains;
+	struct domain_server **servers; /* by ordinal */
+	size_t n_servers;
+	struct prefix *provider_independent;
+	size_t n_provider_independent;
+	struct prefix *never_signal;
+	size_t n_never_signal;
+	enum pi_policy pi;
+	char **pi_list; /* names of domains for PI_LIST */
+	size_t n_pi_list;
+	bool clip;      /* M4: send the owned parts of a wider target */
+	/* Built by homing_index. */
+	struct trie *owners; /* prefix -> struct owner */
+};
+
+/* What one prefix of the ownership table stands for. */
+struct owner {
+	struct prefix prefix;
+	enum { OWNER_DOMAINS, OWNER_PI, OWNER_NEVER } kind;
+	uint32_t *domains; /* indices, ascending, of OWNER_DOMAINS: those that protect it */
+	size_t n_domains;
+};
+
+/* Builds ownership and ordinals once the plain fields are filled. 0, or -EINVAL with *why a text
+ * naming what contradicts what (a prefix *assigned* by two domains, an unknown name in pi_list). */
+int homing_index(struct homing *h, char *why, size_t cap);
+/* Frees the snapshot and all it owns (everything is allocated by mem_*). NULL is legal. */
+void homing_free(struct homing *h);
+/* Index of the domain of that name, or -1. */
+int homing_domain(const struct homing *h, const char *name);
+
+#endif
