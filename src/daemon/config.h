@@ -1,0 +1,59 @@
+/*
+ * The configuration: a YAML file to an immutable snapshot, swapped whole (doc/dotsd.yaml.md).
+ *
+ * A table of options drives parsing, checks, defaults and error texts; an unknown key is an error.
+ */
+#ifndef DOTSD_DAEMON_CONFIG_H
+#define DOTSD_DAEMON_CONFIG_H
+
+#include "homing/domain.h"
+#include "role/server.h"
+
+enum mitigator_kind { MITIGATOR_NFTABLES, MITIGATOR_DRY_RUN, MITIGATOR_ESCALATE };
+struct mitigator_config {
+	enum mitigator_kind kind;
+	char *socket, *instance; /* of nftables */
+};
+
+struct config {
+	char *path;
+	char *instance;  /* "dotsd" */
+	char *state;     /* directory of the store */
+	char *control;   /* path of the control socket */
+	char *events;    /* JSON lines go there; NULL: nowhere */
+	char *user;      /* dropped to when started as root; NULL: stays */
+	struct homing *homing;            /* never NULL; without domains no client role */
+	struct credentials **credentials; /* by domain index; loaded; NULL entries: see problems */
+	/* server side; without listen no server role */
+	struct listen_socket *listen;
+	size_t n_listen;
+	struct credentials *server_credentials; /* NULL: PSK only */
+	struct clients *clients;
+	struct psk_entry *psk;
+	size_t n_psk;
+	struct heartbeat_config heartbeat; /* towards clients */
+	struct mitigation_policy policy;
+	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn;
+	struct mitigator_config *mitigators;
+	size_t n_mitigators;
+	bool trim; /* mixed-targets: trim */
+};
+
+/* One finding, as "file:line:column: what, expected what". */
+struct config_problem {
+	bool fatal; /* no later event can mend it: exit 78 */
+	char *text;
+};
+struct config_problems {
+	struct config_problem *list;
+	size_t n;
+};
+void config_problems_finish(struct config_problems *p);
+
+/* Reads, checks, loads credentials. NULL if any problem is fatal; warnings (a missing interface, an
+ * expired certificate, heartbeats outside the recommended range, shared identities) are in *problems
+ * all the same. All fatal problems found are reported, not only the first. */
+struct config *config_load(const char *path, struct config_problems *problems);
+void config_free(struct config *c);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * The DOTS server role: sessions of authorised clients, their mitigation requests and what becomes of
+ * them (RFC 9132 4.4-4.7, 8). A gateway is this with an escalation.
+ */
+#ifndef DOTSD_ROLE_SERVER_H
+#define DOTSD_ROLE_SERVER_H
+
+#include "base/loop.h"
+#include "core/client.h"
+#include "core/heartbeat.h"
+#include "core/mitigation.h"
+#include "core/mitigator.h"
+#include "core/persist.h"
+#include "net/session.h"
+
+/* Asks somebody else before a request is answered (role/gateway). key: "client/cuid/mid". */
+struct escalation;
+struct escalation_ops {
+	/* decide is called once, from the loop, unless withdraw comes first. refresh: the request is on
+	 * record already (renews what was asked for). */
+	void (*admit)(struct escalation *e, const char *key, const struct scope *scope, bool refresh,
+		void (*decide)(void *arg, const struct verdict *v), void *arg);
+	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
+	void (*withdraw)(struct escalation *e, const char *key);
+	/* status: from the loop, after each change. lifetime: shortest granted, 0 unknown. */
+	void (*on_status)(struct escalation *e,
+		void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
+			uint64_t bytes),
+		void *arg);
+};
+struct escalation {
+	const struct escalation_ops *ops;
+};
+
+struct psk_entry {
+	char *identity;
+	uint8_t key[64];
+	size_t len;
+};
+
+struct server_setup {
+	const char *name; /* for events */
+	const struct listen_socket *sockets;
+	size_t n_sockets;
+	struct credentials *credentials;
+	const struct psk_entry *psk; /* of all clients */
+	size_t n_psk;
+	const struct clients *clients; /* borrowed, like everything here, until reload or free */
+	struct heartbeat_config heartbeat;
+	struct mitigation_policy policy;
+	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn;
+};
+
+struct dots_server;
+
+/* mitigators: started and freed by the caller; their events are set by server_events below.
+ * NULL with `why` when a socket cannot be opened. */
+struct dots_server *server_new(struct loop *l, struct persist *p, const struct server_setup *s,
+        struct mitigator **mitigators, size_t n_mitigators, struct escalation *escalation, char *why,
+        size_t cap);
+void server_free(struct dots_server *s); /* closes sessions, leaves filters in place */
+/* New clients, credentials, policy; live sessions are judged again, mitigations whose scope is no
+ * longer authorised end with status 7 (M17). Sockets stay. */
+void server_reload(struct dots_server *s, const struct server_setup *setup);
+/* What mitigators report to; arg of the n-th mitigator's events. */
+struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
+/* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */
+void server_start(struct dots_server *s);
+
+const struct book *server_book(const struct dots_server *s);
+struct peer_view {
+	const char *client, *credential, *ca, *state; /* "available", "silent" */
+	struct endpoint local, remote;
+	const char *interface;
+	bool resumed;
+	int64_t heard_s;
+};
+void server_sessions(struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
+
+#endif
