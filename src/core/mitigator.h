@@ -34,7 +34,11 @@ struct filter {
 	size_t n_ports;
 };
 
-/* A live DOTS session of a client: its packets pass whatever the client's filters say. */
+/* A live DOTS session of a client: its packets pass whatever the client's filters say. With
+ * client.addr.family 0 it stands for handshakes under way: packets from that server endpoint to any
+ * destination pass, at most FLOW_HANDSHAKE_RATE a second (else a client inside its own mitigated
+ * prefix could never come back after a restart). */
+enum { FLOW_HANDSHAKE_RATE = 1000 };
 struct flow {
 	struct endpoint server, client;
 };
