@@ -122,6 +122,9 @@ void session_set_data(struct session *s, void *data);
 void session_judge(struct session *s);
 /* close_notify, then `down` with "closed" from the loop. */
 void session_close(struct session *s);
+/* close_notify, and no callback any more, not even `down`: its owner is going away. Open requests are
+ * forgotten without callback. */
+void session_abandon(struct session *s);
 void session_set_params(struct session *s, const struct coap_params *p);
 /* Largest CoAP message that fits one datagram of this session (RFC 9132 7.3). */
 size_t session_max_message(const struct session *s);
