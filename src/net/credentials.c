@@ -1,0 +1,271 @@
+/*
+ * See credentials.h. Owns what the TLS library made of the files; everything is derived at load
+ * time (label, cuid), so that nothing is read from disk later.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "net/tls.h"
+
+enum { PSK_MAX = 128, PSK_FILE_MAX = 2 * PSK_MAX + 64 };
+
+struct credentials {
+	unsigned refs;
+	gnutls_certificate_credentials_t x509;
+	gnutls_psk_client_credentials_t psk;
+	char *psk_identity;
+	char label[PEER_NAME_MAX + 8];
+	char cuid[CUID_TEXT_LEN + 1];
+};
+
+__attribute__((format(printf, 3, 4))) static enum credentials_problem
+broken(char *why, size_t cap, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, cap, fmt, ap);
+	va_end(ap);
+	return CREDENTIALS_BROKEN;
+}
+
+/* --- pre-shared key ------------------------------------------------------------------------ */
+
+static int
+hex_digit(int c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = tolower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One line of hexadecimal; space around it is ignored. Length, or -EINVAL, -ENOBUFS. */
+static int
+parse_hex(const char *text, uint8_t *key, size_t cap)
+{
+	size_t n = 0;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	for (; *text && !isspace((unsigned char)*text); text += 2) {
+		int high = hex_digit((unsigned char)text[0]);
+		int low = high < 0 ? -1 : hex_digit((unsigned char)text[1]);
+
+		if (low < 0)
+			return -EINVAL;
+		if (n == cap)
+			return -ENOBUFS;
+		key[n++] = (uint8_t)(high << 4 | low);
+	}
+	while (isspace((unsigned char)*text))
+		text++;
+	return *text || n == 0 ? -EINVAL : (int)n;
+}
+
+int
+credentials_read_psk(const char *path, uint8_t *key, size_t *inout_len, char *why, size_t cap)
+{
+	char text[PSK_FILE_MAX + 1];
+	FILE *f = fopen(path, "re");
+	size_t n;
+	int r;
+
+	if (!f) {
+		r = -errno;
+		snprintf(why, cap, "%s: %s", path, strerror(-r));
+		return r;
+	}
+	n = fread(text, 1, sizeof(text), f);
+	r = ferror(f) ? -EIO : 0;
+	fclose(f);
+	if (r == 0) {
+		text[n < sizeof(text) ? n : 0] = 0;
+		r = strlen(text) == n ? parse_hex(text, key, *inout_len) : -EINVAL;
+	}
+	explicit_bzero(text, sizeof(text));
+	if (r < 0) {
+		snprintf(why, cap, "%s: %s", path,
+			r == -EIO ? strerror(EIO) : "expected one line of hexadecimal digits");
+		return r;
+	}
+	*inout_len = (size_t)r;
+	return 0;
+}
+
+static enum credentials_problem
+load_psk(struct credentials *c, const struct credentials_config *cfg, char *why, size_t cap)
+{
+	uint8_t key[PSK_MAX];
+	size_t len = sizeof(key);
+	gnutls_datum_t id, secret;
+	int r;
+
+	if (strlen(cfg->psk_identity) >= PEER_NAME_MAX || !cfg->psk_identity[0])
+		return broken(why, cap, "psk-identity: empty or longer than %d", PEER_NAME_MAX - 1);
+	if (credentials_read_psk(cfg->psk_file, key, &len, why, cap) < 0)
+		return CREDENTIALS_BROKEN;
+	c->psk_identity = mem_text(cfg->psk_identity);
+	id = (gnutls_datum_t){(unsigned char *)c->psk_identity, (unsigned)strlen(c->psk_identity)};
+	secret = (gnutls_datum_t){key, (unsigned)len};
+	r = gnutls_psk_allocate_client_credentials(&c->psk);
+	if (r >= 0)
+		r = gnutls_psk_set_client_credentials2(c->psk, &id, &secret, GNUTLS_PSK_KEY_RAW);
+	explicit_bzero(key, sizeof(key));
+	if (r < 0)
+		return broken(why, cap, "%s: %s", cfg->psk_file, gnutls_strerror(r));
+	return CREDENTIALS_OK;
+}
+
+/* --- certificate --------------------------------------------------------------------------- */
+
+/* Our own certificate: what it is called, and whether it is valid today. */
+static enum credentials_problem
+inspect(struct credentials *c, const char *path, char *why, size_t cap)
+{
+	gnutls_x509_crt_t *list;
+	unsigned n;
+	int r = gnutls_certificate_get_x509_crt(c->x509, 0, &list, &n);
+	enum credentials_problem verdict = CREDENTIALS_OK;
+	time_t now = time(NULL);
+	uint8_t digest[32];
+
+	if (r < 0 || n == 0)
+		return broken(why, cap, "%s: %s", path, gnutls_strerror(r));
+	peer_certificate_name(list[0], c->label, sizeof(c->label));
+	peer_certificate_digest(list[0], digest);
+	cuid_from_digest(digest, c->cuid);
+	if (gnutls_x509_crt_get_expiration_time(list[0]) < now)
+		verdict = CREDENTIALS_EXPIRED;
+	else if (gnutls_x509_crt_get_activation_time(list[0]) > now)
+		verdict = CREDENTIALS_EXPIRED;
+	if (verdict == CREDENTIALS_EXPIRED)
+		snprintf(why, cap, "%s: certificate of %s is outside its validity", path, c->label);
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(list[i]);
+	gnutls_free(list);
+	return verdict;
+}
+
+static enum credentials_problem
+load_x509(struct credentials *c, const struct credentials_config *cfg, char *why, size_t cap)
+{
+	int r;
+
+	if (!cfg->certificate || !cfg->key || !cfg->trust)
+		return broken(why, cap, "certificate, key and trust go together");
+	if (gnutls_certificate_allocate_credentials(&c->x509) < 0)
+		return broken(why, cap, "certificate: out of memory");
+	r = gnutls_certificate_set_x509_key_file2(
+		c->x509, cfg->certificate, cfg->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN);
+	if (r < 0)
+		return broken(
+			why, cap, "%s, %s: %s", cfg->certificate, cfg->key, gnutls_strerror(r));
+	r = gnutls_certificate_set_x509_trust_file(c->x509, cfg->trust, GNUTLS_X509_FMT_PEM);
+	if (r <= 0)
+		return broken(why, cap, "%s: %s", cfg->trust,
+			r < 0 ? gnutls_strerror(r) : "no certificate in it");
+	return inspect(c, cfg->certificate, why, cap);
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+enum credentials_problem
+credentials_load(
+	const struct credentials_config *cfg, struct credentials **ret, char *why, size_t cap)
+{
+	bool x509 = cfg->certificate || cfg->key || cfg->trust;
+	bool psk = cfg->psk_identity || cfg->psk_file;
+	struct credentials *c = mem_new(sizeof(*c));
+	enum credentials_problem verdict = CREDENTIALS_OK;
+
+	c->refs = 1;
+	if (!x509 && !psk)
+		verdict = broken(why, cap, "neither a certificate nor a pre-shared key");
+	else if (psk && (!cfg->psk_identity || !cfg->psk_file))
+		verdict = broken(why, cap, "psk-identity and psk-file go together");
+	if (verdict == CREDENTIALS_OK && psk)
+		verdict = load_psk(c, cfg, why, cap);
+	if (verdict == CREDENTIALS_OK && x509)
+		verdict = load_x509(c, cfg, why, cap);
+	if (verdict == CREDENTIALS_BROKEN) {
+		credentials_unref(c);
+		return verdict;
+	}
+	if (!x509) {
+		uint8_t digest[32];
+
+		snprintf(c->label, sizeof(c->label), "psk:%s", c->psk_identity);
+		peer_psk_digest(c->psk_identity, digest);
+		cuid_from_digest(digest, c->cuid);
+	}
+	*ret = c;
+	return verdict;
+}
+
+struct credentials *
+credentials_ref(struct credentials *c)
+{
+	if (c)
+		c->refs++;
+	return c;
+}
+
+void
+credentials_unref(struct credentials *c)
+{
+	if (!c || --c->refs > 0)
+		return;
+	if (c->x509)
+		gnutls_certificate_free_credentials(c->x509);
+	if (c->psk)
+		gnutls_psk_free_client_credentials(c->psk);
+	free(c->psk_identity);
+	free(c);
+}
+
+const char *
+credentials_label(const struct credentials *c)
+{
+	return c->label;
+}
+
+const char *
+credentials_cuid(const struct credentials *c)
+{
+	return c->cuid;
+}
+
+gnutls_certificate_credentials_t
+credentials_x509(const struct credentials *c)
+{
+	return c ? c->x509 : NULL;
+}
+
+gnutls_psk_client_credentials_t
+credentials_psk(const struct credentials *c)
+{
+	return c ? c->psk : NULL;
+}
+
+gnutls_x509_trust_list_t
+credentials_trust(const struct credentials *c)
+{
+	gnutls_x509_trust_list_t trust = NULL;
+
+	if (c && c->x509)
+		gnutls_certificate_get_trust_list(c->x509, &trust);
+	return trust;
+}
+
+const char *
+credentials_psk_identity(const struct credentials *c)
+{
+	return c ? c->psk_identity : NULL;
+}

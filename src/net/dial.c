@@ -1,0 +1,59 @@
+/*
+ * The client's side: a new socket, bound to the link it was asked for, connected to one server
+ * (RFC 9132 section 7.1; RFC 9284 section 5: never over another link).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/record.h"
+#include "net/session_private.h"
+
+static void
+dial_datagram(void *arg, const struct udp_path *path, uint8_t *bytes, size_t len)
+{
+	struct session *s = arg;
+	size_t n;
+
+	(void)path;
+	for (; (n = record_length(bytes, len)) > 0; bytes += n, len -= n) {
+		if (s->state == SESSION_HANDSHAKE)
+			session_handshake(s, bytes, n);
+		else if (s->state == SESSION_UP)
+			session_record(s, bytes, n);
+	}
+}
+
+static char *
+dial_name(const struct dial *d)
+{
+	char text[ADDR_TEXT_MAX];
+
+	return mem_text(d->server_name ? d->server_name : addr_format(&d->remote.addr, text));
+}
+
+struct session *
+session_dial(struct loop *l, const struct dial *d, const struct session_ops *ops, void *arg,
+	int *ret_error)
+{
+	static const struct session_origin origin;
+	struct session *s = session_new(l, ops, arg, &origin, d->credentials);
+	struct dtls_setup setup = {.resume = d->resume};
+
+	s->udp = udp_connect(l, d->interface, d->source.family ? &d->source : NULL, &d->remote,
+		dial_datagram, s, ret_error);
+	if (!s->udp) {
+		timer_free(s->timer);
+		credentials_unref(s->credentials);
+		free(s);
+		return NULL;
+	}
+	s->path = (struct udp_path){.local = *udp_local(s->udp), .remote = d->remote};
+	if (d->interface)
+		snprintf(s->interface, sizeof(s->interface), "%s", d->interface);
+	s->server_name = dial_name(d);
+	session_begin(s, &setup,
+		d->handshake_timeout_ms ? d->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS);
+	return s;
+}

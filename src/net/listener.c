@@ -1,0 +1,492 @@
+/*
+ * The server's side: sockets, cookies, handshakes under way, sessions by 5-tuple
+ * (RFC 9132 sections 3, 7.1; RFC 6347 section 4.2).
+ *
+ * Built to be asked while under attack: nothing is kept before the cookie, little before the
+ * handshake is done, a source prefix gets no more than its share, and a turn of the loop begins
+ * only so many handshakes, the rest wait in order. A live session is untouched by anything that is
+ * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "net/cookie.h"
+#include "net/record.h"
+#include "net/session_private.h"
+
+enum {
+	DEFAULT_SESSIONS = 10000,
+	DEFAULT_HALF_OPEN = 512,
+	DEFAULT_HALF_OPEN_PER_PREFIX = 16,
+	DEFAULT_HANDSHAKES_PER_TURN = 8,
+	SOURCE_PREFIX_V4 = 24,
+	SOURCE_PREFIX_V6 = 56,
+	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
+	EARLY_RECORD_MAX = 2048,
+};
+
+/* One socket. */
+struct listen_point {
+	struct listener *listener;
+	struct udp *udp;
+	char interface[IFNAMSIZ];
+};
+
+struct early_record {
+	uint8_t *bytes;
+	size_t len;
+};
+
+/* What a session has until its handshake is done. */
+struct accepting {
+	uint8_t random[HELLO_RANDOM_LEN]; /* the client's: another one is another attempt */
+	struct prefix source;
+	gnutls_dtls_prestate_st prestate;
+	struct early_record early[EARLY_RECORDS]; /* while it waits for its turn */
+	unsigned n_early;
+	struct session *session;
+	TAILQ_ENTRY(accepting) queue;
+};
+
+TAILQ_HEAD(session_list, session);
+TAILQ_HEAD(accepting_list, accepting);
+
+struct listener {
+	struct loop *loop;
+	const struct session_ops *ops;
+	void *arg;
+	struct listener_config limits; /* its numbers only */
+	struct listen_point *points;
+	size_t n_points;
+	struct credentials *credentials;
+	struct dtls_server *tls;
+	struct cookies *cookies;
+	struct map *live;             /* flow → session that is up */
+	struct map *half;             /* flow → session in its handshake */
+	struct map *sources;          /* prefix → how many handshakes */
+	struct session_list sessions; /* all, until freed */
+	struct accepting_list waiting;
+	struct timer *turn;
+	uint32_t begun; /* handshakes, this turn */
+};
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+/* A 5-tuple; the socket stands for the bound device. */
+struct flow {
+	uint8_t bytes[sizeof(void *) + 2 * sizeof(struct addr) + 2 + 4];
+};
+
+static struct flow
+flow_of(const struct udp *udp, const struct udp_path *path)
+{
+	struct flow f;
+	uint8_t *p = f.bytes;
+
+	p = mempcpy(p, &udp, sizeof(udp));
+	p = mempcpy(p, &path->local.addr, sizeof(struct addr));
+	p = mempcpy(p, &path->remote.addr, sizeof(struct addr));
+	p = mempcpy(p, &path->remote.port, 2);
+	memcpy(p, &path->remote.scope_id, 4);
+	return f;
+}
+
+static struct session *
+flow_get(const struct map *m, const struct flow *f)
+{
+	return map_get(m, f->bytes, sizeof(f->bytes));
+}
+
+/* Removes it if it is that session's. */
+static void
+flow_remove(struct map *m, const struct session *s)
+{
+	struct flow f = flow_of(s->udp, &s->path);
+
+	if (flow_get(m, &f) == s)
+		map_remove(m, f.bytes, sizeof(f.bytes));
+}
+
+static struct prefix
+source_of(const struct addr *a)
+{
+	return prefix_of(a, a->family == 6 ? SOURCE_PREFIX_V6 : SOURCE_PREFIX_V4);
+}
+
+static uintptr_t
+source_count(const struct listener *ln, const struct prefix *p)
+{
+	return (uintptr_t)map_get(ln->sources, p, sizeof(*p));
+}
+
+static void
+source_set(struct listener *ln, const struct prefix *p, uintptr_t n)
+{
+	if (n)
+		map_set(ln->sources, p, sizeof(*p), (void *)n);
+	else
+		map_remove(ln->sources, p, sizeof(*p));
+}
+
+/* --- handshakes under way ------------------------------------------------------------------- */
+
+static void
+accepting_drop_early(struct accepting *a)
+{
+	for (unsigned i = 0; i < a->n_early; i++)
+		free(a->early[i].bytes);
+	a->n_early = 0;
+}
+
+static void
+accepting_keep(struct accepting *a, const uint8_t *record, size_t len)
+{
+	if (a->n_early == EARLY_RECORDS || len > EARLY_RECORD_MAX)
+		return;
+	a->early[a->n_early++] = (struct early_record){mem_copy(record, len), len};
+}
+
+/* The handshake is over, one way or the other. */
+static void
+accepting_free(struct listener *ln, struct session *s)
+{
+	struct accepting *a = s->accepting;
+
+	flow_remove(ln->half, s);
+	source_set(ln, &a->source, source_count(ln, &a->source) - 1);
+	if (a->queue.tqe_prev)
+		TAILQ_REMOVE(&ln->waiting, a, queue);
+	accepting_drop_early(a);
+	free(a);
+	s->accepting = NULL;
+}
+
+static void
+listener_feed(struct session *s, const uint8_t *record, size_t len)
+{
+	if (s->state == SESSION_WAITING)
+		accepting_keep(s->accepting, record, len);
+	else if (s->state == SESSION_HANDSHAKE)
+		session_handshake(s, record, len);
+}
+
+/* Begins the handshake and hands over what has come so far. */
+static void
+listener_begin(struct listener *ln, struct session *s)
+{
+	struct accepting *a = s->accepting;
+	struct dtls_setup setup = {.server = ln->tls, .prestate = &a->prestate};
+	struct early_record early[EARLY_RECORDS];
+	unsigned n = a->n_early;
+
+	ln->begun++;
+	timer_after(ln->turn, 0);
+	memcpy(early, a->early, sizeof(early));
+	a->n_early = 0;
+	if (session_begin(s, &setup, HANDSHAKE_TIMEOUT_MS))
+		for (unsigned i = 0; i < n; i++)
+			listener_feed(s, early[i].bytes, early[i].len);
+	for (unsigned i = 0; i < n; i++)
+		free(early[i].bytes);
+}
+
+static bool
+listener_has_budget(const struct listener *ln)
+{
+	return ln->begun < ln->limits.handshakes_per_turn;
+}
+
+/* A new turn, a new budget. */
+static void
+listener_turn(void *arg)
+{
+	struct listener *ln = arg;
+	struct accepting *a;
+
+	ln->begun = 0;
+	while (listener_has_budget(ln) && (a = TAILQ_FIRST(&ln->waiting))) {
+		TAILQ_REMOVE(&ln->waiting, a, queue);
+		a->queue.tqe_prev = NULL;
+		listener_begin(ln, a->session);
+	}
+}
+
+static bool
+listener_has_room(const struct listener *ln, const struct flow *f, const struct prefix *source)
+{
+	if (map_count(ln->live) >= ln->limits.max_sessions && !flow_get(ln->live, f))
+		return false;
+	return map_count(ln->half) < ln->limits.max_half_open &&
+	       source_count(ln, source) < ln->limits.max_half_open_per_prefix;
+}
+
+static void
+listener_name_interface(struct session *s, const struct listen_point *p)
+{
+	if (p->interface[0])
+		memcpy(s->interface, p->interface, sizeof(s->interface));
+	else if (!if_indextoname(s->path.ifindex, s->interface))
+		s->interface[0] = 0;
+}
+
+static const struct session_origin listener_origin;
+
+/* Its cookie is good. */
+static void
+listener_accept(struct listen_point *p, const struct udp_path *path, const struct flow *f,
+	const uint8_t *hello, size_t len, const gnutls_dtls_prestate_st *pre)
+{
+	struct listener *ln = p->listener;
+	struct prefix source = source_of(&path->remote.addr);
+	struct accepting *a;
+	struct session *s;
+
+	if (!listener_has_room(ln, f, &source))
+		return;
+	s = session_new(ln->loop, ln->ops, ln->arg, &listener_origin, ln->credentials);
+	s->listener = ln;
+	s->udp = p->udp;
+	s->path = *path;
+	listener_name_interface(s, p);
+	a = s->accepting = mem_new(sizeof(*a));
+	a->session = s;
+	a->source = source;
+	a->prestate = *pre;
+	memcpy(a->random, record_hello_random(hello), sizeof(a->random));
+	accepting_keep(a, hello, len);
+	TAILQ_INSERT_TAIL(&ln->sessions, s, siblings);
+	map_set(ln->half, f->bytes, sizeof(f->bytes), s);
+	source_set(ln, &source, source_count(ln, &source) + 1);
+	if (listener_has_budget(ln) && TAILQ_EMPTY(&ln->waiting))
+		listener_begin(ln, s);
+	else
+		TAILQ_INSERT_TAIL(&ln->waiting, a, queue);
+}
+
+/* --- datagrams ------------------------------------------------------------------------------ */
+
+static void
+listener_hello(struct listen_point *p, const struct udp_path *path, const struct flow *f,
+	const uint8_t *hello, size_t len)
+{
+	struct listener *ln = p->listener;
+	struct session *half = flow_get(ln->half, f);
+	gnutls_dtls_prestate_st pre;
+	uint8_t answer[UDP_SEND_MAX];
+	size_t n;
+
+	if (half && memcmp(half->accepting->random, record_hello_random(hello), HELLO_RANDOM_LEN) ==
+			    0) {
+		listener_feed(half, hello, len);
+		return;
+	}
+	if (!cookies_check(ln->cookies, f->bytes, sizeof(f->bytes), hello, len, &pre)) {
+		n = cookies_ask(
+			ln->cookies, f->bytes, sizeof(f->bytes), hello, answer, sizeof(answer));
+		if (n)
+			udp_send(p->udp, path, answer, n);
+		return;
+	}
+	if (half)
+		session_end(half, "the peer began anew");
+	listener_accept(p, path, f, hello, len, &pre);
+}
+
+static void
+listener_record(struct listen_point *p, const struct udp_path *path, const struct flow *f,
+	const uint8_t *record, size_t len)
+{
+	struct listener *ln = p->listener;
+	struct session *live, *half;
+
+	if (record_is_hello(record, len)) {
+		listener_hello(p, path, f, record, len);
+		return;
+	}
+	live = flow_get(ln->live, f);
+	if (live && session_record(live, record, len)) {
+		/* Answers follow the link on which the peer was last heard. */
+		if (live->path.ifindex != path->ifindex) {
+			live->path.ifindex = path->ifindex;
+			listener_name_interface(live, p);
+		}
+		return;
+	}
+	half = flow_get(ln->half, f);
+	if (half)
+		listener_feed(half, record, len);
+}
+
+static void
+listener_datagram(void *arg, const struct udp_path *path, uint8_t *bytes, size_t len)
+{
+	struct listen_point *p = arg;
+	struct flow f = flow_of(p->udp, path);
+	size_t n;
+
+	for (; (n = record_length(bytes, len)) > 0; bytes += n, len -= n)
+		listener_record(p, path, &f, bytes, n);
+}
+
+/* --- what becomes of a session -------------------------------------------------------------- */
+
+static void
+listener_established(struct session *s)
+{
+	struct listener *ln = s->listener;
+	struct flow f = flow_of(s->udp, &s->path);
+	struct session *old;
+
+	accepting_free(ln, s);
+	old = map_set(ln->live, f.bytes, sizeof(f.bytes), s);
+	if (old)
+		session_end(old, "replaced by a new handshake of the same peer");
+}
+
+static void
+listener_over(struct session *s)
+{
+	struct listener *ln = s->listener;
+
+	if (s->accepting)
+		accepting_free(ln, s);
+	else
+		flow_remove(ln->live, s);
+}
+
+static void
+listener_freed(struct session *s)
+{
+	TAILQ_REMOVE(&s->listener->sessions, s, siblings);
+}
+
+static struct credentials *
+listener_credentials(const struct session *s)
+{
+	return s->listener->credentials;
+}
+
+static const struct session_origin listener_origin = {
+	.established = listener_established,
+	.over = listener_over,
+	.freed = listener_freed,
+	.credentials = listener_credentials,
+};
+
+/* --- making --------------------------------------------------------------------------------- */
+
+static void
+listener_set_limits(struct listener *ln, const struct listener_config *cfg)
+{
+	ln->limits.max_sessions = cfg->max_sessions ? cfg->max_sessions : DEFAULT_SESSIONS;
+	ln->limits.max_half_open = cfg->max_half_open ? cfg->max_half_open : DEFAULT_HALF_OPEN;
+	ln->limits.max_half_open_per_prefix = cfg->max_half_open_per_prefix
+						      ? cfg->max_half_open_per_prefix
+						      : DEFAULT_HALF_OPEN_PER_PREFIX;
+	ln->limits.handshakes_per_turn =
+		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
+}
+
+static bool
+listener_open(struct listener *ln, const struct listener_config *cfg, char *why, size_t cap)
+{
+	ln->points = mem_array(cfg->n_sockets, sizeof(*ln->points));
+	for (size_t i = 0; i < cfg->n_sockets; i++) {
+		const struct listen_socket *sock = &cfg->sockets[i];
+		struct listen_point *p = &ln->points[i];
+		char text[ENDPOINT_TEXT_MAX];
+		int error = 0;
+
+		p->listener = ln;
+		memcpy(p->interface, sock->interface, sizeof(p->interface));
+		p->udp = udp_listen(
+			ln->loop, p->interface, &sock->local, listener_datagram, p, &error);
+		if (!p->udp) {
+			snprintf(why, cap, "%s%s%s: %s", endpoint_format(&sock->local, text),
+				p->interface[0] ? " on " : "", p->interface, strerror(-error));
+			return false;
+		}
+		ln->n_points++;
+	}
+	return true;
+}
+
+struct listener *
+listener_new(struct loop *l, const struct listener_config *cfg, const struct session_ops *ops,
+	void *arg, char *why, size_t cap)
+{
+	struct listener *ln = mem_new(sizeof(*ln));
+
+	ln->loop = l;
+	ln->ops = ops;
+	ln->arg = arg;
+	listener_set_limits(ln, cfg);
+	ln->credentials = credentials_ref(cfg->credentials);
+	ln->tls = dtls_server_new(cfg->psk, arg);
+	ln->cookies = cookies_new(l);
+	ln->live = map_new();
+	ln->half = map_new();
+	ln->sources = map_new();
+	TAILQ_INIT(&ln->sessions);
+	TAILQ_INIT(&ln->waiting);
+	ln->turn = timer_new(l, listener_turn, ln);
+	if (!listener_open(ln, cfg, why, cap)) {
+		listener_free(ln);
+		return NULL;
+	}
+	return ln;
+}
+
+void
+listener_free(struct listener *ln)
+{
+	struct session *s;
+
+	while ((s = TAILQ_FIRST(&ln->sessions))) {
+		session_close(s);
+		session_finish(s);
+	}
+	for (size_t i = 0; i < ln->n_points; i++)
+		udp_free(ln->points[i].udp);
+	free(ln->points);
+	timer_free(ln->turn);
+	map_free(ln->live);
+	map_free(ln->half);
+	map_free(ln->sources);
+	cookies_free(ln->cookies);
+	dtls_server_free(ln->tls);
+	credentials_unref(ln->credentials);
+	free(ln);
+}
+
+void
+listener_set_credentials(struct listener *ln, struct credentials *c)
+{
+	struct credentials *old = ln->credentials;
+
+	ln->credentials = credentials_ref(c);
+	credentials_unref(old);
+	dtls_server_renew_tickets(ln->tls);
+}
+
+void
+listener_each(struct listener *ln, bool (*visit)(void *arg, struct session *s), void *visit_arg)
+{
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&ln->sessions); s; s = next) {
+		next = TAILQ_NEXT(s, siblings); /* the visitor may abandon this one */
+		if (s->state == SESSION_UP && !visit(visit_arg, s))
+			return;
+	}
+}
+
+size_t
+listener_count(const struct listener *ln)
+{
+	return map_count(ln->live);
+}

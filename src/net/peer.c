@@ -1,0 +1,255 @@
+/*
+ * The peer of an association: is its certificate good, and who does it say it is
+ * (RFC 9132 sections 4.4.1.1, 7.1, 8).
+ *
+ * Only DNS-IDs and IP addresses of the subject alternative name count as names of a server: neither
+ * the common name nor a URI-ID does (RFC 9525), nor a wildcard (RFC 9132 7.1 asks not to use them).
+ */
+#include "net/tls.h"
+
+#include <gnutls/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+enum { CHAIN_MAX = 8, NAMES_SEEN_MAX = 64 };
+
+struct chain {
+	gnutls_x509_crt_t crts[CHAIN_MAX];
+	unsigned n;
+};
+
+__attribute__((format(printf, 3, 4))) static bool
+refuse(char *why, size_t cap, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, cap, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+static void
+chain_free(struct chain *ch)
+{
+	for (unsigned i = 0; i < ch->n; i++)
+		gnutls_x509_crt_deinit(ch->crts[i]);
+}
+
+/* The certificates the peer has shown, its own first. */
+static bool
+chain_of(gnutls_session_t tls, struct chain *ret)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *raw = gnutls_certificate_get_peers(tls, &n);
+
+	ret->n = 0;
+	for (unsigned i = 0; raw && i < n && i < CHAIN_MAX; i++) {
+		if (gnutls_x509_crt_init(&ret->crts[i]) < 0)
+			break;
+		ret->n++;
+		if (gnutls_x509_crt_import(ret->crts[i], &raw[i], GNUTLS_X509_FMT_DER) < 0) {
+			chain_free(ret);
+			return false;
+		}
+	}
+	return ret->n > 0;
+}
+
+static bool
+has_dns_name(gnutls_x509_crt_t crt)
+{
+	for (unsigned i = 0; i < NAMES_SEEN_MAX; i++) {
+		char name[PEER_NAME_MAX];
+		size_t size = sizeof(name);
+		int r = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
+
+		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (r == GNUTLS_SAN_DNSNAME)
+			return true;
+	}
+	return false;
+}
+
+static bool
+name_matches(gnutls_x509_crt_t crt, const char *name)
+{
+	struct addr a;
+
+	if (addr_parse(name, &a) == 0)
+		return gnutls_x509_crt_check_ip(crt, a.bytes, addr_bits(&a) / 8, 0);
+	/* Without this the library would fall back to the common name. */
+	if (!has_dns_name(crt))
+		return false;
+	return gnutls_x509_crt_check_hostname2(crt, name,
+		GNUTLS_VERIFY_DO_NOT_ALLOW_WILDCARDS | GNUTLS_VERIFY_DO_NOT_ALLOW_IP_MATCHES);
+}
+
+static bool
+path_is_good(const struct chain *ch, const struct peer_expect *expect, char *why, size_t cap)
+{
+	const char *purpose =
+		expect->is_server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
+	gnutls_typed_vdata_st data = {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)(uintptr_t)purpose,
+	};
+	gnutls_x509_crt_t crts[CHAIN_MAX];
+	gnutls_datum_t text = {0};
+	unsigned status = 0;
+	int r;
+
+	memcpy(crts, ch->crts, sizeof(crts[0]) * ch->n);
+	r = gnutls_x509_trust_list_verify_crt2(expect->trust, crts, ch->n, &data, 1,
+		GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status, NULL);
+	if (r < 0)
+		return refuse(why, cap, "certificate: %s (RFC 9132 7.1)", gnutls_strerror(r));
+	if (status == 0)
+		return true;
+	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+		return refuse(why, cap, "certificate: not trusted (RFC 9132 7.1)");
+	refuse(why, cap, "certificate: %s (RFC 9132 7.1)", text.data);
+	gnutls_free(text.data);
+	return false;
+}
+
+bool
+peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, size_t cap)
+{
+	struct chain ch;
+	bool good;
+
+	if (gnutls_auth_get_type(tls) == GNUTLS_CRD_PSK)
+		return true;
+	if (!expect->trust)
+		return refuse(why, cap, "certificate: none is accepted here (RFC 9132 8)");
+	if (!chain_of(tls, &ch))
+		return refuse(why, cap, "certificate: missing or not readable (RFC 9132 8)");
+	good = path_is_good(&ch, expect, why, cap);
+	if (good && expect->is_server && !name_matches(ch.crts[0], expect->name))
+		good = refuse(
+			why, cap, "certificate: not for the name %s (RFC 9132 7.1)", expect->name);
+	chain_free(&ch);
+	return good;
+}
+
+/* --- who it is ----------------------------------------------------------------------------- */
+
+static void
+put_name(char *dst, size_t cap, const void *src, size_t len)
+{
+	/* A name with a NUL inside is two names to two readers: keep none. */
+	if (len >= cap || memchr(src, 0, len))
+		len = 0;
+	memcpy(dst, src, len);
+	dst[len] = 0;
+}
+
+static void
+crt_common_name(gnutls_x509_crt_t crt, bool of_issuer, char *name, size_t cap)
+{
+	char text[PEER_NAME_MAX];
+	size_t size = sizeof(text);
+	int r = of_issuer ? gnutls_x509_crt_get_issuer_dn_by_oid(
+				    crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size)
+			  : gnutls_x509_crt_get_dn_by_oid(
+				    crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size);
+
+	put_name(name, cap, text, r < 0 ? 0 : size);
+}
+
+static unsigned
+crt_dns_names(gnutls_x509_crt_t crt, char names[][PEER_NAME_MAX], unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; n < max && i < NAMES_SEEN_MAX; i++) {
+		char text[PEER_NAME_MAX];
+		size_t size = sizeof(text);
+		int r = gnutls_x509_crt_get_subject_alt_name(crt, i, text, &size, NULL);
+
+		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (r != GNUTLS_SAN_DNSNAME)
+			continue;
+		put_name(names[n], PEER_NAME_MAX, text, size);
+		if (names[n][0])
+			n++;
+	}
+	return n;
+}
+
+void
+peer_certificate_name(gnutls_x509_crt_t crt, char *name, size_t cap)
+{
+	char names[1][PEER_NAME_MAX];
+	size_t size = cap;
+
+	if (crt_dns_names(crt, names, 1) == 1)
+		snprintf(name, cap, "%s", names[0]);
+	else
+		crt_common_name(crt, false, name, cap);
+	if (!name[0] && gnutls_x509_crt_get_dn(crt, name, &size) < 0)
+		name[0] = 0;
+}
+
+void
+peer_certificate_digest(gnutls_x509_crt_t crt, uint8_t digest[static 32])
+{
+	size_t size = 32;
+
+	/* The key id is the hash of the DER SubjectPublicKeyInfo. */
+	if (gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, digest, &size) < 0)
+		memset(digest, 0, 32);
+}
+
+void
+peer_psk_digest(const char *identity, uint8_t digest[static 32])
+{
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, identity, strlen(identity), digest) < 0)
+		memset(digest, 0, 32);
+}
+
+static bool
+identify_certificate(gnutls_session_t tls, struct peer_id *ret)
+{
+	struct chain ch;
+
+	if (!chain_of(tls, &ch))
+		return false;
+	ret->kind = PEER_CERTIFICATE;
+	ret->n_names = crt_dns_names(ch.crts[0], ret->names, PEER_NAMES_MAX);
+	peer_certificate_name(ch.crts[0], ret->name, sizeof(ret->name));
+	crt_common_name(ch.crts[0], true, ret->issuer, sizeof(ret->issuer));
+	peer_certificate_digest(ch.crts[0], ret->digest);
+	chain_free(&ch);
+	return true;
+}
+
+static bool
+identify_psk(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
+{
+	const char *identity = own_psk ? own_psk : gnutls_psk_server_get_username(tls);
+
+	if (!identity || strlen(identity) >= sizeof(ret->name))
+		return false;
+	ret->kind = PEER_PSK;
+	snprintf(ret->name, sizeof(ret->name), "%s", identity);
+	peer_psk_digest(identity, ret->digest);
+	return true;
+}
+
+bool
+peer_identify(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
+{
+	bool known = gnutls_auth_get_type(tls) == GNUTLS_CRD_PSK ? identify_psk(tls, own_psk, ret)
+								 : identify_certificate(tls, ret);
+
+	if (known)
+		cuid_from_digest(ret->digest, ret->cuid);
+	return known;
+}

@@ -1,0 +1,41 @@
+/*
+ * What the files of net/ that speak to GnuTLS share: the contents of credentials, the check of a
+ * peer, random bytes. Not for other layers.
+ */
+#ifndef DOTSD_NET_TLS_H
+#define DOTSD_NET_TLS_H
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "net/credentials.h"
+
+enum { TLS_WHY_MAX = 256 };
+
+/* Borrowed; NULL if these credentials have none of that kind. */
+gnutls_certificate_credentials_t credentials_x509(const struct credentials *c);
+gnutls_psk_client_credentials_t credentials_psk(const struct credentials *c);
+gnutls_x509_trust_list_t credentials_trust(const struct credentials *c);
+const char *credentials_psk_identity(const struct credentials *c);
+
+/* What a peer has to prove with its certificate. */
+struct peer_expect {
+	bool is_server;                 /* its role, for the extended key usage */
+	const char *name;               /* of a server: DNS name or IP address text */
+	gnutls_x509_trust_list_t trust; /* NULL: no certificate is accepted */
+};
+/* Path, validity, purpose and name of the certificate shown on this association (RFC 9132 7.1, 8;
+ * RFC 5280; RFC 9525). True, or false with the reason in `why`. Nothing to do for a PSK. */
+bool peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, size_t cap);
+/* Who that is; false if the association proves nobody. own_psk: the identity a client used. */
+bool peer_identify(gnutls_session_t tls, const char *own_psk, struct peer_id *ret);
+/* First DNS-ID, else CN, else the whole subject. */
+void peer_certificate_name(gnutls_x509_crt_t crt, char *name, size_t cap);
+void peer_certificate_digest(gnutls_x509_crt_t crt, uint8_t digest[static 32]);
+void peer_psk_digest(const char *identity, uint8_t digest[static 32]);
+
+void tls_random(void *bytes, size_t len);
+
+#endif
