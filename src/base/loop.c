@@ -1,0 +1,315 @@
+/*
+ * The event loop on libuv. Handles are closed asynchronously: their memory goes in the close callback,
+ * so that freeing from inside a callback is safe.
+ */
+#include "base/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uv.h>
+
+#include "base/mem.h"
+
+enum { TURN_ENDS_MAX = 8 };
+
+struct job {
+	struct job *next;
+	uv_work_t work;
+	struct loop *loop;
+	void (*run)(void *arg);
+	void (*done)(void *arg);
+	void *arg;
+};
+
+struct loop {
+	uv_loop_t uv;
+	uv_prepare_t prepare;
+	struct {
+		void (*cb)(void *arg);
+		void *arg;
+	} turn_end[TURN_ENDS_MAX];
+	size_t n_turn_ends;
+	struct job *first, **last; /* the first one is in the worker */
+};
+
+struct watch {
+	uv_poll_t poll;
+	watch_cb cb;
+	void *arg;
+};
+
+struct timer {
+	uv_timer_t timer;
+	timer_cb cb;
+	void *arg;
+};
+
+struct signal_watch {
+	uv_signal_t signal;
+	void (*cb)(void *arg, int signo);
+	void *arg;
+};
+
+static void
+on_prepare(uv_prepare_t *p)
+{
+	struct loop *l = p->data;
+
+	for (size_t i = 0; i < l->n_turn_ends; i++)
+		l->turn_end[i].cb(l->turn_end[i].arg);
+}
+
+struct loop *
+loop_new(void)
+{
+	struct loop *l = mem_new(sizeof(*l));
+	int r = uv_loop_init(&l->uv);
+
+	assert(r == 0);
+	(void)r;
+	uv_prepare_init(&l->uv, &l->prepare);
+	l->prepare.data = l;
+	uv_prepare_start(&l->prepare, on_prepare);
+	l->last = &l->first;
+	return l;
+}
+
+void
+loop_free(struct loop *l)
+{
+	int r;
+
+	if (!l)
+		return;
+	uv_close((uv_handle_t *)&l->prepare, NULL);
+	uv_run(&l->uv, UV_RUN_DEFAULT); /* close callbacks, and jobs under way */
+	r = uv_loop_close(&l->uv);
+	assert(r == 0);
+	(void)r;
+	free(l);
+}
+
+void
+loop_run(struct loop *l)
+{
+	uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+void
+loop_stop(struct loop *l)
+{
+	uv_stop(&l->uv);
+}
+
+mono_ms
+loop_now(const struct loop *l)
+{
+	return (mono_ms)uv_now(&l->uv);
+}
+
+wall_ms
+loop_wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (wall_ms)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+loop_at_turn_end(struct loop *l, void (*cb)(void *arg), void *arg)
+{
+	assert(l->n_turn_ends < TURN_ENDS_MAX);
+	l->turn_end[l->n_turn_ends].cb = cb;
+	l->turn_end[l->n_turn_ends++].arg = arg;
+}
+
+/* ---- descriptors ---- */
+
+static void
+on_poll(uv_poll_t *p, int status, int events)
+{
+	struct watch *w = p->data;
+	int ev = 0;
+
+	if (status < 0 || events & (UV_READABLE | UV_DISCONNECT))
+		ev |= LOOP_READ; /* the owner's read tells what is wrong */
+	if (events & UV_WRITABLE)
+		ev |= LOOP_WRITE;
+	w->cb(w->arg, ev);
+}
+
+void
+watch_events(struct watch *w, int events)
+{
+	int ev = (events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0);
+
+	if (ev)
+		uv_poll_start(&w->poll, ev, on_poll);
+	else
+		uv_poll_stop(&w->poll);
+}
+
+struct watch *
+watch_new(struct loop *l, int fd, int events, watch_cb cb, void *arg)
+{
+	struct watch *w = mem_new(sizeof(*w));
+
+	if (uv_poll_init(&l->uv, &w->poll, fd) != 0) {
+		free(w);
+		return NULL;
+	}
+	w->poll.data = w;
+	w->cb = cb;
+	w->arg = arg;
+	watch_events(w, events);
+	return w;
+}
+
+static void
+free_handle(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+void
+watch_free(struct watch *w)
+{
+	if (!w)
+		return;
+	uv_poll_stop(&w->poll);
+	uv_close((uv_handle_t *)&w->poll, free_handle);
+}
+
+/* ---- timers ---- */
+
+static void
+on_timer(uv_timer_t *h)
+{
+	struct timer *t = h->data;
+
+	t->cb(t->arg);
+}
+
+struct timer *
+timer_new(struct loop *l, timer_cb cb, void *arg)
+{
+	struct timer *t = mem_new(sizeof(*t));
+
+	uv_timer_init(&l->uv, &t->timer);
+	t->timer.data = t;
+	t->cb = cb;
+	t->arg = arg;
+	return t;
+}
+
+void
+timer_after(struct timer *t, int64_t ms)
+{
+	uv_timer_start(&t->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
+}
+
+void
+timer_at(struct timer *t, mono_ms when)
+{
+	timer_after(t, when - (mono_ms)uv_now(t->timer.loop));
+}
+
+void
+timer_stop(struct timer *t)
+{
+	uv_timer_stop(&t->timer);
+}
+
+void
+timer_free(struct timer *t)
+{
+	if (!t)
+		return;
+	uv_timer_stop(&t->timer);
+	uv_close((uv_handle_t *)&t->timer, free_handle);
+}
+
+/* ---- the worker ---- */
+
+static void submit(struct loop *l);
+
+static void
+job_run(uv_work_t *w)
+{
+	struct job *j = w->data;
+
+	j->run(j->arg);
+}
+
+static void
+job_done(uv_work_t *w, int status)
+{
+	struct job *j = w->data;
+	struct loop *l = j->loop;
+
+	(void)status;
+	l->first = j->next;
+	if (!l->first)
+		l->last = &l->first;
+	submit(l);
+	j->done(j->arg);
+	free(j);
+}
+
+static void
+submit(struct loop *l)
+{
+	if (l->first)
+		uv_queue_work(&l->uv, &l->first->work, job_run, job_done);
+}
+
+void
+loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+	struct job *j = mem_new(sizeof(*j));
+	bool idle = !l->first;
+
+	j->loop = l;
+	j->work.data = j;
+	j->run = work;
+	j->done = done;
+	j->arg = arg;
+	*l->last = j;
+	l->last = &j->next;
+	if (idle)
+		submit(l);
+}
+
+/* ---- signals ---- */
+
+static void
+on_signal(uv_signal_t *h, int signo)
+{
+	struct signal_watch *s = h->data;
+
+	s->cb(s->arg, signo);
+}
+
+struct signal_watch *
+signal_new(struct loop *l, int signo, void (*cb)(void *arg, int signo), void *arg)
+{
+	struct signal_watch *s = mem_new(sizeof(*s));
+
+	uv_signal_init(&l->uv, &s->signal);
+	s->signal.data = s;
+	s->cb = cb;
+	s->arg = arg;
+	uv_signal_start(&s->signal, on_signal, signo);
+	return s;
+}
+
+void
+signal_free(struct signal_watch *s)
+{
+	if (!s)
+		return;
+	uv_signal_stop(&s->signal);
+	uv_close((uv_handle_t *)&s->signal, free_handle);
+}

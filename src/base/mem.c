@@ -1,0 +1,141 @@
+/*
+ * Allocation that does not fail, and arenas.
+ */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *
+checked(void *p)
+{
+	if (!p) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	return p;
+}
+
+void *
+mem_new(size_t size)
+{
+	return checked(calloc(1, size ? size : 1));
+}
+
+void *
+mem_array(size_t n, size_t size)
+{
+	return checked(calloc(n ? n : 1, size ? size : 1));
+}
+
+void *
+mem_grow(void *p, size_t n, size_t size)
+{
+	return checked(reallocarray(p, n ? n : 1, size ? size : 1));
+}
+
+char *
+mem_text(const char *s)
+{
+	return s ? checked(strdup(s)) : NULL;
+}
+
+void *
+mem_copy(const void *p, size_t size)
+{
+	void *copy = mem_new(size);
+
+	if (size)
+		memcpy(copy, p, size);
+	return copy;
+}
+
+char *
+mem_printf(const char *fmt, ...)
+{
+	va_list ap;
+	char *text = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	return checked(n < 0 ? NULL : text);
+}
+
+/* Chunks of at least this size; larger wants get a chunk of their own. */
+enum { CHUNK = 4096 };
+
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+	_Alignas(max_align_t) uint8_t bytes[];
+};
+
+struct arena {
+	struct chunk *chunks;
+};
+
+struct arena *
+arena_new(void)
+{
+	return mem_new(sizeof(struct arena));
+}
+
+void
+arena_reset(struct arena *a)
+{
+	struct chunk *c;
+
+	while ((c = a->chunks)) {
+		a->chunks = c->next;
+		free(c);
+	}
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	arena_reset(a);
+	free(a);
+}
+
+void *
+arena_alloc(struct arena *a, size_t n, size_t size)
+{
+	const size_t align = _Alignof(max_align_t);
+	struct chunk *c = a->chunks;
+	size_t want;
+	void *p;
+
+	if (__builtin_mul_overflow(n, size, &want) || want > SIZE_MAX / 2)
+		checked(NULL);
+	want = (want + align - 1) / align * align;
+	if (!c || c->size - c->used < want) {
+		size_t room = want > CHUNK ? want : CHUNK;
+
+		c = mem_new(sizeof(*c) + room);
+		c->size = room;
+		c->next = a->chunks;
+		a->chunks = c;
+	}
+	p = c->bytes + c->used;
+	c->used += want;
+	return p;
+}
+
+char *
+arena_text(struct arena *a, const char *s, size_t len)
+{
+	char *copy = arena_alloc(a, len + 1, 1);
+
+	if (len)
+		memcpy(copy, s, len);
+	return copy;
+}

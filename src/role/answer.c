@@ -1,0 +1,125 @@
+/*
+ * Responses of the server: built from a verdict or a body, sent at once or when the store has what
+ * they acknowledge (acknowledged state is durable; a failing store makes it volatile, never silent).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "role/server_state.h"
+
+enum { BODY_MAX = 16384 };
+
+struct answer {
+	struct answer *next;
+	struct dots_server *server; /* NULL: going away */
+	struct exchange *ex;
+	struct coap_msg msg;
+	struct buf payload;
+	uint64_t mitigation;
+};
+
+void
+answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out)
+{
+	coap_init(m, COAP_NON, body->code);
+	if (body->has_observe)
+		coap_add_uint(m, COAP_OPT_OBSERVE, body->observe);
+	if (body->msg && signal_encode(body->msg, out) == 0)
+		coap_add_uint(m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
+	else if (body->text)
+		buf_bytes(out, body->text, strlen(body->text));
+	if (body->max_age)
+		coap_add_uint(m, COAP_OPT_MAX_AGE, body->max_age);
+	m->payload = out->len ? out->bytes : NULL;
+	m->payload_len = out->len;
+}
+
+void
+answer_now(struct exchange *ex, const struct answer_body *body)
+{
+	struct coap_msg m;
+	struct buf out;
+
+	buf_init(&out, BODY_MAX);
+	answer_build(&m, body, &out);
+	exchange_respond(ex, &m);
+	buf_finish(&out);
+}
+
+static void
+answer_unlink(struct answer *a)
+{
+	for (struct answer **p = &a->server->answers; *p; p = &(*p)->next)
+		if (*p == a) {
+			*p = a->next;
+			return;
+		}
+}
+
+static void
+stored(void *arg, bool durable)
+{
+	struct answer *a = arg;
+
+	if (a->server) {
+		struct mitigation *m = book_by_id(a->server->book, a->mitigation);
+
+		if (m)
+			m->volatile_ = !durable;
+		answer_unlink(a);
+	}
+	exchange_respond(a->ex, &a->msg);
+	buf_finish(&a->payload);
+	free(a);
+}
+
+void
+answer_stored(struct dots_server *s, struct exchange *ex, const struct answer_body *body,
+	uint64_t mitigation)
+{
+	struct answer *a = mem_new(sizeof(*a));
+
+	a->server = s;
+	a->ex = ex;
+	a->mitigation = mitigation;
+	buf_init(&a->payload, BODY_MAX);
+	answer_build(&a->msg, body, &a->payload);
+	a->next = s->answers;
+	s->answers = a;
+	persist_after(s->persist, stored, a);
+}
+
+void
+answers_free(struct dots_server *s)
+{
+	for (struct answer *a = s->answers; a; a = a->next)
+		a->server = NULL; /* the store calls back and frees them */
+	s->answers = NULL;
+}
+
+/* A conflict is told in CBOR (RFC 9132 4.4.1.3), everything else in a text (RFC 9132 3). */
+void
+answer_verdict(struct exchange *ex, const struct verdict *v)
+{
+	struct scope scope = {0};
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
+	struct conflict_information *ci = &scope.conflict_information;
+	struct answer_body body = {.code = v->code, .text = v->why, .max_age = v->max_age};
+
+	if (v->code == COAP_409_CONFLICT) {
+		SCOPE_SET(&scope, CONFLICT_INFORMATION);
+		ci->has = 1ULL << CONFLICT_CAUSE;
+		ci->conflict_cause = v->conflict_cause;
+		if (v->has_conflict_mid) {
+			ci->has |= 1ULL << CONFLICT_SCOPE;
+			SCOPE_SET(&ci->conflict_scope, MID);
+			ci->conflict_scope.mid = v->conflict_mid;
+		}
+		msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
+		msg.mitigation_scope.scope = &scope;
+		msg.mitigation_scope.n_scope = 1;
+		body.msg = &msg;
+	}
+	answer_now(ex, &body);
+}

@@ -1,0 +1,487 @@
+/*
+ * The DOTS client role: one upstream a server of the snapshot, and the wish engine's actions carried
+ * out on them. Decisions are homing's; bytes and sessions are net's.
+ */
+#include "role/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "role/upstream.h"
+#include "wire/signal.h"
+
+enum { SCOPE_BYTES_MAX = 16384, CODE_TEXT = 5 };
+
+/* An action that waits for the store before it goes on the wire (M16). */
+struct outgoing {
+	struct outgoing *next;
+	uint32_t server, mid;
+	uint8_t method;
+	uint8_t *payload;
+	size_t len;
+};
+
+struct batch {
+	struct dots_client *client;
+	struct outgoing *first, **last;
+	struct batch *next; /* all waiting ones, so that the client can go away */
+};
+
+struct dots_client {
+	struct loop *loop;
+	struct persist *persist;
+	struct links *links;
+	const struct homing *homing;
+	struct upstream **upstreams; /* by ordinal */
+	size_t n_upstreams;
+	struct wishes *wishes;
+	struct timer *timer;
+	struct batch *batches;
+	bool running;
+	void (*changed)(void *arg, const char *wish);
+	void *changed_arg;
+};
+
+static const struct domain *
+domain_of(const struct dots_client *c, uint32_t server)
+{
+	return &c->homing->domains[c->homing->servers[server]->domain];
+}
+
+/* ---- what the wish engine wants done ------------------------------------------------------ */
+
+static const char *
+cuid_for(struct dots_client *c, uint32_t server)
+{
+	struct credentials *cred = upstream_credentials(c->upstreams[server]);
+
+	return wishes_cuid(c->wishes, c->homing->servers[server]->domain,
+		cred ? credentials_cuid(cred) : "", loop_wall());
+}
+
+static char *
+scope_text(const struct target *t, struct buf *out)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	buf_init(out, 8192);
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		buf_printf(out, "%s%s", i ? "," : "", prefix_format(&t->target_prefix[i], text));
+	return (char *)buf_text(out);
+}
+
+static void
+raise_sent(const struct dots_client *c, const struct wish_action *a, const char *kind)
+{
+	struct buf scope;
+
+	event_raise(EVENT_SENT, EVENT_F("domain", domain_of(c, a->server)->name),
+		EVENT_F("server", c->homing->servers[a->server]->name), EVENT_N("mid", a->mid),
+		EVENT_F("scope", scope_text(&a->scope.target, &scope)),
+		EVENT_N("lifetime", a->scope.lifetime), EVENT_F("kind", kind));
+	buf_finish(&scope);
+}
+
+static struct outgoing *
+outgoing_put(struct dots_client *c, const struct wish_action *a)
+{
+	struct outgoing *o = mem_new(sizeof(*o));
+	struct scope scope = a->scope;
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
+	struct buf out;
+
+	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
+	msg.mitigation_scope.scope = &scope;
+	msg.mitigation_scope.n_scope = 1;
+	buf_init(&out, SCOPE_BYTES_MAX);
+	if (signal_encode(&msg, &out) == 0) {
+		o->payload = mem_copy(out.bytes, out.len);
+		o->len = out.len;
+	}
+	buf_finish(&out);
+	o->method = COAP_PUT;
+	raise_sent(c, a, a->refresh ? "refresh" : "request");
+	return o;
+}
+
+static void
+batch_add(struct dots_client *c, struct batch **batch, const struct wish_action *a)
+{
+	struct outgoing *o;
+
+	if (a->kind == WISH_ACTION_PUT) {
+		o = outgoing_put(c, a);
+	} else {
+		o = mem_new(sizeof(*o));
+		o->method = COAP_DELETE;
+		event_raise(EVENT_SENT, EVENT_F("domain", domain_of(c, a->server)->name),
+			EVENT_F("server", c->homing->servers[a->server]->name),
+			EVENT_N("mid", a->mid), EVENT_F("kind", "withdraw"));
+	}
+	o->server = a->server;
+	o->mid = a->mid;
+	if (!*batch) {
+		*batch = mem_new(sizeof(**batch));
+		(*batch)->client = c;
+		(*batch)->last = &(*batch)->first;
+		(*batch)->next = c->batches;
+		c->batches = *batch;
+	}
+	*(*batch)->last = o;
+	(*batch)->last = &o->next;
+}
+
+/* The records are on disk, or the store is down: either way the request goes out now (serving fails
+ * open). */
+static void
+batch_stored(void *arg, bool durable)
+{
+	struct batch *b = arg;
+	struct dots_client *c = b->client;
+	struct outgoing *o;
+
+	(void)durable;
+	while ((o = b->first)) {
+		b->first = o->next;
+		if (c && o->server < c->n_upstreams)
+			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid, o->method,
+				o->payload, o->len);
+		free(o->payload);
+		free(o);
+	}
+	if (c)
+		for (struct batch **p = &c->batches; *p; p = &(*p)->next)
+			if (*p == b) {
+				*p = b->next;
+				break;
+			}
+	free(b);
+}
+
+static const struct {
+	enum event_id event;
+	bool alert;
+} report_events[] = {
+	[WISH_REPORT_ASKED] = {EVENT_ASKED, false},
+	[WISH_REPORT_PLANNED] = {EVENT_PLANNED, false},
+	[WISH_REPORT_REFUSED] = {EVENT_REFUSED, true},
+	[WISH_REPORT_PENDING] = {EVENT_PENDING, true},
+	[WISH_REPORT_PLACED] = {EVENT_PLACED, false},
+	[WISH_REPORT_STATUS] = {EVENT_STATUS, false},
+	[WISH_REPORT_ENDED] = {EVENT_STATUS, true},
+	[WISH_REPORT_WITHDRAWN] = {EVENT_WITHDRAWN, false},
+	[WISH_REPORT_RELEASED] = {EVENT_RELEASED, false},
+};
+
+/* Every report fills the same candidates; the event's own row decides which of them it has. */
+static void
+raise_report(struct dots_client *c, const struct wish_action *a)
+{
+	enum event_id id = report_events[a->report].event;
+	bool at_domain = a->domain >= 0 && (size_t)a->domain < c->homing->n_domains;
+	bool at_server = at_domain && a->server < c->n_upstreams;
+	struct event_field candidates[14], fields[14];
+	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT];
+	struct server_view view = {.interface = ""};
+	size_t n = 0, used = 0;
+
+	if (at_server)
+		upstream_view(c->upstreams[a->server], &view);
+	if (a->prefix.addr.family)
+		prefix_format(&a->prefix, target);
+	candidates[n++] = EVENT_F("ask", a->ask);
+	candidates[n++] = EVENT_F("target", *target ? target : NULL);
+	candidates[n++] = EVENT_F("domain", at_domain ? c->homing->domains[a->domain].name : NULL);
+	candidates[n++] = EVENT_F("server", at_server ? c->homing->servers[a->server]->name : NULL);
+	candidates[n++] = EVENT_F("interface", at_server ? view.interface : NULL);
+	candidates[n++] = EVENT_F("reason", *a->reason ? a->reason : NULL);
+	candidates[n++] = EVENT_F("section", a->section);
+	candidates[n++] = EVENT_N("lifetime", a->lifetime);
+	candidates[n++] = EVENT_F("scope", *target ? target : NULL);
+	candidates[n++] = EVENT_N("mid", a->mid);
+	candidates[n++] = EVENT_F("code", a->code ? coap_code_format(a->code, code) : NULL);
+	candidates[n++] = EVENT_F("status", a->status ? dots_status_name((int)a->status) : NULL);
+	for (size_t i = 0; i < n; i++)
+		if (event_has_field(id, candidates[i].name))
+			fields[used++] = candidates[i];
+	event_raise_fields(id, fields, used);
+	if (!report_events[a->report].alert)
+		return;
+	for (size_t i = used = 0; i < n; i++)
+		if (event_has_field(EVENT_ALERT, candidates[i].name))
+			fields[used++] = candidates[i];
+	event_raise_fields(EVENT_ALERT, fields, used);
+}
+
+static void
+carry_out(struct dots_client *c, const struct wish_action *a, struct batch **batch)
+{
+	switch (a->kind) {
+	case WISH_ACTION_PUT:
+	case WISH_ACTION_DELETE:
+		batch_add(c, batch, a);
+		break;
+	case WISH_ACTION_REPEAT:
+		upstream_repeat(c->upstreams[a->server], a->mid);
+		break;
+	case WISH_ACTION_PARALLEL:
+		upstream_parallel(c->upstreams[a->server]);
+		break;
+	case WISH_ACTION_OBSERVE:
+		upstream_observe(c->upstreams[a->server], cuid_for(c, a->server), a->mid);
+		break;
+	case WISH_ACTION_REPORT:
+		raise_report(c, a);
+		if (a->report == WISH_REPORT_PENDING && a->server < c->n_upstreams)
+			upstream_hurry(c->upstreams[a->server]);
+		if (a->report == WISH_REPORT_WITHDRAWN && a->server < c->n_upstreams)
+			upstream_unobserve(c->upstreams[a->server], a->mid);
+		break;
+	case WISH_ACTION_CHANGED:
+		if (c->changed)
+			c->changed(c->changed_arg, a->ask);
+		break;
+	}
+}
+
+void
+dots_client_run(struct dots_client *c)
+{
+	struct batch *batch = NULL;
+	struct wish_action a;
+	mono_ms at;
+
+	if (c->running) /* a callback of an action changed a wish: the loop below sees it */
+		return;
+	c->running = true;
+	while (wishes_next(c->wishes, loop_now(c->loop), loop_wall(), &a))
+		carry_out(c, &a, &batch);
+	c->running = false;
+	if (batch)
+		persist_after(c->persist, batch_stored, batch);
+	at = wishes_deadline(c->wishes);
+	if (at == INT64_MAX)
+		timer_stop(c->timer);
+	else
+		timer_at(c->timer, at);
+}
+
+static void
+timer_due(void *arg)
+{
+	dots_client_run(arg);
+}
+
+/* ---- what the upstreams tell -------------------------------------------------------------- */
+
+static void
+on_available(void *arg, struct upstream *u, enum availability a)
+{
+	struct dots_client *c = arg;
+
+	wishes_available(c->wishes, upstream_server(u)->ordinal, a, loop_now(c->loop));
+	dots_client_run(c);
+}
+
+/* The diagnostic text of a refusal (RFC 9132 3), in buf; "" if there is none. */
+static const char *
+diagnostic(const struct coap_msg *m, char *buf, size_t cap)
+{
+	uint32_t format = COAP_FORMAT_TEXT;
+
+	buf[0] = '\0';
+	coap_get_uint(m, COAP_OPT_CONTENT_FORMAT, &format);
+	if (m->payload && format == COAP_FORMAT_TEXT)
+		event_escape(buf, cap, m->payload, m->payload_len);
+	return buf;
+}
+
+/* The first scope entry of a CBOR body; NULL if it is none. */
+static const struct scope *
+body_scope(const struct coap_msg *m, struct arena *arena, struct signal_msg *msg)
+{
+	struct schema_error err;
+	uint32_t format = COAP_FORMAT_TEXT;
+
+	if (!m->payload || !coap_get_uint(m, COAP_OPT_CONTENT_FORMAT, &format) ||
+		format != COAP_FORMAT_DOTS_CBOR ||
+		signal_decode(arena, m->payload, m->payload_len, msg, &err) != 0 ||
+		!(msg->has & (1ULL << SIGNAL_MITIGATION_SCOPE)) || !msg->mitigation_scope.n_scope)
+		return NULL;
+	return &msg->mitigation_scope.scope[0];
+}
+
+static void
+on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const struct coap_msg *m)
+{
+	struct dots_client *c = arg;
+	struct arena *arena = arena_new();
+	struct signal_msg msg;
+	const struct scope *scope = body_scope(m, arena, &msg);
+	char why[WISH_WHY_MAX], code[CODE_TEXT];
+	struct wish_answer answer = {.method = method, .code = m->code};
+
+	answer.why = diagnostic(m, why, sizeof(why));
+	coap_get_uint(m, COAP_OPT_MAX_AGE, &answer.max_age);
+	if (scope && SCOPE_HAS(scope, LIFETIME))
+		answer.lifetime = scope->lifetime;
+	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION))
+		answer.conflict_cause = scope->conflict_information.conflict_cause;
+	event_raise(EVENT_RESPONSE, EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
+		EVENT_F("server", upstream_server(u)->name), EVENT_N("mid", mid),
+		EVENT_F("code", coap_code_format(m->code, code)), EVENT_F("text", *why ? why : NULL));
+	wishes_answer(c->wishes, upstream_server(u)->ordinal, mid, &answer, loop_now(c->loop),
+		loop_wall());
+	arena_free(arena);
+	dots_client_run(c);
+}
+
+static void
+on_observed(void *arg, struct upstream *u, uint32_t mid, const struct coap_msg *m)
+{
+	struct dots_client *c = arg;
+	uint32_t server = upstream_server(u)->ordinal;
+	struct arena *arena = arena_new();
+	struct signal_msg msg;
+
+	if (m->code == COAP_404_NOT_FOUND) {
+		wishes_unknown(c->wishes, server, mid, loop_now(c->loop));
+	} else if (m->code == COAP_205_CONTENT && body_scope(m, arena, &msg)) {
+		for (size_t i = 0; i < msg.mitigation_scope.n_scope; i++)
+			wishes_status(c->wishes, server, &msg.mitigation_scope.scope[i],
+				loop_now(c->loop));
+	}
+	arena_free(arena);
+	dots_client_run(c);
+}
+
+static bool
+on_under_attack(void *arg, struct upstream *u)
+{
+	struct dots_client *c = arg;
+
+	return wishes_under_attack(c->wishes, upstream_server(u)->domain);
+}
+
+static const struct upstream_ops upstream_ops = {
+	.available = on_available,
+	.answered = on_answered,
+	.observed = on_observed,
+	.under_attack = on_under_attack,
+};
+
+static void
+on_link(void *arg, const char *interface, bool up)
+{
+	struct dots_client *c = arg;
+
+	event_raise(EVENT_LINK, EVENT_F("interface", interface), EVENT_F("state", up ? "up" : "down"));
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		upstream_link_changed(c->upstreams[i], interface);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static struct upstream *
+make_upstream(struct dots_client *c, const struct dots_client_setup *s, const struct domain_server *ds)
+{
+	struct upstream_context cx = {
+		.loop = c->loop, .links = c->links, .ops = &upstream_ops, .arg = c};
+
+	return upstream_new(&cx, s->homing, &s->homing->domains[ds->domain], ds,
+		s->credentials[ds->domain]);
+}
+
+struct dots_client *
+dots_client_new(struct loop *l, struct persist *p, const struct dots_client_setup *s)
+{
+	struct dots_client *c = mem_new(sizeof(*c));
+
+	c->loop = l;
+	c->persist = p;
+	c->links = links_new(l, on_link, c);
+	c->homing = s->homing;
+	c->timer = timer_new(l, timer_due, c);
+	c->wishes = wishes_new(s->homing, p);
+	wishes_restore(c->wishes, loop_now(l), loop_wall());
+	c->n_upstreams = s->homing->n_servers;
+	c->upstreams = mem_array(c->n_upstreams ? c->n_upstreams : 1, sizeof(*c->upstreams));
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		c->upstreams[i] = make_upstream(c, s, s->homing->servers[i]);
+	timer_after(c->timer, 0);
+	return c;
+}
+
+void
+dots_client_free(struct dots_client *c)
+{
+	if (!c)
+		return;
+	for (struct batch *b = c->batches; b; b = b->next)
+		b->client = NULL;
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		upstream_free(c->upstreams[i]);
+	free(c->upstreams);
+	wishes_free(c->wishes);
+	timer_free(c->timer);
+	links_free(c->links);
+	free(c);
+}
+
+void
+dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
+{
+	size_t n = s->homing->n_servers, n_old = c->n_upstreams;
+	struct upstream **old = c->upstreams, **now = mem_array(n ? n : 1, sizeof(*now));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct domain_server *ds = s->homing->servers[i];
+
+		for (size_t j = 0; j < n_old && !now[i]; j++)
+			if (old[j] && upstream_rebind(old[j], s->homing, &s->homing->domains[ds->domain],
+					      ds, s->credentials[ds->domain])) {
+				now[i] = old[j];
+				old[j] = NULL;
+			}
+	}
+	for (size_t j = 0; j < n_old; j++)
+		upstream_free(old[j]);
+	free(old);
+	c->homing = s->homing;
+	c->upstreams = now;
+	c->n_upstreams = n;
+	wishes_reload(c->wishes, s->homing, loop_now(c->loop));
+	for (size_t i = 0; i < n; i++)
+		if (!now[i])
+			now[i] = make_upstream(c, s, s->homing->servers[i]);
+	dots_client_run(c);
+}
+
+struct wishes *
+dots_client_wishes(struct dots_client *c)
+{
+	return c->wishes;
+}
+
+void
+dots_client_on_change(struct dots_client *c, void (*changed)(void *arg, const char *wish), void *arg)
+{
+	c->changed = changed;
+	c->changed_arg = arg;
+}
+
+void
+dots_client_servers(
+	struct dots_client *c, void (*visit)(void *arg, const struct server_view *v), void *arg)
+{
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		struct server_view v;
+
+		upstream_view(c->upstreams[i], &v);
+		v.cuid = cuid_for(c, (uint32_t)i);
+		visit(arg, &v);
+	}
+}

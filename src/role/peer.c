@@ -1,0 +1,371 @@
+/*
+ * Sessions of clients at the server: who they are (the one judge), heartbeats towards them, loss,
+ * limits (RFC 9132 4.7, 8, 11).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "role/hb.h"
+#include "role/server_state.h"
+
+/* The sessions of one `clients:` entry. */
+struct peer_group {
+	char *client;
+	struct peer *peers;
+	size_t n;
+};
+
+struct peer {
+	struct peer *next, **self; /* in its group */
+	struct peer_group *group;
+	struct dots_server *server;
+	struct session *session;
+	struct heartbeat hb;
+	struct timer *timer;
+	int64_t hb_handle;
+	mono_ms heard;
+};
+
+const char *
+peer_client(const struct peer *p)
+{
+	return p->group->client;
+}
+
+/* The `clients:` entry that stands for what the handshake proved; NULL if none does. */
+static const struct client *
+identify(const struct dots_server *s, const struct session *session)
+{
+	const struct peer_id *id = session_peer(session);
+	const char *names[PEER_NAMES_MAX + 1];
+	size_t n = 0;
+
+	if (id->kind == PEER_PSK)
+		return clients_by_psk(s->setup.clients, id->name);
+	for (unsigned i = 0; i < id->n_names; i++)
+		names[n++] = id->names[i];
+	names[n++] = id->name;
+	return clients_by_certificate(s->setup.clients, names, n, id->cuid);
+}
+
+static const char *
+on_judge(void *arg, struct session *session)
+{
+	const struct client *c = identify(arg, session);
+	struct peer *p = session_data(session);
+
+	if (!c)
+		return "RFC 9132 8: no client of ours has this credential";
+	if (p && strcmp(p->group->client, c->name) != 0)
+		return "RFC 9132 8: the credential stands for another client now";
+	return NULL;
+}
+
+/* ---- heartbeats ---------------------------------------------------------------------------- */
+
+static void
+hb_answered(void *arg, struct session *session, const struct coap_msg *response, int error)
+{
+	struct peer *p = arg;
+
+	(void)session;
+	(void)error;
+	p->hb_handle = 0;
+	if (response)
+		heartbeat_answered(&p->hb, loop_now(p->server->loop));
+}
+
+static void
+rearm(struct peer *p)
+{
+	mono_ms at = heartbeat_deadline(&p->hb);
+
+	if (at == INT64_MAX)
+		timer_stop(p->timer);
+	else
+		timer_at(p->timer, at);
+}
+
+static void
+hb_due(void *arg)
+{
+	struct peer *p = arg;
+	struct heartbeat_due due = heartbeat_tick(&p->hb, loop_now(p->server->loop));
+
+	if (due.cancel && p->hb_handle > 0) {
+		request_cancel(p->session, p->hb_handle);
+		p->hb_handle = 0;
+	}
+	if (due.became_silent)
+		event_raise(EVENT_SESSION_SILENT, EVENT_F("role", "server"), EVENT_F("peer", p->group->client),
+			EVENT_N("missed", p->hb.missed));
+	if (due.became_lost) { /* no traffic at all from it for the whole time (RFC 9132 4.7) */
+		session_close(p->session);
+		return;
+	}
+	if (due.send) {
+		p->hb_handle = hb_send(p->session, due.peer_hb_status, hb_answered, p);
+		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "out"),
+			EVENT_F("peer", p->group->client));
+	}
+	rearm(p);
+}
+
+void
+peer_heartbeat_request(struct peer *p)
+{
+	heartbeat_peer(&p->hb, loop_now(p->server->loop));
+	event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "in"),
+		EVENT_F("peer", p->group->client));
+}
+
+/* ---- session callbacks --------------------------------------------------------------------- */
+
+/* Beyond its limit the client loses the session that was heard longest ago: a client that comes back
+ * from new ports after an outage must not lock itself out. */
+static void
+enforce_limit(const struct peer *newest, uint32_t limit)
+{
+	struct peer *oldest = NULL;
+
+	if (newest->group->n <= limit)
+		return;
+	for (struct peer *p = newest->group->peers; p; p = p->next)
+		if (p != newest && session_is_up(p->session) && (!oldest || p->heard < oldest->heard))
+			oldest = p;
+	if (oldest)
+		session_close(oldest->session);
+}
+
+static struct peer_group *
+group_of(struct dots_server *s, const char *client)
+{
+	struct peer_group *g = map_get(s->peers, client, strlen(client));
+
+	if (!g) {
+		g = mem_new(sizeof(*g));
+		g->client = mem_text(client);
+		map_set(s->peers, client, strlen(client), g);
+	}
+	return g;
+}
+
+static void
+group_add(struct peer_group *g, struct peer *p)
+{
+	p->group = g;
+	p->next = g->peers;
+	p->self = &g->peers;
+	if (p->next)
+		p->next->self = &p->next;
+	g->peers = p;
+	g->n++;
+}
+
+static void
+on_up(void *arg, struct session *session)
+{
+	struct dots_server *s = arg;
+	const struct client *c = identify(s, session);
+	const struct peer_id *id = session_peer(session);
+	char source[ADDR_TEXT_MAX], address[ENDPOINT_TEXT_MAX];
+	struct peer *p;
+
+	if (!c) { /* a reload came between judge and here */
+		session_close(session);
+		return;
+	}
+	p = mem_new(sizeof(*p));
+	p->server = s;
+	p->session = session;
+	p->heard = loop_now(s->loop);
+	p->timer = timer_new(s->loop, hb_due, p);
+	heartbeat_init(&p->hb, &s->setup.heartbeat, p->heard);
+	group_add(group_of(s, c->name), p);
+	session_set_data(session, p);
+	event_raise(EVENT_SESSION_UP, EVENT_F("role", "server"), EVENT_F("peer", c->name),
+		EVENT_F("source", addr_format(&session_remote(session)->addr, source)),
+		EVENT_F("address", endpoint_format(session_local(session), address)),
+		EVENT_F("interface", session_interface(session)), EVENT_F("ca", id->issuer),
+		EVENT_F("credential", id->name),
+		EVENT_F("resumed", session_was_resumed(session) ? "yes" : "no"));
+	enforce_limit(p, c->limits.sessions);
+	server_flows(s, c->name);
+	rearm(p);
+}
+
+static void
+peer_free(struct peer *p)
+{
+	*p->self = p->next;
+	if (p->next)
+		p->next->self = p->self;
+	timer_free(p->timer);
+	free(p->group->client);
+	free(p);
+}
+
+static void
+on_down(void *arg, struct session *session, const char *reason)
+{
+	struct dots_server *s = arg;
+	struct peer *p = session_data(session);
+	char address[ENDPOINT_TEXT_MAX];
+	const char *client;
+
+	observe_session_gone(s, session);
+	if (!p) {
+		event_raise(EVENT_SESSION_REFUSED, EVENT_F("role", "server"),
+			EVENT_F("address", endpoint_format(session_remote(session), address)),
+			EVENT_F("reason", reason));
+		return;
+	}
+	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"), EVENT_F("peer", p->group->client),
+		EVENT_F("reason", reason));
+	session_set_data(session, NULL);
+	client = p->group->client; /* the group stays */
+	peer_free(p);
+	server_flows(s, client);
+}
+
+static void
+on_heard(void *arg, struct session *session)
+{
+	struct dots_server *s = arg;
+	struct peer *p = session_data(session);
+
+	if (!p)
+		return;
+	p->heard = loop_now(s->loop);
+	if (heartbeat_heard(&p->hb, p->heard))
+		event_raise(EVENT_SESSION_HEARD, EVENT_F("role", "server"), EVENT_F("peer", p->group->client));
+}
+
+static void
+on_request(void *arg, struct session *session, struct exchange *ex, const struct coap_msg *req)
+{
+	signal_serve(arg, session_data(session), session, ex, req);
+}
+
+static void
+on_observer_gone(void *arg, struct session *session, const uint8_t *token, size_t len)
+{
+	observe_remove(arg, session, token, len);
+}
+
+const struct session_ops peer_session_ops = {
+	.judge = on_judge,
+	.up = on_up,
+	.down = on_down,
+	.request = on_request,
+	.heard = on_heard,
+	.observer_gone = on_observer_gone,
+};
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+static bool
+judge_group(void *arg, const void *key, size_t len, void *value)
+{
+	struct dots_server *s = arg;
+	struct peer_group *g = value;
+
+	(void)key;
+	(void)len;
+	for (struct peer *p = g->peers; p; p = p->next) {
+		heartbeat_configure(&p->hb, &s->setup.heartbeat, loop_now(s->loop));
+		rearm(p);
+		session_judge(p->session);
+	}
+	return true;
+}
+
+/* What a reload changed goes for live sessions too (M17). */
+void
+peers_judge(struct dots_server *s)
+{
+	map_each(s->peers, judge_group, s);
+}
+
+static bool
+free_group(void *arg, const void *key, size_t len, void *value)
+{
+	struct peer_group *g = value;
+
+	(void)arg;
+	(void)key;
+	(void)len;
+	while (g->peers)
+		peer_free(g->peers);
+	free(g->client);
+	free(g);
+	return true;
+}
+
+void
+peers_free(struct dots_server *s)
+{
+	map_each(s->peers, free_group, NULL);
+	map_free(s->peers);
+}
+
+/* The client's live 5-tuples, and our own endpoints for handshakes under way (core/mitigator.h). */
+void
+server_flows(struct dots_server *s, const char *client)
+{
+	struct peer_group *g = group_of(s, client);
+	struct flow *flows = mem_array(g->n + s->setup.n_sockets + 1, sizeof(*flows));
+	size_t n = 0;
+
+	for (struct peer *p = g->peers; p; p = p->next)
+		flows[n++] = (struct flow){
+			.server = *session_local(p->session), .client = *session_remote(p->session)};
+	for (size_t i = 0; i < s->setup.n_sockets; i++)
+		if (!addr_is_unspecified(&s->setup.sockets[i].local.addr))
+			flows[n++] = (struct flow){.server = s->setup.sockets[i].local};
+	for (size_t i = 0; i < s->n_mitigators; i++)
+		s->mitigators[i]->ops->flows(s->mitigators[i], client, flows, n);
+	free(flows);
+}
+
+struct visit {
+	struct dots_server *server;
+	void (*visit)(void *arg, const struct peer_view *v);
+	void *arg;
+};
+
+static bool
+visit_group(void *arg, const void *key, size_t len, void *value)
+{
+	struct visit *visit = arg;
+	struct peer_group *g = value;
+
+	(void)key;
+	(void)len;
+	for (struct peer *p = g->peers; p; p = p->next) {
+		struct peer_view v = {
+			.client = g->client,
+			.credential = session_peer(p->session)->name,
+			.ca = session_peer(p->session)->issuer,
+			.state = p->hb.silent ? "silent" : "available",
+			.local = *session_local(p->session),
+			.remote = *session_remote(p->session),
+			.interface = session_interface(p->session),
+			.resumed = session_was_resumed(p->session),
+			.heard_s = (loop_now(visit->server->loop) - p->heard) / 1000,
+		};
+		visit->visit(visit->arg, &v);
+	}
+	return true;
+}
+
+void
+peers_visit(struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg)
+{
+	struct visit v = {s, visit, arg};
+
+	map_each(s->peers, visit_group, &v);
+}

@@ -1,0 +1,140 @@
+/*
+ * The server's state as records of the store: mitigations (kind "mitigation", key id) and cuid
+ * bindings (kind "cuid", key cuid). Monotonic moments become wall-clock ones here.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "role/server_state.h"
+
+enum { RECORD_MAX = 256 * 1024, KEY_MAX = 24 };
+
+static void
+key_of(const struct mitigation *m, char *key)
+{
+	snprintf(key, KEY_MAX, "%" PRIu64, m->id);
+}
+
+void
+record_put(struct dots_server *s, const struct mitigation *m)
+{
+	wall_ms expires = m->expires == INT64_MAX
+		? -1
+		: loop_wall() + (m->expires - loop_now(s->loop));
+	struct buf scope;
+	char key[KEY_MAX], *text;
+	json_t *j;
+
+	buf_init(&scope, RECORD_MAX);
+	schema_encode_json(&scope_schema, &m->scope, &scope);
+	j = json_pack("{sI ss ss sI si sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id, "client",
+		m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "status", (int)m->status,
+		"started", (json_int_t)m->started, "expires", (json_int_t)expires, "terminating",
+		m->terminating, "terminating_s", (int)m->terminating_s, "packets",
+		(json_int_t)m->packets, "bytes", (json_int_t)m->bytes, "packets_base",
+		(json_int_t)m->packets_base, "bytes_base", (json_int_t)m->bytes_base, "scope",
+		buf_text(&scope));
+	text = json_dumps(j, JSON_COMPACT);
+	key_of(m, key);
+	persist_put(s->persist, "mitigation", key, text);
+	free(text);
+	json_decref(j);
+	buf_finish(&scope);
+}
+
+void
+record_remove(struct dots_server *s, const struct mitigation *m)
+{
+	char key[KEY_MAX];
+
+	key_of(m, key);
+	persist_remove(s->persist, "mitigation", key);
+}
+
+void
+record_cuid(struct dots_server *s, const char *client, const char *cuid)
+{
+	json_t *j = json_pack("{ss}", "client", client);
+	char *text = json_dumps(j, JSON_COMPACT);
+
+	persist_put(s->persist, "cuid", cuid, text);
+	free(text);
+	json_decref(j);
+}
+
+static void
+restore_cuid(void *arg, const char *key, const char *value)
+{
+	struct dots_server *s = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	const char *client = json_string_value(json_object_get(j, "client"));
+
+	if (client && clients_named(s->setup.clients, client))
+		cuids_restore(s->cuids, client, key);
+	json_decref(j);
+}
+
+static json_int_t
+number(const json_t *j, const char *name)
+{
+	return json_integer_value(json_object_get(j, name));
+}
+
+static bool
+restore_one(struct dots_server *s, const json_t *j, struct arena *a)
+{
+	wall_ms expires = number(j, "expires");
+	const char *scope = json_string_value(json_object_get(j, "scope"));
+	struct mitigation m = {
+		.id = (uint64_t)number(j, "id"),
+		.client = (char *)json_string_value(json_object_get(j, "client")),
+		.cuid = (char *)json_string_value(json_object_get(j, "cuid")),
+		.mid = (uint32_t)number(j, "mid"),
+		.status = (enum dots_status)number(j, "status"),
+		.started = number(j, "started"),
+		.terminating = json_is_true(json_object_get(j, "terminating")),
+		.terminating_s = (uint32_t)number(j, "terminating_s"),
+		.packets = (uint64_t)number(j, "packets"),
+		.bytes = (uint64_t)number(j, "bytes"),
+		.packets_base = (uint64_t)number(j, "packets_base"),
+		.bytes_base = (uint64_t)number(j, "bytes_base"),
+	};
+	int64_t left = expires < 0 ? LIFETIME_INDEFINITE : (expires - loop_wall() + 999) / 1000;
+	struct schema_error err;
+
+	if (!m.id || !m.client || !m.cuid || !scope ||
+		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
+		return false;
+	if (left == 0 || left < LIFETIME_INDEFINITE || (left < 0 && expires >= 0)) {
+		record_remove(s, &m); /* its lifetime ended while we were away */
+		return true;
+	}
+	m.filtering = m.scope.trigger_mitigation;
+	return book_restore(s->book, &m, left, loop_now(s->loop)) != NULL;
+}
+
+static void
+restore_mitigation(void *arg, const char *key, const char *value)
+{
+	struct dots_server *s = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	struct arena *a = arena_new();
+
+	if (!restore_one(s, j, a))
+		event_raise(EVENT_ALERT, EVENT_F("reason", "a stored mitigation cannot be read"),
+			EVENT_F("target", key));
+	arena_free(a);
+	json_decref(j);
+}
+
+void
+records_restore(struct dots_server *s)
+{
+	persist_each(s->persist, "cuid", restore_cuid, s);
+	persist_each(s->persist, "mitigation", restore_mitigation, s);
+}

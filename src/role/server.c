@@ -1,0 +1,413 @@
+/*
+ * The server role's life: listener, book, mitigators, store; effects of the rules carried out.
+ */
+#include "role/server.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "role/server_state.h"
+
+char *
+server_key(const char *client, const char *cuid, uint32_t mid)
+{
+	return mem_printf("%s/%s/%u", client, cuid, mid);
+}
+
+void
+server_scope_text(const struct target *t, struct buf *out)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		buf_printf(out, "%s%s", i ? "," : "", prefix_format(&t->target_prefix[i], text));
+}
+
+/* ---- effects ------------------------------------------------------------------------------- */
+
+static void
+arm(struct dots_server *s)
+{
+	mono_ms at = book_deadline(s->book);
+
+	if (at == INT64_MAX)
+		timer_stop(s->timer);
+	else
+		timer_at(s->timer, at);
+}
+
+static void
+raise_mitigation(enum event_id id, const struct mitigation *m, const char *reason)
+{
+	if (id == EVENT_MITIGATION_END)
+		event_raise(id, EVENT_N("id", m->id), EVENT_F("client", m->client),
+			EVENT_N("mid", m->mid), EVENT_F("reason", reason));
+	else
+		event_raise(id, EVENT_N("id", m->id), EVENT_F("client", m->client),
+			EVENT_N("mid", m->mid), EVENT_F("status", dots_status_name(m->status)));
+}
+
+static void
+start_filter(struct dots_server *s, const struct mitigation *m)
+{
+	const struct client *c = clients_named(s->setup.clients, m->client);
+	struct arena *a = arena_new();
+	struct filter f;
+	struct buf scope;
+
+	if (c) {
+		mitigation_filter(m, c, a, &f);
+		buf_init(&scope, 8192);
+		server_scope_text(&m->scope.target, &scope);
+		event_raise(EVENT_MITIGATION_START, EVENT_N("id", m->id), EVENT_F("client", m->client),
+			EVENT_N("mid", m->mid), EVENT_F("scope", buf_text(&scope)),
+			EVENT_N("lifetime", mitigation_remaining(m, loop_now(s->loop))));
+		buf_finish(&scope);
+		for (size_t i = 0; i < s->n_mitigators; i++)
+			s->mitigators[i]->ops->start(s->mitigators[i], &f);
+	}
+	arena_free(a);
+}
+
+static void
+end_mitigation(struct dots_server *s, const struct mitigation *m, const char *reason)
+{
+	record_remove(s, m);
+	observe_changed(s, m, true);
+	raise_mitigation(EVENT_MITIGATION_END, m, reason);
+	if (s->escalation) {
+		char *key = server_key(m->client, m->cuid, m->mid);
+
+		s->escalation->ops->withdraw(s->escalation, key);
+		free(key);
+	}
+}
+
+void
+server_apply(struct dots_server *s, struct effects *fx)
+{
+	for (size_t i = 0; i < fx->n; i++) {
+		const struct effect *e = &fx->list[i];
+
+		switch (e->kind) {
+		case EFFECT_STORE:
+			record_put(s, e->m);
+			break;
+		case EFFECT_START:
+			start_filter(s, e->m);
+			break;
+		case EFFECT_STOP:
+			for (size_t k = 0; k < s->n_mitigators; k++)
+				s->mitigators[k]->ops->stop(s->mitigators[k], e->m->id);
+			break;
+		case EFFECT_NOTIFY:
+			raise_mitigation(EVENT_MITIGATION_STATUS, e->m, NULL);
+			observe_changed(s, e->m, false);
+			break;
+		case EFFECT_END:
+			end_mitigation(s, e->m, e->reason);
+			break;
+		}
+	}
+	effects_finish(fx);
+	arm(s);
+}
+
+static void
+timer_due(void *arg)
+{
+	struct dots_server *s = arg;
+	struct effects fx = {0};
+
+	book_expire(s->book, loop_now(s->loop), &fx);
+	server_apply(s, &fx);
+}
+
+/* ---- reports of the mitigators -------------------------------------------------------------- */
+
+static void
+on_installed(void *arg, uint64_t id)
+{
+	struct dots_server *s = arg;
+	struct mitigation *m = book_by_id(s->book, id);
+	struct effects fx = {0};
+	struct buf scope;
+
+	if (!m)
+		return;
+	buf_init(&scope, 8192);
+	server_scope_text(&m->scope.target, &scope);
+	event_raise(EVENT_RULE_INSTALLED, EVENT_N("id", id), EVENT_F("client", m->client),
+		EVENT_F("scope", buf_text(&scope)), EVENT_F("mitigator", s->mitigators[0]->ops->name));
+	buf_finish(&scope);
+	if (m->status == ATTACK_MITIGATION_IN_PROGRESS && !s->escalation)
+		book_status(s->book, m, ATTACK_SUCCESSFULLY_MITIGATED, loop_now(s->loop), &fx);
+	server_apply(s, &fx);
+}
+
+static void
+on_failed(void *arg, uint64_t id, const char *why)
+{
+	struct dots_server *s = arg;
+	struct mitigation *m = book_by_id(s->book, id);
+
+	event_raise(EVENT_RULE_FAILED, EVENT_N("id", id), EVENT_F("client", m ? m->client : NULL),
+		EVENT_F("mitigator", s->mitigators[0]->ops->name), EVENT_F("reason", why));
+}
+
+static void
+on_removed(void *arg, uint64_t id)
+{
+	struct dots_server *s = arg;
+
+	event_raise(EVENT_RULE_REMOVED, EVENT_N("id", id),
+		EVENT_F("mitigator", s->mitigators[0]->ops->name));
+}
+
+static void
+on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
+{
+	struct dots_server *s = arg;
+	struct mitigation *m = book_by_id(s->book, id);
+
+	if (m)
+		book_counters(s->book, m, packets, bytes, loop_now(s->loop));
+}
+
+struct mitigator_events
+server_events(struct dots_server *s, size_t mitigator)
+{
+	(void)mitigator;
+	return (struct mitigator_events){.arg = s,
+		.installed = on_installed,
+		.failed = on_failed,
+		.removed = on_removed,
+		.counters = on_counters};
+}
+
+/* ---- what upstream says (gateway) ------------------------------------------------------------ */
+
+static void
+on_escalation_status(
+	void *arg, const char *key, enum dots_status status, uint64_t packets, uint64_t bytes)
+{
+	struct dots_server *s = arg;
+	const char *mid = strrchr(key, '/'), *cuid = strchr(key, '/');
+	char client[256], cuid_text[PATH_ID_MAX + 1];
+	struct mitigation *m;
+	struct effects fx = {0};
+
+	if (!mid || mid == cuid)
+		return;
+	snprintf(client, sizeof(client), "%.*s", (int)(cuid - key), key);
+	snprintf(cuid_text, sizeof(cuid_text), "%.*s", (int)(mid - cuid - 1), cuid + 1);
+	m = book_find(s->book, client, cuid_text, (uint32_t)strtoul(mid + 1, NULL, 10));
+	if (!m)
+		return;
+	if (!s->n_mitigators)
+		book_counters(s->book, m, packets, bytes, loop_now(s->loop));
+	book_status(s->book, m, status, loop_now(s->loop), &fx);
+	server_apply(s, &fx);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int
+find_psk(void *arg, const char *identity, uint8_t *key, size_t *inout_len)
+{
+	const struct dots_server *s = arg;
+
+	for (size_t i = 0; i < s->setup.n_psk; i++) {
+		const struct psk_entry *e = &s->setup.psk[i];
+
+		if (strcmp(e->identity, identity) != 0 || e->len > *inout_len)
+			continue;
+		memcpy(key, e->key, e->len);
+		*inout_len = e->len;
+		return 0;
+	}
+	return -1;
+}
+
+static bool
+listen_(struct dots_server *s, char *why, size_t cap)
+{
+	struct listener_config cfg = {
+		.sockets = s->setup.sockets,
+		.n_sockets = s->setup.n_sockets,
+		.credentials = s->setup.credentials,
+		.psk = s->setup.n_psk ? find_psk : NULL,
+		.max_sessions = s->setup.max_sessions,
+		.max_half_open = s->setup.max_half_open,
+		.max_half_open_per_prefix = s->setup.max_half_open_per_prefix,
+		.handshakes_per_turn = s->setup.handshakes_per_turn,
+	};
+	char text[ENDPOINT_TEXT_MAX];
+
+	s->listener = listener_new(s->loop, &cfg, &peer_session_ops, s, why, cap);
+	if (!s->listener)
+		return false;
+	for (size_t i = 0; i < cfg.n_sockets; i++)
+		event_raise(EVENT_LISTENING,
+			EVENT_F("address", endpoint_format(&cfg.sockets[i].local, text)),
+			EVENT_F("interface", cfg.sockets[i].interface));
+	return true;
+}
+
+struct dots_server *
+server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
+	struct mitigator **mitigators, size_t n_mitigators, struct escalation *escalation, char *why,
+	size_t cap)
+{
+	struct dots_server *s = mem_new(sizeof(*s));
+
+	s->loop = l;
+	s->persist = p;
+	s->setup = *setup;
+	s->mitigators = mitigators;
+	s->n_mitigators = n_mitigators;
+	s->escalation = escalation;
+	s->book = book_new(&setup->policy);
+	s->cuids = cuids_new();
+	s->peers = map_new();
+	s->observers = map_new();
+	s->admissions = map_new();
+	s->timer = timer_new(l, timer_due, s);
+	for (size_t i = 0; i < clients_count(setup->clients); i++) {
+		const struct client *c = clients_get(setup->clients, i);
+
+		for (size_t k = 0; k < c->n_spki; k++)
+			cuids_reserve(s->cuids, c->name, c->spki[k]);
+	}
+	if (escalation)
+		escalation->ops->on_status(escalation, on_escalation_status, s);
+	if (!listen_(s, why, cap)) {
+		server_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct sync {
+	struct dots_server *server;
+	struct arena *arena;
+	struct filter *filters;
+	size_t n, cap;
+};
+
+static bool
+sync_one(void *arg, struct mitigation *m)
+{
+	struct sync *y = arg;
+	const struct client *c = clients_named(y->server->setup.clients, m->client);
+
+	if (!m->filtering || !c)
+		return true;
+	if (y->n == y->cap) {
+		y->cap = y->cap ? 2 * y->cap : 64;
+		y->filters = mem_grow(y->filters, y->cap, sizeof(*y->filters));
+	}
+	mitigation_filter(m, c, y->arena, &y->filters[y->n++]);
+	return true;
+}
+
+/* Ends what the present configuration no longer grants (M17), with status 7. */
+static bool
+check_authorised(void *arg, struct mitigation *m)
+{
+	struct sync *y = arg;
+	struct dots_server *s = y->server;
+	const struct client *c = clients_named(s->setup.clients, m->client);
+	struct verdict v = {.code = COAP_401_UNAUTHORIZED};
+
+	if (c)
+		v = client_authorises(
+			c, m->scope.target.target_prefix, m->scope.target.n_target_prefix);
+	if (verdict_ok(&v))
+		return true;
+	if (y->n == y->cap) {
+		y->cap = y->cap ? 2 * y->cap : 16;
+		y->filters = mem_grow(y->filters, y->cap, sizeof(*y->filters));
+	}
+	y->filters[y->n++].id = m->id;
+	return true;
+}
+
+static void
+end_unauthorised(struct dots_server *s)
+{
+	struct sync y = {.server = s};
+	struct effects fx = {0};
+
+	book_all(s->book, check_authorised, &y);
+	for (size_t i = 0; i < y.n; i++) {
+		struct mitigation *m = book_by_id(s->book, y.filters[i].id);
+
+		book_status(s->book, m, ATTACK_MITIGATION_WITHDRAWN, loop_now(s->loop), &fx);
+		book_end(s->book, m, "no longer authorised", &fx);
+	}
+	free(y.filters);
+	server_apply(s, &fx);
+}
+
+void
+server_start(struct dots_server *s)
+{
+	struct sync y = {.server = s, .arena = arena_new()};
+
+	records_restore(s);
+	book_all(s->book, sync_one, &y);
+	for (size_t i = 0; i < s->n_mitigators; i++)
+		s->mitigators[i]->ops->sync(s->mitigators[i], y.filters, y.n);
+	for (size_t i = 0; i < clients_count(s->setup.clients); i++)
+		server_flows(s, clients_get(s->setup.clients, i)->name);
+	free(y.filters);
+	arena_free(y.arena);
+	end_unauthorised(s);
+	arm(s);
+}
+
+void
+server_reload(struct dots_server *s, const struct server_setup *setup)
+{
+	s->setup = *setup;
+	if (setup->credentials)
+		listener_set_credentials(s->listener, setup->credentials);
+	book_set_policy(s->book, &setup->policy);
+	peers_judge(s);
+	end_unauthorised(s);
+}
+
+void
+server_free(struct dots_server *s)
+{
+	if (!s)
+		return;
+	admissions_free(s);
+	if (s->listener)
+		listener_free(s->listener);
+	answers_free(s);
+	observers_free(s);
+	peers_free(s);
+	timer_free(s->timer);
+	book_free(s->book);
+	cuids_free(s->cuids);
+	free(s);
+}
+
+const struct book *
+server_book(const struct dots_server *s)
+{
+	return s->book;
+}
+
+void
+server_sessions(
+	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg)
+{
+	peers_visit(s, visit, arg);
+}

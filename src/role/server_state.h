@@ -1,0 +1,83 @@
+/*
+ * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
+ * signal_server.c (routes), answer.c (responses that wait for the store), observe.c, record.c.
+ */
+#ifndef DOTSD_ROLE_SERVER_STATE_H
+#define DOTSD_ROLE_SERVER_STATE_H
+
+#include "base/map.h"
+#include "role/server.h"
+#include "wire/path.h"
+
+struct peer; /* one live session */
+
+struct dots_server {
+	struct loop *loop;
+	struct persist *persist;
+	struct server_setup setup;
+	struct listener *listener;
+	struct mitigator **mitigators;
+	size_t n_mitigators;
+	struct escalation *escalation;
+	struct book *book;
+	struct cuids *cuids;
+	struct timer *timer;        /* book_deadline */
+	struct map *peers;          /* client -> its sessions */
+	struct map *observers;      /* "client/cuid" -> struct observer list */
+	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
+	struct answer *answers;     /* waiting for the store */
+};
+
+/* peer.c */
+extern const struct session_ops peer_session_ops;
+const char *peer_client(const struct peer *p); /* name of its `clients:` entry */
+void peers_free(struct dots_server *s);
+void peers_judge(struct dots_server *s);
+void peer_heartbeat_request(struct peer *p); /* the peer sent a heartbeat */
+void peers_visit(struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
+
+/* signal_server.c */
+void signal_serve(struct dots_server *s, struct peer *p, struct session *session, struct exchange *ex,
+	const struct coap_msg *req);
+void admissions_free(struct dots_server *s);
+
+/* answer.c: a response held until everything put to the store so far is durable. */
+struct answer_body {
+	uint8_t code;
+	const char *text;            /* diagnostic payload, or NULL */
+	const struct signal_msg *msg; /* CBOR payload, or NULL */
+	uint32_t max_age;            /* 0: none */
+	bool has_observe;
+	uint32_t observe;
+};
+void answer_now(struct exchange *ex, const struct answer_body *body);
+/* mitigation: id to be marked volatile if the store fails; 0 none. */
+void answer_stored(struct dots_server *s, struct exchange *ex, const struct answer_body *body,
+	uint64_t mitigation);
+void answer_verdict(struct exchange *ex, const struct verdict *v);
+void answers_free(struct dots_server *s);
+/* Builds payload and options of a response; the payload lives in out. */
+void answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out);
+
+/* observe.c */
+void observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
+	const char *client, const struct path *path);
+void observe_remove(struct dots_server *s, struct session *session, const uint8_t *token, size_t len);
+void observe_session_gone(struct dots_server *s, struct session *session);
+/* The mitigation changed, or ended (ended: last word to those who watch it). */
+void observe_changed(struct dots_server *s, const struct mitigation *m, bool ended);
+void observers_free(struct dots_server *s);
+
+/* record.c */
+void record_put(struct dots_server *s, const struct mitigation *m);
+void record_remove(struct dots_server *s, const struct mitigation *m);
+void record_cuid(struct dots_server *s, const char *client, const char *cuid);
+void records_restore(struct dots_server *s);
+
+/* server.c */
+void server_apply(struct dots_server *s, struct effects *fx); /* carries out and finishes them */
+void server_flows(struct dots_server *s, const char *client);
+char *server_key(const char *client, const char *cuid, uint32_t mid); /* "client/cuid/mid", malloc'ed */
+void server_scope_text(const struct target *t, struct buf *out);      /* for events */
+
+#endif

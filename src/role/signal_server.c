@@ -1,0 +1,566 @@
+/*
+ * The server's resources: mitigate, config, hb (RFC 9132 4.2, 4.4, 4.5, 4.7). A table of routes;
+ * bytes to struct to verdict here, the rules themselves in core/.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "role/server_state.h"
+
+enum { RETRY_ADMISSION_S = 3, CODE_TEXT = 5 };
+
+/* One request on its way through. */
+struct request {
+	struct dots_server *server;
+	struct peer *peer;
+	struct session *session;
+	struct exchange *ex;
+	const struct coap_msg *msg;
+	const struct client *client;
+	struct path path;
+	struct arena *arena;
+};
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+static void
+refuse(const struct request *r, const struct verdict *v)
+{
+	char code[CODE_TEXT];
+
+	event_raise(EVENT_REQUEST_REFUSED, EVENT_F("from", r->client ? r->client->name : "?"),
+		EVENT_F("code", coap_code_format(v->code, code)), EVENT_F("reason", v->why));
+	answer_verdict(r->ex, v);
+}
+
+static void
+raise_put(const char *from, const struct path *path, const struct target *t, int64_t lifetime,
+	const struct verdict *v)
+{
+	char code[CODE_TEXT] = "none";
+	struct buf scope;
+
+	buf_init(&scope, 8192);
+	server_scope_text(t, &scope);
+	if (v->code)
+		coap_code_format(v->code, code);
+	event_raise(EVENT_PUT_MITIGATE, EVENT_F("from", from), EVENT_F("cuid", path->cuid),
+		EVENT_N("mid", path->mid), EVENT_F("scope", buf_text(&scope)),
+		EVENT_N("lifetime", lifetime), EVENT_F("code", code),
+		EVENT_F("reason", *v->why ? v->why : NULL));
+	buf_finish(&scope);
+}
+
+/* RFC 9132 4.4.1.3, figure 10: mid and granted lifetime. */
+static void
+answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigation *m, uint8_t code)
+{
+	struct scope scope = {0};
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
+	struct answer_body body = {.code = code, .msg = &msg};
+
+	SCOPE_SET(&scope, MID);
+	SCOPE_SET(&scope, LIFETIME);
+	scope.mid = m->mid;
+	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
+	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
+	msg.mitigation_scope.scope = &scope;
+	msg.mitigation_scope.n_scope = 1;
+	answer_stored(s, ex, &body, m->id);
+}
+
+/* ---- PUT mitigate ------------------------------------------------------------------------- */
+
+/* A request that waits for what upstream says (gateway). */
+struct admission {
+	struct dots_server *server;
+	char *key, *client;
+	struct path path;
+	struct arena *arena; /* holds scope */
+	struct scope scope;
+	bool if_match;
+	struct exchange *exchanges[8]; /* the client repeats itself while it waits */
+	size_t n_exchanges;
+};
+
+static struct mitigation_request
+request_of(const struct dots_server *s, const struct client *c, const struct path *path,
+	const struct scope *scope, bool if_match)
+{
+	return (struct mitigation_request){.client = c,
+		.cuid = path->cuid,
+		.mid = path->mid,
+		.scope = scope,
+		.if_match = if_match,
+		.now = loop_now(s->loop),
+		.wall = loop_wall()};
+}
+
+/* Grants it: the book changes, effects are carried out, every exchange gets the answer. */
+static void
+grant(struct dots_server *s, const struct client *c, const struct path *path,
+	const struct scope *scope, bool if_match, struct exchange **exchanges, size_t n)
+{
+	struct mitigation_request mr = request_of(s, c, path, scope, if_match);
+	struct effects fx = {0};
+	struct mitigation *m = NULL;
+	struct verdict v = book_put(s->book, &mr, &fx, &m);
+
+	raise_put(c->name, path, &scope->target, m ? mitigation_remaining(m, mr.now) : 0, &v);
+	server_apply(s, &fx);
+	for (size_t i = 0; i < n; i++) {
+		if (verdict_ok(&v))
+			answer_granted(s, exchanges[i], m, v.code);
+		else
+			answer_verdict(exchanges[i], &v);
+	}
+}
+
+static void
+admission_free(struct admission *a)
+{
+	map_remove(a->server->admissions, a->key, strlen(a->key));
+	arena_free(a->arena);
+	free(a->key);
+	free(a->client);
+	free(a);
+}
+
+static void
+admission_decided(void *arg, const struct verdict *v)
+{
+	struct admission *a = arg;
+	struct dots_server *s = a->server;
+	const struct client *c = clients_named(s->setup.clients, a->client);
+	struct verdict gone = verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
+
+	if (!c)
+		v = &gone;
+	if (verdict_ok(v)) {
+		grant(s, c, &a->path, &a->scope, a->if_match, a->exchanges, a->n_exchanges);
+	} else {
+		raise_put(a->client, &a->path, &a->scope.target, 0, v);
+		for (size_t i = 0; i < a->n_exchanges; i++)
+			answer_verdict(a->exchanges[i], v);
+	}
+	admission_free(a);
+}
+
+/* The client asks again while we wait: the same request shares the answer. */
+static void
+admission_join(struct request *r, struct admission *a)
+{
+	struct verdict v = verdict_of(
+		COAP_503_SERVICE_UNAVAILABLE, "RFC 8811 2.2.3: this mid is being asked for upstream");
+
+	if (a->n_exchanges < sizeof(a->exchanges) / sizeof(a->exchanges[0])) {
+		a->exchanges[a->n_exchanges++] = r->ex;
+		return;
+	}
+	v.max_age = RETRY_ADMISSION_S;
+	answer_verdict(r->ex, &v);
+}
+
+static void
+admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
+{
+	struct dots_server *s = r->server;
+	char *key = server_key(r->client->name, r->path.cuid, r->path.mid);
+	struct admission *a = map_get(s->admissions, key, strlen(key));
+
+	if (a) {
+		free(key);
+		admission_join(r, a);
+		return;
+	}
+	a = mem_new(sizeof(*a));
+	a->server = s;
+	a->key = key;
+	a->client = mem_text(r->client->name);
+	a->path = r->path;
+	a->arena = arena_new();
+	schema_copy(&scope_schema, a->arena, scope, &a->scope);
+	a->if_match = if_match;
+	a->exchanges[a->n_exchanges++] = r->ex;
+	map_set(s->admissions, key, strlen(key), a);
+	s->escalation->ops->admit(s->escalation, key, &a->scope, refresh, admission_decided, a);
+}
+
+static bool
+free_admission(void *arg, const void *key, size_t len, void *value)
+{
+	struct admission *a = value;
+	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: shutting down");
+
+	(void)arg;
+	(void)key;
+	(void)len;
+	for (size_t i = 0; i < a->n_exchanges; i++)
+		answer_verdict(a->exchanges[i], &v);
+	admission_free(a);
+	return true;
+}
+
+void
+admissions_free(struct dots_server *s)
+{
+	map_each(s->admissions, free_admission, NULL);
+	map_free(s->admissions);
+}
+
+/* The one scope entry of a PUT body, or NULL with the refusal. */
+static const struct scope *
+put_scope(struct request *r, struct verdict *v)
+{
+	struct signal_msg *msg = arena_alloc(r->arena, 1, sizeof(*msg));
+	struct schema_error err;
+
+	if (!r->msg->payload) {
+		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: the body is missing");
+		return NULL;
+	}
+	if (signal_decode(r->arena, r->msg->payload, r->msg->payload_len, msg, &err) != 0) {
+		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 6: %s", err.why);
+		return NULL;
+	}
+	if (!(msg->has & (1ULL << SIGNAL_MITIGATION_SCOPE))) {
+		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: mitigation-scope is missing");
+		return NULL;
+	}
+	if (msg->mitigation_scope.n_scope != 1) {
+		*v = verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.3: scope has %zu entries instead of one",
+			msg->mitigation_scope.n_scope);
+		return NULL;
+	}
+	return &msg->mitigation_scope.scope[0];
+}
+
+static bool
+needs(const struct request *r, bool mid, struct verdict *v)
+{
+	if (!r->path.cuid[0]) {
+		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: Uri-Path cuid is missing");
+		return false;
+	}
+	if (mid && !r->path.has_mid) {
+		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: Uri-Path mid is missing");
+		return false;
+	}
+	return true;
+}
+
+static void
+put_refused(struct request *r, const struct scope *scope, const struct verdict *v)
+{
+	raise_put(r->client->name, &r->path, &scope->target, scope->lifetime, v);
+	answer_verdict(r->ex, v); /* code 0: answered with silence (RFC 9132 4.4.3) */
+}
+
+static void
+put_mitigate(struct request *r)
+{
+	struct dots_server *s = r->server;
+	bool if_match = coap_find(r->msg, COAP_OPT_IF_MATCH) != NULL, claimed = false;
+	const struct scope *scope;
+	struct mitigation_request mr;
+	struct verdict v;
+
+	if (!needs(r, true, &v) || !(scope = put_scope(r, &v))) {
+		refuse(r, &v);
+		return;
+	}
+	v = cuids_bind(s->cuids, r->client, r->path.cuid, &claimed);
+	if (!verdict_ok(&v)) {
+		put_refused(r, scope, &v);
+		return;
+	}
+	if (claimed)
+		record_cuid(s, r->client->name, r->path.cuid);
+	mr = request_of(s, r->client, &r->path, scope, if_match);
+	v = book_check_put(s->book, &mr);
+	if (!verdict_ok(&v))
+		put_refused(r, scope, &v);
+	else if (s->escalation)
+		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
+	else
+		grant(s, r->client, &r->path, scope, if_match, &r->ex, 1);
+}
+
+/* ---- GET and DELETE mitigate --------------------------------------------------------------- */
+
+static bool
+owns_cuid(const struct request *r)
+{
+	const char *owner = cuids_owner(r->server->cuids, r->path.cuid);
+
+	return owner && !strcmp(owner, r->client->name);
+}
+
+struct listing {
+	const struct request *r;
+	struct scope *scopes;
+	size_t n, cap;
+};
+
+static bool
+list_one(void *arg, struct mitigation *m)
+{
+	struct listing *l = arg;
+
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 8;
+		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
+	}
+	mitigation_describe(
+		m, l->r->path.content, loop_now(l->r->server->loop), &l->scopes[l->n++]);
+	return true;
+}
+
+static void
+collect(struct listing *l)
+{
+	const struct request *r = l->r;
+	struct mitigation *m;
+
+	if (!owns_cuid(r))
+		return;
+	if (!r->path.has_mid)
+		book_each(r->server->book, r->client->name, r->path.cuid, list_one, l);
+	else if ((m = book_find(r->server->book, r->client->name, r->path.cuid, r->path.mid)))
+		list_one(l, m);
+}
+
+/* Until lists travel in blocks, one that fits no datagram is refused as a whole. */
+static bool
+fits(const struct request *r, const struct answer_body *body)
+{
+	struct coap_msg m;
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, session_max_message(r->session));
+	answer_build(&m, body, &out);
+	ok = !out.failed && m.payload && out.len + 64 <= session_max_message(r->session);
+	buf_finish(&out);
+	return ok;
+}
+
+static void
+answer_list(struct request *r, struct listing *l, bool observed)
+{
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
+	struct answer_body body = {.code = COAP_205_CONTENT, .msg = &msg, .has_observe = observed};
+	struct verdict v;
+
+	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
+	msg.mitigation_scope.scope = l->scopes;
+	msg.mitigation_scope.n_scope = l->n;
+	if (fits(r, &body)) {
+		answer_now(r->ex, &body);
+		return;
+	}
+	v = verdict_of(COAP_500_INTERNAL_SERVER_ERROR,
+		"RFC 9132 4.4.2: %zu entries do not fit one datagram; ask for single mids or c=n", l->n);
+	refuse(r, &v);
+}
+
+static void
+get_mitigate(struct request *r)
+{
+	struct listing l = {.r = r};
+	uint32_t observe = 2;
+	bool register_ = coap_get_uint(r->msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
+	struct verdict v;
+
+	if (!needs(r, false, &v)) {
+		refuse(r, &v);
+		return;
+	}
+	collect(&l);
+	if (observe == 1)
+		observe_remove(r->server, r->session, r->msg->token, r->msg->token_len);
+	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name), EVENT_F("cuid", r->path.cuid),
+		EVENT_F("code", l.n ? "2.05" : "4.04"), EVENT_F("observe", register_ ? "yes" : "no"));
+	if (l.n) {
+		if (register_)
+			observe_add(r->server, r->session, r->msg, r->client->name, &r->path);
+		answer_list(r, &l, register_);
+	} else {
+		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.2: no such mitigation request");
+		refuse(r, &v);
+	}
+	free(l.scopes);
+}
+
+static void
+delete_mitigate(struct request *r)
+{
+	struct dots_server *s = r->server;
+	struct effects fx = {0};
+	struct answer_body body = {0};
+	struct mitigation *m;
+	struct mitigation_request mr;
+	struct verdict v;
+	struct buf scope;
+
+	if (!needs(r, true, &v)) {
+		refuse(r, &v);
+		return;
+	}
+	if (cuids_owner(s->cuids, r->path.cuid) && !owns_cuid(r)) {
+		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.4: this cuid is not yours");
+		refuse(r, &v);
+		return;
+	}
+	buf_init(&scope, 8192);
+	m = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);
+	if (m)
+		server_scope_text(&m->scope.target, &scope);
+	mr = request_of(s, r->client, &r->path, NULL, false);
+	v = book_delete(s->book, &mr, &fx);
+	event_raise(EVENT_DELETE_MITIGATE, EVENT_F("from", r->client->name),
+		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
+		EVENT_F("scope", m ? buf_text(&scope) : NULL));
+	buf_finish(&scope);
+	if (m && s->escalation) {
+		char *key = server_key(r->client->name, r->path.cuid, r->path.mid);
+
+		s->escalation->ops->withdraw(s->escalation, key);
+		free(key);
+	}
+	server_apply(s, &fx);
+	body.code = v.code;
+	answer_stored(s, r->ex, &body, 0);
+}
+
+/* ---- config and hb -------------------------------------------------------------------------- */
+
+static void
+param(struct config_param *p, int64_t current, int64_t min, int64_t max)
+{
+	p->has = 1ULL << PARAM_CURRENT | 1ULL << PARAM_MIN | 1ULL << PARAM_MAX;
+	p->current = current;
+	p->min = min;
+	p->max = max;
+}
+
+/* What is in force; nothing of it is negotiable yet, so every range is the value itself. */
+static void
+get_config(struct request *r)
+{
+	const struct heartbeat_config *hb = &r->server->setup.heartbeat;
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_SIGNAL_CONFIG};
+	struct answer_body body = {.code = COAP_205_CONTENT, .msg = &msg, .max_age = UINT32_MAX};
+	struct config_set *set = &msg.signal_config.mitigating_config;
+	int64_t interval = hb->interval_ms / 1000;
+
+	msg.signal_config.has = 1ULL << SIGNAL_MITIGATING_CONFIG | 1ULL << SIGNAL_IDLE_CONFIG;
+	set->has = 1ULL << CONFIG_HEARTBEAT_INTERVAL | 1ULL << CONFIG_MISSING_HB_ALLOWED |
+		1ULL << CONFIG_MAX_RETRANSMIT | 1ULL << CONFIG_ACK_TIMEOUT |
+		1ULL << CONFIG_ACK_RANDOM_FACTOR;
+	param(&set->heartbeat_interval, interval, interval, interval);
+	param(&set->missing_hb_allowed, hb->missing_allowed, hb->missing_allowed, hb->missing_allowed);
+	param(&set->max_retransmit, 3, 3, 3);
+	param(&set->ack_timeout, 200, 200, 200);
+	param(&set->ack_random_factor, 150, 150, 150);
+	msg.signal_config.idle_config = *set;
+	answer_now(r->ex, &body);
+}
+
+static void
+delete_config(struct request *r)
+{
+	struct answer_body body = {.code = COAP_202_DELETED};
+
+	answer_now(r->ex, &body); /* the defaults are in force already (RFC 9132 4.5.4) */
+}
+
+static void
+put_hb(struct request *r)
+{
+	struct signal_msg *msg = arena_alloc(r->arena, 1, sizeof(*msg));
+	struct answer_body body = {.code = COAP_204_CHANGED};
+	struct schema_error err = {.why = "the body is missing"};
+	struct verdict v;
+
+	if (!r->msg->payload ||
+		signal_decode(r->arena, r->msg->payload, r->msg->payload_len, msg, &err) != 0 ||
+		!(msg->has & (1ULL << SIGNAL_HEARTBEAT))) {
+		v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.7: %s", err.why);
+		refuse(r, &v);
+		return;
+	}
+	peer_heartbeat_request(r->peer);
+	answer_now(r->ex, &body);
+}
+
+/* ---- routes --------------------------------------------------------------------------------- */
+
+static const struct route {
+	enum path_resource resource;
+	uint8_t method;
+	void (*handle)(struct request *r);
+} routes[] = {
+	{PATH_MITIGATE, COAP_PUT, put_mitigate},
+	{PATH_MITIGATE, COAP_GET, get_mitigate},
+	{PATH_MITIGATE, COAP_DELETE, delete_mitigate},
+	{PATH_CONFIG, COAP_GET, get_config},
+	{PATH_CONFIG, COAP_DELETE, delete_config},
+	{PATH_HB, COAP_PUT, put_hb},
+};
+
+static const struct route *
+find_route(const struct request *r)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (routes[i].resource == r->path.resource && routes[i].method == r->msg->code)
+			return &routes[i];
+	return NULL;
+}
+
+/* What holds for every resource: path, method, Content-Format, a client that is still ours. */
+static struct verdict
+check_common(struct request *r, const struct route **ret_route)
+{
+	const char *why = "";
+	uint32_t format = COAP_FORMAT_DOTS_CBOR;
+	int error = path_parse(r->msg, &r->path, &why);
+
+	if (!r->client)
+		return verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: not authorised");
+	if (error == -ENOENT)
+		return verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.2: no such resource");
+	if (error)
+		return verdict_of(COAP_400_BAD_REQUEST, "%s", why);
+	*ret_route = find_route(r);
+	if (!*ret_route)
+		return verdict_of(COAP_405_METHOD_NOT_ALLOWED, "RFC 9132 9: method not supported here");
+	coap_get_uint(r->msg, COAP_OPT_CONTENT_FORMAT, &format);
+	if (format != COAP_FORMAT_DOTS_CBOR)
+		return verdict_of(COAP_415_UNSUPPORTED_CONTENT_FORMAT,
+			"RFC 9132 9: Content-Format %u instead of 271", format);
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
+void
+signal_serve(struct dots_server *s, struct peer *p, struct session *session, struct exchange *ex,
+	const struct coap_msg *req)
+{
+	struct request r = {.server = s, .peer = p, .session = session, .ex = ex, .msg = req};
+	const struct route *route = NULL;
+	struct verdict v;
+
+	r.client = p ? clients_named(s->setup.clients, peer_client(p)) : NULL;
+	v = check_common(&r, &route);
+	if (!verdict_ok(&v)) {
+		refuse(&r, &v);
+		return;
+	}
+	r.arena = arena_new();
+	route->handle(&r);
+	arena_free(r.arena);
+}
