@@ -15,52 +15,51 @@
 
 enum event_level { EVENT_ERROR, EVENT_WARNING, EVENT_INFO, EVENT_DEBUG };
 
+/* Names, fields and meaning: the table in event.c, printed in doc/events.md. */
 enum event_id {
-	EVENT_START,            /* started: version config instance */
-	EVENT_STOP,             /* stopped: reason */
-	EVENT_CONFIG,           /* config-loaded: path */
-	EVENT_CONFIG_REFUSED,   /* config-refused: path reason */
-	EVENT_CONFIG_WARNING,   /* config-warning: where reason */
-	EVENT_LISTENING,        /* listening: address interface */
-	EVENT_ALERT,            /* alert: the operator should look: reason target domain server section */
-	EVENT_SESSION_UP,       /* session-up: role peer domain server source address interface ca
-				   credential resumed */
-	EVENT_SESSION_DOWN,     /* session-down: role peer domain server reason */
-	EVENT_SESSION_SILENT,   /* session-silent: role peer domain server missed */
-	EVENT_SESSION_HEARD,    /* session-heard: role peer domain server */
-	EVENT_SESSION_REFUSED,  /* session-refused: role peer address reason */
-	EVENT_SESSION_ATTEMPT,  /* session-attempt: domain server address source interface reason */
-	EVENT_SESSION_FAILED,   /* session-failed: domain server address reason retry */
-	EVENT_HEARTBEAT,        /* heartbeat: role peer direction domain server */
-	EVENT_RESOLVED,         /* resolved: domain name addresses resolver interface */
-	EVENT_RESOLVE_FAILED,   /* resolve-failed: domain name reason */
-	EVENT_PUT_MITIGATE,     /* put-mitigate (server side): from cuid mid scope lifetime code reason */
-	EVENT_GET_MITIGATE,     /* get-mitigate: from cuid mid code observe */
-	EVENT_DELETE_MITIGATE,  /* delete-mitigate: from cuid mid code scope */
-	EVENT_REQUEST_REFUSED,  /* request-refused (server side, before any rule applied): from code
-				   reason */
-	EVENT_MITIGATION_START, /* mitigation-started: id client mid scope lifetime */
-	EVENT_MITIGATION_STATUS,/* mitigation-status: id client mid status */
-	EVENT_MITIGATION_END,   /* mitigation-ended: id client mid reason */
-	EVENT_RULE_INSTALLED,   /* rule-installed: id client scope mitigator */
-	EVENT_RULE_REMOVED,     /* rule-removed: id client mitigator */
-	EVENT_RULE_FAILED,      /* rule-failed: id client mitigator reason */
-	EVENT_RULES_RECONCILED, /* rules-reconciled: mitigator kept added removed */
-	EVENT_ASKED,            /* asked (client side): ask asker target lifetime */
-	EVENT_PLANNED,          /* planned: ask domain server interface target reason section */
-	EVENT_REFUSED,          /* refused: ask target domain reason section */
-	EVENT_PENDING,          /* pending: ask target domain server reason section */
-	EVENT_SENT,             /* sent: domain server mid scope lifetime kind */
-	EVENT_PLACED,           /* placed: domain server mid scope lifetime code */
-	EVENT_RESPONSE,         /* response: domain server mid code text */
-	EVENT_STATUS,           /* status: domain server mid status bytes_dropped pkts_dropped lifetime */
-	EVENT_WITHDRAWN,        /* withdrawn: domain server mid code */
-	EVENT_RELEASED,         /* released: ask asker reason */
-	EVENT_STORE_VOLATILE,   /* store-volatile: reason */
-	EVENT_STORE_DURABLE,    /* store-durable: after */
-	EVENT_HELPER_LOST,      /* helper-lost: mitigator reason */
-	EVENT_LINK,             /* link: interface state */
-	EVENT_CLOCK_JUMP,       /* clock-jump: seconds */
+	EVENT_START,
+	EVENT_STOP,
+	EVENT_CONFIG,
+	EVENT_CONFIG_REFUSED,
+	EVENT_CONFIG_WARNING,
+	EVENT_LISTENING,
+	EVENT_ALERT,
+	EVENT_SESSION_UP,
+	EVENT_SESSION_DOWN,
+	EVENT_SESSION_SILENT,
+	EVENT_SESSION_HEARD,
+	EVENT_SESSION_REFUSED,
+	EVENT_SESSION_ATTEMPT,
+	EVENT_SESSION_FAILED,
+	EVENT_HEARTBEAT,
+	EVENT_RESOLVED,
+	EVENT_RESOLVE_FAILED,
+	EVENT_PUT_MITIGATE,
+	EVENT_GET_MITIGATE,
+	EVENT_DELETE_MITIGATE,
+	EVENT_REQUEST_REFUSED,
+	EVENT_MITIGATION_START,
+	EVENT_MITIGATION_STATUS,
+	EVENT_MITIGATION_END,
+	EVENT_RULE_INSTALLED,
+	EVENT_RULE_REMOVED,
+	EVENT_RULE_FAILED,
+	EVENT_RULES_RECONCILED,
+	EVENT_ASKED,
+	EVENT_PLANNED,
+	EVENT_REFUSED,
+	EVENT_PENDING,
+	EVENT_SENT,
+	EVENT_PLACED,
+	EVENT_RESPONSE,
+	EVENT_STATUS,
+	EVENT_WITHDRAWN,
+	EVENT_RELEASED,
+	EVENT_STORE_VOLATILE,
+	EVENT_STORE_DURABLE,
+	EVENT_HELPER_LOST,
+	EVENT_LINK,
+	EVENT_CLOCK_JUMP,
 	EVENT_COUNT
 };
 

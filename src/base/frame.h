@@ -23,7 +23,7 @@ struct frame_ops {
 	void (*closed)(void *arg, int error);
 };
 
-/* Takes fd (a connected, then non-blocking, AF_UNIX stream socket). max: largest frame in either
+/* Takes fd (a connected AF_UNIX stream socket). max: largest frame in either
  * direction; more than 64 times that waiting to be written closes the connection. */
 struct frame_conn *frame_conn_new(struct loop *l, int fd, size_t max, const struct frame_ops *ops,
         void *arg);

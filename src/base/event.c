@@ -1,0 +1,277 @@
+/*
+ * The table of events, and the sinks that everything anyone reads derives from.
+ */
+#include "base/event.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+enum { SINKS_MAX = 4, TEXT_MAX = 512 };
+
+struct event_row {
+	const char *name;
+	enum event_level level;
+	bool audit; /* a decision that touches traffic */
+	const char *fields; /* blank separated */
+	const char *what;
+};
+
+#define AUDIT true
+#define PLAIN false
+static const struct event_row rows[EVENT_COUNT] = {
+	[EVENT_START] = {"started", EVENT_INFO, PLAIN, "version config instance", "the daemon is up"},
+	[EVENT_STOP] = {"stopped", EVENT_INFO, PLAIN, "reason", "the daemon ends in order"},
+	[EVENT_CONFIG] = {"config-loaded", EVENT_INFO, PLAIN, "path", "a configuration is in force"},
+	[EVENT_CONFIG_REFUSED] = {"config-refused", EVENT_ERROR, PLAIN, "path reason",
+		"a reload was refused as a whole"},
+	[EVENT_CONFIG_WARNING] = {"config-warning", EVENT_WARNING, PLAIN, "where reason",
+		"something in the configuration is doubtful"},
+	[EVENT_LISTENING] = {"listening", EVENT_INFO, PLAIN, "address interface", "clients are served here"},
+	[EVENT_ALERT] = {"alert", EVENT_WARNING, PLAIN,
+		"reason target domain server section ask interface code", "the operator should look"},
+	[EVENT_SESSION_UP] = {"session-up", EVENT_INFO, PLAIN,
+		"role peer domain server source address interface ca credential resumed",
+		"a session is established"},
+	[EVENT_SESSION_DOWN] = {"session-down", EVENT_INFO, PLAIN, "role peer domain server reason",
+		"a session is over"},
+	[EVENT_SESSION_SILENT] = {"session-silent", EVENT_WARNING, PLAIN,
+		"role peer domain server missed", "heartbeats stay unanswered"},
+	[EVENT_SESSION_HEARD] = {"session-heard", EVENT_INFO, PLAIN, "role peer domain server",
+		"a silent peer is heard again"},
+	[EVENT_SESSION_REFUSED] = {"session-refused", EVENT_WARNING, PLAIN, "role peer address reason",
+		"a handshake was not completed"},
+	[EVENT_SESSION_ATTEMPT] = {"session-attempt", EVENT_INFO, PLAIN,
+		"domain server address source interface reason", "a handshake is begun"},
+	[EVENT_SESSION_FAILED] = {"session-failed", EVENT_WARNING, PLAIN,
+		"domain server address reason retry", "a handshake failed; the next follows in retry s"},
+	[EVENT_HEARTBEAT] = {"heartbeat", EVENT_DEBUG, PLAIN, "role peer direction domain server",
+		"a heartbeat was sent or received"},
+	[EVENT_RESOLVED] = {"resolved", EVENT_INFO, PLAIN, "domain name addresses resolver interface",
+		"a server name was looked up"},
+	[EVENT_RESOLVE_FAILED] = {"resolve-failed", EVENT_WARNING, PLAIN, "domain name reason",
+		"a server name could not be looked up"},
+	[EVENT_PUT_MITIGATE] = {"put-mitigate", EVENT_INFO, AUDIT,
+		"from cuid mid scope lifetime code reason", "a client asked for mitigation"},
+	[EVENT_GET_MITIGATE] = {"get-mitigate", EVENT_DEBUG, PLAIN, "from cuid mid code observe",
+		"a client asked for status"},
+	[EVENT_DELETE_MITIGATE] = {"delete-mitigate", EVENT_INFO, AUDIT, "from cuid mid code scope",
+		"a client withdrew a request"},
+	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason",
+		"a request was refused before it reached a rule"},
+	[EVENT_MITIGATION_START] = {"mitigation-started", EVENT_INFO, AUDIT,
+		"id client mid scope lifetime", "filters are wanted"},
+	[EVENT_MITIGATION_STATUS] = {"mitigation-status", EVENT_INFO, PLAIN, "id client mid status",
+		"the status of a mitigation changed"},
+	[EVENT_MITIGATION_END] = {"mitigation-ended", EVENT_INFO, AUDIT, "id client mid reason",
+		"a mitigation is over"},
+	[EVENT_RULE_INSTALLED] = {"rule-installed", EVENT_INFO, AUDIT, "id client scope mitigator",
+		"the packet filter has it"},
+	[EVENT_RULE_REMOVED] = {"rule-removed", EVENT_INFO, AUDIT, "id client mitigator",
+		"the packet filter has it no more"},
+	[EVENT_RULE_FAILED] = {"rule-failed", EVENT_WARNING, AUDIT, "id client mitigator reason",
+		"the packet filter did not take it; it is tried again"},
+	[EVENT_RULES_RECONCILED] = {"rules-reconciled", EVENT_INFO, AUDIT,
+		"mitigator kept added removed", "packet filter and store agree"},
+	[EVENT_ASKED] = {"asked", EVENT_INFO, AUDIT, "ask asker target lifetime", "protection was asked for"},
+	[EVENT_PLANNED] = {"planned", EVENT_INFO, AUDIT,
+		"ask domain server interface target reason section", "who is asked, and why"},
+	[EVENT_REFUSED] = {"refused", EVENT_WARNING, AUDIT, "ask target domain server code reason section",
+		"nobody may be asked, or the provider said no"},
+	[EVENT_PENDING] = {"pending", EVENT_WARNING, AUDIT, "ask target domain server reason section",
+		"it waits until its provider can be reached"},
+	[EVENT_SENT] = {"sent", EVENT_INFO, AUDIT, "domain server mid scope lifetime kind",
+		"a request went out"},
+	[EVENT_PLACED] = {"placed", EVENT_INFO, AUDIT, "ask target domain server mid scope lifetime code",
+		"the provider accepted it"},
+	[EVENT_RESPONSE] = {"response", EVENT_INFO, PLAIN, "domain server mid code text",
+		"a server answered"},
+	[EVENT_STATUS] = {"status", EVENT_DEBUG, PLAIN,
+		"ask target domain server mid status bytes_dropped pkts_dropped lifetime reason",
+		"a provider told how it goes"},
+	[EVENT_WITHDRAWN] = {"withdrawn", EVENT_INFO, AUDIT, "ask domain server mid code",
+		"the provider took the withdrawal"},
+	[EVENT_RELEASED] = {"released", EVENT_INFO, AUDIT, "ask asker reason", "protection is no longer wanted"},
+	[EVENT_STORE_VOLATILE] = {"store-volatile", EVENT_WARNING, PLAIN, "reason",
+		"the store fails; what is accepted now does not survive a crash"},
+	[EVENT_STORE_DURABLE] = {"store-durable", EVENT_INFO, PLAIN, "after", "the store is back"},
+	[EVENT_HELPER_LOST] = {"helper-lost", EVENT_WARNING, PLAIN, "mitigator reason",
+		"the privileged helper is away; installed filters stay"},
+	[EVENT_LINK] = {"link", EVENT_INFO, PLAIN, "interface state", "an interface changed"},
+	[EVENT_CLOCK_JUMP] = {"clock-jump", EVENT_WARNING, PLAIN, "seconds", "the wall clock was set"},
+};
+
+static struct {
+	event_sink sink;
+	void *arg;
+} sinks[SINKS_MAX];
+static size_t n_sinks;
+
+const char *
+event_name(enum event_id id)
+{
+	return rows[id].name;
+}
+
+enum event_level
+event_level(enum event_id id)
+{
+	return rows[id].level;
+}
+
+bool
+event_is_audit(enum event_id id)
+{
+	return rows[id].audit;
+}
+
+enum event_id
+event_find(const char *name)
+{
+	int id = 0;
+
+	while (id < EVENT_COUNT && strcmp(rows[id].name, name) != 0)
+		id++;
+	return (enum event_id)id;
+}
+
+bool
+event_has_field(enum event_id id, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (const char *p = rows[id].fields; (p = strstr(p, field)); p += len)
+		if ((p == rows[id].fields || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
+			return true;
+	return false;
+}
+
+void
+event_add_sink(event_sink sink, void *arg)
+{
+	assert(n_sinks < SINKS_MAX);
+	sinks[n_sinks].sink = sink;
+	sinks[n_sinks++].arg = arg;
+}
+
+void
+event_clear_sinks(void)
+{
+	n_sinks = 0;
+}
+
+void
+event_raise_fields(enum event_id id, const struct event_field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert(event_has_field(id, fields[i].name));
+	for (size_t i = 0; i < n_sinks; i++)
+		sinks[i].sink(sinks[i].arg, id, fields, n);
+}
+
+char *
+event_escape(char *dst, size_t cap, const void *src, size_t len)
+{
+	static const char more[] = "\xe2\x80\xa6"; /* … */
+	const unsigned char *s = src;
+	size_t at = 0;
+
+	assert(cap > sizeof(more) + 4);
+	for (size_t i = 0; i < len; i++) {
+		bool plain = s[i] >= 0x20 && s[i] < 0x7f && s[i] != '\\';
+
+		if (at + (plain ? 1 : 4) + sizeof(more) > cap) {
+			strcpy(dst + at, more);
+			return dst;
+		}
+		at += (size_t)snprintf(dst + at, cap - at, plain ? "%c" : "\\x%02x", s[i]);
+	}
+	dst[at] = '\0';
+	return dst;
+}
+
+static bool
+left_out(const struct event_field *f)
+{
+	return !f->is_number && !f->text;
+}
+
+void
+event_text_sink(void *arg, enum event_id id, const struct event_field *fields, size_t n)
+{
+	/* syslog priorities of the four levels, for a journal that reads our standard error */
+	static const char *const priority[] = {SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG};
+	char text[TEXT_MAX];
+	FILE *out = arg;
+
+	if (rows[id].level == EVENT_DEBUG)
+		return;
+	if (getenv("JOURNAL_STREAM"))
+		fputs(priority[rows[id].level], out);
+	fputs(rows[id].name, out);
+	for (size_t i = 0; i < n; i++) {
+		if (left_out(&fields[i]))
+			continue;
+		if (fields[i].is_number) {
+			fprintf(out, " %s=%lld", fields[i].name, (long long)fields[i].number);
+			continue;
+		}
+		event_escape(text, sizeof(text), fields[i].text, strlen(fields[i].text));
+		fprintf(out, strchr(text, ' ') || !*text ? " %s=\"%s\"" : " %s=%s", fields[i].name, text);
+	}
+	fputc('\n', out);
+	fflush(out);
+}
+
+static void
+format_now(char *dst, size_t cap)
+{
+	struct timespec ts;
+	struct tm tm;
+	char day[32];
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(dst, cap, "%s.%03ldZ", day, ts.tv_nsec / 1000000);
+}
+
+void
+event_json_sink(void *arg, enum event_id id, const struct event_field *fields, size_t n)
+{
+	static const char *const levels[] = {"error", "warning", "info", "debug"};
+	char now[64], text[4096];
+	json_t *line = json_object();
+	FILE *out = arg;
+
+	format_now(now, sizeof(now));
+	json_object_set_new(line, "time", json_string(now));
+	json_object_set_new(line, "event", json_string(rows[id].name));
+	json_object_set_new(line, "level", json_string(levels[rows[id].level]));
+	for (size_t i = 0; i < n; i++) {
+		if (left_out(&fields[i]))
+			continue;
+		if (!fields[i].is_number)
+			event_escape(text, sizeof(text), fields[i].text, strlen(fields[i].text));
+		json_object_set_new(line, fields[i].name,
+			fields[i].is_number ? json_integer(fields[i].number) : json_string(text));
+	}
+	json_dumpf(line, out, JSON_COMPACT);
+	fputc('\n', out);
+	fflush(out);
+	json_decref(line);
+}
+
+void
+event_print_table(void *file)
+{
+	static const char *const levels[] = {"error", "warning", "info", "debug"};
+
+	for (int i = 0; i < EVENT_COUNT; i++)
+		fprintf(file, "| `%s` | %s | %s | %s | %s |\n", rows[i].name, levels[rows[i].level],
+			rows[i].audit ? "yes" : "", rows[i].fields, rows[i].what);
+}
