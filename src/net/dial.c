@@ -3,8 +3,6 @@
  * (RFC 9132 section 7.1; RFC 9284 section 5: never over another link).
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "net/record.h"
@@ -44,9 +42,7 @@ session_dial(struct loop *l, const struct dial *d, const struct session_ops *ops
 	s->udp = udp_connect(l, d->interface, d->source.family ? &d->source : NULL, &d->remote,
 		dial_datagram, s, ret_error);
 	if (!s->udp) {
-		timer_free(s->timer);
-		credentials_unref(s->credentials);
-		free(s);
+		session_free(s);
 		return NULL;
 	}
 	s->path = (struct udp_path){.local = *udp_local(s->udp), .remote = d->remote};

@@ -27,6 +27,7 @@ enum {
 	SOURCE_PREFIX_V6 = 56,
 	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
 	EARLY_RECORD_MAX = 2048,
+	TURN_MS = 1, /* 0 could fire again before the sockets are looked at */
 };
 
 /* One socket. */
@@ -184,7 +185,7 @@ listener_begin(struct listener *ln, struct session *s)
 	unsigned n = a->n_early;
 
 	ln->begun++;
-	timer_after(ln->turn, 0);
+	timer_after(ln->turn, TURN_MS);
 	memcpy(early, a->early, sizeof(early));
 	a->n_early = 0;
 	if (session_begin(s, &setup, HANDSHAKE_TIMEOUT_MS))

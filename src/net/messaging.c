@@ -254,9 +254,16 @@ messaging_init(struct messaging *m, struct session *s, struct loop *l)
 }
 
 void
-messaging_finish(struct messaging *m)
+messaging_cancel(struct messaging *m)
 {
 	request_cancel_all(m);
+	exchange_orphan_all(m);
+}
+
+void
+messaging_finish(struct messaging *m)
+{
+	request_forget_all(m);
 	exchange_orphan_all(m);
 	dedup_finish(&m->dedup);
 	timer_free(m->timer);

@@ -62,6 +62,7 @@ struct messaging {
 
 void messaging_init(struct messaging *m, struct session *s, struct loop *l);
 /* Open requests are told -ECANCELED, exchanges lose their session. */
+void messaging_cancel(struct messaging *m);
 void messaging_finish(struct messaging *m);
 void messaging_receive(struct messaging *m, const uint8_t *bytes, size_t len);
 

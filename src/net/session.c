@@ -39,13 +39,9 @@ session_end(struct session *s, const char *reason)
 }
 
 void
-session_finish(struct session *s)
+session_free(struct session *s)
 {
 	messaging_finish(&s->coap);
-	if (s->ops->down)
-		s->ops->down(s->arg, s, s->reason);
-	if (s->origin->freed)
-		s->origin->freed(s);
 	timer_free(s->timer);
 	dtls_free(s->dtls);
 	if (!s->listener)
@@ -54,6 +50,17 @@ session_finish(struct session *s)
 	free(s->server_name);
 	free(s->reason);
 	free(s);
+}
+
+void
+session_finish(struct session *s)
+{
+	messaging_cancel(&s->coap);
+	if (s->ops->down)
+		s->ops->down(s->arg, s, s->reason);
+	if (s->origin->freed)
+		s->origin->freed(s);
+	session_free(s);
 }
 
 void

@@ -71,6 +71,8 @@ void session_handshake(struct session *s, const uint8_t *record, size_t len);
 bool session_record(struct session *s, const uint8_t *record, size_t len);
 /* Over, for that reason; `down` comes from the loop. */
 void session_end(struct session *s, const char *reason);
+/* Without a word; one that never began. */
+void session_free(struct session *s);
 /* `down` and the end of it, now. */
 void session_finish(struct session *s);
 /* 0 or -errno. */

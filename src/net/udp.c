@@ -208,15 +208,20 @@ static void
 udp_readable(void *arg, int events)
 {
 	struct udp *u = arg;
+	int n = 0;
 
 	(void)events;
 	u->reading = true;
-	/* An ICMP error makes one read fail and is gone; what waits behind it is read next time. */
-	for (int round = 0; round < READ_ROUNDS; round++)
-		if (udp_read_batch(u) < (int)u->read_batch)
+	for (int round = 0; round < READ_ROUNDS; round++) {
+		n = udp_read_batch(u);
+		if (n < (int)u->read_batch)
 			break;
+	}
 	u->reading = false;
 	udp_flush(u);
+	/* An ICMP error, whoever has fetched it, makes the loop stop watching: go on. */
+	if (u->connected || n < 0)
+		watch_events(u->watch, LOOP_READ);
 }
 
 /* --- making -------------------------------------------------------------------------------- */
