@@ -1,0 +1,43 @@
+"""Certificates: one CA per ca=, signing the server that belongs to it and its clients."""
+from lab.net import run
+
+DAYS = "30"
+
+
+class Pki:
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+
+    def key(self, name):
+        path = self.folder / f"{name}.key"
+        run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(path)])
+        return path
+
+    def ca(self, name):
+        """File of the CA's certificate; made when first asked for."""
+        crt = self.folder / f"{name}.crt"
+        if not crt.exists():
+            run(["openssl", "req", "-x509", "-new", "-key", str(self.key(name)), "-sha256",
+                 "-days", DAYS, "-subj", f"/CN={name}", "-out", str(crt),
+                 "-addext", "basicConstraints=critical,CA:TRUE",
+                 "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
+        return crt
+
+    def leaf(self, ca, dns_name, usage):
+        """Credentials, as a configuration has them, of dns_name signed by ca."""
+        trust = self.ca(ca)
+        stem = f"{ca}-{dns_name}"
+        crt, csr, ext = (self.folder / f"{stem}.{e}" for e in ("crt", "csr", "ext"))
+        key = self.folder / f"{stem}.key"
+        if not crt.exists():
+            self.key(stem)
+            ext.write_text(f"subjectAltName=DNS:{dns_name}\nextendedKeyUsage={usage}\n"
+                           "basicConstraints=critical,CA:FALSE\n"
+                           "keyUsage=critical,digitalSignature\n")
+            run(["openssl", "req", "-new", "-key", str(key), "-subj", f"/CN={dns_name}",
+                 "-out", str(csr)])
+            run(["openssl", "x509", "-req", "-in", str(csr), "-CA", str(trust),
+                 "-CAkey", str(self.folder / f"{ca}.key"), "-CAcreateserial", "-sha256",
+                 "-days", DAYS, "-extfile", str(ext), "-out", str(crt)])
+        return {"certificate": str(crt), "key": str(key), "trust": str(trust)}
