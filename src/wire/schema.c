@@ -1,0 +1,228 @@
+/*
+ * What the CBOR and the JSON side of the schema engine share: looking rows up, storing values, checks.
+ */
+#include "wire/schema.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "wire/schema_engine.h"
+
+size_t
+engine_size(const struct schema_row *row)
+{
+	switch ((enum schema_kind)row->kind) {
+	case KIND_UINT:
+	case KIND_UINT64:
+	case KIND_ENUM:
+		return sizeof(uint64_t);
+	case KIND_LIFETIME:
+	case KIND_DECIMAL:
+		return sizeof(int64_t);
+	case KIND_BOOL:
+		return sizeof(bool);
+	case KIND_TEXT:
+	case KIND_NAME:
+		return sizeof(char *);
+	case KIND_PREFIX:
+		return sizeof(struct prefix);
+	case KIND_ADDR:
+		return sizeof(struct addr);
+	case KIND_MAP:
+		return row->sub->size;
+	}
+	return 0;
+}
+
+size_t
+engine_max_items(const struct schema_row *row)
+{
+	return row->max_items ? row->max_items : 256;
+}
+
+/* ---- errors ---- */
+
+void
+engine_enter(struct engine *e, size_t *ret_mark, const char *name)
+{
+	*ret_mark = strlen(e->path);
+	snprintf(e->path + *ret_mark, sizeof(e->path) - *ret_mark, "%s%s", *ret_mark ? "." : "", name);
+}
+
+void
+engine_index(struct engine *e, size_t *ret_mark, size_t i)
+{
+	*ret_mark = strlen(e->path);
+	snprintf(e->path + *ret_mark, sizeof(e->path) - *ret_mark, "[%zu]", i);
+}
+
+void
+engine_leave(struct engine *e, size_t mark)
+{
+	e->path[mark] = '\0';
+}
+
+bool
+engine_fail(struct engine *e, const char *fmt, ...)
+{
+	char reason[SCHEMA_ERROR_MAX];
+	va_list ap;
+
+	if (e->failed)
+		return false; /* the first reason is the cause */
+	e->failed = true;
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	snprintf(e->err->why, sizeof(e->err->why), "%.80s%s%.76s", e->path, *e->path ? ": " : "", reason);
+	return false;
+}
+
+/* ---- values ---- */
+
+bool
+engine_set_unsigned(struct engine *e, const struct schema_row *row, void *to, uint64_t v)
+{
+	if (row->kind == KIND_UINT && (v > INT64_MAX || (int64_t)v < row->min || (int64_t)v > row->max))
+		return engine_fail(e, "%llu is not in %lld..%lld", (unsigned long long)v,
+			(long long)row->min, (long long)row->max);
+	if (row->kind == KIND_ENUM && !engine_enum_name(row, v))
+		return engine_fail(e, "%llu is no value of this enumeration", (unsigned long long)v);
+	if (row->kind == KIND_LIFETIME && (v > INT64_MAX || (int64_t)v > row->max))
+		return engine_fail(e, "%llu is more than %lld", (unsigned long long)v, (long long)row->max);
+	memcpy(to, &v, sizeof(v)); /* uint64_t or non-negative int64_t */
+	return true;
+}
+
+static bool
+is_utf8(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		unsigned char c = (unsigned char)s[i];
+		size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2
+			: c >= 0xf0 && c < 0xf5						     ? 3
+											: 4;
+
+		if (more == 4 || i + more >= len)
+			return false;
+		for (size_t k = 1; k <= more; k++)
+			if (((unsigned char)s[i + k] & 0xc0) != 0x80)
+				return false;
+		if ((c == 0xe0 && (unsigned char)s[i + 1] < 0xa0) ||
+			(c == 0xed && (unsigned char)s[i + 1] > 0x9f) ||
+			(c == 0xf0 && (unsigned char)s[i + 1] < 0x90) ||
+			(c == 0xf4 && (unsigned char)s[i + 1] > 0x8f))
+			return false;
+		i += more + 1;
+	}
+	return true;
+}
+
+bool
+engine_set_text(struct engine *e, const struct schema_row *row, void *to, const char *s, size_t len)
+{
+	size_t most = row->kind == KIND_NAME ? 253 : row->max ? (size_t)row->max : 1024;
+	char *text;
+	int r;
+
+	if (!len)
+		return engine_fail(e, "empty");
+	if (len > most)
+		return engine_fail(e, "%zu bytes are more than %zu", len, most);
+	if (memchr(s, 0, len) || !is_utf8(s, len))
+		return engine_fail(e, "not a UTF-8 text");
+	text = arena_text(e->arena, s, len);
+	switch ((enum schema_kind)row->kind) {
+	case KIND_PREFIX:
+		r = prefix_parse(text, to);
+		return r == 0 || engine_fail(e, r == -ERANGE ? "prefix length out of range in %.60s"
+							 : "%.60s is not a prefix",
+					 text);
+	case KIND_ADDR:
+		return addr_parse(text, to) == 0 || engine_fail(e, "%.60s is not an address", text);
+	default:
+		memcpy(to, &text, sizeof(text));
+		return true;
+	}
+}
+
+const char *
+engine_enum_name(const struct schema_row *row, uint64_t value)
+{
+	for (const struct schema_name *n = row->names; n->name; n++)
+		if (n->value == value)
+			return n->name;
+	return NULL;
+}
+
+/* ---- after all members of a map are read ---- */
+
+bool
+engine_finish_map(struct engine *e, const struct schema *s, void *structure)
+{
+	uint64_t has = *(uint64_t *)structure;
+	const char *why;
+
+	if (!has)
+		return engine_fail(e, "empty");
+	for (size_t i = 0; i < s->n_rows; i++)
+		if (s->rows[i].flags & SCHEMA_REQUIRED && !(has >> s->rows[i].bit & 1))
+			return engine_fail(e, "%s is missing", s->rows[i].name);
+	why = s->check ? s->check(structure) : NULL;
+	return !why || engine_fail(e, "%s", why);
+}
+
+bool
+engine_claim(struct engine *e, const struct schema_row *row, void *structure)
+{
+	uint64_t *has = structure;
+
+	if (*has >> row->bit & 1)
+		return engine_fail(e, "given twice");
+	*has |= 1ULL << row->bit;
+	return true;
+}
+
+/* ---- copying ---- */
+
+static void
+copy_value(const struct schema_row *row, struct arena *a, const void *from, void *to)
+{
+	if (row->kind == KIND_TEXT || row->kind == KIND_NAME) {
+		const char *s = *(char *const *)from;
+
+		*(char **)to = arena_text(a, s, strlen(s));
+	} else if (row->kind == KIND_MAP) {
+		schema_copy(row->sub, a, from, to);
+	} else {
+		memcpy(to, from, engine_size(row));
+	}
+}
+
+void
+schema_copy(const struct schema *s, struct arena *a, const void *from, void *ret_to)
+{
+	memcpy(ret_to, from, s->size);
+	for (size_t i = 0; i < s->n_rows; i++) {
+		const struct schema_row *row = &s->rows[i];
+		const char *src = (const char *)from + row->offset;
+		char *dst = (char *)ret_to + row->offset;
+		size_t n, size = engine_size(row);
+
+		if (!(*(const uint64_t *)from >> row->bit & 1))
+			continue;
+		if (!(row->flags & SCHEMA_LIST)) {
+			copy_value(row, a, src, dst);
+			continue;
+		}
+		n = *(const size_t *)((const char *)from + row->count_offset);
+		src = *(char *const *)src;
+		*(char **)dst = arena_alloc(a, n, size);
+		dst = *(char **)dst;
+		for (size_t k = 0; k < n; k++)
+			copy_value(row, a, src + k * size, dst + k * size);
+	}
+}
