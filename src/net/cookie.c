@@ -16,14 +16,18 @@ struct cookies {
 	struct timer *renewal;
 };
 
-static void
-cookies_renew(void *arg)
+void
+cookies_renew(struct cookies *c)
 {
-	struct cookies *c = arg;
-
 	memcpy(c->keys[1], c->keys[0], KEY_LEN);
 	tls_random(c->keys[0], KEY_LEN);
 	timer_after(c->renewal, RENEW_MS);
+}
+
+static void
+cookies_renewal_due(void *arg)
+{
+	cookies_renew(arg);
 }
 
 struct cookies *
@@ -31,7 +35,7 @@ cookies_new(struct loop *l)
 {
 	struct cookies *c = mem_new(sizeof(*c));
 
-	c->renewal = timer_new(l, cookies_renew, c);
+	c->renewal = timer_new(l, cookies_renewal_due, c);
 	tls_random(c->keys[0], KEY_LEN);
 	cookies_renew(c);
 	return c;

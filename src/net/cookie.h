@@ -17,6 +17,8 @@ struct cookies;
 
 struct cookies *cookies_new(struct loop *l);
 void cookies_free(struct cookies *c); /* NULL is legal */
+/* A new key; the timer does this every five minutes. */
+void cookies_renew(struct cookies *c);
 /* Does this ClientHello carry a cookie that we gave to this client? */
 bool cookies_check(struct cookies *c, const void *client, size_t client_len, const uint8_t *hello,
 	size_t len, gnutls_dtls_prestate_st *ret);
