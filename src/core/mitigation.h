@@ -39,7 +39,7 @@ struct mitigation {
 	bool filtering;       /* its filter is wanted at the mitigators (not for trigger-mitigation false) */
 	void *data;           /* the role's own */
 	/* private to mitigation.c */
-	struct { mono_ms at; uint64_t packets, bytes; } rate_mark;
+	struct { mono_ms at; uint64_t packets, bytes; bool full_seen; } rate_mark;
 	unsigned heap_index;
 };
 

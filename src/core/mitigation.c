@@ -1,0 +1,828 @@
+/*
+ * The book of mitigation requests (RFC 9132 4.4). Look-ups by hash, overlap by a trie a client and
+ * cuid, lifetimes by a heap: the cost of a request does not grow with the number of mitigations.
+ */
+#include "core/mitigation.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+
+enum { BUCKET_MS = 300000, OVERLOAD_RETRY_S = 60 };
+
+/* All requests of one client and cuid, in the order they were processed. */
+struct shelf {
+	char *key; /* "client\0cuid" flattened as "client/cuid" */
+	struct mitigation **list;
+	size_t n, cap;
+	/* By trigger_mitigation: prefix -> struct mitigation of that value, of active requests. Own
+	 * overlap is resolved when a request comes in, so a prefix has one holder. */
+	struct trie *targets[2];
+};
+
+struct book {
+	struct mitigation_policy policy;
+	struct map *by_key, *by_id, *shelves, *per_client;
+	struct mitigation **heap;
+	size_t n_heap, cap_heap;
+	uint64_t last_id;
+};
+
+/* ---- keys ---- */
+
+static char *
+key_of(const char *client, const char *cuid, uint32_t mid)
+{
+	return mem_printf("%s/%s/%u", client, cuid, mid);
+}
+
+static struct shelf *
+shelf_get(const struct book *b, const char *client, const char *cuid)
+{
+	char *key = mem_printf("%s/%s", client, cuid);
+	struct shelf *s = map_get(b->shelves, key, strlen(key));
+
+	free(key);
+	return s;
+}
+
+static struct shelf *
+shelf_make(struct book *b, const char *client, const char *cuid)
+{
+	struct shelf *s = shelf_get(b, client, cuid);
+
+	if (s)
+		return s;
+	s = mem_new(sizeof(*s));
+	s->key = mem_printf("%s/%s", client, cuid);
+	s->targets[0] = trie_new();
+	s->targets[1] = trie_new();
+	map_set(b->shelves, s->key, strlen(s->key), s);
+	return s;
+}
+
+static void
+shelf_free(struct shelf *s)
+{
+	trie_free(s->targets[0]);
+	trie_free(s->targets[1]);
+	free(s->list);
+	free(s->key);
+	free(s);
+}
+
+static uint32_t *
+client_count(const struct book *b, const char *client)
+{
+	return map_get(b->per_client, client, strlen(client));
+}
+
+/* ---- the heap of deadlines ---- */
+
+static void
+heap_place(struct book *b, size_t i, struct mitigation *m)
+{
+	b->heap[i] = m;
+	m->heap_index = (unsigned)i;
+}
+
+static void
+heap_fix(struct book *b, size_t i)
+{
+	struct mitigation *m = b->heap[i];
+
+	for (; i && b->heap[(i - 1) / 2]->expires > m->expires; i = (i - 1) / 2)
+		heap_place(b, i, b->heap[(i - 1) / 2]);
+	for (;;) {
+		size_t child = 2 * i + 1;
+
+		if (child + 1 < b->n_heap && b->heap[child + 1]->expires < b->heap[child]->expires)
+			child++;
+		if (child >= b->n_heap || b->heap[child]->expires >= m->expires)
+			break;
+		heap_place(b, i, b->heap[child]);
+		i = child;
+	}
+	heap_place(b, i, m);
+}
+
+static void
+heap_add(struct book *b, struct mitigation *m)
+{
+	if (b->n_heap == b->cap_heap) {
+		b->cap_heap = b->cap_heap ? 2 * b->cap_heap : 64;
+		b->heap = mem_grow(b->heap, b->cap_heap, sizeof(*b->heap));
+	}
+	heap_place(b, b->n_heap++, m);
+	heap_fix(b, m->heap_index);
+}
+
+static void
+heap_remove(struct book *b, struct mitigation *m)
+{
+	size_t i = m->heap_index;
+
+	b->n_heap--;
+	if (i == b->n_heap)
+		return;
+	heap_place(b, i, b->heap[b->n_heap]);
+	heap_fix(b, i);
+}
+
+/* ---- effects ---- */
+
+static void
+effect(struct effects *fx, enum effect_kind kind, struct mitigation *m, const char *reason)
+{
+	if (fx->n == fx->cap) {
+		fx->cap = fx->cap ? 2 * fx->cap : 8;
+		fx->list = mem_grow(fx->list, fx->cap, sizeof(*fx->list));
+	}
+	fx->list[fx->n++] = (struct effect){kind, m, reason};
+}
+
+static void
+mitigation_free(struct mitigation *m)
+{
+	arena_free(m->arena);
+	free(m->client);
+	free(m->cuid);
+	free(m);
+}
+
+void
+effects_finish(struct effects *fx)
+{
+	for (size_t i = 0; i < fx->n; i++)
+		if (fx->list[i].kind == EFFECT_END)
+			mitigation_free(fx->list[i].m);
+	free(fx->list);
+	*fx = (struct effects){0};
+}
+
+/* ---- entering and leaving the book ---- */
+
+struct book *
+book_new(const struct mitigation_policy *policy)
+{
+	struct book *b = mem_new(sizeof(*b));
+
+	b->policy = *policy;
+	b->by_key = map_new();
+	b->by_id = map_new();
+	b->shelves = map_new();
+	b->per_client = map_new();
+	return b;
+}
+
+static bool
+free_shelf(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	shelf_free(value);
+	return true;
+}
+
+static bool
+free_count(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	free(value);
+	return true;
+}
+
+void
+book_free(struct book *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->n_heap; i++)
+		mitigation_free(b->heap[i]);
+	map_each(b->shelves, free_shelf, NULL);
+	map_each(b->per_client, free_count, NULL);
+	map_free(b->by_key);
+	map_free(b->by_id);
+	map_free(b->shelves);
+	map_free(b->per_client);
+	free(b->heap);
+	free(b);
+}
+
+void
+book_set_policy(struct book *b, const struct mitigation_policy *policy)
+{
+	b->policy = *policy;
+}
+
+size_t
+book_count(const struct book *b)
+{
+	return b->n_heap;
+}
+
+static void
+enter(struct book *b, struct mitigation *m)
+{
+	char *key = key_of(m->client, m->cuid, m->mid);
+	struct shelf *s = shelf_make(b, m->client, m->cuid);
+	uint32_t *count = client_count(b, m->client);
+
+	map_set(b->by_key, key, strlen(key), m);
+	free(key);
+	map_set(b->by_id, &m->id, sizeof(m->id), m);
+	if (s->n == s->cap) {
+		s->cap = s->cap ? 2 * s->cap : 4;
+		s->list = mem_grow(s->list, s->cap, sizeof(struct mitigation *));
+	}
+	s->list[s->n++] = m;
+	for (size_t i = 0; i < m->scope.target.n_target_prefix; i++)
+		trie_set(s->targets[m->scope.trigger_mitigation], &m->scope.target.target_prefix[i], m);
+	if (!count) {
+		count = mem_new(sizeof(*count));
+		map_set(b->per_client, m->client, strlen(m->client), count);
+	}
+	++*count;
+	heap_add(b, m);
+}
+
+static void
+leave(struct book *b, struct mitigation *m)
+{
+	char *key = key_of(m->client, m->cuid, m->mid);
+	struct shelf *s = shelf_get(b, m->client, m->cuid);
+	struct trie *t = s->targets[m->scope.trigger_mitigation];
+	size_t i = 0;
+
+	map_remove(b->by_key, key, strlen(key));
+	free(key);
+	map_remove(b->by_id, &m->id, sizeof(m->id));
+	while (s->list[i] != m)
+		i++;
+	memmove(&s->list[i], &s->list[i + 1], (s->n - i - 1) * sizeof(struct mitigation *));
+	s->n--;
+	for (size_t k = 0; k < m->scope.target.n_target_prefix; k++)
+		if (trie_get(t, &m->scope.target.target_prefix[k]) == m)
+			trie_remove(t, &m->scope.target.target_prefix[k]);
+	--*client_count(b, m->client);
+	heap_remove(b, m);
+	if (!s->n) {
+		map_remove(b->shelves, s->key, strlen(s->key));
+		shelf_free(s);
+	}
+}
+
+void
+book_end(struct book *b, struct mitigation *m, const char *reason, struct effects *fx)
+{
+	if (m->filtering)
+		effect(fx, EFFECT_STOP, m, reason);
+	if (m->status != ATTACK_MITIGATION_WITHDRAWN)
+		m->status = ATTACK_MITIGATION_TERMINATED;
+	m->filtering = false;
+	leave(b, m);
+	effect(fx, EFFECT_END, m, reason);
+}
+
+/* ---- checks of a PUT (4.4.1) ---- */
+
+#define ANY_TARGET                                                                                 \
+	(1ULL << SCOPE_TARGET_PREFIX | 1ULL << SCOPE_TARGET_FQDN | 1ULL << SCOPE_TARGET_URI |      \
+		1ULL << SCOPE_ALIAS_NAME)
+
+/* Attributes that a PUT may not hold, and why. */
+static const struct {
+	enum scope_field field;
+	const char *why;
+} refused[] = {
+	{SCOPE_MID, "RFC 9132 4.4.1.1: mid is in the body, it belongs in the Uri-Path"},
+	{SCOPE_MITIGATION_START, "RFC 9132 4.4.1.1: mitigation-start is for servers"},
+	{SCOPE_STATUS, "RFC 9132 4.4.1.1: status is for servers"},
+	{SCOPE_CONFLICT_INFORMATION, "RFC 9132 4.4.1.1: conflict-information is for servers"},
+	{SCOPE_BYTES_DROPPED, "RFC 9132 4.4.1.1: bytes-dropped is for servers"},
+	{SCOPE_BPS_DROPPED, "RFC 9132 4.4.1.1: bps-dropped is for servers"},
+	{SCOPE_PKTS_DROPPED, "RFC 9132 4.4.1.1: pkts-dropped is for servers"},
+	{SCOPE_PPS_DROPPED, "RFC 9132 4.4.1.1: pps-dropped is for servers"},
+	{SCOPE_TARGET_FQDN, "RFC 9132 11: target-fqdn needs an encrypted, validating resolver here"},
+	{SCOPE_TARGET_URI, "RFC 9132 11: target-uri needs an encrypted, validating resolver here"},
+	{SCOPE_ALIAS_NAME, "RFC 9132 4.4.1.3: alias-name was not created by this client"},
+	{SCOPE_ACL_LIST, "RFC 9133 3.1: acl-list names no filter of this client"},
+};
+
+static struct verdict
+check_attributes(const struct scope *s, bool if_match)
+{
+	if (!(s->has & ANY_TARGET))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.1: none of target-prefix, target-fqdn, target-uri, alias-name");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (s->has >> refused[i].field & 1)
+			return verdict_of(COAP_400_BAD_REQUEST, "%s", refused[i].why);
+	if (!SCOPE_HAS(s, LIFETIME) && !if_match)
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: lifetime is missing");
+	if (SCOPE_HAS(s, LIFETIME) && s->lifetime == 0)
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: lifetime is 0");
+	if (if_match && !SCOPE_HAS(s, ATTACK_STATUS))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.3: an efficacy update without attack-status");
+	if (!if_match && SCOPE_HAS(s, ATTACK_STATUS))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.3: attack-status is for efficacy updates (If-Match)");
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
+/* ---- same parameters? (4.4.1.3: only lifetime may differ) ---- */
+
+static bool
+same_prefixes(const struct target *a, const struct target *b)
+{
+	for (size_t i = 0; i < a->n_target_prefix; i++) {
+		size_t k = 0;
+
+		while (k < b->n_target_prefix &&
+			!prefix_equal(&a->target_prefix[i], &b->target_prefix[k]))
+			k++;
+		if (k == b->n_target_prefix)
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_ports(const struct target *a, const struct target *b)
+{
+	for (size_t i = 0; i < a->n_target_port_range; i++) {
+		const struct port_range *r = &a->target_port_range[i];
+		size_t k = 0;
+
+		while (k < b->n_target_port_range &&
+			(r->lower_port != b->target_port_range[k].lower_port ||
+				port_range_last(r) != port_range_last(&b->target_port_range[k])))
+			k++;
+		if (k == b->n_target_port_range)
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_protocols(const struct target *a, const struct target *b)
+{
+	for (size_t i = 0; i < a->n_target_protocol; i++) {
+		size_t k = 0;
+
+		while (k < b->n_target_protocol && a->target_protocol[i] != b->target_protocol[k])
+			k++;
+		if (k == b->n_target_protocol)
+			return false;
+	}
+	return true;
+}
+
+static bool
+includes(const struct target *a, const struct target *b)
+{
+	return same_prefixes(a, b) && same_ports(a, b) && same_protocols(a, b);
+}
+
+/* Lists are sets: order and repetition do not count. */
+static bool
+same_parameters(const struct scope *a, const struct scope *b)
+{
+	return a->trigger_mitigation == b->trigger_mitigation && includes(&a->target, &b->target) &&
+		includes(&b->target, &a->target);
+}
+
+/* ---- own overlap (4.4.1.3) ---- */
+
+struct overlaps {
+	uint32_t mid; /* of the new request */
+	struct mitigation *higher;
+	struct mitigation **lower;
+	size_t n_lower, cap_lower;
+};
+
+static bool
+note_overlap(void *arg, const struct prefix *p, void *value)
+{
+	struct overlaps *o = arg;
+	struct mitigation *m = value;
+
+	(void)p;
+	if (m->mid == o->mid)
+		return true;
+	if (m->mid > o->mid) {
+		o->higher = m;
+		return false;
+	}
+	for (size_t i = 0; i < o->n_lower; i++)
+		if (o->lower[i] == m)
+			return true;
+	if (o->n_lower == o->cap_lower) {
+		o->cap_lower = o->cap_lower ? 2 * o->cap_lower : 4;
+		o->lower = mem_grow(o->lower, o->cap_lower, sizeof(struct mitigation *));
+	}
+	o->lower[o->n_lower++] = m;
+	return true;
+}
+
+static void
+find_overlaps(const struct book *b, const struct mitigation_request *r, struct overlaps *ret)
+{
+	const struct shelf *s = shelf_get(b, r->client->name, r->cuid);
+	const struct target *t = &r->scope->target;
+
+	*ret = (struct overlaps){.mid = r->mid};
+	for (size_t i = 0; s && i < t->n_target_prefix; i++) {
+		const struct trie *trie = s->targets[r->scope->trigger_mitigation];
+
+		trie_covering(trie, &t->target_prefix[i], note_overlap, ret);
+		trie_covered(trie, &t->target_prefix[i], note_overlap, ret);
+	}
+}
+
+static struct verdict
+conflict_with(const struct mitigation *m)
+{
+	struct verdict v = verdict_of(COAP_409_CONFLICT,
+		"RFC 9132 4.4.1.3: overlaps with the newer request mid %u", m->mid);
+
+	v.conflict_cause = OVERLAPPING_TARGETS;
+	v.has_conflict_mid = true;
+	v.conflict_mid = m->mid;
+	return v;
+}
+
+/* ---- PUT ---- */
+
+static struct verdict
+check_limits(const struct book *b, const struct mitigation_request *r)
+{
+	const uint32_t *count = client_count(b, r->client->name);
+	struct verdict v;
+
+	if (r->scope->target.n_target_prefix > r->client->limits.targets)
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.3: target-prefix has more than %u entries",
+			r->client->limits.targets);
+	if (b->n_heap < b->policy.mitigations_max && (!count || *count < r->client->limits.mitigations))
+		return verdict_of(COAP_201_CREATED, "%s", "");
+	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 9132 4.4.1.3: as many mitigation requests as this server takes");
+	v.max_age = OVERLOAD_RETRY_S;
+	return v;
+}
+
+static struct verdict
+check_known(const struct mitigation *m, const struct scope *s)
+{
+	if (!same_parameters(&m->scope, s))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.3: mid %u is on record with other parameters", m->mid);
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
+static struct verdict
+check_new(const struct book *b, const struct mitigation_request *r)
+{
+	struct verdict v;
+	struct overlaps o;
+
+	if (r->if_match)
+		return (struct verdict){.code = 0}; /* silently ignored (4.4.3) */
+	find_overlaps(b, r, &o);
+	if (o.higher)
+		v = conflict_with(o.higher);
+	else
+		v = check_limits(b, r);
+	free(o.lower);
+	return v;
+}
+
+struct verdict
+book_check_put(const struct book *b, const struct mitigation_request *r)
+{
+	const struct mitigation *m = book_find(b, r->client->name, r->cuid, r->mid);
+	struct verdict v = check_attributes(r->scope, r->if_match);
+
+	if (!verdict_ok(&v))
+		return v;
+	v = client_authorises(
+		r->client, r->scope->target.target_prefix, r->scope->target.n_target_prefix);
+	if (!verdict_ok(&v))
+		return v;
+	return m ? check_known(m, r->scope) : check_new(b, r);
+}
+
+static mono_ms
+expiry(const struct book *b, const struct scope *s, mono_ms now)
+{
+	int64_t seconds = s->lifetime;
+
+	if (seconds == LIFETIME_INDEFINITE && b->policy.allow_indefinite)
+		return INT64_MAX;
+	if (seconds < 0 || seconds > b->policy.lifetime_max)
+		seconds = b->policy.lifetime_max;
+	return now + seconds * 1000;
+}
+
+static void
+reschedule(struct book *b, struct mitigation *m, mono_ms when)
+{
+	m->expires = when;
+	heap_fix(b, m->heap_index);
+}
+
+/* Asked for again while terminating: it lives on, and the next period is twice as long (4.4.4). */
+static void
+revive(struct book *b, struct mitigation *m)
+{
+	m->terminating = false;
+	m->terminating_s *= 2;
+	if (m->terminating_s > b->policy.terminating_max)
+		m->terminating_s = b->policy.terminating_max;
+	m->status = ATTACK_SUCCESSFULLY_MITIGATED;
+}
+
+static void
+refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r, struct effects *fx)
+{
+	if (m->terminating) {
+		revive(b, m);
+		effect(fx, EFFECT_NOTIFY, m, NULL);
+	}
+	if (SCOPE_HAS(r->scope, LIFETIME))
+		reschedule(b, m, expiry(b, r->scope, r->now));
+	effect(fx, EFFECT_STORE, m, NULL);
+}
+
+static struct mitigation *
+create(struct book *b, const struct mitigation_request *r)
+{
+	struct mitigation *m = mem_new(sizeof(*m));
+
+	m->id = ++b->last_id;
+	m->client = mem_text(r->client->name);
+	m->cuid = mem_text(r->cuid);
+	m->mid = r->mid;
+	m->arena = arena_new();
+	schema_copy(&scope_schema, m->arena, r->scope, &m->scope);
+	m->filtering = m->scope.trigger_mitigation;
+	m->status = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
+	m->started = r->wall;
+	m->rate_mark.at = r->now;
+	m->terminating_s = b->policy.terminating;
+	m->expires = expiry(b, r->scope, r->now);
+	return m;
+}
+
+struct verdict
+book_put(struct book *b, const struct mitigation_request *r, struct effects *fx, struct mitigation **ret_m)
+{
+	struct verdict v = book_check_put(b, r);
+	struct mitigation *m;
+	struct overlaps o;
+
+	if (!verdict_ok(&v))
+		return v;
+	m = book_find(b, r->client->name, r->cuid, r->mid);
+	if (m) {
+		refresh(b, m, r, fx);
+		*ret_m = m;
+		return v;
+	}
+	find_overlaps(b, r, &o);
+	m = create(b, r);
+	effect(fx, EFFECT_STORE, m, NULL);
+	if (m->filtering)
+		effect(fx, EFFECT_START, m, NULL); /* before the old ones stop: no gap */
+	for (size_t i = 0; i < o.n_lower; i++)
+		book_end(b, o.lower[i], "overridden by a newer request", fx);
+	free(o.lower);
+	enter(b, m);
+	*ret_m = m;
+	return v;
+}
+
+/* ---- DELETE (4.4.4) ---- */
+
+struct verdict
+book_delete(struct book *b, const struct mitigation_request *r, struct effects *fx)
+{
+	struct mitigation *m = book_find(b, r->client->name, r->cuid, r->mid);
+	struct verdict v = verdict_of(COAP_202_DELETED, "%s", "");
+
+	if (!m || m->terminating)
+		return v;
+	if (!m->filtering || !m->terminating_s) {
+		book_end(b, m, "withdrawn", fx);
+		return v;
+	}
+	m->terminating = true;
+	m->status = DOTS_CLIENT_WITHDRAWN_MITIGATION;
+	reschedule(b, m, r->now + (int64_t)m->terminating_s * 1000);
+	effect(fx, EFFECT_STORE, m, NULL);
+	effect(fx, EFFECT_NOTIFY, m, NULL);
+	return v;
+}
+
+/* ---- look-ups ---- */
+
+struct mitigation *
+book_find(const struct book *b, const char *client, const char *cuid, uint32_t mid)
+{
+	char *key = key_of(client, cuid, mid);
+	struct mitigation *m = map_get(b->by_key, key, strlen(key));
+
+	free(key);
+	return m;
+}
+
+struct mitigation *
+book_by_id(const struct book *b, uint64_t id)
+{
+	return map_get(b->by_id, &id, sizeof(id));
+}
+
+void
+book_each(const struct book *b, const char *client, const char *cuid,
+	bool (*visit)(void *arg, struct mitigation *m), void *arg)
+{
+	const struct shelf *s = shelf_get(b, client, cuid);
+
+	for (size_t i = 0; s && i < s->n; i++)
+		if (!visit(arg, s->list[i]))
+			return;
+}
+
+void
+book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), void *arg)
+{
+	for (size_t i = 0; i < b->n_heap; i++)
+		if (!visit(arg, b->heap[i]))
+			return;
+}
+
+/* ---- what happens to it ---- */
+
+void
+book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now, struct effects *fx)
+{
+	(void)b;
+	(void)now;
+	if (m->status == status || m->terminating)
+		return;
+	m->status = status;
+	effect(fx, EFFECT_STORE, m, NULL);
+	effect(fx, EFFECT_NOTIFY, m, NULL);
+}
+
+/* Averages a second: over the first bucket while it lasts, then over the last full one (4.4.2). */
+static void
+update_rates(struct mitigation *m, mono_ms now)
+{
+	mono_ms span = now - m->rate_mark.at;
+	bool full = span >= BUCKET_MS;
+
+	if (span <= 0)
+		return;
+	if (full || !m->rate_mark.full_seen) {
+		m->pps = (m->packets - m->rate_mark.packets) * 1000 / (uint64_t)span;
+		m->bps = (m->bytes - m->rate_mark.bytes) * 1000 / (uint64_t)span;
+	}
+	if (!full)
+		return;
+	m->rate_mark.at = now;
+	m->rate_mark.packets = m->packets;
+	m->rate_mark.bytes = m->bytes;
+	m->rate_mark.full_seen = true;
+}
+
+void
+book_counters(struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now)
+{
+	(void)b;
+	if (m->packets_base + packets < m->packets) { /* its filter was installed anew: from 0 again */
+		m->packets_base = m->packets;
+		m->bytes_base = m->bytes;
+	}
+	m->packets = m->packets_base + packets;
+	m->bytes = m->bytes_base + bytes;
+	update_rates(m, now);
+}
+
+void
+book_expire(struct book *b, mono_ms now, struct effects *fx)
+{
+	while (b->n_heap && b->heap[0]->expires <= now)
+		book_end(b, b->heap[0], b->heap[0]->terminating ? "withdrawn" : "lifetime ended", fx);
+}
+
+mono_ms
+book_deadline(const struct book *b)
+{
+	return b->n_heap ? b->heap[0]->expires : INT64_MAX;
+}
+
+struct mitigation *
+book_restore(struct book *b, const struct mitigation *stored, int64_t remaining, mono_ms now)
+{
+	struct mitigation *m;
+
+	if (book_by_id(b, stored->id) || book_find(b, stored->client, stored->cuid, stored->mid))
+		return NULL;
+	m = mem_new(sizeof(*m));
+	*m = *stored;
+	m->client = mem_text(stored->client);
+	m->cuid = mem_text(stored->cuid);
+	m->arena = arena_new();
+	schema_copy(&scope_schema, m->arena, &stored->scope, &m->scope);
+	m->expires = remaining < 0 ? INT64_MAX : now + remaining * 1000;
+	m->rate_mark.at = now;
+	m->rate_mark.packets = m->packets;
+	m->rate_mark.bytes = m->bytes;
+	if (m->id > b->last_id)
+		b->last_id = m->id;
+	enter(b, m);
+	return m;
+}
+
+int64_t
+mitigation_remaining(const struct mitigation *m, mono_ms now)
+{
+	if (m->expires == INT64_MAX)
+		return LIFETIME_INDEFINITE;
+	return m->expires > now ? (m->expires - now + 999) / 1000 : 0;
+}
+
+/* ---- views ---- */
+
+static void
+describe_state(const struct mitigation *m, struct scope *s)
+{
+	SCOPE_SET(s, STATUS);
+	s->status = m->status;
+	if (m->status == ATTACK_MITIGATION_SIGNAL_LOSS)
+		return; /* no mitigation-start, no counters (4.4.2) */
+	SCOPE_SET(s, MITIGATION_START);
+	SCOPE_SET(s, BYTES_DROPPED);
+	SCOPE_SET(s, BPS_DROPPED);
+	SCOPE_SET(s, PKTS_DROPPED);
+	SCOPE_SET(s, PPS_DROPPED);
+	s->mitigation_start = (uint64_t)(m->started / 1000);
+	s->bytes_dropped = m->bytes;
+	s->bps_dropped = m->bps;
+	s->pkts_dropped = m->packets;
+	s->pps_dropped = m->pps;
+}
+
+void
+mitigation_describe(const struct mitigation *m, char content, mono_ms now, struct scope *ret)
+{
+	*ret = (struct scope){0};
+	if (content != 'n') {
+		ret->has = m->scope.has & (ANY_TARGET | 1ULL << SCOPE_TARGET_PORT_RANGE |
+						  1ULL << SCOPE_TARGET_PROTOCOL |
+						  1ULL << SCOPE_TRIGGER_MITIGATION);
+		ret->target = m->scope.target;
+		ret->trigger_mitigation = m->scope.trigger_mitigation;
+	}
+	SCOPE_SET(ret, MID);
+	SCOPE_SET(ret, LIFETIME);
+	ret->mid = m->mid;
+	ret->lifetime = mitigation_remaining(m, now);
+	if (content != 'c')
+		describe_state(m, ret);
+}
+
+void
+mitigation_filter(const struct mitigation *m, const struct client *c, struct arena *a, struct filter *ret)
+{
+	const struct target *t = &m->scope.target;
+	uint8_t *protocols = arena_alloc(a, t->n_target_protocol, 1);
+	struct filter_ports *ports = arena_alloc(a, t->n_target_port_range, sizeof(*ports));
+
+	for (size_t i = 0; i < t->n_target_protocol; i++)
+		protocols[i] = (uint8_t)t->target_protocol[i];
+	for (size_t i = 0; i < t->n_target_port_range; i++)
+		ports[i] = (struct filter_ports){(uint16_t)t->target_port_range[i].lower_port,
+			(uint16_t)port_range_last(&t->target_port_range[i])};
+	*ret = (struct filter){
+		.id = m->id,
+		.client = m->client,
+		.action = c->action,
+		.prefixes = t->target_prefix,
+		.n_prefixes = t->n_target_prefix,
+		.protocols = protocols,
+		.n_protocols = t->n_target_protocol,
+		.ports = ports,
+		.n_ports = t->n_target_port_range,
+	};
+}
