@@ -237,9 +237,9 @@ class Network:
 
     # ---- sanity ----
 
-    def ping(self, ns, src, dst, dev=None):
+    def ping(self, ns, src, dst, dev=None, wait="1"):
         device = ["-I", dev] if dev else []
-        return self.run(ns, ["ping", "-n", "-q", "-c", "1", "-W", "1", *device, "-I", src, dst],
+        return self.run(ns, ["ping", "-n", "-q", "-c", "1", "-W", wait, *device, "-I", src, dst],
                         check=False).returncode == 0
 
     def reachable(self, st):
@@ -255,7 +255,7 @@ class Network:
         before = self.counters(where).get(counter)
         if before is None:
             return f"no counter {counter} in {where}"
-        if self.ping(ns, src, dst, dev):
+        if self.ping(ns, src, dst, dev, "0.3"):
             return "was answered"
         for _ in range(20):
             if self.counters(where)[counter] > before:

@@ -1,0 +1,235 @@
+"""Must and never: which records of the journal a pattern means, and what the live ones look at."""
+import fnmatch
+import ipaddress
+import itertools
+import re
+
+from lab.net import contains
+from lab.parse import EVENT_NAMES, MATCHING
+
+# Several names in these mean each of them; in all other attributes any of them.
+EACH = ("peer", "from")
+LIVE = ("counter", "mitigated", "status")
+DEFAULT_WITHIN, NEVER_FOR = 5, 10
+
+
+def networks(text):
+    """The prefixes in a field; words that are none stay as they are."""
+    result = set()
+    for word in re.split(r"[,\s]+", str(text).strip("[]")):
+        if word:
+            try:
+                result.add(ipaddress.ip_network(word, strict=False))
+            except ValueError:
+                result.add(word)
+    return result
+
+
+def inside(net, nets):
+    return not isinstance(net, str) and any(net.version == n.version and net.subnet_of(n)
+                                            for n in nets)
+
+
+def touches(net, nets):
+    return not isinstance(net, str) and any(net.version == n.version and net.overlaps(n)
+                                            for n in nets)
+
+
+class Pattern:
+    """One must, never or wait-for, compared with records."""
+
+    def __init__(self, lab, st, event):
+        self.lab, self.st, self.event = lab, st, event
+        self.at = st.get("at")
+        self.within = st.number("within", DEFAULT_WITHIN)
+        self.count = int(st.number("count", 1))
+        self.after = st.number("after", 0)
+        self.attrs = {k: a for k, a in st.attrs.items() if k not in MATCHING}
+        # `response` with an interface is a packet that leaves it.
+        self.packets = event in ("pkt", "traffic") or (event == "response" and "if" in self.attrs)
+        self.name = "pkt" if self.packets else EVENT_NAMES.get(event, event)
+
+    def variants(self):
+        """name -> value of each EACH attribute, all combinations."""
+        if self.packets:
+            return [{}]
+        keys = [k for k in EACH if k in self.attrs]
+        return [dict(zip(keys, values))
+                for values in itertools.product(*(self.attrs[k].items for k in keys))]
+
+    def matches(self, record, variant):
+        if record.at != self.at or record.event != self.name:
+            return False
+        if self.packets:
+            return self.packet(record.fields)
+        return all(self.field(k, a, record, variant) for k, a in self.attrs.items())
+
+    # ---- product events and queries ----
+
+    def names_of(self, word):
+        """An agent goes by its name and by what its certificate says."""
+        agent = self.lab.agents.get(word)
+        return {word, agent.st.get("name")} if agent else {word}
+
+    def field(self, key, attr, record, variant):
+        special = getattr(self, "field_" + key.replace("-", "_"), None)
+        if special:
+            return special(attr, record.fields, variant.get(key, attr.value), record)
+        value = record.fields.get(key)
+        return value is not None and any(fnmatch.fnmatchcase(str(value), i) for i in attr.items)
+
+    def field_peer(self, attr, fields, wanted, record):
+        return fields.get("peer") in self.names_of(wanted)
+
+    def field_from(self, attr, fields, wanted, record):
+        value = fields.get("from", fields.get("peer"))
+        return value in self.names_of(wanted)
+
+    def field_server(self, attr, fields, wanted, record):
+        return any(fields.get("server") in self.names_of(i) for i in attr.items)
+
+    def field_pvd(self, attr, fields, wanted, record):
+        return fields.get("domain") == self.lab.pvds[attr.value].domain
+
+    def field_text(self, attr, fields, wanted, record):
+        return any(attr.value in str(v) for v in fields.values())
+
+    def field_code(self, attr, fields, wanted, record):
+        return re.fullmatch(attr.value.replace(".", r"\.").replace("x", r"\d"),
+                            str(fields.get("code"))) is not None
+
+    def field_scope(self, attr, fields, wanted, record):
+        want, have = self.lab.prefixes(attr.items, self.st), networks(fields.get("scope", ""))
+        if attr.op == "<=":
+            return bool(have) and all(inside(n, want) for n in have)
+        if self.overlap:
+            return any(touches(n, want) for n in have)
+        return have == want
+
+    def field_target(self, attr, fields, wanted, record):
+        # An alert may be about more than what the lab asks for.
+        want, have = self.lab.prefixes(attr.items, self.st), networks(fields.get("target", ""))
+        if attr.op == "<=":
+            return bool(have) and all(inside(n, want) for n in have)
+        return bool(want) and want <= have
+
+    def field_src_in(self, attr, fields, wanted, record):
+        source = str(fields.get("source", ""))
+        try:
+            return contains(self.lab.prefixes(attr.items, self.st), source.strip("[]"))
+        except ValueError:
+            return False
+
+    def field_via(self, attr, fields, wanted, record):
+        # The interface at the client's end: its own event of the same session tells.
+        return fields.get("interface") in attr.items or any(
+            r.event == "session-up" and r.at != record.at and r.fields.get("role") == "client"
+            and r.fields.get("source") == fields.get("source")
+            and r.fields.get("interface") in attr.items for r in self.journal_records)
+
+    journal_records = ()
+    overlap = False  # a never: a scope that only touches the named prefixes is a violation already
+
+    # ---- packets ----
+
+    def packet(self, f):
+        if "if" in self.attrs and f["if"] not in self.attrs["if"].items:
+            return False
+        if self.event == "traffic":
+            return bool(f.get("mark")) and f["dir"] == "in" and self.address("from", f["src"])
+        if self.event == "response":
+            return f["dir"] == "out" and not f.get("reset") and self.port(f.get("sport"))
+        if "dir" in self.attrs and f["dir"] != self.attrs["dir"].value:
+            return False
+        if "proto" in self.attrs and f["proto"] not in self.attrs["proto"].items:
+            return False
+        return (self.address("to", f["dst"]) and self.address("from", f["src"])
+                and (self.port(f.get("sport")) or self.port(f.get("dport"))))
+
+    def port(self, value):
+        return "port" not in self.attrs or str(value) in self.attrs["port"].items
+
+    def address(self, key, value):
+        """Is the address one of those that the attribute means: prefixes or namespaces?"""
+        if key not in self.attrs:
+            return True
+        for item in self.attrs[key].items:
+            if item in self.lab.namespaces:
+                if ipaddress.ip_address(value) in self.lab.addresses_of(item):
+                    return True
+            elif contains([ipaddress.ip_network(item)], value):
+                return True
+        return False
+
+    # ---- verdicts over records ----
+
+    def missing(self, records):
+        """The variants that were not seen often enough."""
+        self.journal_records = records
+        return [v for v in self.variants()
+                if sum(self.matches(r, v) for r in records) < self.count]
+
+    def violations(self, records):
+        self.journal_records = records
+        found = []
+        for v in self.variants():
+            hits = [r for r in records if self.matches(r, v)]
+            found += hits if len(hits) >= self.count else []
+        return found
+
+    def near(self, records, limit=6):
+        """What was seen instead: the same event there, else the last events there."""
+        here = [r for r in records if r.at == self.at]
+        return ([r for r in here if r.event == self.name]
+                or [r for r in here if r.event not in ("pkt", "heartbeat")])[-limit:]
+
+
+class Live:
+    """Events that are looked up rather than recorded. start() when the step begins."""
+
+    def __init__(self, lab, net, agents, pattern):
+        self.lab, self.net, self.agents, self.p = lab, net, agents, pattern
+        self.look = getattr(self, "look_" + pattern.event)
+        self.before = net.counters(self.p.at) if pattern.event == "counter" else {}
+
+    def look_counter(self):
+        name = self.p.attrs["name"].value
+        now = self.net.counters(self.p.at)
+        if name not in now:
+            return False, f"no counter {name} in {self.p.at}"
+        grown = now[name] - self.before.get(name, 0)
+        need = int(self.p.attrs["value"].value) if "value" in self.p.attrs else 1
+        return grown >= need, f"{name} grew by {grown}"
+
+    def look_mitigated(self):
+        """Installed, says the server; and the table in the mitigator's namespace has it."""
+        want = self.lab.prefixes(self.p.attrs["scope"].items, self.p.st)
+        for a in self.lab.agents.values():
+            where = a.st.get("mitigator")
+            if self.p.at not in (a.name, where) or not where:
+                continue
+            table = self.net.table(where, self.agents.table_name(a.name))
+            said = set().union(*[networks(r.fields.get("scope", "")) for r in
+                                 self.p.journal_records
+                                 if r.at == a.name and r.event == "rule-installed"] or [set()])
+            absent = [str(n) for n in want if not holds(table, n)]
+            unsaid = [str(n) for n in want if n not in said]
+            if not absent and not unsaid:
+                return True, table
+            return False, (f"not in table {self.agents.table_name(a.name)} in {where}: "
+                           f"{', '.join(absent) or 'nothing'}; not in a rule-installed event of "
+                           f"{a.name}: {', '.join(unsaid) or 'nothing'}")
+        return False, f"no server has a mitigator at {self.p.at}"
+
+    def look_status(self):
+        texts = [str(self.agents.dotsctl(self.p.at, c)[1])
+                 for c in ("status", "domains", "sessions", "list")]
+        return any(self.p.attrs["text"].value in t for t in texts), "\n".join(texts)
+
+
+def holds(table, net):
+    """Does the text of an nft table name this prefix (or a lone address of it)?"""
+    text = str(net.network_address)
+    if net.prefixlen != net.max_prefixlen:
+        text += f"/{net.prefixlen}"
+    return re.search(rf"(?<![\w.:]){re.escape(text)}(?![\w.:/])", table) is not None

@@ -1,0 +1,319 @@
+"""Runs one lab: network, sanity, daemons, steps, verdicts, and away with all of it."""
+import math
+import os
+import pathlib
+import shutil
+import time
+
+from lab.agents import Agents
+from lab.assertions import LIVE, NEVER_FOR, Live, Pattern
+from lab.capture import Captures
+from lab.dns import DnsServers
+from lab.net import NetError, Network
+from lab.observe import Journal
+from lab.parse import LabError
+from lab.pki import Pki
+from lab.steps import Steps
+
+POLL = 0.05
+LIVE_POLL = 0.5
+RESTORE_WITHIN = 40
+
+
+class Aborted(Exception):
+    """The rest of the lab makes no sense."""
+
+
+class Expectation:
+    """A must or never of the step under way."""
+
+    def __init__(self, run, st):
+        self.st, self.kind = st, st.kind
+        self.pattern = Pattern(run.lab, st, st.args[1])
+        self.pattern.overlap = st.kind == "never"
+        self.live = None
+        if st.args[1] in LIVE:
+            self.live = Live(run.lab, run.net, run.agents, self.pattern)
+        self.done, self.evidence, self.looked = False, [], 0.0
+
+    def deadline(self, ended):
+        return ended + (self.pattern.within if self.kind == "must" else NEVER_FOR)
+
+    def records(self, journal, begun, ended):
+        start = ended + self.pattern.after if self.pattern.after else begun
+        return journal.since(start, self.deadline(ended))
+
+    def update(self, journal, begun, ended, last):
+        """Sets done and evidence; last: no further chance."""
+        if self.done:
+            return
+        if self.live:
+            self.update_live(journal, begun, last)
+        elif self.kind == "must":
+            records = self.records(journal, begun, ended)
+            self.evidence = [f"not seen: {v}" if v else "not seen"
+                             for v in self.pattern.missing(records)]
+            self.done = not self.evidence
+            if last and self.evidence:
+                self.evidence += ["instead: " + str(r) for r in self.pattern.near(records)]
+        else:
+            found = self.pattern.violations(self.records(journal, begun, ended))
+            self.evidence = [str(r) for r in found[:8]]
+            self.done = bool(found)
+
+    def update_live(self, journal, begun, last):
+        if not last and time.monotonic() - self.looked < LIVE_POLL:
+            return
+        self.looked = time.monotonic()
+        self.pattern.journal_records = journal.since(begun)
+        held, text = self.live.look()
+        self.done = held
+        self.evidence = text.splitlines() if held == (self.kind == "never") else []
+
+    @property
+    def holds(self):
+        return not self.evidence
+
+
+class LabRun:
+    def __init__(self, lab, run_id, folder, binaries, report):
+        self.lab, self.folder, self.report = lab, folder, report
+        self.net = Network(lab, run_id)
+        self.journal = Journal()
+        self.captures = Captures(self.net, self.journal, folder)
+        self.dns = DnsServers(self.net, self.journal, folder)
+        self.binaries = binaries
+        self.agents = self.steps = None
+        self.sessions, self.counters = set(), {}
+
+    # ---- all of it ----
+
+    def run(self, network_only):
+        self.net.up()
+        for st, why in self.net.check_reach():
+            self.report.verdict(self.lab, st.text, [why] if why else [])
+        if network_only or not self.lab.steps:
+            return
+        if self.report.failed:
+            raise Aborted("the network is not what the lab describes")
+        self.dns.start(self.lab.zones)
+        self.captures.start(self.lab)
+        self.agents = Agents(self.lab, self.net, self.journal, Pki(self.folder / "pki"),
+                             self.folder, self.binaries)
+        self.steps = Steps(self.lab, self.net, self.dns, self.agents, self.journal, self.folder)
+        self.counters = self.ingress_counters()
+        for n, step in enumerate(self.lab.steps.values()):
+            if n and not step.after:
+                self.restore(step)
+            self.run_step(step)
+            if not n:
+                self.sessions = self.sessions_up(0)
+        self.finish()
+
+    def close(self):
+        """Ends every process and namespace, whatever happened."""
+        if self.steps:
+            for p in self.steps.floods:
+                p.kill()
+                p.wait()
+        if self.agents:
+            self.agents.kill_all()
+        self.captures.kill()
+        self.dns.stop()
+        self.net.down()
+
+    # ---- steps ----
+
+    def run_step(self, step):
+        # Event times are in whole milliseconds.
+        begun = math.floor(time.time() * 1000) / 1000
+        self.journal.poll()
+        self.steps.begun = begun
+        expectations = [Expectation(self, st) for st in step.asserts]
+        failed_action = self.act(step)
+        ended = time.time()
+        self.watch(expectations, begun, ended)
+        for e in expectations:
+            self.report.verdict(self.lab, e.st.text, [] if e.holds else e.evidence)
+        if failed_action and step.name == next(iter(self.lab.steps)):
+            raise Aborted("the first step did not get through")
+
+    def act(self, step):
+        for st in step.actions:
+            try:
+                self.steps.act(st)
+            except (NetError, LabError) as e:
+                self.report.verdict(self.lab, st.text, str(e).splitlines() or ["failed"])
+                return True
+            self.check_alive()
+        return False
+
+    def watch(self, expectations, begun, ended):
+        while True:
+            self.journal.poll()
+            self.check_alive()
+            now = time.time()
+            for e in expectations:
+                e.update(self.journal, begun, ended, now >= e.deadline(ended))
+            if all(e.done or now >= e.deadline(ended) for e in expectations):
+                return
+            time.sleep(POLL)
+
+    def check_alive(self):
+        why = self.agents.dead()
+        why += [w for w in (self.captures.dead(), self.dns.dead()) if w]
+        if why:
+            raise Aborted("\n".join(why))
+
+    # ---- the state after the first step ----
+
+    def sessions_up(self, since):
+        """(where, role, with whom) of every session that is up."""
+        up = set()
+        for r in self.journal.since(since):
+            key = (r.at, r.fields.get("role"), r.fields.get("server") or r.fields.get("peer"))
+            if r.event == "session-up":
+                up.add(key)
+            elif r.event == "session-down":
+                up.discard(key)
+        return up
+
+    def wait_until(self, what, condition):
+        end = time.monotonic() + RESTORE_WITHIN
+        while not condition():
+            self.journal.poll()
+            self.check_alive()
+            if time.monotonic() > end:
+                raise Aborted(f"not back in the state after the first step: {what()}")
+            time.sleep(POLL)
+
+    def restore(self, step):
+        try:
+            self.steps.calm()
+            if self.steps.dirty:
+                self.begin_anew()
+            else:
+                self.steps.withdraw_all()
+                self.wait_until(lambda: f"mitigations {self.live_mitigations()}",
+                                lambda: not self.live_mitigations())
+        except NetError as e:
+            raise Aborted(f"before {step.name}: {e}") from None
+
+    def live_mitigations(self):
+        """What servers still act on; a terminating mitigation (status 6) runs out by itself."""
+        found = []
+        for a in self.lab.agents.values():
+            if a.kind != "client":
+                reply = self.agents.dotsctl(a.name, "list")[1]
+                found += [(a.name, m.get("id"), m.get("status")) for m in reply.get("mitigations", [])
+                          if "terminat" not in str(m.get("status")) and m.get("status") != 6]
+        return found
+
+    def begin_anew(self):
+        """What s1 did, from empty stores."""
+        self.steps.asks = []
+        problems = self.agents.stop_all()
+        if problems:
+            raise NetError("\n".join(problems))
+        for a in self.lab.agents.values():
+            if a.st.get("mitigator"):
+                self.net.undo_table(a.st.get("mitigator"), self.agents.table_name(a.name))
+        for ns, interface in self.steps.downed:
+            self.net.link_state(ns, interface, "up")
+        self.steps.downed = set()
+        self.agents.forget()
+        self.steps.dirty = False
+        begun = self.steps.begun = math.floor(time.time() * 1000) / 1000
+        first = next(iter(self.lab.steps.values()))
+        for st in first.actions:
+            self.steps.act(st)
+        self.steps.dirty = False
+        self.wait_until(lambda: f"no session {self.sessions - self.sessions_up(begun)}",
+                        lambda: self.sessions <= self.sessions_up(begun))
+
+    # ---- the end ----
+
+    def ingress_counters(self):
+        found = {}
+        for st in self.lab.of("urpf") + self.lab.of("ingress"):
+            ns = st.args[0].partition(":")[0]
+            found.update({(ns, k): v for k, v in self.net.counters(ns).items()
+                          if k.startswith("urpf")})
+        return found
+
+    def finish(self):
+        self.steps.calm()
+        self.report.verdict(self.lab, "end orderly stop", self.agents.stop_all())
+        grown = [f"{ns} {name}: {self.counters[ns, name]} -> {value}"
+                 for (ns, name), value in self.ingress_counters().items()
+                 if value != self.counters[ns, name]]
+        if self.counters:
+            self.report.verdict(self.lab, "end ingress filters dropped nothing", grown)
+        why = self.captures.finish()
+        self.report.verdict(self.lab, "end captures are complete", [why] if why else [])
+
+
+class Report:
+    """One line an assertion; the evidence, indented, below a failure."""
+
+    def __init__(self, expected=None):
+        self.expected = expected  # of a broken twin: what has to fail; None: an ordinary lab
+        self.failed = []
+
+    def verdict(self, lab, text, evidence):
+        words = text.split(" ", 2)
+        if words[0] in ("must", "never", "do", "step") and len(words) == 3:
+            text = f"{words[1]} {words[0]} {words[2]}"
+        if evidence:
+            self.failed.append((text, evidence))
+        if self.expected is not None:
+            return
+        print("FAIL" if evidence else "ok", lab.name, text, flush=True)
+        for e in evidence:
+            for line in str(e).splitlines():
+                print("    " + line, flush=True)
+
+    def settle(self, lab):
+        """For a broken twin: did exactly the named lines fail?"""
+        if self.expected is None:
+            return not self.failed
+        good = True
+        for want in self.expected:
+            seen = [t for t, _ in self.failed if t.startswith(want)]
+            good &= bool(seen)
+            print("ok" if seen else "FAIL", lab.name, "is noticed by", want, flush=True)
+        for text, evidence in self.failed:
+            if not any(text.startswith(want) for want in self.expected):
+                good = False
+                print("FAIL", lab.name, "fails elsewhere too:", text)
+                print("    " + "\n    ".join(str(e) for e in evidence), flush=True)
+        return good
+
+
+def expected_failures(path):
+    found = [line.partition(":")[2].strip() for line in
+             pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+             if line.startswith("# expect-fail:")]
+    if not found:
+        raise LabError(f"{path}:1: no '# expect-fail:' line")
+    return found
+
+
+def run_lab(lab, binaries, report, network_only=False, keep=False):
+    """True if everything holds."""
+    run_id = f"{os.environ.get('RUN_ID', 'lab')}-{os.getpid()}"
+    folder = pathlib.Path("/tmp", run_id)
+    folder.mkdir(mode=0o755)
+    run = LabRun(lab, run_id, folder, binaries, report)
+    try:
+        run.run(network_only)
+    except (Aborted, NetError, LabError) as e:
+        report.verdict(lab, "aborted", str(e).splitlines())
+    finally:
+        run.close()
+        if keep:
+            (folder / "journal").write_text("\n".join(map(str, run.journal.records)) + "\n")
+            print(f"# {lab.name}: kept in {folder}", flush=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return report.settle(lab)

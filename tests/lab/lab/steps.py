@@ -1,0 +1,192 @@
+"""The verbs of steps. Each takes its statement and acts; a NetError fails the step."""
+import re
+import signal
+import subprocess
+import time
+
+from lab.assertions import Pattern
+from lab.net import INSIDE, PYTHON, NetError
+
+FLOOD_PORT = "9999"
+
+
+def listed(args):
+    return [name for a in args for name in a.split(",")]
+
+
+class Steps:
+    def __init__(self, lab, net, dns, agents, journal, folder):
+        self.lab, self.net, self.dns, self.agents = lab, net, dns, agents
+        self.journal, self.folder = journal, folder
+        self.floods, self.asks = [], []   # asks: (agent, id in the lab, id of the agent)
+        self.dirty = False                # something that only a new start of all agents undoes
+        self.tables, self.downed = set(), set()
+
+    def act(self, st):
+        getattr(self, "do_" + st.args[1].replace("-", "_"))(st, *st.args[2:])
+
+    # ---- agents ----
+
+    def do_start(self, st, *names):
+        self.agents.start(listed(names) or list(self.lab.agents))
+
+    def do_stop(self, st, *names, how=signal.SIGTERM):
+        self.dirty = True
+        for name in listed(names):
+            if not self.agents.running(name):
+                raise NetError(f"{name} does not run")
+            self.agents.stop(name, how)
+
+    def do_kill(self, st, *names):
+        self.do_stop(st, *names, how=signal.SIGKILL)
+
+    def do_restart(self, st, *names):
+        self.do_stop(st, *names)
+        self.agents.start(listed(names))
+
+    def do_configure(self, st, name):
+        self.dirty = True
+        self.agents.configure(name, {k: a.value for k, a in st.attrs.items() if k != "after"})
+
+    def do_alarm(self, st, name):
+        targets = sorted(map(str, self.lab.prefixes(st.items("target"), st)))
+        words = ["mitigate", *targets]
+        for option in ("port", "protocol", "lifetime"):
+            if option in st.attrs:
+                words += ["--" + option, st.get(option)]
+        status, reply = self.agents.dotsctl(name, *words)
+        if status not in (0, 1, 4):
+            raise NetError(f"dotsctl {' '.join(words)} at {name}: exit {status}, {reply}")
+        self.journal.note(name, "alarmed", exit=status, reply=str(reply))
+        if "id" in reply:
+            self.asks.append((name, st.get("id"), str(reply["id"])))
+
+    def do_withdraw(self, st, name):
+        mine = [a for a in self.asks if a[0] == name and a[1] == st.get("id")]
+        if not mine:
+            raise NetError(f"{name} has asked for nothing with id={st.get('id')}")
+        for ask in mine:
+            self.withdraw(ask)
+
+    def withdraw(self, ask):
+        self.asks.remove(ask)
+        status, reply = self.agents.dotsctl(ask[0], "withdraw", ask[2])
+        if status not in (0, 4):
+            raise NetError(f"dotsctl withdraw {ask[2]} at {ask[0]}: exit {status}, {reply}")
+
+    # ---- traffic ----
+
+    def send(self, ns, *words):
+        return self.net.spawn(ns, [PYTHON, "-I", INSIDE / "send.py", *words],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True)
+
+    def finished(self, proc, seconds):
+        try:
+            _, err = proc.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            proc.kill()
+            proc.wait()
+            raise NetError("did not end in time") from None
+        if proc.returncode:
+            raise NetError(err.strip()[-500:])
+
+    def do_flood(self, st, ns):
+        targets = sorted(str(n.network_address)
+                         for n in self.lab.prefixes(st.items("target"), st))
+        self.floods.append(self.send(ns, "flood", st.get("rate", "20"), st.get("for", "5"),
+                                     st.get("port", FLOOD_PORT), *targets))
+
+    def do_probe(self, st, ns):
+        targets = self.lab.filtered(st.items("dst"))
+        self.finished(self.send(ns, "probe", st.get("src", "-"), st.get("dev", "-"),
+                                st.get("port", "4646"), *targets), 10)
+
+    # ---- network ----
+
+    def do_link(self, st, end, state):
+        if state not in ("up", "down"):
+            raise st.error("link NS:if up, or down")
+        self.dirty = True
+        node = self.lab.node(st, end)
+        (self.downed.add if state == "down" else self.downed.discard)(node)
+        self.net.link_state(*node, state)
+
+    def do_loss(self, st, end, percent):
+        ns, interface = self.lab.node(st, end)
+        self.net.loss(ns, interface, int(percent))
+        self.tables.add((ns, "lab_loss_" + interface))
+
+    def do_drop(self, st, ns, match):
+        self.net.drop(ns, match)
+        self.tables.add((ns, "lab_drop"))
+
+    def do_undrop(self, st, ns):
+        self.net.undo_table(ns, "lab_drop")
+
+    def do_zone(self, st, *record):
+        self.dns.change(*record)
+
+    # ---- time ----
+
+    def do_wait(self, st, seconds):
+        end = time.monotonic() + float(seconds)
+        while time.monotonic() < end:
+            self.journal.poll()
+            time.sleep(0.05)
+
+    def do_wait_for(self, st, event):
+        pattern = Pattern(self.lab, st, event)
+        end = time.monotonic() + pattern.within
+        while True:
+            self.journal.poll()
+            if not pattern.missing(self.journal.since(self.begun)):
+                return
+            if time.monotonic() > end:
+                seen = pattern.near(self.journal.since(self.begun))
+                raise NetError("\n".join(["not seen; instead:", *map(str, seen)]))
+            time.sleep(0.05)
+
+    begun = 0.0  # of the step under way
+
+    # ---- an independent client ----
+
+    def do_coap(self, st, ns, method, path):
+        credentials = self.agents.original[st.get("as")]
+        domain = next(iter((credentials.get("gateways") or credentials.get("domains")).values()))
+        own = domain["credentials"]
+        argv = ["coap-client-openssl", "-m", method, "-B", st.get("for", "3"), "-v", "6",
+                "-c", own["certificate"], "-j", own["key"], "-C", own["trust"]]
+        if "body" in st.attrs:
+            body = self.folder / f"coap-{st.line}.cbor"
+            body.write_bytes(bytes.fromhex(st.get("body")))
+            argv += ["-t", "271", "-f", str(body)]
+        address = st.get("server")
+        host = f"[{address}]" if ":" in address else address
+        r = self.net.run(ns, [*argv, f"coaps://{host}:4646{path}"], check=False)
+        code = answer_code(r.stdout + r.stderr)
+        self.journal.note(ns, "coap-response", **{"as": st.get("as")}, code=code,
+                          text=r.stdout.strip()[-300:])
+
+    # ---- back to the state after s1 ----
+
+    def calm(self):
+        """Ends what a step left going on in the network."""
+        for p in self.floods:
+            p.kill()
+            p.communicate()
+        self.floods = []
+        for ns, table in self.tables:
+            self.net.undo_table(ns, table)
+        self.tables = set()
+        self.dns.restore(self.lab.zones)
+
+    def withdraw_all(self):
+        for ask in list(self.asks):
+            self.withdraw(ask)
+
+
+def answer_code(text):
+    """Code of the last CoAP response that the tool printed."""
+    found = re.findall(r"\bc:([2-5]\.\d\d)\b", text)
+    return found[-1] if found else "none"

@@ -1,0 +1,242 @@
+"""Which records a must or a never means."""
+import ipaddress
+import struct
+
+import pytest
+
+from lab.assertions import Pattern, holds, networks
+from lab.model import Lab
+from lab.observe import EventLog, PacketLog, QueryLog, Record
+from lab.parse import statement
+
+LAB = """lab X family=4
+ns cpe role=router
+ns s1 role=host
+ns s2 role=host
+ns t1 role=host
+ns att1 role=host
+link cpe:wan1 192.0.2.2/30 s1:eth0 192.0.2.1/30
+link cpe:wan2 198.51.100.2/30 s2:eth0 198.51.100.1/30
+link cpe:lan 192.0.2.65/26 t1:eth0 192.0.2.66/26,198.51.100.66/26
+link att1:eth0 203.0.113.2/30 cpe:x 203.0.113.1/30
+pvd 1 prefixes=192.0.2.64/26 suffix=isp1.example server=dots.isp1.example ca=CA1 at=cpe:wan1
+pvd 2 prefixes=198.51.100.64/26 suffix=isp2.example server=dots.isp2.example ca=CA2 at=cpe:wan2
+dots s1 kind=server name=dots.isp1.example ca=CA1 owns=192.0.2.64/26
+dots s2 kind=server name=dots.isp2.example ca=CA2 owns=198.51.100.64/26
+"""
+
+
+@pytest.fixture(name="lab")
+def make_lab(tmp_path):
+    path = tmp_path / "X.lab"
+    path.write_text(LAB)
+    return Lab(path)
+
+
+def pattern(lab, line):
+    st = statement(line, "test", 1)
+    return Pattern(lab, st, st.args[1])
+
+
+def seen(at, event, t=1.0, **fields):
+    return Record(at, event, t, {k.rstrip("_").replace("__", "-"): v for k, v in fields.items()})
+
+
+def matches(lab, line, record):
+    p = pattern(lab, line)
+    return any(p.matches(record, v) for v in p.variants())
+
+
+def put(scope, **fields):
+    return seen("s1", "put-mitigate", from_="cpe", scope=scope, code="2.01", **fields)
+
+
+@pytest.mark.parametrize("scope, exact, subset", [
+    ("192.0.2.66/32", True, True),
+    ("192.0.2.66", True, True),
+    ("192.0.2.66/32,192.0.2.67/32", False, True),
+    ("198.51.100.66/32", False, False),
+    ("192.0.2.0/24", False, False),
+    ("", False, False),
+    ("www.example", False, False),
+])
+def test_scope_is_a_set(lab, scope, exact, subset):
+    assert matches(lab, "must s1 at=s1 put-mitigate scope=PA1.t1", put(scope)) == exact
+    assert matches(lab, "must s1 at=s1 put-mitigate scope<=192.0.2.64/26", put(scope)) == subset
+
+
+@pytest.mark.parametrize("scope, violated", [
+    ("192.0.2.66/32", False),
+    ("192.0.2.66/32,198.51.100.66/32", True),
+    ("198.51.100.64/26", True),
+])
+def test_never_a_scope_that_touches(lab, scope, violated):
+    p = pattern(lab, "never s1 at=s1 put-mitigate scope=PA2.t1")
+    p.overlap = True
+    assert bool(p.violations([put(scope)])) == violated
+
+
+def test_place_and_event_have_to_be_the_same(lab):
+    line = "must s1 at=s1 put-mitigate from=cpe"
+    assert matches(lab, line, put("192.0.2.66/32"))
+    assert not matches(lab, line, seen("s2", "put-mitigate", from_="cpe"))
+    assert not matches(lab, line, seen("s1", "delete-mitigate", from_="cpe"))
+    assert not matches(lab, line, seen("s1", "put-mitigate", from_="t1"))
+
+
+def test_hb_is_the_products_heartbeat(lab):
+    assert matches(lab, "must s1 at=s1 hb from=cpe", seen("s1", "heartbeat", peer="cpe"))
+
+
+def test_several_peers_mean_each_of_them(lab):
+    p = pattern(lab, "must s1 at=cpe session-up peer=s1,s2")
+    one = [seen("cpe", "session-up", peer="dots.isp1.example")]
+    assert p.missing(one) == [{"peer": "s2"}]
+    assert not p.missing(one + [seen("cpe", "session-up", peer="s2")])
+    assert p.violations(one)
+
+
+def test_count_is_a_minimum_and_in_never_a_limit(lab):
+    records = [put("192.0.2.66/32"), put("192.0.2.66/32")]
+    assert not pattern(lab, "must s1 at=s1 put-mitigate count=2").missing(records)
+    assert pattern(lab, "must s1 at=s1 put-mitigate count=3").missing(records)
+    assert not pattern(lab, "never s1 at=s1 put-mitigate count=3").violations(records)
+    assert pattern(lab, "never s1 at=s1 put-mitigate count=2").violations(records)
+
+
+@pytest.mark.parametrize("code, wanted, same", [
+    ("2.01", "2.01", True), ("2.04", "2.01", False), ("4.09", "4.xx", True), ("5.03", "4.xx", False),
+    ("2.010", "2.01", False)])
+def test_codes(lab, code, wanted, same):
+    record = seen("s1", "response", code=code)
+    assert matches(lab, f"must s1 at=s1 response code={wanted}", record) == same
+
+
+def test_text_is_looked_for_in_every_field(lab):
+    record = seen("s1", "response", code="4.00", text="9132-4.4.1: isp1 refused")
+    assert matches(lab, 'never s1 at=s1 response text="isp1"', record)
+    assert not matches(lab, 'never s1 at=s1 response text="isp2"', record)
+
+
+def test_alert_by_target_pvd_and_server(lab):
+    record = seen("cpe", "alert", target="198.51.100.66/32", domain="isp2",
+                  server="dots.isp2.example")
+    assert matches(lab, "must s1 at=cpe alert target=PA2.t1 pvd=2 server=s2", record)
+    assert not matches(lab, "must s1 at=cpe alert target=PA1.t1", record)
+    assert not matches(lab, "must s1 at=cpe alert pvd=1", record)
+    assert not matches(lab, "must s1 at=cpe alert server=s1", record)
+    assert not matches(lab, "must s1 at=cpe alert target=PA2.t1", seen("cpe", "alert", reason="x"))
+
+
+def test_source_prefixes(lab):
+    record = seen("s1", "session-up", peer="cpe", source="192.0.2.2")
+    assert matches(lab, "must s1 at=s1 session-up src-in=192.0.2.0/30,2001:db8::/32", record)
+    assert not matches(lab, "must s1 at=s1 session-up src-in=198.51.100.0/24", record)
+    assert not matches(lab, "must s1 at=s1 session-up src-in=192.0.2.0/24", seen("s1", "session-up"))
+
+
+def test_via_is_told_by_the_clients_end(lab):
+    p = pattern(lab, "must s1 at=s1 session-up peer=cpe via=wan1")
+    here = seen("s1", "session-up", role="server", peer="cpe", source="192.0.2.2", interface="eth0")
+    there = seen("cpe", "session-up", role="client", source="192.0.2.2", interface="wan1")
+    assert p.missing([here])
+    assert not p.missing([here, there])
+    there.fields["interface"] = "wan2"
+    assert p.missing([here, there])
+
+
+def packet(**fields):
+    base = {"if": "wan1", "dir": "out", "src": "192.0.2.2", "dst": "192.0.2.1", "proto": "udp",
+            "sport": 40000, "dport": 4646}
+    return Record("cpe", "pkt", 1.0, {**base, **fields})
+
+
+def test_packets_by_interface_and_address(lab):
+    line = "never s1 at=cpe pkt if=wan1 to=198.51.100.1,2001:db8::1"
+    assert not matches(lab, line, packet())
+    assert matches(lab, line, packet(dst="198.51.100.1"))
+    assert not matches(lab, line, packet(dst="198.51.100.1", **{"if": "wan2"}))
+    assert matches(lab, "must s1 at=cpe pkt from=cpe port=4646 proto=udp", packet())
+    assert not matches(lab, "must s1 at=cpe pkt port=4647", packet())
+
+
+def test_response_of_an_interface_is_what_leaves_it(lab):
+    line = "never s1 at=cpe response if=wan1,wan2 port=4646"
+    assert not matches(lab, line, packet())
+    assert not matches(lab, line, packet(dir="in", sport=4646))
+    assert matches(lab, line, packet(sport=4646))
+    # The kernel's refusal is no answer of an agent.
+    assert not matches(lab, line, packet(sport=4646, proto="tcp", reset=True))
+
+
+def test_traffic_is_the_flood_only(lab):
+    line = "never s1 at=cpe traffic from=att1"
+    assert matches(lab, line, packet(dir="in", src="203.0.113.2", mark=True))
+    assert not matches(lab, line, packet(dir="in", src="203.0.113.2"))
+    assert not matches(lab, line, packet(dir="in", mark=True))
+
+
+def test_near_shows_the_same_event_first(lab):
+    p = pattern(lab, "must s1 at=s1 put-mitigate scope=PA1.t1")
+    other = put("192.0.2.67/32")
+    assert p.near([other, seen("s1", "stopped")]) == [other]
+    assert p.near([seen("s1", "heartbeat"), seen("s1", "stopped")])[0].event == "stopped"
+
+
+def test_networks_of_a_field():
+    assert networks("192.0.2.1, 198.51.100.0/24") == {
+        ipaddress.ip_network("192.0.2.1/32"), ipaddress.ip_network("198.51.100.0/24")}
+    assert networks("www.example") == {"www.example"}
+
+
+@pytest.mark.parametrize("net, there", [
+    ("192.0.2.6/32", False), ("192.0.2.66/32", True), ("198.51.100.64/26", True),
+    ("198.51.100.0/24", False), ("2001:db8::66/128", True), ("2001:db8::6/128", False)])
+def test_rule_set_names_exactly_the_prefix(net, there):
+    table = "elements = { 192.0.2.66, 198.51.100.64/26, 2001:db8::66 }"
+    assert holds(table, ipaddress.ip_network(net)) == there
+
+
+def test_event_log_waits_for_whole_lines(tmp_path):
+    path = tmp_path / "events.json"
+    log = EventLog("s1", path)
+    assert not list(log.poll())
+    path.write_text('{"time":"2024-01-01T00:00:00.250Z","event":"stopped","level":"info","reas')
+    assert not list(log.poll())
+    with open(path, "a", encoding="utf-8") as f:
+        f.write('on":"signal"}\nnonsense\n')
+    good, bad = log.poll()
+    assert (good.event, good.fields["reason"], good.time % 1) == ("stopped", "signal", 0.25)
+    assert bad.event == "unreadable"
+
+
+def test_query_log(tmp_path):
+    path = tmp_path / "q"
+    path.write_text("Jan  1 00:00:00 dnsmasq[1]: 1 192.0.2.2/4242 query[AAAA] Dots.isp1.example "
+                    "from 192.0.2.2\nJan  1 00:00:00 dnsmasq[1]: 1 config x is NXDOMAIN\n")
+    (r,) = QueryLog("isp1", path).poll()
+    assert r.fields == {"type": "AAAA", "name": "dots.isp1.example", "source": "192.0.2.2"}
+
+
+def frame(payload, pkttype=4):
+    udp = struct.pack("!HHHH", 4646, 9999, 8 + len(payload), 0) + payload
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                     bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])) + udp
+    sll = struct.pack("!HHH8sH", pkttype, 1, 6, b"", 0x0800) + ip
+    return struct.pack("<IIII", 5, 250000, len(sll), len(sll)) + sll
+
+
+def test_packet_log_reads_frames_in_pieces(tmp_path):
+    path = tmp_path / "x.pcap"
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 256, 113)
+    whole = head + frame(b"lab-flood 1") + frame(b"", pkttype=0)
+    log, records = PacketLog("cpe", "wan1", path), []
+    with open(path, "wb", buffering=0) as f:
+        for i in range(0, len(whole), 7):
+            f.write(whole[i:i + 7])
+            records += log.poll()
+    first, second = records
+    assert first.time == 5.25
+    assert first.fields == {"if": "wan1", "dir": "out", "src": "192.0.2.1", "dst": "192.0.2.2",
+                            "proto": "udp", "sport": 4646, "dport": 9999, "mark": True}
+    assert second.fields["dir"] == "in" and "mark" not in second.fields
