@@ -107,7 +107,8 @@ class LabRun:
                 self.restore(step)
             self.run_step(step)
             if not n:
-                self.sessions = self.sessions_up(0)
+                # Whatever s1 did is the state to come back to.
+                self.sessions, self.steps.dirty = self.sessions_up(0), False
         self.finish()
 
     def close(self):
