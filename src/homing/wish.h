@@ -26,7 +26,7 @@ void wishes_free(struct wishes *w);
 void wishes_restore(struct wishes *w, mono_ms now, wall_ms wall);
 /* A new configuration: everything is planned again (same owner: kept). Domains and servers are matched
  * by name. */
-void wishes_reload(struct wishes *w, const struct homing *h, mono_ms now);
+void wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wall);
 /* Our identity at a domain: stored once, the same over credential changes (RFC 9132 4.4.1.1).
  * `derived`: the cuid that follows from the credential, used when none is stored; mid then starts at
  * Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */
@@ -93,7 +93,7 @@ bool wishes_under_attack(const struct wishes *w, uint32_t domain);
 
 /* ---- the world --------------------------------------------------------------------------- */
 
-void wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms now);
+void wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms now, wall_ms wall);
 
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */
 struct wish_answer {

@@ -282,7 +282,8 @@ on_available(void *arg, struct upstream *u, enum availability a)
 {
 	struct dots_client *c = arg;
 
-	wishes_available(c->wishes, upstream_server(u)->ordinal, a, loop_now(c->loop));
+	wishes_available(
+		c->wishes, upstream_server(u)->ordinal, a, loop_now(c->loop), loop_wall());
 	dots_client_run(c);
 }
 
@@ -453,7 +454,7 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 	c->homing = s->homing;
 	c->upstreams = now;
 	c->n_upstreams = n;
-	wishes_reload(c->wishes, s->homing, loop_now(c->loop));
+	wishes_reload(c->wishes, s->homing, loop_now(c->loop), loop_wall());
 	for (size_t i = 0; i < n; i++)
 		if (!now[i])
 			now[i] = make_upstream(c, s, s->homing->servers[i]);

@@ -1,0 +1,133 @@
+/*
+ * Several upstream parts, one downstream answer (M13).
+ */
+#include "homing/merge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RETRY_S = 30 };
+
+/* How bad a status is while anything goes on: 4 > 1 > 8 > 2 > 3. */
+static int
+badness(enum dots_status s)
+{
+	static const int order[] = {[ATTACK_STOPPED] = 1,
+		[ATTACK_SUCCESSFULLY_MITIGATED] = 2,
+		[ATTACK_MITIGATION_SIGNAL_LOSS] = 3,
+		[ATTACK_MITIGATION_IN_PROGRESS] = 4,
+		[ATTACK_EXCEEDED_CAPABILITY] = 5};
+
+	return s < sizeof(order) / sizeof(order[0]) ? order[s] : 0;
+}
+
+static bool
+is_over(enum dots_status s)
+{
+	return s == DOTS_CLIENT_WITHDRAWN_MITIGATION || s == ATTACK_MITIGATION_TERMINATED ||
+		s == ATTACK_MITIGATION_WITHDRAWN;
+}
+
+static enum dots_status
+part_status(const struct wish_part *p)
+{
+	switch (p->state) {
+	case WISH_REFUSED:
+		return ATTACK_EXCEEDED_CAPABILITY;
+	case WISH_PENDING:
+	case WISH_SENT:
+	case WISH_SILENT:
+		return ATTACK_MITIGATION_IN_PROGRESS;
+	case WISH_ENDED:
+		return p->status ? (enum dots_status)p->status : ATTACK_MITIGATION_TERMINATED;
+	case WISH_PLACED:
+		break;
+	}
+	return p->status ? (enum dots_status)p->status : ATTACK_MITIGATION_IN_PROGRESS;
+}
+
+static void
+merge_status(const struct wish_part *parts, size_t n, struct merged *ret)
+{
+	enum dots_status over = 0, worst = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		enum dots_status s = part_status(&parts[i]);
+
+		if (is_over(s))
+			over = s;
+		else if (!worst || badness(s) > badness(worst))
+			worst = s;
+	}
+	ret->status = worst ? worst : over;
+}
+
+/* Two parts of one placement share its counters. */
+static bool
+counted_before(const struct wish_part *parts, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (parts[k].server == parts[i].server && parts[k].mid == parts[i].mid)
+			return true;
+	return false;
+}
+
+static void
+merge_counters(const struct wish_part *parts, size_t n, struct merged *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct wish_part *p = &parts[i];
+
+		if (p->server < 0 || counted_before(parts, i))
+			continue;
+		ret->bytes_dropped += p->bytes_dropped;
+		ret->pkts_dropped += p->pkts_dropped;
+		ret->bps_dropped += p->bps_dropped;
+		ret->pps_dropped += p->pps_dropped;
+		if (p->state == WISH_PLACED && p->lifetime > 0 &&
+			(!ret->lifetime || p->lifetime < ret->lifetime))
+			ret->lifetime = p->lifetime;
+	}
+}
+
+/* The upstream's own text may name it; what goes down says no more than the code does. */
+static struct verdict
+refusal(const struct wish_part *p)
+{
+	uint8_t code = coap_class(p->code) >= 4 ? p->code : COAP_400_BAD_REQUEST;
+	struct verdict v = verdict_of(code, "RFC 9132 4.4.1.3: refused upstream");
+
+	if (code == COAP_409_CONFLICT)
+		v.conflict_cause = OVERLAPPING_TARGETS;
+	if (code == COAP_503_SERVICE_UNAVAILABLE)
+		v.max_age = RETRY_S;
+	return v;
+}
+
+void
+merge_parts(const struct wish_part *parts, size_t n, struct merged *ret)
+{
+	size_t count[WISH_ENDED + 1] = {0};
+	const struct wish_part *refused = NULL;
+
+	*ret = (struct merged){0};
+	for (size_t i = 0; i < n; i++) {
+		count[parts[i].state]++;
+		if (parts[i].state == WISH_REFUSED)
+			refused = &parts[i];
+	}
+	ret->answer = true;
+	if (count[WISH_PLACED] || count[WISH_SILENT]) {
+		ret->verdict = verdict_of(COAP_201_CREATED, "%s", "");
+	} else if (n && count[WISH_REFUSED] == n) {
+		ret->verdict = refusal(refused);
+	} else if (n && !count[WISH_SENT]) {
+		ret->verdict = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+			"RFC 9284 5.1: the provider that owns the target cannot be reached now");
+		ret->verdict.max_age = RETRY_S;
+	} else {
+		ret->answer = false;
+	}
+	merge_status(parts, n, ret);
+	merge_counters(parts, n, ret);
+}

@@ -1,0 +1,123 @@
+/*
+ * Placements: one request of ours at one server, and its exchange with that server. Used by wish.c,
+ * wish_store.c and placement.c only.
+ */
+#ifndef DOTSD_HOMING_PLACEMENT_H
+#define DOTSD_HOMING_PLACEMENT_H
+
+#include "base/map.h"
+#include "homing/wish.h"
+
+enum placement_state {
+	PLACEMENT_WANTED,  /* to be accepted by the server */
+	PLACEMENT_PLACED,  /* accepted */
+	PLACEMENT_REFUSED, /* 4.xx, or 5.03 until retry */
+	PLACEMENT_ENDED,   /* ended by the server, or expired there */
+	PLACEMENT_GOING,   /* to be withdrawn */
+};
+enum placement_exchange {
+	EXCHANGE_NONE,
+	EXCHANGE_QUEUED, /* to be sent as soon as the server has an association */
+	EXCHANGE_OPEN,   /* sent, not answered */
+};
+
+struct placement {
+	char *domain, *server_name; /* identity over reloads */
+	uint32_t server;            /* ordinal in the present snapshot; UINT32_MAX: gone */
+	uint32_t mid;
+	struct arena *arena;        /* holds target */
+	struct target target;
+	bool trigger_mitigation;
+	enum placement_state state;
+	enum placement_exchange exchange;
+	bool sent;        /* a datagram may have left */
+	bool standby;     /* another server of the domain took over (M6) */
+	bool superseded;  /* a newer mid of ours replaces it once that is accepted */
+	bool retried_mid; /* it is the second attempt after a mid conflict */
+	bool silent;      /* 3 s without an answer */
+	char **asks;      /* ids of the wishes it stands for */
+	size_t n_asks;
+	uint8_t code;
+	char why[WISH_WHY_MAX];
+	int64_t lifetime;  /* asked for */
+	mono_ms expires;   /* at the server; INT64_MAX never, 0 unknown */
+	mono_ms due;       /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX none) */
+	mono_ms sent_at, parallel_at;
+	unsigned repeats;
+	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
+};
+
+struct wish {
+	char *id, *asker;
+	struct arena *arena;
+	struct target target;
+	bool trigger_mitigation, releasing;
+	int64_t lifetime;
+	wall_ms asked, until;
+	mono_ms ends; /* INT64_MAX: open */
+	struct wish_part *parts;
+	size_t n_parts;
+	struct arena *parts_arena;
+};
+
+struct identity {
+	char *cuid;
+	uint32_t next_mid, reserved; /* mids below `reserved` may be used without writing */
+};
+
+struct queued_action {
+	struct queued_action *next;
+	struct wish_action action;
+};
+
+struct wishes {
+	const struct homing *homing;
+	struct persist *persist;
+	struct map *by_id; /* wish id -> struct wish */
+	struct wish **list;
+	size_t n, cap;
+	struct placement **placements;
+	size_t n_placements, cap_placements;
+	enum availability *available; /* by ordinal */
+	struct map *identities;       /* domain name -> struct identity */
+	struct queued_action *first, **last;
+	uint64_t last_number;
+	size_t cursor; /* of wishes_next over the placements */
+};
+
+/* placement.c */
+struct placement *placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct target *t,
+	bool trigger, int64_t lifetime);
+void placement_free(struct placement *p);
+/* Ordinal of that server in a snapshot; UINT32_MAX: it is not there. */
+uint32_t placement_server(const struct homing *h, const char *domain, const char *server);
+void placement_drop(struct wishes *w, struct placement *p); /* also from the store */
+struct placement *placement_find(const struct wishes *w, uint32_t server, uint32_t mid);
+void placement_set_asks(struct placement *p, const char *const *asks, size_t n);
+bool placement_serves(const struct placement *p, const char *ask);
+void placement_queue(struct placement *p, mono_ms when);
+bool placement_sendable(const struct wishes *w, const struct placement *p);
+void placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
+	wall_ms wall);
+/* What is due of it now; false: nothing. */
+bool placement_next(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret);
+mono_ms placement_deadline(const struct wishes *w, const struct placement *p);
+
+/* wish_store.c */
+void store_wish(struct wishes *w, const struct wish *wish);
+void store_forget_wish(struct wishes *w, const char *id);
+void store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall);
+void store_forget_placement(struct wishes *w, const struct placement *p);
+struct identity *store_identity(struct wishes *w, const char *domain, wall_ms wall);
+uint32_t store_take_mid(struct wishes *w, const char *domain, wall_ms wall);
+void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
+void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
+
+/* wish.c */
+struct wish *wish_add(struct wishes *w, struct wish *wish);
+void wish_report(struct wishes *w, enum wish_report report, const char *ask, const struct placement *p,
+	const struct wish_part *part, const char *reason);
+void wish_changed(struct wishes *w, const struct placement *p);
+void wish_placement_gone(struct wishes *w, const struct placement *p);
+
+#endif

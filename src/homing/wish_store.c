@@ -1,0 +1,265 @@
+/*
+ * Wishes, placements and identities as records of the store (M16): kinds "wish", "placement",
+ * "identity".
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "homing/placement.h"
+
+enum { MID_BLOCK = 64, TARGET_MAX = 256 * 1024 };
+
+static const char *const state_names[] = {[PLACEMENT_WANTED] = "wanted",
+	[PLACEMENT_PLACED] = "placed",
+	[PLACEMENT_REFUSED] = "refused",
+	[PLACEMENT_ENDED] = "ended",
+	[PLACEMENT_GOING] = "going"};
+
+static void
+put(struct wishes *w, const char *kind, const char *key, json_t *j)
+{
+	char *text = json_dumps(j, JSON_COMPACT);
+
+	persist_put(w->persist, kind, key, text);
+	free(text);
+	json_decref(j);
+}
+
+static json_t *
+target_json(const struct target *t, bool trigger)
+{
+	struct scope s = {.target = *t, .trigger_mitigation = trigger};
+	struct buf out;
+	json_t *j;
+
+	s.has = (t->n_target_prefix ? 1ULL << SCOPE_TARGET_PREFIX : 0) |
+		(t->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
+		(t->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0) |
+		1ULL << SCOPE_TRIGGER_MITIGATION;
+	buf_init(&out, TARGET_MAX);
+	schema_encode_json(&scope_schema, &s, &out);
+	j = json_string(buf_text(&out));
+	buf_finish(&out);
+	return j;
+}
+
+static bool
+target_from(const json_t *j, struct arena *a, struct scope *ret)
+{
+	const char *text = json_string_value(j);
+	struct schema_error err;
+
+	return text && schema_decode_json(&scope_schema, a, text, strlen(text), ret, &err) == 0;
+}
+
+static const char *
+text_of(const json_t *j, const char *name)
+{
+	const char *s = json_string_value(json_object_get(j, name));
+
+	return s ? s : "";
+}
+
+static json_int_t
+number_of(const json_t *j, const char *name)
+{
+	return json_integer_value(json_object_get(j, name));
+}
+
+/* ---- identities ---- */
+
+void
+store_put_identity(struct wishes *w, const char *domain, const struct identity *id)
+{
+	put(w, "identity", domain,
+		json_pack("{ss sI}", "cuid", id->cuid ? id->cuid : "", "next_mid",
+			(json_int_t)id->reserved));
+}
+
+struct identity *
+store_identity(struct wishes *w, const char *domain, wall_ms wall)
+{
+	struct identity *id = map_get(w->identities, domain, strlen(domain));
+
+	if (id)
+		return id;
+	id = mem_new(sizeof(*id));
+	/* Never seen, or lost: above whatever an earlier life may have used. */
+	id->next_mid = id->reserved = (uint32_t)(wall / 1000);
+	map_set(w->identities, domain, strlen(domain), id);
+	return id;
+}
+
+/* A block is on disk before its first mid is used, so a crash never uses one twice. */
+uint32_t
+store_take_mid(struct wishes *w, const char *domain, wall_ms wall)
+{
+	struct identity *id = store_identity(w, domain, wall);
+
+	if (id->next_mid == id->reserved) {
+		id->reserved += MID_BLOCK;
+		store_put_identity(w, domain, id);
+	}
+	return id->next_mid++;
+}
+
+static void
+restore_identity(void *arg, const char *key, const char *value)
+{
+	struct wishes *w = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	struct identity *id = mem_new(sizeof(*id));
+	const char *cuid = text_of(j, "cuid");
+
+	id->cuid = *cuid ? mem_text(cuid) : NULL;
+	id->next_mid = id->reserved = (uint32_t)number_of(j, "next_mid");
+	map_set(w->identities, key, strlen(key), id);
+	json_decref(j);
+}
+
+/* ---- wishes ---- */
+
+void
+store_wish(struct wishes *w, const struct wish *wish)
+{
+	put(w, "wish", wish->id,
+		json_pack("{ss so sI sI sI}", "asker", wish->asker, "target",
+			target_json(&wish->target, wish->trigger_mitigation), "lifetime",
+			(json_int_t)wish->lifetime, "asked", (json_int_t)wish->asked, "until",
+			(json_int_t)wish->until));
+}
+
+void
+store_forget_wish(struct wishes *w, const char *id)
+{
+	persist_remove(w->persist, "wish", id);
+}
+
+struct restoring {
+	struct wishes *w;
+	mono_ms now;
+	wall_ms wall;
+};
+
+static void
+restore_wish(void *arg, const char *key, const char *value)
+{
+	struct restoring *r = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	struct wish *wish = mem_new(sizeof(*wish));
+	struct scope s;
+
+	wish->arena = arena_new();
+	if (!target_from(json_object_get(j, "target"), wish->arena, &s)) {
+		arena_free(wish->arena);
+		free(wish);
+		json_decref(j);
+		return;
+	}
+	wish->id = mem_text(key);
+	wish->asker = mem_text(text_of(j, "asker"));
+	wish->target = s.target;
+	wish->trigger_mitigation = s.trigger_mitigation;
+	wish->lifetime = number_of(j, "lifetime");
+	wish->asked = number_of(j, "asked");
+	wish->until = number_of(j, "until");
+	wish->ends = wish->until ? r->now + (wish->until - r->wall) : INT64_MAX;
+	wish_add(r->w, wish);
+	json_decref(j);
+}
+
+/* ---- placements ---- */
+
+static void
+placement_key(const struct placement *p, char *key, size_t cap)
+{
+	snprintf(key, cap, "%s/%s/%u", p->domain, p->server_name, p->mid);
+}
+
+void
+store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall)
+{
+	wall_ms expires = p->expires == INT64_MAX ? -1 : p->expires ? wall + (p->expires - now) : 0;
+	json_t *asks = json_array();
+	char key[640];
+
+	for (size_t i = 0; i < p->n_asks; i++)
+		json_array_append_new(asks, json_string(p->asks[i]));
+	placement_key(p, key, sizeof(key));
+	put(w, "placement", key,
+		json_pack("{ss ss sI so ss si ss sI sI so sb sI}", "domain", p->domain, "server",
+			p->server_name, "mid", (json_int_t)p->mid, "target",
+			target_json(&p->target, p->trigger_mitigation), "state", state_names[p->state],
+			"code", p->code, "why", p->why, "lifetime", (json_int_t)p->lifetime, "expires",
+			(json_int_t)expires, "asks", asks, "standby", p->standby, "status",
+			(json_int_t)p->status));
+}
+
+void
+store_forget_placement(struct wishes *w, const struct placement *p)
+{
+	char key[640];
+
+	placement_key(p, key, sizeof(key));
+	persist_remove(w->persist, "placement", key);
+}
+
+static void
+restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
+{
+	wall_ms expires = number_of(j, "expires");
+	json_t *asks = json_object_get(j, "asks");
+	size_t n = json_array_size(asks);
+	const char **list = mem_array(n, sizeof(char *));
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = json_string_value(json_array_get(asks, i));
+	placement_set_asks(p, list, n);
+	free(list);
+	for (int s = 0; s <= PLACEMENT_GOING; s++)
+		if (!strcmp(text_of(j, "state"), state_names[s]))
+			p->state = s;
+	p->code = (uint8_t)number_of(j, "code");
+	snprintf(p->why, sizeof(p->why), "%s", text_of(j, "why"));
+	p->expires = expires < 0 ? INT64_MAX : expires ? r->now + (expires - r->wall) : 0;
+	p->standby = json_is_true(json_object_get(j, "standby"));
+	p->status = (uint64_t)number_of(j, "status");
+	p->sent = true; /* it may have left before we went down */
+}
+
+static void
+restore_placement(void *arg, const char *key, const char *value)
+{
+	struct restoring *r = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	uint32_t server = placement_server(r->w->homing, text_of(j, "domain"), text_of(j, "server"));
+	struct arena *a = arena_new();
+	struct scope s;
+
+	if (server != UINT32_MAX && target_from(json_object_get(j, "target"), a, &s)) {
+		struct placement *p = placement_new(r->w, server, (uint32_t)number_of(j, "mid"),
+			&s.target, s.trigger_mitigation, number_of(j, "lifetime"));
+
+		restore_fields(p, j, r);
+		/* Told to the server again: it may have missed the end of our last life. */
+		if (!p->standby && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED)
+			placement_queue(p, r->now);
+	} else {
+		persist_remove(r->w->persist, "placement", key); /* that server is no longer ours */
+	}
+	arena_free(a);
+	json_decref(j);
+}
+
+void
+store_restore(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	struct restoring r = {w, now, wall};
+
+	persist_each(w->persist, "identity", restore_identity, w);
+	persist_each(w->persist, "wish", restore_wish, &r);
+	persist_each(w->persist, "placement", restore_placement, &r);
+}
