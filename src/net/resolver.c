@@ -1,0 +1,364 @@
+/*
+ * Server names by c-ares, one channel a domain. The library's own way of binding to a device fails
+ * open, so the sockets are made here: bound as asked, or not made at all.
+ */
+#include "net/resolver.h"
+
+#include <ares.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+enum { TIMEOUT_MS = 2000, TRIES = 3, SOCKETS_MAX = ARES_GETSOCK_MAXNUM };
+
+struct lookup {
+	struct lookup *next, **self;
+	struct resolver *resolver;
+	resolver_cb cb;
+	void *arg;
+	struct resolver_answer answer;
+	struct timer *deliver; /* the answer is told from the loop */
+};
+
+struct socket_watch {
+	struct socket_watch *next;
+	ares_socket_t fd;
+	struct watch *watch;
+	struct resolver *resolver;
+};
+
+struct resolver {
+	struct loop *loop;
+	ares_channel channel;
+	char interface[IFNAMSIZ];
+	struct addr sources[2];
+	size_t n_sources;
+	struct socket_watch *sockets;
+	struct timer *timer;
+	struct lookup *lookups;
+	bool freeing;
+};
+
+/* ---- sockets ---- */
+
+static const struct addr *
+source_for(const struct resolver *r, int family)
+{
+	for (size_t i = 0; i < r->n_sources; i++)
+		if ((r->sources[i].family == 4) == (family == AF_INET))
+			return &r->sources[i];
+	return NULL;
+}
+
+static bool
+bind_as_asked(const struct resolver *r, int fd, int family)
+{
+	const struct addr *source = source_for(r, family);
+	struct endpoint e = {0};
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	if (r->interface[0] &&
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, r->interface, (socklen_t)strlen(r->interface)))
+		return false;
+	if (!source)
+		return true;
+	e.addr = *source;
+	len = endpoint_to_sockaddr(&e, &ss);
+	return bind(fd, (struct sockaddr *)&ss, len) == 0;
+}
+
+static ares_socket_t
+on_socket(int family, int type, int protocol, void *arg)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+
+	if (fd >= 0 && !bind_as_asked(arg, fd, family)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return ARES_SOCKET_BAD;
+	}
+	return fd;
+}
+
+static int
+on_close(ares_socket_t fd, void *arg)
+{
+	struct resolver *r = arg;
+
+	for (struct socket_watch **p = &r->sockets, *s; (s = *p); p = &s->next)
+		if (s->fd == fd) {
+			*p = s->next;
+			watch_free(s->watch);
+			free(s);
+			break;
+		}
+	return close(fd);
+}
+
+static int
+on_connect(ares_socket_t fd, const struct sockaddr *sa, socklen_t len, void *arg)
+{
+	(void)arg;
+	return connect(fd, sa, len);
+}
+
+static ares_ssize_t
+on_recvfrom(ares_socket_t fd, void *buf, size_t n, int flags, struct sockaddr *sa, socklen_t *len, void *arg)
+{
+	(void)arg;
+	return recvfrom(fd, buf, n, flags, sa, len);
+}
+
+static ares_ssize_t
+on_sendv(ares_socket_t fd, const struct iovec *iov, int n, void *arg)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+
+	(void)arg;
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+static const struct ares_socket_functions socket_functions = {
+	on_socket, on_close, on_connect, on_recvfrom, on_sendv};
+
+/* ---- the loop ---- */
+
+static void rearm(struct resolver *r);
+
+static void
+on_events(void *arg, int events)
+{
+	struct socket_watch *s = arg;
+	struct resolver *r = s->resolver;
+	ares_socket_t fd = s->fd;
+
+	ares_process_fd(r->channel, events & LOOP_READ ? fd : ARES_SOCKET_BAD,
+		events & LOOP_WRITE ? fd : ARES_SOCKET_BAD);
+	rearm(r);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct resolver *r = arg;
+
+	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	rearm(r);
+}
+
+static void
+on_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+	struct resolver *r = arg;
+	struct socket_watch *s = r->sockets;
+	int events = (readable ? LOOP_READ : 0) | (writable ? LOOP_WRITE : 0);
+
+	while (s && s->fd != fd)
+		s = s->next;
+	if (s) {
+		watch_events(s->watch, events);
+	} else if (events) {
+		s = mem_new(sizeof(*s));
+		s->fd = fd;
+		s->resolver = r;
+		s->watch = watch_new(r->loop, fd, events, on_events, s);
+		s->next = r->sockets;
+		r->sockets = s;
+	}
+}
+
+static void
+rearm(struct resolver *r)
+{
+	struct timeval tv, *t = ares_timeout(r->channel, NULL, &tv);
+
+	if (t)
+		timer_after(r->timer, t->tv_sec * 1000 + t->tv_usec / 1000 + 1);
+	else
+		timer_stop(r->timer);
+}
+
+/* ---- look-ups ---- */
+
+static void
+lookup_free(struct lookup *q)
+{
+	*q->self = q->next;
+	if (q->next)
+		q->next->self = q->self;
+	timer_free(q->deliver);
+	free(q);
+}
+
+static void
+on_deliver(void *arg)
+{
+	struct lookup *q = arg;
+	struct resolver_answer answer = q->answer;
+	resolver_cb cb = q->cb;
+	void *cb_arg = q->arg;
+
+	lookup_free(q);
+	cb(cb_arg, &answer);
+}
+
+static int
+error_of(int status)
+{
+	switch (status) {
+	case ARES_SUCCESS:
+		return 0;
+	case ARES_ENOTFOUND:
+	case ARES_ENODATA:
+		return -ENOENT;
+	case ARES_ETIMEOUT:
+		return -ETIMEDOUT;
+	default:
+		return -EIO;
+	}
+}
+
+static void
+take_addresses(struct resolver_answer *a, const struct ares_addrinfo *ai, int family)
+{
+	for (const struct ares_addrinfo_node *n = ai->nodes; n; n = n->ai_next) {
+		struct endpoint e;
+
+		if (n->ai_family != family || a->n_addrs == RESOLVER_ADDRS_MAX ||
+			endpoint_from_sockaddr(n->ai_addr, &e) != 0)
+			continue;
+		a->addrs[a->n_addrs++] = e.addr;
+		if ((uint32_t)n->ai_ttl < a->ttl)
+			a->ttl = (uint32_t)n->ai_ttl;
+	}
+}
+
+static void
+on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
+{
+	struct lookup *q = arg;
+	struct resolver_answer *a = &q->answer;
+
+	(void)timeouts;
+	if (q->resolver->freeing) {
+		lookup_free(q);
+	} else {
+		a->ttl = UINT32_MAX;
+		if (ai) {
+			take_addresses(a, ai, AF_INET6);
+			take_addresses(a, ai, AF_INET);
+		}
+		a->error = a->n_addrs ? 0 : status == ARES_SUCCESS ? -ENOENT : error_of(status);
+		a->why = a->n_addrs ? "" : ares_strerror(status);
+		if (!a->n_addrs)
+			a->ttl = 0;
+		timer_after(q->deliver, 0);
+	}
+	if (ai)
+		ares_freeaddrinfo(ai);
+}
+
+void
+resolver_lookup(struct resolver *r, const char *name, resolver_cb cb, void *arg)
+{
+	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC};
+	struct lookup *q = mem_new(sizeof(*q));
+
+	q->resolver = r;
+	q->cb = cb;
+	q->arg = arg;
+	q->deliver = timer_new(r->loop, on_deliver, q);
+	q->next = r->lookups;
+	q->self = &r->lookups;
+	if (q->next)
+		q->next->self = &q->next;
+	r->lookups = q;
+	ares_getaddrinfo(r->channel, name, NULL, &hints, on_answer, q);
+	rearm(r);
+}
+
+/* ---- life ---- */
+
+static int
+set_servers(struct resolver *r, const struct resolver_config *cfg)
+{
+	char text[ADDR_TEXT_MAX];
+	struct buf csv;
+	int status;
+
+	buf_init(&csv, 4096);
+	for (size_t i = 0; i < cfg->n_servers; i++) {
+		const struct endpoint *e = &cfg->servers[i];
+
+		buf_printf(&csv, e->addr.family == 6 ? "%s[%s]:%u" : "%s%s:%u", i ? "," : "",
+			addr_format(&e->addr, text), e->port ? e->port : 53);
+	}
+	status = ares_set_servers_ports_csv(r->channel, buf_text(&csv));
+	buf_finish(&csv);
+	return status;
+}
+
+struct resolver *
+resolver_new(struct loop *l, const struct resolver_config *cfg)
+{
+	struct resolver *r = mem_new(sizeof(*r));
+	char lookups[] = "b";
+	struct ares_options opt = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
+		.timeout = TIMEOUT_MS,
+		.tries = TRIES,
+		.lookups = lookups,
+		.sock_state_cb = on_state,
+		.sock_state_cb_data = r,
+		.ndomains = 0,
+		.resolvconf_path = "/dev/null"};
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+		ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS | ARES_OPT_RESOLVCONF;
+
+	r->loop = l;
+	if (cfg->interface)
+		snprintf(r->interface, sizeof(r->interface), "%s", cfg->interface);
+	for (size_t i = 0; i < cfg->n_sources && i < 2; i++)
+		r->sources[r->n_sources++] = cfg->sources[i];
+	if (!cfg->n_servers || ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
+		free(r);
+		errno = EINVAL;
+		return NULL;
+	}
+	if (ares_init_options(&r->channel, &opt, mask) != ARES_SUCCESS) {
+		free(r);
+		errno = ENOMEM;
+		return NULL;
+	}
+	ares_set_socket_functions(r->channel, &socket_functions, r);
+	r->timer = timer_new(l, on_timer, r);
+	if (set_servers(r, cfg) != ARES_SUCCESS) {
+		resolver_free(r);
+		errno = EINVAL;
+		return NULL;
+	}
+	return r;
+}
+
+void
+resolver_free(struct resolver *r)
+{
+	if (!r)
+		return;
+	r->freeing = true;
+	ares_destroy(r->channel); /* calls back every look-up that is open */
+	while (r->lookups)
+		lookup_free(r->lookups); /* answered, not delivered yet */
+	timer_free(r->timer);
+	free(r);
+}
