@@ -1,0 +1,316 @@
+#include "mitigator/filter_proto.h"
+
+#include <string.h>
+
+/* ---- encoding ---- */
+
+static void
+put_text(struct buf *out, const char *s)
+{
+	size_t len = strlen(s);
+
+	buf_u16(out, (uint16_t)len);
+	buf_bytes(out, s, len);
+}
+
+static void
+put_addr(struct buf *out, const struct addr *a)
+{
+	buf_u8(out, a->family);
+	buf_bytes(out, a->bytes, a->family == 4 ? 4 : a->family == 6 ? 16 : 0);
+}
+
+static void
+put_filter(struct buf *out, const struct filter *f)
+{
+	buf_u64(out, f->id);
+	put_text(out, f->client);
+	buf_u8(out, (uint8_t)f->action.kind);
+	buf_u8(out, (uint8_t)f->action.unit);
+	buf_u64(out, f->action.rate);
+	buf_u32(out, (uint32_t)f->n_prefixes);
+	for (size_t i = 0; i < f->n_prefixes; i++) {
+		put_addr(out, &f->prefixes[i].addr);
+		buf_u8(out, f->prefixes[i].len);
+	}
+	buf_u16(out, (uint16_t)f->n_protocols);
+	buf_bytes(out, f->protocols, f->n_protocols);
+	buf_u16(out, (uint16_t)f->n_ports);
+	for (size_t i = 0; i < f->n_ports; i++) {
+		buf_u16(out, f->ports[i].lower);
+		buf_u16(out, f->ports[i].upper);
+	}
+}
+
+static void
+put_endpoint(struct buf *out, const struct endpoint *e)
+{
+	put_addr(out, &e->addr);
+	buf_u16(out, e->port);
+}
+
+static void
+put_flows(struct buf *out, const struct filter_flows *f)
+{
+	put_text(out, f->client);
+	buf_u32(out, (uint32_t)f->n);
+	for (size_t i = 0; i < f->n; i++) {
+		put_endpoint(out, &f->flows[i].server);
+		put_endpoint(out, &f->flows[i].client);
+	}
+}
+
+void
+filter_proto_encode(const struct filter_msg *m, struct buf *out)
+{
+	buf_u8(out, (uint8_t)m->op);
+	switch (m->op) {
+	case FILTER_OP_HELLO:
+		buf_u8(out, m->version);
+		put_text(out, m->instance);
+		break;
+	case FILTER_OP_SYNC:
+	case FILTER_OP_COMMIT:
+		buf_u32(out, (uint32_t)m->n_removed);
+		for (size_t i = 0; i < m->n_removed; i++)
+			buf_u64(out, m->removed[i]);
+		buf_u32(out, (uint32_t)m->n_added);
+		for (size_t i = 0; i < m->n_added; i++)
+			put_filter(out, &m->added[i]);
+		buf_u32(out, (uint32_t)m->n_flows);
+		for (size_t i = 0; i < m->n_flows; i++)
+			put_flows(out, &m->flows[i]);
+		break;
+	case FILTER_OP_COUNTERS:
+		break;
+	case FILTER_OP_DONE:
+		put_text(out, m->error);
+		buf_u32(out, m->kept);
+		buf_u32(out, m->n_new);
+		buf_u32(out, m->gone);
+		break;
+	case FILTER_OP_VALUES:
+		buf_u32(out, (uint32_t)m->n_values);
+		for (size_t i = 0; i < m->n_values; i++) {
+			buf_u64(out, m->values[i].id);
+			buf_u64(out, m->values[i].packets);
+			buf_u64(out, m->values[i].bytes);
+		}
+		break;
+	}
+}
+
+/* ---- decoding: the first reason wins ---- */
+
+struct decoding {
+	struct reader r;
+	struct arena *arena;
+	const char *why;
+};
+
+static void
+fail(struct decoding *d, const char *why)
+{
+	if (!d->why)
+		d->why = why;
+	d->r.failed = true;
+}
+
+/* A count within its limit and within what the bytes that are left could hold. */
+static size_t
+get_count(struct decoding *d, size_t n, size_t limit, size_t least_size)
+{
+	if (n > limit || n * least_size > reader_left(&d->r)) {
+		fail(d, "a count is out of range");
+		return 0;
+	}
+	return n;
+}
+
+static const char *
+get_text(struct decoding *d, size_t most)
+{
+	size_t len = reader_u16(&d->r);
+	const uint8_t *p = reader_bytes(&d->r, len);
+
+	if (!p || len > most || memchr(p, 0, len)) {
+		fail(d, "a text is too long or broken");
+		return "";
+	}
+	return arena_text(d->arena, (const char *)p, len);
+}
+
+static struct addr
+get_addr(struct decoding *d, bool may_be_none)
+{
+	struct addr a = {.family = reader_u8(&d->r)};
+	size_t len = a.family == 4 ? 4 : a.family == 6 ? 16 : 0;
+	const uint8_t *p = reader_bytes(&d->r, len);
+
+	if (!p || (!len && (a.family || !may_be_none))) {
+		fail(d, "an address has no known family");
+		return (struct addr){0};
+	}
+	memcpy(a.bytes, p, len);
+	return a;
+}
+
+static struct prefix
+get_prefix(struct decoding *d)
+{
+	struct addr a = get_addr(d, false);
+	unsigned len = reader_u8(&d->r);
+	struct prefix p;
+
+	if (d->r.failed || len > addr_bits(&a)) {
+		fail(d, "a prefix length is out of range");
+		return (struct prefix){0};
+	}
+	p = prefix_of(&a, len);
+	if (!addr_equal(&p.addr, &a))
+		fail(d, "a prefix has host bits");
+	return p;
+}
+
+static void
+get_action(struct decoding *d, struct filter_action *a)
+{
+	unsigned kind = reader_u8(&d->r), unit = reader_u8(&d->r);
+
+	a->rate = reader_u64(&d->r);
+	if (kind > ACTION_LIMIT_PER_SOURCE || unit > RATE_BYTES ||
+		(kind != ACTION_DROP && (!a->rate || a->rate > UINT32_MAX)))
+		fail(d, "an action is out of range");
+	a->kind = kind;
+	a->unit = unit;
+}
+
+static void
+get_ports(struct decoding *d, struct filter *f)
+{
+	struct filter_ports *ports;
+
+	f->n_ports = get_count(d, reader_u16(&d->r), FILTER_PROTO_PORTS_MAX, 4);
+	ports = arena_alloc(d->arena, f->n_ports, sizeof(*ports));
+	for (size_t i = 0; i < f->n_ports; i++) {
+		ports[i].lower = reader_u16(&d->r);
+		ports[i].upper = reader_u16(&d->r);
+		if (ports[i].upper < ports[i].lower)
+			fail(d, "a port range is reversed");
+	}
+	f->ports = ports;
+}
+
+static void
+get_filter(struct decoding *d, struct filter *f)
+{
+	struct prefix *prefixes;
+	const uint8_t *protocols;
+
+	f->id = reader_u64(&d->r);
+	f->client = get_text(d, FILTER_PROTO_NAME_MAX);
+	get_action(d, &f->action);
+	f->n_prefixes = get_count(d, reader_u32(&d->r), FILTER_PROTO_PREFIXES_MAX, 6);
+	if (!f->id || !*f->client || !f->n_prefixes)
+		fail(d, "a filter without id, client or prefix");
+	prefixes = arena_alloc(d->arena, f->n_prefixes, sizeof(*prefixes));
+	for (size_t i = 0; i < f->n_prefixes; i++)
+		prefixes[i] = get_prefix(d);
+	f->prefixes = prefixes;
+	f->n_protocols = get_count(d, reader_u16(&d->r), 256, 1);
+	protocols = reader_bytes(&d->r, f->n_protocols);
+	f->protocols = (const uint8_t *)arena_text(
+		d->arena, protocols ? (const char *)protocols : "", protocols ? f->n_protocols : 0);
+	get_ports(d, f);
+}
+
+static void
+get_flows(struct decoding *d, struct filter_flows *f)
+{
+	f->client = get_text(d, FILTER_PROTO_NAME_MAX);
+	f->n = get_count(d, reader_u32(&d->r), FILTER_PROTO_FLOWS_MAX, 8);
+	f->flows = arena_alloc(d->arena, f->n, sizeof(*f->flows));
+	for (size_t i = 0; i < f->n && !d->r.failed; i++) {
+		struct flow *w = &f->flows[i];
+
+		w->server.addr = get_addr(d, false);
+		w->server.port = reader_u16(&d->r);
+		w->client.addr = get_addr(d, true);
+		w->client.port = reader_u16(&d->r);
+		if (w->client.addr.family && w->client.addr.family != w->server.addr.family)
+			fail(d, "a flow has two families");
+	}
+}
+
+static void
+get_commit(struct decoding *d, struct filter_msg *m)
+{
+	m->n_removed = get_count(d, reader_u32(&d->r), FILTER_PROTO_FILTERS_MAX, 8);
+	m->removed = arena_alloc(d->arena, m->n_removed, sizeof(*m->removed));
+	for (size_t i = 0; i < m->n_removed; i++)
+		m->removed[i] = reader_u64(&d->r);
+	m->n_added = get_count(d, reader_u32(&d->r), FILTER_PROTO_FILTERS_MAX, 32);
+	m->added = arena_alloc(d->arena, m->n_added, sizeof(*m->added));
+	for (size_t i = 0; i < m->n_added && !d->r.failed; i++)
+		get_filter(d, &m->added[i]);
+	m->n_flows = get_count(d, reader_u32(&d->r), FILTER_PROTO_FILTERS_MAX, 6);
+	m->flows = arena_alloc(d->arena, m->n_flows, sizeof(*m->flows));
+	for (size_t i = 0; i < m->n_flows && !d->r.failed; i++)
+		get_flows(d, &m->flows[i]);
+}
+
+static void
+get_values(struct decoding *d, struct filter_msg *m)
+{
+	m->n_values = get_count(d, reader_u32(&d->r), FILTER_PROTO_FILTERS_MAX, 24);
+	m->values = arena_alloc(d->arena, m->n_values, sizeof(*m->values));
+	for (size_t i = 0; i < m->n_values; i++) {
+		m->values[i].id = reader_u64(&d->r);
+		m->values[i].packets = reader_u64(&d->r);
+		m->values[i].bytes = reader_u64(&d->r);
+	}
+}
+
+const char *
+filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret)
+{
+	struct decoding d = {.r = reader_of(bytes, len), .arena = a};
+
+	*ret = (struct filter_msg){.op = reader_u8(&d.r)};
+	switch (ret->op) {
+	case FILTER_OP_HELLO:
+		ret->version = reader_u8(&d.r);
+		ret->instance = get_text(&d, FILTER_PROTO_INSTANCE_MAX);
+		break;
+	case FILTER_OP_SYNC:
+	case FILTER_OP_COMMIT:
+		get_commit(&d, ret);
+		break;
+	case FILTER_OP_COUNTERS:
+		break;
+	case FILTER_OP_DONE:
+		ret->error = get_text(&d, 1024);
+		ret->kept = reader_u32(&d.r);
+		ret->n_new = reader_u32(&d.r);
+		ret->gone = reader_u32(&d.r);
+		break;
+	case FILTER_OP_VALUES:
+		get_values(&d, ret);
+		break;
+	default:
+		fail(&d, "an unknown operation");
+	}
+	if (d.why)
+		return d.why;
+	if (d.r.failed)
+		return "truncated";
+	return reader_left(&d.r) ? "bytes after the end" : NULL;
+}
+
+bool
+filter_proto_instance_ok(const char *instance)
+{
+	size_t len = strspn(instance, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return len > 0 && len <= FILTER_PROTO_INSTANCE_MAX && !instance[len];
+}

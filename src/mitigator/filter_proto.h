@@ -1,0 +1,67 @@
+/*
+ * The typed protocol between dotsd and its privileged helper dotsd-priv: filters and flows as values,
+ * never rule text. Every field is checked again by the decoder; a malformed message ends the
+ * connection.
+ *
+ * Frames of base/frame.h; integers in network order; the first byte is the operation.
+ */
+#ifndef DOTSD_MITIGATOR_FILTER_PROTO_H
+#define DOTSD_MITIGATOR_FILTER_PROTO_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "core/mitigator.h"
+
+enum {
+	FILTER_PROTO_VERSION = 1,
+	FILTER_PROTO_FRAME_MAX = 64 * 1024 * 1024,
+	FILTER_PROTO_FILTERS_MAX = 100000,
+	FILTER_PROTO_PREFIXES_MAX = 4096, /* of one filter */
+	FILTER_PROTO_PORTS_MAX = 256,
+	FILTER_PROTO_FLOWS_MAX = 4096,    /* of one client */
+	FILTER_PROTO_NAME_MAX = 128,      /* bytes of a client's name */
+	FILTER_PROTO_INSTANCE_MAX = 32,
+};
+
+enum filter_op {
+	FILTER_OP_HELLO = 1, /* first: version, instance */
+	FILTER_OP_SYNC,      /* exactly these filters and flows are to be there */
+	FILTER_OP_COMMIT,    /* removed ids, added filters, replaced flow sets; one transaction */
+	FILTER_OP_COUNTERS,  /* asks for the counters */
+	FILTER_OP_DONE = 128, /* answer to SYNC and COMMIT: error text ("" = done), kept, added, removed */
+	FILTER_OP_VALUES,     /* answer to COUNTERS */
+};
+
+struct filter_flows {
+	const char *client;
+	struct flow *flows;
+	size_t n;
+};
+
+struct filter_value {
+	uint64_t id, packets, bytes;
+};
+
+struct filter_msg {
+	enum filter_op op;
+	uint8_t version;       /* HELLO */
+	const char *instance;
+	uint64_t *removed;     /* COMMIT */
+	size_t n_removed;
+	struct filter *added;  /* SYNC, COMMIT */
+	size_t n_added;
+	struct filter_flows *flows;
+	size_t n_flows;
+	const char *error;     /* DONE */
+	uint32_t kept, n_new, gone;
+	struct filter_value *values; /* VALUES */
+	size_t n_values;
+};
+
+void filter_proto_encode(const struct filter_msg *m, struct buf *out);
+/* Everything lives in the arena. NULL, or what is wrong. */
+const char *filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret);
+/* "[a-z0-9_]{1,32}": the only part of a table's name that is ours to choose. */
+bool filter_proto_instance_ok(const char *instance);
+
+#endif

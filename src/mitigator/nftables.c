@@ -1,0 +1,448 @@
+/*
+ * nftables through dotsd-priv: keeps what is wanted, sends the changes of a turn as one commit, starts
+ * over with a full synchronisation whenever the helper comes back. Installed filters stay in the
+ * kernel meanwhile.
+ */
+#include "mitigator/nftables.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/frame.h"
+#include "base/map.h"
+#include "mitigator/filter_proto.h"
+
+enum { RETRY_MS = 1000, POLL_MS = 1000 };
+
+struct wanted {
+	struct filter filter; /* arrays in arena */
+	struct arena *arena;
+	bool told;            /* reported installed since the last (re)start */
+};
+
+struct flow_set {
+	struct filter_flows set;
+	char *client;
+};
+
+struct nftables {
+	struct mitigator mitigator;
+	struct loop *loop;
+	struct mitigator_events events;
+	char *socket, *instance;
+	struct frame_conn *conn;
+	struct timer *retry, *flush, *poll;
+	bool lost_told, synced; /* synced: the server has told us what is to be there */
+	bool busy;              /* a SYNC or COMMIT is not answered yet */
+	bool syncing;           /* and it is a SYNC */
+	struct map *wanted;     /* id -> struct wanted */
+	struct map *flow_sets;  /* client -> struct flow_set */
+	struct map *dirty;      /* ids to add in the next commit */
+	struct map *dirty_flows;
+	uint64_t *removed;
+	size_t n_removed, cap_removed;
+	uint64_t *in_flight, *in_flight_removed; /* of the commit that is not answered yet */
+	size_t n_in_flight, n_in_flight_removed;
+};
+
+/* ---- copies ---- */
+
+static void
+wanted_free(struct wanted *w)
+{
+	if (!w)
+		return;
+	arena_free(w->arena);
+	free(w);
+}
+
+static struct wanted *
+wanted_new(const struct filter *f)
+{
+	struct wanted *w = mem_new(sizeof(*w));
+	struct prefix *prefixes;
+	uint8_t *protocols;
+	struct filter_ports *ports;
+
+	w->arena = arena_new();
+	w->filter = *f;
+	w->filter.client = arena_text(w->arena, f->client, strlen(f->client));
+	w->filter.prefixes = prefixes = arena_alloc(w->arena, f->n_prefixes, sizeof(*prefixes));
+	w->filter.protocols = protocols = arena_alloc(w->arena, f->n_protocols, 1);
+	w->filter.ports = ports = arena_alloc(w->arena, f->n_ports, sizeof(*ports));
+	for (size_t i = 0; i < f->n_prefixes; i++)
+		prefixes[i] = f->prefixes[i];
+	for (size_t i = 0; i < f->n_protocols; i++)
+		protocols[i] = f->protocols[i];
+	for (size_t i = 0; i < f->n_ports; i++)
+		ports[i] = f->ports[i];
+	return w;
+}
+
+/* ---- sending ---- */
+
+static void
+send_msg(struct nftables *n, const struct filter_msg *m)
+{
+	struct buf out;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	filter_proto_encode(m, &out);
+	if (!out.failed)
+		frame_send(n->conn, out.bytes, out.len, -1);
+	buf_finish(&out);
+}
+
+struct gather {
+	struct nftables *n;
+	struct filter_msg *m;
+	uint64_t *ids;
+};
+
+static bool
+gather_filter(void *arg, const void *key, size_t len, void *value)
+{
+	struct gather *g = arg;
+	const struct wanted *w = map_get(g->n->wanted, key, len);
+
+	(void)value;
+	if (!w)
+		return true;
+	g->ids[g->m->n_added] = w->filter.id;
+	g->m->added[g->m->n_added++] = w->filter;
+	return true;
+}
+
+static bool
+gather_flows(void *arg, const void *key, size_t len, void *value)
+{
+	struct gather *g = arg;
+	const struct flow_set *f = map_get(g->n->flow_sets, key, len);
+
+	(void)value;
+	if (f)
+		g->m->flows[g->m->n_flows++] = f->set;
+	return true;
+}
+
+/* filters and flow_sets: which of them go out (all, or the changed ones). */
+static void
+transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map *flow_sets)
+{
+	struct filter_msg m = {.op = op, .removed = n->removed, .n_removed = n->n_removed};
+	struct gather g = {n, &m, mem_array(map_count(filters), sizeof(uint64_t))};
+
+	m.added = mem_array(map_count(filters), sizeof(*m.added));
+	m.flows = mem_array(map_count(flow_sets), sizeof(*m.flows));
+	map_each(filters, gather_filter, &g);
+	map_each(flow_sets, gather_flows, &g);
+	send_msg(n, &m);
+	free(m.added);
+	free(m.flows);
+	free(n->in_flight);
+	free(n->in_flight_removed);
+	n->in_flight = g.ids;
+	n->n_in_flight = m.n_added;
+	n->in_flight_removed = n->removed;
+	n->n_in_flight_removed = n->n_removed;
+	n->removed = NULL;
+	n->n_removed = n->cap_removed = 0;
+	map_free(n->dirty);
+	map_free(n->dirty_flows);
+	n->dirty = map_new();
+	n->dirty_flows = map_new();
+	n->busy = true;
+	n->syncing = op == FILTER_OP_SYNC;
+}
+
+static bool
+has_changes(const struct nftables *n)
+{
+	return map_count(n->dirty) || map_count(n->dirty_flows) || n->n_removed;
+}
+
+static void
+flush(void *arg)
+{
+	struct nftables *n = arg;
+
+	if (n->conn && n->synced && !n->busy && has_changes(n))
+		transmit(n, FILTER_OP_COMMIT, n->dirty, n->dirty_flows);
+}
+
+static void
+changed(struct nftables *n)
+{
+	timer_after(n->flush, 0);
+}
+
+static void
+poll_counters(void *arg)
+{
+	struct nftables *n = arg;
+
+	if (n->conn && !n->busy && map_count(n->wanted))
+		send_msg(n, &(struct filter_msg){.op = FILTER_OP_COUNTERS});
+	timer_after(n->poll, POLL_MS);
+}
+
+/* ---- receiving ---- */
+
+static void
+tell_installed(struct nftables *n)
+{
+	for (size_t i = 0; i < n->n_in_flight; i++) {
+		struct wanted *w = map_get(n->wanted, &n->in_flight[i], sizeof(uint64_t));
+
+		if (w && !w->told) {
+			w->told = true;
+			n->events.installed(n->events.arg, w->filter.id);
+		}
+	}
+	for (size_t i = 0; i < n->n_in_flight_removed; i++)
+		n->events.removed(n->events.arg, n->in_flight_removed[i]);
+}
+
+/* What failed is tried again as a whole, a second later. */
+static void
+commit_failed(struct nftables *n, const char *why)
+{
+	for (size_t i = 0; i < n->n_in_flight; i++)
+		n->events.failed(n->events.arg, n->in_flight[i], why);
+	n->synced = true;
+	timer_after(n->retry, RETRY_MS);
+}
+
+static void
+on_done(struct nftables *n, const struct filter_msg *m)
+{
+	bool synced = n->syncing;
+
+	n->busy = n->syncing = false;
+	if (*m->error) {
+		commit_failed(n, m->error);
+		return;
+	}
+	if (synced)
+		event_raise(EVENT_RULES_RECONCILED, EVENT_F("mitigator", "nftables"),
+			EVENT_N("kept", m->kept), EVENT_N("added", m->n_new),
+			EVENT_N("removed", m->gone));
+	tell_installed(n);
+	changed(n);
+}
+
+static void
+on_message(void *arg, const uint8_t *bytes, size_t len, int fd)
+{
+	struct nftables *n = arg;
+	struct arena *a = arena_new();
+	struct filter_msg m;
+
+	if (fd >= 0)
+		close(fd);
+	if (filter_proto_decode(a, bytes, len, &m) == NULL) {
+		if (m.op == FILTER_OP_DONE && n->busy)
+			on_done(n, &m);
+		for (size_t i = 0; m.op == FILTER_OP_VALUES && i < m.n_values; i++)
+			if (map_get(n->wanted, &m.values[i].id, sizeof(uint64_t)))
+				n->events.counters(n->events.arg, m.values[i].id, m.values[i].packets,
+					m.values[i].bytes);
+	}
+	arena_free(a);
+}
+
+static void
+lost(struct nftables *n, const char *why)
+{
+	if (!n->lost_told)
+		event_raise(EVENT_HELPER_LOST, EVENT_F("mitigator", "nftables"), EVENT_F("reason", why));
+	n->lost_told = true;
+	timer_after(n->retry, RETRY_MS);
+}
+
+static void
+on_closed(void *arg, int error)
+{
+	struct nftables *n = arg;
+
+	frame_conn_free(n->conn);
+	n->conn = NULL;
+	n->busy = n->syncing = false;
+	lost(n, strerror(-error));
+}
+
+static const struct frame_ops frame_ops = {on_message, on_closed};
+
+static void
+synchronise(struct nftables *n)
+{
+	free(n->removed); /* a synchronisation says it all */
+	n->removed = NULL;
+	n->n_removed = n->cap_removed = 0;
+	transmit(n, FILTER_OP_SYNC, n->wanted, n->flow_sets);
+}
+
+static void
+connect_(void *arg)
+{
+	struct nftables *n = arg;
+	int fd;
+
+	if (!n->conn) {
+		fd = frame_connect(n->socket);
+		if (fd < 0) {
+			lost(n, strerror(-fd));
+			return;
+		}
+		n->conn = frame_conn_new(n->loop, fd, FILTER_PROTO_FRAME_MAX, &frame_ops, n);
+		n->lost_told = false;
+		send_msg(n, &(struct filter_msg){.op = FILTER_OP_HELLO,
+				.version = FILTER_PROTO_VERSION,
+				.instance = n->instance});
+	}
+	if (n->synced && !n->busy)
+		synchronise(n);
+}
+
+/* ---- the interface ---- */
+
+static void
+add(struct nftables *n, const struct filter *f)
+{
+	struct wanted *w = wanted_new(f);
+
+	wanted_free(map_set(n->wanted, &f->id, sizeof(f->id), w));
+	map_set(n->dirty, &f->id, sizeof(f->id), n);
+}
+
+static void
+start(struct mitigator *m, const struct filter *f)
+{
+	struct nftables *n = (struct nftables *)m;
+
+	add(n, f);
+	changed(n);
+}
+
+static void
+stop(struct mitigator *m, uint64_t id)
+{
+	struct nftables *n = (struct nftables *)m;
+	struct wanted *w = map_remove(n->wanted, &id, sizeof(id));
+
+	if (!w)
+		return;
+	wanted_free(w);
+	map_remove(n->dirty, &id, sizeof(id));
+	if (n->n_removed == n->cap_removed) {
+		n->cap_removed = n->cap_removed ? 2 * n->cap_removed : 16;
+		n->removed = mem_grow(n->removed, n->cap_removed, sizeof(*n->removed));
+	}
+	n->removed[n->n_removed++] = id;
+	changed(n);
+}
+
+static void
+flow_set_free(struct flow_set *f)
+{
+	if (!f)
+		return;
+	free(f->client);
+	free(f->set.flows);
+	free(f);
+}
+
+static void
+flows(struct mitigator *m, const char *client, const struct flow *list, size_t count)
+{
+	struct nftables *n = (struct nftables *)m;
+	struct flow_set *f = mem_new(sizeof(*f));
+
+	f->client = mem_text(client);
+	f->set.client = f->client;
+	f->set.flows = mem_copy(list, count * sizeof(*list));
+	f->set.n = count < FILTER_PROTO_FLOWS_MAX ? count : FILTER_PROTO_FLOWS_MAX;
+	flow_set_free(map_set(n->flow_sets, client, strlen(client), f));
+	map_set(n->dirty_flows, client, strlen(client), n);
+	changed(n);
+}
+
+static void
+sync_(struct mitigator *m, const struct filter *filters, size_t count)
+{
+	struct nftables *n = (struct nftables *)m;
+
+	for (size_t i = 0; i < count; i++)
+		add(n, &filters[i]);
+	n->synced = true;
+	timer_after(n->retry, 0);
+}
+
+static bool
+free_wanted(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	wanted_free(value);
+	return true;
+}
+
+static bool
+free_flows(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	flow_set_free(value);
+	return true;
+}
+
+static void
+free_(struct mitigator *m)
+{
+	struct nftables *n = (struct nftables *)m;
+
+	frame_conn_free(n->conn);
+	map_each(n->wanted, free_wanted, NULL);
+	map_each(n->flow_sets, free_flows, NULL);
+	map_free(n->wanted);
+	map_free(n->flow_sets);
+	map_free(n->dirty);
+	map_free(n->dirty_flows);
+	timer_free(n->retry);
+	timer_free(n->flush);
+	timer_free(n->poll);
+	free(n->removed);
+	free(n->in_flight);
+	free(n->in_flight_removed);
+	free(n->socket);
+	free(n->instance);
+	free(n);
+}
+
+static const struct mitigator_ops ops = {
+	.name = "nftables", .start = start, .stop = stop, .flows = flows, .sync = sync_, .free = free_};
+
+struct mitigator *
+nftables_new(struct loop *l, const struct nftables_config *cfg, const struct mitigator_events *events)
+{
+	struct nftables *n = mem_new(sizeof(*n));
+
+	n->mitigator.ops = &ops;
+	n->loop = l;
+	n->events = *events;
+	n->socket = mem_text(cfg->socket);
+	n->instance = mem_text(cfg->instance);
+	n->wanted = map_new();
+	n->flow_sets = map_new();
+	n->dirty = map_new();
+	n->dirty_flows = map_new();
+	n->retry = timer_new(l, connect_, n);
+	n->flush = timer_new(l, flush, n);
+	n->poll = timer_new(l, poll_counters, n);
+	timer_after(n->poll, POLL_MS);
+	return &n->mitigator;
+}
