@@ -1,0 +1,596 @@
+/*
+ * The store on SQLite (see store.h).
+ *
+ * Changes of one loop turn are one batch; one batch at a time is with the worker, the next one
+ * gathers meanwhile. A batch is numbered, so that who waits knows which number has to be on disk.
+ * What fails goes back in front of what gathered and is tried again every second: nothing is lost,
+ * and of several changes of one record the last one counts.
+ */
+#include "daemon/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/queue.h>
+
+#include "base/event.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+enum { SCHEMA_VERSION = 1, PATIENCE_MS = 1000, RETRY_MS = 1000, WHY_MAX = 256 };
+
+struct change {
+	TAILQ_ENTRY(change) entry;
+	char *id; /* kind, NUL, key, NUL */
+	size_t id_len;
+	char *value; /* NULL: remove */
+};
+TAILQ_HEAD(changes, change);
+
+struct batch {
+	struct changes list;
+	struct map *by_id;
+};
+
+/* What the worker has. It outlives the store when the loop has not yet told that it is done. */
+struct commit {
+	pthread_mutex_t lock; /* held while the worker writes */
+	struct store *store;  /* of the loop; NULL: the store was closed meanwhile */
+	struct database *db;
+	struct batch batch;
+	bool abandoned, written, ok;
+	char why[WHY_MAX];
+};
+
+struct waiter {
+	TAILQ_ENTRY(waiter) entry;
+	void (*done)(void *arg, bool durable);
+	void *arg;
+	uint64_t batch; /* that has to be on disk */
+	mono_ms since;
+	bool durable; /* of a ready one */
+};
+TAILQ_HEAD(waiters, waiter);
+
+struct database {
+	char *path;
+	sqlite3 *sql; /* NULL: lost, opened again at the next write */
+	sqlite3_stmt *put, *remove;
+};
+
+struct store {
+	struct persist persist; /* first */
+	struct loop *loop;
+	struct database db;
+	struct batch gathering;
+	uint64_t number;        /* of the batch that gathers; those before it were handed out */
+	struct commit *commit;  /* under way, or NULL */
+	bool held;              /* after a failure: nothing is written before the retry timer */
+	mono_ms volatile_since; /* 0: in health */
+	struct waiters waiting, ready;
+	struct timer *patience, *retry, *answer;
+};
+
+/* ---- batches --------------------------------------------------------------------------------- */
+
+static void
+batch_init(struct batch *b)
+{
+	TAILQ_INIT(&b->list);
+	b->by_id = map_new();
+}
+
+static void
+change_free(struct change *c)
+{
+	free(c->id);
+	free(c->value);
+	free(c);
+}
+
+static void
+batch_finish(struct batch *b)
+{
+	struct change *c;
+
+	while ((c = TAILQ_FIRST(&b->list))) {
+		TAILQ_REMOVE(&b->list, c, entry);
+		change_free(c);
+	}
+	map_free(b->by_id);
+	b->by_id = NULL;
+}
+
+static void
+batch_add(struct batch *b, const char *kind, const char *key, const char *value)
+{
+	size_t kind_len = strlen(kind) + 1, key_len = strlen(key) + 1;
+	char *id = mem_array(kind_len + key_len, 1);
+	struct change *c;
+
+	memcpy(id, kind, kind_len);
+	memcpy(id + kind_len, key, key_len);
+	c = map_get(b->by_id, id, kind_len + key_len);
+	if (c) {
+		free(id);
+		free(c->value);
+	} else {
+		c = mem_new(sizeof(*c));
+		c->id = id;
+		c->id_len = kind_len + key_len;
+		map_set(b->by_id, c->id, c->id_len, c);
+		TAILQ_INSERT_TAIL(&b->list, c, entry);
+	}
+	c->value = mem_text(value);
+}
+
+/* Puts what `failed` holds in front of what came later; where both know a record, the later counts.
+ */
+static void
+batch_take_back(struct batch *b, struct batch *failed)
+{
+	struct change *c;
+
+	while ((c = TAILQ_LAST(&failed->list, changes))) {
+		TAILQ_REMOVE(&failed->list, c, entry);
+		if (map_get(b->by_id, c->id, c->id_len)) {
+			change_free(c);
+			continue;
+		}
+		map_set(b->by_id, c->id, c->id_len, c);
+		TAILQ_INSERT_HEAD(&b->list, c, entry);
+	}
+}
+
+/* ---- the database ---------------------------------------------------------------------------- */
+
+static void
+database_close(struct database *db)
+{
+	sqlite3_finalize(db->put);
+	sqlite3_finalize(db->remove);
+	sqlite3_close(db->sql);
+	db->put = db->remove = NULL;
+	db->sql = NULL;
+}
+
+static int
+database_version(struct database *db)
+{
+	sqlite3_stmt *st = NULL;
+	int version = -1;
+
+	if (sqlite3_prepare_v2(db->sql, "SELECT value FROM meta WHERE key = 'schema'", -1, &st,
+		    NULL) == SQLITE_OK &&
+		sqlite3_step(st) == SQLITE_ROW)
+		version = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return version;
+}
+
+/* FULL: a commit that returned survives a power cut, which is what "durable" promises. */
+static const char schema[] =
+	"PRAGMA journal_mode = WAL;"
+	"PRAGMA synchronous = FULL;"
+	"CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS record (kind TEXT NOT NULL, key TEXT NOT NULL,"
+	" value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;"
+	"INSERT OR IGNORE INTO meta VALUES ('schema', '1');";
+static const char put_text[] = "INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3)";
+static const char remove_text[] = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
+
+static bool
+database_open(struct database *db, int flags, char *why, size_t cap)
+{
+	int r = sqlite3_open_v2(db->path, &db->sql, SQLITE_OPEN_READWRITE | flags, NULL);
+	int version;
+
+	sqlite3_busy_timeout(db->sql, RETRY_MS);
+	/* Before anything is written to it: a file of a later version stays as it is. */
+	version = r == SQLITE_OK ? database_version(db) : -1;
+	if (version > SCHEMA_VERSION) {
+		snprintf(why, cap,
+			"%s: written by a newer dotsd (schema %d, this one knows %d); use that "
+			"version, or "
+			"another `state` directory",
+			db->path, version, SCHEMA_VERSION);
+		database_close(db);
+		return false;
+	}
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(db->sql, schema, NULL, NULL, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_prepare_v2(db->sql, put_text, -1, &db->put, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_prepare_v2(db->sql, remove_text, -1, &db->remove, NULL);
+	if (r != SQLITE_OK) {
+		snprintf(why, cap, "%s: %s", db->path, sqlite3_errmsg(db->sql));
+		database_close(db);
+		return false;
+	}
+	return true;
+}
+
+static bool
+write_change(struct database *db, const struct change *c)
+{
+	sqlite3_stmt *st = c->value ? db->put : db->remove;
+	bool ok;
+
+	sqlite3_bind_text(st, 1, c->id, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, c->id + strlen(c->id) + 1, -1, SQLITE_STATIC);
+	if (c->value)
+		sqlite3_bind_text(st, 3, c->value, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_reset(st);
+	return ok;
+}
+
+/* One transaction. A database that failed is closed, because only a new look at the file can tell
+ * whether it is back; a file that vanished is not replaced by an empty one. */
+static bool
+database_write(struct database *db, const struct batch *b, char *why, size_t cap)
+{
+	const struct change *c;
+	bool ok;
+
+	if (!db->sql && !database_open(db, 0, why, cap))
+		return false;
+	ok = sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
+	TAILQ_FOREACH(c, &b->list, entry)
+	ok = ok && write_change(db, c);
+	ok = ok && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+	if (!ok) {
+		snprintf(why, cap, "%s: %s", db->path, sqlite3_errmsg(db->sql));
+		database_close(db);
+	}
+	return ok;
+}
+
+/* ---- who waits ------------------------------------------------------------------------------- */
+
+static void
+answer_soon(struct store *st, struct waiter *w, bool durable)
+{
+	TAILQ_REMOVE(&st->waiting, w, entry);
+	w->durable = durable;
+	TAILQ_INSERT_TAIL(&st->ready, w, entry);
+	timer_after(st->answer, 0);
+}
+
+static void
+on_answer(void *arg)
+{
+	struct store *st = arg;
+	struct waiters now = TAILQ_HEAD_INITIALIZER(now);
+	struct waiter *w;
+
+	TAILQ_CONCAT(&now, &st->ready, entry);
+	while ((w = TAILQ_FIRST(&now))) {
+		TAILQ_REMOVE(&now, w, entry);
+		w->done(w->arg, w->durable);
+		free(w);
+	}
+}
+
+/* Waiters stand in the order of their batches and of their time. */
+static void
+watch_patience(struct store *st)
+{
+	struct waiter *w = TAILQ_FIRST(&st->waiting);
+
+	if (w)
+		timer_at(st->patience, w->since + PATIENCE_MS);
+	else
+		timer_stop(st->patience);
+}
+
+static void
+release_written(struct store *st, uint64_t batch)
+{
+	struct waiter *w;
+
+	while ((w = TAILQ_FIRST(&st->waiting)) && w->batch <= batch)
+		answer_soon(st, w, true);
+	watch_patience(st);
+}
+
+static void
+turn_volatile(struct store *st, const char *why)
+{
+	struct waiter *w;
+
+	if (!st->volatile_since) {
+		st->volatile_since = loop_now(st->loop) + 1; /* never 0 */
+		event_raise(EVENT_STORE_VOLATILE, EVENT_F("reason", why));
+	}
+	while ((w = TAILQ_FIRST(&st->waiting)))
+		answer_soon(st, w, false);
+	timer_stop(st->patience);
+}
+
+static void
+turn_durable(struct store *st)
+{
+	if (!st->volatile_since)
+		return;
+	event_raise(EVENT_STORE_DURABLE,
+		EVENT_N("after", (loop_now(st->loop) + 1 - st->volatile_since) / 1000));
+	st->volatile_since = 0;
+}
+
+/* ---- commits --------------------------------------------------------------------------------- */
+
+static void
+commit_run(void *arg)
+{
+	struct commit *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->abandoned) {
+		c->ok = database_write(c->db, &c->batch, c->why, sizeof(c->why));
+		c->written = true;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The worker is through with it, whatever the outcome: commit_done comes in this turn. */
+static bool
+commit_returned(struct commit *c)
+{
+	bool written;
+
+	if (pthread_mutex_trylock(&c->lock) != 0)
+		return false;
+	written = c->written;
+	pthread_mutex_unlock(&c->lock);
+	return written;
+}
+
+/* A loop that was stopped for a while, or that has not begun to run, says nothing about the store.
+ */
+static void
+on_patience(void *arg)
+{
+	struct store *st = arg;
+
+	if (st->commit && !commit_returned(st->commit))
+		turn_volatile(st, "a commit takes longer than a second");
+	else if (!TAILQ_EMPTY(&st->waiting))
+		timer_after(st->patience, PATIENCE_MS);
+}
+
+static void
+commit_free(struct commit *c)
+{
+	batch_finish(&c->batch);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static void
+commit_done(void *arg)
+{
+	struct commit *c = arg;
+	struct store *st = c->store;
+
+	if (st) {
+		st->commit = NULL;
+		if (c->ok) {
+			turn_durable(st);
+			release_written(st, st->number - 1);
+		} else {
+			batch_take_back(&st->gathering, &c->batch);
+			turn_volatile(st, c->why);
+			st->held = true;
+			timer_after(st->retry, RETRY_MS);
+		}
+		on_answer(st);
+	}
+	commit_free(c);
+}
+
+static void
+on_turn_end(void *arg)
+{
+	struct store *st = arg;
+	struct commit *c;
+
+	if (st->commit || st->held || TAILQ_EMPTY(&st->gathering.list))
+		return;
+	c = mem_new(sizeof(*c));
+	pthread_mutex_init(&c->lock, NULL);
+	c->store = st;
+	c->db = &st->db;
+	batch_init(&c->batch);
+	batch_take_back(&c->batch, &st->gathering);
+	batch_finish(&st->gathering);
+	batch_init(&st->gathering);
+	st->number++;
+	st->commit = c;
+	loop_work(st->loop, commit_run, commit_done, c);
+}
+
+static void
+on_retry(void *arg)
+{
+	struct store *st = arg;
+
+	st->held = false; /* the end of this turn writes */
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+static struct store *
+store_of(struct persist *p)
+{
+	return (struct store *)p;
+}
+
+static void
+store_put(struct persist *p, const char *kind, const char *key, const char *value)
+{
+	batch_add(&store_of(p)->gathering, kind, key, value);
+}
+
+static void
+store_remove(struct persist *p, const char *kind, const char *key)
+{
+	batch_add(&store_of(p)->gathering, kind, key, NULL);
+}
+
+static void
+store_after(struct persist *p, void (*done)(void *arg, bool durable), void *arg)
+{
+	struct store *st = store_of(p);
+	struct waiter *w = mem_new(sizeof(*w));
+	bool clean = TAILQ_EMPTY(&st->gathering.list);
+
+	w->done = done;
+	w->arg = arg;
+	w->batch = clean ? st->number - 1 : st->number;
+	w->since = loop_now(st->loop);
+	TAILQ_INSERT_TAIL(&st->waiting, w, entry);
+	if (st->volatile_since)
+		answer_soon(st, w, false);
+	else if (clean && !st->commit)
+		answer_soon(st, w, true);
+	else
+		watch_patience(st);
+}
+
+static void
+store_each(struct persist *p, const char *kind,
+	void (*visit)(void *arg, const char *key, const char *value), void *arg)
+{
+	sqlite3_stmt *st = NULL;
+	struct store *s = store_of(p);
+
+	if (sqlite3_prepare_v2(s->db.sql,
+		    "SELECT key, value FROM record WHERE kind = ?1 ORDER BY key", -1, &st,
+		    NULL) == SQLITE_OK)
+		sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);
+	while (st && sqlite3_step(st) == SQLITE_ROW)
+		visit(arg, (const char *)sqlite3_column_text(st, 0),
+			(const char *)sqlite3_column_text(st, 1));
+	sqlite3_finalize(st);
+}
+
+static const struct persist_ops store_ops = {
+	.put = store_put,
+	.remove = store_remove,
+	.after = store_after,
+	.each = store_each,
+};
+
+static bool
+make_directory(const char *dir, char *why, size_t cap)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+		snprintf(why, cap, "%s: cannot be made: %s", dir, strerror(errno));
+		return false;
+	}
+	if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+		return true;
+	snprintf(why, cap, "%s: not a directory", dir);
+	return false;
+}
+
+struct persist *
+store_open(struct loop *l, const char *dir, char *why, size_t cap)
+{
+	struct store *st;
+
+	if (!make_directory(dir, why, cap))
+		return NULL;
+	st = mem_new(sizeof(*st));
+	st->db.path = mem_printf("%s/dotsd.db", dir);
+	if (!database_open(&st->db, SQLITE_OPEN_CREATE, why, cap)) {
+		free(st->db.path);
+		free(st);
+		return NULL;
+	}
+	st->persist.ops = &store_ops;
+	st->loop = l;
+	st->number = 1;
+	batch_init(&st->gathering);
+	TAILQ_INIT(&st->waiting);
+	TAILQ_INIT(&st->ready);
+	st->patience = timer_new(l, on_patience, st);
+	st->retry = timer_new(l, on_retry, st);
+	st->answer = timer_new(l, on_answer, st);
+	loop_at_turn_end(l, on_turn_end, st);
+	return &st->persist;
+}
+
+/* Takes back what the worker has not written; waits for it if it is at work. */
+static void
+abandon_commit(struct store *st)
+{
+	struct commit *c = st->commit;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->abandoned = true;
+	c->store = NULL;
+	if (!c->written || !c->ok)
+		batch_take_back(&st->gathering, &c->batch);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+free_waiters(struct waiters *list)
+{
+	struct waiter *w;
+
+	while ((w = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, w, entry);
+		free(w);
+	}
+}
+
+void
+store_close(struct persist *p)
+{
+	struct store *st = store_of(p);
+	char why[WHY_MAX] = "";
+
+	if (!p)
+		return;
+	abandon_commit(st);
+	if (!TAILQ_EMPTY(&st->gathering.list) &&
+		!database_write(&st->db, &st->gathering, why, sizeof(why)))
+		event_raise(EVENT_STORE_VOLATILE, EVENT_F("reason", why));
+	batch_finish(&st->gathering);
+	database_close(&st->db);
+	free(st->db.path);
+	free_waiters(&st->waiting);
+	free_waiters(&st->ready);
+	timer_free(st->patience);
+	timer_free(st->retry);
+	timer_free(st->answer);
+	free(st);
+}
+
+static size_t
+batch_count(const struct batch *b)
+{
+	return map_count(b->by_id);
+}
+
+size_t
+store_backlog(const struct persist *p)
+{
+	const struct store *st = (const struct store *)p;
+
+	if (!st->volatile_since)
+		return 0;
+	return batch_count(&st->gathering) + (st->commit ? batch_count(&st->commit->batch) : 0);
+}
