@@ -1,0 +1,202 @@
+#include "dotsctl/print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+enum { COLUMNS_MAX = 10, CELL_MAX = 512 };
+
+/* ---- a value as a cell ---- */
+
+static void
+put_value(struct buf *out, const json_t *v)
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_is_string(v))
+		buf_printf(out, "%s", json_string_value(v));
+	else if (json_is_integer(v))
+		buf_printf(out, "%lld", (long long)json_integer_value(v));
+	else if (json_is_boolean(v))
+		buf_printf(out, "%s", json_is_true(v) ? "yes" : "no");
+	json_array_foreach (v, i, item) {
+		buf_printf(out, "%s", i ? "," : "");
+		put_value(out, item);
+	}
+}
+
+static char *
+cell(const json_t *object, const char *member, char *buf)
+{
+	struct buf out;
+
+	buf_init(&out, CELL_MAX - 1);
+	put_value(&out, json_object_get(object, member));
+	snprintf(buf, CELL_MAX, "%s", *buf_text(&out) ? buf_text(&out) : "-");
+	buf_finish(&out);
+	return buf;
+}
+
+/* ---- tables ---- */
+
+struct column {
+	const char *title, *member;
+};
+
+static void
+print_table(const json_t *rows, const struct column *columns)
+{
+	char buf[CELL_MAX];
+	size_t width[COLUMNS_MAX] = {0}, n = 0, i;
+	json_t *row;
+
+	for (; columns[n].title; n++) {
+		width[n] = strlen(columns[n].title);
+		json_array_foreach (rows, i, row) {
+			size_t len = strlen(cell(row, columns[n].member, buf));
+
+			width[n] = len > width[n] ? len : width[n];
+		}
+	}
+	for (size_t c = 0; c < n; c++)
+		printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, columns[c].title, c + 1 < n ? "  " : "\n");
+	json_array_foreach (rows, i, row)
+		for (size_t c = 0; c < n; c++)
+			printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, cell(row, columns[c].member, buf),
+				c + 1 < n ? "  " : "\n");
+}
+
+static void
+print_section(const char *title, const json_t *rows, const struct column *columns)
+{
+	if (!json_array_size(rows))
+		return;
+	printf("%s\n", title);
+	print_table(rows, columns);
+}
+
+static const struct column server_columns[] = {{"DOMAIN", "domain"}, {"SERVER", "name"},
+	{"STATE", "state"}, {"INTERFACE", "interface"}, {"FROM", "local"}, {"TO", "remote"},
+	{"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"REASON", "reason"}, {0}};
+static const struct column peer_columns[] = {{"CLIENT", "client"}, {"STATE", "state"},
+	{"FROM", "remote"}, {"TO", "local"}, {"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {0}};
+static const struct column part_columns[] = {{"TARGET", "target"}, {"STATE", "state"},
+	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"}, {"STATUS", "status"},
+	{"DROPPED", "dropped_packets"}, {"SECTION", "section"}, {"REASON", "reason"}, {0}};
+static const struct column domain_columns[] = {{"DOMAIN", "name"}, {"INTERFACES", "interfaces"},
+	{"PREFIXES", "prefixes"}, {"PROTECTS", "protects"}, {"RESOLVERS", "resolvers"}, {0}};
+static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "client"}, {"MID", "mid"},
+	{"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"}, {"DROPPED", "dropped_packets"},
+	{"PPS", "pps"}, {0}};
+
+/* ---- one a command ---- */
+
+void
+print_status(const json_t *reply)
+{
+	static const char *const members[] = {"version", "instance", "roles", "uptime", "wishes",
+		"mitigations", "sessions"};
+	const json_t *store = json_object_get(reply, "store"), *alerts = json_object_get(reply, "alerts");
+	char buf[CELL_MAX];
+	json_t *alert;
+	size_t i;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (json_object_get(reply, members[i]))
+			printf("%-12s %s\n", members[i], cell(reply, members[i], buf));
+	if (store)
+		printf("%-12s %s\n", "store", cell(store, "state", buf));
+	json_array_foreach (alerts, i, alert)
+		printf("%-12s %s\n", "ALERT", json_string_value(alert));
+}
+
+void
+print_domains(const json_t *reply)
+{
+	const json_t *domains = json_object_get(reply, "domains");
+	json_t *domain, *all = json_array();
+	size_t i;
+
+	if (domains)
+		print_table(domains, domain_columns);
+	json_array_foreach (domains, i, domain)
+		json_array_extend(all, json_object_get(domain, "servers"));
+	print_section("\nSERVERS", all, server_columns);
+	json_decref(all);
+}
+
+void
+print_sessions(const json_t *reply)
+{
+	print_section("UPSTREAM", json_object_get(reply, "upstream"), server_columns);
+	print_section("CLIENTS", json_object_get(reply, "clients"), peer_columns);
+}
+
+void
+print_parts(const json_t *reply)
+{
+	const char *id = json_string_value(json_object_get(reply, "id"));
+
+	if (id)
+		printf("%s\n", id);
+	if (json_array_size(json_object_get(reply, "parts")))
+		print_table(json_object_get(reply, "parts"), part_columns);
+}
+
+static void
+print_wish(const json_t *wish)
+{
+	char id[CELL_MAX], asker[CELL_MAX], asked[CELL_MAX], until[CELL_MAX];
+
+	printf("%s  asked by %s at %s, until %s%s\n", cell(wish, "id", id), cell(wish, "asker", asker),
+		cell(wish, "asked", asked),
+		json_is_string(json_object_get(wish, "until")) ? cell(wish, "until", until) : "withdrawn",
+		json_is_true(json_object_get(wish, "releasing")) ? " (being withdrawn)" : "");
+	print_table(json_object_get(wish, "parts"), part_columns);
+}
+
+void
+print_list(const json_t *reply)
+{
+	const json_t *wishes = json_object_get(reply, "wishes");
+	const json_t *mitigations = json_object_get(reply, "mitigations");
+	json_t *wish;
+	size_t i;
+
+	json_array_foreach (wishes, i, wish)
+		print_wish(wish);
+	print_section(json_array_size(wishes) ? "\nMITIGATIONS" : "MITIGATIONS", mitigations,
+		mitigation_columns);
+	if (!json_array_size(wishes) && !json_array_size(mitigations) && !json_object_get(reply, "error"))
+		puts("nothing is asked of anybody");
+}
+
+static void
+print_members(const json_t *object)
+{
+	char buf[CELL_MAX];
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, name, value)
+		printf("%-16s %s\n", name, cell(object, name, buf));
+}
+
+void
+print_show(const json_t *reply)
+{
+	if (json_object_get(reply, "wish"))
+		print_wish(json_object_get(reply, "wish"));
+	if (json_object_get(reply, "mitigation"))
+		print_members(json_object_get(reply, "mitigation"));
+}
+
+void
+print_done(const json_t *reply)
+{
+	if (json_integer_value(json_object_get(reply, "exit")) == 0)
+		puts("done");
+}

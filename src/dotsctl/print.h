@@ -1,0 +1,17 @@
+/*
+ * Replies as tables for people. Each takes the whole reply object (doc/control.md).
+ */
+#ifndef DOTSD_DOTSCTL_PRINT_H
+#define DOTSD_DOTSCTL_PRINT_H
+
+#include <jansson.h>
+
+void print_status(const json_t *reply);
+void print_domains(const json_t *reply);
+void print_sessions(const json_t *reply);
+void print_parts(const json_t *reply);
+void print_list(const json_t *reply);
+void print_show(const json_t *reply);
+void print_done(const json_t *reply);
+
+#endif
