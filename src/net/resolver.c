@@ -313,7 +313,7 @@ struct resolver *
 resolver_new(struct loop *l, const struct resolver_config *cfg)
 {
 	struct resolver *r = mem_new(sizeof(*r));
-	char lookups[] = "b";
+	char lookups[] = "b", nowhere[] = "/dev/null";
 	struct ares_options opt = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
 		.timeout = TIMEOUT_MS,
 		.tries = TRIES,
@@ -321,7 +321,7 @@ resolver_new(struct loop *l, const struct resolver_config *cfg)
 		.sock_state_cb = on_state,
 		.sock_state_cb_data = r,
 		.ndomains = 0,
-		.resolvconf_path = "/dev/null"};
+		.resolvconf_path = nowhere};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
 		ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS | ARES_OPT_RESOLVCONF;
 
