@@ -1,0 +1,536 @@
+/*
+ * dotsd: start-up in the order of the layers, reload as one swap, an orderly end. The only place that
+ * wires roles together.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/store.h"
+#include "mitigator/dryrun.h"
+#include "mitigator/nftables.h"
+#include "role/gateway.h"
+
+enum { EXIT_CONFIG = 78, WHY_MAX = 512, CLOCK_CHECK_MS = 10000, CLOCK_JUMP_MS = 2000 };
+static const char default_config[] = "/etc/dotsd/dotsd.yaml";
+
+struct daemon {
+	const char *path;
+	struct config *config;
+	struct loop *loop;
+	struct persist *store;
+	struct dots_client *client;
+	struct gateway *gateway;
+	struct dots_server *server;
+	struct mitigator **mitigators;
+	struct relay *relays; /* beside mitigators */
+	size_t n_mitigators;
+	struct control *control;
+	struct control_parts parts;
+	struct signal_watch *signals[3];
+	struct timer *clock, *watchdog;
+	wall_ms clock_wall;
+	mono_ms clock_mono;
+	uint64_t watchdog_us;
+	FILE *events;
+	const char *reason;
+};
+
+/* ---- configuration ---- */
+
+static void
+print_problems(const struct config_problems *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		fprintf(stderr, "%s%s\n", p->list[i].fatal ? "" : "warning: ", p->list[i].text);
+}
+
+static int
+check(const char *path)
+{
+	struct config_problems problems = {0};
+	struct config *c = config_load(path, &problems);
+	int code = c ? EXIT_SUCCESS : EXIT_CONFIG;
+
+	print_problems(&problems);
+	if (c)
+		printf("%s: fine%s\n", path, problems.n ? ", with warnings" : "");
+	config_problems_finish(&problems);
+	config_free(c);
+	return code;
+}
+
+static void
+raise_warnings(const struct config_problems *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		event_raise(EVENT_CONFIG_WARNING, EVENT_F("reason", p->list[i].text));
+}
+
+static bool
+has_client(const struct config *c)
+{
+	return c->homing->n_domains > 0;
+}
+
+static bool
+has_server(const struct config *c)
+{
+	return c->n_listen > 0;
+}
+
+static bool
+escalates(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_mitigators; i++)
+		if (c->mitigators[i].kind == MITIGATOR_ESCALATE)
+			return true;
+	return false;
+}
+
+static struct dots_client_setup
+client_setup(const struct config *c)
+{
+	return (struct dots_client_setup){.homing = c->homing, .credentials = c->credentials};
+}
+
+static struct server_setup
+server_setup(const struct config *c)
+{
+	return (struct server_setup){.name = c->instance,
+		.sockets = c->listen,
+		.n_sockets = c->n_listen,
+		.credentials = c->server_credentials,
+		.psk = c->psk,
+		.n_psk = c->n_psk,
+		.clients = c->clients,
+		.heartbeat = c->heartbeat,
+		.policy = c->policy,
+		.max_sessions = c->max_sessions,
+		.max_half_open = c->max_half_open,
+		.max_half_open_per_prefix = c->max_half_open_per_prefix,
+		.handshakes_per_turn = c->handshakes_per_turn};
+}
+
+/* ---- roles ---- */
+
+/* Mitigators report to the server, which is made after them: the events go by way of this. */
+struct relay {
+	struct daemon *d;
+	size_t index;
+};
+
+static struct mitigator_events
+target_of(const struct relay *r)
+{
+	return server_events(r->d->server, r->index);
+}
+
+static void
+relay_installed(void *arg, uint64_t id)
+{
+	struct mitigator_events e = target_of(arg);
+
+	e.installed(e.arg, id);
+}
+
+static void
+relay_failed(void *arg, uint64_t id, const char *why)
+{
+	struct mitigator_events e = target_of(arg);
+
+	e.failed(e.arg, id, why);
+}
+
+static void
+relay_removed(void *arg, uint64_t id)
+{
+	struct mitigator_events e = target_of(arg);
+
+	e.removed(e.arg, id);
+}
+
+static void
+relay_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
+{
+	struct mitigator_events e = target_of(arg);
+
+	e.counters(e.arg, id, packets, bytes);
+}
+
+static void
+start_mitigators(struct daemon *d)
+{
+	struct relay *relays = mem_array(d->config->n_mitigators, sizeof(*relays));
+
+	d->relays = relays;
+	d->mitigators = mem_array(d->config->n_mitigators, sizeof(struct mitigator *));
+	for (size_t i = 0; i < d->config->n_mitigators; i++) {
+		const struct mitigator_config *mc = &d->config->mitigators[i];
+		struct mitigator_events events = {&relays[d->n_mitigators], relay_installed, relay_failed,
+			relay_removed, relay_counters};
+		struct nftables_config nft = {mc->socket, mc->instance};
+
+		relays[d->n_mitigators] = (struct relay){d, d->n_mitigators};
+		if (mc->kind == MITIGATOR_NFTABLES)
+			d->mitigators[d->n_mitigators++] = nftables_new(d->loop, &nft, &events);
+		else if (mc->kind == MITIGATOR_DRY_RUN)
+			d->mitigators[d->n_mitigators++] = dryrun_new(d->loop, &events);
+	}
+}
+
+static bool
+start_roles(struct daemon *d, char *why, size_t cap)
+{
+	struct config *c = d->config;
+	struct dots_client_setup cs = client_setup(c);
+	struct server_setup ss = server_setup(c);
+
+	if (has_client(c))
+		d->client = dots_client_new(d->loop, d->store, &cs);
+	if (!has_server(c))
+		return true;
+	start_mitigators(d);
+	if (d->client && escalates(c))
+		d->gateway = gateway_new(d->loop, d->client, c->homing, c->trim);
+	d->server = server_new(d->loop, d->store, &ss, d->mitigators, d->n_mitigators,
+		d->gateway ? gateway_escalation(d->gateway) : NULL, why, cap);
+	if (!d->server)
+		return false;
+	server_start(d->server);
+	return true;
+}
+
+static void
+stop_roles(struct daemon *d)
+{
+	server_free(d->server);
+	for (size_t i = 0; i < d->n_mitigators; i++)
+		d->mitigators[i]->ops->free(d->mitigators[i]);
+	free(d->mitigators);
+	free(d->relays);
+	gateway_free(d->gateway);
+	dots_client_free(d->client);
+}
+
+/* ---- reload ---- */
+
+static void
+set_parts(struct daemon *d)
+{
+	d->parts.loop = d->loop;
+	d->parts.config = d->config;
+	d->parts.client = d->client;
+	d->parts.server = d->server;
+	d->parts.store = d->store;
+}
+
+static const char *
+first_fatal(const struct config_problems *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->list[i].fatal)
+			return p->list[i].text;
+	return "";
+}
+
+/* What a running process cannot change. */
+static const char *
+unchangeable(const struct config *old, const struct config *new)
+{
+	if (has_client(old) != has_client(new) || has_server(old) != has_server(new))
+		return "roles change only with a restart";
+	if (strcmp(old->state, new->state) != 0 || strcmp(old->control, new->control) != 0)
+		return "state and control change only with a restart";
+	if (old->n_mitigators != new->n_mitigators || escalates(old) != escalates(new))
+		return "mitigators change only with a restart";
+	return NULL;
+}
+
+static void
+swap(struct daemon *d, struct config *new)
+{
+	struct config *old = d->config;
+	struct dots_client_setup cs = client_setup(new);
+	struct server_setup ss = server_setup(new);
+
+	d->config = new;
+	if (d->client)
+		dots_client_reload(d->client, &cs);
+	if (d->gateway)
+		gateway_reload(d->gateway, new->homing, new->trim);
+	if (d->server)
+		server_reload(d->server, &ss);
+	set_parts(d);
+	config_free(old); /* nobody looks at it any more */
+}
+
+static void
+reload(void *arg, char *why, size_t cap)
+{
+	struct daemon *d = arg;
+	struct config_problems problems = {0};
+	struct config *new = config_load(d->path, &problems);
+	const char *refusal = new ? unchangeable(d->config, new) : first_fatal(&problems);
+
+	snprintf(why, cap, "%s", refusal ? refusal : "");
+	if (refusal) {
+		event_raise(EVENT_CONFIG_REFUSED, EVENT_F("path", d->path), EVENT_F("reason", refusal));
+		config_free(new);
+	} else {
+		raise_warnings(&problems);
+		swap(d, new);
+		event_raise(EVENT_CONFIG, EVENT_F("path", d->path));
+	}
+	config_problems_finish(&problems);
+}
+
+/* ---- signals, clocks, watchdog ---- */
+
+static void
+on_signal(void *arg, int signo)
+{
+	struct daemon *d = arg;
+	char why[WHY_MAX];
+
+	if (signo == SIGHUP) {
+		reload(d, why, sizeof(why));
+		return;
+	}
+	d->reason = signo == SIGTERM ? "terminated" : "interrupted";
+	loop_stop(d->loop);
+}
+
+/* Inside, time is monotonic; a jump of the wall clock matters to expiries in the store only. */
+static void
+check_clock(void *arg)
+{
+	struct daemon *d = arg;
+	wall_ms wall = loop_wall();
+	mono_ms mono = loop_now(d->loop);
+	int64_t jump = (wall - d->clock_wall) - (mono - d->clock_mono);
+
+	if (jump > CLOCK_JUMP_MS || jump < -CLOCK_JUMP_MS)
+		event_raise(EVENT_CLOCK_JUMP, EVENT_N("seconds", jump / 1000));
+	d->clock_wall = wall;
+	d->clock_mono = mono;
+	timer_after(d->clock, CLOCK_CHECK_MS);
+}
+
+static void
+feed_watchdog(void *arg)
+{
+	struct daemon *d = arg;
+
+	sd_notify(0, "WATCHDOG=1");
+	timer_after(d->watchdog, (int64_t)(d->watchdog_us / 2000));
+}
+
+static void
+start_housekeeping(struct daemon *d)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < 3; i++)
+		d->signals[i] = signal_new(d->loop, signals[i], on_signal, d);
+	d->clock = timer_new(d->loop, check_clock, d);
+	d->clock_wall = loop_wall();
+	d->clock_mono = loop_now(d->loop);
+	timer_after(d->clock, CLOCK_CHECK_MS);
+	if (sd_watchdog_enabled(0, &d->watchdog_us) > 0) {
+		d->watchdog = timer_new(d->loop, feed_watchdog, d);
+		feed_watchdog(d);
+	}
+}
+
+static void
+stop_housekeeping(struct daemon *d)
+{
+	for (size_t i = 0; i < 3; i++)
+		signal_free(d->signals[i]);
+	timer_free(d->clock);
+	timer_free(d->watchdog);
+}
+
+/* ---- the process ---- */
+
+static void
+raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Nothing after this needs a privilege: the listening sockets are open, the filter has its helper. */
+static bool
+drop_privileges(const struct config *c, char *why, size_t cap)
+{
+	const struct passwd *pw;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (!c->user || geteuid() != 0)
+		return true;
+	pw = getpwnam(c->user);
+	if (!pw) {
+		snprintf(why, cap, "user %s does not exist", c->user);
+		return false;
+	}
+	if (chown(c->control, pw->pw_uid, pw->pw_gid) != 0 || setgroups(0, NULL) != 0 ||
+		setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0) {
+		snprintf(why, cap, "cannot become %s: %s", c->user, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static void
+make_parent(const char *path)
+{
+	char *copy = mem_text(path), *slash = strrchr(copy, '/');
+
+	if (slash && slash != copy) {
+		*slash = '\0';
+		mkdir(copy, 0755); /* /run is empty after a boot; what is wrong shows when it is used */
+	}
+	free(copy);
+}
+
+static bool
+open_events(struct daemon *d, char *why, size_t cap)
+{
+	event_add_sink(event_text_sink, stderr);
+	if (!d->config->events)
+		return true;
+	d->events = fopen(d->config->events, "ae");
+	if (!d->events) {
+		snprintf(why, cap, "cannot write %s: %s", d->config->events, strerror(errno));
+		return false;
+	}
+	event_add_sink(event_json_sink, d->events);
+	return true;
+}
+
+static bool
+start(struct daemon *d, char *why, size_t cap)
+{
+	if (!open_events(d, why, cap))
+		return false;
+	d->loop = loop_new();
+	mkdir(d->config->state, 0700);
+	d->store = store_open(d->loop, d->config->state, why, cap);
+	if (!d->store || !start_roles(d, why, cap))
+		return false;
+	set_parts(d);
+	d->parts.reload = reload;
+	d->parts.reload_arg = d;
+	make_parent(d->config->control);
+	d->control = control_new(d->loop, d->config->control, &d->parts, why, cap);
+	if (!d->control || !drop_privileges(d->config, why, cap))
+		return false;
+	start_housekeeping(d);
+	return true;
+}
+
+static void
+stop(struct daemon *d)
+{
+	control_free(d->control);
+	stop_roles(d);
+	if (d->store)
+		store_close(d->store);
+	stop_housekeeping(d);
+	event_raise(EVENT_STOP, EVENT_F("reason", d->reason));
+	loop_free(d->loop);
+	event_clear_sinks();
+	if (d->events)
+		fclose(d->events);
+	config_free(d->config);
+}
+
+static int
+run(const char *path)
+{
+	struct daemon d = {.path = path, .reason = "cannot start"};
+	struct config_problems problems = {0};
+	char why[WHY_MAX] = "";
+	bool started;
+
+	d.config = config_load(path, &problems);
+	if (!d.config) {
+		print_problems(&problems);
+		config_problems_finish(&problems);
+		return EXIT_CONFIG;
+	}
+	raise_file_limit();
+	signal(SIGPIPE, SIG_IGN);
+	started = start(&d, why, sizeof(why));
+	if (started) {
+		raise_warnings(&problems);
+		event_raise(EVENT_START, EVENT_F("version", DOTSD_VERSION), EVENT_F("config", path),
+			EVENT_F("instance", d.config->instance));
+		sd_notify(0, "READY=1");
+		loop_run(d.loop);
+		sd_notify(0, "STOPPING=1");
+	} else {
+		fprintf(stderr, "dotsd: %s\n", why);
+	}
+	config_problems_finish(&problems);
+	stop(&d);
+	return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+usage(FILE *out)
+{
+	fputs("usage: dotsd [--config FILE]     run in the foreground (default /etc/dotsd/dotsd.yaml)\n"
+	      "       dotsd --check FILE        say what is wrong with a configuration; exit 0 or 78\n"
+	      "       dotsd --version | --help\n",
+		out);
+	return out == stdout ? EXIT_SUCCESS : 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"check", required_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	const char *path = default_config;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'k':
+			return check(optarg);
+		case 'v':
+			puts("dotsd " DOTSD_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			return usage(stdout);
+		default:
+			return usage(stderr);
+		}
+	}
+	return optind < argc ? usage(stderr) : run(path);
+}
