@@ -204,7 +204,6 @@ peer_free(struct peer *p)
 	if (p->next)
 		p->next->self = p->self;
 	timer_free(p->timer);
-	free(p->group->client);
 	free(p);
 }
 
