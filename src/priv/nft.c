@@ -767,6 +767,11 @@ forget_all(struct nft *t)
 	map_free(t->clients);
 	map_free(t->cells);
 	free(t->elements.list);
+}
+
+static void
+remember_nothing(struct nft *t)
+{
 	t->rules = map_new();
 	t->clients = map_new();
 	t->cells = map_new();
@@ -790,6 +795,7 @@ nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 	const char *why;
 
 	forget_all(t);
+	remember_nothing(t);
 	commit_init(&c);
 	for (size_t i = 0; i < m->n_added; i++)
 		keep_rule(t, &m->added[i], true);
@@ -841,7 +847,7 @@ nft_new(const char *instance)
 	nft_ctx_buffer_output(t->ctx);
 	nft_ctx_buffer_error(t->ctx);
 	snprintf(t->table, sizeof(t->table), "dotsd_%s", instance);
-	forget_all(t);
+	remember_nothing(t);
 	return t;
 }
 
@@ -851,9 +857,6 @@ nft_free(struct nft *t)
 	if (!t)
 		return;
 	forget_all(t);
-	map_free(t->rules);
-	map_free(t->clients);
-	map_free(t->cells);
 	nft_ctx_free(t->ctx);
 	free(t);
 }
