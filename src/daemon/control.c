@@ -1,5 +1,6 @@
 /*
- * The control socket: a table of commands over framed JSON. Whoever may open the socket may command.
+ * The control socket: a table of commands over framed JSON. Whoever may open the socket may
+ * command.
  */
 #include "daemon/control.h"
 
@@ -157,7 +158,8 @@ part_json(const struct config *cfg, const struct wish_part *p)
 	if (d)
 		json_object_set_new(j, "domain", json_string(d->name));
 	if (p->server >= 0)
-		json_object_set_new(j, "server", json_string(cfg->homing->servers[p->server]->name));
+		json_object_set_new(
+			j, "server", json_string(cfg->homing->servers[p->server]->name));
 	if (d && d->n_interfaces)
 		json_object_set_new(j, "interface", json_string(d->interfaces[0]));
 	if (p->mid)
@@ -168,7 +170,8 @@ part_json(const struct config *cfg, const struct wish_part *p)
 		json_object_set_new(j, "status", json_string(dots_status_name((int)p->status)));
 	if (p->state == WISH_PLACED) {
 		json_object_set_new(j, "lifetime", json_integer(p->lifetime));
-		json_object_set_new(j, "dropped_packets", json_integer((json_int_t)p->pkts_dropped));
+		json_object_set_new(
+			j, "dropped_packets", json_integer((json_int_t)p->pkts_dropped));
 		json_object_set_new(j, "dropped_bytes", json_integer((json_int_t)p->bytes_dropped));
 	}
 	json_object_set_new(j, "section", json_string(p->section ? p->section : ""));
@@ -211,22 +214,22 @@ mitigation_json(const struct mitigation *m, mono_ms now)
 {
 	const struct target *t = &m->scope.target;
 
-	return json_pack("{sI ss ss sI so so so ss sI so sI sI sI sI sb}", "id", (json_int_t)m->id, "client",
-		m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "targets",
-		prefixes_json(t->target_prefix, t->n_target_prefix), "ports", ports_json(t), "protocols",
-		protocols_json(t), "status", dots_status_name(m->status), "lifetime",
+	return json_pack("{sI ss ss sI so so so ss sI so sI sI sI sI sb}", "id", (json_int_t)m->id,
+		"client", m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "targets",
+		prefixes_json(t->target_prefix, t->n_target_prefix), "ports", ports_json(t),
+		"protocols", protocols_json(t), "status", dots_status_name(m->status), "lifetime",
 		(json_int_t)mitigation_remaining(m, now), "started", time_text(m->started),
-		"dropped_packets", (json_int_t)m->packets, "dropped_bytes", (json_int_t)m->bytes, "pps",
-		(json_int_t)m->pps, "bps", (json_int_t)m->bps, "volatile", m->volatile_);
+		"dropped_packets", (json_int_t)m->packets, "dropped_bytes", (json_int_t)m->bytes,
+		"pps", (json_int_t)m->pps, "bps", (json_int_t)m->bps, "volatile", m->volatile_);
 }
 
 static void
 add_server(void *arg, const struct server_view *v)
 {
-	json_t *j = json_pack("{ss ss ss ss ss so so ss ss sb}", "domain", v->domain, "name", v->server,
-		"state", v->state, "reason", v->reason, "interface", v->interface, "local",
-		endpoint_json(&v->local), "remote", endpoint_json(&v->remote), "credential", v->credential,
-		"cuid", v->cuid, "resumed", v->resumed);
+	json_t *j = json_pack("{ss ss ss ss ss so so ss ss sb}", "domain", v->domain, "name",
+		v->server, "state", v->state, "reason", v->reason, "interface", v->interface,
+		"local", endpoint_json(&v->local), "remote", endpoint_json(&v->remote),
+		"credential", v->credential, "cuid", v->cuid, "resumed", v->resumed);
 
 	if (v->heard_s >= 0)
 		json_object_set_new(j, "heard", json_integer(v->heard_s));
@@ -249,10 +252,10 @@ static void
 add_peer(void *arg, const struct peer_view *v)
 {
 	json_array_append_new(arg,
-		json_pack("{ss ss ss ss so so ss sb sI}", "client", v->client, "credential", v->credential,
-			"ca", v->ca, "state", v->state, "local", endpoint_json(&v->local), "remote",
-			endpoint_json(&v->remote), "interface", v->interface, "resumed", v->resumed,
-			"heard", (json_int_t)v->heard_s));
+		json_pack("{ss ss ss ss so so ss sb sI}", "client", v->client, "credential",
+			v->credential, "ca", v->ca, "state", v->state, "local",
+			endpoint_json(&v->local), "remote", endpoint_json(&v->remote), "interface",
+			v->interface, "resumed", v->resumed, "heard", (json_int_t)v->heard_s));
 }
 
 static json_t *
@@ -281,7 +284,7 @@ wishes_json(struct control *c)
 
 	if (c->parts->client)
 		wishes_each(dots_client_wishes(c->parts->client), add_wish, ids);
-	json_array_foreach (ids, i, id)
+	json_array_foreach(ids, i, id)
 		json_array_append_new(j, wish_json(c, json_string_value(id)));
 	json_decref(ids);
 	return j;
@@ -318,7 +321,8 @@ alerts_json(struct control *c, json_t *servers)
 	json_t *alerts = json_array(), *s;
 	size_t i;
 
-	json_array_foreach (servers, i, s) {
+	json_array_foreach(servers, i, s)
+	{
 		const char *state = json_string_value(json_object_get(s, "state"));
 
 		if (strcmp(state, "available") != 0)
@@ -330,7 +334,8 @@ alerts_json(struct control *c, json_t *servers)
 	}
 	if (store_backlog(c->parts->store))
 		json_array_append_new(alerts,
-			json_string("the store fails: what is accepted now would not survive a crash"));
+			json_string(
+				"the store fails: what is accepted now would not survive a crash"));
 	return alerts;
 }
 
@@ -355,13 +360,15 @@ cmd_status(struct connection *conn, const json_t *request)
 		json_pack("{ss sI}", "state", backlog ? "volatile" : "durable", "backlog",
 			(json_int_t)backlog));
 	json_object_set_new(j, "wishes",
-		json_integer(c->parts->client
-				? (json_int_t)wishes_count(dots_client_wishes(c->parts->client))
-				: 0));
+		json_integer(c->parts->client ? (json_int_t)wishes_count(
+							dots_client_wishes(c->parts->client))
+					      : 0));
 	json_object_set_new(j, "mitigations",
-		json_integer(c->parts->server ? (json_int_t)book_count(server_book(c->parts->server)) : 0));
-	json_object_set_new(
-		j, "sessions", json_integer((json_int_t)(json_array_size(servers) + json_array_size(peers))));
+		json_integer(c->parts->server
+				     ? (json_int_t)book_count(server_book(c->parts->server))
+				     : 0));
+	json_object_set_new(j, "sessions",
+		json_integer((json_int_t)(json_array_size(servers) + json_array_size(peers))));
 	json_object_set_new(j, "alerts", alerts_json(c, servers));
 	json_decref(servers);
 	json_decref(peers);
@@ -381,8 +388,8 @@ texts_json(char *const *list, size_t n)
 static json_t *
 domain_json(const struct domain *d, const json_t *servers)
 {
-	json_t *j = json_pack("{ss sb so so so}", "name", d->name, "gateway", d->gateway, "interfaces",
-		texts_json(d->interfaces, d->n_interfaces), "prefixes",
+	json_t *j = json_pack("{ss sb so so so}", "name", d->name, "gateway", d->gateway,
+		"interfaces", texts_json(d->interfaces, d->n_interfaces), "prefixes",
 		prefixes_json(d->prefixes, d->n_prefixes), "protects",
 		prefixes_json(d->protects, d->n_protects));
 	json_t *resolvers = json_array(), *own = json_array(), *s;
@@ -390,9 +397,9 @@ domain_json(const struct domain *d, const json_t *servers)
 
 	for (i = 0; i < d->n_resolvers; i++)
 		json_array_append_new(resolvers, endpoint_json(&d->resolvers[i]));
-	json_array_foreach (servers, i, s)
-		if (!strcmp(json_string_value(json_object_get(s, "domain")), d->name))
-			json_array_append(own, s);
+	json_array_foreach(servers, i,
+		s) if (!strcmp(json_string_value(json_object_get(s, "domain")), d->name))
+		json_array_append(own, s);
 	json_object_set_new(j, "resolvers", resolvers);
 	json_object_set_new(j, "servers", own);
 	return j;
@@ -440,9 +447,9 @@ cmd_show(struct connection *conn, const json_t *request)
 {
 	struct control *c = conn->control;
 	const char *id = json_string_value(json_object_get(request, "id"));
-	struct mitigation *m = c->parts->server
-		? book_by_id(server_book(c->parts->server), strtoull(id, NULL, 10))
-		: NULL;
+	struct mitigation *m =
+		c->parts->server ? book_by_id(server_book(c->parts->server), strtoull(id, NULL, 10))
+				 : NULL;
 	json_t *wish = c->parts->client ? wish_json(c, id) : NULL, *j;
 
 	if (!wish && !m) {
@@ -470,7 +477,8 @@ parse_port(const char *text, struct port_range *ret)
 		upper = lower;
 	else if (n != 2)
 		return false;
-	*ret = (struct port_range){.has = 1ULL << PORT_RANGE_LOWER_PORT | 1ULL << PORT_RANGE_UPPER_PORT,
+	*ret = (struct port_range){
+		.has = 1ULL << PORT_RANGE_LOWER_PORT | 1ULL << PORT_RANGE_UPPER_PORT,
 		.lower_port = lower,
 		.upper_port = upper};
 	if (lower == upper)
@@ -510,14 +518,19 @@ parse_target(const json_t *request, struct arena *a, struct target *t, char *why
 	*t = (struct target){0};
 	if (!parse_targets(json_object_get(request, "targets"), a, t, why))
 		return false;
-	t->target_port_range = arena_alloc(a, json_array_size(ports), sizeof(*t->target_port_range));
-	t->target_protocol = arena_alloc(a, json_array_size(protocols), sizeof(*t->target_protocol));
-	json_array_foreach (ports, i, item)
-		if (!parse_port(json_string_value(item), &t->target_port_range[t->n_target_port_range++])) {
-			snprintf(why, WHY_MAX, "ports: expected P or P-Q below 65536");
-			return false;
-		}
-	json_array_foreach (protocols, i, item) {
+	t->target_port_range =
+		arena_alloc(a, json_array_size(ports), sizeof(*t->target_port_range));
+	t->target_protocol =
+		arena_alloc(a, json_array_size(protocols), sizeof(*t->target_protocol));
+	json_array_foreach(
+		ports, i, item) if (!parse_port(json_string_value(item),
+					    &t->target_port_range[t->n_target_port_range++]))
+	{
+		snprintf(why, WHY_MAX, "ports: expected P or P-Q below 65536");
+		return false;
+	}
+	json_array_foreach(protocols, i, item)
+	{
 		json_int_t v = json_integer_value(item);
 
 		if (!json_is_integer(item) || v < 0 || v > 255) {
@@ -633,7 +646,7 @@ ask(struct connection *conn, const json_t *request, const struct target *t)
 	}
 	conn->waiting = mem_text(id);
 	conn->until = loop_now(c->loop) +
-		(wait ? (mono_ms)json_integer_value(wait) * 1000 : (mono_ms)WAIT_MS);
+		      (wait ? (mono_ms)json_integer_value(wait) * 1000 : (mono_ms)WAIT_MS);
 	slot = mem_new(sizeof(struct connection *));
 	*slot = conn;
 	conn->stored = slot;
@@ -749,7 +762,8 @@ static const struct command {
 	{"domains", false, false, {NULL}, cmd_domains},
 	{"sessions", false, false, {NULL}, cmd_sessions},
 	{"mitigate", true, false,
-		{"targets", "ports", "protocols", "lifetime", "for", "id", "asker", "wait"}, cmd_mitigate},
+		{"targets", "ports", "protocols", "lifetime", "for", "id", "asker", "wait"},
+		cmd_mitigate},
 	{"list", false, false, {NULL}, cmd_list},
 	{"show", false, true, {"id"}, cmd_show},
 	{"refresh", true, true, {"id"}, cmd_refresh},
@@ -786,19 +800,21 @@ dispatch(struct connection *conn, const json_t *request)
 	json_t *value;
 
 	if (!c || conn->waiting || conn->stored) {
-		refuse(conn, EXIT_USAGE, c ? "one request at a time on a connection" : "unknown command");
+		refuse(conn, EXIT_USAGE,
+			c ? "one request at a time on a connection" : "unknown command");
 		return;
 	}
-	json_object_foreach ((json_t *)request, name, value)
-		if (!takes(c, name)) {
-			snprintf(why, sizeof(why), "%s does not take %.60s", c->name, name);
-			refuse(conn, EXIT_USAGE, why);
-			return;
-		}
+	json_object_foreach((json_t *)request, name, value) if (!takes(c, name))
+	{
+		snprintf(why, sizeof(why), "%s does not take %.60s", c->name, name);
+		refuse(conn, EXIT_USAGE, why);
+		return;
+	}
 	if (c->needs_id && !json_is_string(json_object_get(request, "id")))
 		refuse(conn, EXIT_USAGE, "id is missing");
 	else if (c->needs_client && !conn->control->parts->client)
-		refuse(conn, EXIT_REFUSED, "this dotsd asks nobody: no domains or gateways are configured");
+		refuse(conn, EXIT_REFUSED,
+			"this dotsd asks nobody: no domains or gateways are configured");
 	else
 		c->run(conn, request);
 }
@@ -868,7 +884,8 @@ on_accept(void *arg, int events)
 }
 
 struct control *
-control_new(struct loop *l, const char *path, const struct control_parts *parts, char *why, size_t cap)
+control_new(
+	struct loop *l, const char *path, const struct control_parts *parts, char *why, size_t cap)
 {
 	struct control *c;
 	int fd = frame_listen(path, 0660);

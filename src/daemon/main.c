@@ -1,6 +1,6 @@
 /*
- * dotsd: start-up in the order of the layers, reload as one swap, an orderly end. The only place that
- * wires roles together.
+ * dotsd: start-up in the order of the layers, reload as one swap, an orderly end. The only place
+ * that wires roles together.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -181,8 +181,8 @@ start_mitigators(struct daemon *d)
 	d->mitigators = mem_array(d->config->n_mitigators, sizeof(struct mitigator *));
 	for (size_t i = 0; i < d->config->n_mitigators; i++) {
 		const struct mitigator_config *mc = &d->config->mitigators[i];
-		struct mitigator_events events = {&relays[d->n_mitigators], relay_installed, relay_failed,
-			relay_removed, relay_counters};
+		struct mitigator_events events = {&relays[d->n_mitigators], relay_installed,
+			relay_failed, relay_removed, relay_counters};
 		struct nftables_config nft = {mc->socket, mc->instance};
 
 		relays[d->n_mitigators] = (struct relay){d, d->n_mitigators};
@@ -289,7 +289,8 @@ reload(void *arg, char *why, size_t cap)
 
 	snprintf(why, cap, "%s", refusal ? refusal : "");
 	if (refusal) {
-		event_raise(EVENT_CONFIG_REFUSED, EVENT_F("path", d->path), EVENT_F("reason", refusal));
+		event_raise(
+			EVENT_CONFIG_REFUSED, EVENT_F("path", d->path), EVENT_F("reason", refusal));
 		config_free(new);
 	} else {
 		raise_warnings(&problems);
@@ -379,7 +380,8 @@ raise_file_limit(void)
 	}
 }
 
-/* Nothing after this needs a privilege: the listening sockets are open, the filter has its helper. */
+/* Nothing after this needs a privilege: the listening sockets are open, the filter has its helper.
+ */
 static bool
 drop_privileges(const struct config *c, char *why, size_t cap)
 {
@@ -408,7 +410,8 @@ make_parent(const char *path)
 
 	if (slash && slash != copy) {
 		*slash = '\0';
-		mkdir(copy, 0755); /* /run is empty after a boot; what is wrong shows when it is used */
+		mkdir(copy,
+			0755); /* /run is empty after a boot; what is wrong shows when it is used */
 	}
 	free(copy);
 }
@@ -500,8 +503,10 @@ run(const char *path)
 static int
 usage(FILE *out)
 {
-	fputs("usage: dotsd [--config FILE]     run in the foreground (default /etc/dotsd/dotsd.yaml)\n"
-	      "       dotsd --check FILE        say what is wrong with a configuration; exit 0 or 78\n"
+	fputs("usage: dotsd [--config FILE]     run in the foreground (default "
+	      "/etc/dotsd/dotsd.yaml)\n"
+	      "       dotsd --check FILE        say what is wrong with a configuration; exit 0 or "
+	      "78\n"
 	      "       dotsd --version | --help\n",
 		out);
 	return out == stdout ? EXIT_SUCCESS : 2;

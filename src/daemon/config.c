@@ -1,0 +1,109 @@
+/*
+ * Loading and freeing a configuration; the steps are in the files config_*.c.
+ */
+#include "daemon/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "daemon/config_table.h"
+
+void
+config_problems_finish(struct config_problems *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->list[i].text);
+	free(p->list);
+	*p = (struct config_problems){0};
+}
+
+static void
+free_credentials_files(struct domain_credentials *dc)
+{
+	free(dc->certificate);
+	free(dc->key);
+	free(dc->trust);
+	free(dc->psk_identity);
+	free(dc->psk_file);
+}
+
+/* What config_build has not moved. */
+static void
+free_draft(struct draft *d)
+{
+	for (size_t i = 0; i < d->n_clients; i++)
+		free(d->clients[i].name);
+	free_credentials_files(&d->credentials);
+	free(d->domains);
+	free(d->gateways);
+	free(d->clients);
+	free(d->mitigators);
+	free(d);
+}
+
+struct config *
+config_load(const char *path, struct config_problems *problems)
+{
+	struct draft *d = mem_new(sizeof(*d));
+	struct config *c = NULL;
+	struct options *o;
+
+	*problems = (struct config_problems){0};
+	o = options_read(path, config_rows, d, problems);
+	if (o) {
+		c = config_build(o, d);
+		c->path = mem_text(path);
+		config_check(o, d, c);
+		if (options_failed(o)) {
+			config_free(c);
+			c = NULL;
+		}
+	}
+	options_free(o);
+	free_draft(d);
+	return c;
+}
+
+static void
+free_psk(struct psk_entry *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		explicit_bzero(list[i].key, sizeof(list[i].key));
+		free(list[i].identity);
+	}
+	free(list);
+}
+
+static void
+free_mitigators(struct mitigator_config *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(list[i].socket);
+		free(list[i].instance);
+	}
+	free(list);
+}
+
+void
+config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->homing->n_domains; i++)
+		credentials_unref(c->credentials[i]);
+	free(c->credentials);
+	credentials_unref(c->server_credentials);
+	homing_free(c->homing);
+	clients_free(c->clients);
+	free_psk(c->psk, c->n_psk);
+	free_mitigators(c->mitigators, c->n_mitigators);
+	free(c->listen);
+	free(c->path);
+	free(c->instance);
+	free(c->state);
+	free(c->control);
+	free(c->events);
+	free(c->user);
+	free(c);
+}

@@ -1,0 +1,211 @@
+/*
+ * From the draft, as the options filled it, to the snapshot that the roles take.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "daemon/config_table.h"
+
+enum { WHY_MAX = 400 };
+
+/* ---- domains --------------------------------------------------------------------------------- */
+
+static struct domain_server *
+build_server(struct options *o, struct draft_server *ds)
+{
+	struct domain_server *s = mem_new(sizeof(*s));
+	char text[ADDR_TEXT_MAX];
+
+	s->name = ds->name;
+	s->addresses = ds->addresses;
+	s->n_addresses = ds->n_addresses;
+	s->port = (uint16_t)ds->port;
+	s->priority = ds->priority;
+	if (!s->name && s->n_addresses)
+		s->name = mem_text(addr_format(&s->addresses[0], text));
+	if (!s->name) {
+		options_problem(o, true, options_spot(o, ds, ""),
+			"server without name and addresses, expected at least one of them");
+		s->name = mem_text("?");
+	}
+	return s;
+}
+
+static void
+build_domain(struct options *o, struct draft_domain *dd, bool gateway, struct domain *ret)
+{
+	*ret = dd->domain;
+	ret->name = dd->name;
+	ret->gateway = gateway;
+	ret->servers = mem_array(dd->n_servers, sizeof(struct domain_server *));
+	for (size_t i = 0; i < dd->n_servers; i++)
+		ret->servers[ret->n_servers++] = build_server(o, &dd->servers[i]);
+	if (!gateway && !ret->protects && ret->prefixes) {
+		ret->protects = mem_copy(ret->prefixes, ret->n_prefixes * sizeof(*ret->prefixes));
+		ret->n_protects = ret->n_prefixes;
+	}
+	free(dd->servers);
+}
+
+static struct homing *
+build_homing(struct options *o, struct draft *d)
+{
+	struct homing *h = mem_copy(&d->homing, sizeof(*h));
+
+	h->n_domains = d->n_domains + d->n_gateways;
+	h->domains = mem_array(h->n_domains, sizeof(*h->domains));
+	for (size_t i = 0; i < d->n_domains; i++)
+		build_domain(o, &d->domains[i], false, &h->domains[i]);
+	for (size_t i = 0; i < d->n_gateways; i++)
+		build_domain(o, &d->gateways[i], true, &h->domains[d->n_domains + i]);
+	h->clip = d->wider == 1;
+	return h;
+}
+
+/* ---- the listening side ---------------------------------------------------------------------- */
+
+static void
+add_socket(struct config *c, const struct draft_listen *dl, const struct addr *address)
+{
+	struct listen_socket *s;
+
+	c->listen = mem_grow(c->listen, c->n_listen + 1, sizeof(*c->listen));
+	s = &c->listen[c->n_listen++];
+	memset(s, 0, sizeof(*s));
+	if (dl->interface)
+		strcpy(s->interface, dl->interface);
+	s->local.addr = *address;
+	s->local.port = (uint16_t)dl->port;
+	if (addr_is_link_local(address) && dl->interface)
+		s->local.scope_id = if_nametoindex(dl->interface);
+}
+
+static void
+build_listen(struct config *c, struct draft *d)
+{
+	static const struct addr any[] = {{.family = 4}, {.family = 6}};
+
+	for (size_t i = 0; i < d->n_listen; i++) {
+		if (d->listen[i].address.family)
+			add_socket(c, &d->listen[i], &d->listen[i].address);
+		else
+			for (size_t k = 0; k < 2; k++)
+				add_socket(c, &d->listen[i], &any[k]);
+		free(d->listen[i].interface);
+	}
+	free(d->listen);
+	d->listen = NULL;
+}
+
+static void
+build_psk(struct options *o, struct config *c, struct client *cl, struct draft_psk *dp)
+{
+	struct psk_entry *e;
+	char why[WHY_MAX] = "";
+
+	if (!dp->identity || !dp->file) {
+		options_problem(o, true, options_spot(o, dp, ""),
+			"psk without %s, expected {identity, file}",
+			dp->identity ? "file" : "identity");
+		free(dp->identity);
+		free(dp->file);
+		return;
+	}
+	c->psk = mem_grow(c->psk, c->n_psk + 1, sizeof(*c->psk));
+	e = &c->psk[c->n_psk++];
+	memset(e, 0, sizeof(*e));
+	e->len = sizeof(e->key);
+	e->identity = dp->identity;
+	if (credentials_read_psk(dp->file, e->key, &e->len, why, sizeof(why)) < 0)
+		options_problem(o, true, options_spot(o, dp, "file"),
+			"%s, expected a readable key of at most %zu bytes", why, sizeof(e->key));
+	cl->psk_identities =
+		mem_grow(cl->psk_identities, cl->n_psk_identities + 1, sizeof(*cl->psk_identities));
+	cl->psk_identities[cl->n_psk_identities++] = mem_text(dp->identity);
+	free(dp->file);
+}
+
+static void
+build_client(struct options *o, struct config *c, struct draft_client *dc)
+{
+	struct client *cl = mem_copy(&dc->client, sizeof(*cl));
+	const char *why;
+
+	cl->name = mem_text(dc->name);
+	for (size_t i = 0; i < dc->n_psk; i++)
+		build_psk(o, c, cl, &dc->psk[i]);
+	free(dc->psk);
+	why = clients_add(c->clients, cl);
+	if (why)
+		options_problem(o, true, options_spot(o, dc, ""),
+			"client %s: %s, expected each credential to stand for one client", dc->name,
+			why);
+}
+
+/* ---- mitigators ------------------------------------------------------------------------------ */
+
+static void
+build_mitigator(struct options *o, struct config *c, struct draft_mitigator *dm)
+{
+	static const struct {
+		const char *key;
+		enum mitigator_kind kind;
+	} known[] = {{"nftables", MITIGATOR_NFTABLES}, {"dry-run", MITIGATOR_DRY_RUN},
+		{"escalate", MITIGATOR_ESCALATE}};
+	struct mitigator_config m = {.socket = dm->socket, .instance = dm->instance};
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (options_given(o, dm, known[i].key)) {
+			m.kind = known[i].kind;
+			n++;
+		}
+	if (n != 1)
+		options_problem(o, true, options_spot(o, dm, ""),
+			"mitigator of %u kinds, expected exactly one of nftables, dry-run, "
+			"escalate",
+			n);
+	if (!m.instance && c->instance)
+		m.instance = mem_text(c->instance);
+	c->mitigators = mem_grow(c->mitigators, c->n_mitigators + 1, sizeof(*c->mitigators));
+	c->mitigators[c->n_mitigators++] = m;
+}
+
+/* A gateway asks upstream unless told otherwise; then the time after a withdrawal is the
+ * provider's. */
+static void
+default_mitigation(struct options *o, const struct draft *d, struct config *c)
+{
+	bool only_escalates = c->n_mitigators > 0;
+
+	if (!c->n_mitigators && !options_given(o, d, "mitigators") && c->homing->n_domains) {
+		c->mitigators = mem_new(sizeof(*c->mitigators));
+		c->mitigators[0].kind = MITIGATOR_ESCALATE;
+		c->n_mitigators = 1;
+		only_escalates = true;
+	}
+	for (size_t i = 0; i < c->n_mitigators; i++)
+		only_escalates = only_escalates && c->mitigators[i].kind == MITIGATOR_ESCALATE;
+	if (only_escalates && !options_given(o, &d->config.policy, "terminating"))
+		c->policy.terminating = 0;
+}
+
+struct config *
+config_build(struct options *o, struct draft *d)
+{
+	struct config *c = mem_copy(&d->config, sizeof(*c));
+
+	c->homing = build_homing(o, d);
+	c->credentials = mem_array(c->homing->n_domains, sizeof(struct credentials *));
+	c->trim = d->mixed == 1;
+	build_listen(c, d);
+	c->clients = clients_new();
+	for (size_t i = 0; i < d->n_clients; i++)
+		build_client(o, c, &d->clients[i]);
+	for (size_t i = 0; i < d->n_mitigators; i++)
+		build_mitigator(o, c, &d->mitigators[i]);
+	default_mitigation(o, d, c);
+	return c;
+}

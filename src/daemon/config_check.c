@@ -1,0 +1,276 @@
+/*
+ * Checks that look at more than one option, and at files, interfaces and certificates.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "daemon/config_table.h"
+
+enum { WHY_MAX = 400 };
+
+static const struct draft_domain *
+draft_of(const struct draft *d, size_t domain)
+{
+	return domain < d->n_domains ? &d->domains[domain] : &d->gateways[domain - d->n_domains];
+}
+
+/* ---- credentials ----------------------------------------------------------------------------- */
+
+/* Every file that is named has to be readable; told one by one, at its own place. */
+static bool
+check_files(struct options *o, const struct domain_credentials *dc, const void *object)
+{
+	const struct {
+		const char *key, *path;
+	} files[] = {{"certificate", dc->certificate}, {"key", dc->key}, {"trust", dc->trust},
+		{"psk-file", dc->psk_file}};
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (files[i].path && access(files[i].path, R_OK) != 0) {
+			options_problem(o, true, options_spot(o, object, files[i].key),
+				"%s cannot be read: %s, expected a readable file", files[i].path,
+				strerror(errno));
+			ok = false;
+		}
+	return ok;
+}
+
+static struct credentials *
+load_credentials(struct options *o, const struct domain_credentials *dc, const void *object)
+{
+	struct credentials_config cfg = {.certificate = dc->certificate,
+		.key = dc->key,
+		.trust = dc->trust,
+		.psk_identity = dc->psk_identity,
+		.psk_file = dc->psk_file};
+	struct credentials *c = NULL;
+	char why[WHY_MAX] = "";
+
+	if (!check_files(o, dc, object))
+		return NULL;
+	switch (credentials_load(&cfg, &c, why, sizeof(why))) {
+	case CREDENTIALS_BROKEN:
+		options_problem(o, true, options_spot(o, object, ""),
+			"%s, expected {certificate, key, trust} or {psk-identity, psk-file}", why);
+		return NULL;
+	case CREDENTIALS_EXPIRED:
+		options_problem(o, false, options_spot(o, object, "certificate"),
+			"%s, expected a certificate that is valid today", why);
+		break;
+	case CREDENTIALS_OK:
+		break;
+	}
+	return c;
+}
+
+/* Equal credentials tell two providers that they serve the same customer, and one of them could use
+ * what it learns (RFC 9284 5.1). */
+static void
+check_shared(struct options *o, const struct draft *d, const struct config *c, size_t domain)
+{
+	const struct homing *h = c->homing;
+
+	for (size_t i = 0; i < domain; i++)
+		if (c->credentials[i] && c->credentials[domain] &&
+			!strcmp(credentials_cuid(c->credentials[i]),
+				credentials_cuid(c->credentials[domain]))) {
+			options_problem(o, false,
+				options_spot(o, &draft_of(d, domain)->domain.credentials, ""),
+				"%s has the key, certificate or PSK identity of %s, expected "
+				"credentials of "
+				"its own (RFC 9284 5.1)",
+				h->domains[domain].name, h->domains[i].name);
+			return;
+		}
+}
+
+static void
+check_domain_credentials(struct options *o, const struct draft *d, struct config *c, size_t domain)
+{
+	const struct draft_domain *dd = draft_of(d, domain);
+	const struct domain *dom = &c->homing->domains[domain];
+
+	if (!options_given(o, dd, "credentials")) {
+		if (dom->n_servers)
+			options_problem(o, true, options_spot(o, dd, ""),
+				"%s has servers but no credentials, expected `credentials`",
+				dom->name);
+		return;
+	}
+	c->credentials[domain] = load_credentials(o, &dom->credentials, &dd->domain.credentials);
+	check_shared(o, d, c, domain);
+}
+
+/* ---- domains --------------------------------------------------------------------------------- */
+
+static void
+check_interface(struct options *o, struct spot spot, const char *name)
+{
+	struct ifreq req = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	strncpy(req.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(fd, SIOCGIFFLAGS, &req) != 0)
+		options_problem(o, false, spot,
+			"interface %s is not there at present, expected it to come", name);
+	else if (!(req.ifr_flags & IFF_UP) || !(req.ifr_flags & IFF_RUNNING))
+		options_problem(o, false, spot,
+			"interface %s is down at present, expected it to come up", name);
+	close(fd);
+}
+
+static void
+check_interfaces(struct options *o, const struct draft_domain *dd, const struct domain *dom)
+{
+	const char *key = options_given(o, dd, "interfaces") ? "interfaces" : "interface";
+
+	for (size_t i = 0; i < dom->n_interfaces; i++)
+		check_interface(o, options_spot(o, dd, key), dom->interfaces[i]);
+}
+
+static void
+check_heartbeat(struct options *o, const void *object, const struct heartbeat_config *hb)
+{
+	if (hb->interval_ms < 15000 || hb->interval_ms > 240000)
+		options_problem(o, false, options_spot(o, object, "heartbeat-interval"),
+			"heartbeat-interval is %g, expected 15 to 240 seconds (RFC 9132 4.5.2)",
+			hb->interval_ms / 1000.0);
+	if (hb->missing_allowed < 3 || hb->missing_allowed > 20)
+		options_problem(o, false, options_spot(o, object, "missing-hb-allowed"),
+			"missing-hb-allowed is %u, expected 3 to 20 (RFC 9132 4.5.2)",
+			hb->missing_allowed);
+}
+
+static void
+check_servers(struct options *o, const struct draft_domain *dd, const struct domain *dom)
+{
+	if (dom->gateway && !dom->n_servers)
+		options_problem(o, true, options_spot(o, dd, "servers"),
+			"gateway %s has no servers, expected `servers`", dom->name);
+	for (size_t i = 0; i < dom->n_servers && !dom->n_resolvers; i++)
+		if (!dom->servers[i]->n_addresses)
+			options_problem(o, false, options_spot(o, dd, "servers"),
+				"server %s has no addresses and %s no resolvers, expected one of "
+				"them: the "
+				"name can never be looked up",
+				dom->servers[i]->name, dom->name);
+}
+
+static void
+check_domain(struct options *o, const struct draft *d, struct config *c, size_t domain)
+{
+	const struct draft_domain *dd = draft_of(d, domain);
+	const struct domain *dom = &c->homing->domains[domain];
+
+	if (homing_domain(c->homing, dom->name) != (int)domain)
+		options_problem(o, true, options_spot(o, dd, ""),
+			"%s names a domain and a gateway, expected different names", dom->name);
+	check_interfaces(o, dd, dom);
+	check_heartbeat(o, dd, &dom->heartbeat);
+	check_servers(o, dd, dom);
+	check_domain_credentials(o, d, c, domain);
+}
+
+/* Where to point at for two domains that assigned the same prefix. */
+static struct spot
+spot_of_conflict(const struct options *o, const struct draft *d, const struct homing *h)
+{
+	for (size_t i = 0; i < h->n_domains; i++)
+		for (size_t k = 0; k < i; k++)
+			for (size_t p = 0; p < h->domains[i].n_prefixes; p++)
+				for (size_t q = 0; q < h->domains[k].n_prefixes; q++)
+					if (prefix_equal(&h->domains[i].prefixes[p],
+						    &h->domains[k].prefixes[q]))
+						return options_spot(o, draft_of(d, i), "prefixes");
+	return options_spot(o, d, "pi");
+}
+
+static void
+check_homing(struct options *o, const struct draft *d, struct config *c)
+{
+	char why[WHY_MAX] = "";
+
+	for (size_t i = 0; i < c->homing->n_domains; i++)
+		check_domain(o, d, c, i);
+	if (homing_index(c->homing, why, sizeof(why)) < 0)
+		options_problem(o, true, spot_of_conflict(o, d, c->homing), "%s, expected %s", why,
+			strstr(why, "assigned")
+				? "one domain to assign it (others may list it under `protects`)"
+				: "names of domains");
+	if (c->homing->pi != PI_ALL && !c->n_listen)
+		options_problem(o, false, options_spot(o, d, "pi"),
+			"a client asks fewer than all providers for provider-independent targets, "
+			"expected "
+			"all (RFC 9284 5.2, RFC 8811 2.3)");
+}
+
+/* ---- the listening side ---------------------------------------------------------------------- */
+
+static void
+check_client(struct options *o, const struct draft_client *dc, const struct client *cl)
+{
+	if (!cl->n_prefixes)
+		options_problem(o, false, options_spot(o, dc, ""),
+			"client %s has no prefixes, expected some: all its requests are refused",
+			cl->name);
+	if (!cl->n_certificates && !cl->n_spki && !cl->n_psk_identities)
+		options_problem(o, false, options_spot(o, dc, ""),
+			"client %s has no credential, expected certificates, spki or psk: it "
+			"cannot connect",
+			cl->name);
+}
+
+static void
+check_listen(struct options *o, const struct draft *d, struct config *c)
+{
+	struct spot spot = options_spot(o, d, "listen");
+
+	if (!clients_count(c->clients))
+		options_problem(o, true, spot, "listen without clients, expected `clients`");
+	if (options_given(o, d, "credentials")) {
+		if (d->credentials.psk_identity || d->credentials.psk_file)
+			options_problem(o, true, options_spot(o, d, "credentials"),
+				"the listening side has a PSK of its own, expected `psk` under "
+				"each client");
+		else
+			c->server_credentials =
+				load_credentials(o, &d->credentials, &d->credentials);
+	} else if (!c->n_psk)
+		options_problem(o, true, spot,
+			"listen without credentials and without any psk, expected one of them");
+	if (!c->n_mitigators)
+		options_problem(o, false, spot,
+			"nothing handles the traffic of the clients, expected `mitigators`");
+	for (size_t i = 0; i < c->n_listen; i++)
+		if (*c->listen[i].interface &&
+			(!i || strcmp(c->listen[i].interface, c->listen[i - 1].interface) != 0))
+			check_interface(o, spot, c->listen[i].interface);
+	check_heartbeat(o, &d->config.heartbeat, &c->heartbeat);
+}
+
+void
+config_check(struct options *o, const struct draft *d, struct config *c)
+{
+	if (!c->homing->n_domains && !c->n_listen)
+		options_problem(o, true, (struct spot){1, 1},
+			"nothing to do, expected `domains`, `gateways` or `listen`");
+	check_homing(o, d, c);
+	for (size_t i = 0; i < clients_count(c->clients); i++)
+		check_client(o, &d->clients[i], clients_get(c->clients, i));
+	if (c->n_listen)
+		check_listen(o, d, c);
+	for (size_t i = 0; i < c->n_mitigators; i++)
+		if (c->mitigators[i].kind == MITIGATOR_ESCALATE && !c->homing->n_domains)
+			options_problem(o, true, options_spot(o, d, "mitigators"),
+				"escalate without anybody to ask, expected `domains` or "
+				"`gateways`");
+}

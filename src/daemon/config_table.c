@@ -1,0 +1,307 @@
+/*
+ * The table of options: one row an option (doc/dotsd.yaml.md explains them to people).
+ */
+#include "daemon/config_table.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define AT(type, member)     .offset = offsetof(type, member)
+#define MANY(type, list, n)  .offset = offsetof(type, list), .count = offsetof(type, n)
+#define ROWS(table, type)    .rows = table, .size = sizeof(type)
+#define RANGE(low, high, of) .min = (low), .max = (high), .unit = (of)
+#define CHOICES(...)                                                                               \
+	.choices = (const char *const[])                                                           \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
+
+enum { MANY_MAX = 1000000, SECONDS_MAX = 0x7fffffff };
+
+/* ---- credentials ----------------------------------------------------------------------------- */
+
+static const struct option credentials_rows[] = {
+	{"certificate", OPTION_PATH, ONE, "PEM file of our chain",
+		AT(struct domain_credentials, certificate)},
+	{"key", OPTION_PATH, ONE, "PEM file of its private key",
+		AT(struct domain_credentials, key)},
+	{"trust", OPTION_PATH, ONE, "PEM file of the CAs we accept",
+		AT(struct domain_credentials, trust)},
+	{"psk-identity", OPTION_TEXT, ONE, "our name with a pre-shared key",
+		AT(struct domain_credentials, psk_identity)},
+	{"psk-file", OPTION_PATH, ONE, "file of the pre-shared key",
+		AT(struct domain_credentials, psk_file)},
+	{0},
+};
+
+/* ---- domains and gateways -------------------------------------------------------------------- */
+
+static const struct option server_rows[] = {
+	{"name", OPTION_TEXT, ONE, "what the certificate of the server must say",
+		AT(struct draft_server, name)},
+	{"addresses", OPTION_ADDRESS, LIST, "addresses of the server",
+		MANY(struct draft_server, addresses, n_addresses)},
+	{"port", OPTION_NUMBER, ONE, "UDP port of the server", AT(struct draft_server, port),
+		.fallback = "4646", RANGE(1, 65535, NULL)},
+	{"priority", OPTION_NUMBER, ONE, "lower is asked first", AT(struct draft_server, priority),
+		.fallback = "0", RANGE(0, 65535, NULL)},
+	{0},
+};
+
+/* clang-format off: one row an option */
+#define ACCESS_ROWS                                                                                \
+	{"interface", OPTION_INTERFACE, ONE_OR_LIST, "access link",                                \
+		MANY(struct draft_domain, domain.interfaces, domain.n_interfaces)},                \
+		{"interfaces", OPTION_INTERFACE, ONE_OR_LIST, "access links",                      \
+			MANY(struct draft_domain, domain.interfaces, domain.n_interfaces)},        \
+		{"resolvers", OPTION_RESOLVER, LIST, "who is asked for the names of its servers",  \
+			MANY(struct draft_domain, domain.resolvers, domain.n_resolvers)},          \
+		{"servers", OPTION_MAP, LIST, "DOTS servers",                                      \
+			MANY(struct draft_domain, servers, n_servers),                             \
+			ROWS(server_rows, struct draft_server)},                                   \
+		{"credentials", OPTION_MAP, ONE, "ours towards these servers",                     \
+			AT(struct draft_domain, domain.credentials), .rows = credentials_rows},    \
+		{"source", OPTION_ADDRESS, ONE, "our address towards these servers",               \
+			AT(struct draft_domain, domain.source)},                                   \
+		{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",             \
+			AT(struct draft_domain, domain.heartbeat.interval_ms), .fallback = "30",   \
+			RANGE(0, 65535, "seconds")},                                               \
+		{"missing-hb-allowed", OPTION_NUMBER, ONE,                                         \
+			"heartbeats unanswered before a session is lost",                          \
+			AT(struct draft_domain, domain.heartbeat.missing_allowed),                 \
+			.fallback = "15", RANGE(1, 65535, NULL)},                                  \
+	{                                                                                          \
+		"lifetime", OPTION_NUMBER, ONE, "asked for in each request",                       \
+			AT(struct draft_domain, domain.lifetime), .fallback = "3600",              \
+								  RANGE(1, SECONDS_MAX, "seconds") \
+	}
+/* clang-format on */
+
+static const struct option domain_rows[] = {
+	ACCESS_ROWS,
+	{"prefixes", OPTION_PREFIX, LIST, "assigned by this provider",
+		MANY(struct draft_domain, domain.prefixes, domain.n_prefixes)},
+	{"protects", OPTION_PREFIX, LIST, "what its servers can mitigate",
+		MANY(struct draft_domain, domain.protects, domain.n_protects)},
+	{"attachments", OPTION_CHOICE, ONE, "which of its servers carry a request",
+		AT(struct draft_domain, domain.attachments), .fallback = "one",
+		CHOICES("one", "all")},
+	{0},
+};
+
+static const struct option gateway_rows[] = {
+	ACCESS_ROWS,
+	{"filters", OPTION_PREFIX, LIST, "targets that go to this gateway",
+		MANY(struct draft_domain, domain.protects, domain.n_protects)},
+	{0},
+};
+
+static void
+add_pi_domain(void *arg, const char *word)
+{
+	struct homing *h = arg;
+
+	h->pi_list = mem_grow(h->pi_list, h->n_pi_list + 1, sizeof(*h->pi_list));
+	h->pi_list[h->n_pi_list++] = mem_text(word);
+}
+
+static void
+read_pi(struct options *o, const struct option *row, void *object, struct fy_node *node,
+	struct spot spot)
+{
+	static const char *const words[] = {
+		[PI_ALL] = "all", [PI_SERIAL] = "serial", [PI_DIVIDE] = "divide"};
+	struct homing *h = &((struct draft *)object)->homing;
+	const char *text = options_scalar(node);
+
+	for (size_t i = 0; text && i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(text, words[i])) {
+			h->pi = (enum pi_policy)i;
+			return;
+		}
+	h->pi = PI_LIST;
+	options_words(o, row, node, spot, add_pi_domain, h);
+}
+
+/* ---- the listening side ---------------------------------------------------------------------- */
+
+static const struct option listen_rows[] = {
+	{"interface", OPTION_INTERFACE, ONE, "device to serve on",
+		AT(struct draft_listen, interface)},
+	{"address", OPTION_ADDRESS, ONE, "address to serve on", AT(struct draft_listen, address)},
+	{"port", OPTION_NUMBER, ONE, "UDP port to serve on", AT(struct draft_listen, port),
+		.fallback = "4646", RANGE(1, 65535, NULL)},
+	{0},
+};
+
+static const struct option psk_rows[] = {
+	{"identity", OPTION_TEXT, ONE, "its name with a pre-shared key",
+		AT(struct draft_psk, identity)},
+	{"file", OPTION_PATH, ONE, "file of the pre-shared key", AT(struct draft_psk, file)},
+	{0},
+};
+
+static const struct option action_rows[] = {
+	{"limit", OPTION_NUMBER, ONE, "what still passes", AT(struct draft_action, limit),
+		RANGE(1, UINT32_MAX, "packets or bytes a second")},
+	{"unit", OPTION_CHOICE, ONE, "what is counted", AT(struct draft_action, unit),
+		.fallback = "packets", CHOICES("packets", "bytes")},
+	{"per", OPTION_CHOICE, ONE, "for whom it is counted", AT(struct draft_action, per),
+		.fallback = "total", CHOICES("total", "source")},
+	{0},
+};
+
+static void
+read_action(struct options *o, const struct option *row, void *object, struct fy_node *node,
+	struct spot spot)
+{
+	struct draft_client *c = object;
+	struct draft_action *d = &c->action;
+	const char *text = options_scalar(node);
+
+	if (text && !strcmp(text, "drop"))
+		return;
+	if (text) {
+		options_problem(o, true, spot,
+			"action (%s) is \"%.60s\", expected drop or {limit: N}", row->what, text);
+		return;
+	}
+	options_map(o, action_rows, d, "action", node, spot);
+	if (!options_given(o, d, "limit"))
+		options_problem(o, true, spot, "action without limit, expected drop or {limit: N}");
+	c->client.action.kind = d->per ? ACTION_LIMIT_PER_SOURCE : ACTION_LIMIT;
+	c->client.action.rate = d->limit;
+	c->client.action.unit = d->unit ? RATE_BYTES : RATE_PACKETS;
+}
+
+static const struct option client_limits_rows[] = {
+	{"sessions", OPTION_NUMBER, ONE, "sessions at a time", AT(struct client_limits, sessions),
+		.fallback = "8", RANGE(1, MANY_MAX, NULL)},
+	{"mitigations", OPTION_NUMBER, ONE, "mitigations at a time",
+		AT(struct client_limits, mitigations), .fallback = "1000",
+		RANGE(1, MANY_MAX, NULL)},
+	{"targets", OPTION_NUMBER, ONE, "prefixes in one request",
+		AT(struct client_limits, targets), .fallback = "256", RANGE(1, 65535, NULL)},
+	{"cuids", OPTION_NUMBER, ONE, "client identifiers in use", AT(struct client_limits, cuids),
+		.fallback = "4", RANGE(1, 65535, NULL)},
+	{0},
+};
+
+static const struct option client_rows[] = {
+	{"certificates", OPTION_TEXT, LIST, "names in its certificates",
+		MANY(struct draft_client, client.certificates, client.n_certificates)},
+	{"spki", OPTION_DIGEST, LIST, "digests of its public keys",
+		MANY(struct draft_client, client.spki, client.n_spki)},
+	{"psk", OPTION_MAP, LIST, "its pre-shared keys", MANY(struct draft_client, psk, n_psk),
+		ROWS(psk_rows, struct draft_psk)},
+	{"prefixes", OPTION_PREFIX, LIST, "what it may ask for",
+		MANY(struct draft_client, client.prefixes, client.n_prefixes)},
+	{"action", OPTION_CUSTOM, ONE, "what is done with matching packets", .custom = read_action},
+	{"limits", OPTION_MAP, ONE, "limits of this client", AT(struct draft_client, client.limits),
+		.rows = client_limits_rows},
+	{0},
+};
+
+/* ---- mitigators ------------------------------------------------------------------------------ */
+
+static const struct option nftables_rows[] = {
+	{"socket", OPTION_PATH, ONE, "where the privileged helper listens",
+		AT(struct draft_mitigator, socket), .fallback = "/run/dotsd/priv.sock"},
+	{"instance", OPTION_LABEL, ONE, "name of its table", AT(struct draft_mitigator, instance)},
+	{0},
+};
+static const struct option no_rows[] = {{0}};
+
+static const struct option mitigator_rows[] = {
+	{"nftables", OPTION_MAP, ONE, "packet filter", .offset = 0, .rows = nftables_rows},
+	{"dry-run", OPTION_MAP, ONE, "does nothing", AT(struct draft_mitigator, dry_run),
+		.rows = no_rows},
+	{"escalate", OPTION_MAP, ONE, "asks upstream", AT(struct draft_mitigator, escalate),
+		.rows = no_rows},
+	{0},
+};
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static const struct option session_rows[] = {
+	{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",
+		AT(struct heartbeat_config, interval_ms), .fallback = "30",
+		RANGE(0, 65535, "seconds")},
+	{"missing-hb-allowed", OPTION_NUMBER, ONE, "heartbeats unanswered before a session is lost",
+		AT(struct heartbeat_config, missing_allowed), .fallback = "15",
+		RANGE(1, 65535, NULL)},
+	{0},
+};
+
+static const struct option mitigation_rows[] = {
+	{"lifetime-max", OPTION_NUMBER, ONE, "longest lifetime granted",
+		AT(struct mitigation_policy, lifetime_max), .fallback = "86400",
+		RANGE(1, SECONDS_MAX, "seconds")},
+	{"allow-indefinite", OPTION_BOOL, ONE, "whether an unlimited lifetime is granted",
+		AT(struct mitigation_policy, allow_indefinite), .fallback = "no"},
+	{"terminating", OPTION_NUMBER, ONE, "how long a withdrawn mitigation stays active",
+		AT(struct mitigation_policy, terminating), .fallback = "120",
+		RANGE(0, 3600, "seconds")},
+	{"terminating-max", OPTION_NUMBER, ONE, "longest such time",
+		AT(struct mitigation_policy, terminating_max), .fallback = "300",
+		RANGE(0, 3600, "seconds")},
+	{0},
+};
+
+static const struct option limits_rows[] = {
+	{"sessions", OPTION_NUMBER, ONE, "sessions of all clients", AT(struct config, max_sessions),
+		.fallback = "10000", RANGE(1, MANY_MAX, NULL)},
+	{"half-open", OPTION_NUMBER, ONE, "handshakes under way", AT(struct config, max_half_open),
+		.fallback = "512", RANGE(1, MANY_MAX, NULL)},
+	{"half-open-per-prefix", OPTION_NUMBER, ONE, "handshakes under way per /24 or /56",
+		AT(struct config, max_half_open_per_prefix), .fallback = "16",
+		RANGE(1, MANY_MAX, NULL)},
+	{"handshakes-per-turn", OPTION_NUMBER, ONE, "handshakes begun per turn of the loop",
+		AT(struct config, handshakes_per_turn), .fallback = "8", RANGE(1, MANY_MAX, NULL)},
+	{"mitigations", OPTION_NUMBER, ONE, "mitigations of all clients",
+		AT(struct config, policy.mitigations_max), .fallback = "100000",
+		RANGE(1, MANY_MAX, NULL)},
+	{0},
+};
+
+const struct option config_rows[] = {
+	{"instance", OPTION_LABEL, ONE, "name of this instance", AT(struct draft, config.instance),
+		.fallback = "dotsd"},
+	{"state", OPTION_PATH, ONE, "directory of the store", AT(struct draft, config.state),
+		.fallback = "/var/lib/dotsd"},
+	{"control", OPTION_PATH, ONE, "control socket", AT(struct draft, config.control),
+		.fallback = "/run/dotsd/control.sock"},
+	{"events", OPTION_PATH, ONE, "file of events", AT(struct draft, config.events)},
+	{"user", OPTION_TEXT, ONE, "account to run as", AT(struct draft, config.user)},
+	{"domains", OPTION_MAP, NAMED, "provisioning domains",
+		MANY(struct draft, domains, n_domains), ROWS(domain_rows, struct draft_domain)},
+	{"gateways", OPTION_MAP, NAMED, "client-domain gateways",
+		MANY(struct draft, gateways, n_gateways), ROWS(gateway_rows, struct draft_domain)},
+	{"provider-independent", OPTION_PREFIX, LIST, "prefixes that no provider assigned",
+		MANY(struct draft, homing.provider_independent, homing.n_provider_independent)},
+	{"never-signal", OPTION_PREFIX, LIST, "prefixes never named in a request",
+		MANY(struct draft, homing.never_signal, homing.n_never_signal)},
+	{"pi", OPTION_CUSTOM, ONE, "who is asked for provider-independent targets",
+		.unit = "all, serial, divide or a list of domains", .custom = read_pi},
+	{"wider-targets", OPTION_CHOICE, ONE, "targets wider than what is owned",
+		AT(struct draft, wider), .fallback = "refuse", CHOICES("refuse", "clip")},
+	{"mixed-targets", OPTION_CHOICE, ONE, "requests with foreign targets",
+		AT(struct draft, mixed), .fallback = "refuse", CHOICES("refuse", "trim")},
+	{"listen", OPTION_MAP, LIST, "where clients are served",
+		MANY(struct draft, listen, n_listen), ROWS(listen_rows, struct draft_listen)},
+	{"credentials", OPTION_MAP, ONE, "of the listening side", AT(struct draft, credentials),
+		.rows = credentials_rows},
+	{"clients", OPTION_MAP, NAMED, "who may ask", MANY(struct draft, clients, n_clients),
+		ROWS(client_rows, struct draft_client)},
+	{"mitigators", OPTION_MAP, LIST, "what handles the traffic",
+		MANY(struct draft, mitigators, n_mitigators),
+		ROWS(mitigator_rows, struct draft_mitigator)},
+	{"session", OPTION_MAP, ONE, "heartbeats towards clients",
+		AT(struct draft, config.heartbeat), .rows = session_rows},
+	{"mitigation", OPTION_MAP, ONE, "what is granted to clients",
+		AT(struct draft, config.policy), .rows = mitigation_rows},
+	{"limits", OPTION_MAP, ONE, "limits of the listening side", AT(struct draft, config),
+		.rows = limits_rows},
+	{0},
+};

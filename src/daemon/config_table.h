@@ -1,0 +1,78 @@
+/*
+ * What the options of the file are read into, before it becomes a snapshot. Shared by
+ * config_table.c (the table), config_build.c (draft to snapshot), config_check.c (what the parts
+ * have to do with each other) and config.c.
+ */
+#ifndef DOTSD_DAEMON_CONFIG_TABLE_H
+#define DOTSD_DAEMON_CONFIG_TABLE_H
+
+#include "daemon/option.h"
+
+/* Everything below is moved into the snapshot by config_build; the drafts' own arrays are freed
+ * there. */
+struct draft_domain {
+	char *name; /* first: named by its key */
+	struct domain domain;
+	struct draft_server *servers;
+	size_t n_servers;
+};
+
+struct draft_server {
+	char *name;
+	struct addr *addresses;
+	size_t n_addresses;
+	uint32_t port, priority;
+};
+
+struct draft_listen {
+	char *interface;
+	struct addr address;
+	uint32_t port;
+};
+
+struct draft_psk {
+	char *identity, *file;
+};
+
+struct draft_action {
+	uint32_t limit, unit, per;
+};
+
+struct draft_client {
+	char *name; /* first */
+	struct client client;
+	struct draft_action action;
+	struct draft_psk *psk;
+	size_t n_psk;
+};
+
+struct draft_mitigator {
+	char *socket, *instance;
+	char dry_run, escalate; /* have no options */
+};
+
+struct draft {
+	struct config config;
+	struct homing homing;
+	struct draft_domain *domains, *gateways;
+	size_t n_domains, n_gateways;
+	uint32_t wider, mixed; /* choices */
+	struct draft_listen *listen;
+	size_t n_listen;
+	struct domain_credentials credentials;
+	struct draft_client *clients;
+	size_t n_clients;
+	struct draft_mitigator *mitigators;
+	size_t n_mitigators;
+};
+
+extern const struct option config_rows[];
+
+/* Moves the draft into a snapshot, which is complete as far as the draft was; never NULL. Problems
+ * that show only then are noted. */
+struct config *config_build(struct options *o, struct draft *d);
+/* Checks that look at more than one option, and at files, interfaces, certificates. `d` is as it
+ * was after config_build: good for places and names only. */
+void config_check(struct options *o, const struct draft *d, struct config *c);
+
+#endif

@@ -1,0 +1,508 @@
+/*
+ * The configuration: what it says gets into the snapshot, and every mistake is told with its place.
+ */
+#include "daemon/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pki.h"
+
+static struct config_problems problems;
+
+static int
+start(void **state)
+{
+	(void)state;
+	pki_start();
+	pki_make(&(struct pki_spec){.name = "ca", .cn = "CA"});
+	pki_make(&(struct pki_spec){.name = "one", .issuer = "ca", .cn = "one.example"});
+	pki_make(&(struct pki_spec){.name = "two", .issuer = "ca", .cn = "two.example"});
+	pki_make(&(struct pki_spec){.name = "old",
+		.issuer = "ca",
+		.cn = "old.example",
+		.from_days = -9,
+		.until_days = -2});
+	pki_write("a.psk", "00112233445566778899aabbccddeeff\n");
+	pki_write("bad.psk", "no hexadecimal\n");
+	return 0;
+}
+
+static int
+finish(void **state)
+{
+	(void)state;
+	pki_finish();
+	return 0;
+}
+
+static int
+forget(void **state)
+{
+	(void)state;
+	config_problems_finish(&problems);
+	return 0;
+}
+
+static struct config *
+load(const char *text)
+{
+	config_problems_finish(&problems);
+	pki_write("dotsd.yaml", text);
+	return config_load(pki_path("dotsd", ".yaml"), &problems);
+}
+
+static void
+print_problems(void)
+{
+	for (size_t i = 0; i < problems.n; i++)
+		print_error("%s: %s\n", problems.list[i].fatal ? "fatal" : "warning",
+			problems.list[i].text);
+}
+
+static const char *
+without_path(const char *text)
+{
+	const char *path = pki_path("dotsd", ".yaml");
+	size_t len = strlen(path);
+
+	assert_int_equal(strncmp(text, path, len), 0);
+	assert_int_equal(text[len], ':');
+	return text + len + 1;
+}
+
+/* A problem that begins with `expected`; a '*' in it stands for anything up to what follows. */
+static bool
+matches(const char *text, const char *expected)
+{
+	const char *star = strchr(expected, '*');
+
+	if (!star)
+		return !strncmp(text, expected, strlen(expected));
+	return !strncmp(text, expected, (size_t)(star - expected)) && strstr(text, star + 1);
+}
+
+static bool
+noted(bool fatal, const char *expected)
+{
+	for (size_t i = 0; i < problems.n; i++)
+		if (problems.list[i].fatal == fatal &&
+			matches(without_path(problems.list[i].text), expected))
+			return true;
+	return false;
+}
+
+struct mistake {
+	const char *text, *expected;
+};
+
+static void
+expect_fatal(const struct mistake *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct config *c = load(list[i].text);
+
+		if (c || !noted(true, list[i].expected)) {
+			print_error("---\n%s--- expected: %s\n", list[i].text, list[i].expected);
+			print_problems();
+			fail();
+		}
+	}
+}
+
+static void
+expect_warning(const struct mistake *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct config *c = load(list[i].text);
+
+		if (!c || !noted(false, list[i].expected)) {
+			print_error("---\n%s--- expected: %s\n", list[i].text, list[i].expected);
+			print_problems();
+			fail();
+		}
+		config_free(c);
+	}
+}
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define X509     "{certificate: one.crt, key: one.key, trust: ca.crt}"
+#define PSK      "{psk-identity: acme, psk-file: a.psk}"
+#define DOMAIN   "domains:\n  isp1:\n    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
+#define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
+
+static void
+the_example_with_two_providers_loads(void **state)
+{
+	struct config *c =
+		load("domains:\n"
+		     "  isp1:\n"
+		     "    interface: wan1\n"
+		     "    prefixes: [192.0.2.64/26, 2001:db8:1a00::/48]\n"
+		     "    resolvers: [192.0.2.53]\n"
+		     "    servers: [{name: dots.isp1.example}]\n"
+		     "    credentials: {certificate: one.crt, key: one.key, trust: ca.crt}\n"
+		     "  isp2:\n"
+		     "    interface: wan2\n"
+		     "    prefixes: [198.51.100.64/26]\n"
+		     "    servers: [{name: dots.isp2.example, addresses: [198.51.100.10]}]\n"
+		     "    credentials: {psk-identity: acme, psk-file: a.psk}\n"
+		     "provider-independent: [203.0.113.0/25]\n");
+	struct homing *h;
+	struct prefix p;
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	h = c->homing;
+	assert_int_equal(h->n_domains, 2);
+	assert_string_equal(h->domains[0].name, "isp1");
+	assert_string_equal(h->domains[0].interfaces[0], "wan1");
+	assert_int_equal(h->domains[0].n_prefixes, 2);
+	assert_int_equal(h->domains[0].n_protects, 2);
+	assert_int_equal(h->domains[0].resolvers[0].port, 53);
+	assert_string_equal(h->domains[0].servers[0]->name, "dots.isp1.example");
+	assert_int_equal(h->domains[0].servers[0]->port, 4646);
+	assert_int_equal(h->domains[0].heartbeat.interval_ms, 30000);
+	assert_int_equal(h->domains[0].heartbeat.missing_allowed, 15);
+	assert_int_equal(h->domains[0].lifetime, 3600);
+	assert_int_equal(h->domains[1].servers[0]->n_addresses, 1);
+	assert_string_equal(credentials_label(c->credentials[0]), "one.example");
+	assert_string_equal(credentials_label(c->credentials[1]), "psk:acme");
+	assert_int_equal(prefix_parse("203.0.113.1", &p), 0);
+	assert_int_equal(((struct owner *)trie_longest(h->owners, &p, NULL))->kind, OWNER_PI);
+	assert_string_equal(c->instance, "dotsd");
+	assert_string_equal(c->state, "/var/lib/dotsd");
+	assert_string_equal(c->control, "/run/dotsd/control.sock");
+	assert_int_equal(c->n_listen, 0);
+	assert_int_equal(c->n_mitigators, 1);
+	assert_int_equal(c->mitigators[0].kind, MITIGATOR_ESCALATE);
+	/* an interface that is not there yet is no reason to stay down */
+	assert_true(noted(false, "3:16: interface wan1 is not there at present"));
+	assert_true(noted(false, "9:16: interface wan2 is not there at present"));
+	config_free(c);
+}
+
+static void
+a_server_loads(void **state)
+{
+	struct config *c =
+		load("instance: prov_1\nstate: var\nevents: /tmp/e.json\nuser: nobody\n"
+		     "listen:\n  - {interface: lo, address: 127.0.0.1, port: 4747}\n  - {}\n"
+		     "credentials: " X509 "\n"
+		     "clients:\n"
+		     "  acme:\n"
+		     "    certificates: [c1.example, c2.example]\n"
+		     "    spki: [AAAAAAAAAAAAAAAAAAAAAA]\n"
+		     "    psk: [{identity: acme, file: a.psk}]\n"
+		     "    prefixes: [192.0.2.0/24]\n"
+		     "    action: {limit: 1000, unit: bytes, per: source}\n"
+		     "    limits: {sessions: 2}\n"
+		     "  other: {certificates: [o.example], prefixes: ['2001:db8::/32']}\n"
+		     "mitigators: [{nftables: {}}, {dry-run: {}}]\n"
+		     "session: {heartbeat-interval: 15.5, missing-hb-allowed: 3}\n"
+		     "mitigation: {lifetime-max: 7200, allow-indefinite: yes}\n"
+		     "limits: {sessions: 5, half-open: 6, half-open-per-prefix: 7, "
+		     "handshakes-per-turn: 9, mitigations: 10}\n");
+	const struct client *cl;
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_string_equal(c->instance, "prov_1");
+	assert_string_equal(c->state, pki_path("var", "")); /* relative to the file */
+	assert_string_equal(c->events, "/tmp/e.json");
+	assert_int_equal(c->n_listen, 3);
+	assert_string_equal(c->listen[0].interface, "lo");
+	assert_int_equal(c->listen[0].local.port, 4747);
+	assert_int_equal(c->listen[1].local.addr.family, 4);
+	assert_int_equal(c->listen[2].local.addr.family, 6);
+	assert_int_equal(c->listen[2].local.port, 4646);
+	cl = clients_named(c->clients, "acme");
+	assert_int_equal(cl->n_certificates, 2);
+	assert_int_equal(cl->action.kind, ACTION_LIMIT_PER_SOURCE);
+	assert_int_equal(cl->action.rate, 1000);
+	assert_int_equal(cl->action.unit, RATE_BYTES);
+	assert_int_equal(cl->limits.sessions, 2);
+	assert_int_equal(cl->limits.mitigations, 1000);
+	assert_ptr_equal(clients_by_psk(c->clients, "acme"), cl);
+	assert_int_equal(clients_named(c->clients, "other")->limits.cuids, 4);
+	assert_int_equal(clients_named(c->clients, "other")->action.kind, ACTION_DROP);
+	assert_int_equal(c->n_psk, 1);
+	assert_int_equal(c->psk[0].len, 16);
+	assert_int_equal(c->n_mitigators, 2);
+	assert_string_equal(c->mitigators[0].socket, "/run/dotsd/priv.sock");
+	assert_string_equal(c->mitigators[0].instance, "prov_1");
+	assert_int_equal(c->mitigators[1].kind, MITIGATOR_DRY_RUN);
+	assert_int_equal(c->heartbeat.interval_ms, 15500);
+	assert_int_equal(c->policy.lifetime_max, 7200);
+	assert_true(c->policy.allow_indefinite);
+	assert_int_equal(c->policy.terminating, 120);
+	assert_int_equal(c->policy.mitigations_max, 10);
+	assert_int_equal(c->max_sessions, 5);
+	assert_int_equal(c->max_half_open, 6);
+	assert_int_equal(c->max_half_open_per_prefix, 7);
+	assert_int_equal(c->handshakes_per_turn, 9);
+	assert_int_equal(problems.n, 0);
+	config_free(c);
+}
+
+static void
+a_gateway_leaves_the_terminating_period_to_its_providers(void **state)
+{
+	static const char gateway[] =
+		DOMAIN "    credentials: " PSK "\n"
+		       "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\n"
+		       "clients: {lan: {certificates: [x], prefixes: [192.0.2.0/24]}}\n";
+	struct config *c = load(gateway);
+	char *text;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->mitigators[0].kind, MITIGATOR_ESCALATE);
+	assert_int_equal(c->policy.terminating, 0);
+	config_free(c);
+	text = mem_printf("%smitigation: {terminating: 60}\n", gateway);
+	c = load(text);
+	assert_int_equal(c->policy.terminating, 60);
+	config_free(c);
+	free(text);
+	text = mem_printf("%smitigators: [dry-run: {}, escalate: {}]\n", gateway);
+	c = load(text);
+	assert_int_equal(c->policy.terminating, 120);
+	config_free(c);
+	free(text);
+}
+
+static void
+gateways_and_their_filters_load(void **state)
+{
+	struct config *c = load("gateways:\n"
+				"  g1: {interfaces: [lo], servers: [{addresses: ['::1']}], "
+				"filters: [192.0.2.0/24], "
+				"credentials: " PSK "}\n"
+				"mixed-targets: trim\nwider-targets: clip\npi: [g1]\n");
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_true(c->homing->domains[0].gateway);
+	assert_int_equal(c->homing->domains[0].n_protects, 1);
+	assert_string_equal(c->homing->domains[0].servers[0]->name, "::1");
+	assert_true(c->trim);
+	assert_true(c->homing->clip);
+	assert_int_equal(c->homing->pi, PI_LIST);
+	config_free(c);
+}
+
+static void
+mistakes_of_form_are_told_with_their_place(void **state)
+{
+	static const struct mistake list[] = {
+		{"domains: [x\nlisten: 3\n", "3:1: flow sequence without a closing bracket"},
+		{"state: a\nstate: b\n", "2:1: duplicate key"},
+		{"- a\n- b\n", "1:3: the file is a list, expected a map"},
+		{"domain: {}\n",
+			"1:1: unknown key \"domain\" in the file, expected perhaps \"domains\""},
+		{"flowers: 1\n",
+			"1:1: unknown key \"flowers\" in the file, expected one of instance, "},
+		{"domains:\n  isp1:\n    interfase: wan1\n",
+			"3:5: unknown key \"interfase\" in domains isp1, expected perhaps "
+			"\"interface\""},
+		{"domains: [isp1]\n",
+			"1:11: domains (provisioning domains) is a list, expected a map"},
+		{"domains: {isp1: 7}\n", "1:11: domains isp1 is \"7\", expected a map"},
+		{"domains: {a/b: {}}\n",
+			"1:11: \"a/b\" is the name of an entry of domains, expected 1 to 64"},
+		{"domains:\n  a:\n    prefixes: 192.0.2.0/24\n",
+			"3:15: prefixes (assigned by this provider) is \"192.0.2.0/24\", expected "
+			"a list"},
+		{"domains:\n  a:\n    prefixes: [10.0.0.0/8, 10.0.0.0/33]\n",
+			"3:28: prefixes (assigned by this provider) is \"10.0.0.0/33\", expected "
+			"an IPv4 or "
+			"IPv6 prefix"},
+		{"domains:\n  a:\n    servers: [{name: x, port: 70000}]\n",
+			"3:31: port (UDP port of the server) is \"70000\", expected a whole number "
+			"from 1 to "
+			"65535"},
+		{"domains:\n  a:\n    servers: [{name: x, prio: 1}]\n",
+			"3:25: unknown key \"prio\" in servers, expected perhaps \"priority\""},
+		{"domains:\n  a:\n    servers: [{port: 1}]\n",
+			"3:16: server without name and addresses"},
+		{"domains:\n  a:\n    heartbeat-interval: soon\n",
+			"3:25: heartbeat-interval (time between heartbeats) is \"soon\", expected "
+			"seconds from "
+			"0 to 65535"},
+		{"domains:\n  a:\n    source: lo\n",
+			"3:13: source (*expected an IPv4 or IPv6 address"},
+		{"domains:\n  a:\n    attachments: some\n",
+			"3:18: attachments (*expected one or all"},
+		{"domains:\n  a:\n    interface:\n",
+			"3:5: interface (access link) is nothing, expected the "
+			"name of a network interface"},
+		{"domains:\n  a:\n    interface: [a, {b: c}]\n",
+			"3:21: interface (access link) is a map"},
+		{"instance: My Server\n", "1:11: instance (*expected 1 to 32 of a-z, 0-9 and _"},
+		{"mitigation: {allow-indefinite: perhaps}\n",
+			"1:32: allow-indefinite (*expected yes or no"},
+		{"clients:\n  a: {spki: [short]}\n",
+			"2:14: spki (*expected 22 characters of base64url"},
+		{"clients:\n  a: {action: burn}\n", "2:15: action (*expected drop or {limit: N}"},
+		{"clients:\n  a: {action: {unit: bytes}}\n",
+			"2:16: action without limit, expected drop"},
+		{"clients:\n  a: {psk: [{identity: x}]}\n",
+			"2:14: psk without file, expected {identity, file}"},
+		{"pi: some\n",
+			"1:5: pi (*is \"some\", expected all, serial, divide or a list of domains"},
+		{"mitigators: [{dry-run: {}, escalate: {}}]\n",
+			"1:15: mitigator of 2 kinds, expected exactly"},
+		{"mitigators: [{nftables: {table: x}}]\n",
+			"1:26: unknown key \"table\" in nftables"},
+		{"mitigators: [{dry-run: {speed: 3}}]\n",
+			"1:25: unknown key \"speed\" in dry-run, expected none"},
+	};
+
+	(void)state;
+	expect_fatal(list, COUNT(list));
+}
+
+static void
+contradictions_and_files_are_told_with_their_place(void **state)
+{
+	static const struct mistake list[] = {
+		{"", "1:1: nothing to do, expected `domains`, `gateways` or `listen`"},
+		{"instance: a\n", "1:1: nothing to do"},
+		{DOMAIN, "2:3: isp1 has servers but no credentials"},
+		{DOMAIN "    credentials: {certificate: gone.crt, key: one.key, trust: ca.crt}\n",
+			"4:32: *gone.crt cannot be read: No such file or directory, expected a "
+			"readable file"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: two.key, trust: ca.crt}\n",
+			"4:5: *The certificate and the given key do not match"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key}\n",
+			"4:5: certificate, key and trust go together"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: a.psk}\n",
+			"4:5: *a.psk"},
+		{DOMAIN "    credentials: {psk-identity: a, psk-file: bad.psk}\n",
+			"4:5: *bad.psk: expected one line of hexadecimal digits"},
+		{"domains:\n  a:\n    prefixes: [192.0.2.0/24]\n  b:\n    prefixes: [10.0.0.0/8, "
+		 "192.0.2.0/24]\n",
+			"5:5: prefix 192.0.2.0/24 is assigned by both a and b, expected one "
+			"domain to assign "
+			"it"},
+		{"domains: {a: {}}\npi: [b]\n",
+			"2:1: pi names b, which is no domain, expected names of domains"},
+		{"domains: {a: {}}\ngateways:\n  a: {servers: [{name: x}], credentials: " PSK "}\n",
+			"3:3: a names a domain and a gateway"},
+		{"gateways:\n  g: {credentials: " PSK "}\n", "2:3: gateway g has no servers"},
+		{SERVER, "1:1: listen without clients, expected `clients`"},
+		{"listen: [{}]\nclients: {a: {certificates: [x], prefixes: [10.0.0.0/8]}}\n",
+			"1:1: listen without credentials and without any psk"},
+		{"listen: [{}]\ncredentials: " PSK "\nclients: {a: {}}\n",
+			"2:1: the listening side has a PSK of its own"},
+		{SERVER "clients:\n  a: {certificates: [same]}\n  b: {certificates: [same]}\n",
+			"6:3: client b: cert same stands for a already, expected each credential "
+			"to stand for "
+			"one client"},
+		{SERVER "clients:\n  a: {psk: [{identity: x, file: gone.psk}]}\n",
+			"5:33: *gone.psk: No such file or directory"},
+		{"listen: [{}]\ncredentials: " X509
+		 "\nclients: {a: {}}\nmitigators: [escalate: {}]\n",
+			"4:1: escalate without anybody to ask, expected `domains` or `gateways`"},
+	};
+
+	(void)state;
+	expect_fatal(list, COUNT(list));
+}
+
+static void
+doubtful_settings_are_warnings(void **state)
+{
+#define GOOD DOMAIN "    credentials: " PSK "\n"
+	static const struct mistake list[] = {
+		{GOOD "    interface: nosuch0\n",
+			"5:16: interface nosuch0 is not there at present"},
+		{GOOD "    heartbeat-interval: 0.5\n", "5:25: heartbeat-interval is 0.5, expected "
+						       "15 to 240 seconds (RFC 9132 4.5.2)"},
+		{GOOD "    missing-hb-allowed: 21\n",
+			"5:25: missing-hb-allowed is 21, expected 3 to 20"},
+		{GOOD "pi: serial\n", "5:5: a client asks fewer than all providers for "
+				      "provider-independent targets, "
+				      "expected all (RFC 9284 5.2, RFC 8811 2.3)"},
+		{GOOD "    prefixes: [192.0.2.65/26]\n", "5:16: 192.0.2.65/26 has bits set beyond "
+							 "its length, expected 192.0.2.64/26"},
+		{GOOD "  isp2:\n    servers: [{name: x}]\n    credentials: " X509 "\n",
+			"6:5: server x has no addresses and isp2 no resolvers"},
+		{GOOD "  isp2:\n    servers: [{addresses: [192.0.2.2]}]\n    credentials: " PSK
+		      "\n",
+			"7:5: isp2 has the key, certificate or PSK identity of isp1"},
+		{DOMAIN "    credentials: {certificate: old.crt, key: old.key, trust: ca.crt}\n",
+			"4:32: *outside its validity"},
+		{SERVER "clients: {a: {certificates: [x]}}\n", "4:11: client a has no prefixes"},
+		{SERVER "clients: {a: {prefixes: [10.0.0.0/8]}}\n",
+			"4:11: client a has no credential"},
+		{SERVER "clients: {a: {}}\nsession: {heartbeat-interval: 300}\n",
+			"5:31: heartbeat-interval is 300"},
+		{"listen: [{}]\ncredentials: " X509 "\nclients: {a: {}}\n",
+			"1:1: nothing handles the traffic of the clients, expected `mitigators`"},
+	};
+
+	(void)state;
+	expect_warning(list, COUNT(list));
+}
+
+static void
+every_mistake_is_told_not_only_the_first(void **state)
+{
+	(void)state;
+	assert_null(load(
+		"stat: x\ndomains:\n  a: {lifetime: -1, prefixes: [10.0.0.0/8]}\n"
+		"  b: {prefixes: [10.0.0.0/8], credentials: {psk-identity: a, psk-file: gone}}\n"
+		"limits: {sessions: 0}\n"));
+	assert_true(noted(true, "1:1: unknown key \"stat\""));
+	assert_true(noted(true, "3:17: lifetime (asked for in each request) is \"-1\""));
+	assert_true(noted(true, "4:7: prefix 10.0.0.0/8 is assigned by both a and b"));
+	assert_true(noted(true, "4:"));
+	assert_true(noted(true, "5:20: sessions (sessions of all clients) is \"0\""));
+	assert_int_equal(problems.n, 5);
+}
+
+static void
+a_file_that_cannot_be_read_is_told(void **state)
+{
+	(void)state;
+	config_problems_finish(&problems);
+	assert_null(config_load("/nowhere/dotsd.yaml", &problems));
+	assert_int_equal(problems.n, 1);
+	assert_true(problems.list[0].fatal);
+	assert_string_equal(problems.list[0].text, "/nowhere/dotsd.yaml:1:1: cannot be read: No "
+						   "such file or directory, expected a YAML file");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(the_example_with_two_providers_loads, forget),
+		cmocka_unit_test_teardown(a_server_loads, forget),
+		cmocka_unit_test_teardown(
+			a_gateway_leaves_the_terminating_period_to_its_providers, forget),
+		cmocka_unit_test_teardown(gateways_and_their_filters_load, forget),
+		cmocka_unit_test_teardown(mistakes_of_form_are_told_with_their_place, forget),
+		cmocka_unit_test_teardown(
+			contradictions_and_files_are_told_with_their_place, forget),
+		cmocka_unit_test_teardown(doubtful_settings_are_warnings, forget),
+		cmocka_unit_test_teardown(every_mistake_is_told_not_only_the_first, forget),
+		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, start, finish);
+}
