@@ -17,11 +17,11 @@ struct mitigator_config {
 
 struct config {
 	char *path;
-	char *instance;  /* "dotsd" */
-	char *state;     /* directory of the store */
-	char *control;   /* path of the control socket */
-	char *events;    /* JSON lines go there; NULL: nowhere */
-	char *user;      /* dropped to when started as root; NULL: stays */
+	char *instance;                   /* "dotsd" */
+	char *state;                      /* directory of the store */
+	char *control;                    /* path of the control socket */
+	char *events;                     /* JSON lines go there; NULL: nowhere */
+	char *user;                       /* dropped to when started as root; NULL: stays */
 	struct homing *homing;            /* never NULL; without domains no client role */
 	struct credentials **credentials; /* by domain index; loaded; NULL entries: see problems */
 	/* server side; without listen no server role */
@@ -51,8 +51,8 @@ struct config_problems {
 void config_problems_finish(struct config_problems *p);
 
 /* Reads, checks, loads credentials. NULL if any problem is fatal; warnings (a missing interface, an
- * expired certificate, heartbeats outside the recommended range, shared identities) are in *problems
- * all the same. All fatal problems found are reported, not only the first. */
+ * expired certificate, heartbeats outside the recommended range, shared identities) are in
+ * *problems all the same. All fatal problems found are reported, not only the first. */
 struct config *config_load(const char *path, struct config_problems *problems);
 void config_free(struct config *c);
 

@@ -23,8 +23,8 @@ struct control_parts {
 
 struct control;
 /* parts is borrowed and read at each command (the daemon updates it on reload). */
-struct control *control_new(struct loop *l, const char *path, const struct control_parts *parts,
-        char *why, size_t cap);
+struct control *control_new(
+	struct loop *l, const char *path, const struct control_parts *parts, char *why, size_t cap);
 void control_free(struct control *c);
 
 #endif

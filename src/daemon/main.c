@@ -4,22 +4,17 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include "base/event.h"
 #include "base/mem.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/process.h"
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
 #include "mitigator/nftables.h"
@@ -239,24 +234,65 @@ set_parts(struct daemon *d)
 	d->parts.store = d->store;
 }
 
-static const char *
-first_fatal(const struct config_problems *p)
+/* The first fatal problem, and how many more there are. */
+static void
+describe_fatal(const struct config_problems *p, char *why, size_t cap)
 {
+	size_t fatal = 0, len;
+
+	*why = '\0';
 	for (size_t i = 0; i < p->n; i++)
-		if (p->list[i].fatal)
-			return p->list[i].text;
-	return "";
+		if (p->list[i].fatal && fatal++ == 0)
+			snprintf(why, cap, "%s", p->list[i].text);
+	len = strlen(why);
+	if (fatal > 1)
+		snprintf(why + len, cap - len, " (and %zu more: dotsd --check)", fatal - 1);
 }
 
-/* What a running process cannot change. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool
+same_mitigators(const struct config *old, const struct config *new)
+{
+	bool same = old->n_mitigators == new->n_mitigators;
+
+	for (size_t i = 0; same && i < old->n_mitigators; i++) {
+		const struct mitigator_config *a = &old->mitigators[i], *b = &new->mitigators[i];
+
+		same = a->kind == b->kind && same_text(a->socket, b->socket) &&
+		       same_text(a->instance, b->instance);
+	}
+	return same;
+}
+
+static bool
+same_sockets(const struct config *old, const struct config *new)
+{
+	bool same = old->n_listen == new->n_listen;
+
+	for (size_t i = 0; same && i < old->n_listen; i++)
+		same = !strcmp(old->listen[i].interface, new->listen[i].interface) &&
+		       endpoint_equal(&old->listen[i].local, &new->listen[i].local);
+	return same;
+}
+
+/* What a running process cannot change; NULL: nothing of that kind. */
 static const char *
 unchangeable(const struct config *old, const struct config *new)
 {
 	if (has_client(old) != has_client(new) || has_server(old) != has_server(new))
-		return "roles change only with a restart";
-	if (strcmp(old->state, new->state) != 0 || strcmp(old->control, new->control) != 0)
-		return "state and control change only with a restart";
-	if (old->n_mitigators != new->n_mitigators || escalates(old) != escalates(new))
+		return "the roles (client, server, gateway) change only with a restart";
+	if (!same_text(old->instance, new->instance) || !same_text(old->state, new->state) ||
+		!same_text(old->control, new->control) || !same_text(old->events, new->events) ||
+		!same_text(old->user, new->user))
+		return "instance, state, control, events and user change only with a restart";
+	if (!same_sockets(old, new))
+		return "listen changes only with a restart";
+	if (!same_mitigators(old, new))
 		return "mitigators change only with a restart";
 	return NULL;
 }
@@ -279,18 +315,21 @@ swap(struct daemon *d, struct config *new)
 	config_free(old); /* nobody looks at it any more */
 }
 
+/* All of it or nothing (rule M17); why is "" when done. */
 static void
 reload(void *arg, char *why, size_t cap)
 {
 	struct daemon *d = arg;
 	struct config_problems problems = {0};
 	struct config *new = config_load(d->path, &problems);
-	const char *refusal = new ? unchangeable(d->config, new) : first_fatal(&problems);
+	const char *refusal = new ? unchangeable(d->config, new) : NULL;
 
-	snprintf(why, cap, "%s", refusal ? refusal : "");
-	if (refusal) {
-		event_raise(
-			EVENT_CONFIG_REFUSED, EVENT_F("path", d->path), EVENT_F("reason", refusal));
+	if (new)
+		snprintf(why, cap, "%s", refusal ? refusal : "");
+	else
+		describe_fatal(&problems, why, cap);
+	if (*why) {
+		event_raise(EVENT_CONFIG_REFUSED, EVENT_F("path", d->path), EVENT_F("reason", why));
 		config_free(new);
 	} else {
 		raise_warnings(&problems);
@@ -369,53 +408,6 @@ stop_housekeeping(struct daemon *d)
 
 /* ---- the process ---- */
 
-static void
-raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
-/* Nothing after this needs a privilege: the listening sockets are open, the filter has its helper.
- */
-static bool
-drop_privileges(const struct config *c, char *why, size_t cap)
-{
-	const struct passwd *pw;
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (!c->user || geteuid() != 0)
-		return true;
-	pw = getpwnam(c->user);
-	if (!pw) {
-		snprintf(why, cap, "user %s does not exist", c->user);
-		return false;
-	}
-	if (chown(c->control, pw->pw_uid, pw->pw_gid) != 0 || setgroups(0, NULL) != 0 ||
-		setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0) {
-		snprintf(why, cap, "cannot become %s: %s", c->user, strerror(errno));
-		return false;
-	}
-	return true;
-}
-
-static void
-make_parent(const char *path)
-{
-	char *copy = mem_text(path), *slash = strrchr(copy, '/');
-
-	if (slash && slash != copy) {
-		*slash = '\0';
-		mkdir(copy,
-			0755); /* /run is empty after a boot; what is wrong shows when it is used */
-	}
-	free(copy);
-}
-
 static bool
 open_events(struct daemon *d, char *why, size_t cap)
 {
@@ -437,16 +429,15 @@ start(struct daemon *d, char *why, size_t cap)
 	if (!open_events(d, why, cap))
 		return false;
 	d->loop = loop_new();
-	mkdir(d->config->state, 0700);
 	d->store = store_open(d->loop, d->config->state, why, cap);
 	if (!d->store || !start_roles(d, why, cap))
 		return false;
 	set_parts(d);
 	d->parts.reload = reload;
 	d->parts.reload_arg = d;
-	make_parent(d->config->control);
+	process_make_parent(d->config->control);
 	d->control = control_new(d->loop, d->config->control, &d->parts, why, cap);
-	if (!d->control || !drop_privileges(d->config, why, cap))
+	if (!d->control || !process_drop(d->config, why, cap))
 		return false;
 	start_housekeeping(d);
 	return true;
@@ -482,7 +473,7 @@ run(const char *path)
 		config_problems_finish(&problems);
 		return EXIT_CONFIG;
 	}
-	raise_file_limit();
+	process_raise_file_limit();
 	signal(SIGPIPE, SIG_IGN);
 	started = start(&d, why, sizeof(why));
 	if (started) {

@@ -1,7 +1,7 @@
 /*
  * The store: SQLite (WAL) behind core/persist.h. One table of records, a schema version, one group
- * commit a loop turn in the worker thread. If a commit fails or takes over a second, whoever waits is
- * told "not durable", an event says so, and the records stay queued until the store is back.
+ * commit a loop turn in the worker thread. If a commit fails or takes over a second, whoever waits
+ * is told "not durable", an event says so, and the records stay queued until the store is back.
  */
 #ifndef DOTSD_DAEMON_STORE_H
 #define DOTSD_DAEMON_STORE_H
@@ -9,11 +9,11 @@
 #include "base/loop.h"
 #include "core/persist.h"
 
-/* Opens or creates <dir>/dotsd.db. NULL with `why`: directory or file unusable, schema newer than we
- * know. */
+/* Opens or creates <dir>/dotsd.db. NULL with `why`: directory or file unusable, schema newer than
+ * we know. */
 struct persist *store_open(struct loop *l, const char *dir, char *why, size_t cap);
-/* Writes what is queued (waits for the worker), closes; who still waits is not told. The loop does not
- * run any more. */
+/* Writes what is queued (waits for the worker), closes; who still waits is not told. The loop does
+ * not run any more. */
 void store_close(struct persist *p);
 /* Records accepted but not on disk (the store is failing): 0 in health. */
 size_t store_backlog(const struct persist *p);

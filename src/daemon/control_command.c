@@ -1,0 +1,569 @@
+/*
+ * Handlers of the commands. Arguments are checked by the table before a handler sees them.
+ */
+#include "daemon/control_command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "daemon/control_view.h"
+
+enum {
+	TARGETS_MAX = 4096,
+	LISTED_MAX = 1000, /* wishes, and mitigations, in one reply */
+	WAIT_S = 3,
+	WAIT_MAX_S = 3600,
+	LOOK_MS = 20, /* how often a waiting `mitigate` looks */
+	WHY_MAX = 512,
+	LIFETIME_MAX = 0x7fffffff,
+};
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void
+answer(struct asker *a, int code, json_t *reply)
+{
+	json_object_set_new(reply, "exit", json_integer(code));
+	a->ops->answer(a, reply);
+}
+
+static void
+answer_error(struct asker *a, int code, json_t *reply, const char *why)
+{
+	json_object_set_new(reply, "error", json_string(why));
+	answer(a, code, reply);
+}
+
+void
+command_refuse(struct asker *a, int code, const char *fmt, ...)
+{
+	char why[WHY_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	answer_error(a, code, json_object(), why);
+}
+
+static void
+answer_done(struct asker *a)
+{
+	answer(a, DONE, json_object());
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+static void
+run_status(struct asker *a, const json_t *request)
+{
+	(void)request;
+	answer(a, DONE, view_status(a->parts, a->started));
+}
+
+static void
+run_domains(struct asker *a, const json_t *request)
+{
+	json_t *j = json_object();
+
+	(void)request;
+	json_object_set_new(j, "domains", view_domains(a->parts));
+	answer(a, DONE, j);
+}
+
+static void
+run_sessions(struct asker *a, const json_t *request)
+{
+	json_t *j = json_object();
+
+	(void)request;
+	json_object_set_new(j, "upstream", view_servers(a->parts));
+	json_object_set_new(j, "clients", view_peers(a->parts));
+	answer(a, DONE, j);
+}
+
+static void
+run_list(struct asker *a, const json_t *request)
+{
+	json_t *j = json_object();
+	size_t wishes, mitigations;
+
+	(void)request;
+	json_object_set_new(j, "wishes", view_wishes(a->parts, LISTED_MAX, &wishes));
+	json_object_set_new(j, "mitigations", view_mitigations(a->parts, LISTED_MAX, &mitigations));
+	json_object_set_new(j, "not_shown",
+		json_integer(
+			(json_int_t)((wishes > LISTED_MAX ? wishes - LISTED_MAX : 0) +
+				     (mitigations > LISTED_MAX ? mitigations - LISTED_MAX : 0))));
+	answer(a, DONE, j);
+}
+
+static const char *
+id_of(const json_t *request)
+{
+	return json_string_value(json_object_get(request, "id"));
+}
+
+static struct mitigation *
+mitigation_of(struct asker *a, const char *id)
+{
+	char *end;
+	uint64_t number;
+
+	errno = 0;
+	number = strtoull(id, &end, 10);
+	if (!a->parts->server || *end || errno || !number)
+		return NULL;
+	return book_by_id(server_book(a->parts->server), number);
+}
+
+static void
+no_such_id(struct asker *a, const json_t *request)
+{
+	command_refuse(
+		a, REFUSED, "there is nothing of the id %.160s; see dotsctl list", id_of(request));
+}
+
+static void
+run_show(struct asker *a, const json_t *request)
+{
+	json_t *wish = a->parts->client ? view_wish(a->parts, id_of(request)) : NULL, *j;
+	struct mitigation *m = mitigation_of(a, id_of(request));
+
+	if (!wish && !m) {
+		no_such_id(a, request);
+		return;
+	}
+	j = json_object();
+	if (wish)
+		json_object_set_new(j, "wish", wish);
+	else
+		json_object_set_new(j, "mitigation", view_mitigation(m, loop_now(a->parts->loop)));
+	answer(a, DONE, j);
+}
+
+/* ---- targets --------------------------------------------------------------------------------- */
+
+static bool
+read_targets(const json_t *list, struct arena *arena, struct target *t, char *why)
+{
+	const json_t *item;
+	size_t i;
+
+	t->target_prefix = arena_alloc(arena, json_array_size(list), sizeof(*t->target_prefix));
+	json_array_foreach(list, i, item)
+	{
+		struct prefix *p = &t->target_prefix[i];
+
+		if (prefix_parse(json_string_value(item), p) != 0) {
+			snprintf(why, WHY_MAX,
+				"target %.80s is no address or prefix, expected one like 192.0.2.1 "
+				"or "
+				"2001:db8::/64",
+				json_string_value(item));
+			return false;
+		}
+		if (prefix_is_special(p)) {
+			snprintf(why, WHY_MAX,
+				"target %.80s holds a loopback, multicast, unspecified or "
+				"broadcast address, "
+				"which cannot be mitigated (RFC 9132 4.4.1.1)",
+				json_string_value(item));
+			return false;
+		}
+	}
+	t->n_target_prefix = json_array_size(list);
+	return true;
+}
+
+static bool
+read_port(const char *text, struct port_range *ret)
+{
+	char *end;
+	unsigned long lower = strtoul(text, &end, 10), upper = lower;
+
+	if (strspn(text, "0123456789-") != strlen(text) || end == text)
+		return false;
+	if (*end == '-') {
+		const char *second = end + 1;
+
+		upper = strtoul(second, &end, 10);
+		if (end == second || *second == '-')
+			return false;
+	}
+	if (*end || lower > upper || upper > 65535)
+		return false;
+	*ret = (struct port_range){.has = 1ULL << PORT_RANGE_LOWER_PORT, .lower_port = lower};
+	if (upper != lower) {
+		ret->has |= 1ULL << PORT_RANGE_UPPER_PORT;
+		ret->upper_port = upper;
+	}
+	return true;
+}
+
+static bool
+read_ports(const json_t *list, struct arena *arena, struct target *t, char *why)
+{
+	const json_t *item;
+	size_t i;
+
+	t->target_port_range =
+		arena_alloc(arena, json_array_size(list), sizeof(*t->target_port_range));
+	json_array_foreach(
+		list, i, item) if (!read_port(json_string_value(item), &t->target_port_range[i]))
+	{
+		snprintf(why, WHY_MAX, "port %.40s, expected P or P-Q from 0 to 65535",
+			json_string_value(item));
+		return false;
+	}
+	t->n_target_port_range = json_array_size(list);
+	return true;
+}
+
+static bool
+read_protocols(const json_t *list, struct arena *arena, struct target *t, char *why)
+{
+	const json_t *item;
+	size_t i;
+
+	t->target_protocol = arena_alloc(arena, json_array_size(list), sizeof(*t->target_protocol));
+	json_array_foreach(list, i, item)
+	{
+		json_int_t v = json_integer_value(item);
+
+		if (v < 0 || v > 255) {
+			snprintf(why, WHY_MAX, "protocol %lld, expected a number from 0 to 255",
+				(long long)v);
+			return false;
+		}
+		t->target_protocol[i] = (uint64_t)v;
+	}
+	t->n_target_protocol = json_array_size(list);
+	return true;
+}
+
+/* False, and answered. */
+static bool
+read_target(struct asker *a, const json_t *request, struct arena *arena, struct target *t)
+{
+	char why[WHY_MAX];
+
+	*t = (struct target){0};
+	if (read_targets(json_object_get(request, "targets"), arena, t, why) &&
+		read_ports(json_object_get(request, "ports"), arena, t, why) &&
+		read_protocols(json_object_get(request, "protocols"), arena, t, why))
+		return true;
+	command_refuse(a, USAGE, "%s", why);
+	return false;
+}
+
+static json_t *
+explained(struct asker *a, const struct target *t)
+{
+	struct arena *arena = arena_new();
+	struct wish_part *parts;
+	size_t n = wishes_explain(dots_client_wishes(a->parts->client), t, arena, &parts);
+	json_t *j = json_object();
+
+	json_object_set_new(j, "parts", view_parts(a->parts->config, parts, n));
+	arena_free(arena);
+	return j;
+}
+
+static void
+run_explain(struct asker *a, const json_t *request)
+{
+	struct arena *arena = arena_new();
+	struct target t;
+
+	if (read_target(a, request, arena, &t))
+		answer(a, DONE, explained(a, &t));
+	arena_free(arena);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static int
+exit_of(const struct wish_part *parts, size_t n)
+{
+	size_t placed = 0, refused = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		placed += parts[i].state == WISH_PLACED;
+		refused += parts[i].state == WISH_REFUSED;
+	}
+	return placed == n ? DONE : refused == n ? REFUSED : PENDING;
+}
+
+static bool
+is_settled(const struct wish_part *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].state != WISH_PLACED && parts[i].state != WISH_REFUSED &&
+			parts[i].state != WISH_ENDED)
+			return false;
+	return true;
+}
+
+/* Answers a `mitigate` when every part is settled, or when its patience is over. */
+static void
+look(struct asker *a)
+{
+	const struct control_parts *p = a->parts;
+	struct arena *arena = arena_new();
+	struct wish_view v;
+	json_t *j;
+
+	if (!wishes_view(dots_client_wishes(p->client), a->wish, loop_now(p->loop), arena, &v)) {
+		command_refuse(a, REFUSED, "%s was withdrawn meanwhile", a->wish);
+	} else if (!is_settled(v.parts, v.n_parts) && loop_now(p->loop) < a->until) {
+		a->ops->after(a, LOOK_MS, look);
+	} else {
+		j = json_object();
+		json_object_set_new(j, "id", json_string(a->wish));
+		json_object_set_new(j, "parts", view_parts(p->config, v.parts, v.n_parts));
+		answer(a, exit_of(v.parts, v.n_parts), j);
+	}
+	arena_free(arena);
+}
+
+static void
+refuse_wish(struct asker *a, int error, const struct target *t, const char *id, const char *why)
+{
+	if (error == -EPERM)
+		answer_error(
+			a, REFUSED, explained(a, t), *why ? why : "nobody may be asked for this");
+	else if (error == -EEXIST)
+		command_refuse(
+			a, REFUSED, "the id %.160s is taken by a request for another target", id);
+	else if (error == -ENOSPC)
+		command_refuse(a, REFUSED, "there are too many requests already");
+	else
+		command_refuse(a, REFUSED, "%s", why);
+}
+
+static void
+ask(struct asker *a, const json_t *request, const struct target *t)
+{
+	const struct control_parts *p = a->parts;
+	const char *asker = json_string_value(json_object_get(request, "asker"));
+	const json_t *wait = json_object_get(request, "wait");
+	struct wish_request r = {
+		.id = id_of(request),
+		.asker = asker ? asker : "operator",
+		.target = t,
+		.trigger_mitigation = true,
+		.lifetime = json_integer_value(json_object_get(request, "lifetime")),
+		.duration = json_integer_value(json_object_get(request, "for")),
+	};
+	char why[WHY_MAX] = "";
+	int error = wishes_ask(dots_client_wishes(p->client), &r, loop_now(p->loop), loop_wall(),
+		a->wish, why, sizeof(why));
+
+	dots_client_run(p->client);
+	if (error) {
+		refuse_wish(a, error, t, r.id, why);
+		return;
+	}
+	a->until = loop_now(p->loop) + 1000 * (wait ? json_integer_value(wait) : WAIT_S);
+	a->ops->stored(a, look);
+}
+
+static void
+run_mitigate(struct asker *a, const json_t *request)
+{
+	struct arena *arena = arena_new();
+	struct target t;
+
+	if (read_target(a, request, arena, &t))
+		ask(a, request, &t);
+	arena_free(arena);
+}
+
+static void
+run_refresh(struct asker *a, const json_t *request)
+{
+	int error = wishes_refresh(
+		dots_client_wishes(a->parts->client), id_of(request), loop_now(a->parts->loop));
+
+	dots_client_run(a->parts->client);
+	if (error)
+		no_such_id(a, request);
+	else
+		answer_done(a);
+}
+
+static void
+run_withdraw(struct asker *a, const json_t *request)
+{
+	int error = wishes_release(dots_client_wishes(a->parts->client), id_of(request),
+		loop_now(a->parts->loop), loop_wall());
+
+	dots_client_run(a->parts->client);
+	if (error)
+		no_such_id(a, request);
+	else
+		a->ops->stored(a, answer_done);
+}
+
+static void
+run_reload(struct asker *a, const json_t *request)
+{
+	char why[WHY_MAX] = "";
+
+	(void)request;
+	a->parts->reload(a->parts->reload_arg, why, sizeof(why));
+	if (*why)
+		command_refuse(a, REFUSED, "the configuration stays as it was: %s", why);
+	else
+		answer_done(a);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+struct argument {
+	const char *name;
+	enum { TEXT = 1, NUMBER, TEXTS, NUMBERS } kind;
+	bool required;
+	json_int_t min, max; /* value of a number, length of a text, count of a list */
+};
+
+static const struct argument no_arguments[] = {{0}};
+static const struct argument id_arguments[] = {{"id", TEXT, true, 1, WISH_ID_MAX - 1}, {0}};
+static const struct argument target_arguments[] = {
+	{"targets", TEXTS, true, 1, TARGETS_MAX},
+	{"ports", TEXTS, false, 0, TARGETS_MAX},
+	{"protocols", NUMBERS, false, 0, TARGETS_MAX},
+	{0},
+};
+static const struct argument mitigate_arguments[] = {
+	{"targets", TEXTS, true, 1, TARGETS_MAX},
+	{"ports", TEXTS, false, 0, TARGETS_MAX},
+	{"protocols", NUMBERS, false, 0, TARGETS_MAX},
+	{"lifetime", NUMBER, false, 1, LIFETIME_MAX},
+	{"for", NUMBER, false, 1, LIFETIME_MAX},
+	{"id", TEXT, false, 1, WISH_ID_MAX - 1},
+	{"asker", TEXT, false, 1, WISH_ID_MAX - 1},
+	{"wait", NUMBER, false, 0, WAIT_MAX_S},
+	{0},
+};
+
+static const struct command {
+	const char *name;
+	bool client; /* needs the client role */
+	const struct argument *arguments;
+	void (*run)(struct asker *a, const json_t *request);
+} commands[] = {
+	{"status", false, no_arguments, run_status},
+	{"domains", false, no_arguments, run_domains},
+	{"sessions", false, no_arguments, run_sessions},
+	{"mitigate", true, mitigate_arguments, run_mitigate},
+	{"list", false, no_arguments, run_list},
+	{"show", false, id_arguments, run_show},
+	{"refresh", true, id_arguments, run_refresh},
+	{"withdraw", true, id_arguments, run_withdraw},
+	{"explain", true, target_arguments, run_explain},
+	{"reload", false, no_arguments, run_reload},
+	{0},
+};
+
+static bool
+in_range(const struct argument *arg, json_int_t value)
+{
+	return value >= arg->min && value <= arg->max;
+}
+
+static bool
+all_of(const json_t *list, json_type type)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) if (json_typeof(item) != type) return false;
+	return json_is_array(list);
+}
+
+static bool
+fits(const struct argument *arg, const json_t *v)
+{
+	switch (arg->kind) {
+	case TEXT:
+		return json_is_string(v) && in_range(arg, (json_int_t)json_string_length(v));
+	case NUMBER:
+		return json_is_integer(v) && in_range(arg, json_integer_value(v));
+	case TEXTS:
+		return all_of(v, JSON_STRING) && in_range(arg, (json_int_t)json_array_size(v));
+	case NUMBERS:
+		return all_of(v, JSON_INTEGER) && in_range(arg, (json_int_t)json_array_size(v));
+	}
+	return false;
+}
+
+static bool
+check_present(struct asker *a, const struct command *c, const json_t *request)
+{
+	static const struct {
+		const char *before, *after;
+	} expected[] = {
+		[TEXT] = {"a text of", " characters"},
+		[NUMBER] = {"a whole number from", ""},
+		[TEXTS] = {"a list of", " texts"},
+		[NUMBERS] = {"a list of", " whole numbers"},
+	};
+
+	for (const struct argument *arg = c->arguments; arg->name; arg++) {
+		const json_t *v = json_object_get(request, arg->name);
+
+		if ((!v && !arg->required) || (v && fits(arg, v)))
+			continue;
+		command_refuse(a, USAGE, "%s: %s is %s, expected %s %lld to %lld%s", c->name,
+			arg->name, v ? "wrong" : "missing", expected[arg->kind].before,
+			(long long)arg->min, (long long)arg->max, expected[arg->kind].after);
+		return false;
+	}
+	return true;
+}
+
+static bool
+check_known(struct asker *a, const struct command *c, const json_t *request)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)request, name, value)
+	{
+		const struct argument *arg = c->arguments;
+
+		while (arg->name && strcmp(arg->name, name) != 0)
+			arg++;
+		if (!arg->name && strcmp(name, "command") != 0) {
+			command_refuse(a, USAGE, "%s does not take %.60s", c->name, name);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+command_run(struct asker *a, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const struct command *c = commands;
+
+	while (name && c->name && strcmp(c->name, name) != 0)
+		c++;
+	if (!name || !c->name)
+		command_refuse(a, USAGE, "unknown command %.60s", name ? name : "");
+	else if (!check_known(a, c, request) || !check_present(a, c, request))
+		return;
+	else if (c->client && !a->parts->client)
+		command_refuse(a, REFUSED,
+			"this dotsd asks nobody: neither `domains` nor `gateways` are "
+			"configured");
+	else
+		c->run(a, request);
+}

@@ -1,0 +1,420 @@
+/*
+ * Views of the daemon's parts as JSON.
+ */
+#include "daemon/control_view.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "daemon/store.h"
+
+enum { TEXT_MAX = 1024 };
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static void
+add_text(json_t *object, const char *member, const char *value)
+{
+	char text[TEXT_MAX];
+
+	json_object_set_new(object, member,
+		json_string(event_escape(
+			text, sizeof(text), value ? value : "", value ? strlen(value) : 0)));
+}
+
+static void
+add_number(json_t *object, const char *member, int64_t value)
+{
+	json_object_set_new(object, member, json_integer((json_int_t)value));
+}
+
+static void
+add_bool(json_t *object, const char *member, bool value)
+{
+	json_object_set_new(object, member, json_boolean(value));
+}
+
+static void
+add_time(json_t *object, const char *member, wall_ms when)
+{
+	time_t seconds = (time_t)(when / 1000);
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	json_object_set_new(object, member, json_string(text));
+}
+
+static void
+add_prefixes(json_t *object, const char *member, const struct prefix *list, size_t n)
+{
+	json_t *j = json_array();
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, json_string(prefix_format(&list[i], text)));
+	json_object_set_new(object, member, j);
+}
+
+static json_t *
+endpoint_json(const struct endpoint *e)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	return e->addr.family ? json_string(endpoint_format(e, text)) : json_null();
+}
+
+static json_t *
+ports_json(const struct target *t)
+{
+	json_t *j = json_array();
+	char text[48];
+
+	for (size_t i = 0; i < t->n_target_port_range; i++) {
+		const struct port_range *r = &t->target_port_range[i];
+		unsigned lower = (unsigned)r->lower_port, upper = (unsigned)port_range_last(r);
+
+		if (lower == upper)
+			snprintf(text, sizeof(text), "%u", lower);
+		else
+			snprintf(text, sizeof(text), "%u-%u", lower, upper);
+		json_array_append_new(j, json_string(text));
+	}
+	return j;
+}
+
+static void
+add_target(json_t *object, const struct target *t)
+{
+	json_t *protocols = json_array();
+
+	for (size_t i = 0; i < t->n_target_protocol; i++)
+		json_array_append_new(protocols, json_integer((json_int_t)t->target_protocol[i]));
+	add_prefixes(object, "targets", t->target_prefix, t->n_target_prefix);
+	json_object_set_new(object, "ports", ports_json(t));
+	json_object_set_new(object, "protocols", protocols);
+}
+
+/* ---- our own requests ------------------------------------------------------------------------ */
+
+static const char *const wish_states[] = {
+	[WISH_REFUSED] = "refused",
+	[WISH_PENDING] = "pending",
+	[WISH_SENT] = "sent",
+	[WISH_SILENT] = "silent",
+	[WISH_PLACED] = "placed",
+	[WISH_ENDED] = "ended",
+};
+
+static void
+add_place(json_t *j, const struct config *c, const struct wish_part *p)
+{
+	const struct domain *d = p->domain >= 0 ? &c->homing->domains[p->domain] : NULL;
+
+	if (d)
+		add_text(j, "domain", d->name);
+	if (p->server >= 0)
+		add_text(j, "server", c->homing->servers[p->server]->name);
+	if (d && d->n_interfaces)
+		add_text(j, "interface", d->interfaces[0]);
+}
+
+static json_t *
+part_json(const struct config *c, const struct wish_part *p)
+{
+	char prefix[PREFIX_TEXT_MAX], code[5];
+	json_t *j = json_object();
+
+	add_text(j, "target", prefix_format(&p->prefix, prefix));
+	add_text(j, "state", wish_states[p->state]);
+	add_place(j, c, p);
+	if (p->mid)
+		add_number(j, "mid", p->mid);
+	if (p->code)
+		add_text(j, "code", coap_code_format(p->code, code));
+	if (p->status)
+		add_text(j, "status", dots_status_name((int)p->status));
+	if (p->state == WISH_PLACED) {
+		add_number(j, "lifetime", p->lifetime);
+		add_number(j, "dropped_packets", (int64_t)p->pkts_dropped);
+		add_number(j, "dropped_bytes", (int64_t)p->bytes_dropped);
+	}
+	add_text(j, "section", p->section);
+	add_text(j, "reason", p->reason);
+	return j;
+}
+
+json_t *
+view_parts(const struct config *c, const struct wish_part *parts, size_t n)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, part_json(c, &parts[i]));
+	return j;
+}
+
+json_t *
+view_wish(const struct control_parts *p, const char *id)
+{
+	struct arena *a = arena_new();
+	struct wish_view v;
+	json_t *j = NULL;
+
+	if (wishes_view(dots_client_wishes(p->client), id, loop_now(p->loop), a, &v)) {
+		j = json_object();
+		add_text(j, "id", v.id);
+		add_text(j, "asker", v.asker);
+		add_target(j, v.target);
+		add_time(j, "asked", v.asked);
+		if (v.until)
+			add_time(j, "until", v.until);
+		add_bool(j, "releasing", v.releasing);
+		json_object_set_new(j, "parts", view_parts(p->config, v.parts, v.n_parts));
+	}
+	arena_free(a);
+	return j;
+}
+
+struct listing {
+	const struct control_parts *parts;
+	json_t *array;
+	size_t max, all;
+};
+
+static void
+add_wish(void *arg, const char *id)
+{
+	struct listing *l = arg;
+
+	if (l->all++ < l->max)
+		json_array_append_new(l->array, view_wish(l->parts, id));
+}
+
+json_t *
+view_wishes(const struct control_parts *p, size_t max, size_t *ret_all)
+{
+	struct listing l = {p, json_array(), max, 0};
+
+	if (p->client)
+		wishes_each(dots_client_wishes(p->client), add_wish, &l);
+	*ret_all = l.all;
+	return l.array;
+}
+
+static void
+add_server(void *arg, const struct server_view *v)
+{
+	json_t *j = json_object();
+
+	add_text(j, "domain", v->domain);
+	add_text(j, "name", v->server);
+	add_text(j, "state", v->state);
+	add_text(j, "reason", v->reason);
+	add_text(j, "interface", v->interface);
+	json_object_set_new(j, "local", endpoint_json(&v->local));
+	json_object_set_new(j, "remote", endpoint_json(&v->remote));
+	add_text(j, "credential", v->credential);
+	add_text(j, "cuid", v->cuid);
+	add_bool(j, "resumed", v->resumed);
+	if (v->heard_s >= 0)
+		add_number(j, "heard", v->heard_s);
+	if (v->next_attempt_s >= 0)
+		add_number(j, "next_attempt", v->next_attempt_s);
+	json_array_append_new(arg, j);
+}
+
+json_t *
+view_servers(const struct control_parts *p)
+{
+	json_t *j = json_array();
+
+	if (p->client)
+		dots_client_servers(p->client, add_server, j);
+	return j;
+}
+
+/* ---- domains --------------------------------------------------------------------------------- */
+
+static json_t *
+domain_json(const struct domain *d, const json_t *servers)
+{
+	json_t *j = json_object(), *interfaces = json_array(), *resolvers = json_array();
+	json_t *own = json_array(), *server;
+	size_t i;
+
+	for (i = 0; i < d->n_interfaces; i++)
+		json_array_append_new(interfaces, json_string(d->interfaces[i]));
+	for (i = 0; i < d->n_resolvers; i++)
+		json_array_append_new(resolvers, endpoint_json(&d->resolvers[i]));
+	json_array_foreach(servers, i,
+		server) if (!strcmp(json_string_value(json_object_get(server, "domain")), d->name))
+		json_array_append(own, server);
+	add_text(j, "name", d->name);
+	add_bool(j, "gateway", d->gateway);
+	json_object_set_new(j, "interfaces", interfaces);
+	add_prefixes(j, "prefixes", d->prefixes, d->n_prefixes);
+	add_prefixes(j, "protects", d->protects, d->n_protects);
+	json_object_set_new(j, "resolvers", resolvers);
+	json_object_set_new(j, "servers", own);
+	return j;
+}
+
+json_t *
+view_domains(const struct control_parts *p)
+{
+	const struct homing *h = p->config->homing;
+	json_t *j = json_array(), *servers = view_servers(p);
+
+	for (size_t i = 0; i < h->n_domains; i++)
+		json_array_append_new(j, domain_json(&h->domains[i], servers));
+	json_decref(servers);
+	return j;
+}
+
+/* ---- our clients ----------------------------------------------------------------------------- */
+
+static void
+add_peer(void *arg, const struct peer_view *v)
+{
+	json_t *j = json_object();
+
+	add_text(j, "client", v->client);
+	add_text(j, "credential", v->credential);
+	add_text(j, "ca", v->ca);
+	add_text(j, "state", v->state);
+	json_object_set_new(j, "local", endpoint_json(&v->local));
+	json_object_set_new(j, "remote", endpoint_json(&v->remote));
+	add_text(j, "interface", v->interface);
+	add_bool(j, "resumed", v->resumed);
+	add_number(j, "heard", v->heard_s);
+	json_array_append_new(arg, j);
+}
+
+json_t *
+view_peers(const struct control_parts *p)
+{
+	json_t *j = json_array();
+
+	if (p->server)
+		server_sessions(p->server, add_peer, j);
+	return j;
+}
+
+json_t *
+view_mitigation(const struct mitigation *m, mono_ms now)
+{
+	json_t *j = json_object();
+
+	add_number(j, "id", (int64_t)m->id);
+	add_text(j, "client", m->client);
+	add_text(j, "cuid", m->cuid);
+	add_number(j, "mid", m->mid);
+	add_target(j, &m->scope.target);
+	add_text(j, "status", dots_status_name((int)m->status));
+	add_number(j, "lifetime", mitigation_remaining(m, now));
+	add_time(j, "started", m->started);
+	add_number(j, "dropped_packets", (int64_t)m->packets);
+	add_number(j, "dropped_bytes", (int64_t)m->bytes);
+	add_number(j, "pps", (int64_t)m->pps);
+	add_number(j, "bps", (int64_t)m->bps);
+	add_bool(j, "volatile", m->volatile_);
+	return j;
+}
+
+static bool
+add_mitigation(void *arg, struct mitigation *m)
+{
+	struct listing *l = arg;
+
+	json_array_append_new(l->array, view_mitigation(m, loop_now(l->parts->loop)));
+	return ++l->all < l->max;
+}
+
+json_t *
+view_mitigations(const struct control_parts *p, size_t max, size_t *ret_all)
+{
+	struct listing l = {p, json_array(), max, 0};
+
+	if (p->server)
+		book_all(server_book(p->server), add_mitigation, &l);
+	*ret_all = p->server ? book_count(server_book(p->server)) : 0;
+	return l.array;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static bool
+associated(const json_t *server)
+{
+	const char *state = json_string_value(json_object_get(server, "state"));
+
+	return !strcmp(state, "available") || !strcmp(state, "silent");
+}
+
+/* What the operator should look at, in words. */
+static json_t *
+alerts_json(json_t *servers, size_t backlog)
+{
+	json_t *alerts = json_array(), *s;
+	size_t i;
+
+	json_array_foreach(servers, i, s)
+	{
+		const char *state = json_string_value(json_object_get(s, "state"));
+		const char *reason = json_string_value(json_object_get(s, "reason"));
+
+		if (strcmp(state, "available") != 0)
+			json_array_append_new(
+				alerts, json_sprintf("%s of %s is %s%s%s",
+						json_string_value(json_object_get(s, "name")),
+						json_string_value(json_object_get(s, "domain")),
+						state, *reason ? ": " : "", reason));
+	}
+	if (backlog)
+		json_array_append_new(alerts,
+			json_string(
+				"the store fails: what is accepted now would not survive a crash"));
+	return alerts;
+}
+
+static void
+add_roles(json_t *j, const struct control_parts *p)
+{
+	json_t *roles = json_array();
+
+	if (p->client)
+		json_array_append_new(roles, json_string("client"));
+	if (p->server)
+		json_array_append_new(roles, json_string(p->client ? "gateway" : "server"));
+	json_object_set_new(j, "roles", roles);
+}
+
+json_t *
+view_status(const struct control_parts *p, mono_ms started)
+{
+	json_t *j = json_object(), *store = json_object(), *servers = view_servers(p), *s;
+	json_t *peers = view_peers(p);
+	size_t backlog = store_backlog(p->store), sessions = json_array_size(peers), i;
+
+	json_array_foreach(servers, i, s) sessions += associated(s);
+	add_text(j, "version", DOTSD_VERSION);
+	add_text(j, "instance", p->config->instance);
+	add_roles(j, p);
+	add_number(j, "uptime", (loop_now(p->loop) - started) / 1000);
+	add_text(store, "state", backlog ? "volatile" : "durable");
+	add_number(store, "backlog", (int64_t)backlog);
+	json_object_set_new(j, "store", store);
+	add_number(
+		j, "wishes", p->client ? (int64_t)wishes_count(dots_client_wishes(p->client)) : 0);
+	add_number(j, "mitigations", p->server ? (int64_t)book_count(server_book(p->server)) : 0);
+	add_number(j, "sessions", (int64_t)sessions);
+	json_object_set_new(j, "alerts", alerts_json(servers, backlog));
+	json_decref(servers);
+	json_decref(peers);
+	return j;
+}

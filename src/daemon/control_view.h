@@ -1,0 +1,23 @@
+/*
+ * What the control socket shows, as JSON (doc/control.md). Texts that came from a peer are escaped.
+ */
+#ifndef DOTSD_DAEMON_CONTROL_VIEW_H
+#define DOTSD_DAEMON_CONTROL_VIEW_H
+
+#include <jansson.h>
+
+#include "daemon/control.h"
+
+/* All return new references. */
+json_t *view_parts(const struct config *c, const struct wish_part *parts, size_t n);
+json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no such wish */
+json_t *view_mitigation(const struct mitigation *m, mono_ms now);
+json_t *view_servers(const struct control_parts *p);
+json_t *view_peers(const struct control_parts *p);
+json_t *view_domains(const struct control_parts *p);
+/* At most `max` of them; how many there are in all in *ret_all. */
+json_t *view_wishes(const struct control_parts *p, size_t max, size_t *ret_all);
+json_t *view_mitigations(const struct control_parts *p, size_t max, size_t *ret_all);
+json_t *view_status(const struct control_parts *p, mono_ms started);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * What the process asks of the system around its start: limits, directories, fewer privileges.
+ */
+#ifndef DOTSD_DAEMON_PROCESS_H
+#define DOTSD_DAEMON_PROCESS_H
+
+#include "daemon/config.h"
+
+/* Thousands of sessions need no descriptor of their own, but links, helpers and watchers do. */
+void process_raise_file_limit(void);
+/* The directory of a file, if it is missing: /run is empty after a boot. What is wrong with it
+ * shows when the file is made. */
+void process_make_parent(const char *path);
+/* No new privileges from here on; and the account of `user:`, when started as root. Everything that
+ * needs root is open by then; what is written later is handed over. False with `why`. */
+bool process_drop(const struct config *c, char *why, size_t cap);
+
+#endif
