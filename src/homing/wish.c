@@ -661,8 +661,8 @@ wishes_under_attack(const struct wishes *w, uint32_t domain)
 
 /* ---- the world ---- */
 
-static void
-server_back(struct wishes *w, uint32_t server, mono_ms now)
+void
+wishes_renewed(struct wishes *w, uint32_t server, mono_ms now)
 {
 	for (size_t i = 0; i < w->n_placements; i++) {
 		struct placement *p = w->placements[i];
@@ -684,7 +684,7 @@ wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms
 	if (before != SERVER_UNAVAILABLE && a != SERVER_UNAVAILABLE)
 		return;
 	if (before == SERVER_UNAVAILABLE)
-		server_back(w, server, now);
+		wishes_renewed(w, server, now);
 	replan(w, now, wall);
 }
 

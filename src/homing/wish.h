@@ -95,6 +95,10 @@ bool wishes_under_attack(const struct wishes *w, uint32_t domain);
 
 void wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms now, wall_ms wall);
 
+/* A new association replaced the old one: the server may have started anew, so what stands there is told
+ * to it again. */
+void wishes_renewed(struct wishes *w, uint32_t server, mono_ms now);
+
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */
 struct wish_answer {
 	uint8_t method, code;

@@ -287,6 +287,15 @@ on_available(void *arg, struct upstream *u, enum availability a)
 	dots_client_run(c);
 }
 
+static void
+on_renewed(void *arg, struct upstream *u)
+{
+	struct dots_client *c = arg;
+
+	wishes_renewed(c->wishes, upstream_server(u)->ordinal, loop_now(c->loop));
+	dots_client_run(c);
+}
+
 /* The diagnostic text of a refusal (RFC 9132 3), in buf; "" if there is none. */
 static const char *
 diagnostic(const struct coap_msg *m, char *buf, size_t cap)
@@ -369,6 +378,7 @@ on_under_attack(void *arg, struct upstream *u)
 
 static const struct upstream_ops upstream_ops = {
 	.available = on_available,
+	.renewed = on_renewed,
 	.answered = on_answered,
 	.observed = on_observed,
 	.under_attack = on_under_attack,

@@ -193,6 +193,8 @@ on_up(void *arg, struct session *session)
 		EVENT_F("credential", id->name),
 		EVENT_F("resumed", session_was_resumed(session) ? "yes" : "no"));
 	enforce_limit(p, c->limits.sessions);
+	if (server_learn_endpoint(s, session_local(session)))
+		record_endpoint(s, session_local(session));
 	server_flows(s, c->name);
 	rearm(p);
 }
@@ -316,15 +318,14 @@ void
 server_flows(struct dots_server *s, const char *client)
 {
 	struct peer_group *g = group_of(s, client);
-	struct flow *flows = mem_array(g->n + s->setup.n_sockets + 1, sizeof(*flows));
+	struct flow *flows = mem_array(g->n + s->n_endpoints + 1, sizeof(*flows));
 	size_t n = 0;
 
 	for (struct peer *p = g->peers; p; p = p->next)
 		flows[n++] = (struct flow){
 			.server = *session_local(p->session), .client = *session_remote(p->session)};
-	for (size_t i = 0; i < s->setup.n_sockets; i++)
-		if (!addr_is_unspecified(&s->setup.sockets[i].local.addr))
-			flows[n++] = (struct flow){.server = s->setup.sockets[i].local};
+	for (size_t i = 0; i < s->n_endpoints; i++)
+		flows[n++] = (struct flow){.server = s->endpoints[i]};
 	for (size_t i = 0; i < s->n_mitigators; i++)
 		s->mitigators[i]->ops->flows(s->mitigators[i], client, flows, n);
 	free(flows);

@@ -1,6 +1,6 @@
 /*
- * The server's state as records of the store: mitigations (kind "mitigation", key id) and cuid
- * bindings (kind "cuid", key cuid). Monotonic moments become wall-clock ones here.
+ * The server's state as records of the store: mitigations (kind "mitigation", key id), cuid bindings
+ * (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port). Monotonic moments become wall-clock ones here.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -65,6 +65,24 @@ record_cuid(struct dots_server *s, const char *client, const char *cuid)
 	persist_put(s->persist, "cuid", cuid, text);
 	free(text);
 	json_decref(j);
+}
+
+void
+record_endpoint(struct dots_server *s, const struct endpoint *e)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	persist_put(s->persist, "endpoint", endpoint_format(e, text), "{}");
+}
+
+static void
+restore_endpoint(void *arg, const char *key, const char *value)
+{
+	struct endpoint e;
+
+	(void)value;
+	if (endpoint_parse(key, 0, &e) == 0)
+		server_learn_endpoint(arg, &e);
 }
 
 static void
@@ -135,6 +153,7 @@ restore_mitigation(void *arg, const char *key, const char *value)
 void
 records_restore(struct dots_server *s)
 {
+	persist_each(s->persist, "endpoint", restore_endpoint, s);
 	persist_each(s->persist, "cuid", restore_cuid, s);
 	persist_each(s->persist, "mitigation", restore_mitigation, s);
 }

@@ -216,6 +216,22 @@ on_escalation_status(
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* As many addresses as a host sensibly serves at; more would only widen what passes filters. */
+enum { ENDPOINTS_MAX = 64 };
+
+bool
+server_learn_endpoint(struct dots_server *s, const struct endpoint *e)
+{
+	for (size_t i = 0; i < s->n_endpoints; i++)
+		if (endpoint_equal(&s->endpoints[i], e))
+			return false;
+	if (s->n_endpoints == ENDPOINTS_MAX)
+		return false;
+	s->endpoints = mem_grow(s->endpoints, s->n_endpoints + 1, sizeof(*s->endpoints));
+	s->endpoints[s->n_endpoints++] = *e;
+	return true;
+}
+
 static int
 find_psk(void *arg, const char *identity, uint8_t *key, size_t *inout_len)
 {
@@ -251,6 +267,9 @@ listen_(struct dots_server *s, char *why, size_t cap)
 	s->listener = listener_new(s->loop, &cfg, &peer_session_ops, s, why, cap);
 	if (!s->listener)
 		return false;
+	for (size_t i = 0; i < cfg.n_sockets; i++)
+		if (!addr_is_unspecified(&cfg.sockets[i].local.addr))
+			server_learn_endpoint(s, &cfg.sockets[i].local);
 	for (size_t i = 0; i < cfg.n_sockets; i++)
 		event_raise(EVENT_LISTENING,
 			EVENT_F("address", endpoint_format(&cfg.sockets[i].local, text)),
@@ -396,6 +415,7 @@ server_free(struct dots_server *s)
 	timer_free(s->timer);
 	book_free(s->book);
 	cuids_free(s->cuids);
+	free(s->endpoints);
 	free(s);
 }
 

@@ -26,6 +26,8 @@ struct dots_server {
 	struct map *observers;      /* "client/cuid" -> struct observer list */
 	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
 	struct answer *answers;     /* waiting for the store */
+	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
+	size_t n_endpoints;
 };
 
 /* peer.c */
@@ -72,11 +74,14 @@ void observers_free(struct dots_server *s);
 void record_put(struct dots_server *s, const struct mitigation *m);
 void record_remove(struct dots_server *s, const struct mitigation *m);
 void record_cuid(struct dots_server *s, const char *client, const char *cuid);
+void record_endpoint(struct dots_server *s, const struct endpoint *e);
 void records_restore(struct dots_server *s);
 
 /* server.c */
 void server_apply(struct dots_server *s, struct effects *fx); /* carries out and finishes them */
 void server_flows(struct dots_server *s, const char *client);
+/* True: it was not known yet. */
+bool server_learn_endpoint(struct dots_server *s, const struct endpoint *e);
 char *server_key(const char *client, const char *cuid, uint32_t mid); /* "client/cuid/mid", malloc'ed */
 void server_scope_text(const struct target *t, struct buf *out);      /* for events */
 

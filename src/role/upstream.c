@@ -476,6 +476,8 @@ promote(struct upstream *u)
 	u->next_attempt = INT64_MAX;
 	u->reason[0] = '\0';
 	set_availability(u, SERVER_AVAILABLE);
+	if (old)
+		u->cx.ops->renewed(u->cx.arg, u);
 	for (struct observation *o = u->observations; o; o = o->next)
 		observation_send(o);
 }

@@ -17,6 +17,7 @@ struct upstream;
 /* What the upstream tells its owner; from the loop. */
 struct upstream_ops {
 	void (*available)(void *arg, struct upstream *u, enum availability a);
+	void (*renewed)(void *arg, struct upstream *u); /* a new session replaced a silent one */
 	/* Answer to upstream_send, once each; observed: a notification or the answer to upstream_observe. */
 	void (*answered)(void *arg, struct upstream *u, uint32_t mid, uint8_t method,
 		const struct coap_msg *response);

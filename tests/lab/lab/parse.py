@@ -118,6 +118,7 @@ OUTSIDE_EVENTS = {
     "mitigated": {"scope"},
     "status": {"text"},
     "coap-response": {"code", "as"},
+    "alarmed": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
 # In labs as in topologies -> in the product's event log.
