@@ -42,7 +42,8 @@ addr_parse(const char *text, struct addr *ret)
 char *
 addr_format(const struct addr *a, char *buf)
 {
-	if (!a->family || !inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, buf, ADDR_TEXT_MAX))
+	if (!a->family ||
+		!inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, buf, ADDR_TEXT_MAX))
 		strcpy(buf, "-");
 	return buf;
 }
@@ -71,14 +72,16 @@ addr_is_loopback(const struct addr *a)
 bool
 addr_is_multicast(const struct addr *a)
 {
-	return a->family == 4 ? (a->bytes[0] & 0xf0) == 0xe0 : a->family == 6 && a->bytes[0] == 0xff;
+	return a->family == 4 ? (a->bytes[0] & 0xf0) == 0xe0
+			      : a->family == 6 && a->bytes[0] == 0xff;
 }
 
 bool
 addr_is_link_local(const struct addr *a)
 {
-	return a->family == 4 ? a->bytes[0] == 169 && a->bytes[1] == 254
-			      : a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+	return a->family == 4
+		       ? a->bytes[0] == 169 && a->bytes[1] == 254
+		       : a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
 bool
@@ -94,7 +97,7 @@ clear_host_bits(struct prefix *p)
 {
 	unsigned len = p->len;
 
-	for (unsigned i = 0; i < addr_len(&p->addr); i++, len = len > 8 ? len - 8 : 0)
+	for (unsigned i = 0; i<addr_len(&p->addr); i++, len = len> 8 ? len - 8 : 0)
 		if (len < 8)
 			p->addr.bytes[i] &= (uint8_t)(0xff00 >> len);
 }
@@ -126,7 +129,7 @@ prefix_parse(const char *text, struct prefix *ret)
 		*ret = prefix_of(&a, addr_bits(&a));
 		return 0;
 	}
-	if (!slash[1] || strlen(slash + 1) > 3)
+	if (!slash[1] || strlen(slash + 1) > 3 || (slash[1] == '0' && slash[2]))
 		return -EINVAL;
 	for (const char *s = slash + 1; *s; s++) {
 		if (*s < '0' || *s > '9')
@@ -189,8 +192,8 @@ prefix_overlaps(const struct prefix *a, const struct prefix *b)
 bool
 prefix_is_special(const struct prefix *p)
 {
-	static const char *const special[] = {
-		"127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/32", "::1/128", "::/128", "ff00::/8"};
+	static const char *const special[] = {"127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32",
+		"0.0.0.0/32", "::1/128", "::/128", "ff00::/8"};
 
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
 		struct prefix s;
@@ -225,11 +228,29 @@ port_parse(const char *text, uint16_t *ret)
 	return 0;
 }
 
+/* "addr" or "addr%interface"; an index means something for link-local addresses only. */
+static int
+scoped_parse(char *text, struct endpoint *ret)
+{
+	char *scope = strchr(text, '%');
+
+	if (scope)
+		*scope++ = '\0';
+	if (addr_parse(text, &ret->addr) != 0)
+		return -EINVAL;
+	if (!scope)
+		return 0;
+	if (ret->addr.family != 6 || !addr_is_link_local(&ret->addr))
+		return -EINVAL;
+	ret->scope_id = if_nametoindex(scope);
+	return ret->scope_id ? 0 : -EINVAL;
+}
+
 int
 endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret)
 {
 	struct endpoint e = {.port = default_port};
-	char copy[ENDPOINT_TEXT_MAX], *addr = copy, *port = NULL, *scope, *end;
+	char copy[ENDPOINT_TEXT_MAX], *addr = copy, *port = NULL, *end;
 
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
@@ -244,14 +265,9 @@ endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret)
 		*end = '\0'; /* one colon: IPv4 and port */
 		port = end + 1;
 	}
-	scope = strchr(addr, '%');
-	if (scope) {
-		*scope++ = '\0';
-		e.scope_id = if_nametoindex(scope);
-		if (!e.scope_id)
-			return -EINVAL;
-	}
-	if (addr_parse(addr, &e.addr) != 0 || (port && port_parse(port, &e.port) != 0))
+	if (scoped_parse(addr, &e) != 0 || (port && port_parse(port, &e.port) != 0))
+		return -EINVAL;
+	if (*copy == '[' && e.addr.family != 6)
 		return -EINVAL;
 	*ret = e;
 	return 0;
@@ -314,6 +330,7 @@ endpoint_from_sockaddr(const struct sockaddr *sa, struct endpoint *ret)
 		const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
 		bool mapped = IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr);
 
+		/* A dual-stack socket shows IPv4 peers as mapped addresses. */
 		e.addr.family = mapped ? 4 : 6;
 		e.port = ntohs(sin6->sin6_port);
 		e.scope_id = IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr) ? sin6->sin6_scope_id : 0;

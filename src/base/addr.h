@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 enum {
-	ADDR_TEXT_MAX = 46,     /* longest text incl. NUL */
+	ADDR_TEXT_MAX = 46, /* longest text incl. NUL */
 	PREFIX_TEXT_MAX = 50,
 	ENDPOINT_TEXT_MAX = 80, /* "[addr%scope]:port" */
 };

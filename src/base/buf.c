@@ -13,7 +13,9 @@
 struct reader
 reader_of(const void *bytes, size_t len)
 {
-	return (struct reader){.at = bytes, .end = (const uint8_t *)bytes + len};
+	const uint8_t *p = bytes;
+
+	return (struct reader){.at = p, .end = len ? p + len : p}; /* NULL is a legal empty run */
 }
 
 size_t
@@ -31,7 +33,8 @@ reader_bytes(struct reader *r, size_t len)
 		r->failed = true;
 		return NULL;
 	}
-	r->at += len;
+	if (len)
+		r->at += len;
 	return p;
 }
 
@@ -165,7 +168,9 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	va_copy(again, ap);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (p = reserve(b, (size_t)n))) {
+	if (n < 0) {
+		b->failed = true;
+	} else if ((p = reserve(b, (size_t)n))) {
 		vsnprintf((char *)p, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;
 	}

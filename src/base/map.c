@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -82,7 +82,9 @@ map_new(void)
 	struct map *m = mem_new(sizeof(*m));
 	uint64_t seed[2] = {0};
 
-	(void)!getrandom(seed, sizeof(seed), 0);
+	/* A map without a secret would be the attack it is to prevent. */
+	if (getentropy(seed, sizeof(seed)) != 0)
+		abort();
 	m->k0 = seed[0];
 	m->k1 = seed[1];
 	m->n_slots = SLOTS_MIN;
@@ -222,7 +224,8 @@ sweep(struct map *m)
 }
 
 void
-map_each(struct map *m, bool (*visit)(void *arg, const void *key, size_t len, void *value), void *arg)
+map_each(struct map *m, bool (*visit)(void *arg, const void *key, size_t len, void *value),
+	void *arg)
 {
 	bool go_on = true;
 

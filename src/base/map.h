@@ -19,6 +19,6 @@ void *map_set(struct map *m, const void *key, size_t len, void *value);
 void *map_remove(struct map *m, const void *key, size_t len); /* value removed, or NULL */
 /* Any order; the visitor may remove the entry it is given, and no other. false stops. */
 void map_each(struct map *m, bool (*visit)(void *arg, const void *key, size_t len, void *value),
-        void *arg);
+	void *arg);
 
 #endif

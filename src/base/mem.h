@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
-void *mem_new(size_t size);                                /* zeroed */
-void *mem_array(size_t n, size_t size);                    /* zeroed, overflow-checked */
-void *mem_grow(void *p, size_t n, size_t size);            /* realloc, overflow-checked */
-char *mem_text(const char *s);                             /* copy; NULL stays NULL */
+void *mem_new(size_t size);                     /* zeroed */
+void *mem_array(size_t n, size_t size);         /* zeroed, overflow-checked */
+void *mem_grow(void *p, size_t n, size_t size); /* realloc, overflow-checked */
+char *mem_text(const char *s);                  /* copy; NULL stays NULL */
 void *mem_copy(const void *p, size_t size);
 __attribute__((format(printf, 1, 2))) char *mem_printf(const char *fmt, ...);
 

@@ -1,6 +1,7 @@
 /*
  * Prefix trie: a path-compressed binary trie a family. Inner nodes without a value only join two
- * branches; depth is bounded by the address length.
+ * branches; depth is bounded by the address length. Nodes come from a pool of the trie, so that a
+ * large one is a few allocations and lies close together.
  */
 #include "base/trie.h"
 
@@ -14,9 +15,18 @@ struct node {
 	struct node *child[2];
 };
 
+enum { CHUNK_NODES = 64 };
+
+struct chunk {
+	struct chunk *next;
+	struct node nodes[CHUNK_NODES];
+};
+
 struct trie {
 	struct node *root[2]; /* IPv4, IPv6 */
 	size_t count;
+	struct chunk *chunks;
+	struct node *spare; /* chained by child[0] */
 };
 
 static struct node **
@@ -56,23 +66,17 @@ trie_new(void)
 	return mem_new(sizeof(struct trie));
 }
 
-static void
-node_free(struct node *n)
-{
-	if (!n)
-		return;
-	node_free(n->child[0]); /* at most 128 deep */
-	node_free(n->child[1]);
-	free(n);
-}
-
 void
 trie_free(struct trie *t)
 {
+	struct chunk *c;
+
 	if (!t)
 		return;
-	node_free(t->root[0]);
-	node_free(t->root[1]);
+	while ((c = t->chunks)) {
+		t->chunks = c->next;
+		free(c);
+	}
 	free(t);
 }
 
@@ -82,21 +86,37 @@ trie_count(const struct trie *t)
 	return t->count;
 }
 
-static struct node *
-node_new(const struct prefix *p, void *value)
+static void
+node_free(struct trie *t, struct node *n)
 {
-	struct node *n = mem_new(sizeof(*n));
+	n->child[0] = t->spare;
+	t->spare = n;
+}
 
-	n->prefix = *p;
-	n->value = value;
+static struct node *
+node_new(struct trie *t, const struct prefix *p, void *value)
+{
+	struct node *n;
+
+	if (!t->spare) {
+		struct chunk *c = mem_new(sizeof(*c));
+
+		c->next = t->chunks;
+		t->chunks = c;
+		for (size_t i = CHUNK_NODES; i > 0; i--)
+			node_free(t, &c->nodes[i - 1]);
+	}
+	n = t->spare;
+	t->spare = n->child[0];
+	*n = (struct node){.prefix = *p, .value = value};
 	return n;
 }
 
 /* Puts a new node for p where *link (which p does not lie below) is. */
 static void
-insert_above(struct node **link, const struct prefix *p, void *value)
+insert_above(struct trie *t, struct node **link, const struct prefix *p, void *value)
 {
-	struct node *old = *link, *fresh = node_new(p, value), *joint;
+	struct node *old = *link, *fresh = node_new(t, p, value), *joint;
 	unsigned shared = common(&old->prefix, p);
 	struct prefix at;
 
@@ -106,7 +126,7 @@ insert_above(struct node **link, const struct prefix *p, void *value)
 		return;
 	}
 	at = prefix_of(&p->addr, shared);
-	joint = node_new(&at, NULL);
+	joint = node_new(t, &at, NULL);
 	joint->child[bit(&old->prefix.addr, shared)] = old;
 	joint->child[bit(&p->addr, shared)] = fresh;
 	*link = joint;
@@ -128,23 +148,23 @@ trie_set(struct trie *t, const struct prefix *p, void *value)
 		link = &(*link)->child[bit(&p->addr, (*link)->prefix.len)];
 	}
 	if (*link)
-		insert_above(link, p, value);
+		insert_above(t, link, p, value);
 	else
-		*link = node_new(p, value);
+		*link = node_new(t, p, value);
 	t->count++;
 	return NULL;
 }
 
 /* A node that neither holds a value nor joins two branches is of no use. */
 static void
-prune(struct node **link)
+prune(struct trie *t, struct node **link)
 {
 	struct node *n = *link;
 
 	if (n->value || (n->child[0] && n->child[1]))
 		return;
 	*link = n->child[0] ? n->child[0] : n->child[1];
-	free(n);
+	node_free(t, n);
 }
 
 void *
@@ -162,9 +182,9 @@ trie_remove(struct trie *t, const struct prefix *p)
 	old = (*link)->value;
 	(*link)->value = NULL;
 	t->count--;
-	prune(link);
+	prune(t, link);
 	if (parent)
-		prune(parent);
+		prune(t, parent);
 	return old;
 }
 

@@ -1,20 +1,27 @@
 /*
- * The clients of a server, found by credential or name, and the binding of cuids to them.
+ * The configured clients: found by name, certificate, pinned key or PSK identity, and what each may
+ * ask for (RFC 9132 4.4.1.1, 8, 11). Immutable once built; cuids.c holds what changes.
  */
 #include "core/client.h"
 
+#include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
+enum { WHY_MAX = 320 };
+
+/* The first byte of a key in `found`: the same text may be a name, a DNS-ID and a PSK identity. */
+enum found_kind { BY_NAME = 'n', BY_CERTIFICATE = 'c', BY_SPKI = 's', BY_PSK = 'p' };
+
 struct clients {
 	struct client **list;
-	size_t n;
-	struct map *by_name;
-	struct map *by_credential; /* "cert:<name>", "spki:<digest>", "psk:<identity>" */
-	char why[VERDICT_WHY_MAX];
+	size_t n, cap;
+	struct map *found;
+	char why[WHY_MAX]; /* last refusal of clients_add */
 };
 
 struct clients *
@@ -22,26 +29,25 @@ clients_new(void)
 {
 	struct clients *cs = mem_new(sizeof(*cs));
 
-	cs->by_name = map_new();
-	cs->by_credential = map_new();
+	cs->found = map_new();
 	return cs;
 }
 
 static void
-free_texts(char **list, size_t n)
+texts_free(char **texts, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		free(list[i]);
-	free(list);
+		free(texts[i]);
+	free(texts);
 }
 
 static void
 client_free(struct client *c)
 {
 	free(c->name);
-	free_texts(c->certificates, c->n_certificates);
-	free_texts(c->spki, c->n_spki);
-	free_texts(c->psk_identities, c->n_psk_identities);
+	texts_free(c->certificates, c->n_certificates);
+	texts_free(c->spki, c->n_spki);
+	texts_free(c->psk_identities, c->n_psk_identities);
 	free(c->prefixes);
 	trie_free(c->authorised);
 	free(c);
@@ -55,58 +61,103 @@ clients_free(struct clients *cs)
 	for (size_t i = 0; i < cs->n; i++)
 		client_free(cs->list[i]);
 	free(cs->list);
-	map_free(cs->by_name);
-	map_free(cs->by_credential);
+	map_free(cs->found);
 	free(cs);
 }
 
-static struct client *
-by_credential(const struct clients *cs, const char *kind, const char *text)
+/* Names of hosts compare without regard to case (RFC 6125 6.4.1); everything else is exact. */
+static char *
+key_of(enum found_kind kind, const char *text)
 {
-	char *key = mem_printf("%s:%s", kind, text);
-	struct client *c = map_get(cs->by_credential, key, strlen(key));
+	char *key = mem_printf("%c%s", kind, text);
+
+	if (kind == BY_CERTIFICATE)
+		for (char *p = key + 1; *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+	return key;
+}
+
+static struct client *
+find(const struct clients *cs, enum found_kind kind, const char *text)
+{
+	char *key = key_of(kind, text);
+	struct client *c = map_get(cs->found, key, strlen(key));
 
 	free(key);
 	return c;
 }
 
-static const char *
-add_credentials(struct clients *cs, struct client *c, const char *kind, char **list, size_t n)
+static bool
+claim(struct clients *cs, enum found_kind kind, const char *text, struct client *c)
 {
-	for (size_t i = 0; i < n; i++) {
-		char *key = mem_printf("%s:%s", kind, list[i]);
-		struct client *other = map_get(cs->by_credential, key, strlen(key));
+	char *key = key_of(kind, text);
+	const struct client *other = map_get(cs->found, key, strlen(key));
 
-		if (!other)
-			map_set(cs->by_credential, key, strlen(key), c);
-		free(key);
-		if (other) {
-			snprintf(cs->why, sizeof(cs->why), "%.60s %.60s stands for %.40s already", kind,
-				list[i], other->name);
-			return cs->why;
-		}
-	}
+	if (!other)
+		map_set(cs->found, key, strlen(key), c);
+	free(key);
+	return !other;
+}
+
+/* A credential that stands twice, also within one entry, or NULL. */
+static const char *
+claim_all(struct clients *cs, struct client *c)
+{
+	const struct {
+		enum found_kind kind;
+		char **texts;
+		size_t n;
+	} sets[] = {
+		{BY_CERTIFICATE, c->certificates, c->n_certificates},
+		{BY_SPKI, c->spki, c->n_spki},
+		{BY_PSK, c->psk_identities, c->n_psk_identities},
+	};
+
+	if (!claim(cs, BY_NAME, c->name, c))
+		return c->name;
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		for (size_t k = 0; k < sets[i].n; k++)
+			if (!claim(cs, sets[i].kind, sets[i].texts[k], c))
+				return sets[i].texts[k];
 	return NULL;
+}
+
+struct unclaim {
+	struct map *found;
+	const struct client *client;
+};
+
+static bool
+unclaim_one(void *arg, const void *key, size_t len, void *value)
+{
+	const struct unclaim *u = arg;
+
+	if (value == u->client)
+		map_remove(u->found, key, len);
+	return true;
 }
 
 const char *
 clients_add(struct clients *cs, struct client *c)
 {
-	const char *why;
+	const char *twice = claim_all(cs, c);
 
-	cs->list = mem_grow(cs->list, cs->n + 1, sizeof(struct client *));
-	cs->list[cs->n++] = c;
+	if (twice) {
+		map_each(cs->found, unclaim_one, &(struct unclaim){cs->found, c});
+		snprintf(cs->why, sizeof(cs->why), "client \"%s\": \"%s\" stands twice", c->name, twice);
+		client_free(c);
+		return cs->why;
+	}
+	assert(!c->authorised);
 	c->authorised = trie_new();
 	for (size_t i = 0; i < c->n_prefixes; i++)
 		trie_set(c->authorised, &c->prefixes[i], c);
-	if (map_set(cs->by_name, c->name, strlen(c->name), c))
-		return "the name stands twice";
-	why = add_credentials(cs, c, "cert", c->certificates, c->n_certificates);
-	if (!why)
-		why = add_credentials(cs, c, "spki", c->spki, c->n_spki);
-	if (!why)
-		why = add_credentials(cs, c, "psk", c->psk_identities, c->n_psk_identities);
-	return why;
+	if (cs->n == cs->cap) {
+		cs->cap = cs->cap ? 2 * cs->cap : 16;
+		cs->list = mem_grow(cs->list, cs->cap, sizeof(*cs->list));
+	}
+	cs->list[cs->n++] = c;
+	return NULL;
 }
 
 size_t
@@ -118,30 +169,39 @@ clients_count(const struct clients *cs)
 const struct client *
 clients_get(const struct clients *cs, size_t i)
 {
+	assert(i < cs->n);
 	return cs->list[i];
 }
 
 const struct client *
 clients_named(const struct clients *cs, const char *name)
 {
-	return map_get(cs->by_name, name, strlen(name));
+	return find(cs, BY_NAME, name);
 }
 
 const struct client *
-clients_by_certificate(const struct clients *cs, const char *const *names, size_t n_names,
-	const char *spki_cuid)
+clients_by_certificate(
+	const struct clients *cs, const char *const *names, size_t n_names, const char *spki_cuid)
 {
-	const struct client *c = by_credential(cs, "spki", spki_cuid);
+	const struct client *found = spki_cuid ? find(cs, BY_SPKI, spki_cuid) : NULL;
 
-	for (size_t i = 0; !c && i < n_names; i++)
-		c = by_credential(cs, "cert", names[i]);
-	return c;
+	if (found) /* a pinned key says more than any name in the certificate */
+		return found;
+	for (size_t i = 0; i < n_names; i++) {
+		const struct client *c = find(cs, BY_CERTIFICATE, names[i]);
+
+		if (c && found && c != found)
+			return NULL;
+		if (c)
+			found = c;
+	}
+	return found;
 }
 
 const struct client *
 clients_by_psk(const struct clients *cs, const char *identity)
 {
-	return by_credential(cs, "psk", identity);
+	return find(cs, BY_PSK, identity);
 }
 
 struct verdict
@@ -152,159 +212,14 @@ client_authorises(const struct client *c, const struct prefix *prefixes, size_t 
 	for (size_t i = 0; i < n; i++) {
 		if (prefix_is_special(&prefixes[i]))
 			return verdict_of(COAP_400_BAD_REQUEST,
-				"RFC 9132 4.4.1.1: target-prefix %s is loopback, multicast or broadcast",
+				"RFC 9132 4.4.1.1: target-prefix %s holds loopback, multicast or "
+				"broadcast addresses",
 				prefix_format(&prefixes[i], text));
 		if (!trie_longest(c->authorised, &prefixes[i], NULL))
 			return verdict_of(COAP_400_BAD_REQUEST,
-				"RFC 9132 4.4.1.1: target-prefix %s is outside of what this client may "
+				"RFC 9132 4.4.1.1: target-prefix %s is outside what this client may "
 				"ask for",
 				prefix_format(&prefixes[i], text));
 	}
-	return verdict_of(COAP_204_CHANGED, "%s", "");
-}
-
-/* ---- cuids ---------------------------------------------------------------------------------- */
-
-struct cuid_owner {
-	char *client;
-	bool reserved; /* by a known credential, used or not */
-	bool bound;
-};
-
-struct cuids {
-	struct map *owners; /* cuid -> struct cuid_owner */
-	struct map *counts; /* client -> uint32_t */
-};
-
-struct cuids *
-cuids_new(void)
-{
-	struct cuids *cu = mem_new(sizeof(*cu));
-
-	cu->owners = map_new();
-	cu->counts = map_new();
-	return cu;
-}
-
-static bool
-free_owner(void *arg, const void *key, size_t len, void *value)
-{
-	struct cuid_owner *o = value;
-
-	(void)arg;
-	(void)key;
-	(void)len;
-	free(o->client);
-	free(o);
-	return true;
-}
-
-static bool
-free_count(void *arg, const void *key, size_t len, void *value)
-{
-	(void)arg;
-	(void)key;
-	(void)len;
-	free(value);
-	return true;
-}
-
-void
-cuids_free(struct cuids *cu)
-{
-	if (!cu)
-		return;
-	map_each(cu->owners, free_owner, NULL);
-	map_each(cu->counts, free_count, NULL);
-	map_free(cu->owners);
-	map_free(cu->counts);
-	free(cu);
-}
-
-static uint32_t *
-count_of(struct cuids *cu, const char *client)
-{
-	uint32_t *n = map_get(cu->counts, client, strlen(client));
-
-	if (!n) {
-		n = mem_new(sizeof(*n));
-		map_set(cu->counts, client, strlen(client), n);
-	}
-	return n;
-}
-
-static struct cuid_owner *
-own(struct cuids *cu, const char *client, const char *cuid)
-{
-	struct cuid_owner *o = map_get(cu->owners, cuid, strlen(cuid));
-
-	if (!o) {
-		o = mem_new(sizeof(*o));
-		o->client = mem_text(client);
-		map_set(cu->owners, cuid, strlen(cuid), o);
-	}
-	return o;
-}
-
-struct verdict
-cuids_bind(struct cuids *cu, const struct client *c, const char *cuid, bool *ret_new)
-{
-	struct cuid_owner *o = map_get(cu->owners, cuid, strlen(cuid));
-	struct verdict v = verdict_of(COAP_409_CONFLICT, "RFC 9132 4.4.1.1: cuid is in use by another client");
-	uint32_t *n = count_of(cu, c->name);
-
-	*ret_new = false;
-	if (o && strcmp(o->client, c->name) != 0) {
-		v.conflict_cause = CUID_COLLISION;
-		return v;
-	}
-	if (!o || !o->bound) {
-		if (*n >= c->limits.cuids)
-			return verdict_of(COAP_429_TOO_MANY_REQUESTS,
-				"RFC 9132 11: this client uses %u cuids already", *n);
-		own(cu, c->name, cuid)->bound = true;
-		++*n;
-		*ret_new = true;
-	}
-	return verdict_of(COAP_204_CHANGED, "%s", "");
-}
-
-const char *
-cuids_owner(const struct cuids *cu, const char *cuid)
-{
-	const struct cuid_owner *o = map_get(cu->owners, cuid, strlen(cuid));
-
-	return o && o->bound ? o->client : NULL;
-}
-
-void
-cuids_reserve(struct cuids *cu, const char *client, const char *cuid)
-{
-	own(cu, client, cuid)->reserved = true;
-}
-
-void
-cuids_restore(struct cuids *cu, const char *client, const char *cuid)
-{
-	struct cuid_owner *o = own(cu, client, cuid);
-
-	if (o->bound || strcmp(o->client, client) != 0)
-		return;
-	o->bound = true;
-	++*count_of(cu, client);
-}
-
-void
-cuids_forget(struct cuids *cu, const char *client, const char *cuid)
-{
-	struct cuid_owner *o = map_get(cu->owners, cuid, strlen(cuid));
-
-	if (!o || !o->bound || strcmp(o->client, client) != 0)
-		return;
-	--*count_of(cu, client);
-	o->bound = false;
-	if (o->reserved)
-		return;
-	map_remove(cu->owners, cuid, strlen(cuid));
-	free_owner(NULL, NULL, 0, o);
+	return (struct verdict){.code = COAP_204_CHANGED};
 }

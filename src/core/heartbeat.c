@@ -1,62 +1,107 @@
 /*
- * Heartbeats (RFC 9132 4.7): one a interval, each either answered or, when the next is due, missed.
+ * Heartbeats of one session (RFC 9132 4.7): when one is sent, and when the peer counts as silent or
+ * lost. What a role does about loss (a client keeps the session, a server ends it) is its own.
  */
 #include "core/heartbeat.h"
+
+/* The clocks start as if the peer had just been heard. */
+static void
+start(struct heartbeat *h, mono_ms now)
+{
+	h->next = h->config.interval_ms ? now + h->config.interval_ms : INT64_MAX;
+	h->heard = now;
+	h->peer_beat = now;
+}
 
 void
 heartbeat_init(struct heartbeat *h, const struct heartbeat_config *c, mono_ms now)
 {
-	*h = (struct heartbeat){
-		.config = *c, .next = now + c->interval_ms, .heard = now, .peer_beat = now};
+	*h = (struct heartbeat){.config = *c};
+	start(h, now);
 }
 
 void
 heartbeat_configure(struct heartbeat *h, const struct heartbeat_config *c, mono_ms now)
 {
-	if (c->interval_ms != h->config.interval_ms)
-		h->next = now + c->interval_ms;
+	uint32_t old = h->config.interval_ms;
+
 	h->config = *c;
+	if (!old || !c->interval_ms) { /* nothing was, or nothing is any more, to be missed */
+		h->outstanding = h->quiet = false;
+		h->missed = 0;
+		start(h, now);
+		return;
+	}
+	h->next = h->next - old + c->interval_ms;
+	if (h->next < now)
+		h->next = now;
+}
+
+/* Whatever is authenticated proves life: an answer, a request, anything (RFC 9132 4.7). */
+static void
+alive(struct heartbeat *h, mono_ms now)
+{
+	h->heard = now;
+	h->quiet = false;
+	h->missed = 0;
 }
 
 bool
 heartbeat_heard(struct heartbeat *h, mono_ms now)
 {
-	bool was = h->silent || h->lost;
+	bool again = h->silent || h->lost;
 
-	h->heard = now;
-	h->missed = 0;
+	alive(h, now);
 	h->silent = h->lost = false;
-	return was;
+	return again;
 }
 
+/* silent and lost stay: heartbeat_heard reports the return, whichever of the two comes first. */
 void
 heartbeat_answered(struct heartbeat *h, mono_ms now)
 {
+	alive(h, now);
 	h->outstanding = false;
-	heartbeat_heard(h, now);
 }
 
 void
 heartbeat_peer(struct heartbeat *h, mono_ms now)
 {
+	alive(h, now);
 	h->peer_beat = now;
-	heartbeat_heard(h, now);
 }
 
-/* The last one was not answered in its interval, and nothing else came either. */
+/* Time without any traffic that exhausts missing-hb-allowed. */
+static uint64_t
+span(const struct heartbeat *h)
+{
+	return (uint64_t)h->config.interval_ms * h->config.missing_allowed;
+}
+
+/* Loss is the time span, but only with the heartbeats to show for it: when we ourselves were stopped
+ * for long, the peer had no chance to answer. The last one of the span is still under way then. */
+static bool
+missed_enough(const struct heartbeat *h)
+{
+	uint32_t allowed = h->config.missing_allowed;
+
+	return h->silent && h->missed >= (allowed > 2 ? allowed - 1 : 1);
+}
+
+/* The interval is over: what became of the last one, and the next. */
 static void
-count_missed(struct heartbeat *h, struct heartbeat_due *due, mono_ms now)
+beat(struct heartbeat *h, mono_ms now, struct heartbeat_due *due)
 {
 	due->cancel = h->outstanding;
-	if (!h->outstanding || now - h->heard < h->config.interval_ms)
-		return;
-	h->missed++;
-	due->became_silent = !h->silent;
-	h->silent = true;
-	if (h->missed >= h->config.missing_allowed && !h->lost) {
-		due->became_lost = true;
-		h->lost = true;
+	if (h->quiet) {
+		h->missed++;
+		due->became_silent = !h->silent;
+		h->silent = true;
 	}
+	due->send = true;
+	due->peer_hb_status = now - h->peer_beat <= 2 * (mono_ms)h->config.interval_ms;
+	h->outstanding = h->quiet = true;
+	h->next = now + h->config.interval_ms;
 }
 
 struct heartbeat_due
@@ -64,18 +109,17 @@ heartbeat_tick(struct heartbeat *h, mono_ms now)
 {
 	struct heartbeat_due due = {0};
 
-	if (!h->config.interval_ms || now < h->next)
-		return due;
-	count_missed(h, &due, now);
-	due.send = true;
-	due.peer_hb_status = now - h->peer_beat <= 2 * (mono_ms)h->config.interval_ms;
-	h->outstanding = true;
-	h->next = now + h->config.interval_ms;
+	if (now >= h->next)
+		beat(h, now, &due);
+	if (!h->lost && missed_enough(h) && (uint64_t)(now - h->heard) >= span(h))
+		due.became_lost = h->lost = true;
 	return due;
 }
 
 mono_ms
 heartbeat_deadline(const struct heartbeat *h)
 {
-	return h->config.interval_ms ? h->next : INT64_MAX;
+	if (!h->lost && missed_enough(h) && (uint64_t)(h->next - h->heard) > span(h))
+		return h->heard + (mono_ms)span(h);
+	return h->next;
 }

@@ -22,6 +22,7 @@ struct heartbeat {
 	mono_ms peer_beat;    /* last heartbeat request of the peer */
 	uint32_t missed;      /* ours in a row without any response */
 	bool outstanding;     /* the last one is unanswered so far */
+	bool quiet;           /* nothing at all was heard since the last one went out */
 	bool silent, lost;    /* as last reported */
 };
 

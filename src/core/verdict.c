@@ -1,3 +1,6 @@
+/*
+ * Verdicts: a response code and its reason.
+ */
 #include "core/verdict.h"
 
 #include <stdarg.h>
@@ -7,10 +10,10 @@ struct verdict
 verdict_of(uint8_t code, const char *fmt, ...)
 {
 	struct verdict v = {.code = code};
-	va_list ap;
+	va_list args;
 
-	va_start(ap, fmt);
-	vsnprintf(v.why, sizeof(v.why), fmt, ap);
-	va_end(ap);
+	va_start(args, fmt);
+	vsnprintf(v.why, sizeof(v.why), fmt, args);
+	va_end(args);
 	return v;
 }
