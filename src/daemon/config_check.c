@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -260,6 +261,9 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 void
 config_check(struct options *o, const struct draft *d, struct config *c)
 {
+	if (c->user && !getpwnam(c->user))
+		options_problem(o, true, options_spot(o, d, "user"),
+			"user %s does not exist, expected the name of an account", c->user);
 	if (!c->homing->n_domains && !c->n_listen)
 		options_problem(o, true, (struct spot){1, 1},
 			"nothing to do, expected `domains`, `gateways` or `listen`");

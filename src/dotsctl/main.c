@@ -1,6 +1,7 @@
 /*
  * dotsctl: the operator's hand. Words to one JSON request, one JSON reply to tables or --json.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <netdb.h>
@@ -12,13 +13,21 @@
 #include "base/frame.h"
 #include "dotsctl/print.h"
 
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, FRAME_MAX = 1024 * 1024 };
+enum {
+	EXIT_REFUSED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNREACHABLE = 3,
+	FRAME_MAX = 1024 * 1024,
+	WAIT_S = 3,      /* of `mitigate`, unless --wait says otherwise */
+	PATIENCE_S = 30, /* beyond that: a daemon that does not answer */
+};
 static const char default_socket[] = "/run/dotsd/control.sock";
 
 /* An option of a command: how its word becomes a member of the request. */
 struct option_row {
 	const char *word, *member;
 	enum { OPTION_TEXT, OPTION_NUMBER, OPTION_LIST, OPTION_PROTOCOL } kind;
+	const char *help;
 };
 
 struct command {
@@ -30,43 +39,75 @@ struct command {
 };
 
 static const struct option_row mitigate_options[] = {
-	{"--port", "ports", OPTION_LIST},
-	{"--protocol", "protocols", OPTION_PROTOCOL},
-	{"--lifetime", "lifetime", OPTION_NUMBER},
-	{"--for", "for", OPTION_NUMBER},
-	{"--id", "id", OPTION_TEXT},
-	{"--asker", "asker", OPTION_TEXT},
-	{"--wait", "wait", OPTION_NUMBER},
-	{NULL, NULL, 0},
+	{"--port", "ports", OPTION_LIST,
+		"P or P-Q: only these destination ports; several are taken"},
+	{"--protocol", "protocols", OPTION_PROTOCOL,
+		"tcp, udp, icmp… or a number; several are taken"},
+	{"--lifetime", "lifetime", OPTION_NUMBER,
+		"seconds asked for in each request; it is refreshed"},
+	{"--for", "for", OPTION_NUMBER, "seconds after which it is withdrawn by itself"},
+	{"--id", "id", OPTION_TEXT, "its name here; the same id and target again renew it"},
+	{"--asker", "asker", OPTION_TEXT, "who asks, for the audit (operator)"},
+	{"--wait", "wait", OPTION_NUMBER, "seconds to wait for the answers of the providers (3)"},
+	{NULL, NULL, 0, NULL},
+};
+static const struct option_row explain_options[] = {
+	{"--port", "ports", OPTION_LIST, "as of mitigate"},
+	{"--protocol", "protocols", OPTION_PROTOCOL, "as of mitigate"},
+	{NULL, NULL, 0, NULL},
 };
 
 static const struct command commands[] = {
 	{"status", "", "what runs, and what is wrong", NULL, false, NULL, print_status},
 	{"domains", "", "providers: links, prefixes, servers", NULL, false, NULL, print_domains},
-	{"sessions", "", "signal channels, upstream and of clients", NULL, false, NULL, print_sessions},
+	{"sessions", "", "signal channels, upstream and of clients", NULL, false, NULL,
+		print_sessions},
 	{"mitigate",
-		"TARGET... [--port P[-Q]]... [--protocol NAME|N]... [--lifetime S] [--for S] [--id ID] "
+		"TARGET... [--port P[-Q]]... [--protocol NAME|N]... [--lifetime S] [--for S] [--id "
+		"ID] "
 		"[--asker A] [--wait S]",
-		"ask the provider that owns each target for help", "targets", true, mitigate_options,
-		print_parts},
-	{"list", "", "requests of ours, and mitigations of our clients", NULL, false, NULL, print_list},
+		"ask the provider that owns each target for help", "targets", true,
+		mitigate_options, print_parts},
+	{"list", "", "requests of ours, and mitigations of our clients", NULL, false, NULL,
+		print_list},
 	{"show", "ID", "one of them in full", "id", false, NULL, print_show},
-	{"refresh", "ID", "tell the servers again now", "id", false, NULL, print_done},
-	{"withdraw", "ID", "end it", "id", false, NULL, print_done},
-	{"explain", "TARGET...", "who would be asked, and why; nothing is sent", "targets", true, NULL,
-		print_parts},
-	{"reload", "", "read the configuration again", NULL, false, NULL, print_done},
+	{"refresh", "ID", "send its requests again now", "id", false, NULL, print_done},
+	{"withdraw", "ID", "end it: the providers stop filtering for it", "id", false, NULL,
+		print_done},
+	{"explain", "TARGET... [--port P[-Q]]... [--protocol NAME|N]...",
+		"who would be asked, and why; nothing is sent", "targets", true, explain_options,
+		print_explained},
+	{"reload", "", "read the configuration again; sessions and mitigations stay", NULL, false,
+		NULL, print_done},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+/* ---- help ------------------------------------------------------------------------------------ */
 
 static int
 usage(FILE *out)
 {
-	fputs("usage: dotsctl [--socket PATH] [--json] COMMAND ...\n\n", out);
+	fputs("usage: dotsctl [--socket PATH] [--json] COMMAND ...\n"
+	      "       dotsctl COMMAND --help\n\n",
+		out);
 	for (int i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-	fputs("\nexit: 0 done, 1 refused, 2 usage, 3 dotsd not reachable, 4 pending or partly placed\n", out);
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+	fputs("\nexit: 0 done, 1 refused, 2 usage, 3 dotsd not reachable, 4 pending or partly "
+	      "placed\n",
+		out);
 	return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+static int
+command_help(const struct command *c)
+{
+	const struct option_row *o = c->options;
+
+	printf("usage: dotsctl [--socket PATH] [--json] %s %s\n%s\n", c->name, c->arguments,
+		c->help);
+	for (; o && o->word; o++)
+		printf("  %-11s %s\n", o->word, o->help);
+	return EXIT_SUCCESS;
 }
 
 static int
@@ -76,7 +117,7 @@ misuse(const struct command *c, const char *what, const char *word)
 	return EXIT_USAGE;
 }
 
-/* ---- words to a request ---- */
+/* ---- words to a request ---------------------------------------------------------------------- */
 
 static void
 append(json_t *request, const char *member, json_t *value)
@@ -98,41 +139,39 @@ number_of(const char *text)
 
 	errno = 0;
 	v = strtoll(text, &end, 10);
-	return !*text || *end || errno ? NULL : json_integer(v);
+	return !isdigit((unsigned char)*text) || *end || errno ? NULL : json_integer(v);
 }
 
+/* The common ones are known without /etc/protocols, which a small system lacks. */
 static json_t *
 protocol_of(const char *text)
 {
-	const struct protoent *p = getprotobyname(text);
+	static const struct {
+		const char *name;
+		int number;
+	} known[] = {{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"dccp", 33}, {"gre", 47}, {"esp", 50},
+		{"icmpv6", 58}, {"sctp", 132}};
+	const struct protoent *p;
 
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(known[i].name, text))
+			return json_integer(known[i].number);
+	p = getprotobyname(text);
 	return p ? json_integer(p->p_proto) : number_of(text);
 }
 
 static bool
 set_option(json_t *request, const struct option_row *o, const char *value)
 {
-	json_t *j;
+	json_t *j = o->kind == OPTION_NUMBER     ? number_of(value)
+		    : o->kind == OPTION_PROTOCOL ? protocol_of(value)
+						 : json_string(value);
 
-	switch (o->kind) {
-	case OPTION_TEXT:
-		json_object_set_new(request, o->member, json_string(value));
-		return true;
-	case OPTION_LIST:
-		append(request, o->member, json_string(value));
-		return true;
-	case OPTION_NUMBER:
-		j = number_of(value);
-		if (j)
-			json_object_set_new(request, o->member, j);
-		return j != NULL;
-	case OPTION_PROTOCOL:
-		j = protocol_of(value);
-		if (j)
-			append(request, o->member, j);
-		return j != NULL;
-	}
-	return false;
+	if (j && (o->kind == OPTION_LIST || o->kind == OPTION_PROTOCOL))
+		append(request, o->member, j);
+	else if (j)
+		json_object_set_new(request, o->member, j);
+	return j != NULL;
 }
 
 static const struct option_row *
@@ -156,13 +195,18 @@ parse_words(const struct command *c, int n, char **words, json_t *request)
 		if (o && i + 1 == n)
 			return misuse(c, "a value is missing after ", words[i]);
 		if (o && !set_option(request, o, words[i + 1]))
-			return misuse(c, "this is no number or protocol: ", words[i + 1]);
+			return misuse(c,
+				o->kind == OPTION_PROTOCOL ? "unknown protocol: "
+							   : "expected a whole number, found ",
+				words[i + 1]);
 		if (o) {
 			i++;
 			continue;
 		}
-		if (words[i][0] == '-' || !c->positional || (!c->many && positional))
-			return misuse(c, "unknown word: ", words[i]);
+		if (words[i][0] == '-')
+			return misuse(c, "unknown option: ", words[i]);
+		if (!c->positional || (!c->many && positional))
+			return misuse(c, "one word too many: ", words[i]);
 		if (c->many)
 			append(request, c->positional, json_string(words[i]));
 		else
@@ -170,28 +214,63 @@ parse_words(const struct command *c, int n, char **words, json_t *request)
 		positional++;
 	}
 	if (c->positional && !positional)
-		return misuse(c, "missing: ", c->many ? "a target" : "an id");
+		return misuse(c, "missing: ", c->many ? "a target" : "an id (see dotsctl list)");
 	return 0;
 }
 
-/* ---- the exchange ---- */
+/* ---- the exchange ---------------------------------------------------------------------------- */
+
+static void
+unreachable(const char *path, int error)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} known[] = {
+		{ECONNREFUSED, "connection refused. Is it running?"},
+		{ENOENT, "there is no such socket. Is it running, or is `control` set to another "
+			 "path?"},
+		{EACCES, "permission denied. Root and the account that dotsd runs as may use it."},
+		{ETIMEDOUT, "no answer. It is there but hangs; see its log."},
+		{EPIPE, "it closed the connection. It is ending, or has too many of them; try "
+			"again."},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].error == error) {
+			fprintf(stderr, "dotsctl: cannot reach dotsd at %s: %s\n", path,
+				known[i].text);
+			return;
+		}
+	fprintf(stderr, "dotsctl: cannot reach dotsd at %s: %s\n", path,
+		error ? strerror(error) : "no valid answer");
+}
+
+static int
+patience_ms(const json_t *request)
+{
+	const json_t *wait = json_object_get(request, "wait");
+	json_int_t s = wait ? json_integer_value(wait) : WAIT_S;
+
+	return (int)((s < 3600 ? s : 3600) + PATIENCE_S) * 1000;
+}
 
 static json_t *
-exchange(const char *path, json_t *request)
+exchange(const char *path, const json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
-	int fd = frame_connect(path), r = fd < 0 ? fd : frame_write_blocking(fd, text, strlen(text));
+	int fd = frame_connect(path);
+	int r = fd < 0 ? fd : frame_write_blocking(fd, text, strlen(text));
 	uint8_t *bytes = NULL;
 	size_t len = 0;
 	json_t *reply = NULL;
 
 	if (r == 0)
-		r = frame_read_blocking(fd, FRAME_MAX, -1, &bytes, &len);
+		r = frame_read_blocking(fd, FRAME_MAX, patience_ms(request), &bytes, &len);
 	if (r == 0)
 		reply = json_loadb((char *)bytes, len, 0, NULL);
 	if (!reply)
-		fprintf(stderr, "dotsctl: cannot reach dotsd at %s: %s. Is it running?\n", path,
-			r ? strerror(-r) : "no valid answer");
+		unreachable(path, -r);
 	if (fd >= 0)
 		close(fd);
 	free(bytes);
@@ -209,6 +288,7 @@ finish(const struct command *c, const json_t *reply, bool as_json)
 		putchar('\n');
 	} else {
 		c->print(reply);
+		fflush(stdout);
 		if (error && *error)
 			fprintf(stderr, "dotsctl: %s\n", error);
 	}
@@ -218,9 +298,15 @@ finish(const struct command *c, const json_t *reply, bool as_json)
 static int
 run(const struct command *c, const char *path, bool as_json, int n, char **words)
 {
-	json_t *request = json_pack("{ss}", "command", c->name), *reply;
-	int code = parse_words(c, n, words, request);
+	json_t *request, *reply;
+	int code;
 
+	for (int i = 0; i < n; i++)
+		if (!strcmp(words[i], "--help"))
+			return command_help(c);
+	request = json_object();
+	json_object_set_new(request, "command", json_string(c->name));
+	code = parse_words(c, n, words, request);
 	if (code == 0) {
 		reply = exchange(path, request);
 		code = reply ? finish(c, reply, as_json) : EXIT_UNREACHABLE;

@@ -1,3 +1,6 @@
+/*
+ * Replies as aligned tables.
+ */
 #include "dotsctl/print.h"
 
 #include <stdio.h>
@@ -6,25 +9,38 @@
 
 #include "base/buf.h"
 
-enum { COLUMNS_MAX = 10, CELL_MAX = 512 };
+enum { COLUMNS_MAX = 10, CELL_MAX = 512, LISTED_MAX = 8 };
 
 /* ---- a value as a cell ---- */
 
+static void
+put_scalar(struct buf *out, const json_t *v)
+{
+	if (json_is_string(v))
+		buf_printf(out, "%.400s", json_string_value(v));
+	else if (json_is_integer(v))
+		buf_printf(out, "%lld", (long long)json_integer_value(v));
+	else if (json_is_boolean(v))
+		buf_printf(out, "%s", json_is_true(v) ? "yes" : "no");
+}
+
+/* Long lists are cut for people; --json has them whole. */
 static void
 put_value(struct buf *out, const json_t *v)
 {
 	const json_t *item;
 	size_t i;
 
-	if (json_is_string(v))
-		buf_printf(out, "%s", json_string_value(v));
-	else if (json_is_integer(v))
-		buf_printf(out, "%lld", (long long)json_integer_value(v));
-	else if (json_is_boolean(v))
-		buf_printf(out, "%s", json_is_true(v) ? "yes" : "no");
-	json_array_foreach (v, i, item) {
+	if (!json_is_array(v))
+		put_scalar(out, v);
+	json_array_foreach(v, i, item)
+	{
+		if (i == LISTED_MAX) {
+			buf_printf(out, ",+%zu", json_array_size(v) - i);
+			break;
+		}
 		buf_printf(out, "%s", i ? "," : "");
-		put_value(out, item);
+		put_scalar(out, item);
 	}
 }
 
@@ -33,7 +49,7 @@ cell(const json_t *object, const char *member, char *buf)
 {
 	struct buf out;
 
-	buf_init(&out, CELL_MAX - 1);
+	buf_init(&out, (LISTED_MAX + 1) * CELL_MAX);
 	put_value(&out, json_object_get(object, member));
 	snprintf(buf, CELL_MAX, "%s", *buf_text(&out) ? buf_text(&out) : "-");
 	buf_finish(&out);
@@ -55,18 +71,19 @@ print_table(const json_t *rows, const struct column *columns)
 
 	for (; columns[n].title; n++) {
 		width[n] = strlen(columns[n].title);
-		json_array_foreach (rows, i, row) {
+		json_array_foreach(rows, i, row)
+		{
 			size_t len = strlen(cell(row, columns[n].member, buf));
 
 			width[n] = len > width[n] ? len : width[n];
 		}
 	}
 	for (size_t c = 0; c < n; c++)
-		printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, columns[c].title, c + 1 < n ? "  " : "\n");
-	json_array_foreach (rows, i, row)
-		for (size_t c = 0; c < n; c++)
-			printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, cell(row, columns[c].member, buf),
-				c + 1 < n ? "  " : "\n");
+		printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, columns[c].title,
+			c + 1 < n ? "  " : "\n");
+	json_array_foreach(rows, i, row) for (size_t c = 0; c < n; c++)
+		printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, cell(row, columns[c].member, buf),
+			c + 1 < n ? "  " : "\n");
 }
 
 static void
@@ -84,22 +101,27 @@ static const struct column server_columns[] = {{"DOMAIN", "domain"}, {"SERVER", 
 static const struct column peer_columns[] = {{"CLIENT", "client"}, {"STATE", "state"},
 	{"FROM", "remote"}, {"TO", "local"}, {"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {0}};
 static const struct column part_columns[] = {{"TARGET", "target"}, {"STATE", "state"},
-	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"}, {"STATUS", "status"},
-	{"DROPPED", "dropped_packets"}, {"SECTION", "section"}, {"REASON", "reason"}, {0}};
+	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"},
+	{"STATUS", "status"}, {"DROPPED", "dropped_packets"}, {"SECTION", "section"},
+	{"REASON", "reason"}, {0}};
+static const struct column explained_columns[] = {{"TARGET", "target"}, {"STATE", "state"},
+	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"},
+	{"SECTION", "section"}, {"REASON", "reason"}, {0}};
 static const struct column domain_columns[] = {{"DOMAIN", "name"}, {"INTERFACES", "interfaces"},
 	{"PREFIXES", "prefixes"}, {"PROTECTS", "protects"}, {"RESOLVERS", "resolvers"}, {0}};
-static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "client"}, {"MID", "mid"},
-	{"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"}, {"DROPPED", "dropped_packets"},
-	{"PPS", "pps"}, {0}};
+static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "client"},
+	{"MID", "mid"}, {"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"},
+	{"DROPPED", "dropped_packets"}, {"PPS", "pps"}, {0}};
 
 /* ---- one a command ---- */
 
 void
 print_status(const json_t *reply)
 {
-	static const char *const members[] = {"version", "instance", "roles", "uptime", "wishes",
-		"mitigations", "sessions"};
-	const json_t *store = json_object_get(reply, "store"), *alerts = json_object_get(reply, "alerts");
+	static const char *const members[] = {
+		"version", "instance", "roles", "uptime", "wishes", "mitigations", "sessions"};
+	const json_t *store = json_object_get(reply, "store"),
+		     *alerts = json_object_get(reply, "alerts");
 	char buf[CELL_MAX];
 	json_t *alert;
 	size_t i;
@@ -109,7 +131,7 @@ print_status(const json_t *reply)
 			printf("%-12s %s\n", members[i], cell(reply, members[i], buf));
 	if (store)
 		printf("%-12s %s\n", "store", cell(store, "state", buf));
-	json_array_foreach (alerts, i, alert)
+	json_array_foreach(alerts, i, alert)
 		printf("%-12s %s\n", "ALERT", json_string_value(alert));
 }
 
@@ -122,7 +144,7 @@ print_domains(const json_t *reply)
 
 	if (domains)
 		print_table(domains, domain_columns);
-	json_array_foreach (domains, i, domain)
+	json_array_foreach(domains, i, domain)
 		json_array_extend(all, json_object_get(domain, "servers"));
 	print_section("\nSERVERS", all, server_columns);
 	json_decref(all);
@@ -146,15 +168,35 @@ print_parts(const json_t *reply)
 		print_table(json_object_get(reply, "parts"), part_columns);
 }
 
+/* Nothing was sent, so nothing is called so. */
+void
+print_explained(const json_t *reply)
+{
+	const json_t *parts = json_object_get(reply, "parts");
+	json_t *part;
+	size_t i;
+
+	json_array_foreach(parts, i,
+		part) if (!strcmp(json_string_value(json_object_get(part, "state")), "sent"))
+		json_object_set_new(part, "state", json_string("would be sent"));
+	if (json_array_size(parts))
+		print_table(parts, explained_columns);
+}
+
 static void
 print_wish(const json_t *wish)
 {
 	char id[CELL_MAX], asker[CELL_MAX], asked[CELL_MAX], until[CELL_MAX];
 
-	printf("%s  asked by %s at %s, until %s%s\n", cell(wish, "id", id), cell(wish, "asker", asker),
-		cell(wish, "asked", asked),
-		json_is_string(json_object_get(wish, "until")) ? cell(wish, "until", until) : "withdrawn",
+	printf("%s  asked by %s at %s, until %s%s\n", cell(wish, "id", id),
+		cell(wish, "asker", asker), cell(wish, "asked", asked),
+		json_is_string(json_object_get(wish, "until")) ? cell(wish, "until", until)
+							       : "withdrawn",
 		json_is_true(json_object_get(wish, "releasing")) ? " (being withdrawn)" : "");
+	if (json_array_size(json_object_get(wish, "ports")))
+		printf("ports %s\n", cell(wish, "ports", id));
+	if (json_array_size(json_object_get(wish, "protocols")))
+		printf("protocols %s\n", cell(wish, "protocols", id));
 	print_table(json_object_get(wish, "parts"), part_columns);
 }
 
@@ -163,15 +205,18 @@ print_list(const json_t *reply)
 {
 	const json_t *wishes = json_object_get(reply, "wishes");
 	const json_t *mitigations = json_object_get(reply, "mitigations");
+	json_int_t more = json_integer_value(json_object_get(reply, "not_shown"));
 	json_t *wish;
 	size_t i;
 
-	json_array_foreach (wishes, i, wish)
-		print_wish(wish);
+	json_array_foreach(wishes, i, wish) print_wish(wish);
 	print_section(json_array_size(wishes) ? "\nMITIGATIONS" : "MITIGATIONS", mitigations,
 		mitigation_columns);
-	if (!json_array_size(wishes) && !json_array_size(mitigations) && !json_object_get(reply, "error"))
+	if (!json_array_size(wishes) && !json_array_size(mitigations) &&
+		!json_object_get(reply, "error"))
 		puts("nothing is asked of anybody");
+	if (more)
+		printf("and %lld more\n", (long long)more);
 }
 
 static void
@@ -181,7 +226,7 @@ print_members(const json_t *object)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach ((json_t *)object, name, value)
+	json_object_foreach((json_t *)object, name, value)
 		printf("%-16s %s\n", name, cell(object, name, buf));
 }
 

@@ -10,6 +10,7 @@ void print_status(const json_t *reply);
 void print_domains(const json_t *reply);
 void print_sessions(const json_t *reply);
 void print_parts(const json_t *reply);
+void print_explained(const json_t *reply);
 void print_list(const json_t *reply);
 void print_show(const json_t *reply);
 void print_done(const json_t *reply);

@@ -381,6 +381,7 @@ contradictions_and_files_are_told_with_their_place(void **state)
 	static const struct mistake list[] = {
 		{"", "1:1: nothing to do, expected `domains`, `gateways` or `listen`"},
 		{"instance: a\n", "1:1: nothing to do"},
+		{"user: nobody-at-all\n", "1:7: user nobody-at-all does not exist"},
 		{DOMAIN, "2:3: isp1 has servers but no credentials"},
 		{DOMAIN "    credentials: {certificate: gone.crt, key: one.key, trust: ca.crt}\n",
 			"4:32: *gone.crt cannot be read: No such file or directory, expected a "
