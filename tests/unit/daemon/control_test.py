@@ -1,0 +1,397 @@
+#!/usr/bin/python3
+"""dotsd and dotsctl as an operator meets them: a server-only daemon with a dry-run mitigator, clients
+that ask it over loopback, commands, exit codes, reload, restart.
+
+DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+DOTSD, DOTSCTL = os.environ["DOTSD"], os.environ["DOTSCTL"]
+PATIENCE = 60  # seconds; only a hang takes as long
+
+SERVER = """instance: server
+state: server-state
+control: server.sock
+events: server.json
+listen: [{{address: 127.0.0.1, port: {port}}}]
+clients:
+  acme: {{psk: [{{identity: acme, file: a.psk}}], prefixes: [192.0.2.0/24, 198.51.100.0/24]}}
+mitigators: [dry-run: {{}}]
+mitigation: {{terminating: 0}}
+"""
+CLIENT = """instance: {name}
+state: {name}-state
+control: {name}.sock
+events: {name}.json
+domains:
+  isp1:
+    interface: lo
+    prefixes: [192.0.2.0/24]
+    servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
+    credentials: {{psk-identity: acme, psk-file: a.psk}}
+never-signal: [192.0.2.240/28]
+"""
+
+
+def until(condition, what):
+    end = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.02)
+    return value
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Daemon:
+    def __init__(self, folder, name, config):
+        self.folder, self.name = folder, name
+        self.path = folder / f"{name}.yaml"
+        self.socket = folder / f"{name}.sock"
+        self.path.write_text(config)
+        self.process = None
+
+    def start(self):
+        self.log = open(self.folder / f"{self.name}.log", "ab")
+        self.process = subprocess.Popen([DOTSD, "--config", self.path], stderr=self.log)
+        until(lambda: self.process.poll() is None and self.answers() or self.process.poll(), "start")
+        assert self.process.poll() is None, (self.folder / f"{self.name}.log").read_text()
+        return self
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            code = self.process.wait(PATIENCE)
+            self.process = None
+            self.log.close()
+            return code
+
+    def answers(self):
+        return self.socket.exists() and self("status")[0] == 0
+
+    def __call__(self, *words):
+        """(exit status, reply) of dotsctl --json."""
+        r = subprocess.run([DOTSCTL, "--socket", self.socket, "--json", *words], text=True,
+                           capture_output=True, timeout=PATIENCE)
+        return r.returncode, json.loads(r.stdout) if r.stdout else {"error": r.stderr}
+
+    def text(self, *words):
+        r = subprocess.run([DOTSCTL, "--socket", self.socket, *words], text=True, capture_output=True,
+                           timeout=PATIENCE)
+        return r.returncode, r.stdout, r.stderr
+
+    def events(self, name):
+        lines = (self.folder / f"{self.name}.json").read_text().splitlines()
+        return [e for e in map(json.loads, lines) if e["event"] == name]
+
+    def server(self):
+        return self("sessions")[1]["upstream"][0]
+
+
+@pytest.fixture(scope="module")
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-control-"))
+    path.chmod(0o755)
+    (path / "a.psk").write_text("00112233445566778899aabbccddeeff\n")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    port = free_port()
+    d = Daemon(folder, "server", SERVER.format(port=port))
+    d.port = port
+    yield d.start()
+    assert d.stop() in (0, None)
+
+
+@pytest.fixture
+def client(folder, server):
+    d = Daemon(folder, "client", CLIENT.format(name="client", port=server.port)).start()
+    until(lambda: d.server()["state"] == "available", "session")
+    yield d
+    assert d.stop() in (0, None)
+    shutil.rmtree(folder / "client-state")
+
+
+@pytest.fixture
+def lonely(folder):
+    """Its server is not there."""
+    d = Daemon(folder, "lonely", CLIENT.format(name="lonely", port=free_port())).start()
+    yield d
+    assert d.stop() in (0, None)
+    shutil.rmtree(folder / "lonely-state")
+
+
+class Raw:
+    """A connection to the control socket without dotsctl."""
+
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.settimeout(PATIENCE)
+        self.s.connect(str(path))
+
+    def send(self, text):
+        data = text if isinstance(text, bytes) else json.dumps(text).encode()
+        self.s.sendall(struct.pack("!I", len(data)) + data)
+
+    def read(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.s.recv(n - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def receive(self):
+        return json.loads(self.read(struct.unpack("!I", self.read(4))[0]))
+
+    def ask(self, text):
+        self.send(text)
+        return self.receive()
+
+
+def test_status_of_a_server(server):
+    code, reply = server("status")
+    assert code == 0 and reply["exit"] == 0
+    assert reply["roles"] == ["server"] and reply["instance"] == "server"
+    assert reply["store"] == {"state": "durable", "backlog": 0}
+    assert reply["wishes"] == 0 and reply["alerts"] == []
+    code, out, err = server.text("status")
+    assert code == 0 and err == "" and re.search(r"^roles +server$", out, re.M)
+
+
+def test_domains_of_a_client(client):
+    code, reply = client("domains")
+    domain, = reply["domains"]
+    assert code == 0 and domain["name"] == "isp1" and domain["prefixes"] == ["192.0.2.0/24"]
+    assert domain["servers"][0]["name"] == "dots.example"
+    assert domain["servers"][0]["state"] == "available"
+    assert domain["servers"][0]["credential"] == "psk:acme"
+    out = client.text("domains")[1].splitlines()
+    assert out[0].split() == ["DOMAIN", "INTERFACES", "PREFIXES", "PROTECTS", "RESOLVERS"]
+    assert out[0].index("PREFIXES") == out[1].index("192.0.2.0/24")
+
+
+def test_explain_tells_owner_and_section_and_sends_nothing(client, server):
+    code, reply = client("explain", "192.0.2.7", "203.0.113.1", "192.0.2.241")
+    parts = {p["target"]: p for p in reply["parts"]}
+    assert code == 0
+    assert parts["192.0.2.7/32"]["domain"] == "isp1" and parts["192.0.2.7/32"]["server"] == "dots.example"
+    assert parts["203.0.113.1/32"]["state"] == "refused"
+    assert parts["192.0.2.241/32"]["state"] == "refused"
+    assert all(p["section"].startswith("RFC ") and p["reason"] for p in reply["parts"])
+    assert client("list")[1]["wishes"] == [] and server("list")[1]["mitigations"] == []
+    assert "would be sent" in client.text("explain", "192.0.2.7")[1]
+
+
+def test_a_server_only_daemon_asks_nobody(server):
+    for words in (["explain", "192.0.2.1"], ["mitigate", "192.0.2.1"], ["withdraw", "w1"]):
+        code, reply = server(*words)
+        assert code == 1 and "neither `domains` nor `gateways`" in reply["error"]
+
+
+def test_mitigate_show_refresh_withdraw(client, server):
+    code, reply = client("mitigate", "192.0.2.7", "--port", "80", "--port", "8000-8080", "--protocol", "udp",
+                         "--lifetime", "600", "--id", "flood", "--asker", "alarm:test", "--wait", str(PATIENCE))
+    assert code == 0 and reply["id"] == "flood"
+    assert [p["state"] for p in reply["parts"]] == ["placed"]
+    mitigation, = server("list")[1]["mitigations"]
+    assert mitigation["client"] == "acme" and mitigation["targets"] == ["192.0.2.7/32"]
+    assert mitigation["ports"] == ["80", "8000-8080"] and mitigation["protocols"] == [17]
+    assert 0 < mitigation["lifetime"] <= 600
+    code, reply = client("show", "flood")
+    assert code == 0 and reply["wish"]["asker"] == "alarm:test" and reply["wish"]["ports"] == ["80", "8000-8080"]
+    assert server("show", str(mitigation["id"]))[1]["mitigation"]["mid"] == mitigation["mid"]
+    assert client("refresh", "flood")[0] == 0
+    assert client("withdraw", "flood")[0] == 0
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
+    until(lambda: client("list")[1]["wishes"] == [], "release")
+
+
+def test_foreign_targets_are_refused_and_nothing_is_sent(client, server):
+    code, reply = client("mitigate", "203.0.113.1")
+    assert code == 1 and reply["parts"][0]["state"] == "refused" and "id" not in reply
+    assert server("list")[1]["mitigations"] == []
+    code, out, err = client.text("mitigate", "203.0.113.1")
+    assert code == 1 and "refused" in out and "RFC 9284" in out
+
+
+def test_unknown_ids_are_refused(client, server):
+    for words in (["show", "w77"], ["refresh", "w77"], ["withdraw", "w77"]):
+        code, reply = client(*words)
+        assert code == 1 and "w77" in reply["error"]
+    assert server("show", "w1")[0] == 1 and server("show", "0")[0] == 1
+
+
+def test_without_an_association_it_is_pending(lonely):
+    code, reply = lonely("mitigate", "192.0.2.7", "--wait", "0")
+    assert code == 4 and reply["parts"][0]["state"] == "pending"
+    assert lonely("status")[1]["alerts"]
+    assert lonely("withdraw", reply["id"])[0] == 0
+
+
+def test_what_is_asked_for_survives_a_restart(lonely):
+    wish = lonely("mitigate", "192.0.2.7", "--wait", "0")[1]["id"]
+    assert lonely.stop() == 0
+    assert not lonely.socket.exists()
+    lonely.start()
+    assert [w["id"] for w in lonely("list")[1]["wishes"]] == [wish]
+
+
+@pytest.mark.parametrize("request_, text", [
+    ({"command": "dance"}, "unknown command dance"),
+    ({}, "unknown command"),
+    ({"command": "status", "loud": True}, "status does not take loud"),
+    ({"command": "mitigate"}, "mitigate: targets is missing, expected a list of 1 to 4096 texts"),
+    ({"command": "mitigate", "targets": []}, "targets is wrong"),
+    ({"command": "mitigate", "targets": ["192.0.2.1"], "wait": 10**15}, "wait is wrong, expected a whole number"),
+    ({"command": "mitigate", "targets": ["192.0.2.1"], "lifetime": "long"}, "lifetime is wrong"),
+    ({"command": "mitigate", "targets": ["here"]}, "target here is no address or prefix"),
+    ({"command": "mitigate", "targets": ["127.0.0.1"]}, "RFC 9132 4.4.1.1"),
+    ({"command": "mitigate", "targets": ["192.0.2.1"], "ports": ["9-1"]}, "port 9-1, expected P or P-Q"),
+    ({"command": "mitigate", "targets": ["192.0.2.1"], "protocols": [256]}, "protocol 256, expected a number"),
+    ({"command": "show", "id": 7}, "id is wrong, expected a text"),
+    (b"[1]", "not a JSON object"),
+    (b'{"command":"status","command":"list"}', "not a JSON object"),
+    (b"\xff\x00", "not a JSON object"),
+])
+def test_wrong_requests_are_usage(lonely, request_, text):
+    reply = Raw(lonely.socket).ask(request_)
+    assert reply["exit"] == 2 and text in reply["error"]
+
+
+def test_one_command_at_a_time_and_a_connection_may_go(lonely):
+    raw = Raw(lonely.socket)
+    raw.send({"command": "mitigate", "targets": ["192.0.2.9"], "wait": 3600})
+    assert raw.ask({"command": "status"})["exit"] == 2
+    raw.s.close()
+    assert lonely("status")[0] == 0
+
+
+def test_connections_and_frames_are_bounded(server):
+    def refused(raw):
+        try:
+            raw.ask({"command": "status"})
+        except (EOFError, OSError):
+            return True
+
+    crowd = []
+    for _ in range(32):
+        crowd.append(Raw(server.socket))
+        assert crowd[-1].ask({"command": "status"})["exit"] == 0
+    assert refused(Raw(server.socket))
+    for raw in crowd:
+        raw.s.close()
+    until(server.answers, "room for a connection")
+    large = Raw(server.socket)
+    large.s.sendall(struct.pack("!I", 1024 * 1024 + 1))
+    with pytest.raises((EOFError, OSError)):
+        large.receive()
+    assert server("status")[0] == 0
+
+
+def test_words_of_dotsctl(server, folder):
+    def run(*words):
+        r = subprocess.run([DOTSCTL, *words], text=True, capture_output=True, timeout=PATIENCE)
+        return r.returncode, r.stdout, r.stderr
+
+    assert run()[0] == 2 and run("dance")[0] == 2 and run("--loud", "status")[0] == 2
+    assert run("show")[0] == 2 and run("show", "a", "b")[0] == 2
+    assert run("mitigate", "192.0.2.1", "--wait")[0] == 2
+    assert run("mitigate", "192.0.2.1", "--wait", "soon")[0] == 2
+    assert "unknown protocol" in run("mitigate", "192.0.2.1", "--protocol", "carrier-pigeon")[2]
+    assert run("--help")[0] == 0
+    code, out, _ = run("mitigate", "--help")
+    assert code == 0 and "--lifetime" in out
+    code, _, err = run("--socket", str(folder / "nowhere.sock"), "status")
+    assert code == 3 and f"cannot reach dotsd at {folder}/nowhere.sock" in err
+    dead = folder / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(dead))
+    code, _, err = run("--socket", str(dead), "status")
+    assert code == 3 and f"cannot reach dotsd at {dead}: connection refused. Is it running?" in err
+
+
+def test_reload_is_all_or_nothing_and_keeps_sessions(client):
+    good, port = client.path.read_text(), client.server()["local"]
+    client.path.write_text(good + "flowers: 1\n")
+    client.process.send_signal(signal.SIGHUP)
+    refused = until(lambda: client.events("config-refused"), "refusal")
+    assert 'unknown key "flowers"' in refused[0]["reason"]
+    code, reply = client("reload")
+    assert code == 1 and f"{client.path}:" in reply["error"]
+    client.path.write_text(good.replace("instance: client", "instance: other"))
+    code, reply = client("reload")
+    assert code == 1 and "only with a restart" in reply["error"]
+    assert client("domains")[1]["domains"][0]["prefixes"] == ["192.0.2.0/24"]
+    client.path.write_text(good.replace("[192.0.2.0/24]", "[192.0.2.0/24, 198.51.100.0/24]"))
+    assert client("reload")[0] == 0
+    assert client("domains")[1]["domains"][0]["prefixes"] == ["192.0.2.0/24", "198.51.100.0/24"]
+    assert client.server()["local"] == port and client.server()["state"] == "available"
+    code, reply = client("mitigate", "198.51.100.1", "--wait", str(PATIENCE))
+    assert code == 0
+    client("withdraw", reply["id"])
+
+
+def test_a_wrong_configuration_ends_with_78(folder):
+    bad, good = folder / "bad.yaml", folder / "server.yaml"
+    bad.write_text("domains:\n  isp1:\n    interfase: wan1\n")
+    for option in ("--check", "--config"):
+        r = subprocess.run([DOTSD, option, bad], text=True, capture_output=True, timeout=PATIENCE)
+        assert r.returncode == 78
+        assert f'{bad}:3:5: unknown key "interfase" in domains isp1, expected perhaps "interface"' in r.stderr
+    r = subprocess.run([DOTSD, "--check", good], text=True, capture_output=True, timeout=PATIENCE)
+    assert r.returncode == 0 and r.stderr == ""
+    assert subprocess.run([DOTSD, "--dance"], capture_output=True).returncode == 2
+    assert subprocess.run([DOTSD, "--version"], capture_output=True).stdout.startswith(b"dotsd ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_privileges_are_dropped(folder):
+    d = Daemon(folder, "dropped", CLIENT.format(name="dropped", port=free_port()) + "user: nobody\n").start()
+    status = pathlib.Path(f"/proc/{d.process.pid}/status").read_text()
+    ids = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert "0" not in ids["Uid"].split() + ids["Gid"].split()
+    assert ids["NoNewPrivs"] == "1" and int(ids["CapEff"], 16) == 0 and ids["Groups"].strip() in ("", "65534")
+    assert d("mitigate", "192.0.2.7", "--wait", "0")[0] == 4
+    assert d("status")[1]["store"]["state"] == "durable"
+    assert d.stop() == 0
+
+
+class Tap:
+    """One line a test case, as the C tests print them."""
+
+    def __init__(self):
+        self.n = 0
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            self.n += 1
+            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
+            skip = " # SKIP" if report.outcome == "skipped" else " -"
+            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
+            if report.outcome == "failed":
+                print(report.longreprtext, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
