@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "daemon/config_table.h"
 #include "pki.h"
 
 static struct config_problems problems;
@@ -488,6 +489,40 @@ a_file_that_cannot_be_read_is_told(void **state)
 						   "such file or directory, expected a YAML file");
 }
 
+static char *
+read_all(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = mem_new(1 << 20);
+
+	if (!f)
+		fail_msg("%s cannot be read", path);
+	assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+	fclose(f);
+	return text;
+}
+
+static void
+find_options(const struct option *rows, const char *manual)
+{
+	for (; rows->key; rows++) {
+		if (!strstr(manual, rows->key))
+			fail_msg("option %s is in no manual", rows->key);
+		if (rows->rows)
+			find_options(rows->rows, manual);
+	}
+}
+
+static void
+the_manual_knows_every_option(void **state)
+{
+	char *manual = read_all(DOTSD_MANUAL);
+
+	(void)state;
+	find_options(config_rows, manual);
+	free(manual);
+}
+
 int
 main(void)
 {
@@ -503,6 +538,7 @@ main(void)
 		cmocka_unit_test_teardown(doubtful_settings_are_warnings, forget),
 		cmocka_unit_test_teardown(every_mistake_is_told_not_only_the_first, forget),
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),
+		cmocka_unit_test(the_manual_knows_every_option),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, start, finish);
