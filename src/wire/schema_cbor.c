@@ -270,10 +270,13 @@ read_decimal(struct input *in, void *to)
 	struct item tag, array, exponent, mantissa;
 	int64_t v;
 
-	if (!next(in, &tag) || !next(in, &array))
+	if (!next(in, &tag))
 		return false;
-	if (tag.type != ITEM_TAG || tag.number != TAG_DECIMAL || array.type != ITEM_ARRAY ||
-		(!array.indefinite && array.number != 2))
+	if (tag.type != ITEM_TAG || tag.number != TAG_DECIMAL)
+		return wrong_type(in, "decimal fraction");
+	if (!next(in, &array))
+		return false;
+	if (array.type != ITEM_ARRAY || (!array.indefinite && array.number != 2))
 		return wrong_type(in, "decimal fraction");
 	if (!next(in, &exponent) || !next(in, &mantissa))
 		return false;
