@@ -75,7 +75,7 @@ add_socket(struct config *c, const struct draft_listen *dl, const struct addr *a
 	s = &c->listen[c->n_listen++];
 	memset(s, 0, sizeof(*s));
 	if (dl->interface)
-		strcpy(s->interface, dl->interface);
+		snprintf(s->interface, sizeof(s->interface), "%s", dl->interface);
 	s->local.addr = *address;
 	s->local.port = (uint16_t)dl->port;
 	if (addr_is_link_local(address) && dl->interface)

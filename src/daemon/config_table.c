@@ -9,7 +9,7 @@
 
 #define AT(type, member)     .offset = offsetof(type, member)
 #define MANY(type, list, n)  .offset = offsetof(type, list), .count = offsetof(type, n)
-#define ROWS(table, type)    .rows = table, .size = sizeof(type)
+#define ROWS(table, type)    .rows = (table), .size = sizeof(type)
 #define RANGE(low, high, of) .min = (low), .max = (high), .unit = (of)
 #define CHOICES(...)                                                                               \
 	.choices = (const char *const[])                                                           \

@@ -24,13 +24,14 @@ struct promise {
 	struct connection *connection; /* NULL: gone */
 	void (*continued)(struct asker *a);
 };
+TAILQ_HEAD(promises, promise);
 
 struct connection {
 	struct asker asker; /* first */
-	TAILQ_ENTRY(connection) entry;
 	struct control *control;
 	struct frame_conn *frames;
-	bool busy; /* a command is not answered yet */
+	size_t slot; /* in control->connections */
+	bool busy;   /* a command is not answered yet */
 	struct timer *timer;
 	void (*continued)(struct asker *a); /* of the timer */
 };
@@ -41,9 +42,8 @@ struct control {
 	char *path;
 	int fd;
 	struct watch *watch;
-	TAILQ_HEAD(, connection) connections;
-	size_t n_connections;
-	TAILQ_HEAD(, promise) promises;
+	struct connection *connections[CONNECTIONS_MAX];
+	struct promises promises;
 	mono_ms started;
 };
 
@@ -133,8 +133,7 @@ connection_free(struct connection *c)
 	TAILQ_FOREACH(p, &c->control->promises, entry)
 	if (p->connection == c)
 		p->connection = NULL;
-	TAILQ_REMOVE(&c->control->connections, c, entry);
-	c->control->n_connections--;
+	c->control->connections[c->slot] = NULL;
 	frame_conn_free(c->frames);
 	timer_free(c->timer);
 	free(c);
@@ -177,11 +176,14 @@ on_accept(void *arg, int events)
 	struct control *control = arg;
 	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct connection *c;
+	size_t slot = 0;
 
 	(void)events;
 	if (fd < 0)
 		return;
-	if (control->n_connections == CONNECTIONS_MAX) {
+	while (slot < CONNECTIONS_MAX && control->connections[slot])
+		slot++;
+	if (slot == CONNECTIONS_MAX) {
 		close(fd);
 		return;
 	}
@@ -192,8 +194,8 @@ on_accept(void *arg, int events)
 	c->control = control;
 	c->timer = timer_new(control->loop, on_timer, c);
 	c->frames = frame_conn_new(control->loop, fd, CONTROL_FRAME_MAX, &frame_ops, c);
-	TAILQ_INSERT_TAIL(&control->connections, c, entry);
-	control->n_connections++;
+	c->slot = slot;
+	control->connections[slot] = c;
 }
 
 struct control *
@@ -213,7 +215,6 @@ control_new(
 	c->path = mem_text(path);
 	c->fd = fd;
 	c->started = loop_now(l);
-	TAILQ_INIT(&c->connections);
 	TAILQ_INIT(&c->promises);
 	c->watch = watch_new(l, fd, LOOP_READ, on_accept, c);
 	return c;
@@ -227,8 +228,9 @@ control_free(struct control *c)
 
 	if (!c)
 		return;
-	while (!TAILQ_EMPTY(&c->connections))
-		connection_free(TAILQ_FIRST(&c->connections));
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (c->connections[i])
+			connection_free(c->connections[i]);
 	while ((p = TAILQ_FIRST(&c->promises))) {
 		TAILQ_REMOVE(&c->promises, p, entry);
 		free(p);

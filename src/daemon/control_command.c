@@ -86,6 +86,12 @@ run_sessions(struct asker *a, const json_t *request)
 	answer(a, DONE, j);
 }
 
+static json_int_t
+beyond(size_t n)
+{
+	return n > LISTED_MAX ? (json_int_t)n - LISTED_MAX : 0;
+}
+
 static void
 run_list(struct asker *a, const json_t *request)
 {
@@ -95,10 +101,7 @@ run_list(struct asker *a, const json_t *request)
 	(void)request;
 	json_object_set_new(j, "wishes", view_wishes(a->parts, LISTED_MAX, &wishes));
 	json_object_set_new(j, "mitigations", view_mitigations(a->parts, LISTED_MAX, &mitigations));
-	json_object_set_new(j, "not_shown",
-		json_integer(
-			(json_int_t)((wishes > LISTED_MAX ? wishes - LISTED_MAX : 0) +
-				     (mitigations > LISTED_MAX ? mitigations - LISTED_MAX : 0))));
+	json_object_set_new(j, "not_shown", json_integer(beyond(wishes) + beyond(mitigations)));
 	answer(a, DONE, j);
 }
 

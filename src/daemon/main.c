@@ -224,6 +224,8 @@ stop_roles(struct daemon *d)
 
 /* ---- reload ---- */
 
+static void reload(void *arg, char *why, size_t cap);
+
 static void
 set_parts(struct daemon *d)
 {
@@ -232,6 +234,8 @@ set_parts(struct daemon *d)
 	d->parts.client = d->client;
 	d->parts.server = d->server;
 	d->parts.store = d->store;
+	d->parts.reload = reload;
+	d->parts.reload_arg = d;
 }
 
 /* The first fatal problem, and how many more there are. */
@@ -328,7 +332,7 @@ reload(void *arg, char *why, size_t cap)
 		snprintf(why, cap, "%s", refusal ? refusal : "");
 	else
 		describe_fatal(&problems, why, cap);
-	if (*why) {
+	if (!new || *why) {
 		event_raise(EVENT_CONFIG_REFUSED, EVENT_F("path", d->path), EVENT_F("reason", why));
 		config_free(new);
 	} else {
@@ -423,24 +427,24 @@ open_events(struct daemon *d, char *why, size_t cap)
 	return true;
 }
 
+/* The control socket comes first: it is taken by whoever else runs with this configuration, who
+ * must not be disturbed. Commands are served when the loop runs. */
 static bool
 start(struct daemon *d, char *why, size_t cap)
 {
 	if (!open_events(d, why, cap))
 		return false;
 	d->loop = loop_new();
+	start_housekeeping(d);
+	process_make_parent(d->config->control);
+	d->control = control_new(d->loop, d->config->control, &d->parts, why, cap);
+	if (!d->control)
+		return false;
 	d->store = store_open(d->loop, d->config->state, why, cap);
 	if (!d->store || !start_roles(d, why, cap))
 		return false;
 	set_parts(d);
-	d->parts.reload = reload;
-	d->parts.reload_arg = d;
-	process_make_parent(d->config->control);
-	d->control = control_new(d->loop, d->config->control, &d->parts, why, cap);
-	if (!d->control || !process_drop(d->config, why, cap))
-		return false;
-	start_housekeeping(d);
-	return true;
+	return process_drop(d->config, why, cap);
 }
 
 static void

@@ -435,30 +435,37 @@ grow(const struct option *row, void *object, size_t n, size_t size)
 	return (char *)*list + old * size;
 }
 
+static void
+read_maps(struct options *o, const struct option *row, void *object, struct fy_node *node,
+	struct spot spot)
+{
+	int n = fy_node_sequence_item_count(node);
+	struct fy_node *item;
+	void *at = NULL;
+	char *element;
+
+	if (n <= 0)
+		return;
+	element = grow(row, object, (size_t)n, row->size);
+	for (; (item = fy_node_sequence_iterate(node, &at)); element += row->size)
+		options_map(o, row->rows, element, row->key, item, place(item, spot));
+}
+
 /* An element that could not be read is not there. */
 static void
 read_list(struct options *o, const struct option *row, void *object, struct fy_node *node,
 	struct spot spot)
 {
-	size_t size = row->kind == OPTION_MAP ? row->size : kinds[row->kind].size, fatal;
 	size_t *count = (size_t *)((char *)object + row->count);
 	struct fy_node *item;
 	void *at = NULL;
 
-	if (row->kind == OPTION_MAP) {
-		int n = fy_node_sequence_item_count(node);
-		char *element = n > 0 ? grow(row, object, (size_t)n, size) : NULL;
-
-		for (; (item = fy_node_sequence_iterate(node, &at)); element += size)
-			options_map(o, row->rows, element, row->key, item, place(item, spot));
-		return;
-	}
 	while ((item = fy_node_sequence_iterate(node, &at))) {
-		void *element = grow(row, object, 1, size);
+		void *element = grow(row, object, 1, kinds[row->kind].size);
+		size_t n = o->problems->n;
 
-		fatal = o->problems->n;
 		read_scalar(o, row, item, place(item, spot), element);
-		if (o->problems->n > fatal && o->problems->list[fatal].fatal)
+		if (o->problems->n > n && o->problems->list[n].fatal)
 			--*count;
 	}
 }
@@ -478,10 +485,13 @@ static void
 read_named(struct options *o, const struct option *row, void *object, struct fy_node *node)
 {
 	int n = fy_node_mapping_item_count(node);
-	char *element = n > 0 ? grow(row, object, (size_t)n, row->size) : NULL;
 	struct fy_node_pair *pair;
 	void *at = NULL;
+	char *element;
 
+	if (n <= 0)
+		return;
+	element = grow(row, object, (size_t)n, row->size);
 	for (; (pair = fy_node_mapping_iterate(node, &at)); element += row->size) {
 		struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
 		const char *name = options_scalar(key);
@@ -512,6 +522,8 @@ read_value(struct options *o, const struct option *row, void *object, struct fy_
 		read_named(o, row, object, node);
 	else if (row->arity == NAMED)
 		wrong_form(o, row, "a map of names", node, spot);
+	else if (row->arity == LIST && row->kind == OPTION_MAP && node && fy_node_is_sequence(node))
+		read_maps(o, row, object, node, spot);
 	else if (row->arity != ONE && node && fy_node_is_sequence(node))
 		read_list(o, row, object, node, spot);
 	else if (row->arity == LIST)

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-enum { COLUMNS_MAX = 10, CELL_MAX = 512, LISTED_MAX = 8 };
+enum { COLUMNS_MAX = 10, CELL_MAX = 512, LISTED_MAX = 8, ROOM_MAX = (LISTED_MAX + 1) * CELL_MAX };
 
 /* ---- a value as a cell ---- */
 
@@ -49,7 +49,7 @@ cell(const json_t *object, const char *member, char *buf)
 {
 	struct buf out;
 
-	buf_init(&out, (LISTED_MAX + 1) * CELL_MAX);
+	buf_init(&out, ROOM_MAX);
 	put_value(&out, json_object_get(object, member));
 	snprintf(buf, CELL_MAX, "%s", *buf_text(&out) ? buf_text(&out) : "-");
 	buf_finish(&out);

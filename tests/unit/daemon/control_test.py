@@ -365,6 +365,21 @@ def test_a_wrong_configuration_ends_with_78(folder):
     assert subprocess.run([DOTSD, "--version"], capture_output=True).stdout.startswith(b"dotsd ")
 
 
+def test_a_second_start_disturbs_nobody(server, folder):
+    r = subprocess.run([DOTSD, "--config", server.path], text=True, capture_output=True, timeout=PATIENCE)
+    assert r.returncode == 1
+    assert f"cannot listen on {server.socket}: Address already in use" in r.stderr
+    assert server("status")[0] == 0
+
+
+def test_what_cannot_start_now_ends_with_1(server, folder):
+    text = server.path.read_text().replace("server-state", "nowhere/at/all").replace("server.", "third.")
+    (folder / "third.yaml").write_text(text)
+    r = subprocess.run([DOTSD, "--config", folder / "third.yaml"], text=True, capture_output=True,
+                       timeout=PATIENCE)
+    assert r.returncode == 1 and "nowhere/at/all: cannot be made: No such file or directory" in r.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_privileges_are_dropped(folder):
     d = Daemon(folder, "dropped", CLIENT.format(name="dropped", port=free_port()) + "user: nobody\n").start()
