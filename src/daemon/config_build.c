@@ -140,8 +140,7 @@ build_client(struct options *o, struct config *c, struct draft_client *dc)
 	why = clients_add(c->clients, cl);
 	if (why)
 		options_problem(o, true, options_spot(o, dc, ""),
-			"client %s: %s, expected each credential to stand for one client", dc->name,
-			why);
+			"%s, expected each credential to stand for one client", why);
 }
 
 /* ---- mitigators ------------------------------------------------------------------------------ */

@@ -219,6 +219,8 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 static void
 check_client(struct options *o, const struct draft_client *dc, const struct client *cl)
 {
+	if (!cl) /* refused already */
+		return;
 	if (!cl->n_prefixes)
 		options_problem(o, false, options_spot(o, dc, ""),
 			"client %s has no prefixes, expected some: all its requests are refused",
@@ -268,8 +270,8 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 		options_problem(o, true, (struct spot){1, 1},
 			"nothing to do, expected `domains`, `gateways` or `listen`");
 	check_homing(o, d, c);
-	for (size_t i = 0; i < clients_count(c->clients); i++)
-		check_client(o, &d->clients[i], clients_get(c->clients, i));
+	for (size_t i = 0; i < d->n_clients; i++)
+		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name));
 	if (c->n_listen)
 		check_listen(o, d, c);
 	for (size_t i = 0; i < c->n_mitigators; i++)
