@@ -15,12 +15,6 @@
 
 enum { WHY_MAX = 400 };
 
-static const struct draft_domain *
-draft_of(const struct draft *d, size_t domain)
-{
-	return domain < d->n_domains ? &d->domains[domain] : &d->gateways[domain - d->n_domains];
-}
-
 /* ---- credentials ----------------------------------------------------------------------------- */
 
 /* Every file that is named has to be readable; told one by one, at its own place. */
@@ -83,7 +77,7 @@ check_shared(struct options *o, const struct draft *d, const struct config *c, s
 			!strcmp(credentials_cuid(c->credentials[i]),
 				credentials_cuid(c->credentials[domain]))) {
 			options_problem(o, false,
-				options_spot(o, &draft_of(d, domain)->domain.credentials, ""),
+				options_spot(o, &draft_domain(d, domain)->domain.credentials, ""),
 				"%s has the key, certificate or PSK identity of %s, expected "
 				"credentials of "
 				"its own (RFC 9284 5.1)",
@@ -95,7 +89,7 @@ check_shared(struct options *o, const struct draft *d, const struct config *c, s
 static void
 check_domain_credentials(struct options *o, const struct draft *d, struct config *c, size_t domain)
 {
-	const struct draft_domain *dd = draft_of(d, domain);
+	const struct draft_domain *dd = draft_domain(d, domain);
 	const struct domain *dom = &c->homing->domains[domain];
 
 	if (!options_given(o, dd, "credentials")) {
@@ -169,7 +163,7 @@ check_servers(struct options *o, const struct draft_domain *dd, const struct dom
 static void
 check_domain(struct options *o, const struct draft *d, struct config *c, size_t domain)
 {
-	const struct draft_domain *dd = draft_of(d, domain);
+	const struct draft_domain *dd = draft_domain(d, domain);
 	const struct domain *dom = &c->homing->domains[domain];
 
 	if (homing_domain(c->homing, dom->name) != (int)domain)
@@ -191,8 +185,28 @@ spot_of_conflict(const struct options *o, const struct draft *d, const struct ho
 				for (size_t q = 0; q < h->domains[k].n_prefixes; q++)
 					if (prefix_equal(&h->domains[i].prefixes[p],
 						    &h->domains[k].prefixes[q]))
-						return options_spot(o, draft_of(d, i), "prefixes");
+						return options_spot(
+							o, draft_domain(d, i), "prefixes");
 	return options_spot(o, d, "pi");
+}
+
+/* Nobody assigned a provider-independent prefix (RFC 9284 3). */
+static void
+check_independent(struct options *o, const struct draft *d, const struct homing *h)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < h->n_provider_independent; i++)
+		for (size_t k = 0; k < h->n_domains; k++)
+			for (size_t p = 0; p < h->domains[k].n_prefixes; p++)
+				if (prefix_equal(&h->provider_independent[i],
+					    &h->domains[k].prefixes[p]))
+					options_problem(o, true,
+						options_spot(o, d, "provider-independent"),
+						"%s is provider-independent and assigned by %s, "
+						"expected one of both (RFC 9284 3)",
+						prefix_format(&h->provider_independent[i], text),
+						h->domains[k].name);
 }
 
 static void
@@ -207,6 +221,8 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 			strstr(why, "assigned")
 				? "one domain to assign it (others may list it under `protects`)"
 				: "names of domains");
+	check_independent(o, d, c->homing);
+	config_check_anycast(o, d, c->homing);
 	if (c->homing->pi != PI_ALL && !c->n_listen)
 		options_problem(o, false, options_spot(o, d, "pi"),
 			"a client asks fewer than all providers for provider-independent targets, "

@@ -288,6 +288,8 @@ const struct option config_rows[] = {
 		AT(struct draft, wider), .fallback = "refuse", CHOICES("refuse", "clip")},
 	{"mixed-targets", OPTION_CHOICE, ONE, "requests with foreign targets",
 		AT(struct draft, mixed), .fallback = "refuse", CHOICES("refuse", "trim")},
+	{"allow-anycast", OPTION_BOOL, ONE, "one address for several gateways is meant so",
+		AT(struct draft, allow_anycast), .fallback = "no"},
 	{"listen", OPTION_MAP, LIST, "where clients are served",
 		MANY(struct draft, listen, n_listen), ROWS(listen_rows, struct draft_listen)},
 	{"credentials", OPTION_MAP, ONE, "of the listening side", AT(struct draft, credentials),

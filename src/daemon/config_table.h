@@ -57,6 +57,7 @@ struct draft {
 	struct draft_domain *domains, *gateways;
 	size_t n_domains, n_gateways;
 	uint32_t wider, mixed; /* choices */
+	bool allow_anycast;
 	struct draft_listen *listen;
 	size_t n_listen;
 	struct domain_credentials credentials;
@@ -68,11 +69,21 @@ struct draft {
 
 extern const struct option config_rows[];
 
+/* By index in the snapshot: domains, then gateways. */
+static inline const struct draft_domain *
+draft_domain(const struct draft *d, size_t domain)
+{
+	return domain < d->n_domains ? &d->domains[domain] : &d->gateways[domain - d->n_domains];
+}
+
 /* Moves the draft into a snapshot, which is complete as far as the draft was; never NULL. Problems
  * that show only then are noted. */
 struct config *config_build(struct options *o, struct draft *d);
 /* Checks that look at more than one option, and at files, interfaces, certificates. `d` is as it
  * was after config_build: good for places and names only. */
 void config_check(struct options *o, const struct draft *d, struct config *c);
+
+/* Part of it: servers that share an address. */
+void config_check_anycast(struct options *o, const struct draft *d, const struct homing *h);
 
 #endif

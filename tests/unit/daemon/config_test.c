@@ -138,6 +138,7 @@ expect_warning(const struct mistake *list, size_t n)
 #define DOMAIN   "domains:\n  isp1:\n    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
 #define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
 
+/* 9132-C-01, 9284-5.1-11 */
 static void
 the_example_with_two_providers_loads(void **state)
 {
@@ -191,6 +192,7 @@ the_example_with_two_providers_loads(void **state)
 	config_free(c);
 }
 
+/* 9132-C-01 */
 static void
 a_server_loads(void **state)
 {
@@ -247,6 +249,7 @@ a_server_loads(void **state)
 	assert_int_equal(c->policy.lifetime_max, 7200);
 	assert_true(c->policy.allow_indefinite);
 	assert_int_equal(c->policy.terminating, 120);
+	assert_int_equal(c->policy.terminating_max, 300);
 	assert_int_equal(c->policy.mitigations_max, 10);
 	assert_int_equal(c->max_sessions, 5);
 	assert_int_equal(c->max_half_open, 6);
@@ -376,6 +379,7 @@ mistakes_of_form_are_told_with_their_place(void **state)
 	expect_fatal(list, COUNT(list));
 }
 
+/* 9284-3-01, 9284-3-02 */
 static void
 contradictions_and_files_are_told_with_their_place(void **state)
 {
@@ -400,6 +404,8 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"5:5: prefix 192.0.2.0/24 is assigned by both a and b, expected one "
 			"domain to assign "
 			"it"},
+		{"domains: {a: {prefixes: [10.0.0.0/8]}}\nprovider-independent: [10.0.0.0/8]\n",
+			"2:1: 10.0.0.0/8 is provider-independent and assigned by a"},
 		{"domains: {a: {}}\npi: [b]\n",
 			"2:1: pi names b, which is no domain, expected names of domains"},
 		{"domains: {a: {}}\ngateways:\n  a: {servers: [{name: x}], credentials: " PSK "}\n",
@@ -487,6 +493,69 @@ a_file_that_cannot_be_read_is_told(void **state)
 						   "such file or directory, expected a YAML file");
 }
 
+/* 9284-1-03, 9284-1-07, 9284-4-07, 9284-5.1-29 */
+static void
+domains_may_have_several_links_and_servers_or_none(void **state)
+{
+	struct config *c = load(
+		"domains:\n"
+		"  isp1:\n    interfaces: [lo, wan2]\n    prefixes: [192.0.2.0/24]\n"
+		"    servers:\n"
+		"      - {name: b.example, addresses: [192.0.2.1, '2001:db8::1']}\n"
+		"      - {name: a.example, addresses: [192.0.2.2]}\n"
+		"      - {name: first.example, addresses: [192.0.2.3], priority: 0}\n"
+		"    credentials: " X509 "\n"
+		"  isp2: {prefixes: [198.51.100.0/24]}\n"
+		"  isp3: {prefixes: [203.0.113.0/24], protects: [203.0.113.0/24, 10.0.0.0/8]}\n");
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_int_equal(c->homing->n_domains, 3);
+	assert_int_equal(c->homing->n_servers, 3);
+	assert_int_equal(c->homing->domains[0].n_interfaces, 2);
+	assert_string_equal(c->homing->domains[0].servers[0]->name, "a.example");
+	assert_int_equal(c->homing->domains[0].servers[1]->n_addresses, 2);
+	assert_null(c->credentials[1]);
+	assert_int_equal(c->homing->domains[2].n_protects, 2);
+	config_free(c);
+}
+
+/* 9284-5.2-30, 9284-5.3-10, 9284-5.3-21, 9284-1-09 */
+static void
+one_address_for_several_servers_is_noticed(void **state)
+{
+#define GATEWAY(name, link)                                                                        \
+	"  " name ": {interface: " link ", servers: [{addresses: [192.0.2.1]}], credentials: " PSK \
+	"}\n"
+	static const struct mistake fatal[] = {
+		{"gateways:\n" GATEWAY("g1", "lo")
+				GATEWAY("g2", "lo") "provider-independent: [203.0.113.0/24]\n",
+			"3:23: 192.0.2.1 is the address of 192.0.2.1 of g1 and of 192.0.2.1 of "
+			"g2*(RFC 9284 "
+			"5.3)"},
+	};
+	static const struct mistake doubtful[] = {
+		{"gateways:\n" GATEWAY("g1", "lo") GATEWAY(
+			 "g2", "lo") "provider-independent: [203.0.113.0/24]\nallow-anycast: yes\n",
+			"3:23: 192.0.2.1 is the address of*(RFC 9284 5.3)"},
+		{"gateways:\n" GATEWAY("g1", "lo") GATEWAY("g2", "lo"),
+			"3:23: 192.0.2.1 is the address of*(RFC 9284 5.3)"},
+		{"domains:\n" GATEWAY("isp1", "lo") GATEWAY("isp2", "lo"),
+			"3:25: 192.0.2.1 is the address of*(RFC 9284 5.2)"},
+	};
+	struct config *c;
+
+	(void)state;
+	expect_fatal(fatal, COUNT(fatal));
+	expect_warning(doubtful, COUNT(doubtful));
+	c = load("domains:\n" GATEWAY("isp1", "lo") GATEWAY("isp2", "wan2"));
+	assert_non_null(c);
+	assert_false(noted(false, "*is the address of"));
+	config_free(c);
+}
+
 static char *
 read_all(const char *path)
 {
@@ -536,6 +605,9 @@ main(void)
 		cmocka_unit_test_teardown(doubtful_settings_are_warnings, forget),
 		cmocka_unit_test_teardown(every_mistake_is_told_not_only_the_first, forget),
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),
+		cmocka_unit_test_teardown(
+			domains_may_have_several_links_and_servers_or_none, forget),
+		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
 		cmocka_unit_test(the_manual_knows_every_option),
 	};
 
