@@ -1,0 +1,91 @@
+#include "fixture.h"
+
+/* 9132-8-08, 9132-4.4-13: found by what a handshake proves; nobody else is. */
+static void
+clients_are_found_by_name_certificate_key_and_psk(void **state)
+{
+	struct clients *cs = clients_new();
+	struct client *a = make_client("acme", "gw.acme.example", "192.0.2.0/24");
+	const char *names[] = {"other.example", "gw.acme.example"};
+
+	(void)state;
+	a->spki = mem_new(sizeof(char *));
+	a->spki[a->n_spki++] = mem_text("E-6A0csb_GmKYnWkoosvEQ");
+	a->psk_identities = mem_new(sizeof(char *));
+	a->psk_identities[a->n_psk_identities++] = mem_text("acme-psk");
+	assert_null(clients_add(cs, a));
+	assert_null(clients_add(cs, make_client("beta", "gw.beta.example", "198.51.100.0/24")));
+	assert_ptr_equal(clients_named(cs, "acme"), a);
+	assert_ptr_equal(clients_by_certificate(cs, names, 2, "x"), a);
+	assert_null(clients_by_certificate(cs, names, 1, "x"));
+	assert_ptr_equal(clients_by_certificate(cs, names, 0, "E-6A0csb_GmKYnWkoosvEQ"), a);
+	assert_ptr_equal(clients_by_psk(cs, "acme-psk"), a);
+	assert_null(clients_by_psk(cs, "gw.acme.example"));
+	assert_int_equal(clients_count(cs), 2);
+	clients_free(cs);
+}
+
+static void
+nothing_stands_for_two_clients(void **state)
+{
+	struct clients *cs = clients_new();
+
+	(void)state;
+	assert_null(clients_add(cs, make_client("acme", "same.example", NULL)));
+	assert_non_null(clients_add(cs, make_client("beta", "same.example", NULL)));
+	clients_free(cs);
+	cs = clients_new();
+	assert_null(clients_add(cs, make_client("acme", "a.example", NULL)));
+	assert_non_null(clients_add(cs, make_client("acme", "b.example", NULL)));
+	clients_free(cs);
+}
+
+/* 9132-4.4.1.1-35, 9132-4.4.1.1-36, 9132-11-11, 9132-11-12 */
+static void
+only_own_ordinary_prefixes_are_authorised(void **state)
+{
+	static const struct {
+		const char *prefix;
+		bool good;
+	} cases[] = {{"192.0.2.0/24", true}, {"192.0.2.66/32", true}, {"192.0.0.0/16", false},
+		{"192.0.3.0/24", false}, {"127.0.0.1/32", false}, {"224.0.0.1/32", false},
+		{"255.255.255.255/32", false}, {"2001:db8::1/128", false}, {"0.0.0.0/0", false}};
+	struct clients *cs = clients_new();
+	struct client *c = make_client("acme", "a", "192.0.2.0/24");
+	struct client *all = make_client("all", "b", "0.0.0.0/0");
+
+	(void)state;
+	assert_null(clients_add(cs, c));
+	assert_null(clients_add(cs, all));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct prefix p;
+		struct verdict v;
+
+		prefix_parse(cases[i].prefix, &p);
+		v = client_authorises(c, &p, 1);
+		assert_int_equal(verdict_ok(&v), cases[i].good);
+		if (!cases[i].good) {
+			assert_int_equal(v.code, COAP_400_BAD_REQUEST);
+			assert_non_null(strstr(v.why, cases[i].prefix));
+			assert_non_null(strstr(v.why, "RFC 9132"));
+		}
+	}
+	/* even one that may ask for everything cannot ask for these */
+	struct prefix loopback;
+
+	prefix_parse("127.0.0.0/8", &loopback);
+	assert_int_equal(client_authorises(all, &loopback, 1).code, COAP_400_BAD_REQUEST);
+	clients_free(cs);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clients_are_found_by_name_certificate_key_and_psk),
+		cmocka_unit_test(nothing_stands_for_two_clients),
+		cmocka_unit_test(only_own_ordinary_prefixes_are_authorised),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,555 @@
+/* The life of mitigation requests (RFC 9132 4.4), in virtual time. */
+#include "fixture.h"
+
+#include "core/mitigation.h"
+
+enum { S = 1000 };
+
+struct world {
+	struct book *book;
+	struct clients *clients;
+	struct client *acme;
+	struct arena *arena;
+	struct effects fx;
+	mono_ms now;
+};
+
+static int
+setup(void **state)
+{
+	struct world *w = mem_new(sizeof(*w));
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+
+	w->book = book_new(&policy);
+	w->clients = clients_new();
+	w->acme = make_client("acme", NULL, "192.0.2.0/24");
+	clients_add(w->clients, w->acme);
+	clients_add(w->clients, make_client("beta", NULL, "192.0.2.0/24"));
+	w->arena = arena_new();
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	effects_finish(&w->fx);
+	book_free(w->book);
+	clients_free(w->clients);
+	arena_free(w->arena);
+	free(w);
+	return 0;
+}
+
+/* A scope from JSON, as a body would give it. */
+static struct scope *
+scope(struct world *w, const char *json)
+{
+	struct scope *s = arena_alloc(w->arena, 1, sizeof(*s));
+	struct schema_error err;
+
+	if (schema_decode_json(&scope_schema, w->arena, json, strlen(json), s, &err) != 0)
+		fail_msg("%s: %s", json, err.why);
+	return s;
+}
+
+static struct mitigation_request
+request(struct world *w, uint32_t mid, const char *json)
+{
+	return (struct mitigation_request){.client = w->acme,
+		.cuid = "cuid",
+		.mid = mid,
+		.scope = json ? scope(w, json) : NULL,
+		.now = w->now,
+		.wall = 1700000000000 + w->now};
+}
+
+static struct verdict
+put(struct world *w, uint32_t mid, const char *json)
+{
+	struct mitigation_request r = request(w, mid, json);
+	struct mitigation *m;
+
+	effects_finish(&w->fx);
+	return book_put(w->book, &r, &w->fx, &m);
+}
+
+static void
+expire(struct world *w, mono_ms now)
+{
+	effects_finish(&w->fx);
+	w->now = now;
+	book_expire(w->book, now, &w->fx);
+}
+
+static int
+count(const struct world *w, enum effect_kind kind)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < w->fx.n; i++)
+		n += w->fx.list[i].kind == kind;
+	return n;
+}
+
+static struct mitigation *
+find(const struct world *w, uint32_t mid)
+{
+	return book_find(w->book, "acme", "cuid", mid);
+}
+
+#define TARGET "\"target-prefix\": [\"192.0.2.66/32\"]"
+#define HOUR "\"lifetime\": 3600"
+#define PLAIN "{" TARGET ", " HOUR "}"
+
+/* 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65 */
+static void
+a_new_mid_is_created_and_the_same_again_refreshes(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(put(w, 1, PLAIN).code, COAP_201_CREATED);
+	assert_int_equal(count(w, EFFECT_START), 1);
+	assert_int_equal(count(w, EFFECT_STORE), 1);
+	assert_int_equal(find(w, 1)->status, ATTACK_MITIGATION_IN_PROGRESS);
+	w->now = 1000 * S;
+	assert_int_equal(mitigation_remaining(find(w, 1), w->now), 2600);
+	assert_int_equal(put(w, 1, PLAIN).code, COAP_204_CHANGED);
+	assert_int_equal(mitigation_remaining(find(w, 1), w->now), 3600);
+	assert_int_equal(count(w, EFFECT_START), 0);
+	assert_int_equal(book_count(w->book), 1);
+}
+
+/* 9132-4.4.1.1-64 */
+static void
+without_refresh_it_ends_with_its_lifetime(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, PLAIN);
+	assert_int_equal(book_deadline(w->book), 3600 * S);
+	expire(w, 3600 * S - 1);
+	assert_non_null(find(w, 1));
+	expire(w, 3600 * S);
+	assert_null(find(w, 1));
+	assert_int_equal(count(w, EFFECT_STOP), 1);
+	assert_int_equal(count(w, EFFECT_END), 1);
+	assert_int_equal(book_deadline(w->book), INT64_MAX);
+}
+
+/* 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31, 9132-4.4.1.1-58, 9132-4.4.1.1-74, 9132-4.4.3-03,
+ * 9132-4.4.1.3-02 */
+static void
+invalid_requests_name_section_and_attribute(void **state)
+{
+	static const struct {
+		const char *json, *says;
+	} cases[] = {
+		{"{" TARGET "}", "lifetime is missing"},
+		{"{" TARGET ", \"lifetime\": 0}", "lifetime is 0"},
+		{"{" HOUR "}", "none of target-prefix"},
+		{"{" TARGET ", " HOUR ", \"mid\": 1}", "mid"},
+		{"{" TARGET ", " HOUR ", \"status\": \"attack-stopped\"}", "status"},
+		{"{" TARGET ", " HOUR ", \"bytes-dropped\": \"1\"}", "bytes-dropped"},
+		{"{" TARGET ", " HOUR ", \"attack-status\": \"under-attack\"}", "attack-status"},
+		{"{\"target-prefix\": [\"198.51.100.1/32\"], " HOUR "}", "198.51.100.1/32"},
+		{"{\"target-prefix\": [\"127.0.0.1/32\"], " HOUR "}", "127.0.0.1/32"},
+		{"{\"target-fqdn\": [\"a.example\"], " HOUR "}", "target-fqdn"},
+		{"{\"alias-name\": [\"a\"], " HOUR "}", "alias-name"},
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct verdict v = put(w, 1, cases[i].json);
+
+		assert_int_equal(v.code, COAP_400_BAD_REQUEST);
+		if (!strstr(v.why, cases[i].says) || strncmp(v.why, "RFC 9", 5) != 0)
+			fail_msg("%s: %s", cases[i].json, v.why);
+	}
+	assert_int_equal(book_count(w->book), 0);
+}
+
+/* 9132-4.4.1.3-48, 9132-4.4.1.3-49, 9132-4.4.1.3-51: only lifetime may differ; order does not count. */
+static void
+the_same_mid_takes_no_other_parameters(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1,
+		"{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], \"target-protocol\": [6, 17], " HOUR "}");
+	assert_int_equal(put(w, 1,
+				 "{\"target-prefix\": [\"192.0.2.2/32\", \"192.0.2.1/32\"], "
+				 "\"target-protocol\": [17, 6], \"lifetime\": 60}")
+				 .code,
+		COAP_204_CHANGED);
+	assert_int_equal(put(w, 1,
+				 "{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], "
+				 "\"target-protocol\": [6], " HOUR "}")
+				 .code,
+		COAP_400_BAD_REQUEST);
+	assert_int_equal(put(w, 1, "{\"target-prefix\": [\"192.0.2.1/32\"], \"target-protocol\": [6, 17], " HOUR "}").code,
+		COAP_400_BAD_REQUEST);
+	assert_int_equal(put(w, 1,
+				 "{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], "
+				 "\"target-protocol\": [6, 17], \"target-port-range\": [{\"lower-port\": 80}], " HOUR
+				 "}")
+				 .code,
+		COAP_400_BAD_REQUEST);
+}
+
+/* 9132-4.4.1.3-16, 9132-4.4.1.3-17, 9132-4.4.1.3-18, 9132-4.4.1.3-19, 9132-4.4.1.3-47: ports and protocols
+ * do not matter. The new filter starts before the old one stops. */
+static void
+a_higher_mid_overrides_what_it_overlaps(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, PLAIN);
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.128/25\"], " HOUR "}");
+	assert_int_equal(put(w, 3, "{\"target-prefix\": [\"192.0.2.64/26\"], \"target-protocol\": [6], " HOUR "}").code,
+		COAP_201_CREATED);
+	assert_null(find(w, 1));
+	assert_non_null(find(w, 2));
+	assert_non_null(find(w, 3));
+	assert_int_equal(w->fx.list[1].kind, EFFECT_START);
+	assert_int_equal(w->fx.list[2].kind, EFFECT_STOP);
+}
+
+/* 9132-4.4.1.3-20, 9132-4.4.1.3-21, 9132-4.4.1.3-22 */
+static void
+a_lower_mid_that_overlaps_is_a_conflict(void **state)
+{
+	struct world *w = *state;
+	struct verdict v;
+
+	put(w, 300, PLAIN);
+	v = put(w, 299, "{\"target-prefix\": [\"192.0.2.0/24\"], " HOUR "}");
+	assert_int_equal(v.code, COAP_409_CONFLICT);
+	assert_int_equal(v.conflict_cause, OVERLAPPING_TARGETS);
+	assert_true(v.has_conflict_mid);
+	assert_int_equal(v.conflict_mid, 300);
+	assert_int_equal(put(w, 299, "{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR "}").code, COAP_201_CREATED);
+}
+
+/* Overlap is among requests with the same trigger-mitigation only (4.4.1.3). */
+static void
+a_preconfigured_request_neither_starts_nor_overrides(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, PLAIN);
+	assert_int_equal(put(w, 2, "{" TARGET ", " HOUR ", \"trigger-mitigation\": false}").code, COAP_201_CREATED);
+	assert_int_equal(count(w, EFFECT_START), 0);
+	assert_int_equal(find(w, 2)->status, ATTACK_MITIGATION_SIGNAL_LOSS);
+	assert_non_null(find(w, 1));
+}
+
+/* Two clients may ask for the same: neither can touch the other's. */
+static void
+clients_do_not_override_each_other(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_request r = request(w, 9, PLAIN);
+	struct mitigation *m;
+
+	put(w, 1, PLAIN);
+	r.client = clients_named(w->clients, "beta");
+	r.cuid = "other";
+	effects_finish(&w->fx);
+	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_201_CREATED);
+	assert_non_null(find(w, 1));
+	r.cuid = "cuid";
+	r.mid = 1;
+	effects_finish(&w->fx);
+	assert_int_equal(book_delete(w->book, &r, &w->fx).code, COAP_202_DELETED);
+	assert_int_equal(w->fx.n, 0);
+	assert_non_null(find(w, 1));
+}
+
+/* 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12 */
+static void
+efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_request r = request(w, 1, "{" TARGET ", \"attack-status\": \"under-attack\"}");
+	struct mitigation *m;
+
+	r.if_match = true;
+	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, 0);
+	assert_int_equal(book_count(w->book), 0);
+	put(w, 1, PLAIN);
+	effects_finish(&w->fx);
+	r.now = w->now = 600 * S;
+	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_204_CHANGED);
+	assert_int_equal(mitigation_remaining(m, w->now), 3000); /* without lifetime it keeps its own */
+	r.scope = scope(w, "{\"target-prefix\": [\"192.0.2.1/32\"], \"attack-status\": \"under-attack\"}");
+	effects_finish(&w->fx);
+	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_400_BAD_REQUEST);
+	r.scope = scope(w, PLAIN);
+	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_400_BAD_REQUEST);
+}
+
+/* 9132-4.4.4-06, 9132-4.4.4-07, 9132-4.4.4-08, 9132-4.4.4-09, 9132-4.4.4-11, 9132-4.4.4-13 */
+static void
+a_withdrawn_one_terminates_for_two_minutes(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_request r;
+
+	put(w, 1, PLAIN);
+	effects_finish(&w->fx);
+	r = request(w, 1, NULL);
+	assert_int_equal(book_delete(w->book, &r, &w->fx).code, COAP_202_DELETED);
+	assert_int_equal(count(w, EFFECT_STOP), 0);
+	assert_int_equal(find(w, 1)->status, DOTS_CLIENT_WITHDRAWN_MITIGATION);
+	expire(w, 120 * S - 1);
+	assert_int_equal(count(w, EFFECT_STOP), 0);
+	expire(w, 120 * S);
+	assert_int_equal(count(w, EFFECT_STOP), 1);
+	assert_null(find(w, 1));
+	effects_finish(&w->fx);
+	r = request(w, 77, NULL);
+	assert_int_equal(book_delete(w->book, &r, &w->fx).code, COAP_202_DELETED);
+	assert_int_equal(w->fx.n, 0);
+}
+
+/* 9132-4.4.4-12: asked again before the end, the next period doubles, up to 300 s. */
+static void
+a_revived_one_terminates_longer(void **state)
+{
+	static const int64_t periods[] = {120, 240, 300, 300};
+	struct world *w = *state;
+	struct mitigation_request r;
+
+	put(w, 1, PLAIN);
+	for (size_t i = 0; i < 4; i++) {
+		effects_finish(&w->fx);
+		r = request(w, 1, NULL);
+		book_delete(w->book, &r, &w->fx);
+		assert_int_equal(book_deadline(w->book) - w->now, periods[i] * S);
+		w->now += 10 * S;
+		assert_int_equal(put(w, 1, PLAIN).code, COAP_204_CHANGED);
+		assert_false(find(w, 1)->terminating);
+		assert_int_equal(find(w, 1)->status, ATTACK_SUCCESSFULLY_MITIGATED);
+	}
+}
+
+/* 9132-4.4.1.1-59, 9132-4.4.1.1-60 */
+static void
+lifetimes_are_granted_within_policy(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+
+	put(w, 1, "{\"target-prefix\": [\"192.0.2.1/32\"], \"lifetime\": -1}");
+	assert_int_equal(mitigation_remaining(find(w, 1), 0), 86400);
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.2/32\"], \"lifetime\": 4294967295}");
+	assert_int_equal(mitigation_remaining(find(w, 2), 0), 86400);
+	policy.allow_indefinite = true;
+	book_set_policy(w->book, &policy);
+	put(w, 3, "{\"target-prefix\": [\"192.0.2.3/32\"], \"lifetime\": -1}");
+	assert_int_equal(mitigation_remaining(find(w, 3), 0), LIFETIME_INDEFINITE);
+}
+
+/* 9132-4.4.1.3-15 */
+static void
+limits_are_told_with_when_to_come_back(void **state)
+{
+	struct world *w = *state;
+	char json[128];
+	struct verdict v;
+
+	w->acme->limits.mitigations = 3;
+	w->acme->limits.targets = 2;
+	for (int i = 0; i < 3; i++) {
+		snprintf(json, sizeof(json), "{\"target-prefix\": [\"192.0.2.%d/32\"], " HOUR "}", i);
+		assert_int_equal(put(w, (uint32_t)i, json).code, COAP_201_CREATED);
+	}
+	v = put(w, 9, PLAIN);
+	assert_int_equal(v.code, COAP_503_SERVICE_UNAVAILABLE);
+	assert_true(v.max_age > 0);
+	assert_int_equal(put(w, 9, "{\"target-prefix\": [\"192.0.2.0/32\", \"192.0.2.1/32\", \"192.0.2.2/32\"], " HOUR "}").code,
+		COAP_400_BAD_REQUEST);
+	assert_int_equal(put(w, 0, "{\"target-prefix\": [\"192.0.2.0/32\"], " HOUR "}").code, COAP_204_CHANGED);
+}
+
+/* 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
+static void
+descriptions_hold_what_was_asked_for(void **state)
+{
+	struct world *w = *state;
+	struct scope s;
+
+	put(w, 1, PLAIN);
+	book_counters(w->book, find(w, 1), 10, 1000, 10 * S);
+	mitigation_describe(find(w, 1), 'a', 10 * S, &s);
+	assert_true(SCOPE_HAS(&s, TARGET_PREFIX) && SCOPE_HAS(&s, STATUS) && SCOPE_HAS(&s, LIFETIME));
+	assert_int_equal(s.mitigation_start, 1700000000);
+	assert_int_equal(s.lifetime, 3590);
+	assert_int_equal(s.pkts_dropped, 10);
+	assert_int_equal(s.pps_dropped, 1);
+	assert_int_equal(s.bps_dropped, 100);
+	mitigation_describe(find(w, 1), 'c', 0, &s);
+	assert_false(SCOPE_HAS(&s, STATUS));
+	mitigation_describe(find(w, 1), 'n', 0, &s);
+	assert_false(SCOPE_HAS(&s, TARGET_PREFIX));
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR ", \"trigger-mitigation\": false}");
+	mitigation_describe(find(w, 2), 'a', 0, &s);
+	assert_false(SCOPE_HAS(&s, MITIGATION_START));
+}
+
+/* 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30, 9132-4.4.2-32: a filter installed anew counts from 0. */
+static void
+counters_go_on_over_reinstallation(void **state)
+{
+	struct world *w = *state;
+	struct mitigation *m;
+
+	put(w, 1, PLAIN);
+	m = find(w, 1);
+	book_counters(w->book, m, 100, 6000, 300 * S);
+	assert_int_equal(m->pps, 0); /* 100 packets in 300 s */
+	book_counters(w->book, m, 3100, 186000, 600 * S);
+	assert_int_equal(m->pps, 10);
+	book_counters(w->book, m, 50, 3000, 610 * S);
+	assert_int_equal(m->packets, 3150);
+	assert_int_equal(m->bytes, 189000);
+	assert_int_equal(m->pps, 10); /* of the last full bucket */
+}
+
+static void
+what_was_stored_comes_back(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+	struct book *b = book_new(&policy);
+	struct mitigation *m, *back;
+	struct mitigation_request r = request(w, 5, "{\"target-prefix\": [\"192.0.2.9/32\"], " HOUR "}");
+
+	put(w, 1, PLAIN);
+	m = find(w, 1);
+	back = book_restore(b, m, 100, 50 * S);
+	assert_int_equal(back->id, m->id);
+	assert_int_equal(mitigation_remaining(back, 50 * S), 100);
+	assert_null(book_restore(b, m, 100, 0)); /* once */
+	effects_finish(&w->fx);
+	assert_int_equal(book_put(b, &r, &w->fx, &m).code, COAP_201_CREATED);
+	assert_true(m->id > back->id);
+	effects_finish(&w->fx);
+	book_free(b);
+}
+
+/* 9132-4.4.1.1-39, 9132-4.4.1.1-42: exactly the traffic that was asked for. */
+static void
+the_filter_is_the_scope(void **state)
+{
+	struct world *w = *state;
+	struct filter f;
+
+	put(w, 1, "{" TARGET ", " HOUR
+		  ", \"target-protocol\": [17], \"target-port-range\": [{\"lower-port\": 53}, {\"lower-port\": "
+		  "1000, \"upper-port\": 2000}]}");
+	mitigation_filter(find(w, 1), w->acme, w->arena, &f);
+	assert_int_equal(f.n_prefixes, 1);
+	assert_int_equal(f.protocols[0], 17);
+	assert_int_equal(f.ports[0].lower, 53);
+	assert_int_equal(f.ports[0].upper, 53);
+	assert_int_equal(f.ports[1].upper, 2000);
+	assert_int_equal(f.action.kind, ACTION_DROP);
+}
+
+/* ---- against a naive model ---- */
+
+static uint32_t seed = 12345;
+
+static uint32_t
+dice(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static bool
+check_disjoint(void *arg, struct mitigation *m)
+{
+	struct world *w = arg;
+	struct mitigation *other;
+
+	for (uint32_t mid = 0; mid < 40; mid++)
+		if ((other = find(w, mid)) && other != m &&
+			other->scope.trigger_mitigation == m->scope.trigger_mitigation)
+			assert_false(prefix_overlaps(&other->scope.target.target_prefix[0],
+				&m->scope.target.target_prefix[0]));
+	return true;
+}
+
+/* No two live requests of a client with one trigger value overlap; every filter started is stopped once. */
+static void
+random_requests_never_leave_an_overlap(void **state)
+{
+	struct world *w = *state;
+	int running = 0;
+
+	for (int i = 0; i < 4000; i++) {
+		char json[160];
+		uint32_t mid = dice(40);
+		struct mitigation_request r;
+
+		effects_finish(&w->fx);
+		w->now += (mono_ms)dice(200) * S;
+		switch (dice(4)) {
+		case 0:
+			r = request(w, mid, NULL);
+			book_delete(w->book, &r, &w->fx);
+			break;
+		case 1:
+			book_expire(w->book, w->now, &w->fx);
+			break;
+		default:
+			snprintf(json, sizeof(json),
+				"{\"target-prefix\": [\"192.0.2.%u/%u\"], \"lifetime\": %u, \"trigger-mitigation\": %s}",
+				dice(256), 24 + dice(9), 1 + dice(3000), dice(4) ? "true" : "false");
+			put(w, mid, json);
+		}
+		running += count(w, EFFECT_START) - count(w, EFFECT_STOP);
+		book_all(w->book, check_disjoint, w);
+		assert_true(running >= 0 && running <= (int)book_count(w->book));
+		arena_reset(w->arena);
+	}
+	effects_finish(&w->fx);
+	book_expire(w->book, w->now + 100000000 * (mono_ms)S, &w->fx);
+	running -= count(w, EFFECT_STOP);
+	assert_int_equal(running, 0);
+	assert_int_equal(book_count(w->book), 0);
+}
+
+#define IN_WORLD(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(a_new_mid_is_created_and_the_same_again_refreshes),
+		IN_WORLD(without_refresh_it_ends_with_its_lifetime),
+		IN_WORLD(invalid_requests_name_section_and_attribute),
+		IN_WORLD(the_same_mid_takes_no_other_parameters),
+		IN_WORLD(a_higher_mid_overrides_what_it_overlaps),
+		IN_WORLD(a_lower_mid_that_overlaps_is_a_conflict),
+		IN_WORLD(a_preconfigured_request_neither_starts_nor_overrides),
+		IN_WORLD(clients_do_not_override_each_other),
+		IN_WORLD(efficacy_updates_refresh_what_is_there_and_are_silent_otherwise),
+		IN_WORLD(a_withdrawn_one_terminates_for_two_minutes),
+		IN_WORLD(a_revived_one_terminates_longer),
+		IN_WORLD(lifetimes_are_granted_within_policy),
+		IN_WORLD(limits_are_told_with_when_to_come_back),
+		IN_WORLD(descriptions_hold_what_was_asked_for),
+		IN_WORLD(counters_go_on_over_reinstallation),
+		IN_WORLD(what_was_stored_comes_back),
+		IN_WORLD(the_filter_is_the_scope),
+		IN_WORLD(random_requests_never_leave_an_overlap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
