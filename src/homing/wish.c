@@ -793,9 +793,9 @@ wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret
 		release_ended(w, now, wall);
 		drop_expired(w, now);
 	}
-	while (w->cursor < w->n_placements)
-		if (placement_next(w, w->placements[w->cursor++], now, ret))
-			return true;
+	for (; w->cursor < w->n_placements; w->cursor++)
+		if (placement_next(w, w->placements[w->cursor], now, ret))
+			return true; /* it may have more */
 	w->cursor = 0;
 	return take_queued(w, ret);
 }

@@ -1,0 +1,421 @@
+/* plan(): who is asked for what, and why (RFC 9284 5; rules M2-M6, M8, M12, M14). */
+#include "fixture.h"
+
+#include <stdio.h>
+
+static const char *const two_isps[] = {"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
+
+struct world {
+	struct homing *h;
+	struct arena *a;
+	enum availability up[8];
+	struct plan plan;
+};
+
+static void
+world_init(struct world *w, const char *const *domains, size_t n)
+{
+	char why[200];
+
+	w->h = make_homing(domains, n);
+	w->a = arena_new();
+	if (homing_index(w->h, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	for (size_t i = 0; i < 8; i++)
+		w->up[i] = SERVER_AVAILABLE;
+}
+
+static void
+world_finish(struct world *w)
+{
+	arena_free(w->a);
+	homing_free(w->h);
+}
+
+static void
+plan_one(struct world *w, const char *target, const struct live *live, size_t n_live)
+{
+	struct ask ask = {"a", target_from(w->a, target), true};
+
+	plan(w->h, &ask, 1, live, n_live, w->up, w->a, &w->plan);
+}
+
+static bool
+is_asked(const struct world *w, const char *server, const char *prefix)
+{
+	struct prefix p = prefix_from(prefix);
+
+	for (size_t i = 0; i < w->plan.n_requests; i++)
+		for (size_t k = 0; k < w->plan.requests[i].target.n_target_prefix; k++)
+			if (w->plan.requests[i].server == server_named(w->h, server) &&
+				prefix_equal(&w->plan.requests[i].target.target_prefix[k], &p))
+				return true;
+	return false;
+}
+
+/* 9284-5.1-14, 9284-5.2-09, 9284-5.2-37 */
+static void
+the_owner_is_asked_and_nobody_else(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	plan_one(&w, "198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s2", "198.51.100.66/32"));
+	assert_string_equal(w.plan.parts[0].section, "RFC 9284 5.1");
+	assert_non_null(strstr(w.plan.parts[0].reason, "belongs to isp2"));
+	world_finish(&w);
+}
+
+/* 9284-5.1-16, 9284-5.2-10, 9284-5.2-38 */
+static void
+without_owner_nothing_is_sent(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	plan_one(&w, "203.0.113.5/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 0);
+	assert_int_equal(w.plan.parts[0].state, PART_REFUSED);
+	assert_non_null(strstr(w.plan.parts[0].reason, "belongs to no provider"));
+	world_finish(&w);
+}
+
+/* 9284-5.1-15, 9284-5.1-16: the other provider is no substitute. */
+static void
+an_unavailable_owner_makes_it_pending(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	w.up[server_named(w.h, "s2")] = SERVER_UNAVAILABLE;
+	plan_one(&w, "198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.parts[0].state, PART_PENDING);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(w.plan.requests[0].pending);
+	assert_int_equal(w.plan.requests[0].server, server_named(w.h, "s2"));
+	w.up[server_named(w.h, "s2")] = SERVER_SILENT; /* asked at once all the same (M3) */
+	plan_one(&w, "198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.parts[0].state, PART_SEND);
+	world_finish(&w);
+}
+
+/* 9284-5.1-19, 9284-5.2-12, 9284-5.2-39, 9284-6-15: each gets its own and only its own. */
+static void
+targets_of_both_are_split(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(w.plan.requests[i].target.n_target_prefix, 1);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "s2", "198.51.100.66/32"));
+	world_finish(&w);
+}
+
+/* M2: longest match, cut along longer prefixes inside, never-signal parts out. */
+static void
+a_target_is_cut_along_longer_owners(void **state)
+{
+	static const char *const nested[] = {"isp1 wan1 10.0.0.0/8 s1", "isp2 wan2 10.1.0.0/16 s2"};
+	struct world w;
+	char why[100];
+
+	(void)state;
+	w.h = make_homing(nested, 2);
+	w.h->never_signal = mem_new(sizeof(struct prefix));
+	w.h->never_signal[w.h->n_never_signal++] = prefix_from("10.2.0.0/16");
+	w.a = arena_new();
+	assert_int_equal(homing_index(w.h, why, sizeof(why)), 0);
+	for (size_t i = 0; i < 8; i++)
+		w.up[i] = SERVER_AVAILABLE;
+	plan_one(&w, "10.0.0.0/14", NULL, 0);
+	assert_true(is_asked(&w, "s2", "10.1.0.0/16"));
+	assert_true(is_asked(&w, "s1", "10.0.0.0/16"));
+	assert_true(is_asked(&w, "s1", "10.3.0.0/16"));
+	assert_false(is_asked(&w, "s1", "10.1.0.0/16"));
+	for (size_t i = 0; i < w.plan.n_parts; i++)
+		if (!strcmp(w.plan.parts[i].section, "RFC 9284 6"))
+			assert_int_equal(w.plan.parts[i].state, PART_REFUSED);
+	world_finish(&w);
+}
+
+/* M4 */
+static void
+a_wider_target_is_refused_or_clipped(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	plan_one(&w, "198.51.100.0/24", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 0);
+	assert_non_null(strstr(w.plan.parts[0].reason, "198.51.100.64/26"));
+	w.h->clip = true;
+	plan_one(&w, "198.51.100.0/24", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s2", "198.51.100.64/26"));
+	world_finish(&w);
+}
+
+/* M5; 9284-5.2-20, 9284-5.2-27 */
+static void
+provider_independent_targets_go_to_all_or_by_policy(void **state)
+{
+	struct world w;
+	char why[100];
+
+	(void)state;
+	w.h = make_homing(two_isps, 2);
+	w.h->provider_independent = mem_new(sizeof(struct prefix));
+	w.h->provider_independent[w.h->n_provider_independent++] = prefix_from("203.0.113.0/25");
+	w.a = arena_new();
+	assert_int_equal(homing_index(w.h, why, sizeof(why)), 0);
+	w.up[0] = w.up[1] = SERVER_AVAILABLE;
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 2);
+	w.h->pi = PI_SERIAL;
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s1", "203.0.113.66/32"));
+	w.up[server_named(w.h, "s1")] = SERVER_UNAVAILABLE;
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_true(is_asked(&w, "s2", "203.0.113.66/32"));
+	w.h->pi = PI_DIVIDE;
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	w.h->pi = PI_LIST;
+	w.h->pi_list = mem_new(sizeof(char *));
+	w.h->pi_list[w.h->n_pi_list++] = mem_text("isp2");
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s2", "203.0.113.66/32"));
+	world_finish(&w);
+}
+
+/* M6 */
+static void
+one_server_of_a_domain_carries_it_by_priority(void **state)
+{
+	static const char *const twin[] = {"isp1 wan1 192.0.2.64/26 first,second"};
+	struct world w;
+	struct live live = {.mid = 5, .trigger_mitigation = true};
+
+	(void)state;
+	world_init(&w, twin, 1);
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "first", "192.0.2.66/32"));
+	w.up[server_named(w.h, "first")] = SERVER_UNAVAILABLE;
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_true(is_asked(&w, "second", "192.0.2.66/32"));
+	w.up[server_named(w.h, "first")] = SERVER_AVAILABLE; /* it stays where it is */
+	live.server = server_named(w.h, "second");
+	live.target = target_from(w.a, "192.0.2.66/32");
+	plan_one(&w, "192.0.2.66/32", &live, 1);
+	assert_int_equal(w.plan.requests[0].live, 0);
+	assert_int_equal(w.plan.n_withdraw, 0);
+	w.h->domains[0].attachments = ATTACHMENTS_ALL; /* M14 */
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 2);
+	world_finish(&w);
+}
+
+/* M8: joined before the server would delete the lower mid. */
+static void
+overlapping_asks_become_one_request(void **state)
+{
+	struct world w;
+	struct ask asks[2];
+	struct live live = {.mid = 7, .trigger_mitigation = true};
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	asks[0] = (struct ask){"a", target_from(w.a, "198.51.100.66/32 17 53"), true};
+	asks[1] = (struct ask){"b", target_from(w.a, "198.51.100.64/30 6 443"), true};
+	plan(w.h, asks, 2, NULL, 0, w.up, w.a, &w.plan);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_int_equal(w.plan.requests[0].n_asks, 2);
+	assert_int_equal(w.plan.requests[0].target.n_target_prefix, 1);
+	assert_int_equal(w.plan.requests[0].target.n_target_port_range, 2);
+	assert_int_equal(w.plan.requests[0].target.n_target_protocol, 2);
+	asks[1].target = target_from(w.a, "198.51.100.64/30"); /* gave no ports: none in the union */
+	plan(w.h, asks, 2, NULL, 0, w.up, w.a, &w.plan);
+	assert_int_equal(w.plan.requests[0].target.n_target_port_range, 0);
+	live.server = server_named(w.h, "s2");
+	live.target = target_from(w.a, "198.51.100.64/28"); /* wide enough: both join it */
+	plan(w.h, asks, 2, &live, 1, w.up, w.a, &w.plan);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_int_equal(w.plan.requests[0].live, 0);
+	live.target = target_from(w.a, "198.51.100.66/32 6"); /* too narrow: a new one with the union */
+	plan(w.h, asks, 2, &live, 1, w.up, w.a, &w.plan);
+	assert_int_equal(w.plan.requests[0].live, -1);
+	assert_int_equal(w.plan.n_withdraw, 1);
+	world_finish(&w);
+}
+
+/* 9284-5.3-11, 9284-5.3-12, 9284-5.3-19, 9284-5.2-48 (M12) */
+static void
+gateways_take_all_or_by_filter(void **state)
+{
+	static const char *const open[] = {"@g1 eth0 - gw1", "@g2 eth0 - gw2"};
+	static const char *const filtered[] = {"@g1 eth0 192.0.2.64/26 gw1", "@g2 eth0 198.51.100.64/26 gw2"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, open, 2);
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 2);
+	world_finish(&w);
+	world_init(&w, filtered, 2);
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "gw1", "192.0.2.66/32"));
+	plan_one(&w, "203.0.113.1/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 0);
+	world_finish(&w);
+}
+
+/* 9284-5.3-14, 9284-5.3-16 */
+static void
+a_gateway_knows_what_is_foreign(void **state)
+{
+	struct world w;
+	struct prefix foreign;
+	struct target t;
+
+	(void)state;
+	world_init(&w, two_isps, 2);
+	t = target_from(w.a, "192.0.2.66/32,198.51.100.66/32");
+	assert_true(plan_owns_all(w.h, &t, &foreign));
+	t = target_from(w.a, "192.0.2.66/32,203.0.113.1/32");
+	assert_false(plan_owns_all(w.h, &t, &foreign));
+	assert_true(prefix_equal(&foreign, &(struct prefix){prefix_from("203.0.113.1/32").addr, 32}));
+	world_finish(&w);
+}
+
+static void
+a_prefix_assigned_twice_is_an_error(void **state)
+{
+	static const char *const twice[] = {"isp1 wan1 192.0.2.0/24 s1", "isp2 wan2 192.0.2.0/24 s2"};
+	struct homing *h = make_homing(twice, 2);
+	char why[200];
+
+	(void)state;
+	assert_int_not_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_non_null(strstr(why, "192.0.2.0/24 is assigned by both isp1 and isp2"));
+	homing_free(h);
+}
+
+/* ---- properties ---- */
+
+static uint32_t seed = 99;
+
+static uint32_t
+dice(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static void
+check_plan(const struct world *w, const struct ask *asks, size_t n)
+{
+	for (size_t i = 0; i < w->plan.n_requests; i++) {
+		const struct plan_request *r = &w->plan.requests[i];
+		const struct domain *d = &w->h->domains[w->h->servers[r->server]->domain];
+
+		for (size_t k = 0; k < r->target.n_target_prefix; k++) {
+			bool owned = false;
+
+			for (size_t p = 0; p < d->n_protects; p++)
+				owned |= prefix_contains(&d->protects[p], &r->target.target_prefix[k]);
+			assert_true(owned);
+		}
+		for (size_t k = 0; k < i; k++)
+			if (w->plan.requests[k].server == r->server)
+				assert_false(target_overlaps(&w->plan.requests[k].target, &r->target));
+	}
+	/* every address of every ask is in some part of it */
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < 50; k++) {
+			struct prefix host = asks[i].target.target_prefix[0];
+			bool found = false;
+
+			host.addr.bytes[3] = (uint8_t)(host.addr.bytes[3] + dice(256 >> (host.len - 24)));
+			host.len = 32;
+			for (size_t p = 0; p < w->plan.n_parts; p++)
+				found |= !strcmp(w->plan.parts[p].ask, asks[i].id) &&
+					prefix_contains(&w->plan.parts[p].prefix, &host);
+			assert_true(found);
+		}
+}
+
+/* Never to a domain that does not own it; sent, pending and refused parts are the request; one server
+ * never gets two overlapping requests; the order of asks does not matter. */
+static void
+random_plans_keep_the_rules(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		char text[3][80], ids[4][4];
+		const char *domains[3] = {text[0], text[1], text[2]};
+		struct ask asks[4], reversed[4];
+		struct plan other;
+		struct world w;
+
+		for (int d = 0; d < 3; d++)
+			snprintf(text[d], sizeof(text[d]), "isp%d wan%d 10.0.%d.%u/%u s%d", d, d, d, dice(256),
+				24 + dice(5), d);
+		world_init(&w, domains, 3);
+		for (int s = 0; s < 3; s++)
+			w.up[s] = (enum availability)dice(3);
+		for (int i = 0; i < 4; i++) {
+			char target[64];
+
+			snprintf(target, sizeof(target), "10.0.%u.%u/%u", dice(4), dice(256), 24 + dice(9));
+			snprintf(ids[i], sizeof(ids[i]), "a%d", i);
+			asks[i] = (struct ask){ids[i], target_from(w.a, target), true};
+			reversed[3 - i] = asks[i];
+		}
+		plan(w.h, asks, 4, NULL, 0, w.up, w.a, &w.plan);
+		check_plan(&w, asks, 4);
+		plan(w.h, reversed, 4, NULL, 0, w.up, w.a, &other);
+		assert_int_equal(other.n_parts, w.plan.n_parts);
+		assert_int_equal(other.n_requests, w.plan.n_requests);
+		for (size_t i = 0; i < other.n_parts; i++)
+			assert_true(prefix_equal(&other.parts[i].prefix, &w.plan.parts[i].prefix) &&
+				other.parts[i].server == w.plan.parts[i].server);
+		world_finish(&w);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_owner_is_asked_and_nobody_else),
+		cmocka_unit_test(without_owner_nothing_is_sent),
+		cmocka_unit_test(an_unavailable_owner_makes_it_pending),
+		cmocka_unit_test(targets_of_both_are_split),
+		cmocka_unit_test(a_target_is_cut_along_longer_owners),
+		cmocka_unit_test(a_wider_target_is_refused_or_clipped),
+		cmocka_unit_test(provider_independent_targets_go_to_all_or_by_policy),
+		cmocka_unit_test(one_server_of_a_domain_carries_it_by_priority),
+		cmocka_unit_test(overlapping_asks_become_one_request),
+		cmocka_unit_test(gateways_take_all_or_by_filter),
+		cmocka_unit_test(a_gateway_knows_what_is_foreign),
+		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
+		cmocka_unit_test(random_plans_keep_the_rules),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+/* Source addresses: membership of the domain first, then RFC 6724 section 5. */
+#include "fixture.h"
+
+#include "homing/source.h"
+
+static struct local_addr
+local(const char *prefix, const char *interface)
+{
+	struct local_addr l = {.interface = interface};
+	char host[64];
+
+	strcpy(host, prefix);
+	*strchr(host, '/') = '\0';
+	assert_int_equal(addr_parse(host, &l.addr), 0);
+	l.on_link = prefix_from(prefix);
+	return l;
+}
+
+static const char *
+chosen(const struct homing *h, size_t domain, const char *to, const struct local_addr *l, size_t n)
+{
+	static char text[ADDR_TEXT_MAX];
+	const struct domain *d = &h->domains[domain];
+	static char why[200];
+	struct addr dst, src;
+
+	addr_parse(to, &dst);
+	if (source_select(h, d, d->n_interfaces ? d->interfaces[0] : NULL, &dst, l, n, &src, why,
+		    sizeof(why)) != 0)
+		return strstr(why, "RFC 9284") ? "none" : why;
+	return addr_format(&src, text);
+}
+
+/* 9284-4.1-11, 9284-5.1-05, 9284-5.1-06, 9284-5.2-05, 9284-5.2-33: the domain's own address, although
+ * another one matches the destination longer. */
+static void
+membership_comes_before_the_rules(void **state)
+{
+	static const char *const domains[] = {
+		"isp1 wan1 2001:db8:1a00::/48 s1", "isp2 wan2 2001:db8:2a00::/48 s2"};
+	struct homing *h = make_homing(domains, 2);
+	struct local_addr l[] = {local("2001:db8:1a00:1::1/64", "wan1"), local("2001:db8:2a00:1::1/64", "wan2")};
+	char why[100];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_string_equal(chosen(h, 0, "2001:db8:2a00:9::1", l, 2), "2001:db8:1a00:1::1");
+	assert_string_equal(chosen(h, 1, "2001:db8:1a00:9::1", l, 2), "2001:db8:2a00:1::1");
+	assert_string_equal(chosen(h, 0, "192.0.2.1", l, 2), "none");
+	homing_free(h);
+}
+
+/* 9284-5.2-40: one interface, two domains: told apart by prefix. */
+static void
+on_a_shared_interface_the_prefix_decides(void **state)
+{
+	static const char *const domains[] = {"isp1 eth0 192.0.2.64/26 s1", "isp2 eth0 198.51.100.64/26 s2"};
+	struct homing *h = make_homing(domains, 2);
+	struct local_addr l[] = {local("192.0.2.71/26", "eth0"), local("198.51.100.71/26", "eth0"),
+		local("10.0.0.1/8", "eth0")};
+	char why[100];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_string_equal(chosen(h, 0, "198.51.100.10", l, 3), "192.0.2.71");
+	assert_string_equal(chosen(h, 1, "192.0.2.10", l, 3), "198.51.100.71");
+	homing_free(h);
+}
+
+static void
+the_configured_source_is_taken_or_nothing(void **state)
+{
+	static const char *const domains[] = {"isp1 wan1 192.0.2.64/26 s1"};
+	struct homing *h = make_homing(domains, 1);
+	struct local_addr l[] = {local("192.0.2.2/30", "wan1"), local("192.0.2.65/26", "lan")};
+	char why[100];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 2), "192.0.2.2");
+	addr_parse("192.0.2.65", &h->domains[0].source);
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 2), "192.0.2.65");
+	addr_parse("203.0.113.9", &h->domains[0].source);
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 2), "none");
+	homing_free(h);
+}
+
+/* RFC 6724 5, rules 1, 2, 3, 6, 7, 8, one a row: the first of two candidates wins. */
+static void
+rfc_6724_rules_in_their_order(void **state)
+{
+	static const char *const domains[] = {"isp1 wan1 - s1"};
+	static const struct {
+		const char *to, *better, *worse;
+		bool deprecated, temporary; /* of the better */
+		bool worse_deprecated;
+	} rows[] = {
+		{"2001:db8::9", "2001:db8::9/64", "2001:db8::1/64", false, false, false},
+		{"2001:db8::9", "2001:db8:5::1/64", "2001:db8::1/64", false, false, true},
+		{"2002:c633:6401::1", "2002:c633:6401::2/64", "2001:db8::1/64", false, false, false},
+		{"2001:db8:1::9", "2001:db8:1::1/64", "2001:db8:3::1/64", false, false, false},
+		{"2001:db8:9::9", "2001:db8:5::1/64", "2001:db8:6::1/64", false, true, false},
+	};
+	struct homing *h = make_homing(domains, 1);
+	char why[100], expected[ADDR_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct local_addr l[] = {local(rows[i].worse, "wan1"), local(rows[i].better, "wan1")};
+
+		l[0].deprecated = rows[i].worse_deprecated;
+		l[1].temporary = rows[i].temporary;
+		addr_format(&l[1].addr, expected);
+		assert_string_equal(chosen(h, 0, rows[i].to, l, 2), expected);
+	}
+	homing_free(h);
+}
+
+static void
+tentative_loopback_and_foreign_addresses_do_not_count(void **state)
+{
+	static const char *const domains[] = {"isp1 wan1 - s1"};
+	struct homing *h = make_homing(domains, 1);
+	struct local_addr l[] = {local("192.0.2.2/30", "wan1"), local("127.0.0.1/8", "lo"),
+		local("198.51.100.2/30", "wan2")};
+	char why[100];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	l[0].tentative = true;
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 3), "none");
+	homing_free(h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(membership_comes_before_the_rules),
+		cmocka_unit_test(on_a_shared_interface_the_prefix_decides),
+		cmocka_unit_test(the_configured_source_is_taken_or_nothing),
+		cmocka_unit_test(rfc_6724_rules_in_their_order),
+		cmocka_unit_test(tentative_loopback_and_foreign_addresses_do_not_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,503 @@
+/* Wishes in virtual time, with a store that survives "crashes" (rules M3, M6, M8, M16; RFC 9132 4.4). */
+#include "fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "wire/coap.h"
+
+enum { S = 1000 };
+static const wall_ms epoch = 1700000000000;
+
+struct world {
+	struct homing *h;
+	struct persist *p;
+	struct wishes *w;
+	struct arena *a;
+	mono_ms now;
+	/* what the actions of the last run were */
+	int puts, deletes, repeats, parallels, observes, reports[16];
+	uint32_t server, mid; /* of the last PUT or DELETE */
+	bool refresh;
+	char last_report[200];
+};
+
+static const char *const two_isps[] = {"isp1 wan1 192.0.2.64/26 s1,s1b", "isp2 wan2 198.51.100.64/26 s2"};
+
+static void
+drain(struct world *x)
+{
+	struct wish_action a;
+
+	x->puts = x->deletes = x->repeats = x->parallels = x->observes = 0;
+	memset(x->reports, 0, sizeof(x->reports));
+	while (wishes_next(x->w, x->now, epoch + x->now, &a)) {
+		x->puts += a.kind == WISH_ACTION_PUT;
+		x->deletes += a.kind == WISH_ACTION_DELETE;
+		x->repeats += a.kind == WISH_ACTION_REPEAT;
+		x->parallels += a.kind == WISH_ACTION_PARALLEL;
+		x->observes += a.kind == WISH_ACTION_OBSERVE;
+		if (a.kind == WISH_ACTION_REPORT) {
+			x->reports[a.report]++;
+			snprintf(x->last_report, sizeof(x->last_report), "%s", a.reason);
+		}
+		if (a.kind == WISH_ACTION_PUT || a.kind == WISH_ACTION_DELETE) {
+			x->server = a.server;
+			x->mid = a.mid;
+			x->refresh = a.refresh;
+		}
+	}
+}
+
+static void
+until(struct world *x, mono_ms when)
+{
+	x->now = when;
+	drain(x);
+}
+
+static int
+setup(void **state)
+{
+	struct world *x = mem_new(sizeof(*x));
+	char why[100];
+
+	x->h = make_homing(two_isps, 2);
+	assert_int_equal(homing_index(x->h, why, sizeof(why)), 0);
+	x->p = memory_store_new();
+	x->w = wishes_new(x->h, x->p);
+	x->a = arena_new();
+	for (uint32_t i = 0; i < x->h->n_servers; i++)
+		wishes_available(x->w, i, SERVER_AVAILABLE, 0, epoch);
+	drain(x);
+	*state = x;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *x = *state;
+
+	wishes_free(x->w);
+	memory_store_free(x->p);
+	homing_free(x->h);
+	arena_free(x->a);
+	free(x);
+	return 0;
+}
+
+/* The process dies here and comes back: only the store is left. */
+static void
+crash(struct world *x)
+{
+	wishes_free(x->w);
+	x->w = wishes_new(x->h, x->p);
+	wishes_restore(x->w, x->now, epoch + x->now);
+	for (uint32_t i = 0; i < x->h->n_servers; i++)
+		wishes_available(x->w, i, SERVER_AVAILABLE, x->now, epoch + x->now);
+	drain(x);
+}
+
+static int
+ask(struct world *x, const char *id, const char *target)
+{
+	struct target t = target_from(x->a, target);
+	struct wish_request r = {.id = id, .asker = "operator", .target = &t, .trigger_mitigation = true};
+	char made[WISH_ID_MAX], why[200];
+	int error = wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
+
+	drain(x);
+	return error;
+}
+
+static void
+answer(struct world *x, uint8_t method, uint8_t code, int64_t lifetime)
+{
+	struct wish_answer a = {.method = method, .code = code, .lifetime = lifetime};
+
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+}
+
+static enum wish_state
+state_of(struct world *x, const char *id)
+{
+	struct wish_view v;
+
+	if (!wishes_view(x->w, id, x->now, x->a, &v))
+		fail_msg("no wish %s", id);
+	return v.parts[0].state;
+}
+
+static void
+release(struct world *x, const char *id)
+{
+	assert_int_equal(wishes_release(x->w, id, x->now, epoch + x->now), 0);
+	drain(x);
+}
+
+/* 9132-4.4.1.1-57, 9132-4.4.1.1-26, 9132-4.4.1.1-29 */
+static void
+a_wish_is_sent_accepted_observed(void **state)
+{
+	struct world *x = *state;
+
+	assert_int_equal(ask(x, "a", "198.51.100.66/32"), 0);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->server, server_named(x->h, "s2"));
+	assert_int_equal(x->reports[WISH_REPORT_PLANNED], 1);
+	assert_int_equal(state_of(x, "a"), WISH_SENT);
+	uint32_t mid = x->mid;
+
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(x->observes, 1);
+	assert_int_equal(x->reports[WISH_REPORT_PLACED], 1);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	ask(x, "b", "198.51.100.70/32");
+	assert_true(x->mid > mid);
+}
+
+/* 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session once a repeat stayed
+ * unanswered, and no sooner than 60 s after that again. */
+static void
+unanswered_it_is_repeated_and_a_second_session_tried(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	until(x, 3 * S - 1);
+	assert_int_equal(x->repeats, 0);
+	until(x, 3 * S);
+	assert_int_equal(x->repeats, 1);
+	assert_int_equal(x->parallels, 0);
+	assert_int_equal(state_of(x, "a"), WISH_SILENT);
+	until(x, 6 * S);
+	assert_int_equal(x->repeats, 1);
+	assert_int_equal(x->parallels, 1);
+	int parallels = 0, repeats = 0;
+
+	for (int t = 7; t <= 66; t++) {
+		until(x, t * S);
+		parallels += x->parallels;
+		repeats += x->repeats;
+	}
+	assert_int_equal(parallels, 0);
+	assert_int_equal(repeats, 20);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+}
+
+/* 9132-4.4.1.1-65: refreshed at half of what was granted. */
+static void
+it_is_refreshed_until_released(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 1000);
+	uint32_t mid = x->mid;
+
+	until(x, 499 * S);
+	assert_int_equal(x->puts, 0);
+	until(x, 500 * S);
+	assert_int_equal(x->puts, 1);
+	assert_true(x->refresh);
+	assert_int_equal(x->mid, mid); /* 9132-4.4.1.3-48 */
+	answer(x, COAP_PUT, COAP_204_CHANGED, 1000);
+	until(x, 1000 * S);
+	assert_int_equal(x->puts, 1);
+}
+
+/* 9284-5.1-15 (M3) */
+static void
+pending_is_told_once_and_sent_when_the_server_is_back(void **state)
+{
+	struct world *x = *state;
+	uint32_t s2 = server_named(x->h, "s2");
+
+	wishes_available(x->w, s2, SERVER_UNAVAILABLE, 0, epoch);
+	drain(x);
+	assert_int_equal(ask(x, "a", "198.51.100.66/32"), 0);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 1);
+	assert_int_equal(state_of(x, "a"), WISH_PENDING);
+	until(x, 500 * S);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 0);
+	wishes_available(x->w, s2, SERVER_AVAILABLE, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->server, s2);
+}
+
+/* 9284-5.1-16 */
+static void
+a_foreign_target_is_not_kept(void **state)
+{
+	struct world *x = *state;
+
+	assert_int_equal(ask(x, "a", "203.0.113.1/32"), -EPERM);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(wishes_count(x->w), 0);
+	assert_int_equal(memory_store_count(x->p, "wish"), 0);
+}
+
+/* M16 */
+static void
+a_crash_loses_nothing_and_resurrects_nothing(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	uint32_t mid = x->mid;
+
+	crash(x);
+	assert_int_equal(x->puts, 1); /* not answered yet: again, under the same mid */
+	assert_int_equal(x->mid, mid);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	crash(x);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	assert_int_equal(x->mid, mid);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	release(x, "a");
+	assert_int_equal(x->deletes, 1);
+	crash(x);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(x->deletes, 1); /* the withdrawal goes on */
+	assert_int_equal(x->mid, mid);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	crash(x);
+	assert_int_equal(x->puts + x->deletes, 0);
+	assert_int_equal(wishes_count(x->w), 0);
+	assert_int_equal(memory_store_count(x->p, "placement"), 0);
+}
+
+/* 9132-4.4.1.1-26: mids only grow, over crashes too. */
+static void
+mids_are_never_used_twice(void **state)
+{
+	struct world *x = *state;
+	uint32_t last = 0;
+	char id[8], target[32];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "w%d", i);
+		snprintf(target, sizeof(target), "198.51.100.%d/32", 64 + i);
+		ask(x, id, target);
+		assert_true(x->mid > last);
+		last = x->mid;
+		if (i % 7 == 0)
+			crash(x);
+	}
+}
+
+/* 9132-4.4.4-01: repeated until answered; over when the request has expired there. */
+static void
+a_withdrawal_is_repeated_until_answered_or_expired(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 100);
+	release(x, "a");
+	assert_int_equal(x->deletes, 1);
+	until(x, 3 * S);
+	assert_int_equal(x->repeats, 1);
+	assert_int_equal(wishes_count(x->w), 1);
+	until(x, 100 * S);
+	assert_int_equal(wishes_count(x->w), 0);
+	assert_int_equal(x->reports[WISH_REPORT_RELEASED], 1);
+}
+
+/* M8 */
+static void
+the_last_release_withdraws(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.64/28");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask(x, "b", "198.51.100.66/32"); /* narrower: joins */
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(state_of(x, "b"), WISH_PLACED);
+	release(x, "a");
+	assert_int_equal(x->deletes, 0);
+	release(x, "b");
+	assert_int_equal(x->deletes, 1);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(wishes_count(x->w), 0);
+}
+
+static void
+a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word(void **state)
+{
+	struct world *x = *state;
+	uint32_t old;
+
+	ask(x, "a", "198.51.100.66/32");
+	old = x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask(x, "b", "198.51.100.64/28");
+	assert_int_equal(x->puts, 1);
+	assert_true(x->mid > old);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(x->deletes, 0); /* the server deleted it by itself (9132-4.4.1.3-19) */
+	assert_int_equal(memory_store_count(x->p, "placement"), 1);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+}
+
+/* M6: same mid at the next server; withdrawal at both. */
+static void
+the_next_server_of_the_domain_takes_over(void **state)
+{
+	struct world *x = *state;
+	uint32_t s1 = server_named(x->h, "s1"), s1b = server_named(x->h, "s1b"), mid;
+
+	ask(x, "a", "192.0.2.66/32");
+	mid = x->mid;
+	assert_int_equal(x->server, s1);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wishes_available(x->w, s1, SERVER_UNAVAILABLE, x->now, epoch);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->server, s1b);
+	assert_int_equal(x->mid, mid);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wishes_available(x->w, s1, SERVER_AVAILABLE, x->now, epoch);
+	drain(x);
+	assert_int_equal(x->puts, 0); /* it stays where it is */
+	release(x, "a");
+	assert_int_equal(x->deletes, 2);
+}
+
+static void
+refusals_are_told_and_not_retried(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer no = {.method = COAP_PUT, .code = COAP_400_BAD_REQUEST, .why = "no"};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &no, x->now, epoch);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 1);
+	assert_int_equal(state_of(x, "a"), WISH_REFUSED);
+	until(x, 1000 * S);
+	assert_int_equal(x->puts + x->repeats, 0);
+	release(x, "a"); /* nothing stands there: nothing to withdraw */
+	assert_int_equal(x->deletes, 0);
+	assert_int_equal(wishes_count(x->w), 0);
+}
+
+/* 9132-4.4.3-13, 9132-4.4.3-14 */
+static void
+overload_is_retried_after_max_age(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer busy = {.method = COAP_PUT, .code = COAP_503_SERVICE_UNAVAILABLE, .max_age = 20};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &busy, x->now, epoch);
+	drain(x);
+	until(x, 19 * S);
+	assert_int_equal(x->puts, 0);
+	until(x, 20 * S);
+	assert_int_equal(x->puts, 1);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+}
+
+static void
+a_wish_with_an_end_is_released_by_itself(void **state)
+{
+	struct world *x = *state;
+	struct target t = target_from(x->a, "198.51.100.66/32");
+	struct wish_request r = {.id = "a", .asker = "o", .target = &t, .trigger_mitigation = true, .duration = 60};
+	char made[WISH_ID_MAX], why[200];
+
+	wishes_ask(x->w, &r, 0, epoch, made, why, sizeof(why));
+	drain(x);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	until(x, 30 * S);
+	crash(x);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	until(x, 59 * S);
+	assert_int_equal(x->deletes, 0);
+	until(x, 60 * S);
+	assert_int_equal(x->deletes, 1);
+}
+
+/* The server may have started anew: what stands there is told to it again. */
+static void
+a_renewed_session_is_told_what_stands(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wishes_renewed(x->w, x->server, x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_true(x->refresh);
+}
+
+/* 9132-4.4.1.1-12, 9132-4.4.1.1-14: the cuid stays, whatever the credential becomes. */
+static void
+the_cuid_survives_new_credentials(void **state)
+{
+	struct world *x = *state;
+
+	assert_string_equal(wishes_cuid(x->w, 0, "first", epoch), "first");
+	assert_string_equal(wishes_cuid(x->w, 0, "second", epoch), "first");
+	crash(x);
+	assert_string_equal(wishes_cuid(x->w, 0, "third", epoch), "first");
+	assert_string_equal(wishes_cuid(x->w, 1, "other", epoch), "other"); /* 9284-6-09 */
+}
+
+static void
+the_server_may_end_it(void **state)
+{
+	struct world *x = *state;
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS, .status = ATTACK_MITIGATION_TERMINATED};
+
+	ask(x, "a", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	s.mid = x->mid;
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_ENDED], 1);
+	assert_int_equal(state_of(x, "a"), WISH_ENDED);
+	until(x, 4000 * S);
+	assert_int_equal(x->puts, 0);
+	wishes_refresh(x->w, "a", x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+}
+
+#define IN_WORLD(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(a_wish_is_sent_accepted_observed),
+		IN_WORLD(unanswered_it_is_repeated_and_a_second_session_tried),
+		IN_WORLD(it_is_refreshed_until_released),
+		IN_WORLD(pending_is_told_once_and_sent_when_the_server_is_back),
+		IN_WORLD(a_foreign_target_is_not_kept),
+		IN_WORLD(a_crash_loses_nothing_and_resurrects_nothing),
+		IN_WORLD(mids_are_never_used_twice),
+		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
+		IN_WORLD(the_last_release_withdraws),
+		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
+		IN_WORLD(the_next_server_of_the_domain_takes_over),
+		IN_WORLD(refusals_are_told_and_not_retried),
+		IN_WORLD(overload_is_retried_after_max_age),
+		IN_WORLD(a_wish_with_an_end_is_released_by_itself),
+		IN_WORLD(a_renewed_session_is_told_what_stands),
+		IN_WORLD(the_cuid_survives_new_credentials),
+		IN_WORLD(the_server_may_end_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
