@@ -1,0 +1,142 @@
+#include "cases.h"
+
+#include "base/trie.h"
+
+enum { N = 400 };
+
+/* Beside the trie: a list that is searched in full. */
+struct model {
+	struct prefix prefix[N];
+	bool there[N];
+	int value[N];
+};
+
+static uint32_t seed = 4711;
+
+static struct prefix
+random_prefix(void)
+{
+	struct addr a = {.family = dice(&seed, 3) ? 4 : 6};
+
+	a.bytes[0] = 10;
+	a.bytes[1] = (uint8_t)dice(&seed, 4);
+	a.bytes[2] = (uint8_t)dice(&seed, 256);
+	a.bytes[3] = (uint8_t)dice(&seed, 256);
+	return prefix_of(&a, dice(&seed, 33));
+}
+
+static void *
+longest(struct model *m, const struct prefix *p)
+{
+	int best = -1;
+
+	for (int i = 0; i < N; i++)
+		if (m->there[i] && prefix_contains(&m->prefix[i], p) &&
+			(best < 0 || m->prefix[i].len > m->prefix[best].len))
+			best = i;
+	return best < 0 ? NULL : &m->value[best];
+}
+
+struct seen {
+	size_t n;
+	struct prefix last;
+	bool ordered;
+};
+
+static bool
+note(void *arg, const struct prefix *p, void *value)
+{
+	struct seen *s = arg;
+
+	(void)value;
+	if (s->n && s->last.addr.family == p->addr.family && prefix_compare(&s->last, p) >= 0)
+		s->ordered = false;
+	s->last = *p;
+	s->n++;
+	return true;
+}
+
+static size_t
+counted(struct model *m, const struct prefix *p, bool covering)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < N; i++)
+		n += m->there[i] && (covering ? prefix_contains(&m->prefix[i], p) : prefix_contains(p, &m->prefix[i]));
+	return n;
+}
+
+static void
+it_agrees_with_a_list(void **state)
+{
+	static struct model m;
+	struct trie *t = trie_new();
+	size_t count = 0;
+
+	(void)state;
+	for (int round = 0; round < 6000; round++) {
+		struct prefix p = random_prefix();
+		struct seen s = {.ordered = true};
+		int i = 0;
+
+		while (i < N && !(m.there[i] && prefix_equal(&m.prefix[i], &p)))
+			i++;
+		if (dice(&seed, 2) && i == N) {
+			for (i = 0; i < N && m.there[i];)
+				i++;
+			if (i < N) {
+				m.prefix[i] = p;
+				m.there[i] = true;
+				assert_null(trie_set(t, &p, &m.value[i]));
+				count++;
+			}
+		} else if (i < N) {
+			assert_ptr_equal(trie_get(t, &p), &m.value[i]);
+			assert_ptr_equal(trie_remove(t, &p), &m.value[i]);
+			m.there[i] = false;
+			count--;
+		}
+		p = random_prefix();
+		assert_ptr_equal(trie_longest(t, &p, NULL), longest(&m, &p));
+		trie_covering(t, &p, note, &s);
+		assert_int_equal(s.n, counted(&m, &p, true));
+		s = (struct seen){.ordered = true};
+		trie_covered(t, &p, note, &s);
+		assert_int_equal(s.n, counted(&m, &p, false));
+		assert_true(s.ordered);
+		assert_int_equal(trie_count(t), count);
+	}
+	trie_free(t);
+}
+
+static void
+setting_again_replaces(void **state)
+{
+	struct trie *t = trie_new();
+	struct prefix p, found;
+	int a, b;
+
+	(void)state;
+	prefix_parse("10.0.0.0/8", &p);
+	assert_null(trie_set(t, &p, &a));
+	assert_ptr_equal(trie_set(t, &p, &b), &a);
+	assert_int_equal(trie_count(t), 1);
+	prefix_parse("10.1.2.3/32", &p);
+	assert_ptr_equal(trie_longest(t, &p, &found), &b);
+	assert_int_equal(found.len, 8);
+	assert_null(trie_get(t, &p));
+	assert_null(trie_remove(t, &p));
+	trie_free(t);
+	trie_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_agrees_with_a_list),
+		cmocka_unit_test(setting_again_replaces),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
