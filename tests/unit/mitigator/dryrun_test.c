@@ -1,0 +1,58 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mitigator/dryrun.h"
+
+static struct loop *loop;
+static int installed, removed;
+
+static void
+on_installed(void *arg, uint64_t id)
+{
+	(void)arg;
+	(void)id;
+	installed++;
+}
+
+static void
+on_removed(void *arg, uint64_t id)
+{
+	(void)arg;
+	(void)id;
+	removed++;
+	loop_stop(loop);
+}
+
+static void
+it_reports_later_and_keeps_count(void **state)
+{
+	struct mitigator_events events = {.installed = on_installed, .removed = on_removed};
+	struct filter f = {.id = 1}, g = {.id = 2};
+	struct mitigator *m;
+
+	(void)state;
+	loop = loop_new();
+	m = dryrun_new(loop, &events);
+	m->ops->start(m, &f);
+	m->ops->start(m, &g);
+	m->ops->stop(m, 9);
+	m->ops->stop(m, 1);
+	assert_int_equal(installed + removed, 0);
+	assert_int_equal(dryrun_count(m), 1);
+	loop_run(loop);
+	assert_int_equal(installed, 2);
+	assert_int_equal(removed, 1);
+	m->ops->free(m);
+	loop_free(loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(it_reports_later_and_keeps_count)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,372 @@
+#!/usr/bin/python3
+"""dotsd-priv with real packets: two namespaces and a router between them, a client of its protocol that
+shares no code with it. DOTSD_PRIV names the program; run as a program it prints TAP."""
+import contextlib
+import ctypes
+import ipaddress
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+PRIV = os.environ["DOTSD_PRIV"]
+RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
+LIBC = ctypes.CDLL(None, use_errno=True)
+SYNC, COMMIT, COUNTERS = 2, 3, 4
+DROP, LIMIT, PER_SOURCE = 0, 1, 2
+UDP, TCP = 17, 6
+
+
+def sh(*argv, check=True, **kw):
+    return subprocess.run(argv, check=check, capture_output=True, text=True, **kw)
+
+
+@contextlib.contextmanager
+def inside(ns):
+    """This thread in another network namespace."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{RUN}-{ns}", os.O_RDONLY)
+    assert LIBC.setns(there, 0) == 0
+    try:
+        yield
+    finally:
+        assert LIBC.setns(home, 0) == 0
+        os.close(there)
+        os.close(home)
+
+
+@pytest.fixture(scope="module")
+def network():
+    names = ("a", "r", "b")
+    for n in names:
+        sh("ip", "netns", "add", f"{RUN}-{n}")
+        sh("ip", "-n", f"{RUN}-{n}", "link", "set", "lo", "up")
+    for left, right, net4, net6 in (("a", "r", "10.77.1.", "fd77:1::"), ("r", "b", "10.77.2.", "fd77:2::")):
+        sh("ip", "-n", f"{RUN}-{left}", "link", "add", f"to{right}", "type", "veth", "peer", "name",
+           f"to{left}", "netns", f"{RUN}-{right}")
+        for n, dev, host in ((left, f"to{right}", 1), (right, f"to{left}", 2)):
+            sh("ip", "-n", f"{RUN}-{n}", "addr", "add", f"{net4}{host}/24", "dev", dev)
+            sh("ip", "-n", f"{RUN}-{n}", "addr", "add", f"{net6}{host}/64", "dev", dev, "nodad")
+            sh("ip", "-n", f"{RUN}-{n}", "link", "set", dev, "up")
+    for host in range(10, 30):
+        sh("ip", "-n", f"{RUN}-b", "addr", "add", f"10.77.2.{host}/24", "dev", "tor")
+        sh("ip", "-n", f"{RUN}-b", "addr", "add", f"fd77:2::{host}/64", "dev", "tor", "nodad")
+    sh("ip", "netns", "exec", f"{RUN}-r", "sysctl", "-qw", "net.ipv4.ip_forward=1",
+       "net.ipv6.conf.all.forwarding=1")
+    for family, via_a, via_b in (("-4", "10.77.1.2", "10.77.2.1"), ("-6", "fd77:1::2", "fd77:2::1")):
+        sh("ip", family, "-n", f"{RUN}-a", "route", "add", "default", "via", via_a)
+        sh("ip", family, "-n", f"{RUN}-b", "route", "add", "default", "via", via_b)
+    for n in range(10, 15):  # neighbours are found before anything is measured
+        for net in ("10.77.2.", "fd77:2::"):
+            argv = ("ip", "netns", "exec", f"{RUN}-a", "ping", "-nqc1", "-W1", f"{net}{n}")
+            assert any(sh(*argv, check=False).returncode == 0 for _ in range(5)), net
+    yield
+    for n in names:
+        sh("ip", "netns", "delete", f"{RUN}-{n}", check=False)
+
+
+class Helper:
+    """A dotsd-priv in the router, and a connection to it."""
+
+    def __init__(self, folder):
+        self.path = str(folder / "priv.sock")
+        self.proc = self.sock = None
+
+    def start(self):
+        self.proc = subprocess.Popen(["ip", "netns", "exec", f"{RUN}-r", PRIV, "--socket", self.path,
+                                      "--instance", "test"], stderr=subprocess.DEVNULL)
+        for _ in range(500):
+            with contextlib.suppress(OSError):
+                self.sock = socket.socket(socket.AF_UNIX)
+                self.sock.connect(self.path)
+                break
+            time.sleep(0.01)
+        self.send(b"\x01\x01" + text("test"))
+
+    def kill(self):
+        self.proc.send_signal(signal.SIGKILL)
+        self.proc.wait()
+        self.sock.close()
+
+    def send(self, body):
+        self.sock.sendall(struct.pack("!I", len(body)) + body)
+
+    def read(self):
+        head = self.exactly(4)
+        return self.exactly(struct.unpack("!I", head)[0])
+
+    def exactly(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.sock.recv(n - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def change(self, op, added=(), removed=(), flows=()):
+        """(kept, new, gone)"""
+        body = struct.pack("!BI", op, len(removed)) + b"".join(struct.pack("!Q", r) for r in removed)
+        body += struct.pack("!I", len(added)) + b"".join(added)
+        body += struct.pack("!I", len(flows)) + b"".join(flows)
+        self.send(body)
+        reply = self.read()
+        assert reply[0] == 128
+        n = struct.unpack("!H", reply[1:3])[0]
+        assert reply[3:3 + n] == b"", reply[3:3 + n].decode()
+        return struct.unpack("!III", reply[3 + n:])
+
+    def counters(self):
+        self.send(bytes([COUNTERS]))
+        reply = self.read()
+        n = struct.unpack("!I", reply[1:5])[0]
+        values = [struct.unpack("!QQQ", reply[5 + 24 * i:29 + 24 * i]) for i in range(n)]
+        return {i: (packets, size) for i, packets, size in values}
+
+
+def text(s):
+    return struct.pack("!H", len(s)) + s.encode()
+
+
+def addr(a):
+    a = ipaddress.ip_address(a)
+    return bytes([a.version]) + a.packed
+
+
+def rule(number, prefixes, protocols=(), ports=(), client="acme", action=(DROP, 0, 0)):
+    body = struct.pack("!Q", number) + text(client) + struct.pack("!BBQ", action[0], action[2], action[1])
+    body += struct.pack("!I", len(prefixes))
+    for p in prefixes:
+        p = ipaddress.ip_network(p)
+        body += addr(p.network_address) + bytes([p.prefixlen])
+    body += struct.pack("!H", len(protocols)) + bytes(protocols)
+    body += struct.pack("!H", len(ports))
+    for lower, upper in ports:
+        body += struct.pack("!HH", lower, upper)
+    return body
+
+
+def flow(client, *pairs):
+    body = text(client) + struct.pack("!I", len(pairs))
+    for (server, sport), peer in pairs:
+        body += addr(server) + struct.pack("!H", sport)
+        body += addr(peer[0]) + struct.pack("!H", peer[1]) if peer else b"\0\0\0"
+    return body
+
+
+@pytest.fixture
+def helper(network, tmp_path):
+    h = Helper(tmp_path)
+    h.start()
+    h.change(SYNC)
+    yield h
+    h.change(SYNC)
+    h.kill()
+
+
+def passes(dst, port, protocol=UDP, count=1, sport=0, src=None):
+    """How many of so many packets from a arrive at b."""
+    family = socket.AF_INET6 if ":" in dst else socket.AF_INET
+    with inside("b"):
+        if protocol == TCP:
+            return tcp_passes(family, dst, port)
+        sink = socket.socket(family, socket.SOCK_DGRAM)
+        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sink.bind((dst, port))
+    with inside("a"):
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((src or ("::" if ":" in dst else "0.0.0.0"), sport))
+    for _ in range(count):
+        s.sendto(b"x" * 32, (dst, port))
+    got = 0
+    sink.settimeout(0.15)
+    with contextlib.suppress(TimeoutError):
+        while got < count:
+            sink.recv(100)
+            got += 1
+    s.close()
+    sink.close()
+    return got
+
+
+def tcp_passes(family, dst, port):
+    with socket.socket(family, socket.SOCK_STREAM) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((dst, port))
+        server.listen()
+        with inside("a"), socket.socket(family, socket.SOCK_STREAM) as s:
+            s.settimeout(0.15)
+            try:
+                s.connect((dst, port))
+                return 1
+            except TimeoutError:
+                return 0
+
+
+BOTH = pytest.mark.parametrize("net", ["10.77.2.", "fd77:2::"], ids=["ipv4", "ipv6"])
+
+
+def host(net, n):
+    return f"{net}{n}/{128 if ':' in net else 32}"
+
+
+@BOTH
+def test_a_scope_drops_exactly_its_own_packets(helper, net):
+    helper.change(COMMIT, [rule(1, [host(net, 10)], [UDP], [(53, 53), (1000, 1003)])])
+    assert passes(net + "10", 53) == 0
+    assert passes(net + "10", 1002) == 0
+    assert passes(net + "10", 54) == 1
+    assert passes(net + "10", 1004) == 1
+    assert passes(net + "10", 53, TCP) == 1
+    assert passes(net + "11", 53) == 1
+
+
+@BOTH
+def test_ports_without_protocols_mean_those_that_have_ports(helper, net):
+    helper.change(COMMIT, [rule(1, [host(net, 10)], [], [(53, 53)])])
+    assert passes(net + "10", 53) == 0
+    assert passes(net + "10", 53, TCP) == 0
+    assert passes(net + "10", 54, TCP) == 1
+    ping = ["ip", "netns", "exec", f"{RUN}-a", "ping", "-c1", "-W1", net + "10"]
+    assert sh(*ping, check=False).returncode == 0
+    helper.change(COMMIT, [rule(2, [host(net, 11)])])
+    assert sh(*ping[:-1], net + "11", check=False).returncode == 1
+
+
+def test_removing_it_lets_packets_pass_again(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"])])
+    assert passes("10.77.2.10", 53) == 0
+    assert helper.change(COMMIT, removed=[1]) == (0, 0, 1)
+    assert passes("10.77.2.10", 53) == 1
+    table = sh("ip", "netns", "exec", f"{RUN}-r", "nft", "list", "table", "inet", "dotsd_test").stdout
+    assert "m_1" not in table and "10.77.2.10" not in table
+
+
+def test_nested_scopes_of_two_clients_both_hold(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.0/27"], [UDP], [(53, 53)], "acme"),
+                           rule(2, ["10.77.2.12/32"], [UDP], [(80, 80)], "beta")])
+    assert passes("10.77.2.12", 53) == 0
+    assert passes("10.77.2.12", 80) == 0
+    assert passes("10.77.2.12", 81) == 1
+    assert passes("10.77.2.13", 80) == 1
+    assert passes("10.77.2.13", 53) == 0
+    helper.change(COMMIT, removed=[2])
+    assert passes("10.77.2.12", 80) == 1
+    assert passes("10.77.2.12", 53) == 0
+
+
+def test_live_sessions_of_the_client_pass_first(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.0/24"])],
+                  flows=[flow("acme", (("10.77.1.1", 4646), ("10.77.2.10", 5000)))])
+    assert passes("10.77.2.10", 5000, sport=4646) == 1
+    assert passes("10.77.2.10", 5001, sport=4646) == 0
+    assert passes("10.77.2.10", 5000, sport=4647) == 0
+    # Handshakes under way: any port of any client of that endpoint; then the session is gone.
+    helper.change(COMMIT, flows=[flow("acme", (("10.77.1.1", 4646), None))])
+    assert passes("10.77.2.10", 5001, sport=4646) == 1
+    assert passes("10.77.2.10", 5001, sport=4647) == 0
+    helper.change(COMMIT, flows=[flow("acme")])
+    assert passes("10.77.2.10", 5001, sport=4646) == 0
+
+
+def test_limits_let_some_pass_and_count_what_they_drop(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"], action=(LIMIT, 20, 0))])
+    got = passes("10.77.2.10", 53, count=500)
+    assert 0 < got < 250
+    packets, size = helper.counters()[1]
+    assert packets == 500 - got and size == packets * 60
+
+
+def test_limits_per_source_are_told_apart(helper):
+    sh("ip", "-n", f"{RUN}-a", "addr", "replace", "10.77.1.99/24", "dev", "tor")
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"], action=(PER_SOURCE, 20, 0))])
+    first = passes("10.77.2.10", 53, count=300, src="10.77.1.1")
+    assert 0 < first < 200
+    assert passes("10.77.2.10", 53, count=3, src="10.77.1.99") == 3
+
+
+def test_counters_count_each_mitigation(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"])])
+    passes("10.77.2.10", 53, count=5)
+    passes("10.77.2.11", 53, count=2)
+    assert {k: v[0] for k, v in helper.counters().items()} == {1: 5, 2: 2}
+
+
+def test_a_new_helper_finds_the_table_as_it_should_be(helper):
+    rules = [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"]), rule(3, ["10.77.2.0/25"], [UDP], [(9, 9)])]
+    helper.change(COMMIT, rules)
+    passes("10.77.2.10", 53, count=4)
+    helper.kill()
+    assert passes("10.77.2.10", 53) == 0
+    helper.start()
+    # 1 stays with its counter, 2 is gone, 3 is another one now, 4 is new.
+    wanted = [rules[0], rule(3, ["10.77.2.0/25"], [UDP], [(10, 10)]), rule(4, ["10.77.2.13/32"])]
+    assert helper.change(SYNC, wanted) == (1, 2, 1)
+    assert helper.counters()[1][0] == 5
+    assert passes("10.77.2.11", 53) == 1
+    assert passes("10.77.2.13", 53) == 0
+    assert passes("10.77.2.14", 9) == 1
+    assert passes("10.77.2.14", 10) == 0
+
+
+def test_other_tables_are_not_touched(helper):
+    nft = ["ip", "netns", "exec", f"{RUN}-r", "nft"]
+    sh(*nft, "add table inet dotsd_other; add chain inet dotsd_other m_1; add counter inet dotsd_other n_1")
+    helper.change(SYNC, [rule(5, ["10.77.2.10/32"])])
+    helper.change(SYNC)
+    kept = json.loads(sh(*nft, "-j", "list", "table", "inet", "dotsd_other").stdout)["nftables"]
+    assert any("chain" in x for x in kept) and any("counter" in x for x in kept)
+    sh(*nft, "delete table inet dotsd_other")
+
+
+@pytest.mark.parametrize("body", [b"", b"\x09", b"\x02\xff\xff\xff\xff", b"\x03" + b"\0" * 11,
+                                  b"\x01\x02" + text("test"), b"\x01\x01" + text("other")],
+                         ids=["empty", "unknown", "counts", "truncated", "version", "instance"])
+def test_what_is_malformed_ends_the_connection_and_changes_nothing(helper, body):
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"])])
+    helper.send(body)
+    with pytest.raises((EOFError, ConnectionError)):
+        helper.read()
+    assert passes("10.77.2.10", 53) == 0
+    helper.kill()
+    helper.start()
+
+
+def test_many_scopes_do_not_cost_a_rule_each(helper):
+    rules = [rule(i, [f"100.64.{i >> 8}.{i & 255}/32"]) for i in range(1, 2001)]
+    helper.change(SYNC, rules)
+    chain = sh("ip", "netns", "exec", f"{RUN}-r", "nft", "list", "chain", "inet", "dotsd_test", "pre").stdout
+    assert chain.count("vmap") == 2 and len(chain.splitlines()) < 12
+    assert passes("10.77.2.10", 53) == 1
+
+
+class Tap:
+    """One line a test case, as the C tests print them."""
+
+    def __init__(self):
+        self.n = 0
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            self.n += 1
+            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
+            skip = " # SKIP" if report.outcome == "skipped" else " -"
+            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
+            if report.outcome == "failed":
+                print(report.longreprtext, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
+    pathlib.Path("/run/netns").mkdir(exist_ok=True)
+    sys.exit(pytest.main(["-p", "no:cacheprovider", "--assert=plain", "-p", "no:terminal", __file__],
+                         plugins=[Tap()]))
