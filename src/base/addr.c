@@ -97,9 +97,11 @@ clear_host_bits(struct prefix *p)
 {
 	unsigned len = p->len;
 
-	for (unsigned i = 0; i<addr_len(&p->addr); i++, len = len> 8 ? len - 8 : 0)
+	for (unsigned i = 0; i < addr_len(&p->addr); i++) {
 		if (len < 8)
 			p->addr.bytes[i] &= (uint8_t)(0xff00 >> len);
+		len -= len < 8 ? len : 8;
+	}
 }
 
 struct prefix

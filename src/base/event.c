@@ -8,15 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-enum { SINKS_MAX = 4, TEXT_MAX = 512 };
+#include "base/buf.h"
+
+enum {
+	SINKS_MAX = 4,
+	TEXT_MAX = 512, /* of one value, in bytes */
+	JSON_TEXT_MAX = 4096,
+	FIELDS_MAX = 16,
+	LINE_BYTES_MAX = FIELDS_MAX * 2 * JSON_TEXT_MAX,
+};
 
 struct event_row {
 	const char *name;
 	enum event_level level;
-	bool audit; /* a decision that touches traffic */
+	bool audit;         /* a decision that touches traffic */
 	const char *fields; /* blank separated */
 	const char *what;
 };
@@ -24,16 +33,20 @@ struct event_row {
 #define AUDIT true
 #define PLAIN false
 static const struct event_row rows[EVENT_COUNT] = {
-	[EVENT_START] = {"started", EVENT_INFO, PLAIN, "version config instance", "the daemon is up"},
+	[EVENT_START] = {"started", EVENT_INFO, PLAIN, "version config instance",
+		"the daemon is up"},
 	[EVENT_STOP] = {"stopped", EVENT_INFO, PLAIN, "reason", "the daemon ends in order"},
-	[EVENT_CONFIG] = {"config-loaded", EVENT_INFO, PLAIN, "path", "a configuration is in force"},
+	[EVENT_CONFIG] = {"config-loaded", EVENT_INFO, PLAIN, "path",
+		"a configuration is in force"},
 	[EVENT_CONFIG_REFUSED] = {"config-refused", EVENT_ERROR, PLAIN, "path reason",
 		"a reload was refused as a whole"},
 	[EVENT_CONFIG_WARNING] = {"config-warning", EVENT_WARNING, PLAIN, "where reason",
 		"something in the configuration is doubtful"},
-	[EVENT_LISTENING] = {"listening", EVENT_INFO, PLAIN, "address interface", "clients are served here"},
+	[EVENT_LISTENING] = {"listening", EVENT_INFO, PLAIN, "address interface",
+		"clients are served here"},
 	[EVENT_ALERT] = {"alert", EVENT_WARNING, PLAIN,
-		"reason target domain server section ask interface code", "the operator should look"},
+		"reason target domain server section ask interface code",
+		"the operator should look"},
 	[EVENT_SESSION_UP] = {"session-up", EVENT_INFO, PLAIN,
 		"role peer domain server source address interface ca credential resumed",
 		"a session is established"},
@@ -43,16 +56,17 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"role peer domain server missed", "heartbeats stay unanswered"},
 	[EVENT_SESSION_HEARD] = {"session-heard", EVENT_INFO, PLAIN, "role peer domain server",
 		"a silent peer is heard again"},
-	[EVENT_SESSION_REFUSED] = {"session-refused", EVENT_WARNING, PLAIN, "role peer address reason",
-		"a handshake was not completed"},
+	[EVENT_SESSION_REFUSED] = {"session-refused", EVENT_WARNING, PLAIN,
+		"role peer address reason", "a handshake was not completed"},
 	[EVENT_SESSION_ATTEMPT] = {"session-attempt", EVENT_INFO, PLAIN,
 		"domain server address source interface reason", "a handshake is begun"},
 	[EVENT_SESSION_FAILED] = {"session-failed", EVENT_WARNING, PLAIN,
-		"domain server address reason retry", "a handshake failed; the next follows in retry s"},
+		"domain server address reason retry",
+		"a handshake failed; the next follows in retry s"},
 	[EVENT_HEARTBEAT] = {"heartbeat", EVENT_DEBUG, PLAIN, "role peer direction domain server",
 		"a heartbeat was sent or received"},
-	[EVENT_RESOLVED] = {"resolved", EVENT_INFO, PLAIN, "domain name addresses resolver interface",
-		"a server name was looked up"},
+	[EVENT_RESOLVED] = {"resolved", EVENT_INFO, PLAIN,
+		"domain name addresses resolver interface", "a server name was looked up"},
 	[EVENT_RESOLVE_FAILED] = {"resolve-failed", EVENT_WARNING, PLAIN, "domain name reason",
 		"a server name could not be looked up"},
 	[EVENT_PUT_MITIGATE] = {"put-mitigate", EVENT_INFO, AUDIT,
@@ -77,17 +91,20 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"the packet filter did not take it; it is tried again"},
 	[EVENT_RULES_RECONCILED] = {"rules-reconciled", EVENT_INFO, AUDIT,
 		"mitigator kept added removed", "packet filter and store agree"},
-	[EVENT_ASKED] = {"asked", EVENT_INFO, AUDIT, "ask asker target lifetime", "protection was asked for"},
+	[EVENT_ASKED] = {"asked", EVENT_INFO, AUDIT, "ask asker target lifetime",
+		"protection was asked for"},
 	[EVENT_PLANNED] = {"planned", EVENT_INFO, AUDIT,
 		"ask domain server interface target reason section", "who is asked, and why"},
-	[EVENT_REFUSED] = {"refused", EVENT_WARNING, AUDIT, "ask target domain server code reason section",
+	[EVENT_REFUSED] = {"refused", EVENT_WARNING, AUDIT,
+		"ask target domain server code reason section",
 		"nobody may be asked, or the provider said no"},
-	[EVENT_PENDING] = {"pending", EVENT_WARNING, AUDIT, "ask target domain server reason section",
+	[EVENT_PENDING] = {"pending", EVENT_WARNING, AUDIT,
+		"ask target domain server reason section",
 		"it waits until its provider can be reached"},
 	[EVENT_SENT] = {"sent", EVENT_INFO, AUDIT, "domain server mid scope lifetime kind",
 		"a request went out"},
-	[EVENT_PLACED] = {"placed", EVENT_INFO, AUDIT, "ask target domain server mid scope lifetime code",
-		"the provider accepted it"},
+	[EVENT_PLACED] = {"placed", EVENT_INFO, AUDIT,
+		"ask target domain server mid scope lifetime code", "the provider accepted it"},
 	[EVENT_RESPONSE] = {"response", EVENT_INFO, PLAIN, "domain server mid code text",
 		"a server answered"},
 	[EVENT_STATUS] = {"status", EVENT_DEBUG, PLAIN,
@@ -95,15 +112,19 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"a provider told how it goes"},
 	[EVENT_WITHDRAWN] = {"withdrawn", EVENT_INFO, AUDIT, "ask domain server mid code",
 		"the provider took the withdrawal"},
-	[EVENT_RELEASED] = {"released", EVENT_INFO, AUDIT, "ask asker reason", "protection is no longer wanted"},
+	[EVENT_RELEASED] = {"released", EVENT_INFO, AUDIT, "ask asker reason",
+		"protection is no longer wanted"},
 	[EVENT_STORE_VOLATILE] = {"store-volatile", EVENT_WARNING, PLAIN, "reason",
 		"the store fails; what is accepted now does not survive a crash"},
 	[EVENT_STORE_DURABLE] = {"store-durable", EVENT_INFO, PLAIN, "after", "the store is back"},
 	[EVENT_HELPER_LOST] = {"helper-lost", EVENT_WARNING, PLAIN, "mitigator reason",
 		"the privileged helper is away; installed filters stay"},
 	[EVENT_LINK] = {"link", EVENT_INFO, PLAIN, "interface state", "an interface changed"},
-	[EVENT_CLOCK_JUMP] = {"clock-jump", EVENT_WARNING, PLAIN, "seconds", "the wall clock was set"},
+	[EVENT_CLOCK_JUMP] = {"clock-jump", EVENT_WARNING, PLAIN, "seconds",
+		"the wall clock was set"},
 };
+
+static const char *const levels[] = {"error", "warning", "info", "debug"};
 
 static struct {
 	event_sink sink;
@@ -142,11 +163,13 @@ event_find(const char *name)
 bool
 event_has_field(enum event_id id, const char *field)
 {
-	size_t len = strlen(field);
+	size_t len = strlen(field), n;
 
-	for (const char *p = rows[id].fields; (p = strstr(p, field)); p += len)
-		if ((p == rows[id].fields || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
+	for (const char *p = rows[id].fields; *p; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		if (n == len && memcmp(p, field, n) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -167,6 +190,7 @@ event_clear_sinks(void)
 void
 event_raise_fields(enum event_id id, const struct event_field *fields, size_t n)
 {
+	assert(n <= FIELDS_MAX);
 	for (size_t i = 0; i < n; i++)
 		assert(event_has_field(id, fields[i].name));
 	for (size_t i = 0; i < n_sinks; i++)
@@ -178,14 +202,16 @@ event_escape(char *dst, size_t cap, const void *src, size_t len)
 {
 	static const char more[] = "\xe2\x80\xa6"; /* … */
 	const unsigned char *s = src;
-	size_t at = 0;
+	size_t at = 0, cut = 0; /* cut: the last place that leaves room for the dots */
 
-	assert(cap > sizeof(more) + 4);
+	assert(cap >= sizeof(more));
 	for (size_t i = 0; i < len; i++) {
 		bool plain = s[i] >= 0x20 && s[i] < 0x7f && s[i] != '\\';
 
-		if (at + (plain ? 1 : 4) + sizeof(more) > cap) {
-			strcpy(dst + at, more);
+		if (at + sizeof(more) <= cap)
+			cut = at;
+		if (at + (plain ? 1 : 4) >= cap) {
+			strcpy(dst + cut, more);
 			return dst;
 		}
 		at += (size_t)snprintf(dst + at, cap - at, plain ? "%c" : "\\x%02x", s[i]);
@@ -200,31 +226,74 @@ left_out(const struct event_field *f)
 	return !f->is_number && !f->text;
 }
 
+/* The service manager names the device and inode of the stream that the journal reads; when out is
+ * another one, priorities would be noise. */
+static bool
+journal_reads(FILE *out)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char here[64];
+	struct stat st;
+
+	if (!stream || fstat(fileno(out), &st) != 0)
+		return false;
+	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, here) == 0;
+}
+
+/* Quoted where a reader could not tell where the value ends. */
+static void
+put_text(struct buf *line, const char *value)
+{
+	char text[TEXT_MAX];
+	bool quoted;
+
+	event_escape(text, sizeof(text), value, strlen(value));
+	quoted = !*text || strpbrk(text, " \"=");
+	if (quoted)
+		buf_u8(line, '"');
+	for (const char *p = text; *p; p++) {
+		if (*p == '"')
+			buf_u8(line, '\\');
+		buf_u8(line, (uint8_t)*p);
+	}
+	if (quoted)
+		buf_u8(line, '"');
+}
+
+/* In one piece, as standard error is not buffered. */
+static void
+put_line(struct buf *line, FILE *out)
+{
+	buf_u8(line, '\n');
+	fwrite(line->bytes, 1, line->len, out);
+	fflush(out);
+	buf_finish(line);
+}
+
 void
 event_text_sink(void *arg, enum event_id id, const struct event_field *fields, size_t n)
 {
 	/* syslog priorities of the four levels, for a journal that reads our standard error */
 	static const char *const priority[] = {SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG};
-	char text[TEXT_MAX];
-	FILE *out = arg;
+	struct buf line;
 
 	if (rows[id].level == EVENT_DEBUG)
 		return;
-	if (getenv("JOURNAL_STREAM"))
-		fputs(priority[rows[id].level], out);
-	fputs(rows[id].name, out);
+	buf_init(&line, LINE_BYTES_MAX);
+	if (journal_reads(arg))
+		buf_printf(&line, "%s", priority[rows[id].level]);
+	buf_printf(&line, "%s", rows[id].name);
 	for (size_t i = 0; i < n; i++) {
 		if (left_out(&fields[i]))
 			continue;
-		if (fields[i].is_number) {
-			fprintf(out, " %s=%lld", fields[i].name, (long long)fields[i].number);
-			continue;
-		}
-		event_escape(text, sizeof(text), fields[i].text, strlen(fields[i].text));
-		fprintf(out, strchr(text, ' ') || !*text ? " %s=\"%s\"" : " %s=%s", fields[i].name, text);
+		buf_printf(&line, " %s=", fields[i].name);
+		if (fields[i].is_number)
+			buf_printf(&line, "%lld", (long long)fields[i].number);
+		else
+			put_text(&line, fields[i].text);
 	}
-	fputc('\n', out);
-	fflush(out);
+	put_line(&line, arg);
 }
 
 static void
@@ -243,10 +312,9 @@ format_now(char *dst, size_t cap)
 void
 event_json_sink(void *arg, enum event_id id, const struct event_field *fields, size_t n)
 {
-	static const char *const levels[] = {"error", "warning", "info", "debug"};
-	char now[64], text[4096];
+	char now[64], text[JSON_TEXT_MAX], *dump;
 	json_t *line = json_object();
-	FILE *out = arg;
+	struct buf out;
 
 	format_now(now, sizeof(now));
 	json_object_set_new(line, "time", json_string(now));
@@ -260,17 +328,17 @@ event_json_sink(void *arg, enum event_id id, const struct event_field *fields, s
 		json_object_set_new(line, fields[i].name,
 			fields[i].is_number ? json_integer(fields[i].number) : json_string(text));
 	}
-	json_dumpf(line, out, JSON_COMPACT);
-	fputc('\n', out);
-	fflush(out);
+	dump = json_dumps(line, JSON_COMPACT);
+	buf_init(&out, LINE_BYTES_MAX);
+	buf_bytes(&out, dump, strlen(dump));
+	put_line(&out, arg);
+	free(dump);
 	json_decref(line);
 }
 
 void
 event_print_table(void *file)
 {
-	static const char *const levels[] = {"error", "warning", "info", "debug"};
-
 	for (int i = 0; i < EVENT_COUNT; i++)
 		fprintf(file, "| `%s` | %s | %s | %s | %s |\n", rows[i].name, levels[rows[i].level],
 			rows[i].audit ? "yes" : "", rows[i].fields, rows[i].what);

@@ -1,9 +1,12 @@
 /*
- * Framed messages over Unix stream sockets.
+ * Framed messages over Unix stream sockets: four bytes of length in network order, then the
+ * message. A descriptor rides with the first byte of its frame. Reads never go beyond the frame
+ * they are in, so that a descriptor belongs to the frame whose bytes it came with.
  */
 #include "base/frame.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +14,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
-enum { HEADER = 4, BACKLOG_FRAMES = 64, READ_CHUNK = 65536 };
+enum {
+	HEADER = 4,
+	BACKLOG_FRAMES = 64,
+	FRAMES_A_TURN = 64, /* others are to have their turn */
+	FDS_MAX = 4,        /* taken from one message; the kernel closes the rest */
+};
 
 struct pending {
 	struct pending *next;
@@ -32,7 +41,7 @@ struct frame_conn {
 	size_t max;
 	const struct frame_ops *ops;
 	void *arg;
-	uint8_t *in;
+	uint8_t *in; /* the frame under way, with its header */
 	size_t in_len, in_cap;
 	int in_fd;
 	struct pending *out, **out_last;
@@ -58,6 +67,8 @@ put_len(uint8_t *p, size_t len)
 static void
 fail(struct frame_conn *c, int error)
 {
+	if (c->error)
+		return;
 	watch_events(c->watch, 0);
 	c->error = error;
 	timer_after(c->failed, 0);
@@ -103,8 +114,8 @@ flush(struct frame_conn *c)
 	struct pending *p;
 
 	while ((p = c->out)) {
-		ssize_t n = send_some(
-			c->fd, p->bytes + p->sent, p->len - p->sent, p->sent ? -1 : p->fd, MSG_DONTWAIT);
+		ssize_t n = send_some(c->fd, p->bytes + p->sent, p->len - p->sent,
+			p->sent ? -1 : p->fd, MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
@@ -139,9 +150,14 @@ frame_send(struct frame_conn *c, const void *bytes, size_t len, int fd)
 		fail(c, -ENOBUFS);
 		return -EPIPE;
 	}
+	if (fd >= 0) {
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+	}
 	p = mem_new(sizeof(*p) + HEADER + len);
 	p->len = HEADER + len;
-	p->fd = fd >= 0 ? dup(fd) : -1;
+	p->fd = fd;
 	put_len(p->bytes, len);
 	if (len)
 		memcpy(p->bytes + HEADER, bytes, len);
@@ -178,64 +194,82 @@ take_fd(struct msghdr *msg)
 	return found;
 }
 
-static ssize_t
-receive(struct frame_conn *c)
+static void
+keep_fd(struct frame_conn *c, int fd)
 {
-	char control[CMSG_SPACE(4 * sizeof(int))];
-	struct iovec iov;
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control)};
-	ssize_t n;
-	int fd;
-
-	if (c->in_cap - c->in_len < READ_CHUNK) {
-		c->in_cap = c->in_len + READ_CHUNK;
-		c->in = mem_grow(c->in, c->in_cap, 1);
-	}
-	iov.iov_base = c->in + c->in_len;
-	iov.iov_len = c->in_cap - c->in_len;
-	n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return -errno;
-	fd = take_fd(&msg);
-	if (fd >= 0) {
-		if (c->in_fd >= 0)
-			close(c->in_fd);
+	if (fd < 0)
+		return;
+	if (c->in_fd < 0)
 		c->in_fd = fd;
-	}
-	c->in_len += (size_t)n;
-	return n;
+	else
+		close(fd); /* one a frame */
 }
 
-/* Hands over every whole frame; false: freed or failed meanwhile. */
+/* At most len more bytes of the frame under way. */
+static ssize_t
+receive(struct frame_conn *c, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = c->in + c->in_len, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room)};
+	ssize_t n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return -errno;
+	keep_fd(c, take_fd(&msg));
+	c->in_len += (size_t)n;
+	return n ? n : -EPIPE;
+}
+
+/* 0 when a whole frame is there, else -errno. */
+static int
+read_frame(struct frame_conn *c)
+{
+	for (;;) {
+		size_t want = HEADER;
+		ssize_t n;
+
+		if (c->in_len >= HEADER) {
+			want += get_len(c->in);
+			if (want > HEADER + c->max)
+				return -EMSGSIZE;
+			if (c->in_len == want)
+				return 0;
+		}
+		if (c->in_cap < want) {
+			c->in = mem_grow(c->in, want, 1);
+			c->in_cap = want;
+		}
+		n = receive(c, want - c->in_len);
+		if (n < 0 && n != -EINTR)
+			return (int)n;
+	}
+}
+
+/* false: freed or failed meanwhile. */
 static bool
 deliver(struct frame_conn *c)
 {
-	size_t at = 0;
+	uint8_t *in = c->in;
+	size_t len = c->in_len - HEADER;
+	int fd = c->in_fd;
 	bool freed = false;
 
-	while (c->in_len - at >= HEADER) {
-		size_t len = get_len(c->in + at);
-		int fd = c->in_fd;
-
-		if (len > c->max) {
-			fail(c, -EMSGSIZE);
-			return false;
-		}
-		if (c->in_len - at < HEADER + len)
-			break;
-		c->in_fd = -1;
-		c->freed = &freed;
-		c->ops->message(c->arg, c->in + at + HEADER, len, fd);
-		if (freed)
-			return false;
-		c->freed = NULL;
-		at += HEADER + len;
+	c->in_fd = -1;
+	c->in_len = 0;
+	c->freed = &freed;
+	c->ops->message(c->arg, in + HEADER, len, fd);
+	if (freed) {
+		free(in); /* borrowed by the receiver until now */
+		return false;
 	}
-	memmove(c->in, c->in + at, c->in_len - at);
-	c->in_len -= at;
+	c->freed = NULL;
 	return !c->error;
 }
 
@@ -244,18 +278,20 @@ on_event(void *arg, int events)
 {
 	struct frame_conn *c = arg;
 
+	for (int i = 0; events & LOOP_READ && i < FRAMES_A_TURN; i++) {
+		int r = read_frame(c);
+
+		if (r == -EAGAIN)
+			break;
+		if (r != 0) {
+			fail(c, r);
+			return;
+		}
+		if (!deliver(c))
+			return;
+	}
 	if (events & LOOP_WRITE)
 		flush(c);
-	if (!(events & LOOP_READ) || c->error)
-		return;
-	ssize_t n = receive(c);
-
-	if (n == -EAGAIN || n == -EINTR)
-		return;
-	if (n <= 0)
-		fail(c, n ? (int)n : -EPIPE);
-	else
-		deliver(c);
 }
 
 /* ---- life ---- */
@@ -286,6 +322,8 @@ frame_conn_free(struct frame_conn *c)
 		return;
 	if (c->freed)
 		*c->freed = true;
+	else
+		free(c->in);
 	while ((p = c->out)) {
 		c->out = p->next;
 		if (p->fd >= 0)
@@ -297,7 +335,6 @@ frame_conn_free(struct frame_conn *c)
 	watch_free(c->watch);
 	timer_free(c->failed);
 	close(c->fd);
-	free(c->in);
 	free(c);
 }
 
@@ -325,15 +362,15 @@ unix_address(const char *path, struct sockaddr_un *ret)
 	return 0;
 }
 
-int
-frame_connect(const char *path)
+static int
+connect_to(const char *path, int flags)
 {
 	struct sockaddr_un sun;
 	int fd, r = unix_address(path, &sun);
 
 	if (r)
 		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
@@ -345,21 +382,41 @@ frame_connect(const char *path)
 }
 
 int
+frame_connect(const char *path)
+{
+	return connect_to(path, 0);
+}
+
+/* Removes a socket file on which nobody answers; whatever else is there stays. */
+static int
+make_way(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EADDRINUSE;
+	fd = connect_to(path, SOCK_NONBLOCK);
+	if (fd >= 0)
+		close(fd);
+	if (fd != -ECONNREFUSED) /* -EAGAIN: somebody busy */
+		return -EADDRINUSE;
+	return unlink(path) == 0 ? 0 : -errno;
+}
+
+int
 frame_listen(const char *path, unsigned mode)
 {
 	struct sockaddr_un sun;
 	mode_t old;
-	int fd, alive, r = unix_address(path, &sun);
+	int fd, r = unix_address(path, &sun);
 
+	if (!r)
+		r = make_way(path);
 	if (r)
 		return r;
-	alive = frame_connect(path);
-	if (alive >= 0) {
-		close(alive);
-		return -EADDRINUSE;
-	}
-	if (alive == -ECONNREFUSED)
-		unlink(path); /* left behind by a crash */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -402,24 +459,46 @@ frame_write_blocking(int fd, const void *bytes, size_t len)
 	return r ? r : write_all(fd, bytes, len);
 }
 
-static int
-read_all(int fd, uint8_t *p, size_t len, int timeout_ms)
+static int64_t
+now_ms(void)
 {
-	while (len) {
-		struct pollfd pfd = {.fd = fd, .events = POLLIN};
-		int ready = poll(&pfd, 1, timeout_ms);
-		ssize_t n;
+	struct timespec ts;
 
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* 0 when there is something to read, -ETIMEDOUT when until (< 0: never) comes first. */
+static int
+wait_readable(int fd, int64_t until)
+{
+	for (;;) {
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		int64_t left = until < 0 ? -1 : until - now_ms();
+		int ready = poll(&pfd, 1, until < 0 ? -1 : left < 0 ? 0 : (int)left);
+
+		if (ready > 0)
+			return 0;
 		if (ready == 0)
 			return -ETIMEDOUT;
-		if (ready < 0 && errno != EINTR)
+		if (errno != EINTR)
 			return -errno;
-		if (ready < 0)
-			continue;
+	}
+}
+
+static int
+read_all(int fd, uint8_t *p, size_t len, int64_t until)
+{
+	while (len) {
+		int r = wait_readable(fd, until);
+		ssize_t n;
+
+		if (r)
+			return r;
 		n = read(fd, p, len);
 		if (n == 0)
 			return -EPIPE;
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
 		if (n < 0)
 			continue;
@@ -433,8 +512,9 @@ int
 frame_read_blocking(int fd, size_t max, int timeout_ms, uint8_t **ret_bytes, size_t *ret_len)
 {
 	uint8_t header[HEADER], *bytes;
+	int64_t until = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 	size_t len;
-	int r = read_all(fd, header, sizeof(header), timeout_ms);
+	int r = read_all(fd, header, sizeof(header), until);
 
 	if (r)
 		return r;
@@ -442,7 +522,7 @@ frame_read_blocking(int fd, size_t max, int timeout_ms, uint8_t **ret_bytes, siz
 	if (len > max)
 		return -EMSGSIZE;
 	bytes = mem_new(len + 1);
-	r = read_all(fd, bytes, len, timeout_ms);
+	r = read_all(fd, bytes, len, until);
 	if (r) {
 		free(bytes);
 		return r;

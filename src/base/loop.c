@@ -1,11 +1,13 @@
 /*
- * The event loop on libuv. Handles are closed asynchronously: their memory goes in the close callback,
- * so that freeing from inside a callback is safe.
+ * The event loop on libuv. Handles are closed asynchronously: their memory goes in the close
+ * callback, so that freeing from inside a callback is safe.
  */
 #include "base/loop.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <time.h>
 #include <uv.h>
 
@@ -31,18 +33,24 @@ struct loop {
 	} turn_end[TURN_ENDS_MAX];
 	size_t n_turn_ends;
 	struct job *first, **last; /* the first one is in the worker */
+	TAILQ_HEAD(, timer) due;   /* armed by timers for this moment: they fire next turn */
+	bool firing;               /* timers are being fired */
 };
 
 struct watch {
 	uv_poll_t poll;
 	watch_cb cb;
 	void *arg;
+	int events;
 };
 
 struct timer {
 	uv_timer_t timer;
+	struct loop *loop;
 	timer_cb cb;
 	void *arg;
+	TAILQ_ENTRY(timer) entry;
+	bool due; /* in the loop's list */
 };
 
 struct signal_watch {
@@ -51,28 +59,55 @@ struct signal_watch {
 	void *arg;
 };
 
+static void fire_due(struct loop *l);
+
+static void
+end_turn(struct loop *l)
+{
+	for (size_t i = 0; i < l->n_turn_ends; i++)
+		l->turn_end[i].cb(l->turn_end[i].arg);
+}
+
+/* Comes after the timers and before the loop sleeps. */
 static void
 on_prepare(uv_prepare_t *p)
 {
 	struct loop *l = p->data;
 
-	for (size_t i = 0; i < l->n_turn_ends; i++)
-		l->turn_end[i].cb(l->turn_end[i].arg);
+	fire_due(l);
+	end_turn(l);
+}
+
+/* Ends the process, as running out of memory does: the kernel refuses to watch. */
+static void
+must(int r, const char *what)
+{
+	if (r == 0)
+		return;
+	fprintf(stderr, "%s: %s\n", what, uv_strerror(r));
+	abort();
 }
 
 struct loop *
 loop_new(void)
 {
 	struct loop *l = mem_new(sizeof(*l));
-	int r = uv_loop_init(&l->uv);
 
-	assert(r == 0);
-	(void)r;
+	must(uv_loop_init(&l->uv), "event loop");
 	uv_prepare_init(&l->uv, &l->prepare);
 	l->prepare.data = l;
 	uv_prepare_start(&l->prepare, on_prepare);
 	l->last = &l->first;
+	TAILQ_INIT(&l->due);
 	return l;
+}
+
+static void
+assert_closing(uv_handle_t *h, void *arg)
+{
+	(void)arg;
+	assert(uv_is_closing(h));
+	(void)h;
 }
 
 void
@@ -83,7 +118,8 @@ loop_free(struct loop *l)
 	if (!l)
 		return;
 	uv_close((uv_handle_t *)&l->prepare, NULL);
-	uv_run(&l->uv, UV_RUN_DEFAULT); /* close callbacks, and jobs under way */
+	uv_walk(&l->uv, assert_closing, NULL); /* what is left open would be waited for, for ever */
+	uv_run(&l->uv, UV_RUN_DEFAULT);        /* close callbacks, and jobs under way */
 	r = uv_loop_close(&l->uv);
 	assert(r == 0);
 	(void)r;
@@ -94,6 +130,7 @@ void
 loop_run(struct loop *l)
 {
 	uv_run(&l->uv, UV_RUN_DEFAULT);
+	end_turn(l); /* of the turn in which it was stopped */
 }
 
 void
@@ -133,10 +170,16 @@ on_poll(uv_poll_t *p, int status, int events)
 	struct watch *w = p->data;
 	int ev = 0;
 
-	if (status < 0 || events & (UV_READABLE | UV_DISCONNECT))
-		ev |= LOOP_READ; /* the owner's read tells what is wrong */
+	if (events & UV_READABLE)
+		ev |= LOOP_READ;
 	if (events & UV_WRITABLE)
 		ev |= LOOP_WRITE;
+	if (status < 0) {
+		/* An error on the descriptor, which the owner's next read or write tells and clears
+		 * (for UDP: a refusal by ICMP). libuv has stopped watching; we have not. */
+		watch_events(w, w->events);
+		ev = w->events;
+	}
 	w->cb(w->arg, ev);
 }
 
@@ -145,6 +188,7 @@ watch_events(struct watch *w, int events)
 {
 	int ev = (events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0);
 
+	w->events = events;
 	if (ev)
 		uv_poll_start(&w->poll, ev, on_poll);
 	else
@@ -156,10 +200,7 @@ watch_new(struct loop *l, int fd, int events, watch_cb cb, void *arg)
 {
 	struct watch *w = mem_new(sizeof(*w));
 
-	if (uv_poll_init(&l->uv, &w->poll, fd) != 0) {
-		free(w);
-		return NULL;
-	}
+	must(uv_poll_init(&l->uv, &w->poll, fd), "watch");
 	w->poll.data = w;
 	w->cb = cb;
 	w->arg = arg;
@@ -189,7 +230,18 @@ on_timer(uv_timer_t *h)
 {
 	struct timer *t = h->data;
 
+	t->loop->firing = true;
 	t->cb(t->arg);
+}
+
+static void
+fire_due(struct loop *l)
+{
+	struct timer *t;
+
+	l->firing = false;
+	while ((t = TAILQ_FIRST(&l->due)))
+		timer_after(t, 0);
 }
 
 struct timer *
@@ -199,6 +251,7 @@ timer_new(struct loop *l, timer_cb cb, void *arg)
 
 	uv_timer_init(&l->uv, &t->timer);
 	t->timer.data = t;
+	t->loop = l;
 	t->cb = cb;
 	t->arg = arg;
 	return t;
@@ -207,7 +260,17 @@ timer_new(struct loop *l, timer_cb cb, void *arg)
 void
 timer_after(struct timer *t, int64_t ms)
 {
-	uv_timer_start(&t->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
+	struct loop *l = t->loop;
+
+	timer_stop(t);
+	if (ms > 0 || !l->firing) {
+		uv_timer_start(&t->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
+		return;
+	}
+	/* libuv fires all that is due before it looks at descriptors: a timer that arms itself for
+	 * the past would never let them have their turn. */
+	t->due = true;
+	TAILQ_INSERT_TAIL(&l->due, t, entry);
 }
 
 void
@@ -219,6 +282,9 @@ timer_at(struct timer *t, mono_ms when)
 void
 timer_stop(struct timer *t)
 {
+	if (t->due)
+		TAILQ_REMOVE(&t->loop->due, t, entry);
+	t->due = false;
 	uv_timer_stop(&t->timer);
 }
 
@@ -227,7 +293,7 @@ timer_free(struct timer *t)
 {
 	if (!t)
 		return;
-	uv_timer_stop(&t->timer);
+	timer_stop(t);
 	uv_close((uv_handle_t *)&t->timer, free_handle);
 }
 
@@ -301,7 +367,7 @@ signal_new(struct loop *l, int signo, void (*cb)(void *arg, int signo), void *ar
 	s->signal.data = s;
 	s->cb = cb;
 	s->arg = arg;
-	uv_signal_start(&s->signal, on_signal, signo);
+	must(uv_signal_start(&s->signal, on_signal, signo), "signal");
 	return s;
 }
 

@@ -18,36 +18,39 @@ struct timer;
 struct signal_watch;
 
 struct loop *loop_new(void);
-void loop_free(struct loop *l);  /* all watches, timers, signals must be gone */
-void loop_run(struct loop *l);   /* until loop_stop */
+/* All watches, timers, signals must be gone; jobs not done yet are done here. NULL is legal. */
+void loop_free(struct loop *l);
+void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 mono_ms loop_now(const struct loop *l); /* cached at the start of the turn */
 wall_ms loop_wall(void);
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void (*watch_cb)(void *arg, int events);
-/* The descriptor stays the caller's, who frees the watch before closing it. */
+/* The descriptor stays the caller's, who frees the watch before closing it; it becomes
+ * non-blocking. An error on it counts as all the events asked for: the next read or write tells
+ * what it is. One watch a descriptor. */
 struct watch *watch_new(struct loop *l, int fd, int events, watch_cb cb, void *arg);
 void watch_events(struct watch *w, int events);
-void watch_free(struct watch *w);
+void watch_free(struct watch *w); /* NULL is legal; also from inside its own callback */
 
 typedef void (*timer_cb)(void *arg);
 struct timer *timer_new(struct loop *l, timer_cb cb, void *arg); /* not armed */
-void timer_at(struct timer *t, mono_ms when);    /* (re)arms, once; a past moment fires next turn */
+void timer_at(struct timer *t, mono_ms when); /* (re)arms, once; a past moment fires next turn */
 void timer_after(struct timer *t, int64_t ms);
 void timer_stop(struct timer *t);
 void timer_free(struct timer *t); /* NULL is legal; also from inside its own callback */
 
-/* cb runs at the end of every turn in which something happened, before the loop sleeps: the place
- * to flush batches. Up to 8. */
+/* cb runs at the end of every turn in which something happened, before the loop sleeps or loop_run
+ * returns: the place to flush batches. Up to 8. */
 void loop_at_turn_end(struct loop *l, void (*cb)(void *arg), void *arg);
 
 /* work runs in a worker thread and may not touch anything of the loop; done runs in the loop.
  * Jobs run one after the other, in the order given. */
 void loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
-struct signal_watch *signal_new(struct loop *l, int signo, void (*cb)(void *arg, int signo),
-        void *arg);
+struct signal_watch *signal_new(
+	struct loop *l, int signo, void (*cb)(void *arg, int signo), void *arg);
 void signal_free(struct signal_watch *s);
 
 #endif

@@ -48,24 +48,44 @@ writing_stops_at_the_limit(void **state)
 }
 
 static void
-arenas_give_zeroed_aligned_memory(void **state)
+nothing_is_written_after_a_failure(void **state)
 {
-	struct arena *a = arena_new();
+	struct buf b;
 
 	(void)state;
-	for (size_t i = 1; i < 3000; i += 7) {
-		char *p = arena_alloc(a, i, 1);
+	buf_init(&b, 4);
+	buf_bytes(&b, "abc", 3);
+	buf_u16(&b, 1); /* does not fit */
+	buf_u8(&b, 1);  /* would */
+	assert_true(b.failed);
+	assert_int_equal(b.len, 3);
+	buf_finish(&b);
+}
 
-		assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
-		for (size_t k = 0; k < i; k++)
-			assert_int_equal(p[k], 0);
-		memset(p, 0xff, i);
-	}
-	assert_string_equal(arena_text(a, "text and more", 4), "text");
-	arena_reset(a);
-	assert_non_null(arena_alloc(a, 100000, 1));
-	arena_free(a);
-	arena_free(NULL);
+static void
+an_empty_run_may_be_null(void **state)
+{
+	struct reader r = reader_of(NULL, 0);
+
+	(void)state;
+	assert_int_equal(reader_left(&r), 0);
+	(void)reader_bytes(&r, 0);
+	assert_false(r.failed);
+	assert_int_equal(reader_u64(&r), 0);
+	assert_true(r.failed);
+}
+
+static void
+a_read_beyond_the_end_takes_nothing_and_sticks(void **state)
+{
+	static const uint8_t bytes[] = {1, 2, 3};
+	struct reader r = reader_of(bytes, sizeof(bytes));
+
+	(void)state;
+	assert_int_equal(reader_u32(&r), 0);
+	assert_true(r.failed);
+	assert_int_equal(reader_left(&r), 0);
+	assert_int_equal(reader_u8(&r), 0);
 }
 
 int
@@ -74,7 +94,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_go_out_and_come_back),
 		cmocka_unit_test(writing_stops_at_the_limit),
-		cmocka_unit_test(arenas_give_zeroed_aligned_memory),
+		cmocka_unit_test(nothing_is_written_after_a_failure),
+		cmocka_unit_test(an_empty_run_may_be_null),
+		cmocka_unit_test(a_read_beyond_the_end_takes_nothing_and_sticks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

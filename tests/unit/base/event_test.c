@@ -14,7 +14,8 @@ caught(event_sink sink, const char *peer)
 
 	event_clear_sinks();
 	event_add_sink(sink, f);
-	event_raise(EVENT_SESSION_DOWN, EVENT_F("peer", peer), EVENT_F("domain", NULL), EVENT_F("reason", "a b"));
+	event_raise(EVENT_SESSION_DOWN, EVENT_F("peer", peer), EVENT_F("domain", NULL),
+		EVENT_F("reason", "a b"));
 	event_raise(EVENT_HEARTBEAT, EVENT_F("peer", peer));
 	event_clear_sinks();
 	rewind(f);
@@ -28,8 +29,8 @@ text_lines_escape_what_peers_say(void **state)
 {
 	(void)state;
 	unsetenv("JOURNAL_STREAM");
-	assert_string_equal(
-		caught(event_text_sink, "evil\n\x1b[31m"), "session-down peer=evil\\x0a\\x1b[31m reason=\"a b\"\n");
+	assert_string_equal(caught(event_text_sink, "evil\n\x1b[31m"),
+		"session-down peer=evil\\x0a\\x1b[31m reason=\"a b\"\n");
 }
 
 static void

@@ -87,7 +87,8 @@ static void
 frames_arrive_whole_however_they_are_cut(void **state)
 {
 	struct end *e = *state;
-	uint8_t wire[4 + 5 + 4 + 0 + 4 + 3] = {0, 0, 0, 5, 'h', 'e', 'l', 'l', 'o', 0, 0, 0, 0, 0, 0, 0, 3, 'e', 'n', 'd'};
+	uint8_t wire[4 + 5 + 4 + 0 + 4 + 3] = {
+		0, 0, 0, 5, 'h', 'e', 'l', 'l', 'o', 0, 0, 0, 0, 0, 0, 0, 3, 'e', 'n', 'd'};
 
 	for (size_t i = 0; i < sizeof(wire); i++)
 		assert_int_equal(write(fd[1], &wire[i], 1), 1);

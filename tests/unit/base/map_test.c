@@ -1,6 +1,7 @@
 #include "cases.h"
 
-#include "base/map.h"
+/* The hash has no way out of the file. */
+#include "base/map.c"
 
 enum { KEYS = 3000 };
 
@@ -72,12 +73,89 @@ keys_are_byte_strings(void **state)
 	map_free(m);
 }
 
+/* The vectors of the authors of SipHash: key 00..0f, input 00.. of the length given. */
+static void
+the_hash_is_siphash_2_4(void **state)
+{
+	static const struct {
+		size_t len;
+		uint64_t hash;
+	} vectors[] = {{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {7, 0xab0200f58b01d137},
+		{8, 0x93f5f5799a932462}, {15, 0xa129ca6149be45e5}};
+	const struct map m = {.k0 = 0x0706050403020100, .k1 = 0x0f0e0d0c0b0a0908};
+	uint8_t input[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(input); i++)
+		input[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		assert_true(siphash(&m, input, vectors[i].len) == vectors[i].hash);
+}
+
+static void
+every_map_has_a_secret_of_its_own(void **state)
+{
+	struct map *a = map_new(), *b = map_new();
+
+	(void)state;
+	assert_true(a->k0 != b->k0 && a->k1 != b->k1);
+	map_free(a);
+	map_free(b);
+}
+
+static void
+the_table_follows_the_count(void **state)
+{
+	struct map *m = map_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < KEYS; i++)
+		map_set(m, &i, sizeof(i), m);
+	assert_true(m->n_slots >= KEYS / 2 && m->n_slots <= KEYS * 2);
+	for (uint32_t i = 0; i < KEYS; i++)
+		map_remove(m, &i, sizeof(i));
+	assert_true(m->n_slots <= SLOTS_MIN);
+	map_free(m);
+}
+
+static void
+it_agrees_with_an_array(void **state)
+{
+	static int value[256], *there[256];
+	struct map *m = map_new();
+	uint32_t seed = 99;
+	size_t count = 0;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		uint8_t key = (uint8_t)dice(&seed, 256);
+		int *fresh = &value[dice(&seed, 256)];
+
+		assert_ptr_equal(map_get(m, &key, 1), there[key]);
+		if (dice(&seed, 2)) {
+			assert_ptr_equal(map_set(m, &key, 1, fresh), there[key]);
+			count += !there[key];
+			there[key] = fresh;
+		} else {
+			assert_ptr_equal(map_remove(m, &key, 1), there[key]);
+			count -= there[key] != NULL;
+			there[key] = NULL;
+		}
+		assert_int_equal(map_count(m), count);
+	}
+	map_free(m);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_grows_shrinks_and_lets_go_while_walking),
 		cmocka_unit_test(keys_are_byte_strings),
+		cmocka_unit_test(the_hash_is_siphash_2_4),
+		cmocka_unit_test(every_map_has_a_secret_of_its_own),
+		cmocka_unit_test(the_table_follows_the_count),
+		cmocka_unit_test(it_agrees_with_an_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,9 @@ random_prefix(void)
 	a.bytes[1] = (uint8_t)dice(&seed, 4);
 	a.bytes[2] = (uint8_t)dice(&seed, 256);
 	a.bytes[3] = (uint8_t)dice(&seed, 256);
-	return prefix_of(&a, dice(&seed, 33));
+	if (a.family == 6)
+		a.bytes[15] = (uint8_t)dice(&seed, 4);
+	return prefix_of(&a, dice(&seed, a.family == 6 && dice(&seed, 3) == 0 ? 129 : 33));
 }
 
 static void *
@@ -62,7 +64,8 @@ counted(struct model *m, const struct prefix *p, bool covering)
 	size_t n = 0;
 
 	for (int i = 0; i < N; i++)
-		n += m->there[i] && (covering ? prefix_contains(&m->prefix[i], p) : prefix_contains(p, &m->prefix[i]));
+		n += m->there[i] && (covering ? prefix_contains(&m->prefix[i], p)
+					      : prefix_contains(p, &m->prefix[i]));
 	return n;
 }
 
@@ -130,12 +133,82 @@ setting_again_replaces(void **state)
 	trie_free(NULL);
 }
 
+static bool
+note_text(void *arg, const struct prefix *p, void *value)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	strcat(arg, prefix_format(p, text));
+	strcat(arg, " ");
+	return strcmp(value, "last") != 0;
+}
+
+static void
+walks_are_ordered_and_stop_when_told(void **state)
+{
+	static const char *const texts[] = {
+		"2001:db8::/32", "10.128.0.0/9", "10.0.0.0/8", "::/0", "9.0.0.0/8", "0.0.0.0/0"};
+	static char value[] = "value", last[] = "last";
+	struct trie *t = trie_new();
+	struct prefix p;
+	char seen[256] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		prefix_parse(texts[i], &p);
+		trie_set(t, &p, value);
+	}
+	trie_walk(t, note_text, seen);
+	assert_string_equal(
+		seen, "0.0.0.0/0 9.0.0.0/8 10.0.0.0/8 10.128.0.0/9 ::/0 2001:db8::/32 ");
+	prefix_parse("10.200.0.1", &p);
+	*seen = '\0';
+	trie_covering(t, &p, note_text, seen);
+	assert_string_equal(seen, "0.0.0.0/0 10.0.0.0/8 10.128.0.0/9 ");
+	prefix_parse("10.0.0.0/8", &p);
+	trie_set(t, &p, last);
+	*seen = '\0';
+	trie_walk(t, note_text, seen);
+	assert_string_equal(seen, "0.0.0.0/0 9.0.0.0/8 10.0.0.0/8 ");
+	trie_free(t);
+}
+
+/* The deepest chain there can be: every length of one address. */
+static void
+every_length_of_an_address_fits(void **state)
+{
+	static int value[129];
+	struct trie *t = trie_new();
+	struct prefix p, found;
+	struct addr a;
+
+	(void)state;
+	addr_parse("2001:db8:ffff:0:aaaa:5555:1:ffff", &a);
+	for (unsigned len = 0; len <= 128; len++) {
+		p = prefix_of(&a, len);
+		assert_null(trie_set(t, &p, &value[len]));
+	}
+	for (unsigned len = 128;; len--) {
+		assert_ptr_equal(trie_longest(t, &(struct prefix){a, 128}, &found), &value[len]);
+		assert_int_equal(found.len, len);
+		p = prefix_of(&a, len);
+		assert_ptr_equal(trie_remove(t, &p), &value[len]);
+		if (!len)
+			break;
+	}
+	assert_int_equal(trie_count(t), 0);
+	assert_null(trie_longest(t, &(struct prefix){a, 128}, NULL));
+	trie_free(t);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_agrees_with_a_list),
 		cmocka_unit_test(setting_again_replaces),
+		cmocka_unit_test(walks_are_ordered_and_stop_when_told),
+		cmocka_unit_test(every_length_of_an_address_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

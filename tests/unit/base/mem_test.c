@@ -1,0 +1,120 @@
+#include "cases.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+
+static void
+memory_is_zeroed_copied_and_grown(void **state)
+{
+	uint32_t *n = mem_array(4, sizeof(*n));
+	char *text = mem_text("text"), *copy = mem_copy("text", 3), *made;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(n[i], 0);
+	n[3] = 7;
+	n = mem_grow(n, 1000, sizeof(*n));
+	assert_int_equal(n[3], 7);
+	made = mem_printf("%s-%d", text, 5);
+	assert_string_equal(made, "text-5");
+	assert_memory_equal(copy, "tex", 3);
+	assert_null(mem_text(NULL));
+	free(n);
+	free(text);
+	free(copy);
+	free(made);
+}
+
+/* Whether a child in which take() asks for more than there can be comes to a bad end. */
+static bool
+ends_badly(void (*take)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fclose(stderr);
+		signal(SIGABRT, SIG_DFL);
+		take();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+static volatile size_t half = SIZE_MAX / 2 + 2;
+
+static void
+grow_too_far(void)
+{
+	free(mem_grow(NULL, half, 2));
+}
+
+static void
+take_too_much_of_an_arena(void)
+{
+	arena_alloc(arena_new(), half, 2);
+}
+
+static void
+products_that_overflow_end_the_process(void **state)
+{
+	(void)state;
+	assert_true(ends_badly(grow_too_far));
+	assert_true(ends_badly(take_too_much_of_an_arena));
+}
+
+static void
+arenas_give_zeroed_aligned_memory(void **state)
+{
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 1; i < 3000; i += 7) {
+		char *p = arena_alloc(a, i, 1);
+
+		assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+		for (size_t k = 0; k < i; k++)
+			assert_int_equal(p[k], 0);
+		memset(p, 0xff, i);
+	}
+	assert_string_equal(arena_text(a, "text and more", 4), "text");
+	arena_reset(a);
+	assert_non_null(arena_alloc(a, 100000, 1));
+	arena_free(a);
+	arena_free(NULL);
+}
+
+static void
+an_arena_keeps_what_it_gave(void **state)
+{
+	struct arena *a = arena_new();
+	char *text[500];
+	uint32_t seed = 1;
+
+	(void)state;
+	for (int i = 0; i < 500; i++) {
+		size_t len = dice(&seed, i % 50 == 0 ? 10000 : 60);
+
+		text[i] = arena_alloc(a, len + 1, 1);
+		memset(text[i], 'a' + i % 26, len);
+	}
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(
+			strspn(text[i], (char[]){(char)('a' + i % 26), 0}), strlen(text[i]));
+	arena_free(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_is_zeroed_copied_and_grown),
+		cmocka_unit_test(products_that_overflow_end_the_process),
+		cmocka_unit_test(arenas_give_zeroed_aligned_memory),
+		cmocka_unit_test(an_arena_keeps_what_it_gave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
