@@ -306,8 +306,11 @@ strangers_in_the_table_are_removed(void **state)
 	struct filter_msg done;
 
 	(void)state;
-	random_filter(w, 0);
-	random_filter(w, 1);
+	for (size_t i = 0; i < 2; i++) {
+		random_filter(w, i);
+		w->filters[i].n_prefixes = 1;
+		assert_int_equal(prefix_parse("10.0.0.0/24", w->prefixes[i]), 0);
+	}
 	assert_null(sync_all(t, w, &done));
 	assert_int_equal(
 		system("nft 'add chain inet dotsd_x stranger;"
