@@ -13,7 +13,7 @@ struct dryrun {
 	struct report {
 		uint64_t id;
 		bool removed;
-	} *reports; /* told on the next turn */
+	} * reports; /* told on the next turn */
 	size_t n, cap;
 };
 
@@ -91,8 +91,12 @@ free_(struct mitigator *m)
 	free(d);
 }
 
-static const struct mitigator_ops ops = {
-	.name = "dry-run", .start = start, .stop = stop, .flows = flows, .sync = sync_, .free = free_};
+static const struct mitigator_ops ops = {.name = "dry-run",
+	.start = start,
+	.stop = stop,
+	.flows = flows,
+	.sync = sync_,
+	.free = free_};
 
 struct mitigator *
 dryrun_new(struct loop *l, const struct mitigator_events *events)

@@ -1,5 +1,6 @@
 /*
- * Mitigator that only says what it would do: reports every filter installed at once, counts nothing.
+ * Mitigator that only says what it would do: reports every filter installed at once, counts
+ * nothing.
  */
 #ifndef DOTSD_MITIGATOR_DRYRUN_H
 #define DOTSD_MITIGATOR_DRYRUN_H

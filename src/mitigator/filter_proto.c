@@ -307,6 +307,23 @@ filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct fi
 	return reader_left(&d.r) ? "bytes after the end" : NULL;
 }
 
+const char *
+filter_proto_check(const struct filter *f)
+{
+	struct filter copy = *f;
+	struct filter_msg m = {.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1}, back;
+	struct arena *a = arena_new();
+	struct buf out;
+	const char *why;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	filter_proto_encode(&m, &out);
+	why = out.failed ? "too long" : filter_proto_decode(a, out.bytes, out.len, &back);
+	buf_finish(&out);
+	arena_free(a);
+	return why;
+}
+
 bool
 filter_proto_instance_ok(const char *instance)
 {

@@ -1,7 +1,7 @@
 /*
- * The typed protocol between dotsd and its privileged helper dotsd-priv: filters and flows as values,
- * never rule text. Every field is checked again by the decoder; a malformed message ends the
- * connection.
+ * The typed protocol between dotsd and its privileged helper dotsd-priv: filters and flows as
+ * values, never rule text. Every field is checked again by the decoder; a malformed message ends
+ * the connection.
  *
  * Frames of base/frame.h; integers in network order; the first byte is the operation.
  */
@@ -18,8 +18,8 @@ enum {
 	FILTER_PROTO_FILTERS_MAX = 100000,
 	FILTER_PROTO_PREFIXES_MAX = 4096, /* of one filter */
 	FILTER_PROTO_PORTS_MAX = 256,
-	FILTER_PROTO_FLOWS_MAX = 4096,    /* of one client */
-	FILTER_PROTO_NAME_MAX = 128,      /* bytes of a client's name */
+	FILTER_PROTO_FLOWS_MAX = 4096, /* of one client */
+	FILTER_PROTO_NAME_MAX = 128,   /* bytes of a client's name */
 	FILTER_PROTO_INSTANCE_MAX = 32,
 };
 
@@ -28,8 +28,9 @@ enum filter_op {
 	FILTER_OP_SYNC,      /* exactly these filters and flows are to be there */
 	FILTER_OP_COMMIT,    /* removed ids, added filters, replaced flow sets; one transaction */
 	FILTER_OP_COUNTERS,  /* asks for the counters */
-	FILTER_OP_DONE = 128, /* answer to SYNC and COMMIT: error text ("" = done), kept, added, removed */
-	FILTER_OP_VALUES,     /* answer to COUNTERS */
+	FILTER_OP_DONE =
+		128, /* answer to SYNC and COMMIT: error text ("" = done), kept, added, removed */
+	FILTER_OP_VALUES, /* answer to COUNTERS */
 };
 
 struct filter_flows {
@@ -44,15 +45,15 @@ struct filter_value {
 
 struct filter_msg {
 	enum filter_op op;
-	uint8_t version;       /* HELLO */
+	uint8_t version; /* HELLO */
 	const char *instance;
-	uint64_t *removed;     /* COMMIT */
+	uint64_t *removed; /* COMMIT */
 	size_t n_removed;
-	struct filter *added;  /* SYNC, COMMIT */
+	struct filter *added; /* SYNC, COMMIT */
 	size_t n_added;
 	struct filter_flows *flows;
 	size_t n_flows;
-	const char *error;     /* DONE */
+	const char *error; /* DONE */
 	uint32_t kept, n_new, gone;
 	struct filter_value *values; /* VALUES */
 	size_t n_values;
@@ -60,7 +61,10 @@ struct filter_msg {
 
 void filter_proto_encode(const struct filter_msg *m, struct buf *out);
 /* Everything lives in the arena. NULL, or what is wrong. */
-const char *filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret);
+const char *filter_proto_decode(
+	struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret);
+/* What of this filter the protocol cannot carry, or NULL. */
+const char *filter_proto_check(const struct filter *f);
 /* "[a-z0-9_]{1,32}": the only part of a table's name that is ours to choose. */
 bool filter_proto_instance_ok(const char *instance);
 

@@ -1,7 +1,7 @@
 /*
- * nftables through dotsd-priv: keeps what is wanted, sends the changes of a turn as one commit, starts
- * over with a full synchronisation whenever the helper comes back. Installed filters stay in the
- * kernel meanwhile.
+ * nftables through dotsd-priv: keeps what is wanted, sends the changes of a turn as one commit,
+ * starts over with a full synchronisation whenever the helper comes back. Installed filters stay in
+ * the kernel meanwhile.
  */
 #include "mitigator/nftables.h"
 
@@ -19,7 +19,15 @@ enum { RETRY_MS = 1000, POLL_MS = 1000 };
 struct wanted {
 	struct filter filter; /* arrays in arena */
 	struct arena *arena;
-	bool told;            /* reported installed since the last (re)start */
+	bool sent;   /* the helper may have it */
+	bool told;   /* reported installed, and not seen to be missing since */
+	bool failed; /* reported failed since */
+};
+
+/* What the protocol cannot carry is refused alone, lest it spoil every change. */
+struct refusal {
+	uint64_t id;
+	const char *why;
 };
 
 struct flow_set {
@@ -34,15 +42,19 @@ struct nftables {
 	char *socket, *instance;
 	struct frame_conn *conn;
 	struct timer *retry, *flush, *poll;
-	bool lost_told, synced; /* synced: the server has told us what is to be there */
-	bool busy;              /* a SYNC or COMMIT is not answered yet */
-	bool syncing;           /* and it is a SYNC */
-	struct map *wanted;     /* id -> struct wanted */
-	struct map *flow_sets;  /* client -> struct flow_set */
-	struct map *dirty;      /* ids to add in the next commit */
+	bool lost_told;
+	bool ready;            /* the helper is synchronised: changes may go out */
+	bool busy;             /* a SYNC or COMMIT is not answered yet */
+	bool syncing;          /* and it is a SYNC */
+	bool asked;            /* COUNTERS is not answered yet */
+	struct map *wanted;    /* id -> struct wanted */
+	struct map *flow_sets; /* client -> struct flow_set */
+	struct map *dirty;     /* ids to add in the next commit */
 	struct map *dirty_flows;
-	uint64_t *removed;
+	uint64_t *removed; /* may be in the helper, are to go */
 	size_t n_removed, cap_removed;
+	struct refusal *refusals; /* to be told */
+	size_t n_refusals;
 	uint64_t *in_flight, *in_flight_removed; /* of the commit that is not answered yet */
 	size_t n_in_flight, n_in_flight_removed;
 };
@@ -83,16 +95,27 @@ wanted_new(const struct filter *f)
 
 /* ---- sending ---- */
 
-static void
+static bool
 send_msg(struct nftables *n, const struct filter_msg *m)
 {
 	struct buf out;
+	bool sent;
 
 	buf_init(&out, FILTER_PROTO_FRAME_MAX);
 	filter_proto_encode(m, &out);
-	if (!out.failed)
-		frame_send(n->conn, out.bytes, out.len, -1);
+	sent = !out.failed && frame_send(n->conn, out.bytes, out.len, -1) == 0;
 	buf_finish(&out);
+	return sent;
+}
+
+static void
+push_removed(struct nftables *n, uint64_t id)
+{
+	if (n->n_removed == n->cap_removed) {
+		n->cap_removed = n->cap_removed ? 2 * n->cap_removed : 16;
+		n->removed = mem_grow(n->removed, n->cap_removed, sizeof(*n->removed));
+	}
+	n->removed[n->n_removed++] = id;
 }
 
 struct gather {
@@ -105,11 +128,12 @@ static bool
 gather_filter(void *arg, const void *key, size_t len, void *value)
 {
 	struct gather *g = arg;
-	const struct wanted *w = map_get(g->n->wanted, key, len);
+	struct wanted *w = map_get(g->n->wanted, key, len);
 
 	(void)value;
 	if (!w)
 		return true;
+	w->sent = true;
 	g->ids[g->m->n_added] = w->filter.id;
 	g->m->added[g->m->n_added++] = w->filter;
 	return true;
@@ -127,22 +151,60 @@ gather_flows(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+/* What was under way may or may not be there: the next synchronisation settles it. */
+static void
+unsettle(struct nftables *n)
+{
+	n->ready = n->busy = n->syncing = false;
+	for (size_t i = 0; i < n->n_in_flight_removed; i++)
+		push_removed(n, n->in_flight_removed[i]);
+	n->n_in_flight_removed = 0;
+	timer_after(n->retry, RETRY_MS);
+}
+
+static void
+change_failed(struct nftables *n, const char *why)
+{
+	for (size_t i = 0; i < n->n_in_flight; i++) {
+		struct wanted *w = map_get(n->wanted, &n->in_flight[i], sizeof(uint64_t));
+
+		if (!w || w->told || w->failed)
+			continue;
+		w->failed = true;
+		n->events.failed(n->events.arg, n->in_flight[i], why);
+	}
+	unsettle(n);
+}
+
+static void
+forget_in_flight(struct nftables *n)
+{
+	free(n->in_flight);
+	free(n->in_flight_removed);
+	n->in_flight = n->in_flight_removed = NULL;
+	n->n_in_flight = n->n_in_flight_removed = 0;
+}
+
 /* filters and flow_sets: which of them go out (all, or the changed ones). */
 static void
 transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map *flow_sets)
 {
-	struct filter_msg m = {.op = op, .removed = n->removed, .n_removed = n->n_removed};
+	struct filter_msg m = {.op = op};
 	struct gather g = {n, &m, mem_array(map_count(filters), sizeof(uint64_t))};
 
+	if (op == FILTER_OP_COMMIT) { /* a synchronisation says it all */
+		m.removed = n->removed;
+		m.n_removed = n->n_removed;
+	}
 	m.added = mem_array(map_count(filters), sizeof(*m.added));
 	m.flows = mem_array(map_count(flow_sets), sizeof(*m.flows));
 	map_each(filters, gather_filter, &g);
 	map_each(flow_sets, gather_flows, &g);
-	send_msg(n, &m);
+	n->busy = send_msg(n, &m);
+	n->syncing = op == FILTER_OP_SYNC;
 	free(m.added);
 	free(m.flows);
-	free(n->in_flight);
-	free(n->in_flight_removed);
+	forget_in_flight(n);
 	n->in_flight = g.ids;
 	n->n_in_flight = m.n_added;
 	n->in_flight_removed = n->removed;
@@ -153,8 +215,8 @@ transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map 
 	map_free(n->dirty_flows);
 	n->dirty = map_new();
 	n->dirty_flows = map_new();
-	n->busy = true;
-	n->syncing = op == FILTER_OP_SYNC;
+	if (!n->busy)
+		change_failed(n, "the change could not be sent");
 }
 
 static bool
@@ -164,11 +226,25 @@ has_changes(const struct nftables *n)
 }
 
 static void
+tell_refusals(struct nftables *n)
+{
+	struct refusal *list = n->refusals;
+	size_t count = n->n_refusals;
+
+	n->refusals = NULL;
+	n->n_refusals = 0;
+	for (size_t i = 0; i < count; i++)
+		n->events.failed(n->events.arg, list[i].id, list[i].why);
+	free(list);
+}
+
+static void
 flush(void *arg)
 {
 	struct nftables *n = arg;
 
-	if (n->conn && n->synced && !n->busy && has_changes(n))
+	tell_refusals(n);
+	if (n->conn && n->ready && !n->busy && has_changes(n))
 		transmit(n, FILTER_OP_COMMIT, n->dirty, n->dirty_flows);
 }
 
@@ -183,54 +259,119 @@ poll_counters(void *arg)
 {
 	struct nftables *n = arg;
 
-	if (n->conn && !n->busy && map_count(n->wanted))
-		send_msg(n, &(struct filter_msg){.op = FILTER_OP_COUNTERS});
+	if (n->conn && n->ready && !n->busy && !n->asked && map_count(n->wanted))
+		n->asked = send_msg(n, &(struct filter_msg){.op = FILTER_OP_COUNTERS});
 	timer_after(n->poll, POLL_MS);
+}
+
+static void
+synchronise(struct nftables *n)
+{
+	n->ready = false;
+	transmit(n, FILTER_OP_SYNC, n->wanted, n->flow_sets);
 }
 
 /* ---- receiving ---- */
 
 static void
-tell_installed(struct nftables *n)
+lost(struct nftables *n, const char *why)
 {
+	if (!n->lost_told)
+		event_raise(EVENT_HELPER_LOST, EVENT_F("mitigator", "nftables"),
+			EVENT_F("reason", why));
+	n->lost_told = true;
+	n->asked = false;
+	unsettle(n);
+}
+
+static void
+hang_up(struct nftables *n, const char *why)
+{
+	frame_conn_free(n->conn);
+	n->conn = NULL;
+	lost(n, why);
+}
+
+static void
+on_closed(void *arg, int error)
+{
+	hang_up(arg, strerror(-error));
+}
+
+/* A filter that changed meanwhile is told when that change is through. */
+static void
+tell_done(struct nftables *n)
+{
+	for (size_t i = 0; i < n->n_in_flight_removed; i++)
+		n->events.removed(n->events.arg, n->in_flight_removed[i]);
 	for (size_t i = 0; i < n->n_in_flight; i++) {
 		struct wanted *w = map_get(n->wanted, &n->in_flight[i], sizeof(uint64_t));
 
-		if (w && !w->told) {
-			w->told = true;
-			n->events.installed(n->events.arg, w->filter.id);
-		}
+		if (!w || w->told || map_get(n->dirty, &n->in_flight[i], sizeof(uint64_t)))
+			continue;
+		w->told = true;
+		w->failed = false;
+		n->events.installed(n->events.arg, w->filter.id);
 	}
-	for (size_t i = 0; i < n->n_in_flight_removed; i++)
-		n->events.removed(n->events.arg, n->in_flight_removed[i]);
-}
-
-/* What failed is tried again as a whole, a second later. */
-static void
-commit_failed(struct nftables *n, const char *why)
-{
-	for (size_t i = 0; i < n->n_in_flight; i++)
-		n->events.failed(n->events.arg, n->in_flight[i], why);
-	n->synced = true;
-	timer_after(n->retry, RETRY_MS);
+	forget_in_flight(n);
 }
 
 static void
 on_done(struct nftables *n, const struct filter_msg *m)
 {
-	bool synced = n->syncing;
-
-	n->busy = n->syncing = false;
 	if (*m->error) {
-		commit_failed(n, m->error);
+		change_failed(n, m->error);
 		return;
 	}
-	if (synced)
+	if (n->syncing)
 		event_raise(EVENT_RULES_RECONCILED, EVENT_F("mitigator", "nftables"),
 			EVENT_N("kept", m->kept), EVENT_N("added", m->n_new),
 			EVENT_N("removed", m->gone));
-	tell_installed(n);
+	n->busy = n->syncing = n->lost_told = false;
+	n->ready = true;
+	tell_done(n);
 	changed(n);
+}
+
+struct missing {
+	struct map *found;
+	size_t n;
+};
+
+static bool
+note_missing(void *arg, const void *key, size_t len, void *value)
+{
+	struct missing *m = arg;
+	struct wanted *w = value;
+
+	if (w->told && !map_get(m->found, key, len)) {
+		w->told = false;
+		m->n++;
+	}
+	return true;
+}
+
+/* An installed filter without counter was removed behind our back, as a firewall does that flushes
+ * the rule set when it starts: all is put there again. */
+static void
+on_values(struct nftables *n, const struct filter_msg *m)
+{
+	struct missing missing = {.found = map_new()};
+
+	n->asked = false;
+	for (size_t i = 0; i < m->n_values; i++) {
+		const struct filter_value *v = &m->values[i];
+
+		if (!map_get(n->wanted, &v->id, sizeof(v->id)))
+			continue;
+		map_set(missing.found, &v->id, sizeof(v->id), n);
+		n->events.counters(n->events.arg, v->id, v->packets, v->bytes);
+	}
+	if (n->ready && !n->busy)
+		map_each(n->wanted, note_missing, &missing);
+	map_free(missing.found);
+	if (missing.n)
+		synchronise(n);
 }
 
 static void
@@ -239,50 +380,20 @@ on_message(void *arg, const uint8_t *bytes, size_t len, int fd)
 	struct nftables *n = arg;
 	struct arena *a = arena_new();
 	struct filter_msg m;
+	const char *why = filter_proto_decode(a, bytes, len, &m);
 
 	if (fd >= 0)
 		close(fd);
-	if (filter_proto_decode(a, bytes, len, &m) == NULL) {
-		if (m.op == FILTER_OP_DONE && n->busy)
-			on_done(n, &m);
-		for (size_t i = 0; m.op == FILTER_OP_VALUES && i < m.n_values; i++)
-			if (map_get(n->wanted, &m.values[i].id, sizeof(uint64_t)))
-				n->events.counters(n->events.arg, m.values[i].id, m.values[i].packets,
-					m.values[i].bytes);
-	}
+	if (!why && m.op == FILTER_OP_DONE && n->busy)
+		on_done(n, &m);
+	else if (!why && m.op == FILTER_OP_VALUES && n->asked)
+		on_values(n, &m);
+	else
+		hang_up(n, why ? why : "an answer to no question");
 	arena_free(a);
 }
 
-static void
-lost(struct nftables *n, const char *why)
-{
-	if (!n->lost_told)
-		event_raise(EVENT_HELPER_LOST, EVENT_F("mitigator", "nftables"), EVENT_F("reason", why));
-	n->lost_told = true;
-	timer_after(n->retry, RETRY_MS);
-}
-
-static void
-on_closed(void *arg, int error)
-{
-	struct nftables *n = arg;
-
-	frame_conn_free(n->conn);
-	n->conn = NULL;
-	n->busy = n->syncing = false;
-	lost(n, strerror(-error));
-}
-
 static const struct frame_ops frame_ops = {on_message, on_closed};
-
-static void
-synchronise(struct nftables *n)
-{
-	free(n->removed); /* a synchronisation says it all */
-	n->removed = NULL;
-	n->n_removed = n->cap_removed = 0;
-	transmit(n, FILTER_OP_SYNC, n->wanted, n->flow_sets);
-}
 
 static void
 connect_(void *arg)
@@ -297,23 +408,53 @@ connect_(void *arg)
 			return;
 		}
 		n->conn = frame_conn_new(n->loop, fd, FILTER_PROTO_FRAME_MAX, &frame_ops, n);
-		n->lost_told = false;
 		send_msg(n, &(struct filter_msg){.op = FILTER_OP_HELLO,
-				.version = FILTER_PROTO_VERSION,
-				.instance = n->instance});
+				    .version = FILTER_PROTO_VERSION,
+				    .instance = n->instance});
 	}
-	if (n->synced && !n->busy)
+	if (!n->ready && !n->busy)
 		synchronise(n);
 }
 
 /* ---- the interface ---- */
 
 static void
+drop(struct nftables *n, uint64_t id)
+{
+	struct wanted *w = map_remove(n->wanted, &id, sizeof(id));
+
+	if (!w)
+		return;
+	map_remove(n->dirty, &id, sizeof(id));
+	if (w->sent)
+		push_removed(n, id);
+	wanted_free(w);
+}
+
+static void
+refuse(struct nftables *n, uint64_t id, const char *why)
+{
+	drop(n, id);
+	n->refusals = mem_grow(n->refusals, n->n_refusals + 1, sizeof(*n->refusals));
+	n->refusals[n->n_refusals++] = (struct refusal){id, why};
+}
+
+static void
 add(struct nftables *n, const struct filter *f)
 {
-	struct wanted *w = wanted_new(f);
+	struct wanted *old = map_get(n->wanted, &f->id, sizeof(f->id)), *w;
+	const char *why = filter_proto_check(f);
 
-	wanted_free(map_set(n->wanted, &f->id, sizeof(f->id), w));
+	if (!why && !old && map_count(n->wanted) == FILTER_PROTO_FILTERS_MAX)
+		why = "too many filters";
+	if (why) {
+		refuse(n, f->id, why);
+		return;
+	}
+	w = wanted_new(f);
+	w->sent = old && old->sent;
+	map_set(n->wanted, &f->id, sizeof(f->id), w);
+	wanted_free(old);
 	map_set(n->dirty, &f->id, sizeof(f->id), n);
 }
 
@@ -330,17 +471,8 @@ static void
 stop(struct mitigator *m, uint64_t id)
 {
 	struct nftables *n = (struct nftables *)m;
-	struct wanted *w = map_remove(n->wanted, &id, sizeof(id));
 
-	if (!w)
-		return;
-	wanted_free(w);
-	map_remove(n->dirty, &id, sizeof(id));
-	if (n->n_removed == n->cap_removed) {
-		n->cap_removed = n->cap_removed ? 2 * n->cap_removed : 16;
-		n->removed = mem_grow(n->removed, n->cap_removed, sizeof(*n->removed));
-	}
-	n->removed[n->n_removed++] = id;
+	drop(n, id);
 	changed(n);
 }
 
@@ -376,7 +508,7 @@ sync_(struct mitigator *m, const struct filter *filters, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		add(n, &filters[i]);
-	n->synced = true;
+	changed(n);
 	timer_after(n->retry, 0);
 }
 
@@ -416,18 +548,23 @@ free_(struct mitigator *m)
 	timer_free(n->flush);
 	timer_free(n->poll);
 	free(n->removed);
-	free(n->in_flight);
-	free(n->in_flight_removed);
+	free(n->refusals);
+	forget_in_flight(n);
 	free(n->socket);
 	free(n->instance);
 	free(n);
 }
 
-static const struct mitigator_ops ops = {
-	.name = "nftables", .start = start, .stop = stop, .flows = flows, .sync = sync_, .free = free_};
+static const struct mitigator_ops ops = {.name = "nftables",
+	.start = start,
+	.stop = stop,
+	.flows = flows,
+	.sync = sync_,
+	.free = free_};
 
 struct mitigator *
-nftables_new(struct loop *l, const struct nftables_config *cfg, const struct mitigator_events *events)
+nftables_new(
+	struct loop *l, const struct nftables_config *cfg, const struct mitigator_events *events)
 {
 	struct nftables *n = mem_new(sizeof(*n));
 

@@ -12,7 +12,7 @@ struct nftables_config {
 	const char *instance; /* name of the table: inet dotsd_<instance> */
 };
 /* Never fails: while the helper is away, changes wait and EVENT_HELPER_LOST says so. */
-struct mitigator *nftables_new(struct loop *l, const struct nftables_config *cfg,
-        const struct mitigator_events *events);
+struct mitigator *nftables_new(
+	struct loop *l, const struct nftables_config *cfg, const struct mitigator_events *events);
 
 #endif

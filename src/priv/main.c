@@ -1,7 +1,7 @@
 /*
- * dotsd-priv: the one program with privilege. It takes typed filters over a Unix socket and keeps one
- * nftables table equal to them. What it cannot check it refuses; what it was told stays in the kernel
- * when it ends.
+ * dotsd-priv: the one program with privilege. It takes typed filters over a Unix socket and keeps
+ * one nftables table equal to them. What it cannot check it refuses; what it was told stays in the
+ * kernel when it ends.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -52,6 +52,8 @@ hang_up(struct connection *c, const char *why)
 			h->connections[i] = NULL;
 	frame_conn_free(c->conn);
 	free(c);
+	if (!h->watch) /* the one it was started for: nobody else can come */
+		loop_stop(h->loop);
 }
 
 static void
@@ -205,6 +207,17 @@ drop_privileges(void)
 	return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
 }
 
+/* A number and nothing else. */
+static bool
+parse_number(const char *text, unsigned long max, unsigned long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *ret <= max;
+}
+
 static int
 usage(void)
 {
@@ -223,7 +236,8 @@ run(struct helper *h, const char *path, int inherited)
 	if (path) {
 		h->fd = frame_listen(path, 0660);
 		if (h->fd < 0) {
-			fprintf(stderr, "dotsd-priv: cannot listen on %s: %s\n", path, strerror(-h->fd));
+			fprintf(stderr, "dotsd-priv: cannot listen on %s: %s\n", path,
+				strerror(-h->fd));
 			return EXIT_FAILURE;
 		}
 		if (h->allowed && chown(path, h->allowed, (gid_t)-1) != 0)
@@ -260,10 +274,12 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
-		{"instance", required_argument, NULL, 'i'}, {"allow-uid", required_argument, NULL, 'u'},
-		{"fd", required_argument, NULL, 'f'}, {0}};
+		{"instance", required_argument, NULL, 'i'},
+		{"allow-uid", required_argument, NULL, 'u'}, {"fd", required_argument, NULL, 'f'},
+		{0}};
 	struct helper h = {.fd = -1};
 	const char *path = NULL;
+	unsigned long number;
 	int c, inherited = -1;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -275,16 +291,21 @@ main(int argc, char **argv)
 			h.instance = optarg;
 			break;
 		case 'u':
-			h.allowed = (uid_t)strtoul(optarg, NULL, 10);
+			if (!parse_number(optarg, UINT32_MAX - 1, &number))
+				return usage();
+			h.allowed = (uid_t)number;
 			break;
 		case 'f':
-			inherited = (int)strtol(optarg, NULL, 10);
+			if (!parse_number(optarg, INT32_MAX, &number))
+				return usage();
+			inherited = (int)number;
 			break;
 		default:
 			return usage();
 		}
 	}
-	if (!h.instance || !filter_proto_instance_ok(h.instance) || (path != NULL) == (inherited >= 0))
+	if (!h.instance || !filter_proto_instance_ok(h.instance) ||
+		(path != NULL) == (inherited >= 0) || optind < argc)
 		return usage();
 	return run(&h, path, inherited);
 }

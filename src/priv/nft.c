@@ -401,6 +401,17 @@ put_differences(struct change *c)
 
 /* ---- changes ---- */
 
+/* Upper bound: what the same change removes is not counted off. */
+static size_t
+count_after(const struct nft *t, const struct filter_msg *m)
+{
+	size_t n = map_count(t->rules);
+
+	for (size_t i = 0; i < m->n_added; i++)
+		n += !map_get(t->rules, &m->added[i].id, sizeof(uint64_t));
+	return n;
+}
+
 const char *
 nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
@@ -408,7 +419,7 @@ nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_don
 
 	if (!t->synced)
 		return "a change before the first synchronisation";
-	if (map_count(t->rules) + m->n_added > FILTER_PROTO_FILTERS_MAX)
+	if (count_after(t, m) > FILTER_PROTO_FILTERS_MAX)
 		return "too many filters";
 	change_init(&c, t);
 	mark_gone(t, m);

@@ -60,7 +60,8 @@ emit(struct sweep *s, number last)
 	size_t n = 0;
 
 	if (s->n == s->cap) {
-		struct range *wider = arena_alloc(s->arena, s->cap = s->cap ? 2 * s->cap : 64, sizeof(*r));
+		struct range *wider =
+			arena_alloc(s->arena, s->cap = s->cap ? 2 * s->cap : 64, sizeof(*r));
 
 		if (s->n)
 			memcpy(wider, s->list, s->n * sizeof(*r));

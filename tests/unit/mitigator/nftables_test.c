@@ -1,0 +1,569 @@
+/*
+ * dotsd's side of the helper, against a helper that this test plays: what is sent, what is
+ * reported, what happens when the helper is lost, refuses or lies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/frame.h"
+#include "mitigator/filter_proto.h"
+#include "mitigator/nftables.h"
+
+enum { PATIENCE_MS = 60000 };
+
+struct bench {
+	struct loop *loop;
+	struct timer *tick, *patience;
+	bool (*until)(struct bench *b);
+	struct mitigator *m;
+	/* the helper */
+	char path[64];
+	int listening;
+	struct watch *accept;
+	struct frame_conn *conn;
+	struct arena *arena;
+	struct filter_msg msg; /* the last SYNC or COMMIT, in the arena */
+	unsigned hellos, syncs, commits, questions;
+	/* reports and events, as text */
+	struct buf reports;
+	unsigned lost, reconciled;
+};
+
+/* ---- the helper ---- */
+
+static void
+on_helper_message(void *arg, const uint8_t *bytes, size_t len, int fd)
+{
+	struct bench *b = arg;
+	struct filter_msg m;
+
+	assert_int_equal(fd, -1);
+	assert_null(filter_proto_decode(b->arena, bytes, len, &m));
+	switch (m.op) {
+	case FILTER_OP_HELLO:
+		assert_string_equal(m.instance, "edge");
+		b->hellos++;
+		break;
+	case FILTER_OP_COUNTERS:
+		b->questions++;
+		break;
+	case FILTER_OP_SYNC:
+		b->syncs++;
+		b->msg = m;
+		break;
+	case FILTER_OP_COMMIT:
+		b->commits++;
+		b->msg = m;
+		break;
+	default:
+		fail_msg("operation %d", m.op);
+	}
+}
+
+static void
+on_helper_closed(void *arg, int error)
+{
+	struct bench *b = arg;
+
+	(void)error;
+	frame_conn_free(b->conn);
+	b->conn = NULL;
+}
+
+static const struct frame_ops helper_ops = {on_helper_message, on_helper_closed};
+
+static void
+on_accept(void *arg, int events)
+{
+	struct bench *b = arg;
+	int fd = accept4(b->listening, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)events;
+	assert_true(fd >= 0);
+	assert_null(b->conn);
+	b->conn = frame_conn_new(b->loop, fd, FILTER_PROTO_FRAME_MAX, &helper_ops, b);
+}
+
+static void
+helper_says(struct bench *b, const struct filter_msg *m)
+{
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	filter_proto_encode(m, &out);
+	assert_int_equal(frame_send(b->conn, out.bytes, out.len, -1), 0);
+	buf_finish(&out);
+}
+
+static void
+helper_done(struct bench *b, const char *error)
+{
+	helper_says(b, &(struct filter_msg){.op = FILTER_OP_DONE, .error = error});
+}
+
+static void
+helper_starts(struct bench *b)
+{
+	b->listening = frame_listen(b->path, 0600);
+	assert_true(b->listening >= 0);
+	b->accept = watch_new(b->loop, b->listening, LOOP_READ, on_accept, b);
+}
+
+static void
+helper_dies(struct bench *b)
+{
+	frame_conn_free(b->conn);
+	b->conn = NULL;
+	watch_free(b->accept);
+	b->accept = NULL;
+	close(b->listening);
+}
+
+/* ---- reports ---- */
+
+static void
+on_installed(void *arg, uint64_t id)
+{
+	buf_printf(&((struct bench *)arg)->reports, "+%u ", (unsigned)id);
+}
+
+static void
+on_failed(void *arg, uint64_t id, const char *why)
+{
+	buf_printf(&((struct bench *)arg)->reports, "!%u:%s ", (unsigned)id, why);
+}
+
+static void
+on_removed(void *arg, uint64_t id)
+{
+	buf_printf(&((struct bench *)arg)->reports, "-%u ", (unsigned)id);
+}
+
+static void
+on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
+{
+	buf_printf(&((struct bench *)arg)->reports, "#%u:%u/%u ", (unsigned)id, (unsigned)packets,
+		(unsigned)bytes);
+}
+
+static void
+on_event(void *arg, enum event_id id, const struct event_field *fields, size_t n)
+{
+	struct bench *b = arg;
+
+	(void)fields;
+	(void)n;
+	b->lost += id == EVENT_HELPER_LOST;
+	b->reconciled += id == EVENT_RULES_RECONCILED;
+}
+
+static void
+expect_reports(struct bench *b, const char *expected)
+{
+	assert_string_equal(buf_text(&b->reports), expected);
+	buf_reset(&b->reports);
+}
+
+/* ---- the loop ---- */
+
+static void
+on_tick(void *arg)
+{
+	struct bench *b = arg;
+
+	if (b->until(b))
+		loop_stop(b->loop);
+	else
+		timer_after(b->tick, 5);
+}
+
+static void
+on_patience(void *arg)
+{
+	(void)arg;
+	fputs("what the test waits for never happens\n", stderr);
+	abort();
+}
+
+static void
+wait_until(struct bench *b, bool (*condition)(struct bench *b))
+{
+	b->until = condition;
+	timer_after(b->tick, 0);
+	timer_after(b->patience, PATIENCE_MS);
+	loop_run(b->loop);
+	timer_stop(b->patience);
+}
+
+static bool
+has_sync(struct bench *b)
+{
+	return b->syncs > 0;
+}
+
+static bool
+has_commit(struct bench *b)
+{
+	return b->commits > 0;
+}
+
+static bool
+has_question(struct bench *b)
+{
+	return b->questions > 0;
+}
+
+static bool
+has_reports(struct bench *b)
+{
+	return b->reports.len > 0;
+}
+
+static bool
+is_lost(struct bench *b)
+{
+	return b->lost > 0;
+}
+
+static bool
+is_reconciled(struct bench *b)
+{
+	return b->reconciled > 0;
+}
+
+/* Waits for the message and forgets that it came. */
+static void
+await_sync(struct bench *b)
+{
+	wait_until(b, has_sync);
+	assert_int_equal(b->syncs, 1);
+	b->syncs = 0;
+}
+
+static void
+await_commit(struct bench *b)
+{
+	wait_until(b, has_commit);
+	assert_int_equal(b->commits, 1);
+	b->commits = 0;
+}
+
+/* ---- the bench ---- */
+
+static struct prefix target;
+static const struct filter_ports port = {53, 53};
+
+static struct filter
+filter_of(uint64_t id)
+{
+	prefix_parse("192.0.2.1/32", &target);
+	return (struct filter){
+		.id = id, .client = "acme", .prefixes = &target, .n_prefixes = 1, .ports = &port};
+}
+
+static void
+start(struct bench *b, uint64_t id)
+{
+	struct filter f = filter_of(id);
+
+	b->m->ops->start(b->m, &f);
+}
+
+static void
+stop(struct bench *b, uint64_t id)
+{
+	b->m->ops->stop(b->m, id);
+}
+
+static int
+setup(void **state)
+{
+	struct bench *b = mem_new(sizeof(*b));
+	struct mitigator_events events = {b, on_installed, on_failed, on_removed, on_counters};
+	struct nftables_config cfg = {b->path, "edge"};
+
+	snprintf(b->path, sizeof(b->path), "/tmp/dotsd-nftables-test-%d", (int)getpid());
+	b->loop = loop_new();
+	b->tick = timer_new(b->loop, on_tick, b);
+	b->patience = timer_new(b->loop, on_patience, b);
+	b->arena = arena_new();
+	buf_init(&b->reports, 65536);
+	event_add_sink(on_event, b);
+	helper_starts(b);
+	b->m = nftables_new(b->loop, &cfg, &events);
+	*state = b;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct bench *b = *state;
+
+	b->m->ops->free(b->m);
+	helper_dies(b);
+	unlink(b->path);
+	timer_free(b->tick);
+	timer_free(b->patience);
+	event_clear_sinks();
+	loop_free(b->loop);
+	buf_finish(&b->reports);
+	arena_free(b->arena);
+	free(b);
+	return 0;
+}
+
+/* Up to where filters 1 and 2 are installed. */
+static void
+install_two(struct bench *b)
+{
+	struct filter both[] = {filter_of(1), filter_of(2)};
+
+	b->m->ops->sync(b->m, both, 2);
+	await_sync(b);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	buf_reset(&b->reports);
+	b->reconciled = 0;
+}
+
+/* ---- cases ---- */
+
+static void
+it_starts_with_a_synchronisation(void **state)
+{
+	struct bench *b = *state;
+	struct filter f = filter_of(1);
+
+	b->m->ops->sync(b->m, &f, 1);
+	await_sync(b);
+	assert_int_equal(b->hellos, 1);
+	assert_int_equal(b->msg.n_added, 1);
+	assert_int_equal(b->msg.added[0].id, 1);
+	expect_reports(b, ""); /* not before the helper has done it */
+	assert_int_equal(b->reconciled, 0);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "+1 ");
+	assert_int_equal(b->reconciled, 1);
+}
+
+static void
+changes_of_a_turn_are_one_commit(void **state)
+{
+	struct bench *b = *state;
+	struct flow flow = {.server = {.addr = {4, {192, 0, 2, 9}}, .port = 4646}};
+
+	install_two(b);
+	start(b, 3);
+	start(b, 4);
+	stop(b, 4); /* never reaches the helper */
+	stop(b, 1);
+	stop(b, 99);
+	b->m->ops->flows(b->m, "acme", &flow, 1);
+	await_commit(b);
+	assert_int_equal(b->msg.n_added, 1);
+	assert_int_equal(b->msg.added[0].id, 3);
+	assert_int_equal(b->msg.n_removed, 1);
+	assert_int_equal(b->msg.removed[0], 1);
+	assert_int_equal(b->msg.n_flows, 1);
+	assert_int_equal(b->msg.flows[0].n, 1);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "-1 +3 ");
+}
+
+static void
+an_id_that_comes_back_is_removed_and_installed(void **state)
+{
+	struct bench *b = *state;
+
+	install_two(b);
+	stop(b, 1);
+	start(b, 1);
+	await_commit(b);
+	assert_int_equal(b->msg.n_added, 1);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "-1 +1 ");
+}
+
+static void
+a_change_under_way_holds_back_the_next(void **state)
+{
+	struct bench *b = *state;
+	struct filter other = filter_of(3);
+
+	install_two(b);
+	start(b, 3);
+	await_commit(b);
+	other.n_ports = 1;
+	b->m->ops->start(b->m, &other); /* replaced while under way */
+	start(b, 4);
+	helper_done(b, "");
+	await_commit(b);
+	expect_reports(b, ""); /* what was installed is not what is wanted by now */
+	assert_int_equal(b->msg.n_added, 2);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	assert_int_equal(b->reports.len, strlen("+3 +4 "));
+	assert_int_equal(b->commits, 0);
+}
+
+static void
+a_lost_helper_is_told_once_and_synchronised_when_it_is_back(void **state)
+{
+	struct bench *b = *state;
+
+	install_two(b);
+	start(b, 3);
+	stop(b, 1);
+	await_commit(b); /* dies before it answers */
+	helper_dies(b);
+	wait_until(b, is_lost);
+	stop(b, 2);
+	start(b, 5);
+	start(b, 6);
+	stop(b, 6);
+	helper_starts(b);
+	await_sync(b);
+	assert_int_equal(b->lost, 1);
+	assert_int_equal(b->hellos, 2);
+	assert_int_equal(b->msg.n_added, 2);
+	expect_reports(b, "");
+	helper_done(b, "");
+	wait_until(b, is_reconciled);
+	assert_non_null(strstr(buf_text(&b->reports), "-1 "));
+	assert_non_null(strstr(buf_text(&b->reports), "-2 "));
+	assert_non_null(strstr(buf_text(&b->reports), "+3 "));
+	assert_non_null(strstr(buf_text(&b->reports), "+5 "));
+	assert_int_equal(b->reports.len, strlen("-1 -2 +3 +5 "));
+}
+
+static void
+a_refused_change_is_told_once_and_tried_again(void **state)
+{
+	struct bench *b = *state;
+
+	install_two(b);
+	start(b, 3);
+	await_commit(b);
+	helper_done(b, "no room");
+	wait_until(b, has_reports);
+	expect_reports(b, "!3:no room ");
+	start(b, 4); /* waits for the synchronisation */
+	await_sync(b);
+	assert_int_equal(b->commits, 0);
+	assert_int_equal(b->msg.n_added, 4);
+	helper_done(b, "no room");
+	await_sync(b);
+	expect_reports(b, "!4:no room "); /* 1 and 2 are there as they were */
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	assert_int_equal(b->reports.len, strlen("+3 +4 "));
+	assert_int_equal(b->lost, 0);
+}
+
+static void
+counters_are_asked_for_and_reported(void **state)
+{
+	struct bench *b = *state;
+	struct filter_value values[] = {{1, 7, 700}, {2, 0, 0}, {88, 1, 1}};
+
+	install_two(b);
+	wait_until(b, has_question);
+	helper_says(
+		b, &(struct filter_msg){.op = FILTER_OP_VALUES, .values = values, .n_values = 3});
+	wait_until(b, has_reports);
+	expect_reports(b, "#1:7/700 #2:0/0 ");
+	assert_int_equal(b->syncs, 0);
+}
+
+static void
+filters_removed_behind_our_back_are_put_there_again(void **state)
+{
+	struct bench *b = *state;
+	struct filter_value values[] = {{2, 0, 0}};
+
+	install_two(b);
+	wait_until(b, has_question);
+	helper_says(
+		b, &(struct filter_msg){.op = FILTER_OP_VALUES, .values = values, .n_values = 1});
+	await_sync(b);
+	expect_reports(b, "#2:0/0 ");
+	assert_int_equal(b->msg.n_added, 2);
+	helper_done(b, "");
+	wait_until(b, is_reconciled);
+	expect_reports(b, "+1 ");
+}
+
+static void
+a_filter_that_cannot_be_carried_is_refused_alone(void **state)
+{
+	struct bench *b = *state;
+	struct filter wide = filter_of(3);
+
+	install_two(b);
+	wide.n_prefixes = FILTER_PROTO_PREFIXES_MAX + 1;
+	wide.prefixes = mem_array(wide.n_prefixes, sizeof(*wide.prefixes));
+	for (size_t i = 0; i < wide.n_prefixes; i++)
+		((struct prefix *)wide.prefixes)[i] = target;
+	b->m->ops->start(b->m, &wide);
+	free((void *)wide.prefixes);
+	start(b, 4);
+	await_commit(b);
+	assert_int_equal(b->msg.n_added, 1);
+	expect_reports(b, "!3:a count is out of range ");
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "+4 ");
+}
+
+static void
+a_helper_that_talks_rubbish_is_left_and_tried_again(void **state)
+{
+	static const uint8_t rubbish[] = {77, 1, 2};
+	struct bench *b = *state;
+
+	install_two(b);
+	assert_int_equal(frame_send(b->conn, rubbish, sizeof(rubbish), -1), 0);
+	wait_until(b, is_lost);
+	await_sync(b);
+	assert_int_equal(b->hellos, 2);
+	helper_done(b, "");
+	wait_until(b, is_reconciled);
+	helper_done(b, ""); /* nobody asked */
+	b->lost = 0;
+	wait_until(b, is_lost);
+	await_sync(b);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(it_starts_with_a_synchronisation),
+		CASE(changes_of_a_turn_are_one_commit),
+		CASE(an_id_that_comes_back_is_removed_and_installed),
+		CASE(a_change_under_way_holds_back_the_next),
+		CASE(a_lost_helper_is_told_once_and_synchronised_when_it_is_back),
+		CASE(a_refused_change_is_told_once_and_tried_again),
+		CASE(counters_are_asked_for_and_reported),
+		CASE(filters_removed_behind_our_back_are_put_there_again),
+		CASE(a_filter_that_cannot_be_carried_is_refused_alone),
+		CASE(a_helper_that_talks_rubbish_is_left_and_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
