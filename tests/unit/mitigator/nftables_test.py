@@ -73,6 +73,10 @@ def network():
         sh("ip", "netns", "delete", f"{RUN}-{n}", check=False)
 
 
+def nft(*argv):
+    return sh("ip", "netns", "exec", f"{RUN}-r", "nft", *argv).stdout
+
+
 class Helper:
     """A dotsd-priv in the router, and a connection to it."""
 
@@ -292,6 +296,105 @@ def test_limits_per_source_are_told_apart(helper):
     first = passes("10.77.2.10", 53, count=300, src="10.77.1.1")
     assert 0 < first < 200
     assert passes("10.77.2.10", 53, count=3, src="10.77.1.99") == 3
+
+
+@BOTH
+def test_limits_in_bytes_hold_in_both_families(helper, net):
+    helper.change(COMMIT, [rule(1, [host(net, 10)], action=(LIMIT, 600, 1)),
+                           rule(2, [host(net, 11)], action=(PER_SOURCE, 600, 1))])
+    assert 0 < passes(net + "10", 53, count=300) < 150
+    assert 0 < passes(net + "11", 53, count=300) < 150
+
+
+def test_a_replaced_filter_leaves_nothing_of_the_old_one(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"], [UDP], [(53, 53)], action=(PER_SOURCE, 5, 0))])
+    passes("10.77.2.10", 53, count=50)
+    assert helper.counters()[1][0] > 0
+    other = rule(1, ["10.77.2.11/32"], [UDP], [(54, 54)], "beta")
+    assert helper.change(COMMIT, [other], removed=[1]) == (0, 1, 0)
+    assert helper.counters()[1] == (0, 0)
+    assert passes("10.77.2.10", 53, count=50) == 50
+    assert passes("10.77.2.11", 54) == 0
+    table = nft("list", "table", "inet", "dotsd_test")
+    assert "10.77.2.10" not in table and "set s4_1" not in table and table.count("chain k_") == 1
+    # Said again as it is, it keeps its counter; so it does over a new start.
+    assert helper.change(COMMIT, [other]) == (0, 0, 0)
+    helper.kill()
+    helper.start()
+    assert helper.change(SYNC, [other]) == (1, 0, 0)
+    assert helper.counters()[1][0] == 1
+
+
+def test_flows_of_a_former_life_do_not_pass(helper):
+    wanted = [rule(1, ["10.77.2.0/24"])]
+    helper.change(COMMIT, wanted, flows=[flow("acme", (("10.77.1.1", 4646), ("10.77.2.10", 5000)))])
+    assert passes("10.77.2.10", 5000, sport=4646) == 1
+    helper.kill()
+    helper.start()
+    assert helper.change(SYNC, wanted) == (1, 0, 0)
+    assert passes("10.77.2.10", 5000, sport=4646) == 0
+
+
+def test_a_flushed_rule_set_comes_back_with_the_next_synchronisation(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"])])
+    nft("flush", "ruleset")
+    assert passes("10.77.2.10", 53) == 1
+    assert helper.counters() == {}
+    assert helper.change(SYNC, [rule(1, ["10.77.2.10/32"])]) == (0, 1, 0)
+    assert passes("10.77.2.10", 53) == 0
+
+
+def test_only_the_right_to_filter_is_kept(helper):
+    status = pathlib.Path(f"/proc/{helper.proc.pid}/status").read_text().splitlines()
+    fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    for name in ("CapEff", "CapPrm"):
+        assert int(fields[name], 16) == 1 << 12  # CAP_NET_ADMIN
+    assert int(fields["CapInh"], 16) == int(fields["CapAmb"], 16) == 0
+    assert fields["NoNewPrivs"].strip() == "1"
+
+
+ASK = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(60)
+s.connect(sys.argv[1])
+try:
+    s.sendall(bytes([0, 0, 0, 8, 1, 1, 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
+    sys.exit(0 if s.recv(1) else 3)
+except ConnectionError:
+    sys.exit(3)
+"""
+
+
+def test_other_users_are_not_served(helper, tmp_path):
+    """The socket's mode keeps them out; where it does not, their user id does."""
+    assert os.stat(helper.path).st_mode & 0o007 == 0
+    for p in (tmp_path, *tmp_path.parents[:2]):
+        os.chmod(p, 0o755)
+    os.chmod(helper.path, 0o666)
+    ask = ["/usr/bin/python3", "-c", ASK, helper.path]
+    assert sh("setpriv", "--reuid", "65534", "--clear-groups", *ask, check=False).returncode == 3
+    assert sh(*ask, check=False).returncode == 0
+
+
+def test_an_inherited_socket_ends_it(network):
+    ours, its = socket.socketpair(socket.AF_UNIX)
+    proc = subprocess.Popen([PRIV, "--fd", str(its.fileno()), "--instance", "test"],
+                            pass_fds=[its.fileno()], stderr=subprocess.DEVNULL)
+    its.close()
+    hello = b"\x01\x01" + text("test")
+    ours.sendall(struct.pack("!I", len(hello)) + hello + struct.pack("!IB", 1, COUNTERS))
+    assert ours.recv(4) == struct.pack("!I", 5)
+    ours.close()
+    assert proc.wait(60) == 0
+
+
+@pytest.mark.parametrize("argv", [
+    [], ["--socket", "/tmp/x"], ["--instance", "x"], ["--socket", "/tmp/x", "--fd", "3", "--instance", "x"],
+    ["--socket", "/tmp/x", "--instance", "a b"], ["--socket", "/tmp/x", "--instance", "x", "--allow-uid", "me"],
+    ["--fd", "three", "--instance", "x"], ["--socket", "/tmp/x", "--instance", "x", "more"]])
+def test_arguments_that_make_no_sense_are_refused(argv):
+    assert sh(PRIV, *argv, check=False).returncode == 2
 
 
 def test_counters_count_each_mitigation(helper):
