@@ -1,5 +1,6 @@
 /*
- * CoAP message format (RFC 7252 section 3) and what is known of the options (5.10, 7641, 7959, 8768).
+ * CoAP message format (RFC 7252 section 3) and what is known of the options (5.10, 7641, 7959,
+ * 8768).
  */
 #include "wire/coap.h"
 
@@ -232,20 +233,6 @@ coap_find(const struct coap_msg *m, uint16_t number)
 	return NULL;
 }
 
-bool
-coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret)
-{
-	const struct coap_option *o = coap_find(m, number);
-	uint32_t v = 0;
-
-	if (!o || o->len > 4)
-		return false;
-	for (unsigned i = 0; i < o->len; i++)
-		v = v << 8 | o->value[i];
-	*ret = v;
-	return true;
-}
-
 /* Length limits and repeatability of the options a DOTS agent understands. */
 static const struct known_option {
 	uint16_t number, min, max;
@@ -278,6 +265,27 @@ find_known(uint16_t number)
 	return NULL;
 }
 
+static bool
+fits(const struct known_option *k, const struct coap_option *o)
+{
+	return o->len >= k->min && o->len <= k->max;
+}
+
+bool
+coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret)
+{
+	const struct coap_option *o = coap_find(m, number);
+	const struct known_option *k = find_known(number);
+	uint32_t v = 0;
+
+	if (!o || o->len > 4 || (k && !fits(k, o)))
+		return false;
+	for (unsigned i = 0; i < o->len; i++)
+		v = v << 8 | o->value[i];
+	*ret = v;
+	return true;
+}
+
 uint16_t
 coap_bad_option(const struct coap_msg *m)
 {
@@ -287,7 +295,7 @@ coap_bad_option(const struct coap_msg *m)
 		bool critical = o->number & 1;
 		bool again = i && m->options[i - 1].number == o->number;
 
-		if (critical && (!k || o->len < k->min || o->len > k->max || (again && !k->repeatable)))
+		if (critical && (!k || !fits(k, o) || (again && !k->repeatable)))
 			return o->number;
 	}
 	return 0;

@@ -36,9 +36,21 @@ enum coap_code {
 	COAP_503_SERVICE_UNAVAILABLE = COAP_CODE(5, 3),
 	COAP_508_HOP_LIMIT_REACHED = COAP_CODE(5, 8),
 };
-static inline unsigned coap_class(uint8_t code) { return code >> 5; }
-static inline bool coap_is_request(uint8_t code) { return code >= 1 && code <= 31; }
-static inline bool coap_is_response(uint8_t code) { return coap_class(code) >= 2; }
+static inline unsigned
+coap_class(uint8_t code)
+{
+	return code >> 5;
+}
+static inline bool
+coap_is_request(uint8_t code)
+{
+	return code >= 1 && code <= 31;
+}
+static inline bool
+coap_is_response(uint8_t code)
+{
+	return coap_class(code) >= 2;
+}
 /* "2.01" into buf of 5 bytes; returns buf. */
 char *coap_code_format(uint8_t code, char buf[static 5]);
 
@@ -74,12 +86,12 @@ struct coap_option {
 struct coap_msg {
 	uint8_t type; /* enum coap_type */
 	uint8_t code;
-	uint16_t id;  /* Message ID */
+	uint16_t id; /* Message ID */
 	uint8_t token_len;
 	uint8_t token[COAP_TOKEN_MAX];
 	uint8_t n_options;
 	struct coap_option options[COAP_OPTIONS_MAX]; /* ascending by number, order kept */
-	const uint8_t *payload; /* borrowed; NULL if none */
+	const uint8_t *payload;                       /* borrowed; NULL if none */
 	size_t payload_len;
 	uint8_t scratch[48]; /* values of integer options added by coap_add_uint */
 	uint8_t scratch_used;
@@ -101,7 +113,8 @@ void coap_add_text(struct coap_msg *m, uint16_t number, const char *text);
 
 /* First option of that number, or NULL. */
 const struct coap_option *coap_find(const struct coap_msg *m, uint16_t number);
-/* The option's value as integer (0 bytes = 0); false if absent or longer than 4 bytes. */
+/* The option's value as integer (0 bytes = 0). False if absent, longer than 4 bytes, or of a length
+ * that its definition rules out: such an elective option counts as not there (RFC 7252 5.4.3). */
 bool coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret);
 /* The first critical option that DOTS does not know, is too long/short for its definition or
  * repeated where it may not be (RFC 7252 5.4: then 4.02); 0 if all are fine. */

@@ -10,27 +10,36 @@
 static const struct {
 	const char *segment;
 	enum path_resource resource;
+	const char *unknown; /* what to say of a segment that is none of its parameters */
 } resources[] = {
-	{"mitigate", PATH_MITIGATE},
-	{"config", PATH_CONFIG},
-	{"hb", PATH_HB},
+	{"mitigate", PATH_MITIGATE,
+		"RFC 9132 4.4.1.1: Uri-Path has an unknown parameter besides cdid, cuid, mid"},
+	{"config", PATH_CONFIG,
+		"RFC 9132 4.5.2: Uri-Path has an unknown parameter besides sid (cuid is none "
+		"here)"},
+	{"hb", PATH_HB, "RFC 9132 4.7: Uri-Path of a heartbeat has parameters"},
 };
+enum { N_RESOURCES = sizeof(resources) / sizeof(resources[0]) };
 
 /* What may follow, in this order. */
 enum { P_CDID, P_CUID, P_MID, P_SID };
 static const struct {
 	const char *name;
 	enum path_resource resource;
-	const char *empty, *invalid;
+	const char *empty, *invalid, *misplaced;
 } parameters[] = {
 	[P_CDID] = {"cdid=", PATH_MITIGATE, "RFC 9132 4.4.1.1: Uri-Path cdid is empty",
-		"RFC 9132 4.4.1.2: Uri-Path cdid is not a short printable text"},
+		"RFC 9132 4.4.1.2: Uri-Path cdid is not a short printable text",
+		"RFC 9132 4.4.1.2: Uri-Path cdid repeated or not before cuid and mid"},
 	[P_CUID] = {"cuid=", PATH_MITIGATE, "RFC 9132 4.4.1.1: Uri-Path cuid is empty",
-		"RFC 9132 4.4.1.1: Uri-Path cuid is not a short printable text"},
+		"RFC 9132 4.4.1.1: Uri-Path cuid is not a short printable text",
+		"RFC 9132 4.4.1.1: Uri-Path cuid repeated or not before mid"},
 	[P_MID] = {"mid=", PATH_MITIGATE, "RFC 9132 4.4.1.1: Uri-Path mid is empty",
-		"RFC 9132 4.4.1.1: Uri-Path mid is not a number below 2^32"},
+		"RFC 9132 4.4.1.1: Uri-Path mid is not a number below 2^32",
+		"RFC 9132 4.4.1.1: Uri-Path mid repeated"},
 	[P_SID] = {"sid=", PATH_CONFIG, "RFC 9132 4.5.2: Uri-Path sid is empty",
-		"RFC 9132 4.5.2: Uri-Path sid is not a number below 2^32"},
+		"RFC 9132 4.5.2: Uri-Path sid is not a number below 2^32",
+		"RFC 9132 4.5.2: Uri-Path sid repeated"},
 };
 enum { N_PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
 
@@ -56,6 +65,7 @@ parse_number(const uint8_t *s, size_t len, uint32_t *ret)
 	return v <= UINT32_MAX;
 }
 
+/* Opaque to us, but printed in logs as one word, and part of keys whose parts "/" separates. */
 static bool
 parse_identifier(const uint8_t *s, size_t len, char *ret)
 {
@@ -97,6 +107,16 @@ find_parameter(const struct coap_option *o, enum path_resource resource)
 	return -1;
 }
 
+static const char *
+unknown_parameter(enum path_resource resource)
+{
+	size_t i = 0;
+
+	while (resources[i].resource != resource)
+		i++;
+	return resources[i].unknown;
+}
+
 /* One key=value segment; `last` is the parameter before it. NULL or the reason. */
 static const char *
 parse_parameter(struct path *p, const struct coap_option *o, int *last)
@@ -105,18 +125,18 @@ parse_parameter(struct path *p, const struct coap_option *o, int *last)
 	size_t skip;
 
 	if (which < 0)
-		return p->resource == PATH_HB ? "RFC 9132 4.7: Uri-Path of a heartbeat has parameters"
-					      : "RFC 9132 4.4.1.1: Uri-Path has an unknown parameter";
+		return unknown_parameter(p->resource);
 	if (which <= *last)
-		return "RFC 9132 4.4.1.1: Uri-Path parameters repeated or not in the order cdid, cuid, mid";
+		return parameters[which].misplaced;
 	*last = which;
 	skip = strlen(parameters[which].name);
 	if (o->len == skip)
 		return parameters[which].empty;
 	if (!take(p, which, o->value + skip, o->len - skip))
 		return parameters[which].invalid;
-	return which == P_MID && !p->cuid[0] ? "RFC 9132 4.4.1.1: Uri-Path mid without cuid before it"
-					     : NULL;
+	return which == P_MID && !p->cuid[0]
+		       ? "RFC 9132 4.4.1.1: Uri-Path mid without cuid before it"
+		       : NULL;
 }
 
 static bool
@@ -126,7 +146,7 @@ parse_prefix(struct path *p, const struct coap_option *o, unsigned position)
 		return is_text(o, ".well-known");
 	if (position == 1)
 		return is_text(o, "dots");
-	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
+	for (size_t i = 0; i < N_RESOURCES; i++)
 		if (is_text(o, resources[i].segment))
 			p->resource = resources[i].resource;
 	return p->resource != PATH_NONE;
@@ -180,7 +200,7 @@ path_add(struct coap_msg *m, const struct path *p, char storage[static 4 * (PATH
 
 	coap_add_text(m, COAP_OPT_URI_PATH, ".well-known");
 	coap_add_text(m, COAP_OPT_URI_PATH, "dots");
-	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
+	for (size_t i = 0; i < N_RESOURCES; i++)
 		if (resources[i].resource == p->resource)
 			coap_add_text(m, COAP_OPT_URI_PATH, resources[i].segment);
 	if (p->cdid[0]) {
@@ -192,7 +212,8 @@ path_add(struct coap_msg *m, const struct path *p, char storage[static 4 * (PATH
 		coap_add_text(m, COAP_OPT_URI_PATH, cuid);
 	}
 	if (p->has_mid || p->has_sid) {
-		snprintf(number, SLOT, p->has_mid ? "mid=%u" : "sid=%u", p->has_mid ? p->mid : p->sid);
+		snprintf(number, SLOT, p->has_mid ? "mid=%u" : "sid=%u",
+			p->has_mid ? p->mid : p->sid);
 		coap_add_text(m, COAP_OPT_URI_PATH, number);
 	}
 	if (p->content == 'c' || p->content == 'n')

@@ -1,5 +1,6 @@
 /*
- * What the CBOR and the JSON side of the schema engine share: looking rows up, storing values, checks.
+ * What the CBOR and the JSON side of the schema engine share: looking rows up, storing values,
+ * checks.
  */
 #include "wire/schema.h"
 
@@ -46,10 +47,13 @@ engine_max_items(const struct schema_row *row)
 /* ---- errors ---- */
 
 void
-engine_enter(struct engine *e, size_t *ret_mark, const char *name)
+engine_enter(struct engine *e, size_t *ret_mark, const struct schema_row *row)
 {
 	*ret_mark = strlen(e->path);
-	snprintf(e->path + *ret_mark, sizeof(e->path) - *ret_mark, "%s%s", *ret_mark ? "." : "", name);
+	snprintf(e->path + *ret_mark, sizeof(e->path) - *ret_mark, "%s%s", *ret_mark ? "." : "",
+		row->name);
+	if (row->flags & SCHEMA_CASE)
+		e->case_len = strlen(e->path);
 }
 
 void
@@ -65,10 +69,34 @@ engine_leave(struct engine *e, size_t mark)
 	e->path[mark] = '\0';
 }
 
+const char *
+engine_where(const struct engine *e)
+{
+	bool inside = e->case_len && e->path[e->case_len] == '.';
+
+	return inside && strlen(e->path) > e->case_len ? e->path + e->case_len + 1 : e->path;
+}
+
+bool
+engine_fail_key(struct engine *e, uint64_t key)
+{
+	const char *where = engine_where(e);
+
+	if (e->failed)
+		return false;
+	e->failed = true;
+	e->err->unknown_key = key > INT32_MAX ? INT32_MAX : (int32_t)key;
+	snprintf(e->err->why, sizeof(e->err->why),
+		"unknown comprehension-required attribute %llu%s%.80s", (unsigned long long)key,
+		*where ? " in " : "", where);
+	return false;
+}
+
 bool
 engine_fail(struct engine *e, const char *fmt, ...)
 {
 	char reason[SCHEMA_ERROR_MAX];
+	const char *where = engine_where(e);
 	va_list ap;
 
 	if (e->failed)
@@ -77,7 +105,8 @@ engine_fail(struct engine *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	snprintf(e->err->why, sizeof(e->err->why), "%.80s%s%.76s", e->path, *e->path ? ": " : "", reason);
+	snprintf(e->err->why, sizeof(e->err->why), "%.80s%s%.76s", where, *where ? ": " : "",
+		reason);
 	return false;
 }
 
@@ -86,37 +115,77 @@ engine_fail(struct engine *e, const char *fmt, ...)
 bool
 engine_set_unsigned(struct engine *e, const struct schema_row *row, void *to, uint64_t v)
 {
-	if (row->kind == KIND_UINT && (v > INT64_MAX || (int64_t)v < row->min || (int64_t)v > row->max))
+	if (row->kind == KIND_UINT &&
+		(v > INT64_MAX || (int64_t)v < row->min || (int64_t)v > row->max))
 		return engine_fail(e, "%llu is not in %lld..%lld", (unsigned long long)v,
 			(long long)row->min, (long long)row->max);
 	if (row->kind == KIND_ENUM && !engine_enum_name(row, v))
-		return engine_fail(e, "%llu is no value of this enumeration", (unsigned long long)v);
+		return engine_fail(
+			e, "%llu is no value of this enumeration", (unsigned long long)v);
 	if (row->kind == KIND_LIFETIME && (v > INT64_MAX || (int64_t)v > row->max))
-		return engine_fail(e, "%llu is more than %lld", (unsigned long long)v, (long long)row->max);
+		return engine_fail(
+			e, "%llu is more than %lld", (unsigned long long)v, (long long)row->max);
 	memcpy(to, &v, sizeof(v)); /* uint64_t or non-negative int64_t */
 	return true;
 }
 
+/* RFC 3629 section 4: by the first byte, how many follow and what the next one may be. */
 static bool
 is_utf8(const char *s, size_t len)
 {
-	for (size_t i = 0; i < len;) {
-		unsigned char c = (unsigned char)s[i];
-		size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2
-			: c >= 0xf0 && c < 0xf5						     ? 3
-											: 4;
+	static const struct {
+		uint8_t first, last, more, low, high;
+	} leads[] = {
+		{0x00, 0x7f, 0, 0, 0},
+		{0xc2, 0xdf, 1, 0x80, 0xbf},
+		{0xe0, 0xe0, 2, 0xa0, 0xbf},
+		{0xe1, 0xec, 2, 0x80, 0xbf},
+		{0xed, 0xed, 2, 0x80, 0x9f},
+		{0xee, 0xef, 2, 0x80, 0xbf},
+		{0xf0, 0xf0, 3, 0x90, 0xbf},
+		{0xf1, 0xf3, 3, 0x80, 0xbf},
+		{0xf4, 0xf4, 3, 0x80, 0x8f},
+	};
+	const uint8_t *at = (const uint8_t *)s, *end = at + len;
 
-		if (more == 4 || i + more >= len)
+	while (at < end) {
+		size_t i = 0, n = sizeof(leads) / sizeof(leads[0]);
+
+		while (i < n && (*at < leads[i].first || *at > leads[i].last))
+			i++;
+		if (i == n || end - at <= leads[i].more)
 			return false;
-		for (size_t k = 1; k <= more; k++)
-			if (((unsigned char)s[i + k] & 0xc0) != 0x80)
+		if (leads[i].more && (at[1] < leads[i].low || at[1] > leads[i].high))
+			return false;
+		for (unsigned k = 2; k <= leads[i].more; k++)
+			if ((at[k] & 0xc0) != 0x80)
 				return false;
-		if ((c == 0xe0 && (unsigned char)s[i + 1] < 0xa0) ||
-			(c == 0xed && (unsigned char)s[i + 1] > 0x9f) ||
-			(c == 0xf0 && (unsigned char)s[i + 1] < 0x90) ||
-			(c == 0xf4 && (unsigned char)s[i + 1] > 0x8f))
+		at += leads[i].more + 1;
+	}
+	return true;
+}
+
+static bool
+is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* domain-name of RFC 6991: labels of 1 to 63 letters, digits, "-" and "_" that neither begin with
+ * "-" nor end with "-" or "_"; a last dot is fine, as is the root alone. */
+static bool
+is_domain_name(const char *s)
+{
+	if (!strcmp(s, "."))
+		return true;
+	while (*s) {
+		size_t n = 0;
+
+		while (is_alphanumeric(s[n]) || s[n] == '_' || (s[n] == '-' && n))
+			n++;
+		if (!n || n > 63 || !is_alphanumeric(s[n - 1]) || (s[n] && s[n] != '.'))
 			return false;
-		i += more + 1;
+		s += n + (s[n] == '.');
 	}
 	return true;
 }
@@ -136,10 +205,14 @@ engine_set_text(struct engine *e, const struct schema_row *row, void *to, const 
 		return engine_fail(e, "not a UTF-8 text");
 	text = arena_text(e->arena, s, len);
 	switch ((enum schema_kind)row->kind) {
+	case KIND_NAME:
+		memcpy(to, &text, sizeof(text));
+		return is_domain_name(text) || engine_fail(e, "%.60s is not a domain name", text);
 	case KIND_PREFIX:
 		r = prefix_parse(text, to);
-		return r == 0 || engine_fail(e, r == -ERANGE ? "prefix length out of range in %.60s"
-							 : "%.60s is not a prefix",
+		return r == 0 || engine_fail(e,
+					 r == -ERANGE ? "prefix length out of range in %.60s"
+						      : "%.60s is not a prefix",
 					 text);
 	case KIND_ADDR:
 		return addr_parse(text, to) == 0 || engine_fail(e, "%.60s is not an address", text);

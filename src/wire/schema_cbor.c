@@ -1,6 +1,6 @@
 /*
- * CBOR side of the schema engine (RFC 8949, RFC 9132 section 6). Only the library's streaming calls:
- * one item head at a time, nothing is allocated for what an item merely announces.
+ * CBOR side of the schema engine (RFC 8949, RFC 9132 section 6). Only the library's streaming
+ * calls: one item head at a time, nothing is allocated for what an item merely announces.
  */
 #include <cbor.h>
 #include <errno.h>
@@ -146,6 +146,17 @@ another(struct input *in, const struct item *head, uint64_t *left)
 	return head->indefinite ? !at_break(in) : (*left)-- > 0;
 }
 
+/* The next chunk of an indefinite text or byte string: of its own type, of definite length (RFC
+ * 8949 3.2.3). False at its end, and when it is broken. */
+static bool
+next_chunk(struct input *in, const struct item *head, struct item *ret)
+{
+	if (at_break(in) || !next(in, ret))
+		return false;
+	return (ret->type == head->type && !ret->indefinite) ||
+	       engine_fail(in->e, "malformed CBOR");
+}
+
 /* ---- values nobody asked for ---- */
 
 static bool skip(struct input *in, unsigned depth);
@@ -153,22 +164,22 @@ static bool skip(struct input *in, unsigned depth);
 static bool
 skip_rest(struct input *in, const struct item *head, unsigned depth)
 {
-	uint64_t left = head->number * (head->type == ITEM_MAP ? 2 : 1);
+	uint64_t left = head->number;
+	struct item chunk;
 
-	if (head->type == ITEM_MAP && head->number > UINT64_MAX / 2)
-		return engine_fail(in->e, "truncated CBOR");
 	switch (head->type) {
 	case ITEM_ARRAY:
+		while (another(in, head, &left))
+			skip(in, depth - 1);
+		return !in->e->failed;
 	case ITEM_MAP:
 		while (another(in, head, &left))
-			if (!skip(in, depth - 1))
-				return false;
+			(void)(skip(in, depth - 1) && skip(in, depth - 1));
 		return !in->e->failed;
 	case ITEM_TEXT:
 	case ITEM_BYTES:
-		while (head->indefinite && !at_break(in))
-			if (!skip(in, depth - 1))
-				return false;
+		while (head->indefinite && next_chunk(in, head, &chunk))
+			;
 		return !in->e->failed;
 	case ITEM_TAG:
 		return skip(in, depth - 1);
@@ -197,22 +208,23 @@ wrong_type(struct input *in, const char *expected)
 	return engine_fail(in->e, "wrong type, expected %s", expected);
 }
 
-/* A text in chunks is joined; its total is bounded by the bytes there are. */
+/* A text in chunks is joined. Measured first: many short texts, each given room for all that is
+ * left of the message, would cost a multiple of the message. */
 static bool
 join_chunks(struct input *in, struct item *text)
 {
-	char *joined = arena_alloc(in->e->arena, (size_t)(in->end - in->at) + 1, 1);
+	struct input again = *in;
 	struct item chunk;
 	size_t len = 0;
+	char *joined;
 
-	while (!at_break(in)) {
-		if (!next(in, &chunk))
-			return false;
-		if (chunk.type != ITEM_TEXT || chunk.indefinite)
-			return engine_fail(in->e, "malformed CBOR");
-		memcpy(joined + len, chunk.bytes, chunk.len);
+	while (next_chunk(in, text, &chunk))
 		len += chunk.len;
-	}
+	if (in->e->failed)
+		return false;
+	joined = arena_alloc(in->e->arena, len + 1, 1);
+	for (len = 0; next_chunk(&again, text, &chunk); len += chunk.len)
+		memcpy(joined + len, chunk.bytes, chunk.len);
 	*text = (struct item){.type = ITEM_TEXT, .bytes = (const uint8_t *)joined, .len = len};
 	return true;
 }
@@ -282,8 +294,8 @@ read_decimal(struct input *in, void *to)
 		return false;
 	if (exponent.type != ITEM_NEGINT || exponent.number != (uint64_t)(-1 - DECIMAL_EXPONENT))
 		return engine_fail(in->e, "exponent other than -2");
-	if ((mantissa.type != ITEM_UINT && mantissa.type != ITEM_NEGINT) || mantissa.number > INT64_MAX ||
-		(array.indefinite && !at_break(in)))
+	if ((mantissa.type != ITEM_UINT && mantissa.type != ITEM_NEGINT) ||
+		mantissa.number > INT64_MAX || (array.indefinite && !at_break(in)))
 		return wrong_type(in, "decimal fraction");
 	v = mantissa.type == ITEM_UINT ? (int64_t)mantissa.number : -1 - (int64_t)mantissa.number;
 	memcpy(to, &v, sizeof(v));
@@ -369,14 +381,27 @@ is_required(uint64_t key)
 	return key == 0 || key < 128 || (key >= 256 && key < 16384) || key > 65535;
 }
 
+/* Keys of RFC 9132 table 5 that are segments of the Uri-Path and never stand in a body (4.4.1.1,
+ * 4.5.2). */
+static const struct schema_row path_only[] = {
+	{.key = 3, .name = "cdid"},
+	{.key = 4, .name = "cuid"},
+	{.key = 31, .name = "sid"},
+};
+
 static bool
-unknown(struct input *in, uint64_t key)
+refuse_key(struct input *in, uint64_t key)
 {
+	size_t mark;
+
 	if (!is_required(key))
 		return skip(in, SKIP_DEPTH);
-	if (!in->e->failed)
-		in->e->err->unknown_key = key > INT32_MAX ? INT32_MAX : (int32_t)key;
-	return engine_fail(in->e, "unknown comprehension-required attribute %llu", (unsigned long long)key);
+	for (size_t i = 0; i < sizeof(path_only) / sizeof(path_only[0]); i++)
+		if (path_only[i].key == key) {
+			engine_enter(in->e, &mark, &path_only[i]);
+			return engine_fail(in->e, "stands in the Uri-Path, never in a body");
+		}
+	return engine_fail_key(in->e, key);
 }
 
 static bool
@@ -393,11 +418,11 @@ read_member(struct input *in, const struct schema *s, void *structure)
 		return engine_fail(in->e, "a key is not an unsigned integer");
 	row = find_row(s, key.number);
 	if (!row)
-		return unknown(in, key.number);
-	engine_enter(in->e, &mark, row->name);
+		return refuse_key(in, key.number);
+	engine_enter(in->e, &mark, row);
 	ok = engine_claim(in->e, row, structure) &&
-		(row->flags & SCHEMA_LIST ? read_list(in, row, structure)
-					  : read_value(in, row, (char *)structure + row->offset));
+	     (row->flags & SCHEMA_LIST ? read_list(in, row, structure)
+				       : read_value(in, row, (char *)structure + row->offset));
 	if (ok)
 		engine_leave(in->e, mark);
 	return ok;

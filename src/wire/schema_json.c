@@ -69,28 +69,48 @@ read_enum(struct engine *e, const struct schema_row *row, const json_t *j, void 
 	return engine_fail(e, "%.40s is no value of this enumeration", s);
 }
 
-/* "12.34", "-0.50": up to two fraction digits. */
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Added with the sign, so that all of int64_t fits. */
+static bool
+add_digit(int64_t *v, int digit)
+{
+	return !__builtin_mul_overflow(*v, 10, v) && !__builtin_add_overflow(*v, digit, v);
+}
+
+/* "12.34", "-0.5", "3" in hundredths: at most two fraction digits (RFC 7950 9.3.1). */
+static bool
+decimal_of(const char *s, int64_t *ret)
+{
+	int sign = *s == '-' ? -1 : 1;
+	int64_t v = 0;
+
+	s += sign < 0;
+	if (!is_digit(*s))
+		return false;
+	for (; is_digit(*s); s++)
+		if (!add_digit(&v, sign * (*s - '0')))
+			return false;
+	if (*s == '.' && !is_digit(*++s))
+		return false;
+	for (int place = 0; place < 2; place++)
+		if (!add_digit(&v, is_digit(*s) ? sign * (*s++ - '0') : 0))
+			return false;
+	*ret = v;
+	return !*s;
+}
+
 static bool
 read_decimal(struct engine *e, const json_t *j, void *to)
 {
-	const char *s = json_string_value(j), *p = s;
-	bool minus = s && *s == '-';
-	int64_t v = 0, fraction = 0, scale = 10;
+	int64_t v;
 
-	if (!s)
+	if (!json_is_string(j) || !decimal_of(json_string_value(j), &v))
 		return wrong_type(e, "decimal in a string");
-	p += minus;
-	if (*p < '0' || *p > '9')
-		return wrong_type(e, "decimal in a string");
-	for (; *p >= '0' && *p <= '9' && v < INT64_MAX / 10000; p++)
-		v = v * 10 + (*p - '0');
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9' && scale; p++, scale /= 10)
-			fraction += (*p - '0') * scale;
-	if (*p)
-		return wrong_type(e, "decimal in a string");
-	v = v * 100 + fraction;
-	v = minus ? -v : v;
 	memcpy(to, &v, sizeof(v));
 	return true;
 }
@@ -172,16 +192,17 @@ read_map(struct engine *e, const struct schema *s, json_t *j, void *structure)
 
 	if (!json_is_object(j))
 		return wrong_type(e, "object");
-	json_object_foreach (j, name, value) {
+	json_object_foreach(j, name, value)
+	{
 		const struct schema_row *row = find_row(s, name);
 
 		if (!row)
 			return engine_fail(e, "unknown member %.40s", name);
-		engine_enter(e, &mark, row->name);
+		engine_enter(e, &mark, row);
 		if (!engine_claim(e, row, structure) ||
-			!(row->flags & SCHEMA_LIST
-					? read_list(e, row, value, structure)
-					: read_value(e, row, value, (char *)structure + row->offset)))
+			!(row->flags & SCHEMA_LIST ? read_list(e, row, value, structure)
+						   : read_value(e, row, value,
+							     (char *)structure + row->offset)))
 			return false;
 		engine_leave(e, mark);
 	}

@@ -23,23 +23,28 @@ enum dots_status {
 	ATTACK_MITIGATION_WITHDRAWN = 7,
 	ATTACK_MITIGATION_SIGNAL_LOSS = 8,
 };
-enum conflict_status { REQUEST_INACTIVE_OTHER_ACTIVE = 1, REQUEST_ACTIVE = 2, ALL_REQUESTS_INACTIVE = 3 };
+enum conflict_status {
+	REQUEST_INACTIVE_OTHER_ACTIVE = 1,
+	REQUEST_ACTIVE = 2,
+	ALL_REQUESTS_INACTIVE = 3
+};
 enum conflict_cause { OVERLAPPING_TARGETS = 1, CONFLICT_WITH_ACCEPTLIST = 2, CUID_COLLISION = 3 };
 enum attack_status { UNDER_ATTACK = 1, ATTACK_STATUS_SUCCESSFULLY_MITIGATED = 2 };
 enum activation_type { ACTIVATE_WHEN_MITIGATING = 1, ACTIVATE_IMMEDIATE = 2, DEACTIVATE = 3 };
 
-const char *dots_status_name(int status);       /* "attack-stopped"; "?" if unknown */
+const char *dots_status_name(int status); /* "attack-stopped"; "?" if unknown */
 const char *conflict_cause_name(int cause);
 
 #define LIFETIME_INDEFINITE ((int64_t)-1)
 
 struct port_range {
-	uint64_t has; /* PORT_RANGE_… */
+	uint64_t has;                    /* PORT_RANGE_… */
 	uint64_t lower_port, upper_port; /* without upper_port: the single port lower_port */
 };
 enum port_range_field { PORT_RANGE_LOWER_PORT, PORT_RANGE_UPPER_PORT };
 /* Last port of the range whether or not upper_port is there. */
-static inline uint64_t port_range_last(const struct port_range *r)
+static inline uint64_t
+port_range_last(const struct port_range *r)
 {
 	return r->has & (1ULL << PORT_RANGE_UPPER_PORT) ? r->upper_port : r->lower_port;
 }
@@ -92,7 +97,7 @@ struct scope {
 	struct conflict_information conflict_information;
 	uint64_t bytes_dropped, bps_dropped, pkts_dropped, pps_dropped;
 	uint64_t attack_status;
-	bool trigger_mitigation; /* decoding without it yields true (RFC 9132 4.4.1.1) */
+	bool trigger_mitigation;    /* decoding without it yields true (RFC 9132 4.4.1.1) */
 	struct acl_entry *acl_list; /* RFC 9133 */
 	size_t n_acl_list;
 };
@@ -129,7 +134,7 @@ enum param_field { PARAM_MAX, PARAM_MIN, PARAM_CURRENT };
 struct config_set {
 	uint64_t has; /* CONFIG_… */
 	struct config_param heartbeat_interval, missing_hb_allowed, probing_rate, max_retransmit;
-	struct config_param ack_timeout, ack_random_factor; /* decimal */
+	struct config_param ack_timeout, ack_random_factor;   /* decimal */
 	struct config_param max_payloads, non_max_retransmit; /* RFC 9362 */
 	struct config_param non_timeout, non_receive_timeout, non_probing_wait, non_partial_timeout;
 };
@@ -151,13 +156,32 @@ enum config_field {
 /* One message body: exactly one of the four cases. */
 struct signal_msg {
 	uint64_t has; /* SIGNAL_…; exactly one bit */
-	struct { uint64_t has; struct scope *scope; size_t n_scope; } mitigation_scope;
-	struct { uint64_t has; struct config_set mitigating_config, idle_config; } signal_config;
-	struct { uint64_t has; char *alt_server; struct addr *alt_server_record; size_t n_alt_server_record; }
-		redirected_signal;
-	struct { uint64_t has; bool peer_hb_status; } heartbeat;
+	struct {
+		uint64_t has;
+		struct scope *scope;
+		size_t n_scope;
+	} mitigation_scope;
+	struct {
+		uint64_t has;
+		struct config_set mitigating_config, idle_config;
+	} signal_config;
+	struct {
+		uint64_t has;
+		char *alt_server;
+		struct addr *alt_server_record;
+		size_t n_alt_server_record;
+	} redirected_signal;
+	struct {
+		uint64_t has;
+		bool peer_hb_status;
+	} heartbeat;
 };
-enum signal_case { SIGNAL_MITIGATION_SCOPE, SIGNAL_SIGNAL_CONFIG, SIGNAL_REDIRECTED_SIGNAL, SIGNAL_HEARTBEAT };
+enum signal_case {
+	SIGNAL_MITIGATION_SCOPE,
+	SIGNAL_SIGNAL_CONFIG,
+	SIGNAL_REDIRECTED_SIGNAL,
+	SIGNAL_HEARTBEAT
+};
 enum mitigation_scope_field { MITIGATION_SCOPE_SCOPE };
 enum signal_config_field { SIGNAL_MITIGATING_CONFIG, SIGNAL_IDLE_CONFIG };
 enum redirected_field { REDIRECTED_ALT_SERVER, REDIRECTED_ALT_SERVER_RECORD };
@@ -169,7 +193,7 @@ extern const struct schema scope_schema;  /* of struct scope, for records in the
 /* Whole-message helpers over the engine. Errors as schema_decode_cbor; besides, exactly one case
  * has to be there. Everything in *ret lives in the arena. */
 int signal_decode(struct arena *a, const uint8_t *bytes, size_t len, struct signal_msg *ret,
-        struct schema_error *err);
+	struct schema_error *err);
 /* Deterministic CBOR (ascending keys, shortest forms). 0 or -ENOSPC. */
 int signal_encode(const struct signal_msg *m, struct buf *out);
 

@@ -55,18 +55,22 @@ format_errors_are_found(void **state)
 		uint8_t bytes[8];
 		size_t len;
 	} cases[] = {
-		{{0x50, 1, 0}, 3},                       /* header */
-		{{0x10, 1, 0, 0}, 4},                    /* version 0 */
-		{{0x59, 1, 0, 0, 1, 1, 1, 1}, 8},        /* token length 9 */
-		{{0x54, 1, 0, 0, 1}, 5},                 /* token cut */
-		{{0x50, 1, 0, 0, 0xff}, 5},              /* marker without payload */
-		{{0x50, 1, 0, 0, 0xf0}, 5},              /* reserved delta */
-		{{0x50, 1, 0, 0, 0x0f}, 5},              /* reserved length */
-		{{0x50, 1, 0, 0, 0xb2, 1}, 6},           /* value cut */
-		{{0x50, 1, 0, 0, 0xd0}, 5},              /* extension cut */
-		{{0x50, 1, 0, 0, 0xe0, 0xff, 0xff}, 7},  /* number over 65535 */
-		{{0x50, 0, 0, 0, 0xb1, 1}, 6},           /* empty message with an option */
-		{{0x51, 0, 0, 0, 1}, 5},                 /* empty message with a token */
+		{{0x50, 1, 0}, 3},                      /* header */
+		{{0x10, 1, 0, 0}, 4},                   /* version 0 */
+		{{0x59, 1, 0, 0, 1, 1, 1, 1}, 8},       /* token length 9 */
+		{{0x5f, 1, 0, 0, 1, 1, 1, 1}, 8},       /* token length 15 */
+		{{0x90, 1, 0, 0}, 4},                   /* version 2 */
+		{{0x50, 0, 0, 0, 0xff, 1}, 6},          /* empty message with a payload */
+		{{0x50, 1, 0, 0, 0xb1, 1, 0xf1, 0}, 8}, /* reserved delta later on */
+		{{0x54, 1, 0, 0, 1}, 5},                /* token cut */
+		{{0x50, 1, 0, 0, 0xff}, 5},             /* marker without payload */
+		{{0x50, 1, 0, 0, 0xf0}, 5},             /* reserved delta */
+		{{0x50, 1, 0, 0, 0x0f}, 5},             /* reserved length */
+		{{0x50, 1, 0, 0, 0xb2, 1}, 6},          /* value cut */
+		{{0x50, 1, 0, 0, 0xd0}, 5},             /* extension cut */
+		{{0x50, 1, 0, 0, 0xe0, 0xff, 0xff}, 7}, /* number over 65535 */
+		{{0x50, 0, 0, 0, 0xb1, 1}, 6},          /* empty message with an option */
+		{{0x51, 0, 0, 0, 1}, 5},                /* empty message with a token */
 	};
 	struct coap_msg m;
 	const char *why;
@@ -116,6 +120,100 @@ bad_critical_options_are_named(void **state)
 	assert_int_equal(coap_bad_option(&m), COAP_OPT_ACCEPT);
 }
 
+/* RFC 7252 5.4.1, 5.4.3, 5.10; RFC 7641 2; RFC 7959 2.1; RFC 8768 3: one shorter than the shortest
+ * and one longer than the longest. */
+static void
+option_lengths_are_those_of_their_definitions(void **state)
+{
+	static const struct {
+		uint16_t number, min, max;
+		bool repeatable;
+	} critical[] = {
+		{COAP_OPT_IF_MATCH, 0, 8, true},
+		{COAP_OPT_URI_HOST, 1, 255, false},
+		{COAP_OPT_IF_NONE_MATCH, 0, 0, false},
+		{COAP_OPT_URI_PORT, 0, 2, false},
+		{COAP_OPT_URI_PATH, 0, 255, true},
+		{COAP_OPT_URI_QUERY, 0, 255, true},
+		{COAP_OPT_ACCEPT, 0, 2, false},
+		{COAP_OPT_BLOCK2, 0, 3, false},
+		{COAP_OPT_BLOCK1, 0, 3, false},
+	};
+	static const uint8_t value[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(critical) / sizeof(critical[0]); i++) {
+		uint16_t number = critical[i].number;
+
+		for (int len = critical[i].min - 1; len <= critical[i].max + 1; len++) {
+			bool good = len >= critical[i].min && len <= critical[i].max;
+			struct coap_msg m;
+
+			if (len < 0)
+				continue;
+			coap_init(&m, COAP_CON, COAP_GET);
+			coap_add(&m, number, value, (size_t)len);
+			if (coap_bad_option(&m) != (good ? 0 : number))
+				fail_msg("option %u of %d bytes", number, len);
+			coap_add(&m, number, value, (size_t)len);
+			if (coap_bad_option(&m) != (good && critical[i].repeatable ? 0 : number))
+				fail_msg("option %u of %d bytes, twice", number, len);
+		}
+	}
+}
+
+/* RFC 7252 5.4.1, 5.4.3, 5.4.5: elective options out of their bounds are not there; of repeated
+ * ones the first counts. */
+static void
+elective_options_out_of_bounds_are_ignored(void **state)
+{
+	static const struct {
+		uint16_t number, good, bad;
+	} elective[] = {
+		{COAP_OPT_OBSERVE, 3, 4},
+		{COAP_OPT_CONTENT_FORMAT, 2, 3},
+		{COAP_OPT_HOP_LIMIT, 1, 2},
+		{COAP_OPT_HOP_LIMIT, 1, 0},
+		{COAP_OPT_MAX_AGE, 4, 5},
+		{COAP_OPT_SIZE1, 4, 5},
+	};
+	static const uint8_t value[8] = {1, 1, 1, 1, 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(elective) / sizeof(elective[0]); i++) {
+		struct coap_msg m;
+		uint32_t v = 7;
+
+		coap_init(&m, COAP_CON, COAP_GET);
+		coap_add(&m, elective[i].number, value, elective[i].bad);
+		assert_int_equal(coap_bad_option(&m), 0);
+		assert_false(coap_get_uint(&m, elective[i].number, &v));
+		assert_int_equal(v, 7);
+		coap_init(&m, COAP_CON, COAP_GET);
+		coap_add(&m, elective[i].number, value, elective[i].good);
+		coap_add(&m, elective[i].number, value, elective[i].good - 1u);
+		assert_int_equal(coap_bad_option(&m), 0);
+		assert_true(coap_get_uint(&m, elective[i].number, &v));
+		assert_int_equal(v, 0x01010101u >> (32 - 8 * elective[i].good));
+	}
+}
+
+/* RFC 7252 4.2, 4.3: enough to answer with a reset. */
+static void
+a_broken_message_still_has_its_header(void **state)
+{
+	static const uint8_t bytes[] = {0x4f, COAP_GET, 0xbe, 0xef, 0};
+	struct coap_msg m;
+	const char *why = NULL;
+
+	(void)state;
+	assert_int_equal(coap_decode(bytes, sizeof(bytes), &m, &why), -EBADMSG);
+	assert_string_equal(why, "token length");
+	assert_int_equal(m.type, COAP_CON);
+	assert_int_equal(m.code, COAP_GET);
+	assert_int_equal(m.id, 0xbeef);
+}
+
 static void
 codes_print_as_class_and_detail(void **state)
 {
@@ -134,6 +232,9 @@ main(void)
 		cmocka_unit_test(format_errors_are_found),
 		cmocka_unit_test(options_are_limited),
 		cmocka_unit_test(bad_critical_options_are_named),
+		cmocka_unit_test(option_lengths_are_those_of_their_definitions),
+		cmocka_unit_test(elective_options_out_of_bounds_are_ignored),
+		cmocka_unit_test(a_broken_message_still_has_its_header),
 		cmocka_unit_test(codes_print_as_class_and_detail),
 	};
 

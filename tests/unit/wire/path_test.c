@@ -22,7 +22,8 @@ parse(const char *path, struct path *p, const char **why)
 	coap_init(&m, COAP_NON, COAP_PUT);
 	strcpy(copy, path);
 	for (char *rest = copy, *s; (s = strsep(&rest, "/"));)
-		coap_add_text(&m, *s == '?' ? COAP_OPT_URI_QUERY : COAP_OPT_URI_PATH, s + (*s == '?'));
+		coap_add_text(
+			&m, *s == '?' ? COAP_OPT_URI_QUERY : COAP_OPT_URI_PATH, s + (*s == '?'));
 	return path_parse(&m, p, why);
 }
 
@@ -34,7 +35,8 @@ resources_are_told_apart(void **state)
 	const char *why;
 
 	(void)state;
-	assert_int_equal(parse(".well-known/dots/mitigate/cdid=a/cuid=b/mid=4294967295", &p, &why), 0);
+	assert_int_equal(
+		parse(".well-known/dots/mitigate/cdid=a/cuid=b/mid=4294967295", &p, &why), 0);
 	assert_int_equal(p.resource, PATH_MITIGATE);
 	assert_string_equal(p.cdid, "a");
 	assert_string_equal(p.cuid, "b");
@@ -50,6 +52,9 @@ resources_are_told_apart(void **state)
 	assert_int_equal(parse(".well-known/dots/tm", &p, &why), -ENOENT);
 	assert_int_equal(parse(".well-known/core", &p, &why), -ENOENT);
 	assert_int_equal(parse("dots/mitigate", &p, &why), -ENOENT);
+	assert_int_equal(parse(".well-known/dots", &p, &why), -ENOENT);
+	assert_int_equal(parse(".well-known/dots/Mitigate", &p, &why), -ENOENT);
+	assert_int_equal(parse(".well-known/dots/mitigate/x", &p, &why), -EBADMSG);
 }
 
 /* 9132-4.4.1.1-05, 9132-4.4.1.1-75, 9132-4.4.1.2-15, 9132-4.7-06, 9132-4.5.2-19 */
@@ -61,8 +66,24 @@ broken_paths_are_refused_by_name(void **state)
 	} cases[] = {
 		{".well-known/dots/mitigate/mid=1/cuid=b", "mid without cuid"},
 		{".well-known/dots/mitigate/mid=1", "mid without cuid"},
-		{".well-known/dots/mitigate/cuid=b/cdid=a", "order"},
-		{".well-known/dots/mitigate/cuid=b/cuid=c", "repeated"},
+		{".well-known/dots/mitigate/cuid=b/cdid=a", "cdid repeated or not before"},
+		{".well-known/dots/mitigate/cdid=a/cdid=a/cuid=b", "cdid repeated"},
+		{".well-known/dots/mitigate/cuid=b/cuid=c", "cuid repeated"},
+		{".well-known/dots/mitigate/cuid=b/mid=1/mid=2", "mid repeated"},
+		{".well-known/dots/mitigate/cuid=b/mid=1/cuid=b",
+			"cuid repeated or not before mid"},
+		{".well-known/dots/mitigate/cuid=b/mid=1/", "unknown parameter"},
+		{".well-known/dots/mitigate/cuid", "unknown parameter"},
+		{".well-known/dots/mitigate/CUID=b", "unknown parameter"},
+		{".well-known/dots/mitigate/sid=1", "unknown parameter"},
+		{".well-known/dots/mitigate/cuid=b/mid=00000000001", "mid is not a number"},
+		{".well-known/dots/mitigate/cuid=b\t", "cuid is not"},
+		{".well-known/dots/mitigate/cuid=\303\244", "cuid is not"},
+		{".well-known/dots/config/sid=1/sid=1", "4.5.2: Uri-Path sid repeated"},
+		{".well-known/dots/config/sid=4294967296", "sid is not a number"},
+		{".well-known/dots/config/mid=1", "4.5.2: Uri-Path has an unknown parameter"},
+		{".well-known/dots/hb/mid=1", "heartbeat has parameters"},
+		{".well-known/dots/hb/cdid=1", "heartbeat has parameters"},
 		{".well-known/dots/mitigate/cuid=/mid=1", "cuid is empty"},
 		{".well-known/dots/mitigate/cuid=b/mid=", "mid is empty"},
 		{".well-known/dots/mitigate/cdid=/cuid=b", "cdid is empty"},
@@ -88,6 +109,24 @@ broken_paths_are_refused_by_name(void **state)
 	}
 }
 
+/* 9132-4.4.1.1-15: opaque text of any length up to the limit. */
+static void
+identifiers_of_other_forms_are_taken(void **state)
+{
+	struct path p;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(parse(".well-known/dots/mitigate/"
+			       "cuid=f81d4fae-7dec-11d0-a765-00a0c91e6bf6/mid=0",
+				 &p, &why),
+		0);
+	assert_string_equal(p.cuid, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+	assert_true(p.has_mid && p.mid == 0);
+	assert_int_equal(parse(".well-known/dots/mitigate/cuid=a=b~!", &p, &why), 0);
+	assert_string_equal(p.cuid, "a=b~!");
+}
+
 static void
 identifiers_are_bounded(void **state)
 {
@@ -109,6 +148,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resources_are_told_apart),
 		cmocka_unit_test(broken_paths_are_refused_by_name),
+		cmocka_unit_test(identifiers_of_other_forms_are_taken),
 		cmocka_unit_test(identifiers_are_bounded),
 	};
 

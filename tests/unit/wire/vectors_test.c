@@ -1,6 +1,6 @@
 /*
- * Every message printed in RFC 9132, 9133 and 9362, and what their texts describe, through the codecs:
- * options, CBOR, JSON, both ways (tests/vectors/rfc9132.json).
+ * Every message printed in RFC 9132, 9133 and 9362, and what their texts describe, through the
+ * codecs: options, CBOR, JSON, both ways (tests/vectors/rfc9132.json).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +37,8 @@ text(const json_t *v, const char *name)
 	return json_string_value(json_object_get(v, name));
 }
 
-/* 9132-6-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-6-10: the keys and types of table 5. */
+/* 9132-6-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-6-10: the keys and types of table 5.
+ */
 static void
 cbor_decodes_and_encodes_byte_for_byte(void **state)
 {
@@ -46,7 +47,8 @@ cbor_decodes_and_encodes_byte_for_byte(void **state)
 	size_t i, seen = 0;
 
 	(void)state;
-	json_array_foreach (vectors, i, v) {
+	json_array_foreach(vectors, i, v)
+	{
 		struct arena *a = arena_new();
 		struct signal_msg m, again;
 		struct schema_error err;
@@ -78,12 +80,14 @@ static void
 figure_8_is_exact(void **state)
 {
 	static const char figure8[] =
-		"a101a10281a4068274323030313a6462383a363430313a3a312f31323874323030313a6462383a36343031"
+		"a101a10281a4068274323030313a6462383a363430313a3a312f31323874323030313a6462383a3634"
+		"3031"
 		"3a3a322f3132380783a1081850a1081901bba108191f900a81060e190e10";
-	const char *json = "{\"ietf-dots-signal-channel:mitigation-scope\": {\"scope\": [{\"target-prefix\": "
-			   "[\"2001:db8:6401::1/128\", \"2001:db8:6401::2/128\"], \"target-port-range\": "
-			   "[{\"lower-port\": 80}, {\"lower-port\": 443}, {\"lower-port\": 8080}], "
-			   "\"target-protocol\": [6], \"lifetime\": 3600}]}}";
+	const char *json =
+		"{\"ietf-dots-signal-channel:mitigation-scope\": {\"scope\": [{\"target-prefix\": "
+		"[\"2001:db8:6401::1/128\", \"2001:db8:6401::2/128\"], \"target-port-range\": "
+		"[{\"lower-port\": 80}, {\"lower-port\": 443}, {\"lower-port\": 8080}], "
+		"\"target-protocol\": [6], \"lifetime\": 3600}]}}";
 	struct arena *a = arena_new();
 	struct signal_msg m;
 	struct schema_error err;
@@ -103,8 +107,8 @@ figure_8_is_exact(void **state)
 	arena_free(a);
 }
 
-/* 64-bit counters and enumerations are strings, decimals are strings (RFC 7951); retry-timer is printed
- * as table 5 has it, and read both ways. */
+/* 64-bit counters and enumerations are strings, decimals are strings (RFC 7951); retry-timer is
+ * printed as table 5 has it, and read both ways. */
 static void
 normalise(json_t *j)
 {
@@ -112,14 +116,15 @@ normalise(json_t *j)
 	json_t *value;
 	size_t i;
 
-	json_object_foreach (j, name, value) {
+	json_object_foreach(j, name, value)
+	{
 		if (!strcmp(name, "retry-timer") && json_is_integer(value))
-			json_object_set_new(j, name, json_sprintf("%lld", (long long)json_integer_value(value)));
+			json_object_set_new(j, name,
+				json_sprintf("%lld", (long long)json_integer_value(value)));
 		else
 			normalise(value);
 	}
-	json_array_foreach (j, i, value)
-		normalise(value);
+	json_array_foreach(j, i, value) normalise(value);
 }
 
 static void
@@ -130,7 +135,8 @@ json_is_the_rfcs_and_goes_back_to_the_same_cbor(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach (vectors, i, v) {
+	json_array_foreach(vectors, i, v)
+	{
 		json_t *expected = json_deep_copy(json_object_get(v, "json")), *printed;
 		struct arena *a = arena_new();
 		struct signal_msg m;
@@ -172,7 +178,8 @@ options_decode_and_encode_byte_for_byte(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach (vectors, i, v) {
+	json_array_foreach(vectors, i, v)
+	{
 		uint8_t bytes[512] = {0x50, COAP_PUT, 0x12, 0x34}, again[512];
 		size_t n = 4 + unhex(text(v, "options"), bytes + 4);
 		struct coap_msg m, built;
