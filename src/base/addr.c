@@ -44,7 +44,7 @@ addr_format(const struct addr *a, char *buf)
 {
 	if (!a->family ||
 		!inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, buf, ADDR_TEXT_MAX))
-		strcpy(buf, "-");
+		memcpy(buf, "-", 2);
 	return buf;
 }
 
@@ -194,16 +194,19 @@ prefix_overlaps(const struct prefix *a, const struct prefix *b)
 bool
 prefix_is_special(const struct prefix *p)
 {
-	static const char *const special[] = {"127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32",
-		"0.0.0.0/32", "::1/128", "::/128", "ff00::/8"};
+	static const struct prefix special[] = {
+		{{4, {127}}, 8},                 /* loopback */
+		{{4, {224}}, 4},                 /* multicast */
+		{{4, {255, 255, 255, 255}}, 32}, /* limited broadcast */
+		{{4, {0}}, 32},                  /* unspecified */
+		{{6, {[15] = 1}}, 128},          /* loopback */
+		{{6, {0}}, 128},                 /* unspecified */
+		{{6, {0xff}}, 8},                /* multicast */
+	};
 
-	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
-		struct prefix s;
-
-		prefix_parse(special[i], &s);
-		if (prefix_overlaps(&s, p))
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
+		if (prefix_overlaps(&special[i], p))
 			return true;
-	}
 	return false;
 }
 
@@ -256,7 +259,7 @@ endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret)
 
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	if (*copy == '[') {
 		end = strchr(++addr, ']');
 		if (!end || (end[1] && end[1] != ':'))

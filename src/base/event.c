@@ -211,7 +211,7 @@ event_escape(char *dst, size_t cap, const void *src, size_t len)
 		if (at + sizeof(more) <= cap)
 			cut = at;
 		if (at + (plain ? 1 : 4) >= cap) {
-			strcpy(dst + cut, more);
+			memcpy(dst + cut, more, sizeof(more));
 			return dst;
 		}
 		at += (size_t)snprintf(dst + at, cap - at, plain ? "%c" : "\\x%02x", s[i]);

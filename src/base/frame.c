@@ -46,7 +46,8 @@ struct frame_conn {
 	int in_fd;
 	struct pending *out, **out_last;
 	size_t out_bytes;
-	bool *freed; /* set while a callback runs, to notice being freed in it */
+	bool delivering; /* the receiver is reading `in` */
+	bool freed;      /* by the receiver: goes when it returns */
 };
 
 static uint32_t
@@ -252,24 +253,29 @@ read_frame(struct frame_conn *c)
 	}
 }
 
+static void
+free_memory(struct frame_conn *c)
+{
+	free(c->in);
+	free(c);
+}
+
 /* false: freed or failed meanwhile. */
 static bool
 deliver(struct frame_conn *c)
 {
-	uint8_t *in = c->in;
 	size_t len = c->in_len - HEADER;
 	int fd = c->in_fd;
-	bool freed = false;
 
 	c->in_fd = -1;
 	c->in_len = 0;
-	c->freed = &freed;
-	c->ops->message(c->arg, in + HEADER, len, fd);
-	if (freed) {
-		free(in); /* borrowed by the receiver until now */
+	c->delivering = true;
+	c->ops->message(c->arg, c->in + HEADER, len, fd);
+	c->delivering = false;
+	if (c->freed) {
+		free_memory(c);
 		return false;
 	}
-	c->freed = NULL;
 	return !c->error;
 }
 
@@ -320,10 +326,6 @@ frame_conn_free(struct frame_conn *c)
 
 	if (!c)
 		return;
-	if (c->freed)
-		*c->freed = true;
-	else
-		free(c->in);
 	while ((p = c->out)) {
 		c->out = p->next;
 		if (p->fd >= 0)
@@ -335,7 +337,9 @@ frame_conn_free(struct frame_conn *c)
 	watch_free(c->watch);
 	timer_free(c->failed);
 	close(c->fd);
-	free(c);
+	c->freed = true;
+	if (!c->delivering)
+		free_memory(c);
 }
 
 int
@@ -358,7 +362,7 @@ unix_address(const char *path, struct sockaddr_un *ret)
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(ret->sun_path))
 		return -ENAMETOOLONG;
-	strcpy(ret->sun_path, path);
+	memcpy(ret->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 

@@ -32,9 +32,9 @@ struct loop {
 		void *arg;
 	} turn_end[TURN_ENDS_MAX];
 	size_t n_turn_ends;
-	struct job *first, **last; /* the first one is in the worker */
-	TAILQ_HEAD(, timer) due;   /* armed by timers for this moment: they fire next turn */
-	bool firing;               /* timers are being fired */
+	struct job *first, **last;     /* the first one is in the worker */
+	TAILQ_HEAD(timers, timer) due; /* armed by timers for this moment: they fire next turn */
+	bool firing;                   /* timers are being fired */
 };
 
 struct watch {
@@ -102,14 +102,6 @@ loop_new(void)
 	return l;
 }
 
-static void
-assert_closing(uv_handle_t *h, void *arg)
-{
-	(void)arg;
-	assert(uv_is_closing(h));
-	(void)h;
-}
-
 void
 loop_free(struct loop *l)
 {
@@ -117,9 +109,11 @@ loop_free(struct loop *l)
 
 	if (!l)
 		return;
+	l->n_turn_ends = 0; /* whom they would serve is gone */
+	uv_unref((uv_handle_t *)&l->prepare);
+	uv_run(&l->uv, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&l->prepare, NULL);
-	uv_walk(&l->uv, assert_closing, NULL); /* what is left open would be waited for, for ever */
-	uv_run(&l->uv, UV_RUN_DEFAULT);        /* close callbacks, and jobs under way */
+	uv_run(&l->uv, UV_RUN_DEFAULT);
 	r = uv_loop_close(&l->uv);
 	assert(r == 0);
 	(void)r;

@@ -18,7 +18,8 @@ struct timer;
 struct signal_watch;
 
 struct loop *loop_new(void);
-/* All watches, timers, signals must be gone; jobs not done yet are done here. NULL is legal. */
+/* All watches, timers and signals must be gone, or go by a timer that is armed: it still fires, and
+ * jobs not done yet are done, but no turn ends. NULL is legal. */
 void loop_free(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);

@@ -20,8 +20,12 @@ struct entry {
 	uint8_t key[];
 };
 
+struct slot {
+	struct entry *first;
+};
+
 struct map {
-	struct entry **slots;
+	struct slot *slots;
 	size_t n_slots, count;
 	uint64_t k0, k1;
 	unsigned walking;
@@ -98,7 +102,7 @@ map_free(struct map *m)
 	if (!m)
 		return;
 	for (size_t i = 0; i < m->n_slots; i++)
-		for (struct entry *e = m->slots[i], *next; e; e = next) {
+		for (struct entry *e = m->slots[i].first, *next; e; e = next) {
 			next = e->next;
 			free(e);
 		}
@@ -116,7 +120,7 @@ static struct entry **
 slot_of(const struct map *m, const void *key, size_t len, uint64_t *ret_hash)
 {
 	uint64_t hash = siphash(m, key, len);
-	struct entry **p = &m->slots[hash & (m->n_slots - 1)];
+	struct entry **p = &m->slots[hash & (m->n_slots - 1)].first;
 
 	*ret_hash = hash;
 	while (*p && ((*p)->hash != hash || (*p)->len != len || memcmp((*p)->key, key, len) != 0))
@@ -127,11 +131,11 @@ slot_of(const struct map *m, const void *key, size_t len, uint64_t *ret_hash)
 static void
 resize(struct map *m, size_t n_slots)
 {
-	struct entry **slots = mem_array(n_slots, sizeof(*slots));
+	struct slot *slots = mem_array(n_slots, sizeof(*slots));
 
 	for (size_t i = 0; i < m->n_slots; i++)
-		for (struct entry *e = m->slots[i], *next; e; e = next) {
-			struct entry **to = &slots[e->hash & (n_slots - 1)];
+		for (struct entry *e = m->slots[i].first, *next; e; e = next) {
+			struct entry **to = &slots[e->hash & (n_slots - 1)].first;
 
 			next = e->next;
 			e->next = *to;
@@ -212,7 +216,7 @@ static void
 sweep(struct map *m)
 {
 	for (size_t i = 0; i < m->n_slots; i++)
-		for (struct entry **p = &m->slots[i], *e; (e = *p);) {
+		for (struct entry **p = &m->slots[i].first, *e; (e = *p);) {
 			if (e->value) {
 				p = &e->next;
 			} else {
@@ -231,7 +235,7 @@ map_each(struct map *m, bool (*visit)(void *arg, const void *key, size_t len, vo
 
 	m->walking++;
 	for (size_t i = 0; go_on && i < m->n_slots; i++)
-		for (struct entry *e = m->slots[i]; go_on && e; e = e->next)
+		for (struct entry *e = m->slots[i].first; go_on && e; e = e->next)
 			if (e->value)
 				go_on = visit(arg, e->key, e->len, e->value);
 	m->walking--;

@@ -213,6 +213,50 @@ descriptors_are_watched_and_turns_end(void **state)
 	close(fd[1]);
 }
 
+struct pair {
+	struct timer *first, *second;
+	struct watch *watch;
+	bool free;
+};
+
+static void
+free_later(void *arg)
+{
+	struct pair *p = arg;
+
+	timer_free(p->first);
+	timer_after(p->second, 0);
+}
+
+static void
+free_last(void *arg)
+{
+	struct pair *p = arg;
+
+	timer_free(p->second);
+	watch_free(p->watch);
+	p->free = true;
+}
+
+/* Objects that free themselves as soon as nobody is inside them. */
+static void
+what_frees_itself_by_timers_goes_with_the_loop(void **state)
+{
+	struct loop *l = loop_new();
+	struct pair p = {
+		.first = timer_new(l, free_later, &p), .second = timer_new(l, free_last, &p)};
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	p.watch = watch_new(l, fd[0], LOOP_READ, NULL, NULL);
+	timer_after(p.first, 0);
+	loop_free(l);
+	assert_true(p.free);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 struct restless {
 	struct timer *timer;
 	int fired;
@@ -247,11 +291,6 @@ a_timer_that_arms_itself_for_the_past_starves_nobody(void **state)
 	close(fd[0]);
 	close(fd[1]);
 }
-
-struct pair {
-	struct timer *first, *second;
-	bool free;
-};
 
 static void
 arm_and_take_back(void *arg)
@@ -467,6 +506,7 @@ main(void)
 		IN_LOOP(only_what_was_asked_for_is_told),
 		IN_LOOP(the_turn_that_stops_the_loop_ends_too),
 		IN_LOOP(signals_come_through_the_loop),
+		cmocka_unit_test(what_frees_itself_by_timers_goes_with_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
