@@ -144,7 +144,8 @@ clients_add(struct clients *cs, struct client *c)
 
 	if (twice) {
 		map_each(cs->found, unclaim_one, &(struct unclaim){cs->found, c});
-		snprintf(cs->why, sizeof(cs->why), "client \"%s\": \"%s\" stands twice", c->name, twice);
+		snprintf(cs->why, sizeof(cs->why), "client \"%s\": \"%s\" stands twice", c->name,
+			twice);
 		client_free(c);
 		return cs->why;
 	}
@@ -217,7 +218,8 @@ client_authorises(const struct client *c, const struct prefix *prefixes, size_t 
 				prefix_format(&prefixes[i], text));
 		if (!trie_longest(c->authorised, &prefixes[i], NULL))
 			return verdict_of(COAP_400_BAD_REQUEST,
-				"RFC 9132 4.4.1.1: target-prefix %s is outside what this client may "
+				"RFC 9132 4.4.1.1: target-prefix %s is outside what this client "
+				"may "
 				"ask for",
 				prefix_format(&prefixes[i], text));
 	}

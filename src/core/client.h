@@ -23,7 +23,7 @@ struct client {
 	char *name;
 	char **certificates; /* DNS-IDs (or CNs) of certificates that stand for it */
 	size_t n_certificates;
-	char **spki;         /* cuid-form digests (22 characters) of pinned public keys */
+	char **spki; /* cuid-form digests (22 characters) of pinned public keys */
 	size_t n_spki;
 	char **psk_identities;
 	size_t n_psk_identities;
@@ -38,14 +38,15 @@ struct client {
 struct clients;
 struct clients *clients_new(void);
 void clients_free(struct clients *cs); /* and its entries */
-/* Takes ownership of c (allocated with mem_*). NULL, or a text: which name or credential stands twice. */
+/* Takes ownership of c (allocated with mem_*). NULL, or a text: which name or credential stands
+ * twice. */
 const char *clients_add(struct clients *cs, struct client *c);
 size_t clients_count(const struct clients *cs);
 const struct client *clients_get(const struct clients *cs, size_t i); /* in the order added */
 const struct client *clients_named(const struct clients *cs, const char *name);
 /* By what a handshake proved: the certificate's names and key digest, or the PSK identity. */
-const struct client *clients_by_certificate(const struct clients *cs, const char *const *names,
-        size_t n_names, const char *spki_cuid);
+const struct client *clients_by_certificate(
+	const struct clients *cs, const char *const *names, size_t n_names, const char *spki_cuid);
 const struct client *clients_by_psk(const struct clients *cs, const char *identity);
 /* 2.04, or 4.00 naming the first prefix outside what the client may ask for, or special (loopback,
  * multicast, broadcast: 4.4.1.1). */
@@ -55,9 +56,11 @@ struct verdict client_authorises(const struct client *c, const struct prefix *pr
 struct cuids;
 struct cuids *cuids_new(void);
 void cuids_free(struct cuids *cu);
-/* Uses or claims a cuid. 2.04; 4.09 cuid-collision (only conflict-cause) if it is bound to or reserved
- * for another entry; 4.29 when the client has too many. *ret_new: claimed now, has to be stored. */
-struct verdict cuids_bind(struct cuids *cu, const struct client *c, const char *cuid, bool *ret_new);
+/* Uses or claims a cuid. 2.04; 4.09 cuid-collision (only conflict-cause) if it is bound to or
+ * reserved for another entry; 4.29 when the client has too many. *ret_new: claimed now, has to be
+ * stored. */
+struct verdict cuids_bind(
+	struct cuids *cu, const struct client *c, const char *cuid, bool *ret_new);
 /* The name of the client it belongs to, or NULL. */
 const char *cuids_owner(const struct cuids *cu, const char *cuid);
 /* The cuid that is the hash of a known credential of this entry is refused to all others. */

@@ -78,8 +78,9 @@ span(const struct heartbeat *h)
 	return (uint64_t)h->config.interval_ms * h->config.missing_allowed;
 }
 
-/* Loss is the time span, but only with the heartbeats to show for it: when we ourselves were stopped
- * for long, the peer had no chance to answer. The last one of the span is still under way then. */
+/* Loss is the time span, but only with the heartbeats to show for it: when we ourselves were
+ * stopped for long, the peer had no chance to answer. The last one of the span is still under way
+ * then. */
 static bool
 missed_enough(const struct heartbeat *h)
 {

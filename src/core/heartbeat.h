@@ -10,28 +10,28 @@
 #include "base/loop.h" /* mono_ms only */
 
 struct heartbeat_config {
-	uint32_t interval_ms;    /* 30000; 0 = none are sent and nothing is ever missed */
+	uint32_t interval_ms;     /* 30000; 0 = none are sent and nothing is ever missed */
 	uint32_t missing_allowed; /* 15 */
 };
 #define HEARTBEAT_CONFIG_DEFAULT ((struct heartbeat_config){30000, 15})
 
 struct heartbeat {
 	struct heartbeat_config config;
-	mono_ms next;         /* when the next one is due */
-	mono_ms heard;        /* last authenticated datagram of the peer */
-	mono_ms peer_beat;    /* last heartbeat request of the peer */
-	uint32_t missed;      /* ours in a row without any response */
-	bool outstanding;     /* the last one is unanswered so far */
-	bool quiet;           /* nothing at all was heard since the last one went out */
-	bool silent, lost;    /* as last reported */
+	mono_ms next;      /* when the next one is due */
+	mono_ms heard;     /* last authenticated datagram of the peer */
+	mono_ms peer_beat; /* last heartbeat request of the peer */
+	uint32_t missed;   /* ours in a row without any response */
+	bool outstanding;  /* the last one is unanswered so far */
+	bool quiet;        /* nothing at all was heard since the last one went out */
+	bool silent, lost; /* as last reported */
 };
 
 struct heartbeat_due {
-	bool send;             /* send a heartbeat now … */
-	bool peer_hb_status;   /* … with this value: peer heartbeats came within 2 * interval */
-	bool cancel;           /* forget the outstanding one first (its answer no longer counts) */
-	bool became_silent;    /* one heartbeat interval and more without anything from the peer */
-	bool became_lost;      /* missing_allowed exceeded: the session counts as disconnected */
+	bool send;           /* send a heartbeat now … */
+	bool peer_hb_status; /* … with this value: peer heartbeats came within 2 * interval */
+	bool cancel;         /* forget the outstanding one first (its answer no longer counts) */
+	bool became_silent;  /* one heartbeat interval and more without anything from the peer */
+	bool became_lost;    /* missing_allowed exceeded: the session counts as disconnected */
 };
 
 void heartbeat_init(struct heartbeat *h, const struct heartbeat_config *c, mono_ms now);

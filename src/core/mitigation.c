@@ -244,7 +244,8 @@ enter(struct book *b, struct mitigation *m)
 	}
 	s->list[s->n++] = m;
 	for (size_t i = 0; i < m->scope.target.n_target_prefix; i++)
-		trie_set(s->targets[m->scope.trigger_mitigation], &m->scope.target.target_prefix[i], m);
+		trie_set(s->targets[m->scope.trigger_mitigation], &m->scope.target.target_prefix[i],
+			m);
 	if (!count) {
 		count = mem_new(sizeof(*count));
 		map_set(b->per_client, m->client, strlen(m->client), count);
@@ -310,7 +311,8 @@ static const struct {
 	{SCOPE_BPS_DROPPED, "RFC 9132 4.4.1.1: bps-dropped is for servers"},
 	{SCOPE_PKTS_DROPPED, "RFC 9132 4.4.1.1: pkts-dropped is for servers"},
 	{SCOPE_PPS_DROPPED, "RFC 9132 4.4.1.1: pps-dropped is for servers"},
-	{SCOPE_TARGET_FQDN, "RFC 9132 11: target-fqdn needs an encrypted, validating resolver here"},
+	{SCOPE_TARGET_FQDN,
+		"RFC 9132 11: target-fqdn needs an encrypted, validating resolver here"},
 	{SCOPE_TARGET_URI, "RFC 9132 11: target-uri needs an encrypted, validating resolver here"},
 	{SCOPE_ALIAS_NAME, "RFC 9132 4.4.1.3: alias-name was not created by this client"},
 	{SCOPE_ACL_LIST, "RFC 9133 3.1: acl-list names no filter of this client"},
@@ -320,8 +322,8 @@ static struct verdict
 check_attributes(const struct scope *s, bool if_match)
 {
 	if (!(s->has & ANY_TARGET))
-		return verdict_of(COAP_400_BAD_REQUEST,
-			"RFC 9132 4.4.1.1: none of target-prefix, target-fqdn, target-uri, alias-name");
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: none of target-prefix, "
+							"target-fqdn, target-uri, alias-name");
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (s->has >> refused[i].field & 1)
 			return verdict_of(COAP_400_BAD_REQUEST, "%s", refused[i].why);
@@ -397,7 +399,7 @@ static bool
 same_parameters(const struct scope *a, const struct scope *b)
 {
 	return a->trigger_mitigation == b->trigger_mitigation && includes(&a->target, &b->target) &&
-		includes(&b->target, &a->target);
+	       includes(&b->target, &a->target);
 }
 
 /* ---- own overlap (4.4.1.3) ---- */
@@ -472,7 +474,8 @@ check_limits(const struct book *b, const struct mitigation_request *r)
 		return verdict_of(COAP_400_BAD_REQUEST,
 			"RFC 9132 4.4.1.3: target-prefix has more than %u entries",
 			r->client->limits.targets);
-	if (b->n_heap < b->policy.mitigations_max && (!count || *count < r->client->limits.mitigations))
+	if (b->n_heap < b->policy.mitigations_max &&
+		(!count || *count < r->client->limits.mitigations))
 		return verdict_of(COAP_201_CREATED, "%s", "");
 	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
 		"RFC 9132 4.4.1.3: as many mitigation requests as this server takes");
@@ -552,7 +555,8 @@ revive(struct book *b, struct mitigation *m)
 }
 
 static void
-refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r, struct effects *fx)
+refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r,
+	struct effects *fx)
 {
 	if (m->terminating) {
 		revive(b, m);
@@ -584,7 +588,8 @@ create(struct book *b, const struct mitigation_request *r)
 }
 
 struct verdict
-book_put(struct book *b, const struct mitigation_request *r, struct effects *fx, struct mitigation **ret_m)
+book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
+	struct mitigation **ret_m)
 {
 	struct verdict v = book_check_put(b, r);
 	struct mitigation *m;
@@ -673,7 +678,8 @@ book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), v
 /* ---- what happens to it ---- */
 
 void
-book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now, struct effects *fx)
+book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
+	struct effects *fx)
 {
 	(void)b;
 	(void)now;
@@ -709,7 +715,8 @@ void
 book_counters(struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now)
 {
 	(void)b;
-	if (m->packets_base + packets < m->packets) { /* its filter was installed anew: from 0 again */
+	if (m->packets_base + packets <
+		m->packets) { /* its filter was installed anew: from 0 again */
 		m->packets_base = m->packets;
 		m->bytes_base = m->bytes;
 	}
@@ -722,7 +729,8 @@ void
 book_expire(struct book *b, mono_ms now, struct effects *fx)
 {
 	while (b->n_heap && b->heap[0]->expires <= now)
-		book_end(b, b->heap[0], b->heap[0]->terminating ? "withdrawn" : "lifetime ended", fx);
+		book_end(b, b->heap[0], b->heap[0]->terminating ? "withdrawn" : "lifetime ended",
+			fx);
 }
 
 mono_ms
@@ -803,7 +811,8 @@ mitigation_describe(const struct mitigation *m, char content, mono_ms now, struc
 }
 
 void
-mitigation_filter(const struct mitigation *m, const struct client *c, struct arena *a, struct filter *ret)
+mitigation_filter(
+	const struct mitigation *m, const struct client *c, struct arena *a, struct filter *ret)
 {
 	const struct target *t = &m->scope.target;
 	uint8_t *protocols = arena_alloc(a, t->n_target_protocol, 1);

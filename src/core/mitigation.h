@@ -1,7 +1,7 @@
 /*
  * The life of mitigation requests at a server (RFC 9132 4.4): create, refresh, overlap, lifetime,
- * status, withdraw with the active-but-terminating period, expiry. Pure: time comes in, verdicts and
- * effects go out.
+ * status, withdraw with the active-but-terminating period, expiry. Pure: time comes in, verdicts
+ * and effects go out.
  */
 #ifndef DOTSD_CORE_MITIGATION_H
 #define DOTSD_CORE_MITIGATION_H
@@ -12,48 +12,56 @@
 #include "wire/signal.h"
 
 struct mitigation_policy {
-	uint32_t lifetime_max;     /* seconds granted at most; default 86400 */
-	bool allow_indefinite;     /* default no: lifetime_max is granted instead (4.4.1.1) */
-	uint32_t terminating;      /* seconds, default 120; 0: ends at once (a gateway: upstream does it) */
-	uint32_t terminating_max;  /* default 300 */
-	uint32_t mitigations_max;  /* all clients together; default 100000 */
+	uint32_t lifetime_max; /* seconds granted at most; default 86400 */
+	bool allow_indefinite; /* default no: lifetime_max is granted instead (4.4.1.1) */
+	uint32_t terminating; /* seconds, default 120; 0: ends at once (a gateway: upstream does it)
+			       */
+	uint32_t terminating_max; /* default 300 */
+	uint32_t mitigations_max; /* all clients together; default 100000 */
 };
 #define MITIGATION_POLICY_DEFAULT ((struct mitigation_policy){86400, false, 120, 300, 100000})
 
 struct mitigation {
-	uint64_t id;          /* > 0, never reused */
-	char *client;         /* name of the entry */
+	uint64_t id;  /* > 0, never reused */
+	char *client; /* name of the entry */
 	char *cuid;
 	uint32_t mid;
-	struct scope scope;   /* as asked (target, trigger_mitigation, lifetime); lives in arena */
+	struct scope scope; /* as asked (target, trigger_mitigation, lifetime); lives in arena */
 	struct arena *arena;
 	enum dots_status status;
-	wall_ms started;      /* mitigation-start */
-	mono_ms expires;      /* INT64_MAX: never */
-	bool terminating;     /* withdrawn by the client, still active (status 5) */
-	bool volatile_;       /* accepted while the store could not take it */
-	uint32_t terminating_s; /* length of its terminating period, doubled when asked again (4.4.4) */
-	uint64_t packets, bytes;         /* dropped in all */
+	wall_ms started;         /* mitigation-start */
+	mono_ms expires;         /* INT64_MAX: never */
+	bool terminating;        /* withdrawn by the client, still active (status 5) */
+	bool volatile_;          /* accepted while the store could not take it */
+	uint32_t terminating_s;  /* length of its terminating period, doubled when asked again
+				    (4.4.4) */
+	uint64_t packets, bytes; /* dropped in all */
 	uint64_t packets_base, bytes_base; /* dropped by earlier installations of its filter */
-	uint64_t pps, bps;    /* averages a second over five-minute buckets (4.4.2) */
-	bool filtering;       /* its filter is wanted at the mitigators (not for trigger-mitigation false) */
-	void *data;           /* the role's own */
+	uint64_t pps, bps;                 /* averages a second over five-minute buckets (4.4.2) */
+	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
+			 */
+	void *data;     /* the role's own */
 	/* private to mitigation.c */
-	struct { mono_ms at; uint64_t packets, bytes; bool full_seen; } rate_mark;
+	struct {
+		mono_ms at;
+		uint64_t packets, bytes;
+		bool full_seen;
+	} rate_mark;
 	unsigned heap_index;
 };
 
 enum effect_kind {
-	EFFECT_STORE,   /* write it to the store (created, refreshed, status that has to survive) */
-	EFFECT_START,   /* start its filter */
-	EFFECT_STOP,    /* stop its filter */
-	EFFECT_NOTIFY,  /* tell observers: status or lifetime changed */
-	EFFECT_END,     /* gone: remove it from the store; freed by effects_finish */
+	EFFECT_STORE,  /* write it to the store (created, refreshed, status that has to survive) */
+	EFFECT_START,  /* start its filter */
+	EFFECT_STOP,   /* stop its filter */
+	EFFECT_NOTIFY, /* tell observers: status or lifetime changed */
+	EFFECT_END,    /* gone: remove it from the store; freed by effects_finish */
 };
 struct effect {
 	enum effect_kind kind;
 	struct mitigation *m; /* valid until effects_finish */
-	const char *reason;   /* of EFFECT_END and EFFECT_STOP: fixed text: withdrawn, expired, overridden… */
+	const char *reason;   /* of EFFECT_END and EFFECT_STOP: fixed text: withdrawn, expired,
+				 overridden… */
 };
 struct effects {
 	struct effect *list;
@@ -85,39 +93,44 @@ struct verdict book_check_put(const struct book *b, const struct mitigation_requ
  * lower mids ends those (4.4.1.3); a PUT during the terminating period revives it and doubles the
  * next one. */
 struct verdict book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
-        struct mitigation **ret_m);
-/* 2.02 always (4.4.4), also for an unknown mid. The terminating period starts when the mitigation was
- * active; else it ends at once. */
+	struct mitigation **ret_m);
+/* 2.02 always (4.4.4), also for an unknown mid. The terminating period starts when the mitigation
+ * was active; else it ends at once. */
 struct verdict book_delete(struct book *b, const struct mitigation_request *r, struct effects *fx);
 
-struct mitigation *book_find(const struct book *b, const char *client, const char *cuid, uint32_t mid);
+struct mitigation *book_find(
+	const struct book *b, const char *client, const char *cuid, uint32_t mid);
 struct mitigation *book_by_id(const struct book *b, uint64_t id);
 /* All of one client and cuid, in the order they were processed (4.4.2). false stops. */
 void book_each(const struct book *b, const char *client, const char *cuid,
-        bool (*visit)(void *arg, struct mitigation *m), void *arg);
+	bool (*visit)(void *arg, struct mitigation *m), void *arg);
 void book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), void *arg);
 
 /* What happened at the mitigators. */
 void book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
-        struct effects *fx);
-void book_counters(struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now);
-/* Ends it whatever its state: client removed, scope no longer authorised, by the operator's hand. */
+	struct effects *fx);
+void book_counters(
+	struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now);
+/* Ends it whatever its state: client removed, scope no longer authorised, by the operator's hand.
+ */
 void book_end(struct book *b, struct mitigation *m, const char *reason, struct effects *fx);
 
-/* Lifetimes and terminating periods that are over at `now`; and when to call next (INT64_MAX: never). */
+/* Lifetimes and terminating periods that are over at `now`; and when to call next (INT64_MAX:
+ * never). */
 void book_expire(struct book *b, mono_ms now, struct effects *fx);
 mono_ms book_deadline(const struct book *b);
 
-/* From the store: takes ownership of nothing (copies); remaining: seconds left or -1 for ever; id is
- * kept and later ids are above it. */
-struct mitigation *book_restore(struct book *b, const struct mitigation *stored, int64_t remaining,
-        mono_ms now);
+/* From the store: takes ownership of nothing (copies); remaining: seconds left or -1 for ever; id
+ * is kept and later ids are above it. */
+struct mitigation *book_restore(
+	struct book *b, const struct mitigation *stored, int64_t remaining, mono_ms now);
 /* Remaining lifetime in whole seconds (rounded up), or LIFETIME_INDEFINITE. */
 int64_t mitigation_remaining(const struct mitigation *m, mono_ms now);
-/* Fills a scope entry of a GET answer or notification (4.4.2): content 'a', 'c' or 'n'. Borrows from m. */
+/* Fills a scope entry of a GET answer or notification (4.4.2): content 'a', 'c' or 'n'. Borrows
+ * from m. */
 void mitigation_describe(const struct mitigation *m, char content, mono_ms now, struct scope *ret);
 /* The traffic it stands for. The filter's arrays live in a. */
-void mitigation_filter(const struct mitigation *m, const struct client *c, struct arena *a,
-        struct filter *ret);
+void mitigation_filter(
+	const struct mitigation *m, const struct client *c, struct arena *a, struct filter *ret);
 
 #endif

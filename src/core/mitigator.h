@@ -29,8 +29,8 @@ struct filter {
 	size_t n_prefixes;
 	const uint8_t *protocols; /* none: any */
 	size_t n_protocols;
-	const struct filter_ports *ports; /* destination ports; none: any. Without protocols they apply to
-					     TCP, UDP, SCTP and DCCP (RFC 9132 4.4.1.1) */
+	const struct filter_ports *ports; /* destination ports; none: any. Without protocols they
+					     apply to TCP, UDP, SCTP and DCCP (RFC 9132 4.4.1.1) */
 	size_t n_ports;
 };
 
@@ -47,9 +47,11 @@ struct flow {
 struct mitigator_events {
 	void *arg;
 	void (*installed)(void *arg, uint64_t id);
-	void (*failed)(void *arg, uint64_t id, const char *why); /* tried again by the mitigator itself */
+	void (*failed)(
+		void *arg, uint64_t id, const char *why); /* tried again by the mitigator itself */
 	void (*removed)(void *arg, uint64_t id);
-	/* Totals dropped by this filter since it was installed (they may restart from 0 with it). */
+	/* Totals dropped by this filter since it was installed (they may restart from 0 with it).
+	 */
 	void (*counters)(void *arg, uint64_t id, uint64_t packets, uint64_t bytes);
 };
 
@@ -64,7 +66,8 @@ struct mitigator_ops {
 	void (*stop)(struct mitigator *m, uint64_t id); /* an unknown id is fine */
 	/* Replaces the set of live flows of that client. */
 	void (*flows)(struct mitigator *m, const char *client, const struct flow *flows, size_t n);
-	/* Once, before any other call: after a restart exactly these are to be there; reports follow. */
+	/* Once, before any other call: after a restart exactly these are to be there; reports
+	 * follow. */
 	void (*sync)(struct mitigator *m, const struct filter *filters, size_t n);
 	void (*free)(struct mitigator *m); /* leaves installed filters in place */
 };

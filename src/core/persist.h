@@ -1,6 +1,6 @@
 /*
- * What has to survive: records of text, grouped by kind, written in groups. The rules call this; the
- * store behind it is the daemon's business.
+ * What has to survive: records of text, grouped by kind, written in groups. The rules call this;
+ * the store behind it is the daemon's business.
  */
 #ifndef DOTSD_CORE_PERSIST_H
 #define DOTSD_CORE_PERSIST_H
@@ -16,29 +16,33 @@ struct persist_ops {
 	/* Queued for the group commit of this loop turn. Texts are copied; value is JSON. */
 	void (*put)(struct persist *p, const char *kind, const char *key, const char *value);
 	void (*remove)(struct persist *p, const char *kind, const char *key);
-	/* done(arg, durable) once everything queued so far is on disk (durable), or the store failed or
-	 * took over a second (not durable: serve, mark it volatile; the store writes it when it is back).
-	 * Always from the loop, never from inside this call. */
+	/* done(arg, durable) once everything queued so far is on disk (durable), or the store
+	 * failed or took over a second (not durable: serve, mark it volatile; the store writes it
+	 * when it is back). Always from the loop, never from inside this call. */
 	void (*after)(struct persist *p, void (*done)(void *arg, bool durable), void *arg);
 	/* Reads all records of a kind, at start, blocking. */
 	void (*each)(struct persist *p, const char *kind,
 		void (*visit)(void *arg, const char *key, const char *value), void *arg);
 };
 
-static inline void persist_put(struct persist *p, const char *kind, const char *key, const char *value)
+static inline void
+persist_put(struct persist *p, const char *kind, const char *key, const char *value)
 {
 	p->ops->put(p, kind, key, value);
 }
-static inline void persist_remove(struct persist *p, const char *kind, const char *key)
+static inline void
+persist_remove(struct persist *p, const char *kind, const char *key)
 {
 	p->ops->remove(p, kind, key);
 }
-static inline void persist_after(struct persist *p, void (*done)(void *arg, bool durable), void *arg)
+static inline void
+persist_after(struct persist *p, void (*done)(void *arg, bool durable), void *arg)
 {
 	p->ops->after(p, done, arg);
 }
-static inline void persist_each(struct persist *p, const char *kind,
-        void (*visit)(void *arg, const char *key, const char *value), void *arg)
+static inline void
+persist_each(struct persist *p, const char *kind,
+	void (*visit)(void *arg, const char *key, const char *value), void *arg)
 {
 	p->ops->each(p, kind, visit, arg);
 }

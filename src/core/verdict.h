@@ -15,16 +15,18 @@
 enum { VERDICT_WHY_MAX = 192 };
 
 struct verdict {
-	uint8_t code;              /* enum coap_code; 0: no answer at all (RFC 9132 4.4.3, If-Match) */
+	uint8_t code; /* enum coap_code; 0: no answer at all (RFC 9132 4.4.3, If-Match) */
 	char why[VERDICT_WHY_MAX]; /* of 4.xx and 5.xx: "RFC 9132 4.4.1.1: lifetime is 0" */
 	uint32_t max_age;          /* of 5.03: seconds; 0 = option absent */
-	uint64_t conflict_cause;   /* of 4.09: enum conflict_cause; then the body is CBOR, not `why` */
-	bool has_conflict_mid;     /* own overlap: the higher mid on record */
+	uint64_t
+		conflict_cause; /* of 4.09: enum conflict_cause; then the body is CBOR, not `why` */
+	bool has_conflict_mid;  /* own overlap: the higher mid on record */
 	uint32_t conflict_mid;
 };
 
 __attribute__((format(printf, 2, 3))) struct verdict verdict_of(uint8_t code, const char *fmt, ...);
-static inline bool verdict_ok(const struct verdict *v)
+static inline bool
+verdict_ok(const struct verdict *v)
 {
 	return coap_class(v->code) == 2;
 }

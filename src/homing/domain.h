@@ -10,13 +10,14 @@
 #include "core/heartbeat.h"
 
 struct domain_server {
-	char *name;             /* reference identity, SNI; for an address-only server the address text */
-	struct addr *addresses; /* configured; none: the name is resolved by the domain's resolvers */
+	char *name; /* reference identity, SNI; for an address-only server the address text */
+	struct addr
+		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
-	uint16_t port;          /* 4646 */
-	uint32_t priority;      /* lower first; then by name */
-	uint32_t ordinal;       /* index over all servers of the snapshot: 0..homing->n_servers-1 */
-	uint32_t domain;        /* index of its domain */
+	uint16_t port;     /* 4646 */
+	uint32_t priority; /* lower first; then by name */
+	uint32_t ordinal;  /* index over all servers of the snapshot: 0..homing->n_servers-1 */
+	uint32_t domain;   /* index of its domain */
 };
 
 /* Files; NULL if absent. The daemon loads them; here they are only carried. */
@@ -26,8 +27,8 @@ struct domain_credentials {
 
 struct domain {
 	char *name;
-	bool gateway;            /* from `gateways:`: takes any target (M12); protects = its filter rules */
-	char **interfaces;       /* access; none: any active interface */
+	bool gateway; /* from `gateways:`: takes any target (M12); protects = its filter rules */
+	char **interfaces; /* access; none: any active interface */
 	size_t n_interfaces;
 	struct prefix *prefixes; /* assigned by this domain */
 	size_t n_prefixes;
@@ -35,13 +36,16 @@ struct domain {
 	size_t n_protects;
 	struct endpoint *resolvers;
 	size_t n_resolvers;
-	struct addr source;      /* override, family 0: chosen (M1) */
+	struct addr source;             /* override, family 0: chosen (M1) */
 	struct domain_server **servers; /* by priority, then name */
 	size_t n_servers;
 	struct domain_credentials credentials;
-	enum { ATTACHMENTS_ONE, ATTACHMENTS_ALL } attachments; /* M14: several servers or links of one ISP */
+	enum {
+		ATTACHMENTS_ONE,
+		ATTACHMENTS_ALL
+	} attachments; /* M14: several servers or links of one ISP */
 	struct heartbeat_config heartbeat;
-	uint32_t lifetime;       /* seconds asked for in each request, default 3600 */
+	uint32_t lifetime; /* seconds asked for in each request, default 3600 */
 };
 
 enum pi_policy { PI_ALL, PI_SERIAL, PI_DIVIDE, PI_LIST };
@@ -58,7 +62,7 @@ struct homing {
 	enum pi_policy pi;
 	char **pi_list; /* names of domains for PI_LIST */
 	size_t n_pi_list;
-	bool clip;      /* M4: send the owned parts of a wider target */
+	bool clip; /* M4: send the owned parts of a wider target */
 	/* Built by homing_index. */
 	struct trie *owners; /* prefix -> struct owner */
 };

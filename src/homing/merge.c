@@ -25,7 +25,7 @@ static bool
 is_over(enum dots_status s)
 {
 	return s == DOTS_CLIENT_WITHDRAWN_MITIGATION || s == ATTACK_MITIGATION_TERMINATED ||
-		s == ATTACK_MITIGATION_WITHDRAWN;
+	       s == ATTACK_MITIGATION_WITHDRAWN;
 }
 
 static enum dots_status

@@ -8,14 +8,16 @@
 #include "homing/wish.h"
 
 struct merged {
-	bool answer;         /* there is an answer to give now … */
-	struct verdict verdict; /* … 2.01: at least one upstream 2.xx, or 3 s of silence; the refusal if all
-				   refused (upstream names are never in it); 5.03 with Max-Age if there is no
-				   association anywhere, then nothing is kept */
-	enum dots_status status; /* 5, 6, 7 only if all parts ended, else the worst of 4 > 1 > 8 > 2 > 3; a
-				    refused part counts as 4, a pending or silent one as 1 */
-	int64_t lifetime;    /* shortest granted; 0: none known yet */
-	uint64_t bytes_dropped, pkts_dropped, bps_dropped, pps_dropped; /* summed over distinct placements */
+	bool answer; /* there is an answer to give now … */
+	struct verdict
+		verdict; /* … 2.01: at least one upstream 2.xx, or 3 s of silence; the refusal if
+			    all refused (upstream names are never in it); 5.03 with Max-Age if there
+			    is no association anywhere, then nothing is kept */
+	enum dots_status status; /* 5, 6, 7 only if all parts ended, else the worst of 4 > 1 > 8 > 2
+				    > 3; a refused part counts as 4, a pending or silent one as 1 */
+	int64_t lifetime;        /* shortest granted; 0: none known yet */
+	uint64_t bytes_dropped, pkts_dropped, bps_dropped,
+		pps_dropped; /* summed over distinct placements */
 };
 void merge_parts(const struct wish_part *parts, size_t n, struct merged *ret);
 

@@ -12,8 +12,8 @@
 #include "wire/coap.h"
 
 enum {
-	REPEAT_MS = 3000,         /* RFC 9132 4.4: without an RTT estimate */
-	PARALLEL_GAP_MS = 60000,  /* RFC 9132 4.7: handshakes never more often */
+	REPEAT_MS = 3000,        /* RFC 9132 4.4: without an RTT estimate */
+	PARALLEL_GAP_MS = 60000, /* RFC 9132 4.7: handshakes never more often */
 	RETRY_5XX_S = 60,
 	DEFAULT_LIFETIME_S = 3600,
 };
@@ -26,8 +26,8 @@ placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct targ
 	struct scope from = {.target = *t}, to;
 
 	from.has = (t->n_target_prefix ? 1ULL << SCOPE_TARGET_PREFIX : 0) |
-		(t->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
-		(t->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
+		   (t->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
+		   (t->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
 	p->arena = arena_new();
 	schema_copy(&scope_schema, p->arena, &from, &to);
 	p->target = to.target;
@@ -44,7 +44,8 @@ placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct targ
 	p->due = INT64_MAX;
 	if (w->n_placements == w->cap_placements) {
 		w->cap_placements = w->cap_placements ? 2 * w->cap_placements : 16;
-		w->placements = mem_grow(w->placements, w->cap_placements, sizeof(struct placement *));
+		w->placements =
+			mem_grow(w->placements, w->cap_placements, sizeof(struct placement *));
 	}
 	w->placements[w->n_placements++] = p;
 	return p;
@@ -194,7 +195,8 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	p->code = a->code;
 	snprintf(p->why, sizeof(p->why), "%s", a->why ? a->why : "");
 	if (a->code == COAP_409_CONFLICT && a->conflict_cause == CUID_COLLISION)
-		snprintf(p->why, sizeof(p->why), "RFC 9132 4.4.1.1: our cuid is in use by another client there");
+		snprintf(p->why, sizeof(p->why),
+			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (coap_class(a->code) == 5) /* it may work later */
 		placement_queue(p, now + (int64_t)(a->max_age ? a->max_age : RETRY_5XX_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || coap_class(a->code) == 4) {
@@ -208,7 +210,8 @@ static bool
 mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
 {
-	if (a->code != COAP_409_CONFLICT || a->conflict_cause != OVERLAPPING_TARGETS || p->retried_mid)
+	if (a->code != COAP_409_CONFLICT || a->conflict_cause != OVERLAPPING_TARGETS ||
+		p->retried_mid)
 		return false;
 	store_forget_placement(w, p);
 	p->retried_mid = true;
@@ -251,9 +254,9 @@ fill_put(const struct placement *p, struct wish_action *ret)
 	s->lifetime = p->lifetime;
 	s->trigger_mitigation = p->trigger_mitigation;
 	s->has = 1ULL << SCOPE_TARGET_PREFIX | 1ULL << SCOPE_LIFETIME |
-		(p->target.n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
-		(p->target.n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0) |
-		(p->trigger_mitigation ? 0 : 1ULL << SCOPE_TRIGGER_MITIGATION);
+		 (p->target.n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
+		 (p->target.n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0) |
+		 (p->trigger_mitigation ? 0 : 1ULL << SCOPE_TRIGGER_MITIGATION);
 	ret->refresh = p->state == PLACEMENT_PLACED;
 }
 

@@ -25,7 +25,7 @@ struct placement {
 	char *domain, *server_name; /* identity over reloads */
 	uint32_t server;            /* ordinal in the present snapshot; UINT32_MAX: gone */
 	uint32_t mid;
-	struct arena *arena;        /* holds target */
+	struct arena *arena; /* holds target */
 	struct target target;
 	bool trigger_mitigation;
 	enum placement_state state;
@@ -39,9 +39,10 @@ struct placement {
 	size_t n_asks;
 	uint8_t code;
 	char why[WISH_WHY_MAX];
-	int64_t lifetime;  /* asked for */
-	mono_ms expires;   /* at the server; INT64_MAX never, 0 unknown */
-	mono_ms due;       /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX none) */
+	int64_t lifetime; /* asked for */
+	mono_ms expires;  /* at the server; INT64_MAX never, 0 unknown */
+	mono_ms due; /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX
+			none) */
 	mono_ms sent_at, parallel_at;
 	unsigned repeats;
 	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
@@ -86,8 +87,8 @@ struct wishes {
 };
 
 /* placement.c */
-struct placement *placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct target *t,
-	bool trigger, int64_t lifetime);
+struct placement *placement_new(struct wishes *w, uint32_t server, uint32_t mid,
+	const struct target *t, bool trigger, int64_t lifetime);
 void placement_free(struct placement *p);
 /* Ordinal of that server in a snapshot; UINT32_MAX: it is not there. */
 uint32_t placement_server(const struct homing *h, const char *domain, const char *server);
@@ -97,8 +98,8 @@ void placement_set_asks(struct placement *p, const char *const *asks, size_t n);
 bool placement_serves(const struct placement *p, const char *ask);
 void placement_queue(struct placement *p, mono_ms when);
 bool placement_sendable(const struct wishes *w, const struct placement *p);
-void placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
-	wall_ms wall);
+void placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a,
+	mono_ms now, wall_ms wall);
 /* What is due of it now; false: nothing. */
 bool placement_next(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret);
 mono_ms placement_deadline(const struct wishes *w, const struct placement *p);
@@ -115,8 +116,8 @@ void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 
 /* wish.c */
 struct wish *wish_add(struct wishes *w, struct wish *wish);
-void wish_report(struct wishes *w, enum wish_report report, const char *ask, const struct placement *p,
-	const struct wish_part *part, const char *reason);
+void wish_report(struct wishes *w, enum wish_report report, const char *ask,
+	const struct placement *p, const struct wish_part *part, const char *reason);
 void wish_changed(struct wishes *w, const struct placement *p);
 void wish_placement_gone(struct wishes *w, const struct placement *p);
 

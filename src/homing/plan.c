@@ -1,6 +1,6 @@
 /*
- * plan(): cut targets along owners, pick domains and servers, join what overlaps (rules M2-M6, M8, M12,
- * M14). Pure; everything lives in the caller's arena.
+ * plan(): cut targets along owners, pick domains and servers, join what overlaps (rules M2-M6, M8,
+ * M12, M14). Pure; everything lives in the caller's arena.
  */
 #include "homing/plan.h"
 
@@ -81,7 +81,8 @@ compare_prefixes(const void *a, const void *b)
 }
 
 void
-target_union(const struct target *a, const struct target *b, struct arena *arena, struct target *ret)
+target_union(
+	const struct target *a, const struct target *b, struct arena *arena, struct target *ret)
 {
 	struct target u = {0};
 	size_t n = a->n_target_prefix + b->n_target_prefix;
@@ -89,8 +90,10 @@ target_union(const struct target *a, const struct target *b, struct arena *arena
 
 	memcpy(all, a->target_prefix, a->n_target_prefix * sizeof(*all));
 	if (b->n_target_prefix)
-		memcpy(all + a->n_target_prefix, b->target_prefix, b->n_target_prefix * sizeof(*all));
-	qsort(all, n, sizeof(*all), compare_prefixes); /* wider ones come before what they contain */
+		memcpy(all + a->n_target_prefix, b->target_prefix,
+			b->n_target_prefix * sizeof(*all));
+	qsort(all, n, sizeof(*all),
+		compare_prefixes); /* wider ones come before what they contain */
 	u.target_prefix = arena_alloc(arena, n, sizeof(*u.target_prefix));
 	for (size_t i = 0; i < n; i++)
 		add_prefix(&u, &all[i]);
@@ -98,9 +101,10 @@ target_union(const struct target *a, const struct target *b, struct arena *arena
 		n = a->n_target_port_range + b->n_target_port_range;
 		u.target_port_range = arena_alloc(arena, n, sizeof(*u.target_port_range));
 		for (size_t i = 0; i < n; i++) {
-			const struct port_range *r = i < a->n_target_port_range
-				? &a->target_port_range[i]
-				: &b->target_port_range[i - a->n_target_port_range];
+			const struct port_range *r =
+				i < a->n_target_port_range
+					? &a->target_port_range[i]
+					: &b->target_port_range[i - a->n_target_port_range];
 
 			if (!covers_ports(&u, r))
 				u.target_port_range[u.n_target_port_range++] = *r;
@@ -111,8 +115,8 @@ target_union(const struct target *a, const struct target *b, struct arena *arena
 		u.target_protocol = arena_alloc(arena, n, sizeof(*u.target_protocol));
 		for (size_t i = 0; i < n; i++) {
 			uint64_t p = i < a->n_target_protocol
-				? a->target_protocol[i]
-				: b->target_protocol[i - a->n_target_protocol];
+					     ? a->target_protocol[i]
+					     : b->target_protocol[i - a->n_target_protocol];
 
 			if (!has_protocol(&u, p))
 				u.target_protocol[u.n_target_protocol++] = p;
@@ -245,13 +249,16 @@ add_part(struct planning *p, const struct ask *ask, const struct prefix *prefix)
 		plan->parts = wider;
 		p->cap_parts = cap;
 	}
-	plan->parts[plan->n_parts] = (struct plan_part){
-		.ask = ask->id, .prefix = *prefix, .state = PART_REFUSED, .domain = -1, .server = -1};
+	plan->parts[plan->n_parts] = (struct plan_part){.ask = ask->id,
+		.prefix = *prefix,
+		.state = PART_REFUSED,
+		.domain = -1,
+		.server = -1};
 	return &plan->parts[plan->n_parts++];
 }
 
-/* M6: the one that carries an overlapping request goes on while it is not unavailable; else the first
- * by priority, then name, that has an association. */
+/* M6: the one that carries an overlapping request goes on while it is not unavailable; else the
+ * first by priority, then name, that has an association. */
 static const struct domain_server *
 choose_server(const struct planning *p, const struct domain *d, const struct prefix *prefix)
 {
@@ -269,7 +276,8 @@ choose_server(const struct planning *p, const struct domain *d, const struct pre
 }
 
 static const char *
-ownership(struct planning *p, const struct plan_part *part, const struct owner *o, const struct domain *d)
+ownership(struct planning *p, const struct plan_part *part, const struct owner *o,
+	const struct domain *d)
 {
 	char prefix[PREFIX_TEXT_MAX], owned[PREFIX_TEXT_MAX];
 
@@ -280,7 +288,8 @@ ownership(struct planning *p, const struct plan_part *part, const struct owner *
 	if (d->gateway)
 		return text(p->arena, "%s is %s gateway %s", prefix,
 			o->prefix.len ? "filtered to" : "for every", d->name);
-	return text(p->arena, "%s belongs to %s (%s)", prefix, d->name, prefix_format(&o->prefix, owned));
+	return text(p->arena, "%s belongs to %s (%s)", prefix, d->name,
+		prefix_format(&o->prefix, owned));
 }
 
 static void
@@ -292,9 +301,9 @@ send_part(struct planning *p, const struct ask *ask, const struct piece *piece, 
 	const char *why = ownership(p, part, piece->owner, d);
 
 	part->domain = (int)domain;
-	part->section = d->gateway ? "RFC 9284 5.3"
-		: piece->owner->kind == OWNER_PI ? "RFC 9284 5.2"
-						 : "RFC 9284 5.1";
+	part->section = d->gateway                       ? "RFC 9284 5.3"
+			: piece->owner->kind == OWNER_PI ? "RFC 9284 5.2"
+							 : "RFC 9284 5.1";
 	if (!s) {
 		part->reason = text(p->arena, "%s, but no DOTS server of it is known", why);
 		return;
@@ -302,8 +311,8 @@ send_part(struct planning *p, const struct ask *ask, const struct piece *piece, 
 	part->server = (int)s->ordinal;
 	if (p->available[s->ordinal] == SERVER_UNAVAILABLE) {
 		part->state = PART_PENDING;
-		part->reason = text(p->arena, "%s, but %s cannot be reached now; no other may be asked",
-			why, s->name);
+		part->reason = text(p->arena,
+			"%s, but %s cannot be reached now; no other may be asked", why, s->name);
 	} else {
 		part->state = PART_SEND;
 		part->reason = why;
@@ -402,8 +411,8 @@ ask_provider_independent(struct planning *p, const struct ask *ask, const struct
 }
 
 static void
-refuse_part(struct planning *p, const struct ask *ask, const struct prefix *prefix, const char *section,
-	const char *reason)
+refuse_part(struct planning *p, const struct ask *ask, const struct prefix *prefix,
+	const char *section, const char *reason)
 {
 	struct plan_part *part = add_part(p, ask, prefix);
 
@@ -423,7 +432,8 @@ owned_parts(struct planning *p, const struct pieces *ps)
 		if (ps->list[i].owner && ps->list[i].owner->kind != OWNER_NEVER)
 			buf_printf(&out, "%s%s", out.len ? ", " : "",
 				prefix_format(&ps->list[i].prefix, prefix));
-	reason = text(p->arena, "wider than what providers of this network own, which is: %s", buf_text(&out));
+	reason = text(p->arena, "wider than what providers of this network own, which is: %s",
+		buf_text(&out));
 	buf_finish(&out);
 	return reason;
 }
@@ -537,14 +547,14 @@ covering_live(const struct planning *p, const struct group *g)
 	return best;
 }
 
-/* A new mid would make the server delete what it overlaps: whoever relies on that has to be in it. */
+/* A new mid would make the server delete what it overlaps: whoever relies on that has to be in it.
+ */
 static bool
 must_join(const struct planning *p, const struct group *a, const struct group *b)
 {
 	if (target_overlaps(&a->target, &b->target))
 		return true;
-	return a->live < 0 && b->live >= 0 &&
-		target_overlaps(&a->target, &p->live[b->live].target);
+	return a->live < 0 && b->live >= 0 && target_overlaps(&a->target, &p->live[b->live].target);
 }
 
 static bool
@@ -622,8 +632,8 @@ compare_asks(const void *a, const void *b)
 }
 
 void
-plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct live *live, size_t n_live,
-	const enum availability *available, struct arena *a, struct plan *ret)
+plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct live *live,
+	size_t n_live, const enum availability *available, struct arena *a, struct plan *ret)
 {
 	struct planning p = {.h = h,
 		.live = live,

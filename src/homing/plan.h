@@ -1,6 +1,7 @@
 /*
- * plan(): which provider is asked for what, and why (RFC 9284 section 5; rules M2-M6, M8, M12, M14 of
- * doc/architecture.md). A pure function that client, gateway, `dotsctl explain` and the tests call.
+ * plan(): which provider is asked for what, and why (RFC 9284 section 5; rules M2-M6, M8, M12, M14
+ * of doc/architecture.md). A pure function that client, gateway, `dotsctl explain` and the tests
+ * call.
  */
 #ifndef DOTSD_HOMING_PLAN_H
 #define DOTSD_HOMING_PLAN_H
@@ -17,7 +18,7 @@ enum availability {
 
 /* What somebody wants protected. Only prefixes are planned; names come resolved. */
 struct ask {
-	const char *id;      /* unique */
+	const char *id; /* unique */
 	struct target target;
 	bool trigger_mitigation;
 };
@@ -49,13 +50,13 @@ struct plan_part {
 
 /* One request that is to stand at one server. */
 struct plan_request {
-	uint32_t server;     /* ordinal */
-	int live;            /* index into the live array when that request already covers it, else -1: a new
-				mid with exactly `target` */
-	bool pending;        /* cannot be sent now */
+	uint32_t server; /* ordinal */
+	int live; /* index into the live array when that request already covers it, else -1: a new
+		     mid with exactly `target` */
+	bool pending;         /* cannot be sent now */
 	struct target target; /* union of what the asks want there; of a kept one: its own target */
 	bool trigger_mitigation;
-	const char **asks;   /* ids it stands for */
+	const char **asks; /* ids it stands for */
 	size_t n_asks;
 };
 
@@ -74,7 +75,7 @@ struct plan {
  * server become one request; a live request that covers the group is kept; ports and protocols only
  * if every asker gave them. */
 void plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct live *live,
-        size_t n_live, const enum availability *available, struct arena *a, struct plan *ret);
+	size_t n_live, const enum availability *available, struct arena *a, struct plan *ret);
 
 /* True if every target prefix is owned by some domain (M12, gateway side); else *ret_foreign is the
  * first that is not. */
@@ -84,6 +85,7 @@ bool plan_owns_all(const struct homing *h, const struct target *t, struct prefix
 bool target_overlaps(const struct target *a, const struct target *b); /* ports ignored */
 /* Everything that b asks for is covered by a (prefixes, ports, protocols). */
 bool target_covers(const struct target *a, const struct target *b);
-void target_union(const struct target *a, const struct target *b, struct arena *arena, struct target *ret);
+void target_union(
+	const struct target *a, const struct target *b, struct arena *arena, struct target *ret);
 
 #endif

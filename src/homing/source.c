@@ -123,13 +123,13 @@ static int
 rule_longest(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
 {
 	return common_prefix(&a->addr, c->to, a->on_link.len) -
-		common_prefix(&b->addr, c->to, b->on_link.len);
+	       common_prefix(&b->addr, c->to, b->on_link.len);
 }
 
 /* RFC 6724 section 5, rules 1, 2, 3, 5, 6, 7, 8 (4, home addresses, does not occur here). */
 static int (*const rules[])(const struct choice *c, const struct local_addr *a,
-	const struct local_addr *b) = {rule_same, rule_scope, rule_deprecated, rule_interface, rule_label,
-	rule_temporary, rule_longest};
+	const struct local_addr *b) = {rule_same, rule_scope, rule_deprecated, rule_interface,
+	rule_label, rule_temporary, rule_longest};
 
 static bool
 better(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
@@ -140,7 +140,8 @@ better(const struct choice *c, const struct local_addr *a, const struct local_ad
 		if (r)
 			return r > 0;
 	}
-	return addr_compare(&a->addr, &b->addr) < 0; /* a tie: stable, whatever the kernel's order */
+	return addr_compare(&a->addr, &b->addr) <
+	       0; /* a tie: stable, whatever the kernel's order */
 }
 
 /* ---- membership (M1) ---- */
@@ -178,8 +179,7 @@ is_member(const struct homing *h, const struct domain *d, const char *interface,
 {
 	if (in_any(d->prefixes, d->n_prefixes, &l->addr))
 		return true;
-	if (!d->n_prefixes &&
-		in_any(h->provider_independent, h->n_provider_independent, &l->addr))
+	if (!d->n_prefixes && in_any(h->provider_independent, h->n_provider_independent, &l->addr))
 		return true;
 	if (!interface) /* no access named: any active interface's address, but no other domain's */
 		return !addr_is_loopback(&l->addr);
@@ -190,14 +190,14 @@ static bool
 usable(const struct local_addr *l, const struct addr *to)
 {
 	return l->addr.family == to->family && !l->tentative && !addr_is_multicast(&l->addr) &&
-		(!addr_is_loopback(&l->addr) || addr_is_loopback(to)) &&
-		(!addr_is_link_local(&l->addr) || addr_is_link_local(to));
+	       (!addr_is_loopback(&l->addr) || addr_is_loopback(to)) &&
+	       (!addr_is_link_local(&l->addr) || addr_is_link_local(to));
 }
 
 int
 source_select(const struct homing *h, const struct domain *d, const char *interface,
-	const struct addr *destination, const struct local_addr *local, size_t n_local, struct addr *ret,
-	char *why, size_t cap)
+	const struct addr *destination, const struct local_addr *local, size_t n_local,
+	struct addr *ret, char *why, size_t cap)
 {
 	struct choice c = {destination, interface};
 	const struct local_addr *best = NULL;
@@ -218,7 +218,8 @@ source_select(const struct homing *h, const struct domain *d, const char *interf
 		*ret = best->addr;
 		return 0;
 	}
-	snprintf(why, cap, "RFC 9284 5.1: no %s address of %s%s%s", destination->family == 4 ? "IPv4" : "IPv6",
-		d->name, interface ? " on " : "", interface ? interface : "");
+	snprintf(why, cap, "RFC 9284 5.1: no %s address of %s%s%s",
+		destination->family == 4 ? "IPv4" : "IPv6", d->name, interface ? " on " : "",
+		interface ? interface : "");
 	return -EADDRNOTAVAIL;
 }

@@ -1,6 +1,6 @@
 /*
- * Wishes: what was asked of us until it is released. Every change is planned anew and compared with what
- * is placed (placement.c); the differences become placements and actions.
+ * Wishes: what was asked of us until it is released. Every change is planned anew and compared with
+ * what is placed (placement.c); the differences become placements and actions.
  */
 #include "homing/wish.h"
 
@@ -143,7 +143,8 @@ wish_placement_gone(struct wishes *w, const struct placement *p)
 static bool
 is_live(const struct placement *p)
 {
-	return p->state != PLACEMENT_GOING && !p->standby && !p->superseded && p->server != UINT32_MAX;
+	return p->state != PLACEMENT_GOING && !p->standby && !p->superseded &&
+	       p->server != UINT32_MAX;
 }
 
 struct replan {
@@ -169,8 +170,8 @@ collect(struct replan *r)
 	r->placements = arena_alloc(r->arena, w->n_placements + 1, sizeof(struct placement *));
 	for (size_t i = 0; i < w->n; i++)
 		if (!w->list[i]->releasing)
-			r->asks[r->n_asks++] = (struct ask){w->list[i]->id, w->list[i]->target,
-				w->list[i]->trigger_mitigation};
+			r->asks[r->n_asks++] = (struct ask){
+				w->list[i]->id, w->list[i]->target, w->list[i]->trigger_mitigation};
 	for (size_t i = 0; i < w->n_placements; i++) {
 		struct placement *p = w->placements[i];
 
@@ -193,7 +194,8 @@ predecessor(const struct replan *r, const struct plan_request *q)
 
 		if (p->server != q->server && r->w->homing->servers[p->server]->domain == domain &&
 			r->w->available[p->server] == SERVER_UNAVAILABLE && p->sent &&
-			target_covers(&p->target, &q->target) && target_covers(&q->target, &p->target))
+			target_covers(&p->target, &q->target) &&
+			target_covers(&q->target, &p->target))
 			return p;
 	}
 	return NULL;
@@ -224,7 +226,8 @@ place(struct replan *r, const struct plan_request *q)
 
 	if (before)
 		before->standby = true;
-	p = placement_new(w, q->server, mid, &q->target, q->trigger_mitigation, wanted_lifetime(r, q));
+	p = placement_new(
+		w, q->server, mid, &q->target, q->trigger_mitigation, wanted_lifetime(r, q));
 	placement_queue(p, r->now);
 	return p;
 }
@@ -315,7 +318,8 @@ serving(const struct wishes *w, const char *id, const struct wish_part *part)
 
 	for (size_t i = 0; i < w->n_placements; i++) {
 		const struct placement *p = w->placements[i];
-		struct target one = {.target_prefix = (struct prefix *)&part->prefix, .n_target_prefix = 1};
+		struct target one = {
+			.target_prefix = (struct prefix *)&part->prefix, .n_target_prefix = 1};
 
 		if ((int)p->server != part->server || !placement_serves(p, id) ||
 			!target_overlaps(&p->target, &one))
@@ -355,7 +359,9 @@ fill_part(const struct wishes *w, const char *id, struct wish_part *part, mono_m
 	part->state = state_of(w, p);
 	part->code = p->code;
 	part->mid = p->mid;
-	part->lifetime = p->expires == INT64_MAX ? -1 : p->expires > now ? (p->expires - now) / 1000 : 0;
+	part->lifetime = p->expires == INT64_MAX ? -1
+			 : p->expires > now      ? (p->expires - now) / 1000
+						 : 0;
 	part->status = p->status;
 	part->bytes_dropped = p->bytes_dropped;
 	part->pkts_dropped = p->pkts_dropped;
@@ -400,7 +406,8 @@ told_before(const struct wish *wish, const struct wish_part *part)
 {
 	for (size_t i = 0; i < wish->n_parts; i++)
 		if (prefix_equal(&wish->parts[i].prefix, &part->prefix) &&
-			wish->parts[i].server == part->server && wish->parts[i].state == part->state)
+			wish->parts[i].server == part->server &&
+			wish->parts[i].state == part->state)
 			return true;
 	return false;
 }
@@ -414,7 +421,8 @@ tell_parts(struct wishes *w, const struct wish *wish, const struct wish_part *pa
 
 	for (size_t i = 0; i < n; i++)
 		if (!told_before(wish, &parts[i]))
-			wish_report(w, reports[parts[i].state], wish->id, NULL, &parts[i], parts[i].reason);
+			wish_report(w, reports[parts[i].state], wish->id, NULL, &parts[i],
+				parts[i].reason);
 }
 
 static void
@@ -482,8 +490,8 @@ make_wish(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms w
 	char id[32];
 
 	from.has = 1ULL << SCOPE_TARGET_PREFIX |
-		(r->target->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
-		(r->target->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
+		   (r->target->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
+		   (r->target->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
 	wish->arena = arena_new();
 	schema_copy(&scope_schema, wish->arena, &from, &to);
 	wish->target = to.target;
@@ -549,11 +557,13 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 	wish = wish_add(w, make_wish(w, r, now, wall));
 	snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL,
-		&(struct wish_part){.prefix = r->target->target_prefix[0], .domain = -1, .server = -1},
+		&(struct wish_part){
+			.prefix = r->target->target_prefix[0], .domain = -1, .server = -1},
 		wish->asker);
 	replan(w, now, wall);
 	if (all_refused(wish)) {
-		snprintf(why, cap, "%s: %s", wish->n_parts ? wish->parts[0].section : "RFC 9284 5.1",
+		snprintf(why, cap, "%s: %s",
+			wish->n_parts ? wish->parts[0].section : "RFC 9284 5.1",
 			wish->n_parts ? wish->parts[0].reason : "no domain is configured");
 		wish_remove(w, wish);
 		return -EPERM;
@@ -720,7 +730,7 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 	p->status = entry->status;
 	take_counters(p, entry);
 	over = entry->status == ATTACK_MITIGATION_TERMINATED ||
-		entry->status == ATTACK_MITIGATION_WITHDRAWN;
+	       entry->status == ATTACK_MITIGATION_WITHDRAWN;
 	if (over && p->state == PLACEMENT_PLACED) {
 		p->state = PLACEMENT_ENDED;
 		p->exchange = EXCHANGE_NONE;
@@ -883,8 +893,8 @@ wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wal
 	enum availability *available = mem_array(h->n_servers, sizeof(*available));
 
 	for (uint32_t i = 0; i < h->n_servers; i++) {
-		uint32_t before = placement_server(w->homing,
-			h->domains[h->servers[i]->domain].name, h->servers[i]->name);
+		uint32_t before = placement_server(
+			w->homing, h->domains[h->servers[i]->domain].name, h->servers[i]->name);
 
 		if (before != UINT32_MAX)
 			available[i] = w->available[before];

@@ -1,7 +1,7 @@
 /*
  * Wishes: what was asked of us, durable until released, and the machine that gets it placed at the
- * right servers and keeps it there (rules M3, M6, M8, M13, M16). Pure but for the injected store: time
- * and answers come in, actions go out; the client role carries them out.
+ * right servers and keeps it there (rules M3, M6, M8, M13, M16). Pure but for the injected store:
+ * time and answers come in, actions go out; the client role carries them out.
  *
  * Every change is put to the store before the action that rests on it is handed out; the role sends
  * only after the store has confirmed (persist_after).
@@ -21,47 +21,48 @@ struct wishes;
  * domain/server/mid). */
 struct wishes *wishes_new(const struct homing *h, struct persist *p);
 void wishes_free(struct wishes *w);
-/* Reads the store: every wish and placement goes on where it stood; PUTs not answered and withdrawals
- * not answered are sent again; lifetimes count from the ask. */
+/* Reads the store: every wish and placement goes on where it stood; PUTs not answered and
+ * withdrawals not answered are sent again; lifetimes count from the ask. */
 void wishes_restore(struct wishes *w, mono_ms now, wall_ms wall);
-/* A new configuration: everything is planned again (same owner: kept). Domains and servers are matched
- * by name. */
+/* A new configuration: everything is planned again (same owner: kept). Domains and servers are
+ * matched by name. */
 void wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wall);
 /* Our identity at a domain: stored once, the same over credential changes (RFC 9132 4.4.1.1).
- * `derived`: the cuid that follows from the credential, used when none is stored; mid then starts at
- * Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */
+ * `derived`: the cuid that follows from the credential, used when none is stored; mid then starts
+ * at Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */
 const char *wishes_cuid(struct wishes *w, uint32_t domain, const char *derived, wall_ms wall);
 
 /* ---- asks -------------------------------------------------------------------------------- */
 
 struct wish_request {
-	const char *id;      /* NULL: one is made ("w<number>") */
-	const char *asker;   /* "operator", "alarm:<source>", "client:<name>/<cuid>/<mid>" */
+	const char *id;    /* NULL: one is made ("w<number>") */
+	const char *asker; /* "operator", "alarm:<source>", "client:<name>/<cuid>/<mid>" */
 	const struct target *target; /* copied */
 	bool trigger_mitigation;
-	int64_t lifetime;    /* seconds asked for in each request; 0: the domain's */
-	int64_t duration;    /* seconds until it is released by itself; 0: until released */
+	int64_t lifetime; /* seconds asked for in each request; 0: the domain's */
+	int64_t duration; /* seconds until it is released by itself; 0: until released */
 };
 
 /* How one part (see plan_part) stands now. */
 enum wish_state {
-	WISH_REFUSED,  /* nobody may be asked, or the server answered 4.xx (code) */
-	WISH_PENDING,  /* no association in that domain, or not sent yet */
-	WISH_SENT,     /* sent, no answer yet */
-	WISH_SILENT,   /* sent, and 3 s went by without an answer */
-	WISH_PLACED,   /* the server accepted it */
-	WISH_ENDED,    /* the server ended it (status 6 or 7, or it expired there) */
+	WISH_REFUSED, /* nobody may be asked, or the server answered 4.xx (code) */
+	WISH_PENDING, /* no association in that domain, or not sent yet */
+	WISH_SENT,    /* sent, no answer yet */
+	WISH_SILENT,  /* sent, and 3 s went by without an answer */
+	WISH_PLACED,  /* the server accepted it */
+	WISH_ENDED,   /* the server ended it (status 6 or 7, or it expired there) */
 };
 struct wish_part {
 	struct prefix prefix;
-	int domain, server;        /* index, ordinal; -1 */
+	int domain, server; /* index, ordinal; -1 */
 	enum wish_state state;
-	uint8_t code;              /* last answer */
+	uint8_t code; /* last answer */
 	uint32_t mid;
-	int64_t lifetime;          /* granted, seconds left; -1 for ever */
-	uint64_t status;           /* enum dots_status; 0 unknown */
+	int64_t lifetime; /* granted, seconds left; -1 for ever */
+	uint64_t status;  /* enum dots_status; 0 unknown */
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
-	const char *section, *reason; /* of the plan, or of the refusal; peer text is escaped by the sink */
+	const char *section,
+		*reason; /* of the plan, or of the refusal; peer text is escaped by the sink */
 };
 struct wish_view {
 	const char *id, *asker;
@@ -72,20 +73,22 @@ struct wish_view {
 	size_t n_parts;
 };
 
-/* Takes a wish: stored, planned, actions queued. The id (WISH_ID_MAX) in ret_id. 0; -EEXIST if the id
- * is there with another target (with the same: a renewal of its duration); -EINVAL with `why`;
+/* Takes a wish: stored, planned, actions queued. The id (WISH_ID_MAX) in ret_id. 0; -EEXIST if the
+ * id is there with another target (with the same: a renewal of its duration); -EINVAL with `why`;
  * -ENOSPC beyond 100000 wishes. A wish whose parts are all refused is *not* kept: -EPERM, with its
  * parts to be read by wishes_explain. */
-int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall, char *ret_id,
-        char *why, size_t cap);
+int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall,
+	char *ret_id, char *why, size_t cap);
 /* 0 or -ENOENT. Withdrawn at the servers when no other wish needs the request there. */
 int wishes_release(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
 /* Sends the refresh of everything that this wish holds now. 0 or -ENOENT. */
 int wishes_refresh(struct wishes *w, const char *id, mono_ms now);
 /* Plan of a target without sending (dotsctl explain): parts in the arena. */
-size_t wishes_explain(struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret);
+size_t wishes_explain(
+	struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret);
 /* The view's arrays live in the arena. False: no such wish. */
-bool wishes_view(struct wishes *w, const char *id, mono_ms now, struct arena *a, struct wish_view *ret);
+bool wishes_view(
+	struct wishes *w, const char *id, mono_ms now, struct arena *a, struct wish_view *ret);
 void wishes_each(struct wishes *w, void (*visit)(void *arg, const char *id), void *arg);
 size_t wishes_count(const struct wishes *w);
 /* Domain has a live or pending request: it counts as under attack (M3). */
@@ -93,22 +96,23 @@ bool wishes_under_attack(const struct wishes *w, uint32_t domain);
 
 /* ---- the world --------------------------------------------------------------------------- */
 
-void wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms now, wall_ms wall);
+void wishes_available(
+	struct wishes *w, uint32_t server, enum availability a, mono_ms now, wall_ms wall);
 
-/* A new association replaced the old one: the server may have started anew, so what stands there is told
- * to it again. */
+/* A new association replaced the old one: the server may have started anew, so what stands there is
+ * told to it again. */
 void wishes_renewed(struct wishes *w, uint32_t server, mono_ms now);
 
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */
 struct wish_answer {
 	uint8_t method, code;
-	int64_t lifetime;    /* of 2.xx PUT; 0 unknown */
+	int64_t lifetime;        /* of 2.xx PUT; 0 unknown */
 	uint64_t conflict_cause; /* of 4.09 */
-	const char *why;     /* diagnostic text, may be NULL */
-	uint32_t max_age;    /* of 5.03 */
+	const char *why;         /* diagnostic text, may be NULL */
+	uint32_t max_age;        /* of 5.03 */
 };
-void wishes_answer(struct wishes *w, uint32_t server, uint32_t mid, const struct wish_answer *answer,
-        mono_ms now, wall_ms wall);
+void wishes_answer(struct wishes *w, uint32_t server, uint32_t mid,
+	const struct wish_answer *answer, mono_ms now, wall_ms wall);
 /* A status entry by notification or GET. */
 void wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono_ms now);
 /* GET said 4.04: the server does not know that mid: it is put again (same mid). */
@@ -117,20 +121,23 @@ void wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now
 /* ---- actions ----------------------------------------------------------------------------- */
 
 enum wish_action_kind {
-	WISH_ACTION_PUT,      /* send `scope` under `mid` (first time, refresh, or again after a reconnect) */
+	WISH_ACTION_PUT,      /* send `scope` under `mid` (first time, refresh, or again after a
+				 reconnect) */
 	WISH_ACTION_DELETE,   /* withdraw `mid` */
 	WISH_ACTION_REPEAT,   /* the open request of `mid` once more (3 s went by: RFC 9132 4.4) */
-	WISH_ACTION_PARALLEL, /* first repeat unanswered: a resumed handshake from a new port beside the old
-				 session, and the open requests on both (M3, RFC 9132 4.7) */
-	WISH_ACTION_OBSERVE,  /* placed: subscribe to (or, if subscribed already, nothing) its status */
-	WISH_ACTION_REPORT,   /* something to tell: see `report` */
-	WISH_ACTION_CHANGED,  /* the view of `ask` changed */
+	WISH_ACTION_PARALLEL, /* first repeat unanswered: a resumed handshake from a new port beside
+				 the old session, and the open requests on both (M3, RFC 9132 4.7)
+			       */
+	WISH_ACTION_OBSERVE, /* placed: subscribe to (or, if subscribed already, nothing) its status
+			      */
+	WISH_ACTION_REPORT,  /* something to tell: see `report` */
+	WISH_ACTION_CHANGED, /* the view of `ask` changed */
 };
 enum wish_report {
-	WISH_REPORT_ASKED,    /* ask taken */
-	WISH_REPORT_PLANNED,  /* a part goes to server */
-	WISH_REPORT_REFUSED,  /* a part is refused here, or by the server (code) */
-	WISH_REPORT_PENDING,  /* a part waits for its domain: alert */
+	WISH_REPORT_ASKED,   /* ask taken */
+	WISH_REPORT_PLANNED, /* a part goes to server */
+	WISH_REPORT_REFUSED, /* a part is refused here, or by the server (code) */
+	WISH_REPORT_PENDING, /* a part waits for its domain: alert */
 	WISH_REPORT_PLACED,
 	WISH_REPORT_STATUS,
 	WISH_REPORT_ENDED,
@@ -141,8 +148,9 @@ struct wish_action {
 	enum wish_action_kind kind;
 	uint32_t server; /* ordinal */
 	uint32_t mid;
-	struct scope scope;  /* of PUT: target, lifetime, trigger-mitigation; borrowed until the next call */
-	bool refresh;        /* of PUT: it was placed before */
+	struct scope scope; /* of PUT: target, lifetime, trigger-mitigation; borrowed until the next
+			       call */
+	bool refresh;       /* of PUT: it was placed before */
 	enum wish_report report;
 	char ask[WISH_ID_MAX];
 	struct prefix prefix; /* of the part reported */
@@ -153,7 +161,8 @@ struct wish_action {
 	const char *section;
 	char reason[WISH_WHY_MAX];
 };
-/* The next action that is due; false: none. Call until false after every input and at the deadline. */
+/* The next action that is due; false: none. Call until false after every input and at the deadline.
+ */
 bool wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret);
 mono_ms wishes_deadline(const struct wishes *w);
 

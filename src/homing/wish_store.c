@@ -192,10 +192,10 @@ store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_m
 	put(w, "placement", key,
 		json_pack("{ss ss sI so ss si ss sI sI so sb sI}", "domain", p->domain, "server",
 			p->server_name, "mid", (json_int_t)p->mid, "target",
-			target_json(&p->target, p->trigger_mitigation), "state", state_names[p->state],
-			"code", p->code, "why", p->why, "lifetime", (json_int_t)p->lifetime, "expires",
-			(json_int_t)expires, "asks", asks, "standby", p->standby, "status",
-			(json_int_t)p->status));
+			target_json(&p->target, p->trigger_mitigation), "state",
+			state_names[p->state], "code", p->code, "why", p->why, "lifetime",
+			(json_int_t)p->lifetime, "expires", (json_int_t)expires, "asks", asks,
+			"standby", p->standby, "status", (json_int_t)p->status));
 }
 
 void
@@ -235,7 +235,8 @@ restore_placement(void *arg, const char *key, const char *value)
 {
 	struct restoring *r = arg;
 	json_t *j = json_loads(value, 0, NULL);
-	uint32_t server = placement_server(r->w->homing, text_of(j, "domain"), text_of(j, "server"));
+	uint32_t server =
+		placement_server(r->w->homing, text_of(j, "domain"), text_of(j, "server"));
 	struct arena *a = arena_new();
 	struct scope s;
 

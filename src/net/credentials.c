@@ -107,7 +107,8 @@ load_psk(struct credentials *c, const struct credentials_config *cfg, char *why,
 	gnutls_datum_t id, secret;
 	int r;
 
-	if (strlen(cfg->psk_identity) >= PEER_NAME_MAX || !cfg->psk_identity[0])
+	if (!cfg->psk_identity || !cfg->psk_identity[0] ||
+		strlen(cfg->psk_identity) >= PEER_NAME_MAX)
 		return broken(why, cap, "psk-identity: empty or longer than %d", PEER_NAME_MAX - 1);
 	if (credentials_read_psk(cfg->psk_file, key, &len, why, cap) < 0)
 		return CREDENTIALS_BROKEN;
@@ -141,9 +142,8 @@ inspect(struct credentials *c, const char *path, char *why, size_t cap)
 	peer_certificate_name(list[0], c->label, sizeof(c->label));
 	peer_certificate_digest(list[0], digest);
 	cuid_from_digest(digest, c->cuid);
-	if (gnutls_x509_crt_get_expiration_time(list[0]) < now)
-		verdict = CREDENTIALS_EXPIRED;
-	else if (gnutls_x509_crt_get_activation_time(list[0]) > now)
+	if (gnutls_x509_crt_get_expiration_time(list[0]) < now ||
+		gnutls_x509_crt_get_activation_time(list[0]) > now)
 		verdict = CREDENTIALS_EXPIRED;
 	if (verdict == CREDENTIALS_EXPIRED)
 		snprintf(why, cap, "%s: certificate of %s is outside its validity", path, c->label);

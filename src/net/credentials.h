@@ -15,9 +15,9 @@
 #include "wire/cuid.h"
 
 struct credentials_config {
-	const char *certificate; /* PEM file: our chain */
-	const char *key;         /* PEM file: its private key */
-	const char *trust;       /* PEM file: CAs whose peers we accept */
+	const char *certificate;  /* PEM file: our chain */
+	const char *key;          /* PEM file: its private key */
+	const char *trust;        /* PEM file: CAs whose peers we accept */
 	const char *psk_identity; /* client only */
 	const char *psk_file;     /* client only: the key in hexadecimal, one line */
 };
@@ -33,8 +33,8 @@ enum credentials_problem {
 /* Loads files; *ret is set unless CREDENTIALS_BROKEN. `why` (cap bytes) names file and reason.
  * A certificate needs its key and trust; psk_identity and psk_file go together; at least one
  * of the two kinds is there. A server gives no PSK here (it looks keys up by identity). */
-enum credentials_problem credentials_load(const struct credentials_config *cfg,
-        struct credentials **ret, char *why, size_t cap);
+enum credentials_problem credentials_load(
+	const struct credentials_config *cfg, struct credentials **ret, char *why, size_t cap);
 struct credentials *credentials_ref(struct credentials *c);
 void credentials_unref(struct credentials *c); /* NULL is legal */
 /* For status and events: certificate subject name or "psk:<identity>"; never key material. */
@@ -48,7 +48,8 @@ int credentials_read_psk(const char *path, uint8_t *key, size_t *inout_len, char
 enum { PEER_NAME_MAX = 256, PEER_NAMES_MAX = 8 };
 struct peer_id {
 	enum { PEER_CERTIFICATE, PEER_PSK } kind;
-	char name[PEER_NAME_MAX];   /* first DNS subject alternative name, else CN; or the PSK identity */
+	char name[PEER_NAME_MAX]; /* first DNS subject alternative name, else CN; or the PSK
+				     identity */
 	char names[PEER_NAMES_MAX][PEER_NAME_MAX]; /* all DNS-IDs */
 	unsigned n_names;
 	char issuer[PEER_NAME_MAX]; /* CN of the issuer; "" for PSK */

@@ -85,7 +85,7 @@ struct flow {
 static struct flow
 flow_of(const struct udp *udp, const struct udp_path *path)
 {
-	struct flow f;
+	struct flow f = {0};
 	uint8_t *p = f.bytes;
 
 	p = mempcpy(p, &udp, sizeof(udp));

@@ -94,7 +94,7 @@ path_is_good(const struct chain *ch, const struct peer_expect *expect, char *why
 {
 	const char *purpose =
 		expect->is_server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
-	gnutls_typed_vdata_st data = {
+	gnutls_typed_vdata_st usage = {
 		.type = GNUTLS_DT_KEY_PURPOSE_OID,
 		.data = (unsigned char *)(uintptr_t)purpose,
 	};
@@ -104,7 +104,7 @@ path_is_good(const struct chain *ch, const struct peer_expect *expect, char *why
 	int r;
 
 	memcpy(crts, ch->crts, sizeof(crts[0]) * ch->n);
-	r = gnutls_x509_trust_list_verify_crt2(expect->trust, crts, ch->n, &data, 1,
+	r = gnutls_x509_trust_list_verify_crt2(expect->trust, crts, ch->n, &usage, 1,
 		GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status, NULL);
 	if (r < 0)
 		return refuse(why, cap, "certificate: %s (RFC 9132 7.1)", gnutls_strerror(r));

@@ -66,8 +66,8 @@ bind_as_asked(const struct resolver *r, int fd, int family)
 	struct sockaddr_storage ss;
 	socklen_t len;
 
-	if (r->interface[0] &&
-		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, r->interface, (socklen_t)strlen(r->interface)))
+	if (r->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, r->interface,
+				       (socklen_t)strlen(r->interface)))
 		return false;
 	if (!source)
 		return true;
@@ -114,7 +114,8 @@ on_connect(ares_socket_t fd, const struct sockaddr *sa, socklen_t len, void *arg
 }
 
 static ares_ssize_t
-on_recvfrom(ares_socket_t fd, void *buf, size_t n, int flags, struct sockaddr *sa, socklen_t *len, void *arg)
+on_recvfrom(ares_socket_t fd, void *buf, size_t n, int flags, struct sockaddr *sa, socklen_t *len,
+	void *arg)
 {
 	(void)arg;
 	return recvfrom(fd, buf, n, flags, sa, len);
@@ -323,7 +324,7 @@ resolver_new(struct loop *l, const struct resolver_config *cfg)
 		.ndomains = 0,
 		.resolvconf_path = nowhere};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-		ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS | ARES_OPT_RESOLVCONF;
+		   ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS | ARES_OPT_RESOLVCONF;
 
 	r->loop = l;
 	if (cfg->interface)

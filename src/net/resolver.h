@@ -12,8 +12,8 @@
 struct resolver;
 
 struct resolver_config {
-	const char *interface;          /* NULL: not bound */
-	const struct addr *sources;     /* at most one a family; none: the kernel's choice */
+	const char *interface;      /* NULL: not bound */
+	const struct addr *sources; /* at most one a family; none: the kernel's choice */
 	size_t n_sources;
 	const struct endpoint *servers; /* port 0 = 53 */
 	size_t n_servers;
@@ -21,11 +21,11 @@ struct resolver_config {
 
 enum { RESOLVER_ADDRS_MAX = 16 };
 struct resolver_answer {
-	int error;         /* 0, -ENOENT (no such name or no address), -ETIMEDOUT, -EIO… */
-	const char *why;   /* text of the failure */
+	int error;       /* 0, -ENOENT (no such name or no address), -ETIMEDOUT, -EIO… */
+	const char *why; /* text of the failure */
 	struct addr addrs[RESOLVER_ADDRS_MAX]; /* IPv6 first */
 	size_t n_addrs;
-	uint32_t ttl;      /* smallest, seconds */
+	uint32_t ttl; /* smallest, seconds */
 };
 typedef void (*resolver_cb)(void *arg, const struct resolver_answer *answer);
 

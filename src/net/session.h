@@ -1,9 +1,9 @@
 /*
  * Sessions: one DTLS association with CoAP messaging on it, either role.
  *
- * DTLS 1.2 with X.509 (mutual) or ECDHE-PSK, stateless tickets, flights driven by the loop's timers,
- * MTU 1280; CoAP (RFC 7252) with CON and NON in both directions, de-duplication, retransmission,
- * Observe (RFC 7641). Both ends may send requests on one session (RFC 9132 3, 4.7).
+ * DTLS 1.2 with X.509 (mutual) or ECDHE-PSK, stateless tickets, flights driven by the loop's
+ * timers, MTU 1280; CoAP (RFC 7252) with CON and NON in both directions, de-duplication,
+ * retransmission, Observe (RFC 7641). Both ends may send requests on one session (RFC 9132 3, 4.7).
  *
  * Callbacks run from the loop, never from inside a call of the owner into this file; a session is
  * freed by this file after its `down` callback returned.
@@ -22,19 +22,21 @@ struct session;
 struct exchange; /* a request received, waiting for its response */
 
 struct session_ops {
-	/* The one judge (RFC 9132 8): runs after every handshake, also a resumed one, once the chain,
-	 * its validity and (client side) the server's name are proven, and before `up`. NULL accepts,
-	 * else the reason: the handshake ends with an alert and `down` follows. It may be run again
-	 * by session_judge. */
+	/* The one judge (RFC 9132 8): runs after every handshake, also a resumed one, once the
+	 * chain, its validity and (client side) the server's name are proven, and before `up`. NULL
+	 * accepts, else the reason: the handshake ends with an alert and `down` follows. It may be
+	 * run again by session_judge. */
 	const char *(*judge)(void *arg, struct session *s);
 	void (*up)(void *arg, struct session *s);
-	/* The association is over: never came up, closed by an authenticated alert, timed out in the
-	 * handshake, or session_close. A server's session never goes down for silence alone.
-	 * `reason` is a short text. Outstanding requests have had their callbacks with -ECANCELED. */
+	/* The association is over: never came up, closed by an authenticated alert, timed out in
+	 * the handshake, or session_close. A server's session never goes down for silence alone.
+	 * `reason` is a short text. Outstanding requests have had their callbacks with -ECANCELED.
+	 */
 	void (*down)(void *arg, struct session *s, const char *reason);
-	/* An authentic, well-formed request (duplicates filtered, critical options checked). Answer by
-	 * exchange_respond, now or later. */
-	void (*request)(void *arg, struct session *s, struct exchange *ex, const struct coap_msg *req);
+	/* An authentic, well-formed request (duplicates filtered, critical options checked). Answer
+	 * by exchange_respond, now or later. */
+	void (*request)(
+		void *arg, struct session *s, struct exchange *ex, const struct coap_msg *req);
 	/* Any authenticated datagram from the peer, before it is looked at. */
 	void (*heard)(void *arg, struct session *s);
 	/* The peer rejected a notification (RST, RFC 7641 3.6): forget this observer. */
@@ -64,46 +66,48 @@ struct listener_config {
 	size_t n_sockets;
 	struct credentials *credentials; /* referenced; NULL: PSK only */
 	psk_lookup psk;                  /* NULL: certificates only */
-	uint32_t max_sessions;           /* established ones; 0 = 10000. Beyond: new handshakes are not begun */
-	uint32_t max_half_open;          /* handshakes under way, all sources; 0 = 512 */
+	uint32_t max_sessions;  /* established ones; 0 = 10000. Beyond: new handshakes are not begun
+				 */
+	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512 */
 	uint32_t max_half_open_per_prefix; /* per /24 or /56; 0 = 16 */
-	uint32_t handshakes_per_turn;    /* budget of full handshakes begun per loop turn; 0 = 8 */
+	uint32_t handshakes_per_turn; /* budget of full handshakes begun per loop turn; 0 = 8 */
 };
 
 struct listener;
 /* Cookies are stateless; cookie and ticket keys rotate. The ClientHello of a known 5-tuple starts a
- * handshake beside the old association, which ends only when the new one has finished. Replies leave
- * from the address and interface the request came in on.
- * NULL with `why` (cap bytes: which address, which error). */
+ * handshake beside the old association, which ends only when the new one has finished. Replies
+ * leave from the address and interface the request came in on. NULL with `why` (cap bytes: which
+ * address, which error). */
 struct listener *listener_new(struct loop *l, const struct listener_config *cfg,
-        const struct session_ops *ops, void *arg, char *why, size_t cap);
+	const struct session_ops *ops, void *arg, char *why, size_t cap);
 /* Sends close_notify to all and frees all sessions (their `down` is called). */
 void listener_free(struct listener *ln);
 /* New credentials for later handshakes. */
 void listener_set_credentials(struct listener *ln, struct credentials *c);
 /* false stops; the visitor may call session_close on the one it is given. */
-void listener_each(struct listener *ln, bool (*visit)(void *arg, struct session *s), void *visit_arg);
+void listener_each(
+	struct listener *ln, bool (*visit)(void *arg, struct session *s), void *visit_arg);
 size_t listener_count(const struct listener *ln);
 
 /* --- making: the client side -------------------------------------------------------------- */
 
-struct resumption; /* a ticket and its secrets, opaque */
+struct resumption;                          /* a ticket and its secrets, opaque */
 void resumption_free(struct resumption *r); /* NULL is legal */
 
 struct dial {
-	const char *interface;       /* SO_BINDTODEVICE; NULL: not bound */
-	struct addr source;          /* family 0: chosen by the kernel */
+	const char *interface; /* SO_BINDTODEVICE; NULL: not bound */
+	struct addr source;    /* family 0: chosen by the kernel */
 	struct endpoint remote;
-	const char *server_name;     /* SNI (a name only) and reference identity (RFC 9525 DNS-ID); an IP
-					address text is compared with iPAddress names */
+	const char *server_name; /* SNI (a name only) and reference identity (RFC 9525 DNS-ID); an
+				    IP address text is compared with iPAddress names */
 	struct credentials *credentials; /* referenced */
 	const struct resumption *resume; /* borrowed during the call; NULL: full handshake */
 	uint32_t handshake_timeout_ms;   /* 0 = 20000 */
 };
-/* A new socket (so a new port) each time, never reused. NULL and *ret_error = -errno when the socket
- * cannot be made exactly as asked: nothing falls back to another link. */
+/* A new socket (so a new port) each time, never reused. NULL and *ret_error = -errno when the
+ * socket cannot be made exactly as asked: nothing falls back to another link. */
 struct session *session_dial(struct loop *l, const struct dial *d, const struct session_ops *ops,
-        void *arg, int *ret_error);
+	void *arg, int *ret_error);
 /* What a later dial to the same server needs to resume; owned by the caller; NULL before `up` or if
  * the server gave no ticket. */
 struct resumption *session_resumption(const struct session *s);
@@ -122,8 +126,8 @@ void session_set_data(struct session *s, void *data);
 void session_judge(struct session *s);
 /* close_notify, then `down` with "closed" from the loop. */
 void session_close(struct session *s);
-/* close_notify, and no callback any more, not even `down`: its owner is going away. Open requests are
- * forgotten without callback. */
+/* close_notify, and no callback any more, not even `down`: its owner is going away. Open requests
+ * are forgotten without callback. */
 void session_abandon(struct session *s);
 void session_set_params(struct session *s, const struct coap_params *p);
 /* Largest CoAP message that fits one datagram of this session (RFC 9132 7.3). */
@@ -131,13 +135,15 @@ size_t session_max_message(const struct session *s);
 
 /* response: borrowed, NULL on failure with error -ETIMEDOUT (CON given up), -ECONNRESET (RST) or
  * -ECANCELED (session over). For an observation (request with Observe 0 answered with Observe) it
- * is called for every notification in order until an answer without Observe, an error, or cancel. */
-typedef void (*response_cb)(void *arg, struct session *s, const struct coap_msg *response, int error);
+ * is called for every notification in order until an answer without Observe, an error, or cancel.
+ */
+typedef void (*response_cb)(
+	void *arg, struct session *s, const struct coap_msg *response, int error);
 
-/* Sends a request: id and token are set here (token random). CON is retransmitted; NON is sent once and
- * stays open until answered or cancelled: repeat it by request_repeat at the pace the caller's rules
- * allow. Returns a handle > 0, or -errno (-EMSGSIZE: larger than session_max_message; -EMFILE: more
- * than 64 open). */
+/* Sends a request: id and token are set here (token random). CON is retransmitted; NON is sent once
+ * and stays open until answered or cancelled: repeat it by request_repeat at the pace the caller's
+ * rules allow. Returns a handle > 0, or -errno (-EMSGSIZE: larger than session_max_message;
+ * -EMFILE: more than 64 open). */
 int64_t request_send(struct session *s, const struct coap_msg *msg, response_cb cb, void *arg);
 /* The same NON request again: same token, new Message ID. 0 or -ENOENT. */
 int request_repeat(struct session *s, int64_t handle);
@@ -151,6 +157,6 @@ void exchange_respond(struct exchange *ex, const struct coap_msg *response);
 struct session *exchange_session(const struct exchange *ex);
 /* A notification: Non-confirmable (RFC 9132 4.4.2.1). 0 or -errno. */
 int session_notify(struct session *s, const uint8_t *token, size_t token_len,
-        const struct coap_msg *notification);
+	const struct coap_msg *notification);
 
 #endif

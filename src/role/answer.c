@@ -1,6 +1,7 @@
 /*
  * Responses of the server: built from a verdict or a body, sent at once or when the store has what
- * they acknowledge (acknowledged state is durable; a failing store makes it volatile, never silent).
+ * they acknowledge (acknowledged state is durable; a failing store makes it volatile, never
+ * silent).
  */
 #include <stdlib.h>
 #include <string.h>

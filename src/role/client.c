@@ -1,6 +1,6 @@
 /*
- * The DOTS client role: one upstream a server of the snapshot, and the wish engine's actions carried
- * out on them. Decisions are homing's; bytes and sessions are net's.
+ * The DOTS client role: one upstream a server of the snapshot, and the wish engine's actions
+ * carried out on them. Decisions are homing's; bytes and sessions are net's.
  */
 #include "role/client.h"
 
@@ -147,8 +147,8 @@ batch_stored(void *arg, bool durable)
 	while ((o = b->first)) {
 		b->first = o->next;
 		if (c && o->server < c->n_upstreams)
-			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid, o->method,
-				o->payload, o->len);
+			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid,
+				o->method, o->payload, o->len);
 		free(o->payload);
 		free(o);
 	}
@@ -282,8 +282,7 @@ on_available(void *arg, struct upstream *u, enum availability a)
 {
 	struct dots_client *c = arg;
 
-	wishes_available(
-		c->wishes, upstream_server(u)->ordinal, a, loop_now(c->loop), loop_wall());
+	wishes_available(c->wishes, upstream_server(u)->ordinal, a, loop_now(c->loop), loop_wall());
 	dots_client_run(c);
 }
 
@@ -340,9 +339,11 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 		answer.lifetime = scope->lifetime;
 	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION))
 		answer.conflict_cause = scope->conflict_information.conflict_cause;
-	event_raise(EVENT_RESPONSE, EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
+	event_raise(EVENT_RESPONSE,
+		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
 		EVENT_F("server", upstream_server(u)->name), EVENT_N("mid", mid),
-		EVENT_F("code", coap_code_format(m->code, code)), EVENT_F("text", *why ? why : NULL));
+		EVENT_F("code", coap_code_format(m->code, code)),
+		EVENT_F("text", *why ? why : NULL));
 	wishes_answer(c->wishes, upstream_server(u)->ordinal, mid, &answer, loop_now(c->loop),
 		loop_wall());
 	arena_free(arena);
@@ -389,7 +390,8 @@ on_link(void *arg, const char *interface, bool up)
 {
 	struct dots_client *c = arg;
 
-	event_raise(EVENT_LINK, EVENT_F("interface", interface), EVENT_F("state", up ? "up" : "down"));
+	event_raise(
+		EVENT_LINK, EVENT_F("interface", interface), EVENT_F("state", up ? "up" : "down"));
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		upstream_link_changed(c->upstreams[i], interface);
 }
@@ -397,13 +399,14 @@ on_link(void *arg, const char *interface, bool up)
 /* ---- life --------------------------------------------------------------------------------- */
 
 static struct upstream *
-make_upstream(struct dots_client *c, const struct dots_client_setup *s, const struct domain_server *ds)
+make_upstream(
+	struct dots_client *c, const struct dots_client_setup *s, const struct domain_server *ds)
 {
 	struct upstream_context cx = {
 		.loop = c->loop, .links = c->links, .ops = &upstream_ops, .arg = c};
 
-	return upstream_new(&cx, s->homing, &s->homing->domains[ds->domain], ds,
-		s->credentials[ds->domain]);
+	return upstream_new(
+		&cx, s->homing, &s->homing->domains[ds->domain], ds, s->credentials[ds->domain]);
 }
 
 struct dots_client *
@@ -452,8 +455,9 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 		const struct domain_server *ds = s->homing->servers[i];
 
 		for (size_t j = 0; j < n_old && !now[i]; j++)
-			if (old[j] && upstream_rebind(old[j], s->homing, &s->homing->domains[ds->domain],
-					      ds, s->credentials[ds->domain])) {
+			if (old[j] &&
+				upstream_rebind(old[j], s->homing, &s->homing->domains[ds->domain],
+					ds, s->credentials[ds->domain])) {
 				now[i] = old[j];
 				old[j] = NULL;
 			}
@@ -478,7 +482,8 @@ dots_client_wishes(struct dots_client *c)
 }
 
 void
-dots_client_on_change(struct dots_client *c, void (*changed)(void *arg, const char *wish), void *arg)
+dots_client_on_change(
+	struct dots_client *c, void (*changed)(void *arg, const char *wish), void *arg)
 {
 	c->changed = changed;
 	c->changed_arg = arg;

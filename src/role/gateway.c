@@ -1,6 +1,6 @@
 /*
- * The client-domain gateway: each downstream request becomes one wish of our own client, whose state
- * answers it (rules M12, M13; RFC 9284 5.2). Upstream names never reach a downstream client.
+ * The client-domain gateway: each downstream request becomes one wish of our own client, whose
+ * state answers it (rules M12, M13; RFC 9284 5.2). Upstream names never reach a downstream client.
  */
 #include "role/gateway.h"
 
@@ -180,15 +180,16 @@ admit(struct escalation *e, const char *key, const struct scope *scope, bool ref
 	error = wishes_ask(w, &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
 	if (error) {
 		v = error == -EPERM
-			? verdict_of(COAP_400_BAD_REQUEST,
-				  "RFC 9284 5.1: no provider of this network owns the target")
-			: verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
+			    ? verdict_of(COAP_400_BAD_REQUEST,
+				      "RFC 9284 5.1: no provider of this network owns the target")
+			    : verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
 		refuse_soon(g, &now, &v);
 		free(id);
 		return;
 	}
 	if (refresh) {
-		v = verdict_of(COAP_204_CHANGED, "%s", ""); /* upstream is refreshed by the wish itself */
+		v = verdict_of(
+			COAP_204_CHANGED, "%s", ""); /* upstream is refreshed by the wish itself */
 		refuse_soon(g, &now, &v);
 	} else {
 		d = mem_new(sizeof(*d));

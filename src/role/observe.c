@@ -114,11 +114,13 @@ observer_due(void *arg)
 }
 
 static struct observer *
-observer_find(const struct watchers *w, const struct session *session, const uint8_t *token, size_t len)
+observer_find(
+	const struct watchers *w, const struct session *session, const uint8_t *token, size_t len)
 {
 	struct observer *o = w ? w->list : NULL;
 
-	while (o && (o->session != session || o->token_len != len || memcmp(o->token, token, len) != 0))
+	while (o &&
+		(o->session != session || o->token_len != len || memcmp(o->token, token, len) != 0))
 		o = o->next;
 	return o;
 }
@@ -182,8 +184,9 @@ remove_matching(void *arg, const void *key, size_t key_len, void *value)
 	(void)key_len;
 	for (struct observer *o = w->list, *next; o; o = next) {
 		next = o->next;
-		if (o->session == r->session && (!r->token || (o->token_len == r->len &&
-						  memcmp(o->token, r->token, r->len) == 0)))
+		if (o->session == r->session &&
+			(!r->token || (o->token_len == r->len &&
+					      memcmp(o->token, r->token, r->len) == 0)))
 			observer_free(o);
 	}
 	return true;
@@ -212,8 +215,8 @@ notify_end(struct observer *o, const struct mitigation *m)
 	struct scope scope;
 
 	mitigation_describe(m, o->path.content, loop_now(o->watchers->server->loop), &scope);
-	scope.status = m->status == ATTACK_MITIGATION_WITHDRAWN ? m->status
-								: ATTACK_MITIGATION_TERMINATED;
+	scope.status =
+		m->status == ATTACK_MITIGATION_WITHDRAWN ? m->status : ATTACK_MITIGATION_TERMINATED;
 	scope.lifetime = 0;
 	notify(o, &scope, 1);
 }

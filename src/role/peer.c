@@ -100,8 +100,8 @@ hb_due(void *arg)
 		p->hb_handle = 0;
 	}
 	if (due.became_silent)
-		event_raise(EVENT_SESSION_SILENT, EVENT_F("role", "server"), EVENT_F("peer", p->group->client),
-			EVENT_N("missed", p->hb.missed));
+		event_raise(EVENT_SESSION_SILENT, EVENT_F("role", "server"),
+			EVENT_F("peer", p->group->client), EVENT_N("missed", p->hb.missed));
 	if (due.became_lost) { /* no traffic at all from it for the whole time (RFC 9132 4.7) */
 		session_close(p->session);
 		return;
@@ -124,8 +124,8 @@ peer_heartbeat_request(struct peer *p)
 
 /* ---- session callbacks --------------------------------------------------------------------- */
 
-/* Beyond its limit the client loses the session that was heard longest ago: a client that comes back
- * from new ports after an outage must not lock itself out. */
+/* Beyond its limit the client loses the session that was heard longest ago: a client that comes
+ * back from new ports after an outage must not lock itself out. */
 static void
 enforce_limit(const struct peer *newest, uint32_t limit)
 {
@@ -134,7 +134,8 @@ enforce_limit(const struct peer *newest, uint32_t limit)
 	if (newest->group->n <= limit)
 		return;
 	for (struct peer *p = newest->group->peers; p; p = p->next)
-		if (p != newest && session_is_up(p->session) && (!oldest || p->heard < oldest->heard))
+		if (p != newest && session_is_up(p->session) &&
+			(!oldest || p->heard < oldest->heard))
 			oldest = p;
 	if (oldest)
 		session_close(oldest->session);
@@ -224,8 +225,8 @@ on_down(void *arg, struct session *session, const char *reason)
 			EVENT_F("reason", reason));
 		return;
 	}
-	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"), EVENT_F("peer", p->group->client),
-		EVENT_F("reason", reason));
+	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"),
+		EVENT_F("peer", p->group->client), EVENT_F("reason", reason));
 	session_set_data(session, NULL);
 	client = p->group->client; /* the group stays */
 	peer_free(p);
@@ -242,7 +243,8 @@ on_heard(void *arg, struct session *session)
 		return;
 	p->heard = loop_now(s->loop);
 	if (heartbeat_heard(&p->hb, p->heard))
-		event_raise(EVENT_SESSION_HEARD, EVENT_F("role", "server"), EVENT_F("peer", p->group->client));
+		event_raise(EVENT_SESSION_HEARD, EVENT_F("role", "server"),
+			EVENT_F("peer", p->group->client));
 }
 
 static void
@@ -322,8 +324,8 @@ server_flows(struct dots_server *s, const char *client)
 	size_t n = 0;
 
 	for (struct peer *p = g->peers; p; p = p->next)
-		flows[n++] = (struct flow){
-			.server = *session_local(p->session), .client = *session_remote(p->session)};
+		flows[n++] = (struct flow){.server = *session_local(p->session),
+			.client = *session_remote(p->session)};
 	for (size_t i = 0; i < s->n_endpoints; i++)
 		flows[n++] = (struct flow){.server = s->endpoints[i]};
 	for (size_t i = 0; i < s->n_mitigators; i++)

@@ -1,6 +1,7 @@
 /*
- * The server's state as records of the store: mitigations (kind "mitigation", key id), cuid bindings
- * (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port). Monotonic moments become wall-clock ones here.
+ * The server's state as records of the store: mitigations (kind "mitigation", key id), cuid
+ * bindings (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port).
+ * Monotonic moments become wall-clock ones here.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -23,19 +24,18 @@ key_of(const struct mitigation *m, char *key)
 void
 record_put(struct dots_server *s, const struct mitigation *m)
 {
-	wall_ms expires = m->expires == INT64_MAX
-		? -1
-		: loop_wall() + (m->expires - loop_now(s->loop));
+	wall_ms expires =
+		m->expires == INT64_MAX ? -1 : loop_wall() + (m->expires - loop_now(s->loop));
 	struct buf scope;
 	char key[KEY_MAX], *text;
 	json_t *j;
 
 	buf_init(&scope, RECORD_MAX);
 	schema_encode_json(&scope_schema, &m->scope, &scope);
-	j = json_pack("{sI ss ss sI si sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id, "client",
-		m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "status", (int)m->status,
-		"started", (json_int_t)m->started, "expires", (json_int_t)expires, "terminating",
-		m->terminating, "terminating_s", (int)m->terminating_s, "packets",
+	j = json_pack("{sI ss ss sI si sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id,
+		"client", m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "status",
+		(int)m->status, "started", (json_int_t)m->started, "expires", (json_int_t)expires,
+		"terminating", m->terminating, "terminating_s", (int)m->terminating_s, "packets",
 		(json_int_t)m->packets, "bytes", (json_int_t)m->bytes, "packets_base",
 		(json_int_t)m->packets_base, "bytes_base", (json_int_t)m->bytes_base, "scope",
 		buf_text(&scope));

@@ -63,8 +63,9 @@ start_filter(struct dots_server *s, const struct mitigation *m)
 		mitigation_filter(m, c, a, &f);
 		buf_init(&scope, 8192);
 		server_scope_text(&m->scope.target, &scope);
-		event_raise(EVENT_MITIGATION_START, EVENT_N("id", m->id), EVENT_F("client", m->client),
-			EVENT_N("mid", m->mid), EVENT_F("scope", buf_text(&scope)),
+		event_raise(EVENT_MITIGATION_START, EVENT_N("id", m->id),
+			EVENT_F("client", m->client), EVENT_N("mid", m->mid),
+			EVENT_F("scope", buf_text(&scope)),
 			EVENT_N("lifetime", mitigation_remaining(m, loop_now(s->loop))));
 		buf_finish(&scope);
 		for (size_t i = 0; i < s->n_mitigators; i++)
@@ -142,7 +143,8 @@ on_installed(void *arg, uint64_t id)
 	buf_init(&scope, 8192);
 	server_scope_text(&m->scope.target, &scope);
 	event_raise(EVENT_RULE_INSTALLED, EVENT_N("id", id), EVENT_F("client", m->client),
-		EVENT_F("scope", buf_text(&scope)), EVENT_F("mitigator", s->mitigators[0]->ops->name));
+		EVENT_F("scope", buf_text(&scope)),
+		EVENT_F("mitigator", s->mitigators[0]->ops->name));
 	buf_finish(&scope);
 	if (m->status == ATTACK_MITIGATION_IN_PROGRESS && !s->escalation)
 		book_status(s->book, m, ATTACK_SUCCESSFULLY_MITIGATED, loop_now(s->loop), &fx);
@@ -279,8 +281,8 @@ listen_(struct dots_server *s, char *why, size_t cap)
 
 struct dots_server *
 server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
-	struct mitigator **mitigators, size_t n_mitigators, struct escalation *escalation, char *why,
-	size_t cap)
+	struct mitigator **mitigators, size_t n_mitigators, struct escalation *escalation,
+	char *why, size_t cap)
 {
 	struct dots_server *s = mem_new(sizeof(*s));
 

@@ -1,6 +1,6 @@
 /*
- * The DOTS server role: sessions of authorised clients, their mitigation requests and what becomes of
- * them (RFC 9132 4.4-4.7, 8). A gateway is this with an escalation.
+ * The DOTS server role: sessions of authorised clients, their mitigation requests and what becomes
+ * of them (RFC 9132 4.4-4.7, 8). A gateway is this with an escalation.
  */
 #ifndef DOTSD_ROLE_SERVER_H
 #define DOTSD_ROLE_SERVER_H
@@ -16,16 +16,16 @@
 /* Asks somebody else before a request is answered (role/gateway). key: "client/cuid/mid". */
 struct escalation;
 struct escalation_ops {
-	/* decide is called once, from the loop, unless withdraw comes first. refresh: the request is on
-	 * record already (renews what was asked for). */
-	void (*admit)(struct escalation *e, const char *key, const struct scope *scope, bool refresh,
-		void (*decide)(void *arg, const struct verdict *v), void *arg);
+	/* decide is called once, from the loop, unless withdraw comes first. refresh: the request
+	 * is on record already (renews what was asked for). */
+	void (*admit)(struct escalation *e, const char *key, const struct scope *scope,
+		bool refresh, void (*decide)(void *arg, const struct verdict *v), void *arg);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
 	/* status: from the loop, after each change. lifetime: shortest granted, 0 unknown. */
 	void (*on_status)(struct escalation *e,
-		void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
-			uint64_t bytes),
+		void (*status)(void *arg, const char *key, enum dots_status status,
+			uint64_t packets, uint64_t bytes),
 		void *arg);
 };
 struct escalation {
@@ -56,8 +56,8 @@ struct dots_server;
 /* mitigators: started and freed by the caller; their events are set by server_events below.
  * NULL with `why` when a socket cannot be opened. */
 struct dots_server *server_new(struct loop *l, struct persist *p, const struct server_setup *s,
-        struct mitigator **mitigators, size_t n_mitigators, struct escalation *escalation, char *why,
-        size_t cap);
+	struct mitigator **mitigators, size_t n_mitigators, struct escalation *escalation,
+	char *why, size_t cap);
 void server_free(struct dots_server *s); /* closes sessions, leaves filters in place */
 /* New clients, credentials, policy; live sessions are judged again, mitigations whose scope is no
  * longer authorised end with status 7 (M17). Sockets stay. */
@@ -75,6 +75,7 @@ struct peer_view {
 	bool resumed;
 	int64_t heard_s;
 };
-void server_sessions(struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
+void server_sessions(
+	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 
 #endif

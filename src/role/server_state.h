@@ -36,19 +36,20 @@ const char *peer_client(const struct peer *p); /* name of its `clients:` entry *
 void peers_free(struct dots_server *s);
 void peers_judge(struct dots_server *s);
 void peer_heartbeat_request(struct peer *p); /* the peer sent a heartbeat */
-void peers_visit(struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
+void peers_visit(
+	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 
 /* signal_server.c */
-void signal_serve(struct dots_server *s, struct peer *p, struct session *session, struct exchange *ex,
-	const struct coap_msg *req);
+void signal_serve(struct dots_server *s, struct peer *p, struct session *session,
+	struct exchange *ex, const struct coap_msg *req);
 void admissions_free(struct dots_server *s);
 
 /* answer.c: a response held until everything put to the store so far is durable. */
 struct answer_body {
 	uint8_t code;
-	const char *text;            /* diagnostic payload, or NULL */
+	const char *text;             /* diagnostic payload, or NULL */
 	const struct signal_msg *msg; /* CBOR payload, or NULL */
-	uint32_t max_age;            /* 0: none */
+	uint32_t max_age;             /* 0: none */
 	bool has_observe;
 	uint32_t observe;
 };
@@ -64,7 +65,8 @@ void answer_build(struct coap_msg *m, const struct answer_body *body, struct buf
 /* observe.c */
 void observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
 	const char *client, const struct path *path);
-void observe_remove(struct dots_server *s, struct session *session, const uint8_t *token, size_t len);
+void observe_remove(
+	struct dots_server *s, struct session *session, const uint8_t *token, size_t len);
 void observe_session_gone(struct dots_server *s, struct session *session);
 /* The mitigation changed, or ended (ended: last word to those who watch it). */
 void observe_changed(struct dots_server *s, const struct mitigation *m, bool ended);
@@ -82,7 +84,8 @@ void server_apply(struct dots_server *s, struct effects *fx); /* carries out and
 void server_flows(struct dots_server *s, const char *client);
 /* True: it was not known yet. */
 bool server_learn_endpoint(struct dots_server *s, const struct endpoint *e);
-char *server_key(const char *client, const char *cuid, uint32_t mid); /* "client/cuid/mid", malloc'ed */
-void server_scope_text(const struct target *t, struct buf *out);      /* for events */
+char *server_key(
+	const char *client, const char *cuid, uint32_t mid);     /* "client/cuid/mid", malloc'ed */
+void server_scope_text(const struct target *t, struct buf *out); /* for events */
 
 #endif

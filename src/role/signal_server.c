@@ -2,6 +2,7 @@
  * The server's resources: mitigate, config, hb (RFC 9132 4.2, 4.4, 4.5, 4.7). A table of routes;
  * bytes to struct to verdict here, the rules themselves in core/.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ struct request {
 static void
 refuse(const struct request *r, const struct verdict *v)
 {
-	char code[CODE_TEXT];
+	char code[CODE_TEXT] = "";
 
 	event_raise(EVENT_REQUEST_REFUSED, EVENT_F("from", r->client ? r->client->name : "?"),
 		EVENT_F("code", coap_code_format(v->code, code)), EVENT_F("reason", v->why));
@@ -109,6 +110,7 @@ grant(struct dots_server *s, const struct client *c, const struct path *path,
 	struct mitigation *m = NULL;
 	struct verdict v = book_put(s->book, &mr, &fx, &m);
 
+	assert(c && (m || !verdict_ok(&v))); /* what is granted is in the book */
 	raise_put(c->name, path, &scope->target, m ? mitigation_remaining(m, mr.now) : 0, &v);
 	server_apply(s, &fx);
 	for (size_t i = 0; i < n; i++) {
@@ -135,7 +137,8 @@ admission_decided(void *arg, const struct verdict *v)
 	struct admission *a = arg;
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
-	struct verdict gone = verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
+	struct verdict gone =
+		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 
 	if (!c)
 		v = &gone;
@@ -153,8 +156,8 @@ admission_decided(void *arg, const struct verdict *v)
 static void
 admission_join(struct request *r, struct admission *a)
 {
-	struct verdict v = verdict_of(
-		COAP_503_SERVICE_UNAVAILABLE, "RFC 8811 2.2.3: this mid is being asked for upstream");
+	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 8811 2.2.3: this mid is being asked for upstream");
 
 	if (a->n_exchanges < sizeof(a->exchanges) / sizeof(a->exchanges[0])) {
 		a->exchanges[a->n_exchanges++] = r->ex;
@@ -193,7 +196,8 @@ static bool
 free_admission(void *arg, const void *key, size_t len, void *value)
 {
 	struct admission *a = value;
-	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: shutting down");
+	struct verdict v =
+		verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: shutting down");
 
 	(void)arg;
 	(void)key;
@@ -227,7 +231,8 @@ put_scope(struct request *r, struct verdict *v)
 		return NULL;
 	}
 	if (!(msg->has & (1ULL << SIGNAL_MITIGATION_SCOPE))) {
-		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: mitigation-scope is missing");
+		*v = verdict_of(
+			COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: mitigation-scope is missing");
 		return NULL;
 	}
 	if (msg->mitigation_scope.n_scope != 1) {
@@ -267,7 +272,7 @@ put_mitigate(struct request *r)
 	bool if_match = coap_find(r->msg, COAP_OPT_IF_MATCH) != NULL, claimed = false;
 	const struct scope *scope;
 	struct mitigation_request mr;
-	struct verdict v;
+	struct verdict v = {0};
 
 	if (!needs(r, true, &v) || !(scope = put_scope(r, &v))) {
 		refuse(r, &v);
@@ -364,7 +369,8 @@ answer_list(struct request *r, struct listing *l, bool observed)
 		return;
 	}
 	v = verdict_of(COAP_500_INTERNAL_SERVER_ERROR,
-		"RFC 9132 4.4.2: %zu entries do not fit one datagram; ask for single mids or c=n", l->n);
+		"RFC 9132 4.4.2: %zu entries do not fit one datagram; ask for single mids or c=n",
+		l->n);
 	refuse(r, &v);
 }
 
@@ -383,8 +389,9 @@ get_mitigate(struct request *r)
 	collect(&l);
 	if (observe == 1)
 		observe_remove(r->server, r->session, r->msg->token, r->msg->token_len);
-	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name), EVENT_F("cuid", r->path.cuid),
-		EVENT_F("code", l.n ? "2.05" : "4.04"), EVENT_F("observe", register_ ? "yes" : "no"));
+	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name),
+		EVENT_F("cuid", r->path.cuid), EVENT_F("code", l.n ? "2.05" : "4.04"),
+		EVENT_F("observe", register_ ? "yes" : "no"));
 	if (l.n) {
 		if (register_)
 			observe_add(r->server, r->session, r->msg, r->client->name, &r->path);
@@ -460,10 +467,11 @@ get_config(struct request *r)
 
 	msg.signal_config.has = 1ULL << SIGNAL_MITIGATING_CONFIG | 1ULL << SIGNAL_IDLE_CONFIG;
 	set->has = 1ULL << CONFIG_HEARTBEAT_INTERVAL | 1ULL << CONFIG_MISSING_HB_ALLOWED |
-		1ULL << CONFIG_MAX_RETRANSMIT | 1ULL << CONFIG_ACK_TIMEOUT |
-		1ULL << CONFIG_ACK_RANDOM_FACTOR;
+		   1ULL << CONFIG_MAX_RETRANSMIT | 1ULL << CONFIG_ACK_TIMEOUT |
+		   1ULL << CONFIG_ACK_RANDOM_FACTOR;
 	param(&set->heartbeat_interval, interval, interval, interval);
-	param(&set->missing_hb_allowed, hb->missing_allowed, hb->missing_allowed, hb->missing_allowed);
+	param(&set->missing_hb_allowed, hb->missing_allowed, hb->missing_allowed,
+		hb->missing_allowed);
 	param(&set->max_retransmit, 3, 3, 3);
 	param(&set->ack_timeout, 200, 200, 200);
 	param(&set->ack_random_factor, 150, 150, 150);
@@ -538,7 +546,8 @@ check_common(struct request *r, const struct route **ret_route)
 		return verdict_of(COAP_400_BAD_REQUEST, "%s", why);
 	*ret_route = find_route(r);
 	if (!*ret_route)
-		return verdict_of(COAP_405_METHOD_NOT_ALLOWED, "RFC 9132 9: method not supported here");
+		return verdict_of(
+			COAP_405_METHOD_NOT_ALLOWED, "RFC 9132 9: method not supported here");
 	coap_get_uint(r->msg, COAP_OPT_CONTENT_FORMAT, &format);
 	if (format != COAP_FORMAT_DOTS_CBOR)
 		return verdict_of(COAP_415_UNSUPPORTED_CONTENT_FORMAT,
@@ -561,6 +570,7 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 		return;
 	}
 	r.arena = arena_new();
+	assert(route);
 	route->handle(&r);
 	arena_free(r.arena);
 }

@@ -72,8 +72,8 @@ struct upstream {
 	int64_t hb_handle;
 	struct timer *hb_timer, *dial_timer, *observe_timer;
 	enum availability availability;
-	mono_ms next_attempt;  /* INT64_MAX: none planned */
-	mono_ms failed;        /* when the last attempt failed; 0: it did not */
+	mono_ms next_attempt; /* INT64_MAX: none planned */
+	mono_ms failed;       /* when the last attempt failed; 0: it did not */
 	mono_ms heard;
 	bool ever_up;
 	char interface[IFNAMSIZ];
@@ -105,8 +105,9 @@ attempt_at(struct upstream *u, mono_ms when)
 static int64_t
 retry_gap(const struct upstream *u)
 {
-	return !u->ever_up || u->cx.ops->under_attack(u->cx.arg, (struct upstream *)u) ? RETRY_ATTACK_MS
-										    : RETRY_IDLE_MS;
+	return !u->ever_up || u->cx.ops->under_attack(u->cx.arg, (struct upstream *)u)
+		       ? RETRY_ATTACK_MS
+		       : RETRY_IDLE_MS;
 }
 
 /* First interface of the domain's access that is up; NULL with *ret_bound false: any will do. */
@@ -144,8 +145,8 @@ failed_attempt(struct upstream *u, const char *reason)
 	attempt_at(u, u->failed + retry_gap(u));
 	event_raise(EVENT_SESSION_FAILED, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
-		EVENT_F("address", e ? endpoint_format(e, remote) : NULL), EVENT_F("reason", reason),
-		EVENT_N("retry", (u->next_attempt - u->failed) / 1000));
+		EVENT_F("address", e ? endpoint_format(e, remote) : NULL),
+		EVENT_F("reason", reason), EVENT_N("retry", (u->next_attempt - u->failed) / 1000));
 	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9132 4.7"));
 }
@@ -219,8 +220,8 @@ request_on_line(struct open_request *r, int line)
 		r->handle[line] = handle;
 	else
 		event_raise(EVENT_ALERT, EVENT_F("reason", strerror((int)-handle)),
-			EVENT_F("domain", r->u->domain->name), EVENT_F("server", r->u->server->name),
-			EVENT_F("section", "RFC 9132 7.3"));
+			EVENT_F("domain", r->u->domain->name),
+			EVENT_F("server", r->u->server->name), EVENT_F("section", "RFC 9132 7.3"));
 }
 
 static struct open_request *
@@ -234,8 +235,8 @@ request_find(const struct upstream *u, uint32_t mid)
 }
 
 void
-upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method, const uint8_t *payload,
-	size_t len)
+upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
+	const uint8_t *payload, size_t len)
 {
 	struct open_request *r = request_find(u, mid);
 
@@ -429,8 +430,8 @@ hb_due(void *arg)
 		raise_session(EVENT_SESSION_SILENT, u);
 		set_availability(u, SERVER_SILENT);
 	}
-	/* Loss never closes the session here: with the inbound link full the server may still hear us
-	 * (RFC 9132 4.7). A new one is tried beside it. */
+	/* Loss never closes the session here: with the inbound link full the server may still hear
+	 * us (RFC 9132 4.7). A new one is tried beside it. */
 	if (due.became_lost)
 		start_candidate(u, "heartbeats unanswered");
 	hb_rearm(u);
@@ -518,8 +519,8 @@ on_up(void *arg, struct session *s)
 	u->resume = session_resumption(s);
 	snprintf(u->interface, sizeof(u->interface), "%s", session_interface(s));
 	raise_up(u, s);
-	/* With a live session, the first that answers wins; without open requests the handshake itself
-	 * was the answer. */
+	/* With a live session, the first that answers wins; without open requests the handshake
+	 * itself was the answer. */
 	if (u->session[CURRENT] && u->requests) {
 		for (struct open_request *r = u->requests; r; r = r->next)
 			request_on_line(r, CANDIDATE);
@@ -588,7 +589,8 @@ on_request(void *arg, struct session *s, struct exchange *ex, const struct coap_
 	struct path path;
 	const char *why = "RFC 9132 4.7: a DOTS client serves heartbeats only";
 
-	if (path_parse(req, &path, &why) == 0 && path.resource == PATH_HB && req->code == COAP_PUT) {
+	if (path_parse(req, &path, &why) == 0 && path.resource == PATH_HB &&
+		req->code == COAP_PUT) {
 		coap_init(&response, COAP_NON, COAP_204_CHANGED);
 		if (s == u->session[CURRENT])
 			heartbeat_peer(&u->hb, loop_now(u->cx.loop));
@@ -676,7 +678,8 @@ on_resolved(void *arg, const struct resolver_answer *a)
 	u->n_addrs = a->n_addrs;
 	memcpy(u->addrs, a->addrs, a->n_addrs * sizeof(a->addrs[0]));
 	u->addrs_until = now + (a->ttl > 60 ? (int64_t)a->ttl : 60) * 1000;
-	event_raise(EVENT_RESOLVED, EVENT_F("domain", u->domain->name), EVENT_F("name", u->server->name),
+	event_raise(EVENT_RESOLVED, EVENT_F("domain", u->domain->name),
+		EVENT_F("name", u->server->name),
 		EVENT_F("addresses", addr_format(&a->addrs[0], text)),
 		EVENT_F("interface", u->interface));
 	attempt_at(u, now);
@@ -722,7 +725,8 @@ start_candidate(struct upstream *u, const char *why)
 		return;
 	if (bound && !interface) {
 		u->next_attempt = INT64_MAX; /* link-up starts it */
-		snprintf(u->reason, sizeof(u->reason), "interface %s is down", u->domain->interfaces[0]);
+		snprintf(u->reason, sizeof(u->reason), "interface %s is down",
+			u->domain->interfaces[0]);
 		return;
 	}
 	if (u->failed && loop_now(u->cx.loop) < u->failed + RETRY_ATTACK_MS) {
@@ -731,8 +735,8 @@ start_candidate(struct upstream *u, const char *why)
 	}
 	u->next_attempt = INT64_MAX;
 	if (u->server->n_addresses) {
-		dial_address(u, interface, &u->server->addresses[u->next_addr % u->server->n_addresses],
-			why);
+		dial_address(u, interface,
+			&u->server->addresses[u->next_addr % u->server->n_addresses], why);
 	} else if (u->n_addrs && loop_now(u->cx.loop) < u->addrs_until) {
 		dial_address(u, interface, &u->addrs[u->next_addr % u->n_addrs], why);
 	} else {
@@ -936,7 +940,8 @@ upstream_view(const struct upstream *u, struct server_view *ret)
 		.reason = u->reason,
 		.credential = u->credentials ? credentials_label(u->credentials) : "",
 		.gateway = u->domain->gateway,
-		.next_attempt_s = u->next_attempt == INT64_MAX || s ? -1 : (u->next_attempt - now) / 1000,
+		.next_attempt_s =
+			u->next_attempt == INT64_MAX || s ? -1 : (u->next_attempt - now) / 1000,
 		.heard_s = u->heard < 0 ? -1 : (now - u->heard) / 1000,
 	};
 	if (s) {

@@ -1,9 +1,9 @@
 /*
- * One DOTS server as our client sees it: where it is, the sessions to it, heartbeats, open requests.
- * Used by role/client.c only.
+ * One DOTS server as our client sees it: where it is, the sessions to it, heartbeats, open
+ * requests. Used by role/client.c only.
  *
- * At most two sessions at a time: `current`, and a `candidate` that is being set up beside it. The old
- * one is kept until the new one has answered (RFC 9132 4.7).
+ * At most two sessions at a time: `current`, and a `candidate` that is being set up beside it. The
+ * old one is kept until the new one has answered (RFC 9132 4.7).
  */
 #ifndef DOTSD_ROLE_UPSTREAM_H
 #define DOTSD_ROLE_UPSTREAM_H
@@ -18,10 +18,12 @@ struct upstream;
 struct upstream_ops {
 	void (*available)(void *arg, struct upstream *u, enum availability a);
 	void (*renewed)(void *arg, struct upstream *u); /* a new session replaced a silent one */
-	/* Answer to upstream_send, once each; observed: a notification or the answer to upstream_observe. */
+	/* Answer to upstream_send, once each; observed: a notification or the answer to
+	 * upstream_observe. */
 	void (*answered)(void *arg, struct upstream *u, uint32_t mid, uint8_t method,
 		const struct coap_msg *response);
-	void (*observed)(void *arg, struct upstream *u, uint32_t mid, const struct coap_msg *response);
+	void (*observed)(
+		void *arg, struct upstream *u, uint32_t mid, const struct coap_msg *response);
 	bool (*under_attack)(void *arg, struct upstream *u);
 };
 
@@ -34,22 +36,23 @@ struct upstream_context {
 
 /* homing, domain, server, credentials: borrowed until upstream_rebind or free. */
 struct upstream *upstream_new(const struct upstream_context *cx, const struct homing *h,
-        const struct domain *d, const struct domain_server *s, struct credentials *cred);
+	const struct domain *d, const struct domain_server *s, struct credentials *cred);
 void upstream_free(struct upstream *u);
 /* Takes over the same server of a new snapshot. False: it is another one now (address, access,
  * credentials): make a new upstream. */
 bool upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
-        const struct domain_server *s, struct credentials *cred);
+	const struct domain_server *s, struct credentials *cred);
 const struct domain_server *upstream_server(const struct upstream *u);
 struct credentials *upstream_credentials(const struct upstream *u);
 void upstream_link_changed(struct upstream *u, const char *interface);
-/* Something waits for this server: the next attempt is brought forward as far as the pacing allows. */
+/* Something waits for this server: the next attempt is brought forward as far as the pacing allows.
+ */
 void upstream_hurry(struct upstream *u);
 
 /* PUT or DELETE of a mid. payload is copied; NULL: none. A request of the same mid that is open is
  * given up. */
 void upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
-        const uint8_t *payload, size_t len);
+	const uint8_t *payload, size_t len);
 void upstream_repeat(struct upstream *u, uint32_t mid);
 /* A resumed handshake from a new port in parallel; the open requests go out on both. */
 void upstream_parallel(struct upstream *u);

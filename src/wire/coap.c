@@ -16,7 +16,7 @@ enum { HEADER = 4, PAYLOAD_MARKER = 0xff, EXT_8 = 13, EXT_16 = 14, EXT_RESERVED 
 char *
 coap_code_format(uint8_t code, char buf[static 5])
 {
-	snprintf(buf, 5, "%u.%02u", coap_class(code) % 10, code & 31);
+	snprintf(buf, 5, "%u.%02u", (unsigned)coap_class(code) % 10, code & 31U);
 	return buf;
 }
 

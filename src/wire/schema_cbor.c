@@ -165,7 +165,7 @@ static bool
 skip_rest(struct input *in, const struct item *head, unsigned depth)
 {
 	uint64_t left = head->number;
-	struct item chunk;
+	struct item chunk = {0};
 
 	switch (head->type) {
 	case ITEM_ARRAY:
@@ -174,7 +174,8 @@ skip_rest(struct input *in, const struct item *head, unsigned depth)
 		return !in->e->failed;
 	case ITEM_MAP:
 		while (another(in, head, &left))
-			(void)(skip(in, depth - 1) && skip(in, depth - 1));
+			if (skip(in, depth - 1))
+				skip(in, depth - 1);
 		return !in->e->failed;
 	case ITEM_TEXT:
 	case ITEM_BYTES:
@@ -193,7 +194,7 @@ skip_rest(struct input *in, const struct item *head, unsigned depth)
 static bool
 skip(struct input *in, unsigned depth)
 {
-	struct item head;
+	struct item head = {0};
 
 	if (!depth)
 		return engine_fail(in->e, "nested deeper than %d", SKIP_DEPTH);
@@ -214,7 +215,7 @@ static bool
 join_chunks(struct input *in, struct item *text)
 {
 	struct input again = *in;
-	struct item chunk;
+	struct item chunk = {0};
 	size_t len = 0;
 	char *joined;
 
@@ -224,7 +225,8 @@ join_chunks(struct input *in, struct item *text)
 		return false;
 	joined = arena_alloc(in->e->arena, len + 1, 1);
 	for (len = 0; next_chunk(&again, text, &chunk); len += chunk.len)
-		memcpy(joined + len, chunk.bytes, chunk.len);
+		if (chunk.len)
+			memcpy(joined + len, chunk.bytes, chunk.len);
 	*text = (struct item){.type = ITEM_TEXT, .bytes = (const uint8_t *)joined, .len = len};
 	return true;
 }
@@ -378,7 +380,7 @@ find_row(const struct schema *s, uint64_t key)
 static bool
 is_required(uint64_t key)
 {
-	return key == 0 || key < 128 || (key >= 256 && key < 16384) || key > 65535;
+	return key < 128 || (key >= 256 && key < 16384) || key > 65535;
 }
 
 /* Keys of RFC 9132 table 5 that are segments of the Uri-Path and never stand in a body (4.4.1.1,

@@ -23,7 +23,8 @@ struct visitor {
 
 static void visitor_dial(struct visitor *v);
 
-static void visitor_answer(void *arg, struct session *s, const struct coap_msg *response, int error)
+static void
+visitor_answer(void *arg, struct session *s, const struct coap_msg *response, int error)
 {
 	char code[5];
 
@@ -33,11 +34,12 @@ static void visitor_answer(void *arg, struct session *s, const struct coap_msg *
 		return;
 	}
 	printf("answer %s %zu bytes\n", coap_code_format(response->code, code),
-	        response->payload_len);
+		response->payload_len);
 	session_close(s);
 }
 
-static void visitor_up(void *arg, struct session *s)
+static void
+visitor_up(void *arg, struct session *s)
 {
 	struct visitor *v = arg;
 	struct coap_msg m;
@@ -56,7 +58,8 @@ static void visitor_up(void *arg, struct session *s)
 	request_send(s, &m, visitor_answer, v);
 }
 
-static void visitor_down(void *arg, struct session *s, const char *reason)
+static void
+visitor_down(void *arg, struct session *s, const char *reason)
 {
 	struct visitor *v = arg;
 
@@ -68,7 +71,8 @@ static void visitor_down(void *arg, struct session *s, const char *reason)
 		loop_stop(v->loop);
 }
 
-static void visitor_dial(struct visitor *v)
+static void
+visitor_dial(struct visitor *v)
 {
 	static const struct session_ops ops = {.up = visitor_up, .down = visitor_down};
 	int error;
@@ -81,7 +85,8 @@ static void visitor_dial(struct visitor *v)
 	}
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct visitor v = {.loop = loop_new()};
 	struct credentials_config cfg = {0};

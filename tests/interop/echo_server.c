@@ -23,7 +23,8 @@ struct echo {
 	uint32_t sequence;
 };
 
-__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void
+say(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -34,16 +35,18 @@ __attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 	fflush(stdout);
 }
 
-static void echo_up(void *arg, struct session *s)
+static void
+echo_up(void *arg, struct session *s)
 {
 	const struct peer_id *p = session_peer(s);
 
 	(void)arg;
 	say("up %s %s %s", p->kind == PEER_PSK ? "psk" : "certificate", p->name,
-	        session_was_resumed(s) ? "resumed" : "full");
+		session_was_resumed(s) ? "resumed" : "full");
 }
 
-static void echo_down(void *arg, struct session *s, const char *reason)
+static void
+echo_down(void *arg, struct session *s, const char *reason)
 {
 	struct echo *e = arg;
 
@@ -52,14 +55,16 @@ static void echo_down(void *arg, struct session *s, const char *reason)
 	say("down %s", reason);
 }
 
-static void echo_fill(struct coap_msg *m, const char *text)
+static void
+echo_fill(struct coap_msg *m, const char *text)
 {
 	coap_add_uint(m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_TEXT);
 	m->payload = (const uint8_t *)text;
 	m->payload_len = strlen(text);
 }
 
-static void echo_notify(void *arg)
+static void
+echo_notify(void *arg)
 {
 	struct echo *e = arg;
 	struct coap_msg m;
@@ -73,7 +78,8 @@ static void echo_notify(void *arg)
 	timer_after(e->notify, NOTIFY_MS);
 }
 
-static void echo_gone(void *arg, struct session *s, const uint8_t *token, size_t len)
+static void
+echo_gone(void *arg, struct session *s, const uint8_t *token, size_t len)
 {
 	struct echo *e = arg;
 
@@ -84,8 +90,8 @@ static void echo_gone(void *arg, struct session *s, const uint8_t *token, size_t
 	say("observer gone");
 }
 
-static void echo_request(void *arg, struct session *s, struct exchange *ex,
-        const struct coap_msg *req)
+static void
+echo_request(void *arg, struct session *s, struct exchange *ex, const struct coap_msg *req)
 {
 	struct echo *e = arg;
 	struct coap_msg m;
@@ -109,7 +115,8 @@ static void echo_request(void *arg, struct session *s, struct exchange *ex,
 	exchange_respond(ex, &m);
 }
 
-static int echo_psk(void *arg, const char *identity, uint8_t *key, size_t *inout_len)
+static int
+echo_psk(void *arg, const char *identity, uint8_t *key, size_t *inout_len)
 {
 	const struct echo *e = arg;
 	char why[256];
@@ -119,7 +126,8 @@ static int echo_psk(void *arg, const char *identity, uint8_t *key, size_t *inout
 	return credentials_read_psk(e->psk_file, key, inout_len, why, sizeof(why));
 }
 
-static struct credentials *load(char **argv)
+static struct credentials *
+load(char **argv)
 {
 	struct credentials_config cfg = {argv[0], argv[1], argv[2], NULL, NULL};
 	struct credentials *c = NULL;
@@ -132,13 +140,14 @@ static struct credentials *load(char **argv)
 	return c;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct session_ops ops = {
-	        .up = echo_up,
-	        .down = echo_down,
-	        .request = echo_request,
-	        .observer_gone = echo_gone,
+		.up = echo_up,
+		.down = echo_down,
+		.request = echo_request,
+		.observer_gone = echo_gone,
 	};
 	struct echo e = {.loop = loop_new()};
 	struct listen_socket sock = {0};

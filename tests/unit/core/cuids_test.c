@@ -82,7 +82,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cuid_belongs_to_one_client),
-		cmocka_unit_test(the_hash_of_a_known_credential_is_refused_to_others_before_its_first_use),
+		cmocka_unit_test(
+			the_hash_of_a_known_credential_is_refused_to_others_before_its_first_use),
 		cmocka_unit_test(cuids_of_one_client_are_limited),
 	};
 

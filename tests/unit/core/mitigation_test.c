@@ -101,8 +101,8 @@ find(const struct world *w, uint32_t mid)
 }
 
 #define TARGET "\"target-prefix\": [\"192.0.2.66/32\"]"
-#define HOUR "\"lifetime\": 3600"
-#define PLAIN "{" TARGET ", " HOUR "}"
+#define HOUR   "\"lifetime\": 3600"
+#define PLAIN  "{" TARGET ", " HOUR "}"
 
 /* 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65 */
 static void
@@ -139,8 +139,8 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 	assert_int_equal(book_deadline(w->book), INT64_MAX);
 }
 
-/* 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31, 9132-4.4.1.1-58, 9132-4.4.1.1-74, 9132-4.4.3-03,
- * 9132-4.4.1.3-02 */
+/* 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31, 9132-4.4.1.1-58, 9132-4.4.1.1-74,
+ * 9132-4.4.3-03, 9132-4.4.1.3-02 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -171,14 +171,16 @@ invalid_requests_name_section_and_attribute(void **state)
 	assert_int_equal(book_count(w->book), 0);
 }
 
-/* 9132-4.4.1.3-48, 9132-4.4.1.3-49, 9132-4.4.1.3-51: only lifetime may differ; order does not count. */
+/* 9132-4.4.1.3-48, 9132-4.4.1.3-49, 9132-4.4.1.3-51: only lifetime may differ; order does not
+ * count. */
 static void
 the_same_mid_takes_no_other_parameters(void **state)
 {
 	struct world *w = *state;
 
 	put(w, 1,
-		"{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], \"target-protocol\": [6, 17], " HOUR "}");
+		"{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], \"target-protocol\": "
+		"[6, 17], " HOUR "}");
 	assert_int_equal(put(w, 1,
 				 "{\"target-prefix\": [\"192.0.2.2/32\", \"192.0.2.1/32\"], "
 				 "\"target-protocol\": [17, 6], \"lifetime\": 60}")
@@ -189,18 +191,21 @@ the_same_mid_takes_no_other_parameters(void **state)
 				 "\"target-protocol\": [6], " HOUR "}")
 				 .code,
 		COAP_400_BAD_REQUEST);
-	assert_int_equal(put(w, 1, "{\"target-prefix\": [\"192.0.2.1/32\"], \"target-protocol\": [6, 17], " HOUR "}").code,
+	assert_int_equal(put(w, 1,
+				 "{\"target-prefix\": [\"192.0.2.1/32\"], \"target-protocol\": [6, "
+				 "17], " HOUR "}")
+				 .code,
 		COAP_400_BAD_REQUEST);
 	assert_int_equal(put(w, 1,
 				 "{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], "
-				 "\"target-protocol\": [6, 17], \"target-port-range\": [{\"lower-port\": 80}], " HOUR
-				 "}")
+				 "\"target-protocol\": [6, 17], \"target-port-range\": "
+				 "[{\"lower-port\": 80}], " HOUR "}")
 				 .code,
 		COAP_400_BAD_REQUEST);
 }
 
-/* 9132-4.4.1.3-16, 9132-4.4.1.3-17, 9132-4.4.1.3-18, 9132-4.4.1.3-19, 9132-4.4.1.3-47: ports and protocols
- * do not matter. The new filter starts before the old one stops. */
+/* 9132-4.4.1.3-16, 9132-4.4.1.3-17, 9132-4.4.1.3-18, 9132-4.4.1.3-19, 9132-4.4.1.3-47: ports and
+ * protocols do not matter. The new filter starts before the old one stops. */
 static void
 a_higher_mid_overrides_what_it_overlaps(void **state)
 {
@@ -208,7 +213,11 @@ a_higher_mid_overrides_what_it_overlaps(void **state)
 
 	put(w, 1, PLAIN);
 	put(w, 2, "{\"target-prefix\": [\"192.0.2.128/25\"], " HOUR "}");
-	assert_int_equal(put(w, 3, "{\"target-prefix\": [\"192.0.2.64/26\"], \"target-protocol\": [6], " HOUR "}").code,
+	assert_int_equal(
+		put(w, 3,
+			"{\"target-prefix\": [\"192.0.2.64/26\"], \"target-protocol\": [6], " HOUR
+			"}")
+			.code,
 		COAP_201_CREATED);
 	assert_null(find(w, 1));
 	assert_non_null(find(w, 2));
@@ -230,7 +239,8 @@ a_lower_mid_that_overlaps_is_a_conflict(void **state)
 	assert_int_equal(v.conflict_cause, OVERLAPPING_TARGETS);
 	assert_true(v.has_conflict_mid);
 	assert_int_equal(v.conflict_mid, 300);
-	assert_int_equal(put(w, 299, "{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR "}").code, COAP_201_CREATED);
+	assert_int_equal(put(w, 299, "{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR "}").code,
+		COAP_201_CREATED);
 }
 
 /* Overlap is among requests with the same trigger-mitigation only (4.4.1.3). */
@@ -240,7 +250,8 @@ a_preconfigured_request_neither_starts_nor_overrides(void **state)
 	struct world *w = *state;
 
 	put(w, 1, PLAIN);
-	assert_int_equal(put(w, 2, "{" TARGET ", " HOUR ", \"trigger-mitigation\": false}").code, COAP_201_CREATED);
+	assert_int_equal(put(w, 2, "{" TARGET ", " HOUR ", \"trigger-mitigation\": false}").code,
+		COAP_201_CREATED);
 	assert_int_equal(count(w, EFFECT_START), 0);
 	assert_int_equal(find(w, 2)->status, ATTACK_MITIGATION_SIGNAL_LOSS);
 	assert_non_null(find(w, 1));
@@ -273,7 +284,8 @@ static void
 efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 {
 	struct world *w = *state;
-	struct mitigation_request r = request(w, 1, "{" TARGET ", \"attack-status\": \"under-attack\"}");
+	struct mitigation_request r =
+		request(w, 1, "{" TARGET ", \"attack-status\": \"under-attack\"}");
 	struct mitigation *m;
 
 	r.if_match = true;
@@ -283,8 +295,10 @@ efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 	effects_finish(&w->fx);
 	r.now = w->now = 600 * S;
 	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_204_CHANGED);
-	assert_int_equal(mitigation_remaining(m, w->now), 3000); /* without lifetime it keeps its own */
-	r.scope = scope(w, "{\"target-prefix\": [\"192.0.2.1/32\"], \"attack-status\": \"under-attack\"}");
+	assert_int_equal(
+		mitigation_remaining(m, w->now), 3000); /* without lifetime it keeps its own */
+	r.scope = scope(
+		w, "{\"target-prefix\": [\"192.0.2.1/32\"], \"attack-status\": \"under-attack\"}");
 	effects_finish(&w->fx);
 	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_400_BAD_REQUEST);
 	r.scope = scope(w, PLAIN);
@@ -364,15 +378,20 @@ limits_are_told_with_when_to_come_back(void **state)
 	w->acme->limits.mitigations = 3;
 	w->acme->limits.targets = 2;
 	for (int i = 0; i < 3; i++) {
-		snprintf(json, sizeof(json), "{\"target-prefix\": [\"192.0.2.%d/32\"], " HOUR "}", i);
+		snprintf(json, sizeof(json), "{\"target-prefix\": [\"192.0.2.%d/32\"], " HOUR "}",
+			i);
 		assert_int_equal(put(w, (uint32_t)i, json).code, COAP_201_CREATED);
 	}
 	v = put(w, 9, PLAIN);
 	assert_int_equal(v.code, COAP_503_SERVICE_UNAVAILABLE);
 	assert_true(v.max_age > 0);
-	assert_int_equal(put(w, 9, "{\"target-prefix\": [\"192.0.2.0/32\", \"192.0.2.1/32\", \"192.0.2.2/32\"], " HOUR "}").code,
+	assert_int_equal(put(w, 9,
+				 "{\"target-prefix\": [\"192.0.2.0/32\", \"192.0.2.1/32\", "
+				 "\"192.0.2.2/32\"], " HOUR "}")
+				 .code,
 		COAP_400_BAD_REQUEST);
-	assert_int_equal(put(w, 0, "{\"target-prefix\": [\"192.0.2.0/32\"], " HOUR "}").code, COAP_204_CHANGED);
+	assert_int_equal(put(w, 0, "{\"target-prefix\": [\"192.0.2.0/32\"], " HOUR "}").code,
+		COAP_204_CHANGED);
 }
 
 /* 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
@@ -385,7 +404,8 @@ descriptions_hold_what_was_asked_for(void **state)
 	put(w, 1, PLAIN);
 	book_counters(w->book, find(w, 1), 10, 1000, 10 * S);
 	mitigation_describe(find(w, 1), 'a', 10 * S, &s);
-	assert_true(SCOPE_HAS(&s, TARGET_PREFIX) && SCOPE_HAS(&s, STATUS) && SCOPE_HAS(&s, LIFETIME));
+	assert_true(
+		SCOPE_HAS(&s, TARGET_PREFIX) && SCOPE_HAS(&s, STATUS) && SCOPE_HAS(&s, LIFETIME));
 	assert_int_equal(s.mitigation_start, 1700000000);
 	assert_int_equal(s.lifetime, 3590);
 	assert_int_equal(s.pkts_dropped, 10);
@@ -395,12 +415,14 @@ descriptions_hold_what_was_asked_for(void **state)
 	assert_false(SCOPE_HAS(&s, STATUS));
 	mitigation_describe(find(w, 1), 'n', 0, &s);
 	assert_false(SCOPE_HAS(&s, TARGET_PREFIX));
-	put(w, 2, "{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR ", \"trigger-mitigation\": false}");
+	put(w, 2,
+		"{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR ", \"trigger-mitigation\": false}");
 	mitigation_describe(find(w, 2), 'a', 0, &s);
 	assert_false(SCOPE_HAS(&s, MITIGATION_START));
 }
 
-/* 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30, 9132-4.4.2-32: a filter installed anew counts from 0. */
+/* 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30, 9132-4.4.2-32: a filter installed anew counts from
+ * 0. */
 static void
 counters_go_on_over_reinstallation(void **state)
 {
@@ -426,7 +448,8 @@ what_was_stored_comes_back(void **state)
 	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
 	struct book *b = book_new(&policy);
 	struct mitigation *m, *back;
-	struct mitigation_request r = request(w, 5, "{\"target-prefix\": [\"192.0.2.9/32\"], " HOUR "}");
+	struct mitigation_request r =
+		request(w, 5, "{\"target-prefix\": [\"192.0.2.9/32\"], " HOUR "}");
 
 	put(w, 1, PLAIN);
 	m = find(w, 1);
@@ -448,9 +471,10 @@ the_filter_is_the_scope(void **state)
 	struct world *w = *state;
 	struct filter f;
 
-	put(w, 1, "{" TARGET ", " HOUR
-		  ", \"target-protocol\": [17], \"target-port-range\": [{\"lower-port\": 53}, {\"lower-port\": "
-		  "1000, \"upper-port\": 2000}]}");
+	put(w, 1,
+		"{" TARGET ", " HOUR ", \"target-protocol\": [17], \"target-port-range\": "
+		"[{\"lower-port\": 53}, {\"lower-port\": "
+		"1000, \"upper-port\": 2000}]}");
 	mitigation_filter(find(w, 1), w->acme, w->arena, &f);
 	assert_int_equal(f.n_prefixes, 1);
 	assert_int_equal(f.protocols[0], 17);
@@ -485,7 +509,8 @@ check_disjoint(void *arg, struct mitigation *m)
 	return true;
 }
 
-/* No two live requests of a client with one trigger value overlap; every filter started is stopped once. */
+/* No two live requests of a client with one trigger value overlap; every filter started is stopped
+ * once. */
 static void
 random_requests_never_leave_an_overlap(void **state)
 {
@@ -509,8 +534,10 @@ random_requests_never_leave_an_overlap(void **state)
 			break;
 		default:
 			snprintf(json, sizeof(json),
-				"{\"target-prefix\": [\"192.0.2.%u/%u\"], \"lifetime\": %u, \"trigger-mitigation\": %s}",
-				dice(256), 24 + dice(9), 1 + dice(3000), dice(4) ? "true" : "false");
+				"{\"target-prefix\": [\"192.0.2.%u/%u\"], \"lifetime\": %u, "
+				"\"trigger-mitigation\": %s}",
+				dice(256), 24 + dice(9), 1 + dice(3000),
+				dice(4) ? "true" : "false");
 			put(w, mid, json);
 		}
 		running += count(w, EFFECT_START) - count(w, EFFECT_STOP);

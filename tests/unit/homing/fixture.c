@@ -55,7 +55,8 @@ make_domain(struct domain *d, const char *text)
 	char **list;
 	size_t n;
 
-	assert_int_equal(sscanf(text, "%63s %63s %255s %255s", name, interface, prefixes, servers), 4);
+	assert_int_equal(
+		sscanf(text, "%63s %63s %255s %255s", name, interface, prefixes, servers), 4);
 	d->gateway = *name == '@';
 	d->name = mem_text(name + d->gateway);
 	d->interfaces = words(interface, ',', &d->n_interfaces);
@@ -120,8 +121,9 @@ target_from(struct arena *a, const char *text)
 	list = words(ports, ',', &n);
 	t.target_port_range = arena_alloc(a, n, sizeof(*t.target_port_range));
 	for (size_t i = 0; i < n; i++)
-		t.target_port_range[t.n_target_port_range++] = (struct port_range){
-			.has = 1ULL << PORT_RANGE_LOWER_PORT, .lower_port = strtoull(list[i], NULL, 10)};
+		t.target_port_range[t.n_target_port_range++] =
+			(struct port_range){.has = 1ULL << PORT_RANGE_LOWER_PORT,
+				.lower_port = strtoull(list[i], NULL, 10)};
 	free_words(list, n);
 	return t;
 }
@@ -176,8 +178,8 @@ after(struct persist *p, void (*done)(void *arg, bool durable), void *arg)
 }
 
 static void
-each(struct persist *p, const char *kind, void (*visit)(void *arg, const char *key, const char *value),
-	void *arg)
+each(struct persist *p, const char *kind,
+	void (*visit)(void *arg, const char *key, const char *value), void *arg)
 {
 	for (struct record *r = ((struct memory_store *)p)->records, *next; r; r = next) {
 		next = r->next;

@@ -6,8 +6,12 @@
 static struct wish_part
 part(enum wish_state state, uint8_t code, uint64_t status, uint32_t mid)
 {
-	return (struct wish_part){
-		.state = state, .code = code, .status = status, .mid = mid, .server = (int)mid, .pkts_dropped = 10};
+	return (struct wish_part){.state = state,
+		.code = code,
+		.status = status,
+		.mid = mid,
+		.server = (int)mid,
+		.pkts_dropped = 10};
 }
 
 /* 9284-5.2-12: both ok, one refused, one unreachable. */
@@ -32,8 +36,8 @@ the_first_acceptance_is_the_answer(void **state)
 static void
 only_when_all_refuse_it_is_refused_and_names_nobody(void **state)
 {
-	struct wish_part p[] = {part(WISH_REFUSED, COAP_409_CONFLICT, 0, 1),
-		part(WISH_SENT, 0, 0, 2)};
+	struct wish_part p[] = {
+		part(WISH_REFUSED, COAP_409_CONFLICT, 0, 1), part(WISH_SENT, 0, 0, 2)};
 	struct merged m;
 
 	(void)state;
@@ -77,7 +81,8 @@ three_seconds_of_silence_are_accepted(void **state)
 	assert_int_equal(m.status, ATTACK_MITIGATION_IN_PROGRESS);
 }
 
-/* 5, 6, 7 only if all ended, else the worst of 4 > 1 > 8 > 2 > 3; counters of one placement once. */
+/* 5, 6, 7 only if all ended, else the worst of 4 > 1 > 8 > 2 > 3; counters of one placement once.
+ */
 static void
 the_worst_status_counts(void **state)
 {
@@ -86,7 +91,8 @@ the_worst_status_counts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i + 1 < 5; i++) {
-		struct wish_part p[] = {part(WISH_PLACED, 0, order[i + 1], 1), part(WISH_PLACED, 0, order[i], 2),
+		struct wish_part p[] = {part(WISH_PLACED, 0, order[i + 1], 1),
+			part(WISH_PLACED, 0, order[i], 2),
 			part(WISH_ENDED, 0, ATTACK_MITIGATION_TERMINATED, 3)};
 
 		merge_parts(p, 3, &m);

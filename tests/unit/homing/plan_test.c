@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-static const char *const two_isps[] = {"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
+static const char *const two_isps[] = {
+	"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
 
 struct world {
 	struct homing *h;
@@ -247,7 +248,8 @@ overlapping_asks_become_one_request(void **state)
 	assert_int_equal(w.plan.requests[0].target.n_target_prefix, 1);
 	assert_int_equal(w.plan.requests[0].target.n_target_port_range, 2);
 	assert_int_equal(w.plan.requests[0].target.n_target_protocol, 2);
-	asks[1].target = target_from(w.a, "198.51.100.64/30"); /* gave no ports: none in the union */
+	asks[1].target =
+		target_from(w.a, "198.51.100.64/30"); /* gave no ports: none in the union */
 	plan(w.h, asks, 2, NULL, 0, w.up, w.a, &w.plan);
 	assert_int_equal(w.plan.requests[0].target.n_target_port_range, 0);
 	live.server = server_named(w.h, "s2");
@@ -255,7 +257,8 @@ overlapping_asks_become_one_request(void **state)
 	plan(w.h, asks, 2, &live, 1, w.up, w.a, &w.plan);
 	assert_int_equal(w.plan.n_requests, 1);
 	assert_int_equal(w.plan.requests[0].live, 0);
-	live.target = target_from(w.a, "198.51.100.66/32 6"); /* too narrow: a new one with the union */
+	live.target =
+		target_from(w.a, "198.51.100.66/32 6"); /* too narrow: a new one with the union */
 	plan(w.h, asks, 2, &live, 1, w.up, w.a, &w.plan);
 	assert_int_equal(w.plan.requests[0].live, -1);
 	assert_int_equal(w.plan.n_withdraw, 1);
@@ -267,7 +270,8 @@ static void
 gateways_take_all_or_by_filter(void **state)
 {
 	static const char *const open[] = {"@g1 eth0 - gw1", "@g2 eth0 - gw2"};
-	static const char *const filtered[] = {"@g1 eth0 192.0.2.64/26 gw1", "@g2 eth0 198.51.100.64/26 gw2"};
+	static const char *const filtered[] = {
+		"@g1 eth0 192.0.2.64/26 gw1", "@g2 eth0 198.51.100.64/26 gw2"};
 	struct world w;
 
 	(void)state;
@@ -298,14 +302,16 @@ a_gateway_knows_what_is_foreign(void **state)
 	assert_true(plan_owns_all(w.h, &t, &foreign));
 	t = target_from(w.a, "192.0.2.66/32,203.0.113.1/32");
 	assert_false(plan_owns_all(w.h, &t, &foreign));
-	assert_true(prefix_equal(&foreign, &(struct prefix){prefix_from("203.0.113.1/32").addr, 32}));
+	assert_true(
+		prefix_equal(&foreign, &(struct prefix){prefix_from("203.0.113.1/32").addr, 32}));
 	world_finish(&w);
 }
 
 static void
 a_prefix_assigned_twice_is_an_error(void **state)
 {
-	static const char *const twice[] = {"isp1 wan1 192.0.2.0/24 s1", "isp2 wan2 192.0.2.0/24 s2"};
+	static const char *const twice[] = {
+		"isp1 wan1 192.0.2.0/24 s1", "isp2 wan2 192.0.2.0/24 s2"};
 	struct homing *h = make_homing(twice, 2);
 	char why[200];
 
@@ -337,12 +343,14 @@ check_plan(const struct world *w, const struct ask *asks, size_t n)
 			bool owned = false;
 
 			for (size_t p = 0; p < d->n_protects; p++)
-				owned |= prefix_contains(&d->protects[p], &r->target.target_prefix[k]);
+				owned |= prefix_contains(
+					&d->protects[p], &r->target.target_prefix[k]);
 			assert_true(owned);
 		}
 		for (size_t k = 0; k < i; k++)
 			if (w->plan.requests[k].server == r->server)
-				assert_false(target_overlaps(&w->plan.requests[k].target, &r->target));
+				assert_false(
+					target_overlaps(&w->plan.requests[k].target, &r->target));
 	}
 	/* every address of every ask is in some part of it */
 	for (size_t i = 0; i < n; i++)
@@ -350,17 +358,18 @@ check_plan(const struct world *w, const struct ask *asks, size_t n)
 			struct prefix host = asks[i].target.target_prefix[0];
 			bool found = false;
 
-			host.addr.bytes[3] = (uint8_t)(host.addr.bytes[3] + dice(256 >> (host.len - 24)));
+			host.addr.bytes[3] =
+				(uint8_t)(host.addr.bytes[3] + dice(256 >> (host.len - 24)));
 			host.len = 32;
 			for (size_t p = 0; p < w->plan.n_parts; p++)
 				found |= !strcmp(w->plan.parts[p].ask, asks[i].id) &&
-					prefix_contains(&w->plan.parts[p].prefix, &host);
+					 prefix_contains(&w->plan.parts[p].prefix, &host);
 			assert_true(found);
 		}
 }
 
-/* Never to a domain that does not own it; sent, pending and refused parts are the request; one server
- * never gets two overlapping requests; the order of asks does not matter. */
+/* Never to a domain that does not own it; sent, pending and refused parts are the request; one
+ * server never gets two overlapping requests; the order of asks does not matter. */
 static void
 random_plans_keep_the_rules(void **state)
 {
@@ -373,15 +382,16 @@ random_plans_keep_the_rules(void **state)
 		struct world w;
 
 		for (int d = 0; d < 3; d++)
-			snprintf(text[d], sizeof(text[d]), "isp%d wan%d 10.0.%d.%u/%u s%d", d, d, d, dice(256),
-				24 + dice(5), d);
+			snprintf(text[d], sizeof(text[d]), "isp%d wan%d 10.0.%d.%u/%u s%d", d, d, d,
+				dice(256), 24 + dice(5), d);
 		world_init(&w, domains, 3);
 		for (int s = 0; s < 3; s++)
 			w.up[s] = (enum availability)dice(3);
 		for (int i = 0; i < 4; i++) {
 			char target[64];
 
-			snprintf(target, sizeof(target), "10.0.%u.%u/%u", dice(4), dice(256), 24 + dice(9));
+			snprintf(target, sizeof(target), "10.0.%u.%u/%u", dice(4), dice(256),
+				24 + dice(9));
 			snprintf(ids[i], sizeof(ids[i]), "a%d", i);
 			asks[i] = (struct ask){ids[i], target_from(w.a, target), true};
 			reversed[3 - i] = asks[i];
@@ -393,7 +403,7 @@ random_plans_keep_the_rules(void **state)
 		assert_int_equal(other.n_requests, w.plan.n_requests);
 		for (size_t i = 0; i < other.n_parts; i++)
 			assert_true(prefix_equal(&other.parts[i].prefix, &w.plan.parts[i].prefix) &&
-				other.parts[i].server == w.plan.parts[i].server);
+				    other.parts[i].server == w.plan.parts[i].server);
 		world_finish(&w);
 	}
 }

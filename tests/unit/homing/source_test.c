@@ -31,15 +31,16 @@ chosen(const struct homing *h, size_t domain, const char *to, const struct local
 	return addr_format(&src, text);
 }
 
-/* 9284-4.1-11, 9284-5.1-05, 9284-5.1-06, 9284-5.2-05, 9284-5.2-33: the domain's own address, although
- * another one matches the destination longer. */
+/* 9284-4.1-11, 9284-5.1-05, 9284-5.1-06, 9284-5.2-05, 9284-5.2-33: the domain's own address,
+ * although another one matches the destination longer. */
 static void
 membership_comes_before_the_rules(void **state)
 {
 	static const char *const domains[] = {
 		"isp1 wan1 2001:db8:1a00::/48 s1", "isp2 wan2 2001:db8:2a00::/48 s2"};
 	struct homing *h = make_homing(domains, 2);
-	struct local_addr l[] = {local("2001:db8:1a00:1::1/64", "wan1"), local("2001:db8:2a00:1::1/64", "wan2")};
+	struct local_addr l[] = {
+		local("2001:db8:1a00:1::1/64", "wan1"), local("2001:db8:2a00:1::1/64", "wan2")};
 	char why[100];
 
 	(void)state;
@@ -54,7 +55,8 @@ membership_comes_before_the_rules(void **state)
 static void
 on_a_shared_interface_the_prefix_decides(void **state)
 {
-	static const char *const domains[] = {"isp1 eth0 192.0.2.64/26 s1", "isp2 eth0 198.51.100.64/26 s2"};
+	static const char *const domains[] = {
+		"isp1 eth0 192.0.2.64/26 s1", "isp2 eth0 198.51.100.64/26 s2"};
 	struct homing *h = make_homing(domains, 2);
 	struct local_addr l[] = {local("192.0.2.71/26", "eth0"), local("198.51.100.71/26", "eth0"),
 		local("10.0.0.1/8", "eth0")};
@@ -97,7 +99,8 @@ rfc_6724_rules_in_their_order(void **state)
 	} rows[] = {
 		{"2001:db8::9", "2001:db8::9/64", "2001:db8::1/64", false, false, false},
 		{"2001:db8::9", "2001:db8:5::1/64", "2001:db8::1/64", false, false, true},
-		{"2002:c633:6401::1", "2002:c633:6401::2/64", "2001:db8::1/64", false, false, false},
+		{"2002:c633:6401::1", "2002:c633:6401::2/64", "2001:db8::1/64", false, false,
+			false},
 		{"2001:db8:1::9", "2001:db8:1::1/64", "2001:db8:3::1/64", false, false, false},
 		{"2001:db8:9::9", "2001:db8:5::1/64", "2001:db8:6::1/64", false, true, false},
 	};
@@ -107,7 +110,8 @@ rfc_6724_rules_in_their_order(void **state)
 	(void)state;
 	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct local_addr l[] = {local(rows[i].worse, "wan1"), local(rows[i].better, "wan1")};
+		struct local_addr l[] = {
+			local(rows[i].worse, "wan1"), local(rows[i].better, "wan1")};
 
 		l[0].deprecated = rows[i].worse_deprecated;
 		l[1].temporary = rows[i].temporary;

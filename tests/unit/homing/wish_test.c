@@ -1,4 +1,5 @@
-/* Wishes in virtual time, with a store that survives "crashes" (rules M3, M6, M8, M16; RFC 9132 4.4). */
+/* Wishes in virtual time, with a store that survives "crashes" (rules M3, M6, M8, M16; RFC
+ * 9132 4.4). */
 #include "fixture.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ struct world {
 	char last_report[200];
 };
 
-static const char *const two_isps[] = {"isp1 wan1 192.0.2.64/26 s1,s1b", "isp2 wan2 198.51.100.64/26 s2"};
+static const char *const two_isps[] = {
+	"isp1 wan1 192.0.2.64/26 s1,s1b", "isp2 wan2 198.51.100.64/26 s2"};
 
 static void
 drain(struct world *x)
@@ -103,7 +105,8 @@ static int
 ask(struct world *x, const char *id, const char *target)
 {
 	struct target t = target_from(x->a, target);
-	struct wish_request r = {.id = id, .asker = "operator", .target = &t, .trigger_mitigation = true};
+	struct wish_request r = {
+		.id = id, .asker = "operator", .target = &t, .trigger_mitigation = true};
 	char made[WISH_ID_MAX], why[200];
 	int error = wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
 
@@ -158,8 +161,8 @@ a_wish_is_sent_accepted_observed(void **state)
 	assert_true(x->mid > mid);
 }
 
-/* 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session once a repeat stayed
- * unanswered, and no sooner than 60 s after that again. */
+/* 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session once a repeat
+ * stayed unanswered, and no sooner than 60 s after that again. */
 static void
 unanswered_it_is_repeated_and_a_second_session_tried(void **state)
 {
@@ -394,7 +397,8 @@ static void
 overload_is_retried_after_max_age(void **state)
 {
 	struct world *x = *state;
-	struct wish_answer busy = {.method = COAP_PUT, .code = COAP_503_SERVICE_UNAVAILABLE, .max_age = 20};
+	struct wish_answer busy = {
+		.method = COAP_PUT, .code = COAP_503_SERVICE_UNAVAILABLE, .max_age = 20};
 
 	ask(x, "a", "198.51.100.66/32");
 	wishes_answer(x->w, x->server, x->mid, &busy, x->now, epoch);
@@ -412,7 +416,8 @@ a_wish_with_an_end_is_released_by_itself(void **state)
 {
 	struct world *x = *state;
 	struct target t = target_from(x->a, "198.51.100.66/32");
-	struct wish_request r = {.id = "a", .asker = "o", .target = &t, .trigger_mitigation = true, .duration = 60};
+	struct wish_request r = {
+		.id = "a", .asker = "o", .target = &t, .trigger_mitigation = true, .duration = 60};
 	char made[WISH_ID_MAX], why[200];
 
 	wishes_ask(x->w, &r, 0, epoch, made, why, sizeof(why));
@@ -458,7 +463,8 @@ static void
 the_server_may_end_it(void **state)
 {
 	struct world *x = *state;
-	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS, .status = ATTACK_MITIGATION_TERMINATED};
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS,
+		.status = ATTACK_MITIGATION_TERMINATED};
 
 	ask(x, "a", "198.51.100.66/32");
 	answer(x, COAP_PUT, COAP_201_CREATED, 3600);

@@ -18,8 +18,14 @@ good_filter(void)
 {
 	prefix_parse("198.51.100.64/26", &prefixes[0]);
 	prefix_parse("2001:db8::/48", &prefixes[1]);
-	return (struct filter){.id = 7, .client = "acme", .action = {ACTION_LIMIT, 1000, RATE_PACKETS},
-		.prefixes = prefixes, .n_prefixes = 2, .protocols = protocols, .n_protocols = 2, .ports = ports,
+	return (struct filter){.id = 7,
+		.client = "acme",
+		.action = {ACTION_LIMIT, 1000, RATE_PACKETS},
+		.prefixes = prefixes,
+		.n_prefixes = 2,
+		.protocols = protocols,
+		.n_protocols = 2,
+		.ports = ports,
 		.n_ports = 2};
 }
 

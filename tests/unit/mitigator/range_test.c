@@ -35,11 +35,11 @@ expect(const char *const *prefixes, size_t n, const char *expected)
 	for (size_t i = 0; i < n_ranges; i++) {
 		size_t at = strlen(text);
 
-		snprintf(text + at, sizeof(text) - at, "%s-%s", addr_format(&ranges[i].first, first),
-			addr_format(&ranges[i].last, last));
+		snprintf(text + at, sizeof(text) - at, "%s-%s",
+			addr_format(&ranges[i].first, first), addr_format(&ranges[i].last, last));
 		for (size_t k = 0; k < ranges[i].n_ids; k++)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%c%u", k ? '+' : ':',
-				(unsigned)ranges[i].ids[k]);
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%c%u",
+				k ? '+' : ':', (unsigned)ranges[i].ids[k]);
 		strcat(text, " ");
 	}
 	assert_string_equal(text, expected);
@@ -52,7 +52,8 @@ nested_prefixes_are_cut_around_each_other(void **state)
 	static const char *const one[] = {"10.0.0.0/24"};
 	static const char *const nested[] = {"10.0.0.0/24", "10.0.0.64/26", "10.0.0.80/32"};
 	static const char *const same[] = {"10.0.0.0/24", "10.0.0.0/24", "10.0.0.0/25"};
-	static const char *const edge[] = {"255.255.255.254/31", "255.255.255.255/32", "ff00::/8", "::/0"};
+	static const char *const edge[] = {
+		"255.255.255.254/31", "255.255.255.255/32", "ff00::/8", "::/0"};
 
 	(void)state;
 	expect(one, 1, "10.0.0.0-10.0.0.255:1 ");
@@ -79,7 +80,8 @@ random_prefixes_give_the_right_cover(void **state)
 		size_t n = 1 + dice(40), n_ranges;
 
 		for (size_t i = 0; i < n; i++) {
-			struct addr addr = {.family = dice(2) ? 4 : 6, .bytes = {10, 0, (uint8_t)dice(4), (uint8_t)dice(256)}};
+			struct addr addr = {.family = dice(2) ? 4 : 6,
+				.bytes = {10, 0, (uint8_t)dice(4), (uint8_t)dice(256)}};
 
 			items[i].prefix = prefix_of(&addr, 20 + dice(13));
 			items[i].id = 1 + dice(20);
@@ -89,17 +91,20 @@ random_prefixes_give_the_right_cover(void **state)
 		for (size_t i = 1; i < n_ranges; i++)
 			assert_true(addr_compare(&ranges[i - 1].last, &ranges[i].first) < 0);
 		for (int probe = 0; probe < 200; probe++) {
-			struct addr addr = {.family = dice(2) ? 4 : 6, .bytes = {10, 0, (uint8_t)dice(5), (uint8_t)dice(256)}};
+			struct addr addr = {.family = dice(2) ? 4 : 6,
+				.bytes = {10, 0, (uint8_t)dice(5), (uint8_t)dice(256)}};
 			const struct range *in = NULL;
 
 			for (size_t i = 0; i < n_ranges; i++)
-				if (addr_compare(&ranges[i].first, &addr) <= 0 && addr_compare(&addr, &ranges[i].last) <= 0)
+				if (addr_compare(&ranges[i].first, &addr) <= 0 &&
+					addr_compare(&addr, &ranges[i].last) <= 0)
 					in = &ranges[i];
 			for (uint64_t id = 1; id <= 20; id++) {
 				bool wanted = false, found = false;
 
 				for (size_t i = 0; i < n; i++)
-					wanted |= copy[i].id == id && prefix_contains_addr(&copy[i].prefix, &addr);
+					wanted |= copy[i].id == id &&
+						  prefix_contains_addr(&copy[i].prefix, &addr);
 				for (size_t i = 0; in && i < in->n_ids; i++)
 					found |= in->ids[i] == id;
 				assert_int_equal(found, wanted);
