@@ -1,9 +1,13 @@
 /*
- * Sessions: one DTLS association with CoAP messaging on it, either role.
+ * Sessions: one DTLS association, or one TLS connection over TCP (RFC 8323), with CoAP messaging on
+ * it, either role.
  *
  * DTLS 1.2 with X.509 (mutual) or ECDHE-PSK, stateless tickets, flights driven by the loop's
  * timers, MTU 1280; CoAP (RFC 7252) with CON and NON in both directions, de-duplication,
- * retransmission, Observe (RFC 7641). Both ends may send requests on one session (RFC 9132 3, 4.7).
+ * retransmission, Observe (RFC 7641), bodies in blocks (RFC 7959). Both ends may send requests on
+ * one session (RFC 9132 3, 4.7). Owners see no difference between the transports but for
+ * session_transport: over TCP what was sent is never sent again (RFC 8323 2.2), so request_repeat
+ * does nothing there and says 0.
  *
  * Callbacks run from the loop, never from inside a call of the owner into this file; a session is
  * freed by this file after its `down` callback returned.
@@ -43,6 +47,10 @@ struct session_ops {
 	void (*observer_gone)(void *arg, struct session *s, const uint8_t *token, size_t token_len);
 };
 
+/* SESSION_UDP: CoAP over DTLS (RFC 9132 3). SESSION_TCP: CoAP over TLS (RFC 8323), on the same port
+ * number. */
+enum session_transport { SESSION_UDP, SESSION_TCP };
+
 /* CoAP transmission parameters (RFC 7252 4.8 with the values of RFC 9132 4.5.2). */
 struct coap_params {
 	uint32_t ack_timeout_ms;     /* 2000 */
@@ -53,6 +61,7 @@ struct coap_params {
 
 /* --- making: the server side -------------------------------------------------------------- */
 
+/* Opened for both transports. */
 struct listen_socket {
 	char interface[IFNAMSIZ]; /* bound to this device; "" = any */
 	struct endpoint local;
@@ -71,6 +80,11 @@ struct listener_config {
 	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512 */
 	uint32_t max_half_open_per_prefix; /* per /24 or /56; 0 = 16 */
 	uint32_t handshakes_per_turn; /* budget of full handshakes begun per loop turn; 0 = 8 */
+	uint32_t max_waiting; /* requests of one session that wait for an answer; 0 = 64. Beyond:
+				 5.03 */
+	uint32_t max_body; /* largest body that is answered in blocks; 0 = 256 KiB. Beyond: 5.00 */
+	size_t max_bodies; /* what all sessions' bodies under way may hold; 0 = 16 MiB. Beyond:
+			      5.03 with Max-Age */
 };
 
 struct listener;
@@ -95,6 +109,7 @@ struct resumption;                          /* a ticket and its secrets, opaque 
 void resumption_free(struct resumption *r); /* NULL is legal */
 
 struct dial {
+	enum session_transport transport;
 	const char *interface; /* SO_BINDTODEVICE; NULL: not bound */
 	struct addr source;    /* family 0: chosen by the kernel */
 	struct endpoint remote;
@@ -115,6 +130,7 @@ struct resumption *session_resumption(const struct session *s);
 /* --- both ---------------------------------------------------------------------------------- */
 
 bool session_is_up(const struct session *s);
+enum session_transport session_transport(const struct session *s);
 bool session_was_resumed(const struct session *s);
 const struct peer_id *session_peer(const struct session *s); /* valid in judge and after it */
 const struct endpoint *session_local(const struct session *s);
@@ -130,12 +146,16 @@ void session_close(struct session *s);
  * are forgotten without callback. */
 void session_abandon(struct session *s);
 void session_set_params(struct session *s, const struct coap_params *p);
-/* Largest CoAP message that fits one datagram of this session (RFC 9132 7.3). */
+/* Largest CoAP message that this session carries: one datagram (RFC 9132 7.3), or what the peer's
+ * Capabilities allow (RFC 8323 5.3.1). */
 size_t session_max_message(const struct session *s);
 
-/* response: borrowed, NULL on failure with error -ETIMEDOUT (CON given up), -ECONNRESET (RST) or
- * -ECANCELED (session over). For an observation (request with Observe 0 answered with Observe) it
- * is called for every notification in order until an answer without Observe, an error, or cancel.
+/* A body that came in blocks (RFC 7959 2.4) is fetched to its end and delivered as one response, at
+ * most 256 KiB of it; a body that changed meanwhile (ETag) is begun anew, twice at most.
+ * response: borrowed, NULL on failure with error -ETIMEDOUT (CON given up), -ECONNRESET (RST),
+ * -EMSGSIZE (a body too large, or one that never stood still) or -ECANCELED (session over). For an
+ * observation (request with Observe 0 answered with Observe) it is called for every notification in
+ * order until an answer without Observe, an error, or cancel.
  */
 typedef void (*response_cb)(
 	void *arg, struct session *s, const struct coap_msg *response, int error);
@@ -151,7 +171,12 @@ int request_repeat(struct session *s, int64_t handle);
 void request_cancel(struct session *s, int64_t handle);
 
 /* Answers and frees the exchange; type and id are set here (piggybacked, separate or NON as due).
- * A no-op but for the freeing when the session is gone. */
+ * A payload that does not fit one message goes out in blocks (RFC 7959 2.2): the first one now, the
+ * others as the peer asks for them, from a copy that is kept with the session until the last was
+ * fetched, another large answer takes its place, or 30 s went by without a request for it. A
+ * request for a later block reaches the owner only when there is no such copy: the wanted block of
+ * the new body is answered then, and its ETag tells the peer. A no-op but for the freeing when the
+ * session is gone. */
 void exchange_respond(struct exchange *ex, const struct coap_msg *response);
 /* The session of the exchange, NULL when it is gone. */
 struct session *exchange_session(const struct exchange *ex);
