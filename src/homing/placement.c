@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "homing/target.h"
 #include "wire/coap.h"
 
 enum {

@@ -1,6 +1,6 @@
 /*
- * plan(): cut targets along owners, pick domains and servers, join what overlaps (rules M2-M6, M8,
- * M12, M14). Pure; everything lives in the caller's arena.
+ * plan(): cut targets along owners, pick domains and servers (rules M2-M6, M12, M14); join.c makes
+ * requests of it. Pure; everything lives in the caller's arena.
  */
 #include "homing/plan.h"
 
@@ -9,121 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- target sets ---- */
-
-bool
-target_overlaps(const struct target *a, const struct target *b)
-{
-	for (size_t i = 0; i < a->n_target_prefix; i++)
-		for (size_t k = 0; k < b->n_target_prefix; k++)
-			if (prefix_overlaps(&a->target_prefix[i], &b->target_prefix[k]))
-				return true;
-	return false;
-}
-
-static bool
-covers_prefix(const struct target *a, const struct prefix *p)
-{
-	for (size_t i = 0; i < a->n_target_prefix; i++)
-		if (prefix_contains(&a->target_prefix[i], p))
-			return true;
-	return false;
-}
-
-static bool
-covers_ports(const struct target *a, const struct port_range *r)
-{
-	for (size_t i = 0; i < a->n_target_port_range; i++)
-		if (a->target_port_range[i].lower_port <= r->lower_port &&
-			port_range_last(r) <= port_range_last(&a->target_port_range[i]))
-			return true;
-	return false;
-}
-
-static bool
-has_protocol(const struct target *a, uint64_t protocol)
-{
-	for (size_t i = 0; i < a->n_target_protocol; i++)
-		if (a->target_protocol[i] == protocol)
-			return true;
-	return false;
-}
-
-bool
-target_covers(const struct target *a, const struct target *b)
-{
-	if ((a->n_target_port_range && !b->n_target_port_range) ||
-		(a->n_target_protocol && !b->n_target_protocol))
-		return false;
-	for (size_t i = 0; i < b->n_target_prefix; i++)
-		if (!covers_prefix(a, &b->target_prefix[i]))
-			return false;
-	for (size_t i = 0; a->n_target_port_range && i < b->n_target_port_range; i++)
-		if (!covers_ports(a, &b->target_port_range[i]))
-			return false;
-	for (size_t i = 0; a->n_target_protocol && i < b->n_target_protocol; i++)
-		if (!has_protocol(a, b->target_protocol[i]))
-			return false;
-	return true;
-}
-
-static void
-add_prefix(struct target *t, const struct prefix *p)
-{
-	if (!covers_prefix(t, p))
-		t->target_prefix[t->n_target_prefix++] = *p;
-}
-
-static int
-compare_prefixes(const void *a, const void *b)
-{
-	return prefix_compare(a, b);
-}
-
-void
-target_union(
-	const struct target *a, const struct target *b, struct arena *arena, struct target *ret)
-{
-	struct target u = {0};
-	size_t n = a->n_target_prefix + b->n_target_prefix;
-	struct prefix *all = arena_alloc(arena, n, sizeof(*all));
-
-	memcpy(all, a->target_prefix, a->n_target_prefix * sizeof(*all));
-	if (b->n_target_prefix)
-		memcpy(all + a->n_target_prefix, b->target_prefix,
-			b->n_target_prefix * sizeof(*all));
-	qsort(all, n, sizeof(*all),
-		compare_prefixes); /* wider ones come before what they contain */
-	u.target_prefix = arena_alloc(arena, n, sizeof(*u.target_prefix));
-	for (size_t i = 0; i < n; i++)
-		add_prefix(&u, &all[i]);
-	if (a->n_target_port_range && b->n_target_port_range) {
-		n = a->n_target_port_range + b->n_target_port_range;
-		u.target_port_range = arena_alloc(arena, n, sizeof(*u.target_port_range));
-		for (size_t i = 0; i < n; i++) {
-			const struct port_range *r =
-				i < a->n_target_port_range
-					? &a->target_port_range[i]
-					: &b->target_port_range[i - a->n_target_port_range];
-
-			if (!covers_ports(&u, r))
-				u.target_port_range[u.n_target_port_range++] = *r;
-		}
-	}
-	if (a->n_target_protocol && b->n_target_protocol) {
-		n = a->n_target_protocol + b->n_target_protocol;
-		u.target_protocol = arena_alloc(arena, n, sizeof(*u.target_protocol));
-		for (size_t i = 0; i < n; i++) {
-			uint64_t p = i < a->n_target_protocol
-					     ? a->target_protocol[i]
-					     : b->target_protocol[i - a->n_target_protocol];
-
-			if (!has_protocol(&u, p))
-				u.target_protocol[u.n_target_protocol++] = p;
-		}
-	}
-	*ret = u;
-}
+#include "homing/join.h"
 
 /* ---- cutting along owners (M2) ---- */
 
@@ -215,12 +101,11 @@ plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret
 
 struct planning {
 	const struct homing *h;
-	const struct live *live;
-	size_t n_live;
+	const struct overlap *standing; /* live requests */
 	const enum availability *available;
 	struct arena *arena;
 	struct plan *plan;
-	size_t cap_parts, cap_requests;
+	size_t cap_parts;
 };
 
 __attribute__((format(printf, 2, 3))) static const char *
@@ -257,18 +142,34 @@ add_part(struct planning *p, const struct ask *ask, const struct prefix *prefix)
 	return &plan->parts[plan->n_parts++];
 }
 
-/* M6: the one that carries an overlapping request goes on while it is not unavailable; else the
- * first by priority, then name, that has an association. */
+static bool
+stop_at_first(void *arg, void *holder)
+{
+	(void)arg;
+	(void)holder;
+	return false;
+}
+
+/* Whether a request that covers the prefix stands there. */
+static bool
+carries(const struct planning *p, const struct domain_server *s, const struct prefix *prefix)
+{
+	for (int trigger = 0; trigger < 2; trigger++)
+		if (!overlap_covering(
+			    p->standing, s->ordinal, trigger, prefix, stop_at_first, NULL))
+			return true;
+	return false;
+}
+
+/* M6: the one that carries a covering request goes on while it is not unavailable; else the first
+ * by priority, then name, that has an association. */
 static const struct domain_server *
 choose_server(const struct planning *p, const struct domain *d, const struct prefix *prefix)
 {
-	for (size_t i = 0; i < p->n_live; i++) {
-		const struct domain_server *s = p->h->servers[p->live[i].server];
-
-		if (&p->h->domains[s->domain] == d && covers_prefix(&p->live[i].target, prefix) &&
-			p->available[s->ordinal] != SERVER_UNAVAILABLE)
-			return s;
-	}
+	for (size_t i = 0; i < d->n_servers; i++)
+		if (p->available[d->servers[i]->ordinal] != SERVER_UNAVAILABLE &&
+			carries(p, d->servers[i], prefix))
+			return d->servers[i];
 	for (size_t i = 0; i < d->n_servers; i++)
 		if (p->available[d->servers[i]->ordinal] != SERVER_UNAVAILABLE)
 			return d->servers[i];
@@ -481,174 +382,60 @@ place_prefix(struct planning *p, const struct ask *ask, const struct prefix *pre
 	}
 }
 
-/* ---- requests: what is to stand at one server (M8) ---- */
-
-/* What one ask, or several that were joined, want at one server. */
-struct group {
-	uint32_t server;
-	bool trigger;
-	bool dead; /* joined into another */
-	struct target target;
-	const char **asks;
-	size_t n_asks;
-	int live;
-};
-
-static void
-ask_target(const struct planning *p, const struct ask *ask, uint32_t server, struct target *ret)
-{
-	*ret = ask->target;
-	ret->target_prefix = arena_alloc(p->arena, p->plan->n_parts, sizeof(struct prefix));
-	ret->n_target_prefix = 0;
-	for (size_t i = 0; i < p->plan->n_parts; i++) {
-		const struct plan_part *part = &p->plan->parts[i];
-
-		if (part->server == (int)server && part->state != PART_REFUSED &&
-			!strcmp(part->ask, ask->id))
-			add_prefix(ret, &part->prefix);
-	}
-}
-
-static void
-join(struct planning *p, struct group *into, struct group *from)
-{
-	const char **asks = arena_alloc(p->arena, into->n_asks + from->n_asks, sizeof(*asks));
-
-	target_union(&into->target, &from->target, p->arena, &into->target);
-	memcpy(asks, into->asks, into->n_asks * sizeof(*asks));
-	memcpy(asks + into->n_asks, from->asks, from->n_asks * sizeof(*asks));
-	into->asks = asks;
-	into->n_asks += from->n_asks;
-	from->dead = true;
-}
-
-static bool
-alike(const struct group *a, const struct group *b)
-{
-	return !a->dead && !b->dead && a != b && a->server == b->server && a->trigger == b->trigger;
-}
-
-static bool
-live_fits(const struct live *l, const struct group *g)
-{
-	return l->server == g->server && l->trigger_mitigation == g->trigger;
-}
-
-/* The newest live request that covers the group, or -1. */
-static int
-covering_live(const struct planning *p, const struct group *g)
-{
-	int best = -1;
-
-	for (size_t i = 0; i < p->n_live; i++)
-		if (live_fits(&p->live[i], g) && target_covers(&p->live[i].target, &g->target) &&
-			(best < 0 || p->live[i].mid > p->live[best].mid))
-			best = (int)i;
-	return best;
-}
-
-/* A new mid would make the server delete what it overlaps: whoever relies on that has to be in it.
- */
-static bool
-must_join(const struct planning *p, const struct group *a, const struct group *b)
-{
-	if (target_overlaps(&a->target, &b->target))
-		return true;
-	return a->live < 0 && b->live >= 0 && target_overlaps(&a->target, &p->live[b->live].target);
-}
-
-static bool
-join_once(struct planning *p, struct group *groups, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < n; k++)
-			if (alike(&groups[i], &groups[k]) && must_join(p, &groups[i], &groups[k])) {
-				join(p, &groups[i], &groups[k]);
-				groups[i].live = covering_live(p, &groups[i]);
-				return true;
-			}
-	return false;
-}
-
-static size_t
-make_groups(struct planning *p, const struct ask *const *asks, size_t n_asks, struct group **ret)
-{
-	struct group *groups = arena_alloc(p->arena, n_asks * p->h->n_servers + 1, sizeof(*groups));
-	size_t n = 0;
-
-	for (size_t i = 0; i < n_asks; i++)
-		for (uint32_t s = 0; s < p->h->n_servers; s++) {
-			struct group g = {.server = s, .trigger = asks[i]->trigger_mitigation};
-
-			ask_target(p, asks[i], s, &g.target);
-			if (!g.target.n_target_prefix)
-				continue;
-			g.asks = arena_alloc(p->arena, 1, sizeof(*g.asks));
-			g.asks[0] = asks[i]->id;
-			g.n_asks = 1;
-			g.live = covering_live(p, &g);
-			groups[n++] = g;
-		}
-	*ret = groups;
-	return n;
-}
-
-static void
-make_requests(struct planning *p, const struct ask *const *asks, size_t n_asks)
-{
-	struct plan *plan = p->plan;
-	struct group *groups;
-	size_t n = make_groups(p, asks, n_asks, &groups);
-	bool *wanted = arena_alloc(p->arena, p->n_live + 1, sizeof(*wanted));
-
-	while (join_once(p, groups, n))
-		;
-	plan->requests = arena_alloc(p->arena, n + 1, sizeof(*plan->requests));
-	for (size_t i = 0; i < n; i++) {
-		struct group *g = &groups[i];
-
-		if (g->dead)
-			continue;
-		if (g->live >= 0)
-			wanted[g->live] = true;
-		plan->requests[plan->n_requests++] = (struct plan_request){.server = g->server,
-			.live = g->live,
-			.pending = p->available[g->server] == SERVER_UNAVAILABLE,
-			.target = g->live >= 0 ? p->live[g->live].target : g->target,
-			.trigger_mitigation = g->trigger,
-			.asks = g->asks,
-			.n_asks = g->n_asks};
-	}
-	plan->withdraw = arena_alloc(p->arena, p->n_live + 1, sizeof(*plan->withdraw));
-	for (size_t i = 0; i < p->n_live; i++)
-		if (!wanted[i])
-			plan->withdraw[plan->n_withdraw++] = i;
-}
+/* ---- the whole ---- */
 
 static int
 compare_asks(const void *a, const void *b)
 {
-	return strcmp((*(const struct ask *const *)a)->id, (*(const struct ask *const *)b)->id);
+	return strcmp(((const struct join_ask *)a)->ask->id, ((const struct join_ask *)b)->ask->id);
+}
+
+static struct join_ask *
+sort_asks(const struct ask *asks, size_t n, struct arena *a)
+{
+	struct join_ask *sorted = arena_alloc(a, n + 1, sizeof(*sorted));
+
+	for (size_t i = 0; i < n; i++)
+		sorted[i].ask = &asks[i];
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), compare_asks);
+	return sorted;
+}
+
+static void
+place_ask(struct planning *p, struct join_ask *a)
+{
+	const struct target *t = &a->ask->target;
+
+	a->first = p->plan->n_parts;
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		place_prefix(p, a->ask, &t->target_prefix[i]);
+	a->n = p->plan->n_parts - a->first;
 }
 
 void
 plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct live *live,
 	size_t n_live, const enum availability *available, struct arena *a, struct plan *ret)
 {
-	struct planning p = {.h = h,
+	struct overlap *standing = overlap_new(h->n_servers);
+	struct join_ask *sorted = sort_asks(asks, n_asks, a);
+	struct planning p = {
+		.h = h, .standing = standing, .available = available, .arena = a, .plan = ret};
+	const struct join j = {.homing = h,
+		.available = available,
+		.asks = sorted,
+		.n_asks = n_asks,
 		.live = live,
 		.n_live = n_live,
-		.available = available,
-		.arena = a,
-		.plan = ret};
-	const struct ask **sorted = arena_alloc(a, n_asks + 1, sizeof(*sorted));
+		.standing = standing,
+		.arena = a};
 
 	*ret = (struct plan){0};
+	for (size_t i = 0; i < n_live; i++)
+		overlap_add(standing, live[i].server, live[i].trigger_mitigation, &live[i].target,
+			(void *)&live[i]);
 	for (size_t i = 0; i < n_asks; i++)
-		sorted[i] = &asks[i];
-	qsort(sorted, n_asks, sizeof(*sorted), compare_asks);
-	for (size_t i = 0; i < n_asks; i++)
-		for (size_t k = 0; k < sorted[i]->target.n_target_prefix; k++)
-			place_prefix(&p, sorted[i], &sorted[i]->target.target_prefix[k]);
-	make_requests(&p, sorted, n_asks);
+		place_ask(&p, &sorted[i]);
+	join_requests(&j, ret);
+	overlap_free(standing);
 }

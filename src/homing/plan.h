@@ -61,7 +61,7 @@ struct plan_request {
 };
 
 struct plan {
-	struct plan_part *parts;
+	struct plan_part *parts; /* those of one ask stand together */
 	size_t n_parts;
 	struct plan_request *requests;
 	size_t n_requests;
@@ -80,12 +80,5 @@ void plan(const struct homing *h, const struct ask *asks, size_t n_asks, const s
 /* True if every target prefix is owned by some domain (M12, gateway side); else *ret_foreign is the
  * first that is not. */
 bool plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret_foreign);
-
-/* Target set algebra that others need too. */
-bool target_overlaps(const struct target *a, const struct target *b); /* ports ignored */
-/* Everything that b asks for is covered by a (prefixes, ports, protocols). */
-bool target_covers(const struct target *a, const struct target *b);
-void target_union(
-	const struct target *a, const struct target *b, struct arena *arena, struct target *ret);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "homing/placement.h"
+#include "homing/target.h"
 #include "wire/coap.h"
 
 enum { WISHES_MAX = 100000 };

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "homing/target.h"
+
 static const char *const two_isps[] = {
 	"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
 

@@ -1,0 +1,31 @@
+/*
+ * Deadlines in order: an intrusive binary heap, the earliest first. What has no deadline is in it
+ * with INT64_MAX.
+ */
+#ifndef DOTSD_BASE_HEAP_H
+#define DOTSD_BASE_HEAP_H
+
+#include <stddef.h>
+
+#include "base/loop.h" /* mono_ms only */
+
+/* Embedded in what waits; zeroed: in no heap. */
+struct heap_node {
+	mono_ms at;
+	size_t place; /* its index + 1 */
+};
+
+/* Zeroed: empty. */
+struct heap {
+	struct heap_node **list;
+	size_t n, cap;
+};
+
+void heap_finish(struct heap *h); /* nodes are not touched */
+/* Puts it in, or moves it there. */
+void heap_set(struct heap *h, struct heap_node *n, mono_ms at);
+void heap_remove(struct heap *h, struct heap_node *n); /* legal when it is not in it */
+struct heap_node *heap_first(const struct heap *h);    /* NULL when empty */
+mono_ms heap_deadline(const struct heap *h);           /* of the first; INT64_MAX when empty */
+
+#endif

@@ -1,0 +1,272 @@
+#include "homing/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "homing/target.h"
+
+/* What one ask, or several that were joined, want at one server. */
+struct group {
+	uint32_t server;
+	bool trigger;
+	struct group *into; /* joined into that one; NULL: it stands by itself */
+	struct target target;
+	const char **asks;
+	size_t n_asks, cap_asks;
+	const struct live *live; /* the standing request that covers it; NULL: a new mid */
+	const struct live *indexed; /* the one it is known by in `relying` */
+};
+
+struct joining {
+	const struct join *j;
+	struct group *groups;
+	size_t n;
+	struct overlap *wanted;  /* groups by what they want */
+	struct overlap *relying; /* groups by what the request they rely on covers */
+};
+
+static struct group *
+root_of(struct group *g)
+{
+	while (g->into)
+		g = g->into;
+	return g;
+}
+
+/* ---- one group an ask and server ---- */
+
+static struct group *
+group_at(struct joining *s, size_t first, const struct join_ask *a, uint32_t server)
+{
+	struct group *g;
+
+	for (size_t i = first; i < s->n; i++)
+		if (s->groups[i].server == server)
+			return &s->groups[i];
+	g = &s->groups[s->n++];
+	*g = (struct group){.server = server,
+		.trigger = a->ask->trigger_mitigation,
+		.target = a->ask->target,
+		.cap_asks = 1,
+		.n_asks = 1};
+	g->target.target_prefix = arena_alloc(s->j->arena, a->n, sizeof(struct prefix));
+	g->target.n_target_prefix = 0;
+	g->asks = arena_alloc(s->j->arena, 1, sizeof(*g->asks));
+	g->asks[0] = a->ask->id;
+	return g;
+}
+
+static void
+make_groups(struct joining *s, const struct plan *plan)
+{
+	const struct join *j = s->j;
+
+	s->groups = arena_alloc(j->arena, plan->n_parts + 1, sizeof(*s->groups));
+	for (size_t i = 0; i < j->n_asks; i++) {
+		size_t first = s->n;
+
+		for (size_t k = 0; k < j->asks[i].n; k++) {
+			const struct plan_part *part = &plan->parts[j->asks[i].first + k];
+			struct group *g;
+
+			if (part->state == PART_REFUSED || part->server < 0)
+				continue;
+			g = group_at(s, first, &j->asks[i], (uint32_t)part->server);
+			g->target.target_prefix[g->target.n_target_prefix++] = part->prefix;
+		}
+		for (size_t k = first; k < s->n; k++) {
+			struct target *t = &s->groups[k].target;
+
+			t->n_target_prefix = target_normalise(t->target_prefix, t->n_target_prefix);
+		}
+	}
+}
+
+/* ---- what they rely on ---- */
+
+struct covering {
+	const struct group *group;
+	const struct live *best;
+};
+
+static bool
+note_covering(void *arg, void *holder)
+{
+	struct covering *c = arg;
+	const struct live *l = holder;
+
+	if ((!c->best || l->mid > c->best->mid) && target_covers(&l->target, &c->group->target))
+		c->best = l;
+	return true;
+}
+
+/* The newest standing request that covers the group, or NULL. */
+static const struct live *
+covering_live(const struct joining *s, const struct group *g)
+{
+	struct covering c = {g, NULL};
+
+	overlap_covering(s->j->standing, g->server, g->trigger, &g->target.target_prefix[0],
+		note_covering, &c);
+	return c.best;
+}
+
+/* ---- joining ---- */
+
+struct meeting {
+	struct group *group, *found;
+	bool new_only;
+};
+
+static bool
+note_meeting(void *arg, void *holder)
+{
+	struct meeting *m = arg;
+	struct group *other = root_of(holder);
+
+	if (other == m->group || (m->new_only && other->live))
+		return true;
+	m->found = other;
+	return false;
+}
+
+static bool
+note_reliance(void *arg, void *holder)
+{
+	struct meeting *m = arg;
+	const struct live *live = root_of(holder)->live;
+
+	/* What it was indexed by may have been given up since. */
+	return !live || !target_overlaps(&live->target, &m->group->target) ||
+	       note_meeting(m, holder);
+}
+
+/* One that has to be in the same request: their targets overlap; or the one needs a new mid, which
+ * makes the server delete what it overlaps, and the other relies on that. */
+static struct group *
+must_join(const struct joining *s, struct group *g)
+{
+	struct meeting m = {.group = g};
+
+	if (!overlap_each(s->wanted, g->server, g->trigger, &g->target, note_meeting, &m))
+		return m.found;
+	m.new_only = g->live != NULL;
+	if (g->live)
+		overlap_each(s->wanted, g->server, g->trigger, &g->live->target, note_meeting, &m);
+	else
+		overlap_each(s->relying, g->server, g->trigger, &g->target, note_reliance, &m);
+	return m.found;
+}
+
+static void
+join(const struct joining *s, struct group *into, struct group *from)
+{
+	size_t n = into->n_asks + from->n_asks;
+
+	target_union(&into->target, &from->target, s->j->arena, &into->target);
+	if (n > into->cap_asks) {
+		const char **wider = arena_alloc(s->j->arena, 2 * n, sizeof(*wider));
+
+		memcpy(wider, into->asks, into->n_asks * sizeof(*wider));
+		into->asks = wider;
+		into->cap_asks = 2 * n;
+	}
+	memcpy(into->asks + into->n_asks, from->asks, from->n_asks * sizeof(*from->asks));
+	into->n_asks = n;
+	from->into = into;
+	into->live = covering_live(s, into);
+}
+
+static bool
+is_of(void *arg, void *holder)
+{
+	return root_of(holder) != arg;
+}
+
+/* A prefix that the same group is known by already is not noted again: many asks for one target
+ * stay one entry. */
+static void
+note_wanted(struct joining *s, struct group *root, const struct target *t)
+{
+	for (size_t i = 0; i < t->n_target_prefix; i++) {
+		struct target one = {
+			.target_prefix = &t->target_prefix[i], .n_target_prefix = 1};
+
+		if (overlap_covering(s->wanted, root->server, root->trigger, &t->target_prefix[i],
+			    is_of, root))
+			overlap_add(s->wanted, root->server, root->trigger, &one, root);
+	}
+}
+
+static void
+note_relying(struct joining *s, struct group *root)
+{
+	if (!root->live || root->indexed == root->live)
+		return;
+	root->indexed = root->live;
+	overlap_add(s->relying, root->server, root->trigger, &root->live->target, root);
+}
+
+static void
+enter(struct joining *s, struct group *g)
+{
+	struct target own = g->target;
+	struct group *root = g, *other;
+
+	g->live = covering_live(s, g);
+	while ((other = must_join(s, root))) {
+		join(s, other, root);
+		root = other;
+	}
+	note_wanted(s, root, &own);
+	note_relying(s, root);
+}
+
+/* ---- the outcome ---- */
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void
+put_request(const struct join *j, const struct group *g, struct plan *plan)
+{
+	qsort(g->asks, g->n_asks, sizeof(*g->asks), compare_texts);
+	plan->requests[plan->n_requests++] = (struct plan_request){.server = g->server,
+		.live = g->live ? (int)(g->live - j->live) : -1,
+		.pending = j->available[g->server] == SERVER_UNAVAILABLE,
+		.target = g->live ? g->live->target : g->target,
+		.trigger_mitigation = g->trigger,
+		.asks = g->asks,
+		.n_asks = g->n_asks};
+}
+
+void
+join_requests(const struct join *j, struct plan *plan)
+{
+	struct joining s = {.j = j,
+		.wanted = overlap_new(j->homing->n_servers),
+		.relying = overlap_new(j->homing->n_servers)};
+	bool *kept = arena_alloc(j->arena, j->n_live + 1, sizeof(*kept));
+
+	make_groups(&s, plan);
+	for (size_t i = 0; i < s.n; i++)
+		enter(&s, &s.groups[i]);
+	plan->requests = arena_alloc(j->arena, s.n + 1, sizeof(*plan->requests));
+	for (size_t i = 0; i < s.n; i++) {
+		const struct group *g = &s.groups[i];
+
+		if (!g->into)
+			put_request(j, g, plan);
+		if (!g->into && g->live)
+			kept[g->live - j->live] = true;
+	}
+	plan->withdraw = arena_alloc(j->arena, j->n_live + 1, sizeof(*plan->withdraw));
+	for (size_t i = 0; i < j->n_live; i++)
+		if (!kept[i])
+			plan->withdraw[plan->n_withdraw++] = i;
+	overlap_free(s.wanted);
+	overlap_free(s.relying);
+}
