@@ -21,6 +21,9 @@ struct heap {
 	size_t n, cap;
 };
 
+/* What a node is embedded in. */
+#define heap_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
+
 void heap_finish(struct heap *h); /* nodes are not touched */
 /* Puts it in, or moves it there. */
 void heap_set(struct heap *h, struct heap_node *n, mono_ms at);

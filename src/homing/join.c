@@ -13,7 +13,7 @@ struct group {
 	struct target target;
 	const char **asks;
 	size_t n_asks, cap_asks;
-	const struct live *live; /* the standing request that covers it; NULL: a new mid */
+	const struct live *live;    /* the standing request that covers it; NULL: a new mid */
 	const struct live *indexed; /* the one it is known by in `relying` */
 };
 
@@ -141,8 +141,17 @@ note_reliance(void *arg, void *holder)
 	       note_meeting(m, holder);
 }
 
-/* One that has to be in the same request: their targets overlap; or the one needs a new mid, which
- * makes the server delete what it overlaps, and the other relies on that. */
+static bool
+note_companion(void *arg, void *holder)
+{
+	const struct meeting *m = arg;
+
+	return root_of(holder)->live != m->group->live || note_meeting(arg, holder);
+}
+
+/* One that has to be in the same request: their targets overlap; or they rely on the same one; or
+ * the one needs a new mid, which makes the server delete what it overlaps, and the other relies on
+ * that. */
 static struct group *
 must_join(const struct joining *s, struct group *g)
 {
@@ -150,11 +159,14 @@ must_join(const struct joining *s, struct group *g)
 
 	if (!overlap_each(s->wanted, g->server, g->trigger, &g->target, note_meeting, &m))
 		return m.found;
-	m.new_only = g->live != NULL;
-	if (g->live)
-		overlap_each(s->wanted, g->server, g->trigger, &g->live->target, note_meeting, &m);
-	else
+	if (!g->live) {
 		overlap_each(s->relying, g->server, g->trigger, &g->target, note_reliance, &m);
+		return m.found;
+	}
+	if (!overlap_each(s->relying, g->server, g->trigger, &g->live->target, note_companion, &m))
+		return m.found;
+	m.new_only = true;
+	overlap_each(s->wanted, g->server, g->trigger, &g->live->target, note_meeting, &m);
 	return m.found;
 }
 
@@ -189,8 +201,7 @@ static void
 note_wanted(struct joining *s, struct group *root, const struct target *t)
 {
 	for (size_t i = 0; i < t->n_target_prefix; i++) {
-		struct target one = {
-			.target_prefix = &t->target_prefix[i], .n_target_prefix = 1};
+		struct target one = {.target_prefix = &t->target_prefix[i], .n_target_prefix = 1};
 
 		if (overlap_covering(s->wanted, root->server, root->trigger, &t->target_prefix[i],
 			    is_of, root))

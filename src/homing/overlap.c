@@ -75,8 +75,7 @@ hold(struct trie *t, const struct prefix *p, void *holder)
 }
 
 void
-overlap_add(
-	struct overlap *o, uint32_t server, bool trigger, const struct target *t, void *holder)
+overlap_add(struct overlap *o, uint32_t server, bool trigger, const struct target *t, void *holder)
 {
 	struct trie **trie = trie_of(o, server, trigger);
 

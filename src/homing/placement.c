@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "homing/target.h"
 #include "wire/coap.h"
 
 enum {
@@ -23,6 +22,7 @@ struct placement *
 placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct target *t, bool trigger,
 	int64_t lifetime)
 {
+	const struct domain_server *s = w->homing->servers[server];
 	struct placement *p = mem_new(sizeof(*p));
 	struct scope from = {.target = *t}, to;
 
@@ -33,23 +33,134 @@ placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct targ
 	schema_copy(&scope_schema, p->arena, &from, &to);
 	p->target = to.target;
 	p->server = server;
-	if (server < w->homing->n_servers) {
-		const struct domain_server *s = w->homing->servers[server];
-
-		p->server_name = mem_text(s->name);
-		p->domain = mem_text(w->homing->domains[s->domain].name);
-	}
+	p->server_name = mem_text(s->name);
+	p->domain = mem_text(w->homing->domains[s->domain].name);
 	p->mid = mid;
 	p->trigger_mitigation = trigger;
 	p->lifetime = lifetime ? lifetime : DEFAULT_LIFETIME_S;
 	p->due = INT64_MAX;
+	p->seen = w->plannings; /* by the one that makes it */
 	if (w->n_placements == w->cap_placements) {
 		w->cap_placements = w->cap_placements ? 2 * w->cap_placements : 16;
 		w->placements =
 			mem_grow(w->placements, w->cap_placements, sizeof(struct placement *));
 	}
+	p->place = w->n_placements;
 	w->placements[w->n_placements++] = p;
+	placement_file(w, p);
 	return p;
+}
+
+/* ---- where it is found ---- */
+
+struct mid_key {
+	uint32_t server, mid;
+};
+
+static struct overlap *
+index_of(const struct wishes *w, const struct placement *p)
+{
+	if (p->state == PLACEMENT_GOING || p->standby)
+		return NULL;
+	return p->superseded ? w->replaced : w->live;
+}
+
+static mono_ms
+deadline_of(const struct wishes *w, const struct placement *p)
+{
+	mono_ms gone = p->state == PLACEMENT_GOING || p->standby ? p->expires : INT64_MAX;
+	mono_ms due = placement_sendable(w, p) ? p->due : INT64_MAX;
+
+	return due < gone ? due : gone;
+}
+
+static void
+move_to_index(struct placement *p, struct overlap *index)
+{
+	if (p->index == index)
+		return;
+	if (p->index)
+		overlap_remove(p->index, p->server, p->trigger_mitigation, &p->target, p);
+	if (index)
+		overlap_add(index, p->server, p->trigger_mitigation, &p->target, p);
+	p->index = index;
+}
+
+void
+placement_file(struct wishes *w, struct placement *p)
+{
+	struct mid_key key = {p->server, p->mid};
+
+	if (!p->deadline.place)
+		map_set(w->by_mid, &key, sizeof(key), p);
+	move_to_index(p, index_of(w, p));
+	heap_set(&w->due, &p->deadline, deadline_of(w, p));
+}
+
+void
+placement_unfile(struct wishes *w, struct placement *p)
+{
+	struct mid_key key = {p->server, p->mid};
+
+	if (map_get(w->by_mid, &key, sizeof(key)) == p)
+		map_remove(w->by_mid, &key, sizeof(key));
+	move_to_index(p, NULL);
+	heap_remove(&w->due, &p->deadline);
+}
+
+void
+placement_renumber(struct wishes *w, struct placement *p, uint32_t mid)
+{
+	placement_unfile(w, p);
+	p->mid = mid;
+	placement_file(w, p);
+}
+
+struct placement *
+placement_find(const struct wishes *w, uint32_t server, uint32_t mid)
+{
+	struct mid_key key = {server, mid};
+
+	return map_get(w->by_mid, &key, sizeof(key));
+}
+
+/* ---- whom it serves ---- */
+
+static void
+hold(struct wishes *w, struct placement *p, const char *ask)
+{
+	struct wish *wish = map_get(w->by_id, ask, strlen(ask));
+
+	if (!wish)
+		return;
+	if (wish->n_held == wish->cap_held) {
+		wish->cap_held = wish->cap_held ? 2 * wish->cap_held : 2;
+		wish->held = mem_grow(wish->held, wish->cap_held, sizeof(struct placement *));
+	}
+	wish->held[wish->n_held++] = p;
+}
+
+static void
+let_go(struct wishes *w, struct placement *p, const char *ask)
+{
+	struct wish *wish = map_get(w->by_id, ask, strlen(ask));
+
+	for (size_t i = 0; wish && i < wish->n_held; i++)
+		if (wish->held[i] == p) {
+			wish->held[i] = wish->held[--wish->n_held];
+			return;
+		}
+}
+
+static bool
+same_asks(const struct placement *p, const char *const *asks, size_t n)
+{
+	if (p->n_asks != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(p->asks[i], asks[i]) != 0)
+			return false;
+	return true;
 }
 
 static void
@@ -58,8 +169,26 @@ free_asks(struct placement *p)
 	for (size_t i = 0; i < p->n_asks; i++)
 		free(p->asks[i]);
 	free(p->asks);
-	p->asks = NULL;
-	p->n_asks = 0;
+}
+
+bool
+placement_set_asks(struct wishes *w, struct placement *p, const char *const *asks, size_t n)
+{
+	char **copy;
+
+	if (same_asks(p, asks, n))
+		return false;
+	copy = mem_array(n, sizeof(char *));
+	for (size_t i = 0; i < p->n_asks; i++)
+		let_go(w, p, p->asks[i]);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = mem_text(asks[i]);
+		hold(w, p, asks[i]);
+	}
+	free_asks(p);
+	p->asks = copy;
+	p->n_asks = n;
+	return true;
 }
 
 uint32_t
@@ -73,19 +202,6 @@ placement_server(const struct homing *h, const char *domain, const char *server)
 }
 
 void
-placement_drop(struct wishes *w, struct placement *p)
-{
-	size_t i = 0;
-
-	while (w->placements[i] != p)
-		i++;
-	w->placements[i] = w->placements[--w->n_placements];
-	store_forget_placement(w, p);
-	wish_placement_gone(w, p);
-	placement_free(p);
-}
-
-void
 placement_free(struct placement *p)
 {
 	free_asks(p);
@@ -95,48 +211,32 @@ placement_free(struct placement *p)
 	free(p);
 }
 
-struct placement *
-placement_find(const struct wishes *w, uint32_t server, uint32_t mid)
-{
-	for (size_t i = 0; i < w->n_placements; i++)
-		if (w->placements[i]->server == server && w->placements[i]->mid == mid)
-			return w->placements[i];
-	return NULL;
-}
-
 void
-placement_set_asks(struct placement *p, const char *const *asks, size_t n)
+placement_drop(struct wishes *w, struct placement *p)
 {
-	char **copy = mem_array(n, sizeof(char *));
-
-	for (size_t i = 0; i < n; i++)
-		copy[i] = mem_text(asks[i]);
-	free_asks(p);
-	p->asks = copy;
-	p->n_asks = n;
-}
-
-bool
-placement_serves(const struct placement *p, const char *ask)
-{
+	placement_unfile(w, p);
+	w->placements[p->place] = w->placements[--w->n_placements];
+	w->placements[p->place]->place = p->place;
 	for (size_t i = 0; i < p->n_asks; i++)
-		if (!strcmp(p->asks[i], ask))
-			return true;
-	return false;
+		let_go(w, p, p->asks[i]);
+	store_forget_placement(w, p);
+	wish_placement_gone(w, p);
+	placement_free(p);
 }
 
 void
-placement_queue(struct placement *p, mono_ms when)
+placement_queue(struct wishes *w, struct placement *p, mono_ms when)
 {
 	p->exchange = EXCHANGE_QUEUED;
 	p->due = when;
 	p->repeats = 0;
+	placement_file(w, p);
 }
 
 bool
 placement_sendable(const struct wishes *w, const struct placement *p)
 {
-	return p->server != UINT32_MAX && w->available[p->server] != SERVER_UNAVAILABLE;
+	return w->available[p->server] != SERVER_UNAVAILABLE;
 }
 
 /* ---- answers ---- */
@@ -150,17 +250,32 @@ close_exchange(struct placement *p)
 	p->silent = false;
 }
 
+struct older {
+	uint32_t than; /* mid */
+	struct placement *found;
+};
+
+static bool
+note_older(void *arg, void *holder)
+{
+	struct older *o = arg;
+	struct placement *p = holder;
+
+	if (p->mid >= o->than)
+		return true;
+	o->found = p;
+	return false;
+}
+
 /* The server deletes what a newer mid of ours overlaps; we forget it without asking. */
 static void
 drop_superseded(struct wishes *w, const struct placement *by)
 {
-	for (size_t i = w->n_placements; i-- > 0;) {
-		struct placement *p = w->placements[i];
+	struct older o = {by->mid, NULL};
 
-		if (p->superseded && p->server == by->server && p->mid < by->mid &&
-			target_overlaps(&p->target, &by->target))
-			placement_drop(w, p);
-	}
+	while (!overlap_each(
+		w->replaced, by->server, by->trigger_mitigation, &by->target, note_older, &o))
+		placement_drop(w, o.found);
 }
 
 static void
@@ -199,7 +314,8 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (coap_class(a->code) == 5) /* it may work later */
-		placement_queue(p, now + (int64_t)(a->max_age ? a->max_age : RETRY_5XX_S) * 1000);
+		placement_queue(
+			w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_5XX_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || coap_class(a->code) == 4) {
 		p->state = PLACEMENT_REFUSED;
 		wish_report(w, WISH_REPORT_REFUSED, p->n_asks ? p->asks[0] : "", p, NULL, p->why);
@@ -216,9 +332,9 @@ mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a
 		return false;
 	store_forget_placement(w, p);
 	p->retried_mid = true;
-	p->mid = store_take_mid(w, p->domain, wall);
+	placement_renumber(w, p, store_take_mid(w, p->domain, wall));
 	p->state = PLACEMENT_WANTED;
-	placement_queue(p, now);
+	placement_queue(w, p, now);
 	return true;
 }
 
@@ -240,6 +356,7 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 		accepted(w, p, a, now);
 	else if (!mid_is_behind(w, p, a, now, wall))
 		refused(w, p, a, now);
+	placement_file(w, p);
 	store_placement(w, p, now, wall);
 	wish_changed(w, p);
 }
@@ -275,13 +392,13 @@ transmit(struct placement *p, mono_ms now, struct wish_action *ret)
 }
 
 /* Unanswered: again every 3 s; when the first repeat stayed unanswered too, a second session. */
-static bool
+static void
 repeat(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret)
 {
 	if (p->repeats == 1 && p->parallel_at <= now) {
 		p->parallel_at = now + PARALLEL_GAP_MS;
 		ret->kind = WISH_ACTION_PARALLEL;
-		return true;
+		return;
 	}
 	ret->kind = WISH_ACTION_REPEAT;
 	p->repeats++;
@@ -290,33 +407,19 @@ repeat(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *r
 		p->silent = true;
 		wish_changed(w, p);
 	}
-	return true;
 }
 
 bool
 placement_next(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret)
 {
 	*ret = (struct wish_action){.server = p->server, .mid = p->mid, .domain = -1};
-	if (p->server != UINT32_MAX)
-		ret->domain = (int)w->homing->servers[p->server]->domain;
 	if (!placement_sendable(w, p) || p->due > now)
 		return false;
-	switch (p->exchange) {
-	case EXCHANGE_OPEN:
-		return repeat(w, p, now, ret);
-	case EXCHANGE_NONE: /* a refresh is due */
-	case EXCHANGE_QUEUED:
+	ret->domain = (int)w->homing->servers[p->server]->domain;
+	if (p->exchange == EXCHANGE_OPEN)
+		repeat(w, p, now, ret);
+	else /* queued, or a refresh is due */
 		transmit(p, now, ret);
-		return true;
-	}
-	return false;
-}
-
-mono_ms
-placement_deadline(const struct wishes *w, const struct placement *p)
-{
-	mono_ms gone = p->state == PLACEMENT_GOING && p->expires ? p->expires : INT64_MAX;
-	mono_ms due = placement_sendable(w, p) ? p->due : INT64_MAX;
-
-	return due < gone ? due : gone;
+	placement_file(w, p);
+	return true;
 }

@@ -5,7 +5,9 @@
 #ifndef DOTSD_HOMING_PLACEMENT_H
 #define DOTSD_HOMING_PLACEMENT_H
 
+#include "base/heap.h"
 #include "base/map.h"
+#include "homing/overlap.h"
 #include "homing/wish.h"
 
 enum placement_state {
@@ -23,7 +25,7 @@ enum placement_exchange {
 
 struct placement {
 	char *domain, *server_name; /* identity over reloads */
-	uint32_t server;            /* ordinal in the present snapshot; UINT32_MAX: gone */
+	uint32_t server;            /* ordinal in the present snapshot */
 	uint32_t mid;
 	struct arena *arena; /* holds target */
 	struct target target;
@@ -35,7 +37,7 @@ struct placement {
 	bool superseded;  /* a newer mid of ours replaces it once that is accepted */
 	bool retried_mid; /* it is the second attempt after a mid conflict */
 	bool silent;      /* 3 s without an answer */
-	char **asks;      /* ids of the wishes it stands for */
+	char **asks;      /* ids of the wishes it stands for, ascending */
 	size_t n_asks;
 	uint8_t code;
 	char why[WISH_WHY_MAX];
@@ -46,6 +48,12 @@ struct placement {
 	mono_ms sent_at, parallel_at;
 	unsigned repeats;
 	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
+	/* where it is filed; placement_file only */
+	struct heap_node deadline; /* in wishes.due */
+	struct overlap *index;     /* live or replaced of wishes, or NULL */
+	size_t place;              /* in wishes.placements */
+	uint64_t seen;             /* by the planning of that number … */
+	size_t planned;            /* … as its live request of this number */
 };
 
 struct wish {
@@ -55,10 +63,14 @@ struct wish {
 	bool trigger_mitigation, releasing;
 	int64_t lifetime;
 	wall_ms asked, until;
-	mono_ms ends; /* INT64_MAX: open */
+	struct heap_node ends; /* in wishes.ends; INT64_MAX: open */
 	struct wish_part *parts;
 	size_t n_parts;
 	struct arena *parts_arena;
+	struct placement **held; /* that serve it */
+	size_t n_held, cap_held;
+	size_t place;  /* in wishes.list */
+	uint64_t seen; /* by the planning of that number */
 };
 
 struct identity {
@@ -79,30 +91,40 @@ struct wishes {
 	size_t n, cap;
 	struct placement **placements;
 	size_t n_placements, cap_placements;
+	struct map *by_mid;           /* server and mid -> struct placement */
+	struct overlap *live;         /* placements that can carry a wish, by what they cover */
+	struct overlap *replaced;     /* superseded ones likewise */
+	struct heap due, ends;        /* of placements, of wishes */
 	enum availability *available; /* by ordinal */
 	struct map *identities;       /* domain name -> struct identity */
 	struct queued_action *first, **last;
 	uint64_t last_number;
-	size_t cursor; /* of wishes_next over the placements */
+	uint64_t plannings; /* so far */
 };
 
 /* placement.c */
 struct placement *placement_new(struct wishes *w, uint32_t server, uint32_t mid,
 	const struct target *t, bool trigger, int64_t lifetime);
 void placement_free(struct placement *p);
+/* After any change of server, state, exchange, due, expires, standby or superseded: it is found
+ * where it belongs, and comes up when it is due. */
+void placement_file(struct wishes *w, struct placement *p);
+/* Out of every index but wishes.placements. */
+void placement_unfile(struct wishes *w, struct placement *p);
 /* Ordinal of that server in a snapshot; UINT32_MAX: it is not there. */
 uint32_t placement_server(const struct homing *h, const char *domain, const char *server);
 void placement_drop(struct wishes *w, struct placement *p); /* also from the store */
 struct placement *placement_find(const struct wishes *w, uint32_t server, uint32_t mid);
-void placement_set_asks(struct placement *p, const char *const *asks, size_t n);
-bool placement_serves(const struct placement *p, const char *ask);
-void placement_queue(struct placement *p, mono_ms when);
+/* The new number for one that cannot keep its own. */
+void placement_renumber(struct wishes *w, struct placement *p, uint32_t mid);
+/* asks: ascending. True: they are others than before. */
+bool placement_set_asks(struct wishes *w, struct placement *p, const char *const *asks, size_t n);
+void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
 bool placement_sendable(const struct wishes *w, const struct placement *p);
 void placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a,
 	mono_ms now, wall_ms wall);
 /* What is due of it now; false: nothing. */
 bool placement_next(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret);
-mono_ms placement_deadline(const struct wishes *w, const struct placement *p);
 
 /* wish_store.c */
 void store_wish(struct wishes *w, const struct wish *wish);
@@ -115,7 +137,7 @@ void store_put_identity(struct wishes *w, const char *domain, const struct ident
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 
 /* wish.c */
-struct wish *wish_add(struct wishes *w, struct wish *wish);
+struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
 void wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);
 void wish_changed(struct wishes *w, const struct placement *p);

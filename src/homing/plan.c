@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "homing/join.h"
+#include "homing/target.h"
 
 /* ---- cutting along owners (M2) ---- */
 
@@ -101,7 +102,8 @@ plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret
 
 struct planning {
 	const struct homing *h;
-	const struct overlap *standing; /* live requests */
+	const struct live *live;
+	const struct overlap *standing; /* the same by what they cover */
 	const enum availability *available;
 	struct arena *arena;
 	struct plan *plan;
@@ -150,30 +152,50 @@ stop_at_first(void *arg, void *holder)
 	return false;
 }
 
-/* Whether a request that covers the prefix stands there. */
+/* Whether a request that overlaps the prefix stands there. */
 static bool
 carries(const struct planning *p, const struct domain_server *s, const struct prefix *prefix)
 {
+	struct target t = {.target_prefix = (struct prefix *)prefix, .n_target_prefix = 1};
+
 	for (int trigger = 0; trigger < 2; trigger++)
-		if (!overlap_covering(
-			    p->standing, s->ordinal, trigger, prefix, stop_at_first, NULL))
+		if (!overlap_each(p->standing, s->ordinal, trigger, &t, stop_at_first, NULL))
 			return true;
 	return false;
 }
 
-/* M6: the one that carries a covering request goes on while it is not unavailable; else the first
- * by priority, then name, that has an association. */
+/* The server in d of a request that stands for that part of the ask so far. */
 static const struct domain_server *
-choose_server(const struct planning *p, const struct domain *d, const struct prefix *prefix)
+carrier(const struct planning *p, const struct ask *ask, const struct domain *d,
+	const struct prefix *prefix)
 {
-	for (size_t i = 0; i < d->n_servers; i++)
-		if (p->available[d->servers[i]->ordinal] != SERVER_UNAVAILABLE &&
-			carries(p, d->servers[i], prefix))
-			return d->servers[i];
-	for (size_t i = 0; i < d->n_servers; i++)
-		if (p->available[d->servers[i]->ordinal] != SERVER_UNAVAILABLE)
-			return d->servers[i];
-	return d->n_servers ? d->servers[0] : NULL;
+	for (size_t i = 0; i < ask->n_served_by; i++) {
+		const struct live *l = &p->live[ask->served_by[i]];
+		const struct domain_server *s = p->h->servers[l->server];
+
+		if (&p->h->domains[s->domain] == d && target_has(&l->target, prefix) &&
+			p->available[l->server] != SERVER_UNAVAILABLE)
+			return s;
+	}
+	return NULL;
+}
+
+/* M6: the one that carries it goes on while it is not unavailable; else one that carries what
+ * overlaps it; else the first by priority, then name, that has an association. */
+static const struct domain_server *
+choose_server(const struct planning *p, const struct ask *ask, const struct domain *d,
+	const struct prefix *prefix)
+{
+	const struct domain_server *first = NULL, *s = carrier(p, ask, d, prefix);
+
+	for (size_t i = 0; !s && i < d->n_servers; i++) {
+		if (p->available[d->servers[i]->ordinal] == SERVER_UNAVAILABLE)
+			continue;
+		first = first ? first : d->servers[i];
+		s = carries(p, d->servers[i], prefix) ? d->servers[i] : NULL;
+	}
+	s = s ? s : first;
+	return s ? s : d->n_servers ? d->servers[0] : NULL;
 }
 
 static const char *
@@ -226,7 +248,7 @@ ask_domain(struct planning *p, const struct ask *ask, const struct piece *piece,
 	const struct domain *d = &p->h->domains[domain];
 
 	if (d->attachments == ATTACHMENTS_ONE || !d->n_servers) {
-		send_part(p, ask, piece, domain, choose_server(p, d, &piece->prefix));
+		send_part(p, ask, piece, domain, choose_server(p, ask, d, &piece->prefix));
 		return;
 	}
 	for (size_t i = 0; i < d->n_servers; i++) /* M14: copies over all attachments */
@@ -419,8 +441,12 @@ plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct
 {
 	struct overlap *standing = overlap_new(h->n_servers);
 	struct join_ask *sorted = sort_asks(asks, n_asks, a);
-	struct planning p = {
-		.h = h, .standing = standing, .available = available, .arena = a, .plan = ret};
+	struct planning p = {.h = h,
+		.live = live,
+		.standing = standing,
+		.available = available,
+		.arena = a,
+		.plan = ret};
 	const struct join j = {.homing = h,
 		.available = available,
 		.asks = sorted,

@@ -21,6 +21,8 @@ struct ask {
 	const char *id; /* unique */
 	struct target target;
 	bool trigger_mitigation;
+	const size_t *served_by; /* indices of the live requests that stand for it so far */
+	size_t n_served_by;
 };
 
 /* What is placed or being placed at a server, under our cuid there. */
@@ -71,9 +73,9 @@ struct plan {
 
 /* available: by server ordinal. Everything in *ret lives in the arena, except what it borrows from
  * asks and live. Order of asks, domains and servers in the input does not change the outcome.
- * M6: a live request keeps its server while that is not unavailable. M8: overlapping asks at one
- * server become one request; a live request that covers the group is kept; ports and protocols only
- * if every asker gave them. */
+ * M6: what a live request stands for keeps its server while that is not unavailable. M8:
+ * overlapping asks at one server become one request; a live request that covers the group is kept;
+ * ports and protocols only if every asker gave them. */
 void plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct live *live,
 	size_t n_live, const enum availability *available, struct arena *a, struct plan *ret);
 

@@ -16,11 +16,11 @@ target_overlaps(const struct target *a, const struct target *b)
 	return false;
 }
 
-static bool
-covers_prefix(const struct target *a, const struct prefix *p)
+bool
+target_has(const struct target *t, const struct prefix *p)
 {
-	for (size_t i = 0; i < a->n_target_prefix; i++)
-		if (prefix_contains(&a->target_prefix[i], p))
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		if (prefix_contains(&t->target_prefix[i], p))
 			return true;
 	return false;
 }
@@ -61,7 +61,7 @@ covers_prefixes(const struct target *a, const struct target *b)
 	if (same_prefixes(a, b)) /* the usual case, and the only cheap one */
 		return true;
 	for (size_t i = 0; i < b->n_target_prefix; i++)
-		if (!covers_prefix(a, &b->target_prefix[i]))
+		if (!target_has(a, &b->target_prefix[i]))
 			return false;
 	return true;
 }
@@ -101,8 +101,8 @@ target_normalise(struct prefix *prefixes, size_t n)
 }
 
 static void
-unite_prefixes(const struct target *a, const struct target *b, struct arena *arena,
-	struct target *ret)
+unite_prefixes(
+	const struct target *a, const struct target *b, struct arena *arena, struct target *ret)
 {
 	size_t n = a->n_target_prefix + b->n_target_prefix;
 	struct prefix *all = arena_alloc(arena, n, sizeof(*all));

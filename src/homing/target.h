@@ -8,6 +8,7 @@
 #include "wire/signal.h"
 
 bool target_overlaps(const struct target *a, const struct target *b); /* ports ignored */
+bool target_has(const struct target *t, const struct prefix *p);      /* all of p */
 /* Everything that b asks for is covered by a (prefixes, ports, protocols). */
 bool target_covers(const struct target *a, const struct target *b);
 /* Arrays of *ret live in the arena; its prefixes are normalised. ret may be a or b. */

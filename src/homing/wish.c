@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,14 +71,16 @@ wish_changed(struct wishes *w, const struct placement *p)
 /* ---- the list ---- */
 
 struct wish *
-wish_add(struct wishes *w, struct wish *wish)
+wish_add(struct wishes *w, struct wish *wish, mono_ms ends)
 {
 	if (w->n == w->cap) {
 		w->cap = w->cap ? 2 * w->cap : 16;
 		w->list = mem_grow(w->list, w->cap, sizeof(struct wish *));
 	}
+	wish->place = w->n;
 	w->list[w->n++] = wish;
 	map_set(w->by_id, wish->id, strlen(wish->id), wish);
+	heap_set(&w->ends, &wish->ends, ends);
 	return wish;
 }
 
@@ -92,6 +95,7 @@ wish_free(struct wish *wish)
 {
 	arena_free(wish->arena);
 	arena_free(wish->parts_arena);
+	free(wish->held);
 	free(wish->id);
 	free(wish->asker);
 	free(wish);
@@ -100,21 +104,18 @@ wish_free(struct wish *wish)
 static void
 wish_remove(struct wishes *w, struct wish *wish)
 {
-	size_t i = 0;
-
-	while (w->list[i] != wish)
-		i++;
-	w->list[i] = w->list[--w->n];
+	w->list[wish->place] = w->list[--w->n];
+	w->list[wish->place]->place = wish->place;
 	map_remove(w->by_id, wish->id, strlen(wish->id));
+	heap_remove(&w->ends, &wish->ends);
 	wish_free(wish);
 }
 
 static bool
-is_held(const struct wishes *w, const struct wish *wish)
+is_held(const struct wish *wish)
 {
-	for (size_t i = 0; i < w->n_placements; i++)
-		if (w->placements[i]->state == PLACEMENT_GOING &&
-			placement_serves(w->placements[i], wish->id))
+	for (size_t i = 0; i < wish->n_held; i++)
+		if (wish->held[i]->state == PLACEMENT_GOING)
 			return true;
 	return false;
 }
@@ -125,7 +126,7 @@ finish_released(struct wishes *w, const char *id)
 {
 	struct wish *wish = wish_get(w, id);
 
-	if (!wish || !wish->releasing || is_held(w, wish))
+	if (!wish || !wish->releasing || is_held(wish))
 		return;
 	wish_report(w, WISH_REPORT_RELEASED, id, NULL, NULL, "");
 	wish_remove(w, wish);
@@ -140,48 +141,134 @@ wish_placement_gone(struct wishes *w, const struct placement *p)
 
 /* ---- planning ---- */
 
-/* Requests that can carry a wish: not those being withdrawn, given up or replaced. */
-static bool
-is_live(const struct placement *p)
-{
-	return p->state != PLACEMENT_GOING && !p->standby && !p->superseded &&
-	       p->server != UINT32_MAX;
-}
-
+/* Some wishes and all that they have to do with: requests at one server that overlap, and the
+ * wishes those stand for, and so on. What lies outside cannot be changed by what happens inside. */
 struct replan {
 	struct wishes *w;
 	struct arena *arena;
-	struct ask *asks;
-	size_t n_asks;
+	struct wish **wishes;
+	size_t n_wishes, cap_wishes;
+	struct placement **found;
+	size_t n_found, cap_found;
 	struct live *live;
 	struct placement **placements; /* beside live */
-	size_t n_live;
 	struct plan plan;
 	mono_ms now;
 	wall_ms wall;
 };
 
 static void
-collect(struct replan *r)
+see_wish(struct replan *r, struct wish *wish)
 {
-	struct wishes *w = r->w;
-
-	r->asks = arena_alloc(r->arena, w->n + 1, sizeof(*r->asks));
-	r->live = arena_alloc(r->arena, w->n_placements + 1, sizeof(*r->live));
-	r->placements = arena_alloc(r->arena, w->n_placements + 1, sizeof(struct placement *));
-	for (size_t i = 0; i < w->n; i++)
-		if (!w->list[i]->releasing)
-			r->asks[r->n_asks++] = (struct ask){
-				w->list[i]->id, w->list[i]->target, w->list[i]->trigger_mitigation};
-	for (size_t i = 0; i < w->n_placements; i++) {
-		struct placement *p = w->placements[i];
-
-		if (!is_live(p))
-			continue;
-		r->placements[r->n_live] = p;
-		r->live[r->n_live++] =
-			(struct live){p->server, p->mid, p->target, p->trigger_mitigation};
+	if (!wish || wish->seen == r->w->plannings)
+		return;
+	wish->seen = r->w->plannings;
+	if (r->n_wishes == r->cap_wishes) {
+		r->cap_wishes = r->cap_wishes ? 2 * r->cap_wishes : 8;
+		r->wishes = mem_grow(r->wishes, r->cap_wishes, sizeof(struct wish *));
 	}
+	r->wishes[r->n_wishes++] = wish;
+}
+
+static bool
+see_placement(void *arg, void *holder)
+{
+	struct replan *r = arg;
+	struct placement *p = holder;
+
+	if (p->seen == r->w->plannings)
+		return true;
+	p->seen = r->w->plannings;
+	if (r->n_found == r->cap_found) {
+		r->cap_found = r->cap_found ? 2 * r->cap_found : 8;
+		r->found = mem_grow(r->found, r->cap_found, sizeof(struct placement *));
+	}
+	r->found[r->n_found++] = p;
+	return true;
+}
+
+static void
+follow_wish(struct replan *r, const struct wish *wish)
+{
+	for (size_t i = 0; i < wish->n_held; i++)
+		see_placement(r, wish->held[i]);
+	for (uint32_t s = 0; !wish->releasing && s < r->w->homing->n_servers; s++)
+		overlap_each(
+			r->w->live, s, wish->trigger_mitigation, &wish->target, see_placement, r);
+}
+
+static void
+follow_placement(struct replan *r, const struct placement *p)
+{
+	for (size_t i = 0; i < p->n_asks; i++)
+		see_wish(r, wish_get(r->w, p->asks[i]));
+	if (p->index == r->w->live)
+		overlap_each(
+			r->w->live, p->server, p->trigger_mitigation, &p->target, see_placement, r);
+}
+
+static void
+follow_all(struct replan *r)
+{
+	size_t wishes = 0, placements = 0;
+
+	while (wishes < r->n_wishes || placements < r->n_found)
+		if (wishes < r->n_wishes)
+			follow_wish(r, r->wishes[wishes++]);
+		else
+			follow_placement(r, r->found[placements++]);
+}
+
+static size_t
+collect_live(struct replan *r)
+{
+	size_t n = 0;
+
+	r->live = arena_alloc(r->arena, r->n_found + 1, sizeof(*r->live));
+	r->placements = arena_alloc(r->arena, r->n_found + 1, sizeof(struct placement *));
+	for (size_t i = 0; i < r->n_found; i++) {
+		struct placement *p = r->found[i];
+
+		if (p->index != r->w->live) /* on its way out, or replaced */
+			continue;
+		p->planned = n;
+		r->placements[n] = p;
+		r->live[n++] = (struct live){p->server, p->mid, p->target, p->trigger_mitigation};
+	}
+	return n;
+}
+
+static struct ask
+ask_of(const struct replan *r, const struct wish *wish)
+{
+	size_t *served_by = arena_alloc(r->arena, wish->n_held + 1, sizeof(*served_by));
+	struct ask ask = {.id = wish->id,
+		.target = wish->target,
+		.trigger_mitigation = wish->trigger_mitigation,
+		.served_by = served_by};
+
+	for (size_t i = 0; i < wish->n_held; i++)
+		if (wish->held[i]->index == r->w->live)
+			served_by[ask.n_served_by++] = wish->held[i]->planned;
+	return ask;
+}
+
+static void
+make_plan(struct replan *r)
+{
+	struct ask *asks = arena_alloc(r->arena, r->n_wishes + 1, sizeof(*asks));
+	size_t n_asks = 0, n_live = collect_live(r);
+
+	for (size_t i = 0; i < r->n_wishes; i++) {
+		struct wish *wish = r->wishes[i];
+
+		if (wish->releasing) /* may be gone before we are through */
+			continue;
+		r->wishes[n_asks] = wish;
+		asks[n_asks++] = ask_of(r, wish);
+	}
+	r->n_wishes = n_asks;
+	plan(r->w->homing, asks, n_asks, r->live, n_live, r->w->available, r->arena, &r->plan);
 }
 
 /* M6: the next server of the domain gets the same mid when this one cannot be reached. */
@@ -217,6 +304,25 @@ wanted_lifetime(const struct replan *r, const struct plan_request *q)
 	return lifetime ? lifetime : d->lifetime;
 }
 
+/* Never answered: it may live there for what we asked. */
+static void
+bound_expiry(struct placement *p, mono_ms now)
+{
+	if (!p->expires)
+		p->expires = now + (p->lifetime > 0 ? p->lifetime * 1000 : 0);
+}
+
+/* It stays at its server until it expires there or is withdrawn; it is not refreshed any more. */
+static void
+stand_by(struct wishes *w, struct placement *p, mono_ms now)
+{
+	p->standby = true;
+	p->exchange = EXCHANGE_NONE;
+	p->due = INT64_MAX;
+	bound_expiry(p, now);
+	placement_file(w, p);
+}
+
 static struct placement *
 place(struct replan *r, const struct plan_request *q)
 {
@@ -226,10 +332,10 @@ place(struct replan *r, const struct plan_request *q)
 	uint32_t mid = before ? before->mid : store_take_mid(w, domain, r->wall);
 
 	if (before)
-		before->standby = true;
+		stand_by(w, before, r->now);
 	p = placement_new(
 		w, q->server, mid, &q->target, q->trigger_mitigation, wanted_lifetime(r, q));
-	placement_queue(p, r->now);
+	placement_queue(w, p, r->now);
 	return p;
 }
 
@@ -239,12 +345,8 @@ apply_requests(struct replan *r)
 	for (size_t i = 0; i < r->plan.n_requests; i++) {
 		const struct plan_request *q = &r->plan.requests[i];
 		struct placement *p = q->live < 0 ? place(r, q) : r->placements[q->live];
-		bool changed = q->live < 0 || p->n_asks != q->n_asks;
 
-		for (size_t k = 0; k < q->n_asks; k++)
-			changed |= !placement_serves(p, q->asks[k]);
-		placement_set_asks(p, q->asks, q->n_asks);
-		if (changed)
+		if (placement_set_asks(r->w, p, q->asks, q->n_asks) || q->live < 0)
 			store_placement(r->w, p, r->now, r->wall);
 	}
 }
@@ -264,17 +366,16 @@ is_replaced(const struct replan *r, const struct placement *p)
 }
 
 static void
-withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+withdraw_one(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 {
-	if (!p->sent || p->state == PLACEMENT_REFUSED || p->server == UINT32_MAX) {
+	if (!p->sent || p->state == PLACEMENT_REFUSED) {
 		placement_drop(w, p); /* nothing stands there */
 		return;
 	}
 	p->state = PLACEMENT_GOING;
 	p->standby = p->superseded = false;
-	if (!p->expires) /* never answered: it may live there for what we asked */
-		p->expires = now + (p->lifetime > 0 ? p->lifetime * 1000 : 0);
-	placement_queue(p, now);
+	bound_expiry(p, now);
+	placement_queue(w, p, now);
 	store_placement(w, p, now, wall);
 }
 
@@ -282,12 +383,66 @@ withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 static void
 withdraw_standbys(struct wishes *w, const char *domain, uint32_t mid, mono_ms now, wall_ms wall)
 {
-	for (size_t i = w->n_placements; i-- > 0;) {
-		struct placement *p = w->placements[i];
+	int index = homing_domain(w->homing, domain);
+	const struct domain *d = index < 0 ? NULL : &w->homing->domains[index];
 
-		if (p->standby && p->mid == mid && !strcmp(p->domain, domain))
-			withdraw(w, p, now, wall);
+	for (size_t i = 0; d && i < d->n_servers; i++) {
+		struct placement *p = placement_find(w, d->servers[i]->ordinal, mid);
+
+		if (p && p->standby)
+			withdraw_one(w, p, now, wall);
 	}
+}
+
+static bool
+is_wanted(const struct wishes *w, const struct placement *p)
+{
+	for (size_t i = 0; i < p->n_asks; i++) {
+		const struct wish *wish = wish_get(w, p->asks[i]);
+
+		if (wish && !wish->releasing)
+			return true;
+	}
+	return false;
+}
+
+struct unwanted {
+	const struct wishes *w;
+	struct placement *found;
+};
+
+static bool
+note_unwanted(void *arg, void *holder)
+{
+	struct unwanted *u = arg;
+
+	if (is_wanted(u->w, holder))
+		return true;
+	u->found = holder;
+	return false;
+}
+
+/* What it was to replace may still stand at the server, and then nobody else withdraws it. */
+static void
+withdraw_replaced(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall)
+{
+	struct unwanted u = {w, NULL};
+
+	while (!overlap_each(
+		w->replaced, p->server, p->trigger_mitigation, &p->target, note_unwanted, &u))
+		withdraw_one(w, u.found, now, wall);
+}
+
+static void
+withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+{
+	char *domain = mem_text(p->domain);
+	uint32_t mid = p->mid;
+
+	withdraw_replaced(w, p, now, wall);
+	withdraw_one(w, p, now, wall);
+	withdraw_standbys(w, domain, mid, now, wall);
+	free(domain);
 }
 
 static void
@@ -295,37 +450,32 @@ apply_withdrawals(struct replan *r)
 {
 	for (size_t i = 0; i < r->plan.n_withdraw; i++) {
 		struct placement *p = r->placements[r->plan.withdraw[i]];
-		char *domain = mem_text(p->domain);
-		uint32_t mid = p->mid;
 
 		if (is_replaced(r, p) && p->sent) {
 			p->superseded = true; /* until the newer mid is accepted */
+			placement_file(r->w, p);
 		} else if (!p->standby) {
 			withdraw(r->w, p, r->now, r->wall);
-			withdraw_standbys(r->w, domain, mid, r->now, r->wall);
 		} else {
 			store_placement(r->w, p, r->now, r->wall);
 		}
-		free(domain);
 	}
 }
 
 /* ---- parts of a wish ---- */
 
 static const struct placement *
-serving(const struct wishes *w, const char *id, const struct wish_part *part)
+serving(const struct wishes *w, const struct wish *wish, const struct wish_part *part)
 {
 	const struct placement *best = NULL;
+	struct target one = {.target_prefix = (struct prefix *)&part->prefix, .n_target_prefix = 1};
 
-	for (size_t i = 0; i < w->n_placements; i++) {
-		const struct placement *p = w->placements[i];
-		struct target one = {
-			.target_prefix = (struct prefix *)&part->prefix, .n_target_prefix = 1};
+	for (size_t i = 0; i < wish->n_held; i++) {
+		const struct placement *p = wish->held[i];
 
-		if ((int)p->server != part->server || !placement_serves(p, id) ||
-			!target_overlaps(&p->target, &one))
+		if ((int)p->server != part->server || !target_overlaps(&p->target, &one))
 			continue;
-		if (!best || (is_live(p) && p->mid > best->mid))
+		if (!best || (p->index == w->live && p->mid > best->mid))
 			best = p;
 	}
 	return best;
@@ -351,9 +501,9 @@ state_of(const struct wishes *w, const struct placement *p)
 }
 
 static void
-fill_part(const struct wishes *w, const char *id, struct wish_part *part, mono_ms now)
+fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *part, mono_ms now)
 {
-	const struct placement *p = part->server >= 0 ? serving(w, id, part) : NULL;
+	const struct placement *p = part->server >= 0 ? serving(w, wish, part) : NULL;
 
 	if (!p)
 		return;
@@ -381,34 +531,35 @@ planned_state(enum part_state s)
 }
 
 static struct wish_part *
-copy_parts(const struct plan *plan, const char *id, struct arena *a, size_t *ret_n)
+copy_parts(const struct plan_part *from, size_t n, struct arena *a)
 {
-	struct wish_part *parts = arena_alloc(a, plan->n_parts + 1, sizeof(*parts));
-	size_t n = 0;
+	struct wish_part *parts = arena_alloc(a, n + 1, sizeof(*parts));
 
-	for (size_t i = 0; i < plan->n_parts; i++) {
-		const struct plan_part *p = &plan->parts[i];
-
-		if (strcmp(p->ask, id) != 0)
-			continue;
-		parts[n++] = (struct wish_part){.prefix = p->prefix,
-			.domain = p->domain,
-			.server = p->server,
-			.state = planned_state(p->state),
-			.section = p->section,
-			.reason = arena_text(a, p->reason, strlen(p->reason))};
-	}
-	*ret_n = n;
+	for (size_t i = 0; i < n; i++)
+		parts[i] = (struct wish_part){.prefix = from[i].prefix,
+			.domain = from[i].domain,
+			.server = from[i].server,
+			.state = planned_state(from[i].state),
+			.section = from[i].section,
+			.reason = arena_text(a, from[i].reason, strlen(from[i].reason))};
 	return parts;
 }
 
 static bool
-told_before(const struct wish *wish, const struct wish_part *part)
+same_fate(const struct wish_part *a, const struct wish_part *b)
 {
-	for (size_t i = 0; i < wish->n_parts; i++)
-		if (prefix_equal(&wish->parts[i].prefix, &part->prefix) &&
-			wish->parts[i].server == part->server &&
-			wish->parts[i].state == part->state)
+	return prefix_equal(&a->prefix, &b->prefix) && a->server == b->server &&
+	       a->state == b->state;
+}
+
+/* Part i of the new ones; most often nothing moved. */
+static bool
+told_before(const struct wish *wish, const struct wish_part *parts, size_t i)
+{
+	if (i < wish->n_parts && same_fate(&wish->parts[i], &parts[i]))
+		return true;
+	for (size_t k = 0; k < wish->n_parts; k++)
+		if (same_fate(&wish->parts[k], &parts[i]))
 			return true;
 	return false;
 }
@@ -421,44 +572,113 @@ tell_parts(struct wishes *w, const struct wish *wish, const struct wish_part *pa
 		[WISH_SENT] = WISH_REPORT_PLANNED};
 
 	for (size_t i = 0; i < n; i++)
-		if (!told_before(wish, &parts[i]))
+		if (!told_before(wish, parts, i))
 			wish_report(w, reports[parts[i].state], wish->id, NULL, &parts[i],
 				parts[i].reason);
 }
 
 static void
-update_parts(struct replan *r)
+set_parts(struct wishes *w, struct wish *wish, const struct plan_part *from, size_t n)
 {
-	for (size_t i = 0; i < r->w->n; i++) {
-		struct wish *wish = r->w->list[i];
-		struct arena *a;
-		struct wish_part *parts;
-		size_t n;
+	struct arena *a = arena_new();
+	struct wish_part *parts = copy_parts(from, n, a);
 
-		if (wish->releasing)
-			continue;
-		a = arena_new();
-		parts = copy_parts(&r->plan, wish->id, a, &n);
-		tell_parts(r->w, wish, parts, n);
-		arena_free(wish->parts_arena);
-		wish->parts_arena = a;
-		wish->parts = parts;
-		wish->n_parts = n;
-		queue(r->w, WISH_ACTION_CHANGED, wish->id);
+	tell_parts(w, wish, parts, n);
+	arena_free(wish->parts_arena);
+	wish->parts_arena = a;
+	wish->parts = parts;
+	wish->n_parts = n;
+	queue(w, WISH_ACTION_CHANGED, wish->id);
+}
+
+/* The first part of that ask, or of the one that would follow it: parts ascend by the ids of asks.
+ */
+static size_t
+first_part(const struct plan *plan, const char *id)
+{
+	size_t low = 0, high = plan->n_parts;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strcmp(plan->parts[middle].ask, id) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return low;
 }
 
 static void
-replan(struct wishes *w, mono_ms now, wall_ms wall)
+update_parts(struct replan *r)
 {
-	struct replan r = {.w = w, .arena = arena_new(), .now = now, .wall = wall};
+	const struct plan *plan = &r->plan;
 
-	collect(&r);
-	plan(w->homing, r.asks, r.n_asks, r.live, r.n_live, w->available, r.arena, &r.plan);
-	apply_requests(&r);
-	apply_withdrawals(&r);
-	update_parts(&r);
-	arena_free(r.arena);
+	for (size_t i = 0; i < r->n_wishes; i++) {
+		size_t first = first_part(plan, r->wishes[i]->id), n = 0;
+
+		while (first + n < plan->n_parts &&
+			!strcmp(plan->parts[first + n].ask, r->wishes[i]->id))
+			n++;
+		set_parts(r->w, r->wishes[i], plan->parts + first, n);
+	}
+}
+
+/* Plans what was put into r to start from, and everything that has to do with it. */
+static void
+replan_around(struct replan *r)
+{
+	r->arena = arena_new();
+	follow_all(r);
+	make_plan(r);
+	apply_requests(r);
+	apply_withdrawals(r);
+	update_parts(r);
+	arena_free(r->arena);
+	r->n_wishes = r->n_found = 0;
+}
+
+static void
+replan_finish(struct replan *r)
+{
+	free(r->wishes);
+	free(r->found);
+}
+
+static struct replan
+replan_begin(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	w->plannings++;
+	return (struct replan){.w = w, .now = now, .wall = wall};
+}
+
+static void
+replan_one(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wall)
+{
+	struct replan r = replan_begin(w, now, wall);
+
+	see_wish(&r, wish);
+	replan_around(&r);
+	replan_finish(&r);
+}
+
+static void
+replan_all(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	struct replan r = replan_begin(w, now, wall);
+
+	/* From the end: what goes meanwhile is replaced by the last. */
+	for (size_t i = w->n; i-- > 0;)
+		if (i < w->n && w->list[i]->seen != w->plannings) {
+			see_wish(&r, w->list[i]);
+			replan_around(&r);
+		}
+	for (size_t i = w->n_placements; i-- > 0;) /* those that nobody wants */
+		if (i < w->n_placements && w->placements[i]->seen != w->plannings) {
+			see_placement(&r, w->placements[i]);
+			replan_around(&r);
+		}
+	replan_finish(&r);
 }
 
 /* ---- asking ---- */
@@ -467,6 +687,12 @@ static bool
 same_target(const struct target *a, const struct target *b)
 {
 	return target_covers(a, b) && target_covers(b, a);
+}
+
+static mono_ms
+end_of(const struct wish_request *r, mono_ms now)
+{
+	return r->duration ? now + r->duration * 1000 : INT64_MAX;
 }
 
 static int
@@ -478,13 +704,13 @@ renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms
 		return -EEXIST;
 	}
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
-	wish->ends = r->duration ? now + r->duration * 1000 : INT64_MAX;
+	heap_set(&w->ends, &wish->ends, end_of(r, now));
 	store_wish(w, wish);
 	return 0;
 }
 
 static struct wish *
-make_wish(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall)
+make_wish(struct wishes *w, const struct wish_request *r, wall_ms wall)
 {
 	struct wish *wish = mem_new(sizeof(*wish));
 	struct scope from = {.target = *r->target}, to;
@@ -505,7 +731,6 @@ make_wish(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms w
 	wish->lifetime = r->lifetime;
 	wish->asked = wall;
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
-	wish->ends = r->duration ? now + r->duration * 1000 : INT64_MAX;
 	return wish;
 }
 
@@ -555,13 +780,13 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 		snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 		return renew(w, wish, r, now, wall, why, cap);
 	}
-	wish = wish_add(w, make_wish(w, r, now, wall));
+	wish = wish_add(w, make_wish(w, r, wall), end_of(r, now));
 	snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL,
 		&(struct wish_part){
 			.prefix = r->target->target_prefix[0], .domain = -1, .server = -1},
 		wish->asker);
-	replan(w, now, wall);
+	replan_one(w, wish, now, wall);
 	if (all_refused(wish)) {
 		snprintf(why, cap, "%s: %s",
 			wish->n_parts ? wish->parts[0].section : "RFC 9284 5.1",
@@ -582,10 +807,10 @@ wishes_release(struct wishes *w, const char *id, mono_ms now, wall_ms wall)
 	if (!wish || wish->releasing)
 		return wish ? 0 : -ENOENT;
 	wish->releasing = true;
-	wish->ends = INT64_MAX;
+	heap_set(&w->ends, &wish->ends, INT64_MAX);
 	store_forget_wish(w, id);
 	copy = mem_text(id);
-	replan(w, now, wall);
+	replan_one(w, wish, now, wall);
 	finish_released(w, copy);
 	free(copy);
 	return 0;
@@ -594,16 +819,18 @@ wishes_release(struct wishes *w, const char *id, mono_ms now, wall_ms wall)
 int
 wishes_refresh(struct wishes *w, const char *id, mono_ms now)
 {
-	if (!wish_get(w, id))
-		return -ENOENT;
-	for (size_t i = 0; i < w->n_placements; i++) {
-		struct placement *p = w->placements[i];
+	const struct wish *wish = wish_get(w, id);
 
-		if (!placement_serves(p, id) || p->state == PLACEMENT_GOING)
+	if (!wish)
+		return -ENOENT;
+	for (size_t i = 0; i < wish->n_held; i++) {
+		struct placement *p = wish->held[i];
+
+		if (p->state == PLACEMENT_GOING || p->standby)
 			continue;
 		if (p->state == PLACEMENT_REFUSED || p->state == PLACEMENT_ENDED)
 			p->state = PLACEMENT_WANTED;
-		placement_queue(p, now);
+		placement_queue(w, p, now);
 	}
 	return 0;
 }
@@ -611,13 +838,12 @@ wishes_refresh(struct wishes *w, const char *id, mono_ms now)
 size_t
 wishes_explain(struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret)
 {
-	struct ask ask = {"explain", *t, true};
+	struct ask ask = {.id = "explain", .target = *t, .trigger_mitigation = true};
 	struct plan result;
-	size_t n;
 
 	plan(w->homing, &ask, 1, NULL, 0, w->available, a, &result);
-	*ret = copy_parts(&result, "explain", a, &n);
-	return n;
+	*ret = copy_parts(result.parts, result.n_parts, a);
+	return result.n_parts;
 }
 
 bool
@@ -631,7 +857,7 @@ wishes_view(struct wishes *w, const char *id, mono_ms now, struct arena *a, stru
 	parts = arena_alloc(a, wish->n_parts + 1, sizeof(*parts));
 	for (size_t i = 0; i < wish->n_parts; i++) {
 		parts[i] = wish->parts[i];
-		fill_part(w, id, &parts[i], now);
+		fill_part(w, wish, &parts[i], now);
 	}
 	*ret = (struct wish_view){.id = wish->id,
 		.asker = wish->asker,
@@ -663,7 +889,7 @@ wishes_under_attack(const struct wishes *w, uint32_t domain)
 	for (size_t i = 0; i < w->n_placements; i++) {
 		const struct placement *p = w->placements[i];
 
-		if (p->server != UINT32_MAX && w->homing->servers[p->server]->domain == domain &&
+		if (w->homing->servers[p->server]->domain == domain &&
 			p->state != PLACEMENT_ENDED && p->state != PLACEMENT_REFUSED)
 			return true;
 	}
@@ -680,23 +906,27 @@ wishes_renewed(struct wishes *w, uint32_t server, mono_ms now)
 
 		if (p->server == server && !p->standby &&
 			(p->state == PLACEMENT_PLACED || p->exchange == EXCHANGE_OPEN))
-			placement_queue(p, now); /* it may have lost it: told again */
+			placement_queue(w, p, now); /* it may have lost it: told again */
 	}
 }
 
 void
 wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms now, wall_ms wall)
 {
-	enum availability before = w->available[server];
+	enum availability before;
 
-	if (server >= w->homing->n_servers || before == a)
+	if (server >= w->homing->n_servers || w->available[server] == a)
 		return;
+	before = w->available[server];
 	w->available[server] = a;
 	if (before != SERVER_UNAVAILABLE && a != SERVER_UNAVAILABLE)
 		return;
+	for (size_t i = 0; i < w->n_placements; i++)
+		if (w->placements[i]->server == server)
+			placement_file(w, w->placements[i]);
 	if (before == SERVER_UNAVAILABLE)
 		wishes_renewed(w, server, now);
-	replan(w, now, wall);
+	replan_all(w, now, wall);
 }
 
 void
@@ -736,6 +966,7 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 		p->state = PLACEMENT_ENDED;
 		p->exchange = EXCHANGE_NONE;
 		p->due = INT64_MAX;
+		placement_file(w, p);
 	}
 	if (changed)
 		wish_report(w, over ? WISH_REPORT_ENDED : WISH_REPORT_STATUS,
@@ -750,7 +981,7 @@ wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
 	struct placement *p = placement_find(w, server, mid);
 
 	if (p && p->state == PLACEMENT_PLACED && p->exchange == EXCHANGE_NONE)
-		placement_queue(p, now);
+		placement_queue(w, p, now);
 }
 
 /* ---- actions ---- */
@@ -758,25 +989,12 @@ wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
 static void
 release_ended(struct wishes *w, mono_ms now, wall_ms wall)
 {
-	for (size_t i = 0; i < w->n; i++)
-		if (w->list[i]->ends <= now) {
-			char *id = mem_text(w->list[i]->id);
+	while (heap_deadline(&w->ends) <= now) {
+		const struct wish *wish = heap_entry(heap_first(&w->ends), struct wish, ends);
+		char *id = mem_text(wish->id);
 
-			wishes_release(w, id, now, wall);
-			free(id);
-			i = (size_t)-1; /* the list changed */
-		}
-}
-
-/* A withdrawal nobody answers is over when the request has expired there. */
-static void
-drop_expired(struct wishes *w, mono_ms now)
-{
-	for (size_t i = w->n_placements; i-- > 0;) {
-		struct placement *p = w->placements[i];
-
-		if (p->state == PLACEMENT_GOING && p->expires <= now)
-			placement_drop(w, p);
+		wishes_release(w, id, now, wall);
+		free(id);
 	}
 }
 
@@ -800,34 +1018,26 @@ wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret
 {
 	if (take_queued(w, ret))
 		return true;
-	if (!w->cursor) {
-		release_ended(w, now, wall);
-		drop_expired(w, now);
+	release_ended(w, now, wall);
+	while (heap_deadline(&w->due) <= now) {
+		struct placement *p = heap_entry(heap_first(&w->due), struct placement, deadline);
+
+		if ((p->state == PLACEMENT_GOING || p->standby) && p->expires <= now)
+			placement_drop(w, p); /* nobody answered, and by now it has expired there */
+		else if (placement_next(w, p, now, ret))
+			return true;
 	}
-	for (; w->cursor < w->n_placements; w->cursor++)
-		if (placement_next(w, w->placements[w->cursor], now, ret))
-			return true; /* it may have more */
-	w->cursor = 0;
 	return take_queued(w, ret);
 }
 
 mono_ms
 wishes_deadline(const struct wishes *w)
 {
-	mono_ms first = INT64_MAX;
+	mono_ms due = heap_deadline(&w->due), ends = heap_deadline(&w->ends);
 
 	if (w->first)
 		return 0;
-	for (size_t i = 0; i < w->n; i++)
-		if (w->list[i]->ends < first)
-			first = w->list[i]->ends;
-	for (size_t i = 0; i < w->n_placements; i++) {
-		mono_ms at = placement_deadline(w, w->placements[i]);
-
-		if (at < first)
-			first = at;
-	}
-	return first;
+	return due < ends ? due : ends;
 }
 
 /* ---- life ---- */
@@ -840,6 +1050,9 @@ wishes_new(const struct homing *h, struct persist *p)
 	w->homing = h;
 	w->persist = p;
 	w->by_id = map_new();
+	w->by_mid = map_new();
+	w->live = overlap_new(h->n_servers);
+	w->replaced = overlap_new(h->n_servers);
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
 	w->last = &w->first;
@@ -875,6 +1088,11 @@ wishes_free(struct wishes *w)
 	map_each(w->identities, free_identity, NULL);
 	map_free(w->identities);
 	map_free(w->by_id);
+	map_free(w->by_mid);
+	overlap_free(w->live);
+	overlap_free(w->replaced);
+	heap_finish(&w->due);
+	heap_finish(&w->ends);
 	free(w->list);
 	free(w->placements);
 	free(w->available);
@@ -885,7 +1103,29 @@ void
 wishes_restore(struct wishes *w, mono_ms now, wall_ms wall)
 {
 	store_restore(w, now, wall);
-	replan(w, now, wall);
+	replan_all(w, now, wall);
+}
+
+/* Ordinals are those of the snapshot: everything is filed anew. What stands at a server that is no
+ * longer ours cannot be withdrawn any more. */
+static void
+move_placements(struct wishes *w, const struct homing *h)
+{
+	for (size_t i = 0; i < w->n_placements; i++)
+		placement_unfile(w, w->placements[i]);
+	overlap_free(w->live);
+	overlap_free(w->replaced);
+	w->live = overlap_new(h->n_servers);
+	w->replaced = overlap_new(h->n_servers);
+	for (size_t i = w->n_placements; i-- > 0;) {
+		struct placement *p = w->placements[i];
+
+		p->server = placement_server(h, p->domain, p->server_name);
+		if (p->server == UINT32_MAX)
+			placement_drop(w, p);
+	}
+	for (size_t i = 0; i < w->n_placements; i++)
+		placement_file(w, w->placements[i]);
 }
 
 void
@@ -900,13 +1140,11 @@ wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wal
 		if (before != UINT32_MAX)
 			available[i] = w->available[before];
 	}
-	for (size_t i = 0; i < w->n_placements; i++)
-		w->placements[i]->server = placement_server(
-			h, w->placements[i]->domain, w->placements[i]->server_name);
 	free(w->available);
 	w->available = available;
+	move_placements(w, h);
 	w->homing = h;
-	replan(w, now, wall);
+	replan_all(w, now, wall);
 }
 
 const char *

@@ -166,8 +166,7 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->lifetime = number_of(j, "lifetime");
 	wish->asked = number_of(j, "asked");
 	wish->until = number_of(j, "until");
-	wish->ends = wish->until ? r->now + (wish->until - r->wall) : INT64_MAX;
-	wish_add(r->w, wish);
+	wish_add(r->w, wish, wish->until ? r->now + (wish->until - r->wall) : INT64_MAX);
 	json_decref(j);
 }
 
@@ -212,12 +211,13 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 {
 	wall_ms expires = number_of(j, "expires");
 	json_t *asks = json_object_get(j, "asks");
-	size_t n = json_array_size(asks);
-	const char **list = mem_array(n, sizeof(char *));
+	size_t n = 0;
+	const char **list = mem_array(json_array_size(asks), sizeof(char *));
 
-	for (size_t i = 0; i < n; i++)
-		list[i] = json_string_value(json_array_get(asks, i));
-	placement_set_asks(p, list, n);
+	for (size_t i = 0; i < json_array_size(asks); i++)
+		if (json_is_string(json_array_get(asks, i)))
+			list[n++] = json_string_value(json_array_get(asks, i));
+	placement_set_asks(r->w, p, list, n);
 	free(list);
 	for (int s = 0; s <= PLACEMENT_GOING; s++)
 		if (!strcmp(text_of(j, "state"), state_names[s]))
@@ -247,7 +247,9 @@ restore_placement(void *arg, const char *key, const char *value)
 		restore_fields(p, j, r);
 		/* Told to the server again: it may have missed the end of our last life. */
 		if (!p->standby && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED)
-			placement_queue(p, r->now);
+			placement_queue(r->w, p, r->now);
+		else
+			placement_file(r->w, p);
 	} else {
 		persist_remove(r->w->persist, "placement", key); /* that server is no longer ours */
 	}

@@ -38,7 +38,8 @@ world_finish(struct world *w)
 static void
 plan_one(struct world *w, const char *target, const struct live *live, size_t n_live)
 {
-	struct ask ask = {"a", target_from(w->a, target), true};
+	struct ask ask = {
+		.id = "a", .target = target_from(w->a, target), .trigger_mitigation = true};
 
 	plan(w->h, &ask, 1, live, n_live, w->up, w->a, &w->plan);
 }
@@ -242,8 +243,12 @@ overlapping_asks_become_one_request(void **state)
 
 	(void)state;
 	world_init(&w, two_isps, 2);
-	asks[0] = (struct ask){"a", target_from(w.a, "198.51.100.66/32 17 53"), true};
-	asks[1] = (struct ask){"b", target_from(w.a, "198.51.100.64/30 6 443"), true};
+	asks[0] = (struct ask){.id = "a",
+		.target = target_from(w.a, "198.51.100.66/32 17 53"),
+		.trigger_mitigation = true};
+	asks[1] = (struct ask){.id = "b",
+		.target = target_from(w.a, "198.51.100.64/30 6 443"),
+		.trigger_mitigation = true};
 	plan(w.h, asks, 2, NULL, 0, w.up, w.a, &w.plan);
 	assert_int_equal(w.plan.n_requests, 1);
 	assert_int_equal(w.plan.requests[0].n_asks, 2);
@@ -395,7 +400,9 @@ random_plans_keep_the_rules(void **state)
 			snprintf(target, sizeof(target), "10.0.%u.%u/%u", dice(4), dice(256),
 				24 + dice(9));
 			snprintf(ids[i], sizeof(ids[i]), "a%d", i);
-			asks[i] = (struct ask){ids[i], target_from(w.a, target), true};
+			asks[i] = (struct ask){.id = ids[i],
+				.target = target_from(w.a, target),
+				.trigger_mitigation = true};
 			reversed[3 - i] = asks[i];
 		}
 		plan(w.h, asks, 4, NULL, 0, w.up, w.a, &w.plan);

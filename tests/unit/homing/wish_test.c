@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "homing/placement.h"
+#include "homing/target.h"
 #include "wire/coap.h"
 
 enum { S = 1000 };
@@ -374,6 +376,194 @@ the_next_server_of_the_domain_takes_over(void **state)
 	assert_int_equal(x->deletes, 2);
 }
 
+/* The one that was given up is not refreshed; it is forgotten when it has expired there. */
+static void
+what_stands_by_runs_out(void **state)
+{
+	struct world *x = *state;
+	uint32_t s1 = server_named(x->h, "s1"), s1b = server_named(x->h, "s1b");
+
+	ask(x, "a", "192.0.2.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 100);
+	wishes_available(x->w, s1, SERVER_UNAVAILABLE, x->now, epoch);
+	drain(x);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wishes_available(x->w, s1, SERVER_AVAILABLE, x->now, epoch);
+	until(x, x->now + 99 * S);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(memory_store_count(x->p, "placement"), 2);
+	until(x, x->now + 1 * S);
+	assert_int_equal(memory_store_count(x->p, "placement"), 1);
+	release(x, "a");
+	assert_int_equal(x->deletes, 1);
+	assert_int_equal(x->server, s1b);
+}
+
+/* M8: what a newer mid was to replace is withdrawn with it, when that was never accepted. */
+static void
+the_replaced_one_goes_with_its_successor(void **state)
+{
+	struct world *x = *state;
+	uint32_t old;
+
+	ask(x, "a", "198.51.100.66/32");
+	old = x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask(x, "b", "198.51.100.64/28"); /* not answered */
+	assert_true(x->mid > old);
+	release(x, "a");
+	assert_int_equal(x->deletes, 0);
+	release(x, "b");
+	assert_int_equal(x->deletes, 2);
+	until(x, x->now + 2000 * S);
+	assert_int_equal(x->puts, 0);
+}
+
+/* ---- many at once, against a plan of everything ---- */
+
+enum { MANY = 24, STEPS = 3000 };
+
+static uint32_t
+dice(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % n;
+}
+
+/* Planning a part of it led to where planning all of it leads. */
+static void
+assert_settled(struct world *x)
+{
+	struct wishes *w = x->w;
+	struct arena *a = arena_new();
+	struct ask *asks = arena_alloc(a, w->n + 1, sizeof(*asks));
+	struct live *live = arena_alloc(a, w->n_placements + 1, sizeof(*live));
+	struct placement **at = arena_alloc(a, w->n_placements + 1, sizeof(struct placement *));
+	size_t n_asks = 0, n_live = 0;
+	struct plan p;
+
+	for (size_t i = 0; i < w->n_placements; i++)
+		if (w->placements[i]->index == w->live) {
+			struct placement *q = w->placements[i];
+
+			q->planned = n_live;
+			at[n_live] = q;
+			live[n_live++] =
+				(struct live){q->server, q->mid, q->target, q->trigger_mitigation};
+		}
+	for (size_t i = 0; i < w->n; i++) {
+		const struct wish *wish = w->list[i];
+		size_t *by = arena_alloc(a, wish->n_held + 1, sizeof(*by)), n = 0;
+
+		for (size_t k = 0; k < wish->n_held; k++)
+			if (wish->held[k]->index == w->live)
+				by[n++] = wish->held[k]->planned;
+		if (!wish->releasing)
+			asks[n_asks++] = (struct ask){
+				wish->id, wish->target, wish->trigger_mitigation, by, n};
+	}
+	plan(w->homing, asks, n_asks, live, n_live, w->available, a, &p);
+	assert_int_equal(p.n_withdraw, 0);
+	assert_int_equal(p.n_requests, n_live);
+	for (size_t i = 0; i < p.n_requests; i++) {
+		const struct placement *q;
+
+		assert_true(p.requests[i].live >= 0);
+		q = at[p.requests[i].live];
+		assert_int_equal(q->n_asks, p.requests[i].n_asks);
+		for (size_t k = 0; k < q->n_asks; k++)
+			assert_string_equal(q->asks[k], p.requests[i].asks[k]);
+	}
+	for (size_t i = 0; i < n_live; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_true(live[i].server != live[k].server ||
+				    live[i].trigger_mitigation != live[k].trigger_mitigation ||
+				    !target_overlaps(&live[i].target, &live[k].target));
+	arena_free(a);
+}
+
+static void
+ask_something(struct world *x, uint32_t *seed)
+{
+	static const char *const nets[] = {"192.0.2", "198.51.100"};
+	char id[8], target[96], why[WISH_WHY_MAX], made[WISH_ID_MAX];
+	unsigned len = 28 + dice(seed, 5), host = dice(seed, 16) & (0xff << (32 - len));
+	struct wish_request r = {.id = id,
+		.asker = "operator",
+		.trigger_mitigation = dice(seed, 8) != 0,
+		.duration = dice(seed, 3) ? 0 : 10 + dice(seed, 100)};
+	struct target t;
+
+	snprintf(id, sizeof(id), "%u", dice(seed, MANY));
+	snprintf(target, sizeof(target), "%s.%u/%u%s %s", nets[dice(seed, 2)], 64 + host, len,
+		dice(seed, 4) ? "" : ",192.0.2.66/32,198.51.100.70/31",
+		dice(seed, 3) ? "- -" : "17 53");
+	t = target_from(x->a, target);
+	r.target = &t;
+	(void)wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
+}
+
+static void
+answer_something(struct world *x, uint32_t *seed)
+{
+	static const uint8_t codes[] = {COAP_201_CREATED, COAP_201_CREATED, COAP_201_CREATED,
+		COAP_400_BAD_REQUEST, COAP_503_SERVICE_UNAVAILABLE};
+	struct placement *p;
+	struct wish_answer a = {.code = codes[dice(seed, 5)], .lifetime = 60};
+
+	if (!x->w->n_placements)
+		return;
+	p = x->w->placements[dice(seed, (uint32_t)x->w->n_placements)];
+	if (p->exchange != EXCHANGE_OPEN)
+		return;
+	a.method = p->state == PLACEMENT_GOING ? COAP_DELETE : COAP_PUT;
+	if (a.method == COAP_DELETE)
+		a.code = COAP_202_DELETED;
+	wishes_answer(x->w, p->server, p->mid, &a, x->now, epoch + x->now);
+}
+
+static void
+a_part_is_planned_as_the_whole_would_be(void **state)
+{
+	struct world *x = *state;
+	uint32_t seed = 7;
+	char id[8];
+
+	for (int i = 0; i < STEPS; i++) {
+		snprintf(id, sizeof(id), "%u", dice(&seed, MANY));
+		switch (dice(&seed, 8)) {
+		case 0:
+		case 1:
+		case 2:
+			ask_something(x, &seed);
+			break;
+		case 3:
+			wishes_release(x->w, id, x->now, epoch + x->now);
+			break;
+		case 4:
+			wishes_available(x->w, dice(&seed, 3),
+				dice(&seed, 3) ? SERVER_AVAILABLE : SERVER_UNAVAILABLE, x->now,
+				epoch + x->now);
+			break;
+		case 5:
+			x->now += dice(&seed, 5) * S;
+			break;
+		default:
+			answer_something(x, &seed);
+		}
+		drain(x);
+		assert_settled(x);
+	}
+	for (int i = 0; i < MANY; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		wishes_release(x->w, id, x->now, epoch + x->now);
+	}
+	until(x, x->now + 100000 * S);
+	assert_int_equal(wishes_count(x->w), 0);
+	assert_int_equal(memory_store_count(x->p, "placement"), 0);
+	assert_int_equal(memory_store_count(x->p, "wish"), 0);
+}
+
 static void
 refusals_are_told_and_not_retried(void **state)
 {
@@ -497,6 +687,9 @@ main(void)
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
 		IN_WORLD(the_next_server_of_the_domain_takes_over),
+		IN_WORLD(what_stands_by_runs_out),
+		IN_WORLD(the_replaced_one_goes_with_its_successor),
+		IN_WORLD(a_part_is_planned_as_the_whole_would_be),
 		IN_WORLD(refusals_are_told_and_not_retried),
 		IN_WORLD(overload_is_retried_after_max_age),
 		IN_WORLD(a_wish_with_an_end_is_released_by_itself),
