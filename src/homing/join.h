@@ -14,6 +14,7 @@ struct join_ask {
 	size_t first, n;
 };
 
+/* What is planned, and with what. */
 struct join {
 	const struct homing *homing;
 	const enum availability *available;

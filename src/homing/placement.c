@@ -239,6 +239,18 @@ placement_sendable(const struct wishes *w, const struct placement *p)
 	return w->available[p->server] != SERVER_UNAVAILABLE;
 }
 
+void
+placement_forget_ask(struct placement *p, const char *ask)
+{
+	for (size_t i = 0; i < p->n_asks; i++) {
+		if (strcmp(p->asks[i], ask) != 0)
+			continue;
+		free(p->asks[i]);
+		memmove(&p->asks[i], &p->asks[i + 1], (--p->n_asks - i) * sizeof(char *));
+		return;
+	}
+}
+
 /* ---- answers ---- */
 
 static void

@@ -92,6 +92,7 @@ struct wishes {
 	struct placement **placements;
 	size_t n_placements, cap_placements;
 	struct map *by_mid;           /* server and mid -> struct placement */
+	struct overlap *asked;        /* wishes by their targets, wherever those go (as server 0) */
 	struct overlap *live;         /* placements that can carry a wish, by what they cover */
 	struct overlap *replaced;     /* superseded ones likewise */
 	struct heap due, ends;        /* of placements, of wishes */
@@ -119,6 +120,8 @@ struct placement *placement_find(const struct wishes *w, uint32_t server, uint32
 void placement_renumber(struct wishes *w, struct placement *p, uint32_t mid);
 /* asks: ascending. True: they are others than before. */
 bool placement_set_asks(struct wishes *w, struct placement *p, const char *const *asks, size_t n);
+/* That wish is gone; another one may come under its id. */
+void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
 bool placement_sendable(const struct wishes *w, const struct placement *p);
 void placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a,

@@ -4,11 +4,13 @@
  */
 #include "homing/plan.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "homing/carry.h"
 #include "homing/join.h"
 #include "homing/target.h"
 
@@ -102,8 +104,6 @@ plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret
 
 struct planning {
 	const struct homing *h;
-	const struct live *live;
-	const struct overlap *standing; /* the same by what they cover */
 	const enum availability *available;
 	struct arena *arena;
 	struct plan *plan;
@@ -144,60 +144,6 @@ add_part(struct planning *p, const struct ask *ask, const struct prefix *prefix)
 	return &plan->parts[plan->n_parts++];
 }
 
-static bool
-stop_at_first(void *arg, void *holder)
-{
-	(void)arg;
-	(void)holder;
-	return false;
-}
-
-/* Whether a request that overlaps the prefix stands there. */
-static bool
-carries(const struct planning *p, const struct domain_server *s, const struct prefix *prefix)
-{
-	struct target t = {.target_prefix = (struct prefix *)prefix, .n_target_prefix = 1};
-
-	for (int trigger = 0; trigger < 2; trigger++)
-		if (!overlap_each(p->standing, s->ordinal, trigger, &t, stop_at_first, NULL))
-			return true;
-	return false;
-}
-
-/* The server in d of a request that stands for that part of the ask so far. */
-static const struct domain_server *
-carrier(const struct planning *p, const struct ask *ask, const struct domain *d,
-	const struct prefix *prefix)
-{
-	for (size_t i = 0; i < ask->n_served_by; i++) {
-		const struct live *l = &p->live[ask->served_by[i]];
-		const struct domain_server *s = p->h->servers[l->server];
-
-		if (&p->h->domains[s->domain] == d && target_has(&l->target, prefix) &&
-			p->available[l->server] != SERVER_UNAVAILABLE)
-			return s;
-	}
-	return NULL;
-}
-
-/* M6: the one that carries it goes on while it is not unavailable; else one that carries what
- * overlaps it; else the first by priority, then name, that has an association. */
-static const struct domain_server *
-choose_server(const struct planning *p, const struct ask *ask, const struct domain *d,
-	const struct prefix *prefix)
-{
-	const struct domain_server *first = NULL, *s = carrier(p, ask, d, prefix);
-
-	for (size_t i = 0; !s && i < d->n_servers; i++) {
-		if (p->available[d->servers[i]->ordinal] == SERVER_UNAVAILABLE)
-			continue;
-		first = first ? first : d->servers[i];
-		s = carries(p, d->servers[i], prefix) ? d->servers[i] : NULL;
-	}
-	s = s ? s : first;
-	return s ? s : d->n_servers ? d->servers[0] : NULL;
-}
-
 static const char *
 ownership(struct planning *p, const struct plan_part *part, const struct owner *o,
 	const struct domain *d)
@@ -215,31 +161,15 @@ ownership(struct planning *p, const struct plan_part *part, const struct owner *
 		prefix_format(&o->prefix, owned));
 }
 
+/* server -1: chosen when all parts are there (carry.c). */
 static void
-send_part(struct planning *p, const struct ask *ask, const struct piece *piece, uint32_t domain,
-	const struct domain_server *s)
+want_part(struct planning *p, const struct ask *ask, const struct piece *piece, uint32_t domain,
+	int server)
 {
-	const struct domain *d = &p->h->domains[domain];
 	struct plan_part *part = add_part(p, ask, &piece->prefix);
-	const char *why = ownership(p, part, piece->owner, d);
 
 	part->domain = (int)domain;
-	part->section = d->gateway                       ? "RFC 9284 5.3"
-			: piece->owner->kind == OWNER_PI ? "RFC 9284 5.2"
-							 : "RFC 9284 5.1";
-	if (!s) {
-		part->reason = text(p->arena, "%s, but no DOTS server of it is known", why);
-		return;
-	}
-	part->server = (int)s->ordinal;
-	if (p->available[s->ordinal] == SERVER_UNAVAILABLE) {
-		part->state = PART_PENDING;
-		part->reason = text(p->arena,
-			"%s, but %s cannot be reached now; no other may be asked", why, s->name);
-	} else {
-		part->state = PART_SEND;
-		part->reason = why;
-	}
+	part->server = server;
 }
 
 static void
@@ -247,12 +177,45 @@ ask_domain(struct planning *p, const struct ask *ask, const struct piece *piece,
 {
 	const struct domain *d = &p->h->domains[domain];
 
-	if (d->attachments == ATTACHMENTS_ONE || !d->n_servers) {
-		send_part(p, ask, piece, domain, choose_server(p, ask, d, &piece->prefix));
-		return;
+	if (d->attachments == ATTACHMENTS_ONE || !d->n_servers)
+		want_part(p, ask, piece, domain, -1);
+	else
+		for (size_t i = 0; i < d->n_servers; i++) /* M14: copies over all attachments */
+			want_part(p, ask, piece, domain, (int)d->servers[i]->ordinal);
+}
+
+/* What becomes of a part whose domain and server are known, and why. */
+static void
+settle_part(struct planning *p, struct plan_part *part)
+{
+	const struct domain *d = &p->h->domains[part->domain];
+	const struct owner *o = trie_longest(p->h->owners, &part->prefix, NULL);
+	const char *why;
+
+	assert(o); /* who has a domain has an owner */
+	why = ownership(p, part, o, d);
+	part->section = d->gateway            ? "RFC 9284 5.3"
+			: o->kind == OWNER_PI ? "RFC 9284 5.2"
+					      : "RFC 9284 5.1";
+	if (part->server < 0) {
+		part->reason = text(p->arena, "%s, but no DOTS server of it is known", why);
+	} else if (p->available[part->server] == SERVER_UNAVAILABLE) {
+		part->state = PART_PENDING;
+		part->reason =
+			text(p->arena, "%s, but %s cannot be reached now; no other may be asked",
+				why, p->h->servers[part->server]->name);
+	} else {
+		part->state = PART_SEND;
+		part->reason = why;
 	}
-	for (size_t i = 0; i < d->n_servers; i++) /* M14: copies over all attachments */
-		send_part(p, ask, piece, domain, d->servers[i]);
+}
+
+static void
+settle_parts(struct planning *p)
+{
+	for (size_t i = 0; i < p->plan->n_parts; i++)
+		if (p->plan->parts[i].domain >= 0)
+			settle_part(p, &p->plan->parts[i]);
 }
 
 static bool
@@ -424,14 +387,20 @@ sort_asks(const struct ask *asks, size_t n, struct arena *a)
 	return sorted;
 }
 
+/* A prefix inside another one of the same ask has no fate of its own. */
 static void
 place_ask(struct planning *p, struct join_ask *a)
 {
 	const struct target *t = &a->ask->target;
+	struct prefix *prefixes = arena_alloc(p->arena, t->n_target_prefix, sizeof(*prefixes));
+	size_t n;
 
-	a->first = p->plan->n_parts;
 	for (size_t i = 0; i < t->n_target_prefix; i++)
-		place_prefix(p, a->ask, &t->target_prefix[i]);
+		prefixes[i] = t->target_prefix[i];
+	n = target_normalise(prefixes, t->n_target_prefix);
+	a->first = p->plan->n_parts;
+	for (size_t i = 0; i < n; i++)
+		place_prefix(p, a->ask, &prefixes[i]);
 	a->n = p->plan->n_parts - a->first;
 }
 
@@ -441,12 +410,7 @@ plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct
 {
 	struct overlap *standing = overlap_new(h->n_servers);
 	struct join_ask *sorted = sort_asks(asks, n_asks, a);
-	struct planning p = {.h = h,
-		.live = live,
-		.standing = standing,
-		.available = available,
-		.arena = a,
-		.plan = ret};
+	struct planning p = {.h = h, .available = available, .arena = a, .plan = ret};
 	const struct join j = {.homing = h,
 		.available = available,
 		.asks = sorted,
@@ -462,6 +426,8 @@ plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct
 			(void *)&live[i]);
 	for (size_t i = 0; i < n_asks; i++)
 		place_ask(&p, &sorted[i]);
+	carry_choose(&j, ret);
+	settle_parts(&p);
 	join_requests(&j, ret);
 	overlap_free(standing);
 }

@@ -80,6 +80,7 @@ wish_add(struct wishes *w, struct wish *wish, mono_ms ends)
 	wish->place = w->n;
 	w->list[w->n++] = wish;
 	map_set(w->by_id, wish->id, strlen(wish->id), wish);
+	overlap_add(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
 	heap_set(&w->ends, &wish->ends, ends);
 	return wish;
 }
@@ -106,7 +107,10 @@ wish_remove(struct wishes *w, struct wish *wish)
 {
 	w->list[wish->place] = w->list[--w->n];
 	w->list[wish->place]->place = wish->place;
+	for (size_t i = 0; i < wish->n_held; i++)
+		placement_forget_ask(wish->held[i], wish->id);
 	map_remove(w->by_id, wish->id, strlen(wish->id));
+	overlap_remove(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
 	heap_remove(&w->ends, &wish->ends);
 	wish_free(wish);
 }
@@ -152,6 +156,8 @@ struct replan {
 	size_t n_found, cap_found;
 	struct live *live;
 	struct placement **placements; /* beside live */
+	struct placement **replaced;   /* superseded ones */
+	size_t n_replaced;
 	struct plan plan;
 	mono_ms now;
 	wall_ms wall;
@@ -187,11 +193,19 @@ see_placement(void *arg, void *holder)
 	return true;
 }
 
+static bool
+see_asked(void *arg, void *holder)
+{
+	see_wish(arg, holder);
+	return true;
+}
+
 static void
 follow_wish(struct replan *r, const struct wish *wish)
 {
 	for (size_t i = 0; i < wish->n_held; i++)
 		see_placement(r, wish->held[i]);
+	overlap_each(r->w->asked, 0, wish->trigger_mitigation, &wish->target, see_asked, r);
 	for (uint32_t s = 0; !wish->releasing && s < r->w->homing->n_servers; s++)
 		overlap_each(
 			r->w->live, s, wish->trigger_mitigation, &wish->target, see_placement, r);
@@ -200,11 +214,15 @@ follow_wish(struct replan *r, const struct wish *wish)
 static void
 follow_placement(struct replan *r, const struct placement *p)
 {
+	const struct wishes *w = r->w;
+
 	for (size_t i = 0; i < p->n_asks; i++)
-		see_wish(r, wish_get(r->w, p->asks[i]));
-	if (p->index == r->w->live)
-		overlap_each(
-			r->w->live, p->server, p->trigger_mitigation, &p->target, see_placement, r);
+		see_wish(r, wish_get(w, p->asks[i]));
+	if (p->index != w->live)
+		return;
+	overlap_each(w->asked, 0, p->trigger_mitigation, &p->target, see_asked, r);
+	overlap_each(w->live, p->server, p->trigger_mitigation, &p->target, see_placement, r);
+	overlap_each(w->replaced, p->server, p->trigger_mitigation, &p->target, see_placement, r);
 }
 
 static void
@@ -226,9 +244,13 @@ collect_live(struct replan *r)
 
 	r->live = arena_alloc(r->arena, r->n_found + 1, sizeof(*r->live));
 	r->placements = arena_alloc(r->arena, r->n_found + 1, sizeof(struct placement *));
+	r->replaced = arena_alloc(r->arena, r->n_found + 1, sizeof(struct placement *));
+	r->n_replaced = 0;
 	for (size_t i = 0; i < r->n_found; i++) {
 		struct placement *p = r->found[i];
 
+		if (p->index == r->w->replaced)
+			r->replaced[r->n_replaced++] = p;
 		if (p->index != r->w->live) /* on its way out, or replaced */
 			continue;
 		p->planned = n;
@@ -406,31 +428,28 @@ is_wanted(const struct wishes *w, const struct placement *p)
 	return false;
 }
 
-struct unwanted {
-	const struct wishes *w;
-	struct placement *found;
-};
-
 static bool
-note_unwanted(void *arg, void *holder)
+stop_at_first(void *arg, void *holder)
 {
-	struct unwanted *u = arg;
-
-	if (is_wanted(u->w, holder))
-		return true;
-	u->found = holder;
+	(void)arg;
+	(void)holder;
 	return false;
 }
 
-/* What it was to replace may still stand at the server, and then nobody else withdraws it. */
+/* What was to be replaced may still stand at its server. Nobody else withdraws it when its
+ * successor is gone before that was accepted. */
 static void
-withdraw_replaced(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall)
+withdraw_replaced(struct replan *r)
 {
-	struct unwanted u = {w, NULL};
+	struct wishes *w = r->w;
 
-	while (!overlap_each(
-		w->replaced, p->server, p->trigger_mitigation, &p->target, note_unwanted, &u))
-		withdraw_one(w, u.found, now, wall);
+	for (size_t i = 0; i < r->n_replaced; i++) {
+		struct placement *p = r->replaced[i];
+
+		if (!is_wanted(w, p) && overlap_each(w->live, p->server, p->trigger_mitigation,
+						&p->target, stop_at_first, NULL))
+			withdraw_one(w, p, r->now, r->wall);
+	}
 }
 
 static void
@@ -439,7 +458,6 @@ withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 	char *domain = mem_text(p->domain);
 	uint32_t mid = p->mid;
 
-	withdraw_replaced(w, p, now, wall);
 	withdraw_one(w, p, now, wall);
 	withdraw_standbys(w, domain, mid, now, wall);
 	free(domain);
@@ -633,6 +651,7 @@ replan_around(struct replan *r)
 	make_plan(r);
 	apply_requests(r);
 	apply_withdrawals(r);
+	withdraw_replaced(r);
 	update_parts(r);
 	arena_free(r->arena);
 	r->n_wishes = r->n_found = 0;
@@ -1051,6 +1070,7 @@ wishes_new(const struct homing *h, struct persist *p)
 	w->persist = p;
 	w->by_id = map_new();
 	w->by_mid = map_new();
+	w->asked = overlap_new(1);
 	w->live = overlap_new(h->n_servers);
 	w->replaced = overlap_new(h->n_servers);
 	w->identities = map_new();
@@ -1089,6 +1109,7 @@ wishes_free(struct wishes *w)
 	map_free(w->identities);
 	map_free(w->by_id);
 	map_free(w->by_mid);
+	overlap_free(w->asked);
 	overlap_free(w->live);
 	overlap_free(w->replaced);
 	heap_finish(&w->due);

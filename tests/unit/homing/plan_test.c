@@ -35,11 +35,16 @@ world_finish(struct world *w)
 	homing_free(w->h);
 }
 
+/* All that is live stands for the ask. */
 static void
 plan_one(struct world *w, const char *target, const struct live *live, size_t n_live)
 {
-	struct ask ask = {
-		.id = "a", .target = target_from(w->a, target), .trigger_mitigation = true};
+	static const size_t all[] = {0, 1, 2, 3};
+	struct ask ask = {.id = "a",
+		.target = target_from(w->a, target),
+		.trigger_mitigation = true,
+		.served_by = all,
+		.n_served_by = n_live};
 
 	plan(w->h, &ask, 1, live, n_live, w->up, w->a, &w->plan);
 }
