@@ -110,6 +110,8 @@ void coap_init(struct coap_msg *m, enum coap_type type, uint8_t code);
 void coap_add(struct coap_msg *m, uint16_t number, const void *value, size_t len);
 void coap_add_uint(struct coap_msg *m, uint16_t number, uint32_t value);
 void coap_add_text(struct coap_msg *m, uint16_t number, const char *text);
+/* All options of that number. */
+void coap_remove(struct coap_msg *m, uint16_t number);
 
 /* First option of that number, or NULL. */
 const struct coap_option *coap_find(const struct coap_msg *m, uint16_t number);
