@@ -14,10 +14,11 @@
 /* --- the options (RFC 7959 2.2) ------------------------------------------------------------- */
 
 enum {
-	BLOCK_SZX_MAX = 6,   /* 1024 bytes; 7 is reserved */
-	BLOCK_LEN_MAX = 3,   /* of the option's value */
-	BLOCK_ETAG_LEN = 8,  /* of the ETags we make */
-	BLOCK_KEEP_S = 30,   /* a body is kept so long after the last request for it */
+	BLOCK_SZX_MAX = 6,          /* 1024 bytes; 7 is reserved */
+	BLOCK_LEN_MAX = 3,          /* of the option's value */
+	BLOCK_BODY_LIMIT = 1 << 24, /* 2^20 blocks of 16 bytes; a body is smaller */
+	BLOCK_ETAG_LEN = 8,         /* of the ETags we make */
+	BLOCK_KEEP_S = 30,          /* a body is kept so long after the last request for it */
 	BLOCK_LINGER_S = 10, /* and so long when its last block was sent: that may get lost */
 	BLOCK_BUSY_MS = 3000 /* asked for within this time it is being fetched */
 };

@@ -7,6 +7,7 @@
  * only so many handshakes, the rest wait in order. A live session is untouched by anything that is
  * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,6 +394,7 @@ listener_set_limits(struct listener *ln, const struct listener_config *cfg)
 						      : DEFAULT_HALF_OPEN_PER_PREFIX;
 	ln->limits.handshakes_per_turn =
 		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
+	assert(cfg->max_body < BLOCK_BODY_LIMIT);
 	ln->room.max_body = cfg->max_body ? cfg->max_body : SESSION_BODY_MAX;
 	ln->room.max = cfg->max_bodies ? cfg->max_bodies : DEFAULT_BODIES;
 }

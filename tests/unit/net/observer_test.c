@@ -38,7 +38,7 @@ observers_are_known_by_their_token(void **state)
 	observers_add(&all, &none);
 	assert_int_equal(find(&all, 1)->key, 10);
 	assert_int_equal(find(&all, 2)->key, 20);
-	assert_int_equal(observers_find(&all, NULL, 0)->key, 30);
+	assert_int_equal(observers_find(&all, one.token, 0)->key, 30);
 	assert_null(observers_find(&all, one.token, 3));
 	observers_add(&all, &again);
 	assert_int_equal(find(&all, 1)->key, 11);
