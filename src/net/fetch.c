@@ -22,6 +22,7 @@ struct fetch {
 	uint8_t etag[ETAG_MAX];
 	bool sized; /* szx is what the peer uses */
 	uint8_t szx;
+	bool mute; /* the peer does not understand an ETag in a request for a block */
 	unsigned anew;
 };
 
@@ -117,9 +118,19 @@ goes_on(const struct fetch *f, const struct coap_msg *response, struct block *re
 	return !f->head || same_version(f, response);
 }
 
-static enum fetch_state
-begin_anew(struct fetch *f)
+/* RFC 9132 4.4.2 wants the ETag in the request. To CoAP at large that is another request (RFC 7252
+ * 5.4.2), to be answered from another body, without ETag, or by 2.03. */
+static bool
+took_etag_amiss(const struct fetch *f, const struct coap_msg *response)
 {
+	return f->etag_len && coap_class(response->code) == SUCCESS_CLASS &&
+	       (response->code == COAP_203_VALID || !etag_of(response));
+}
+
+static enum fetch_state
+begin_anew(struct fetch *f, const struct coap_msg *response)
+{
+	f->mute = f->mute || took_etag_amiss(f, response);
 	forget(f);
 	return f->anew++ < FETCH_ANEW_MAX ? FETCH_MORE : FETCH_GIVEN_UP;
 }
@@ -130,9 +141,9 @@ fetch_take(struct fetch *f, const struct coap_msg *response)
 	struct block b;
 
 	if (coap_class(response->code) != SUCCESS_CLASS)
-		return f->head ? begin_anew(f) : FETCH_OTHER;
+		return f->head ? begin_anew(f, response) : FETCH_OTHER;
 	if (!goes_on(f, response, &b))
-		return begin_anew(f);
+		return begin_anew(f, response);
 	if (!f->head && !keep_head(f, response))
 		return FETCH_TOO_LARGE;
 	buf_bytes(&f->body, response->payload, response->payload_len);
@@ -155,7 +166,7 @@ fetch_ask(const struct fetch *f, struct coap_msg *request)
 	request->payload_len = 0;
 	if (f->sized)
 		block_set(request, COAP_OPT_BLOCK2, &next);
-	if (f->etag_len)
+	if (f->etag_len && !f->mute)
 		coap_add(request, COAP_OPT_ETAG, f->etag, f->etag_len);
 }
 

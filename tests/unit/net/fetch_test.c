@@ -170,6 +170,35 @@ another_version_is_begun_anew(void **state)
 	fetch_free(f);
 }
 
+/* libcoap answers such a request as another one, without ETag; RFC 7252 5.10.6.2 allows 2.03. */
+static void
+peer_that_takes_the_etag_amiss_is_asked_without(void **state)
+{
+	struct fetch *f;
+	struct coap_msg m;
+
+	(void)state;
+	for (int valid = 0; valid < 2; valid++) {
+		f = fetch_new(MAX);
+		assert_int_equal(take(f, 0, true, 3, "v1"), FETCH_MORE);
+		asks(f, 1, 3, "v1");
+		block_of(&m, 1, true, 3, valid ? "v1" : NULL);
+		if (valid) {
+			coap_remove(&m, COAP_OPT_BLOCK2);
+			m.code = COAP_203_VALID;
+			m.payload_len = 0;
+		}
+		assert_int_equal(fetch_take(f, &m), FETCH_MORE);
+		asks(f, 0, 3, NULL);
+		assert_int_equal(take(f, 0, true, 3, "v2"), FETCH_MORE);
+		asks(f, 1, 3, NULL);
+		assert_int_equal(take(f, 1, true, 3, "v2"), FETCH_MORE);
+		assert_int_equal(take(f, 2, false, 3, "v3"), FETCH_MORE); /* still compared */
+		asks(f, 0, 3, NULL);
+		fetch_free(f);
+	}
+}
+
 static void
 what_does_not_go_on_is_begun_anew(void **state)
 {
@@ -301,6 +330,7 @@ main(void)
 		cmocka_unit_test(blocks_in_order_make_up_the_body),
 		cmocka_unit_test(size_is_what_the_peer_uses),
 		cmocka_unit_test(another_version_is_begun_anew),
+		cmocka_unit_test(peer_that_takes_the_etag_amiss_is_asked_without),
 		cmocka_unit_test(what_does_not_go_on_is_begun_anew),
 		cmocka_unit_test(reserved_size_is_never_a_block),
 		cmocka_unit_test(anew_it_may_have_become_small_or_nothing),
