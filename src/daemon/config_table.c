@@ -17,7 +17,13 @@
 		__VA_ARGS__, NULL                                                                  \
 	}
 
-enum { MANY_MAX = 1000000, SECONDS_MAX = 0x7fffffff };
+enum {
+	MANY_MAX = 1000000,
+	SECONDS_MAX = 0x7fffffff,
+	RESPONSE_BODY_MIN = 2048,          /* more than one datagram */
+	RESPONSE_BODY_MAX = (1 << 24) - 1, /* what blocks of 16 bytes can number (RFC 7959 2.2) */
+	RESPONSE_BODIES_MAX = 0x7fffffff,
+};
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
@@ -262,6 +268,12 @@ static const struct option limits_rows[] = {
 	{"mitigations", OPTION_NUMBER, ONE, "mitigations of all clients",
 		AT(struct config, policy.mitigations_max), .fallback = "100000",
 		RANGE(1, MANY_MAX, NULL)},
+	{"response-body", OPTION_NUMBER, ONE, "largest answer that is sent in blocks",
+		AT(struct config, max_body), .fallback = "262144",
+		RANGE(RESPONSE_BODY_MIN, RESPONSE_BODY_MAX, "bytes")},
+	{"response-bodies", OPTION_NUMBER, ONE, "such answers of all sessions together",
+		AT(struct config, max_bodies), .fallback = "16777216",
+		RANGE(RESPONSE_BODY_MIN, RESPONSE_BODIES_MAX, "bytes")},
 	{0},
 };
 

@@ -118,7 +118,9 @@ server_setup(const struct config *c)
 		.max_sessions = c->max_sessions,
 		.max_half_open = c->max_half_open,
 		.max_half_open_per_prefix = c->max_half_open_per_prefix,
-		.handshakes_per_turn = c->handshakes_per_turn};
+		.handshakes_per_turn = c->handshakes_per_turn,
+		.max_body = c->max_body,
+		.max_bodies = c->max_bodies};
 }
 
 /* ---- roles ---- */

@@ -1,7 +1,7 @@
 /*
- * Requests of the peer and our responses to them (RFC 7252 section 5.2), and notifications
- * (RFC 7641 section 4). An exchange belongs to the owner from the request callback until
- * exchange_respond, and may outlive its session.
+ * Requests of the peer and our responses to them (RFC 7252 section 5.2), in blocks where they do
+ * not fit one message (RFC 7959), and notifications (RFC 7641 section 4). An exchange belongs to
+ * the owner from the request callback until exchange_respond, and may outlive its session.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,9 @@
 #include "net/session_private.h"
 #include "net/udp.h"
 
-enum { BUSY_MAX_AGE_S = 5 };
+enum { BUSY_MAX_AGE_S = 5, SUCCESS_CLASS = 2, TEXT_MAX = 128 };
+
+static const struct block any_block = {.szx = BLOCK_SZX_MAX};
 
 struct exchange {
 	struct session *session; /* NULL: gone */
@@ -21,6 +23,10 @@ struct exchange {
 	uint8_t token[COAP_TOKEN_MAX];
 	uint16_t id;
 	bool confirmable;
+	bool sized;    /* Block2 was there */
+	bool observes; /* Observe was, and the block asked for is the first */
+	struct block block;
+	uint64_t key;
 	mono_ms ack_at; /* an empty ACK is due then; 0: sent, or not needed */
 };
 
@@ -55,6 +61,10 @@ exchange_new(struct messaging *m, const struct coap_msg *request)
 	memcpy(ex->token, request->token, request->token_len);
 	ex->id = request->id;
 	ex->confirmable = request->type == COAP_CON;
+	ex->block = any_block;
+	ex->sized = block_get(request, COAP_OPT_BLOCK2, &ex->block) == 0;
+	ex->observes = !ex->block.num && coap_find(request, COAP_OPT_OBSERVE);
+	ex->key = block_key(request);
 	ex->next = m->exchanges;
 	if (ex->next)
 		ex->next->prev = ex;
@@ -101,27 +111,19 @@ reply_find(const struct messaging *m, uint16_t id)
 
 /* --- answering ------------------------------------------------------------------------------ */
 
-/* Encodes it; what does not fit in a datagram becomes an error that does (RFC 9132 7.3). */
-static size_t
-exchange_encode(struct session *s, const struct coap_msg *msg, uint8_t *bytes)
+/* An error with its reason (RFC 9132 3: every error says what is wrong). */
+static void
+error_init(struct coap_msg *m, uint8_t code, uint32_t max_age, const char *text)
 {
-	static const char text[] = "the response does not fit in one datagram (RFC 9132 7.3)";
-	struct coap_msg small;
-	int n = coap_encode(msg, bytes, session_max_message(s));
-
-	if (n >= 0)
-		return (size_t)n;
-	coap_init(&small, msg->type, COAP_500_INTERNAL_SERVER_ERROR);
-	small.id = msg->id;
-	small.token_len = msg->token_len;
-	memcpy(small.token, msg->token, msg->token_len);
-	small.payload = (const uint8_t *)text;
-	small.payload_len = strlen(text);
-	n = coap_encode(&small, bytes, session_max_message(s));
-	return n < 0 ? 0 : (size_t)n;
+	coap_init(m, COAP_NON, code);
+	if (max_age)
+		coap_add_uint(m, COAP_OPT_MAX_AGE, max_age);
+	m->payload = (const uint8_t *)text;
+	m->payload_len = strlen(text);
 }
 
-static void
+/* False: it does not fit one message. */
+static bool
 exchange_send(struct exchange *ex, const struct coap_msg *response)
 {
 	struct session *s = ex->session;
@@ -129,7 +131,7 @@ exchange_send(struct exchange *ex, const struct coap_msg *response)
 	struct coap_msg out = *response;
 	uint8_t bytes[UDP_SEND_MAX];
 	bool piggybacked = ex->confirmable && ex->ack_at;
-	size_t n;
+	int n;
 
 	out.token_len = ex->token_len;
 	memcpy(out.token, ex->token, ex->token_len);
@@ -139,25 +141,135 @@ exchange_send(struct exchange *ex, const struct coap_msg *response)
 		out.type = ex->confirmable && m->n_replies < MESSAGING_REPLIES_MAX ? COAP_CON
 										   : COAP_NON;
 	out.id = piggybacked ? ex->id : messaging_id(m);
-	n = exchange_encode(s, &out, bytes);
+	n = coap_encode(&out, bytes, session_max_message(s));
+	if (n < 0)
+		return false;
 	if (out.type == COAP_CON) {
-		reply_start(m, out.id, bytes, n);
-		return;
+		reply_start(m, out.id, bytes, (size_t)n);
+		return true;
 	}
-	session_send(s, bytes, n);
+	session_send(s, bytes, (size_t)n);
 	if (piggybacked)
-		dedup_answer(&m->dedup, ex->id, bytes, n, loop_now(m->loop));
+		dedup_answer(&m->dedup, ex->id, bytes, (size_t)n, loop_now(m->loop));
+	return true;
+}
+
+/* The message for what is wrong with an answer, or with the block asked for; text has TEXT_MAX. */
+static void
+exchange_explain(const struct exchange *ex, int error, size_t len, struct coap_msg *ret, char *text)
+{
+	const struct block_room *room = ex->session->coap.room;
+	uint8_t code = COAP_500_INTERNAL_SERVER_ERROR;
+	uint32_t max_age = 0;
+
+	switch (error) {
+	case -EFBIG:
+		snprintf(text, TEXT_MAX,
+			"RFC 7959 2.4: the answer has %zu bytes, more than the %u that are sent",
+			len, room->max_body);
+		break;
+	case -ENOBUFS:
+		code = COAP_503_SERVICE_UNAVAILABLE;
+		max_age = BLOCK_KEEP_S;
+		snprintf(text, TEXT_MAX,
+			"RFC 7959 7.1: there is no room now for an answer in blocks");
+		break;
+	case -ERANGE:
+		code = COAP_400_BAD_REQUEST;
+		snprintf(text, TEXT_MAX,
+			"RFC 7959 2.4: Block2 asks for block %u of %zu bytes, the body has %zu",
+			ex->block.num, block_size(&ex->block), len);
+		break;
+	default:
+		snprintf(text, TEXT_MAX, "RFC 9132 7.3: the answer does not fit one datagram");
+		break;
+	}
+	error_init(ret, code, max_age, text);
+}
+
+/* The first message of a body, kept in place of an earlier one. 0 or -errno. */
+static int
+body_begin(struct messaging *m, uint64_t key, const struct block *wanted,
+	const struct coap_msg *response, struct coap_msg *ret)
+{
+	mono_ms now = loop_now(m->loop);
+	uint32_t observe;
+	int error = -EMSGSIZE;
+
+	/* RFC 7959 2.1: what has no body. */
+	if (coap_class(response->code) != SUCCESS_CLASS || !response->payload_len)
+		return error;
+	body_free(m->body);
+	m->body = body_new(m->room, key, response, now, &error);
+	if (!m->body)
+		return error;
+	error = body_block(m->body, wanted, session_max_message(m->session), now, ret);
+	if (!error && coap_get_uint(response, COAP_OPT_OBSERVE, &observe))
+		coap_add_uint(ret, COAP_OPT_OBSERVE, observe);
+	messaging_due(m, body_deadline(m->body));
+	return error;
+}
+
+/* Nothing to be cut, as far as the peer asked for a size; whether it fits is another matter. */
+static bool
+is_whole(const struct coap_msg *response, bool sized, const struct block *wanted)
+{
+	return coap_class(response->code) != SUCCESS_CLASS || !response->payload_len || !sized ||
+	       (wanted->num == 0 && response->payload_len <= block_size(wanted));
+}
+
+/* RFC 7641 4.1: it registers if it is answered with Observe. */
+static void
+exchange_note_observer(const struct exchange *ex, const struct coap_msg *response)
+{
+	struct observers *o = &ex->session->coap.observers;
+	struct observer new = {.token_len = ex->token_len,
+		.key = ex->key,
+		.sized = ex->sized,
+		.szx = ex->block.szx};
+
+	if (!ex->observes)
+		return;
+	memcpy(new.token, ex->token, ex->token_len);
+	if (coap_class(response->code) == SUCCESS_CLASS && coap_find(response, COAP_OPT_OBSERVE))
+		observers_add(o, &new);
+	else
+		observers_remove(o, ex->token, ex->token_len);
+}
+
+static void
+exchange_answer(struct exchange *ex, const struct coap_msg *response)
+{
+	struct messaging *m = &ex->session->coap;
+	const struct coap_msg *sent = response;
+	struct coap_msg out;
+	char text[TEXT_MAX];
+	int error;
+
+	if (!is_whole(response, ex->sized, &ex->block) || !exchange_send(ex, response)) {
+		error = body_begin(m, ex->key, &ex->block, response, &out);
+		if (error)
+			exchange_explain(ex, error, response->payload_len, &out, text);
+		exchange_send(ex, &out);
+		sent = &out;
+	}
+	exchange_note_observer(ex, sent);
+}
+
+static void
+exchange_free(struct exchange *ex)
+{
+	if (ex->session)
+		exchange_unlink(&ex->session->coap, ex);
+	free(ex);
 }
 
 void
 exchange_respond(struct exchange *ex, const struct coap_msg *response)
 {
-	if (ex->session) {
-		if (ex->session->state == SESSION_UP)
-			exchange_send(ex, response);
-		exchange_unlink(&ex->session->coap, ex);
-	}
-	free(ex);
+	if (ex->session && ex->session->state == SESSION_UP)
+		exchange_answer(ex, response);
+	exchange_free(ex);
 }
 
 struct session *
@@ -166,47 +278,137 @@ exchange_session(const struct exchange *ex)
 	return ex->session;
 }
 
+/* --- notifications -------------------------------------------------------------------------- */
+
+/* The first block in place of the whole (RFC 7959 2.6). 0 or -errno. */
+static int
+notification_begin(struct messaging *m, const struct observer *o,
+	const struct coap_msg *notification, struct coap_msg *ret)
+{
+	struct block wanted = {.szx = o->szx};
+	int error;
+
+	if (m->body && body_is_busy(m->body, loop_now(m->loop)))
+		return -EBUSY;
+	error = body_begin(m, o->key, &wanted, notification, ret);
+	return error == -EFBIG ? -EMSGSIZE : error;
+}
+
+static int
+notification_encode(struct messaging *m, struct coap_msg *msg, const struct note *note,
+	uint8_t bytes[static UDP_SEND_MAX])
+{
+	msg->type = COAP_NON;
+	msg->id = note->id;
+	msg->token_len = note->token_len;
+	memcpy(msg->token, note->token, note->token_len);
+	return coap_encode(msg, bytes, session_max_message(m->session));
+}
+
 int
 session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	const struct coap_msg *notification)
 {
 	struct messaging *m = &s->coap;
+	const struct observer *o = observers_find(&m->observers, token, token_len);
+	struct block size = {.szx = o ? o->szx : 0};
 	struct coap_msg out = *notification;
 	uint8_t bytes[UDP_SEND_MAX];
-	struct note *note = &m->notes[m->next_note];
-	int n;
+	struct note note = {.used = true};
+	int n = -ENOSPC;
 
 	if (s->state != SESSION_UP)
 		return -ENOTCONN;
 	if (token_len > COAP_TOKEN_MAX)
 		return -EINVAL;
-	out.type = COAP_NON;
-	out.id = messaging_id(m);
-	out.token_len = (uint8_t)token_len;
-	memcpy(out.token, token, token_len);
-	n = coap_encode(&out, bytes, session_max_message(s));
+	note.id = messaging_id(m);
+	note.token_len = (uint8_t)token_len;
+	memcpy(note.token, token, token_len);
+	if (is_whole(notification, o && o->sized, &size))
+		n = notification_encode(m, &out, &note, bytes);
+	if (n == -ENOSPC) {
+		n = o ? notification_begin(m, o, notification, &out) : -EMSGSIZE;
+		if (n == 0)
+			n = notification_encode(m, &out, &note, bytes);
+	}
 	if (n < 0)
-		return n == -ENOSPC ? -EMSGSIZE : n;
-	*note = (struct note){.used = true, .id = out.id, .token_len = out.token_len};
-	memcpy(note->token, token, token_len);
+		return n;
+	if (!coap_find(notification, COAP_OPT_OBSERVE)) /* the last one (RFC 7641 3.2, 4.2) */
+		observers_remove(&m->observers, token, token_len);
+	m->notes[m->next_note] = note;
 	m->next_note = (m->next_note + 1) % MESSAGING_NOTES;
 	return session_send(s, bytes, (size_t)n);
 }
 
 /* --- receiving ------------------------------------------------------------------------------ */
 
-/* RFC 9132 3: every error says what is wrong. */
 static void
-exchange_refuse(struct exchange *ex, uint8_t code, const char *text)
+exchange_refuse(struct exchange *ex, uint8_t code, uint32_t max_age, const char *text)
 {
 	struct coap_msg msg;
 
-	coap_init(&msg, COAP_NON, code);
-	if (code == COAP_503_SERVICE_UNAVAILABLE)
-		coap_add_uint(&msg, COAP_OPT_MAX_AGE, BUSY_MAX_AGE_S);
-	msg.payload = (const uint8_t *)text;
-	msg.payload_len = strlen(text);
-	exchange_respond(ex, &msg);
+	error_init(&msg, code, max_age, text);
+	exchange_send(ex, &msg);
+	exchange_free(ex);
+}
+
+/* What the Block options of the request rule out; then it is answered. */
+static bool
+exchange_refuse_block(struct exchange *ex, const struct coap_msg *request)
+{
+	struct block block1, block2;
+	int got1 = block_get(request, COAP_OPT_BLOCK1, &block1);
+	uint8_t code = 0;
+	const char *text = NULL;
+
+	if (got1 == -EBADMSG || block_get(request, COAP_OPT_BLOCK2, &block2) == -EBADMSG) {
+		code = COAP_400_BAD_REQUEST;
+		text = got1 == -EBADMSG ? "RFC 7959 2.2: Block1 has SZX 7, which is reserved"
+					: "RFC 7959 2.2: Block2 has SZX 7, which is reserved";
+	} else if (got1 == 0 && block1.num) {
+		code = COAP_408_REQUEST_ENTITY_INCOMPLETE;
+		text = "RFC 9132 7.3: a request is one datagram; the blocks before this Block1 "
+		       "are not kept";
+	} else if (got1 == 0 && block1.more) {
+		code = COAP_413_REQUEST_ENTITY_TOO_LARGE;
+		text = "RFC 9132 7.3: a request is one datagram; split it instead of using Block1";
+	}
+	if (code)
+		exchange_refuse(ex, code, 0, text);
+	return code != 0;
+}
+
+/* A later block of the body that is kept; then it is answered. */
+static bool
+exchange_continue(struct exchange *ex)
+{
+	struct messaging *m = &ex->session->coap;
+	mono_ms now = loop_now(m->loop);
+	struct coap_msg out;
+	char text[TEXT_MAX];
+	int error;
+
+	if (!ex->block.num || !m->body || !body_is(m->body, ex->key))
+		return false;
+	error = body_block(m->body, &ex->block, session_max_message(ex->session), now, &out);
+	if (error)
+		exchange_explain(ex, error, body_len(m->body), &out, text);
+	messaging_due(m, body_deadline(m->body));
+	exchange_send(ex, &out);
+	exchange_free(ex);
+	return true;
+}
+
+static void
+exchange_hand_over(struct exchange *ex, const struct coap_msg *request)
+{
+	struct session *s = ex->session;
+	struct coap_msg plain = *request;
+
+	/* RFC 7959 2.6: who asks for a later block observes nothing by that. */
+	if (ex->block.num)
+		coap_remove(&plain, COAP_OPT_OBSERVE);
+	s->ops->request(s->arg, s, ex, &plain);
 }
 
 void
@@ -216,23 +418,23 @@ exchange_receive(struct messaging *m, const struct coap_msg *request)
 	bool full = m->n_exchanges == MESSAGING_EXCHANGES_MAX;
 	struct exchange *ex = exchange_new(m, request);
 	uint16_t bad = coap_bad_option(request);
-	char text[96];
+	char text[TEXT_MAX];
 
 	if (ex->confirmable) {
 		ex->ack_at = loop_now(m->loop) + m->params.ack_timeout_ms / 2;
 		messaging_due(m, ex->ack_at);
 	}
 	if (full) {
-		exchange_refuse(ex, COAP_503_SERVICE_UNAVAILABLE,
+		exchange_refuse(ex, COAP_503_SERVICE_UNAVAILABLE, BUSY_MAX_AGE_S,
 			"too many requests are waiting for an answer (RFC 7252 5.9.3.4)");
 	} else if (bad) {
 		snprintf(text, sizeof(text), "option %u: not known or not valid (RFC 7252 5.4.1)",
 			bad);
-		exchange_refuse(ex, COAP_402_BAD_OPTION, text);
+		exchange_refuse(ex, COAP_402_BAD_OPTION, 0, text);
 	} else if (!s->ops->request) {
-		exchange_refuse(ex, COAP_404_NOT_FOUND, "no resource here (RFC 7252 5.9.2.5)");
-	} else {
-		s->ops->request(s->arg, s, ex, request);
+		exchange_refuse(ex, COAP_404_NOT_FOUND, 0, "no resource here (RFC 7252 5.9.2.5)");
+	} else if (!exchange_refuse_block(ex, request) && !exchange_continue(ex)) {
+		exchange_hand_over(ex, request);
 	}
 }
 
@@ -283,7 +485,11 @@ exchange_run(struct messaging *m, mono_ms now)
 		else
 			next = earlier(r->con.next, next);
 	}
-	return next;
+	if (m->body && body_deadline(m->body) <= now) {
+		body_free(m->body);
+		m->body = NULL;
+	}
+	return m->body ? earlier(body_deadline(m->body), next) : next;
 }
 
 void
@@ -297,4 +503,7 @@ exchange_orphan_all(struct messaging *m)
 	}
 	while (m->replies)
 		reply_free(m, m->replies);
+	body_free(m->body);
+	m->body = NULL;
+	observers_finish(&m->observers);
 }

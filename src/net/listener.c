@@ -7,6 +7,7 @@
  * only so many handshakes, the rest wait in order. A live session is untouched by anything that is
  * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ enum {
 	DEFAULT_HALF_OPEN = 512,
 	DEFAULT_HALF_OPEN_PER_PREFIX = 16,
 	DEFAULT_HANDSHAKES_PER_TURN = 8,
+	DEFAULT_BODIES = 16 * 1024 * 1024,
 	SOURCE_PREFIX_V4 = 24,
 	SOURCE_PREFIX_V6 = 56,
 	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
@@ -73,6 +75,7 @@ struct listener {
 	struct accepting_list waiting;
 	struct timer *turn;
 	uint32_t begun; /* handshakes, this turn */
+	struct block_room room;
 };
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -250,6 +253,7 @@ listener_accept(struct listen_point *p, const struct udp_path *path, const struc
 		return;
 	s = session_new(ln->loop, ln->ops, ln->arg, &listener_origin, ln->credentials);
 	s->listener = ln;
+	s->coap.room = &ln->room;
 	s->udp = p->udp;
 	s->path = *path;
 	listener_name_interface(s, p);
@@ -390,6 +394,9 @@ listener_set_limits(struct listener *ln, const struct listener_config *cfg)
 						      : DEFAULT_HALF_OPEN_PER_PREFIX;
 	ln->limits.handshakes_per_turn =
 		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
+	assert(cfg->max_body < BLOCK_BODY_LIMIT);
+	ln->room.max_body = cfg->max_body ? cfg->max_body : SESSION_BODY_MAX;
+	ln->room.max = cfg->max_bodies ? cfg->max_bodies : DEFAULT_BODIES;
 }
 
 static bool

@@ -139,6 +139,7 @@ messaging_note_reset(struct messaging *m, uint16_t id)
 			continue;
 		copy = *n;
 		n->used = false;
+		observers_remove(&m->observers, copy.token, copy.token_len);
 		if (s->ops->observer_gone)
 			s->ops->observer_gone(s->arg, s, copy.token, copy.token_len);
 		return;

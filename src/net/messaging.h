@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/block.h"
 #include "net/dedup.h"
+#include "net/observer.h"
 #include "net/session.h"
 
 enum {
@@ -58,6 +60,9 @@ struct messaging {
 	unsigned n_replies;
 	struct note notes[MESSAGING_NOTES]; /* a ring */
 	unsigned next_note;
+	struct body *body;       /* which the peer is fetching; NULL: none */
+	struct block_room *room; /* in which it is counted */
+	struct observers observers;
 };
 
 void messaging_init(struct messaging *m, struct session *s, struct loop *l);
@@ -100,6 +105,7 @@ void exchange_receive(struct messaging *m, const struct coap_msg *request);
 void exchange_acknowledged(struct messaging *m, uint16_t id);
 bool exchange_reset(struct messaging *m, uint16_t id);
 mono_ms exchange_run(struct messaging *m, mono_ms now);
+/* Exchanges lose their session; what is kept for the peer goes. */
 void exchange_orphan_all(struct messaging *m);
 
 #endif

@@ -1,12 +1,17 @@
 /*
  * Requests of ours and the responses to them (RFC 7252 section 5.2, 5.3), observations included
  * (RFC 7641 section 3). Owns them from request_send to the last answer.
+ *
+ * The rest of an answer that came in blocks is asked for by requests that belong to the first one,
+ * each with a token of its own (RFC 7959 3.4). One body at a time: the peer may keep no more for
+ * us, and two would take each other's place there for ever.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/fetch.h"
 #include "net/session_private.h"
 #include "net/tls.h"
 #include "net/udp.h"
@@ -16,6 +21,8 @@ enum {
 	OBSERVE_FRESH_MS = 128000, /* RFC 7641 3.4 */
 	OBSERVE_HALF = 1 << 23,
 	SUCCESS_CLASS = 2,
+	BLOCK_GAP_MS = 3000, /* RFC 9132 4.4: without an RTT estimate */
+	BLOCK_REPEATS = 5,
 };
 
 struct request {
@@ -29,14 +36,20 @@ struct request {
 	mono_ms sequence_at;
 	struct transmission con; /* Confirmable, not acknowledged yet */
 	mono_ms response_by;     /* acknowledged: the response is due then */
-	uint8_t *bytes;          /* Non-confirmable: what is repeated */
+	uint8_t *bytes;          /* the message: for repeats, and for the blocks of its answer */
 	size_t len;
 	response_cb cb;
 	void *arg;
+	bool told;             /* an observation: its owner has heard of it */
+	struct fetch *fetch;   /* its answer, until all of it is there */
+	struct request *block; /* which asks for more of that */
+	struct request *first; /* of a block: what it belongs to */
+	mono_ms again;         /* of a Non-confirmable block: to be asked for again then */
+	unsigned repeats;
 };
 
 static void
-request_free(struct messaging *m, struct request *r)
+request_unlink(struct messaging *m, struct request *r)
 {
 	if (r->prev)
 		r->prev->next = r->next;
@@ -44,22 +57,48 @@ request_free(struct messaging *m, struct request *r)
 		m->requests = r->next;
 	if (r->next)
 		r->next->prev = r->prev;
-	m->n_requests--;
+	if (r->first)
+		r->first->block = NULL;
+	else
+		m->n_requests--;
+}
+
+static void
+request_free_one(struct messaging *m, struct request *r)
+{
+	request_unlink(m, r);
 	transmission_stop(&r->con);
+	fetch_free(r->fetch);
 	free(r->bytes);
 	free(r);
 }
+
+static void
+request_free(struct messaging *m, struct request *r)
+{
+	if (r->block)
+		request_free_one(m, r->block);
+	request_free_one(m, r);
+}
+
+static void request_block_over(
+	struct messaging *m, struct request *r, const struct coap_msg *response, int error);
+static void request_fetch_next(struct messaging *m);
 
 /* The last callback: by then the request is gone, so the owner may do anything. */
 static void
 request_conclude(struct messaging *m, struct request *r, const struct coap_msg *response, int error)
 {
+	struct request *first = r->first;
 	response_cb cb = r->cb;
 	void *arg = r->arg;
 
 	request_free(m, r);
-	if (cb)
+	if (first)
+		request_block_over(m, first, response, error);
+	else if (cb)
 		cb(arg, m->session, response, error);
+	request_fetch_next(m);
 }
 
 static struct request *
@@ -80,7 +119,7 @@ request_find_id(const struct messaging *m, uint16_t id)
 	return NULL;
 }
 
-/* --- public --------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------- */
 
 static void
 request_link(struct messaging *m, struct request *r)
@@ -89,45 +128,194 @@ request_link(struct messaging *m, struct request *r)
 	if (r->next)
 		r->next->prev = r;
 	m->requests = r;
-	m->n_requests++;
+	if (!r->first)
+		m->n_requests++;
 }
+
+/* Sends it; first: NULL, or what this block belongs to. 0 or -errno. */
+static int
+request_start(struct messaging *m, const struct coap_msg *msg, struct request *first,
+	struct request **ret)
+{
+	struct coap_msg out = *msg;
+	uint8_t bytes[UDP_SEND_MAX];
+	struct request *r;
+	int n;
+
+	out.id = messaging_id(m);
+	out.token_len = TOKEN_LEN;
+	tls_random(out.token, TOKEN_LEN);
+	n = coap_encode(&out, bytes, session_max_message(m->session));
+	if (n < 0)
+		return n == -ENOSPC ? -EMSGSIZE : n;
+	*ret = r = mem_new(sizeof(*r));
+	r->handle = ++m->last_handle;
+	memcpy(r->token, out.token, TOKEN_LEN);
+	r->id = out.id;
+	r->confirmable = out.type == COAP_CON;
+	r->bytes = mem_copy(bytes, (size_t)n);
+	r->len = (size_t)n;
+	r->first = first;
+	request_link(m, r);
+	if (r->confirmable)
+		transmission_start(&r->con, m, r->id, bytes, (size_t)n);
+	else
+		session_send(m->session, bytes, (size_t)n);
+	return 0;
+}
+
+static void
+request_send_again(struct messaging *m, struct request *r)
+{
+	r->id = messaging_id(m);
+	r->bytes[2] = (uint8_t)(r->id >> 8); /* RFC 7252 3: the Message ID of the header */
+	r->bytes[3] = (uint8_t)r->id;
+	session_send(m->session, r->bytes, r->len);
+}
+
+/* --- blocks --------------------------------------------------------------------------------- */
+
+/* The answer, or its rest, cannot be had. A notification is lost by that, like one whose datagram
+ * was; the observation ends only if its owner has never heard of it. */
+static void
+request_fail(struct messaging *m, struct request *r, const struct coap_msg *response, int error)
+{
+	if (r->observe && r->told) {
+		fetch_free(r->fetch);
+		r->fetch = NULL;
+	} else {
+		request_conclude(m, r, response, error);
+	}
+}
+
+static void
+request_ask_block(struct messaging *m, struct request *r)
+{
+	struct coap_msg msg;
+	const char *why;
+	int error = coap_decode(r->bytes, r->len, &msg, &why);
+
+	if (!error) {
+		fetch_ask(r->fetch, &msg);
+		error = request_start(m, &msg, r, &r->block);
+	}
+	if (error) {
+		request_fail(m, r, NULL, error);
+	} else if (!r->confirmable) {
+		r->block->again = loop_now(m->loop) + BLOCK_GAP_MS;
+		messaging_due(m, r->block->again);
+	}
+}
+
+static bool
+request_is_fetching(const struct messaging *m)
+{
+	for (const struct request *r = m->requests; r; r = r->next)
+		if (r->first)
+			return true;
+	return false;
+}
+
+/* If nothing is being fetched, what waits for that longest. */
+static void
+request_fetch_next(struct messaging *m)
+{
+	struct request *oldest = NULL;
+
+	if (m->session->state != SESSION_UP || request_is_fetching(m))
+		return;
+	for (struct request *r = m->requests; r; r = r->next)
+		if (r->fetch)
+			oldest = r;
+	if (oldest)
+		request_ask_block(m, oldest);
+}
+
+/* All of it is there. */
+static void
+request_deliver_body(struct messaging *m, struct request *r)
+{
+	struct fetch *f = r->fetch;
+	struct coap_msg whole;
+
+	r->fetch = NULL;
+	fetch_body(f, &whole);
+	if (r->observe) {
+		coap_remove(&whole, COAP_OPT_OBSERVE);
+		coap_add_uint(&whole, COAP_OPT_OBSERVE, r->sequence);
+		r->told = true;
+		if (r->cb)
+			r->cb(r->arg, m->session, &whole, 0);
+	} else {
+		request_conclude(m, r, &whole, 0);
+	}
+	fetch_free(f);
+}
+
+static void
+request_take_block(struct messaging *m, struct request *r, const struct coap_msg *response)
+{
+	switch (fetch_take(r->fetch, response)) {
+	case FETCH_MORE:
+		if (!request_is_fetching(m))
+			request_ask_block(m, r);
+		break;
+	case FETCH_WHOLE:
+		request_deliver_body(m, r);
+		break;
+	case FETCH_OTHER:
+		request_fail(m, r, response, 0);
+		break;
+	case FETCH_GIVEN_UP:
+		request_fail(m, r, NULL, -EMSGSIZE);
+		break;
+	case FETCH_TOO_LARGE: /* and so is the next one */
+		request_conclude(m, r, NULL, -EMSGSIZE);
+		break;
+	}
+}
+
+/* A request for a block came to its end. */
+static void
+request_block_over(
+	struct messaging *m, struct request *r, const struct coap_msg *response, int error)
+{
+	if (response)
+		request_take_block(m, r, response);
+	else
+		request_fail(m, r, NULL, error);
+}
+
+/* What is under way of an older body is of no use any more. */
+static void
+request_drop_fetch(struct messaging *m, struct request *r)
+{
+	if (r->block)
+		request_free_one(m, r->block);
+	fetch_free(r->fetch);
+	r->fetch = NULL;
+}
+
+/* --- public --------------------------------------------------------------------------------- */
 
 int64_t
 request_send(struct session *s, const struct coap_msg *msg, response_cb cb, void *arg)
 {
 	struct messaging *m = &s->coap;
-	struct coap_msg out = *msg;
-	uint8_t bytes[UDP_SEND_MAX];
 	uint32_t observe = 1;
 	struct request *r;
-	int n;
+	int error;
 
 	if (s->state != SESSION_UP)
 		return -ENOTCONN;
 	if (m->n_requests == MESSAGING_REQUESTS_MAX)
 		return -EMFILE;
-	out.id = messaging_id(m);
-	out.token_len = TOKEN_LEN;
-	tls_random(out.token, TOKEN_LEN);
-	n = coap_encode(&out, bytes, session_max_message(s));
-	if (n < 0)
-		return n == -ENOSPC ? -EMSGSIZE : n;
-	r = mem_new(sizeof(*r));
-	r->handle = ++m->last_handle;
-	memcpy(r->token, out.token, TOKEN_LEN);
-	r->id = out.id;
-	r->confirmable = out.type == COAP_CON;
+	error = request_start(m, msg, NULL, &r);
+	if (error)
+		return error;
 	r->observe = coap_get_uint(msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
 	r->cb = cb;
 	r->arg = arg;
-	request_link(m, r);
-	if (r->confirmable) {
-		transmission_start(&r->con, m, r->id, bytes, (size_t)n);
-	} else {
-		r->bytes = mem_copy(bytes, (size_t)n);
-		r->len = (size_t)n;
-		session_send(s, bytes, (size_t)n);
-	}
 	return r->handle;
 }
 
@@ -138,10 +326,8 @@ request_repeat(struct session *s, int64_t handle)
 
 	if (!r || r->confirmable || s->state != SESSION_UP)
 		return -ENOENT;
-	r->id = messaging_id(&s->coap);
-	r->bytes[2] = (uint8_t)(r->id >> 8); /* RFC 7252 3: the Message ID of the header */
-	r->bytes[3] = (uint8_t)r->id;
-	session_send(s, r->bytes, r->len);
+	if (!r->fetch) /* else the peer has it, and each block is repeated by itself */
+		request_send_again(&s->coap, r);
 	return 0;
 }
 
@@ -150,8 +336,10 @@ request_cancel(struct session *s, int64_t handle)
 {
 	struct request *r = request_find(&s->coap, handle);
 
-	if (r)
-		request_free(&s->coap, r);
+	if (!r)
+		return;
+	request_free(&s->coap, r);
+	request_fetch_next(&s->coap);
 }
 
 /* --- for messaging.c ------------------------------------------------------------------------ */
@@ -182,26 +370,54 @@ request_is_newer(const struct request *r, uint32_t sequence, mono_ms now)
 	       now > r->sequence_at + OBSERVE_FRESH_MS;
 }
 
-void
-request_deliver(struct messaging *m, struct request *r, const struct coap_msg *response)
+/* A notification (RFC 7641 3.2); false: one that came late. */
+static bool
+request_note_sequence(struct messaging *m, struct request *r, uint32_t sequence)
 {
 	mono_ms now = loop_now(m->loop);
-	uint32_t sequence;
 
-	if (!r->observe || coap_class(response->code) != SUCCESS_CLASS ||
-		!coap_get_uint(response, COAP_OPT_OBSERVE, &sequence)) {
-		request_conclude(m, r, response, 0);
-		return;
-	}
-	transmission_stop(&r->con);
-	r->response_by = 0;
 	if (r->observing && !request_is_newer(r, sequence, now))
-		return;
+		return false;
 	r->observing = true;
 	r->sequence = sequence;
 	r->sequence_at = now;
-	if (r->cb)
-		r->cb(r->arg, m->session, response, 0);
+	return true;
+}
+
+static bool
+is_notification(const struct request *r, const struct coap_msg *response, uint32_t *ret_sequence)
+{
+	return r->observe && coap_class(response->code) == SUCCESS_CLASS &&
+	       coap_get_uint(response, COAP_OPT_OBSERVE, ret_sequence);
+}
+
+void
+request_deliver(struct messaging *m, struct request *r, const struct coap_msg *response)
+{
+	uint32_t sequence;
+
+	transmission_stop(&r->con);
+	r->response_by = 0;
+	if (is_notification(r, response, &sequence)) {
+		if (!request_note_sequence(m, r, sequence))
+			return;
+	} else if (r->fetch && !r->observe) {
+		return; /* the first block once more */
+	} else {
+		r->observe = false; /* that was the last one (RFC 7641 3.2) */
+	}
+	request_drop_fetch(m, r);
+	if (!r->first && fetch_is_needed(response)) {
+		r->fetch = fetch_new(SESSION_BODY_MAX);
+		request_take_block(m, r, response);
+	} else if (r->observe) {
+		r->told = true;
+		if (r->cb)
+			r->cb(r->arg, m->session, response, 0);
+	} else {
+		request_conclude(m, r, response, 0);
+	}
+	request_fetch_next(m);
 }
 
 bool
@@ -230,7 +446,7 @@ request_reset(struct messaging *m, uint16_t id)
 static mono_ms
 request_next(const struct request *r)
 {
-	return r->con.bytes ? r->con.next : r->response_by;
+	return r->con.bytes ? r->con.next : r->again ? r->again : r->response_by;
 }
 
 /* The first to be due; ours are few. */
@@ -245,13 +461,27 @@ request_first(const struct messaging *m)
 	return first;
 }
 
+/* It is due: sent again, or false. */
+static bool
+request_is_repeated(struct messaging *m, struct request *r, mono_ms now)
+{
+	if (r->con.bytes)
+		return transmission_repeat(&r->con, m);
+	if (!r->again || r->repeats == BLOCK_REPEATS)
+		return false;
+	r->repeats++;
+	r->again = now + BLOCK_GAP_MS;
+	request_send_again(m, r);
+	return true;
+}
+
 mono_ms
 request_run(struct messaging *m, mono_ms now)
 {
 	struct request *r;
 
 	while ((r = request_first(m)) && request_next(r) <= now)
-		if (!r->con.bytes || !transmission_repeat(&r->con, m))
+		if (!request_is_repeated(m, r, now))
 			request_conclude(m, r, NULL, -ETIMEDOUT);
 	return r ? request_next(r) : 0;
 }

@@ -211,6 +211,8 @@ session_new(struct loop *l, const struct session_ops *ops, void *arg,
 	s->credentials = credentials_ref(credentials);
 	s->timer = timer_new(l, session_timer, s);
 	messaging_init(&s->coap, s, l);
+	s->room = (struct block_room){.max_body = SESSION_BODY_MAX, .max = SESSION_BODY_MAX};
+	s->coap.room = &s->room;
 	return s;
 }
 
@@ -346,6 +348,12 @@ size_t
 session_max_message(const struct session *s)
 {
 	return s->dtls ? dtls_max_data(s->dtls) : 0;
+}
+
+size_t
+session_max_body(const struct session *s)
+{
+	return s->coap.room->max_body;
 }
 
 struct resumption *

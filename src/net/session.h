@@ -51,6 +51,10 @@ struct session_ops {
  * number. */
 enum session_transport { SESSION_UDP, SESSION_TCP };
 
+/* Largest body in blocks: that is fetched, and that is answered unless a listener says otherwise.
+ */
+enum { SESSION_BODY_MAX = 256 * 1024 };
+
 /* CoAP transmission parameters (RFC 7252 4.8 with the values of RFC 9132 4.5.2). */
 struct coap_params {
 	uint32_t ack_timeout_ms;     /* 2000 */
@@ -82,9 +86,10 @@ struct listener_config {
 	uint32_t handshakes_per_turn; /* budget of full handshakes begun per loop turn; 0 = 8 */
 	uint32_t max_waiting; /* requests of one session that wait for an answer; 0 = 64. Beyond:
 				 5.03 */
-	uint32_t max_body; /* largest body that is answered in blocks; 0 = 256 KiB. Beyond: 5.00 */
-	size_t max_bodies; /* what all sessions' bodies under way may hold; 0 = 16 MiB. Beyond:
-			      5.03 with Max-Age */
+	uint32_t max_body;    /* largest body that is answered in blocks, below 16 MiB; 0 =
+				 SESSION_BODY_MAX. Beyond: 5.00 */
+	size_t max_bodies;    /* what all sessions' bodies under way may hold; 0 = 16 MiB. Beyond:
+				 5.03 with Max-Age */
 };
 
 struct listener;
@@ -149,13 +154,19 @@ void session_set_params(struct session *s, const struct coap_params *p);
 /* Largest CoAP message that this session carries: one datagram (RFC 9132 7.3), or what the peer's
  * Capabilities allow (RFC 8323 5.3.1). */
 size_t session_max_message(const struct session *s);
+/* Largest body that exchange_respond and session_notify send in blocks. */
+size_t session_max_body(const struct session *s);
 
-/* A body that came in blocks (RFC 7959 2.4) is fetched to its end and delivered as one response, at
- * most 256 KiB of it; a body that changed meanwhile (ETag) is begun anew, twice at most.
- * response: borrowed, NULL on failure with error -ETIMEDOUT (CON given up), -ECONNRESET (RST),
+/* A body that came in blocks (RFC 7959 2.4) is fetched to its end, Confirmable or not as the
+ * request was, and delivered as one response with the options of its first block, at most
+ * SESSION_BODY_MAX of it. What changed meanwhile (ETag) or has a gap is begun anew, twice at most;
+ * a block of a Non-confirmable request is asked for again every 3 s, five times at most. response:
+ * borrowed, NULL on failure with error -ETIMEDOUT (CON or block given up), -ECONNRESET (RST),
  * -EMSGSIZE (a body too large, or one that never stood still) or -ECANCELED (session over). For an
  * observation (request with Observe 0 answered with Observe) it is called for every notification in
- * order until an answer without Observe, an error, or cancel.
+ * order until an answer without Observe, an error, or cancel. The rest of a notification is fetched
+ * by plain GETs (RFC 7959 2.6); a newer notification takes its place, and one whose rest cannot be
+ * had is lost like one whose datagram was.
  */
 typedef void (*response_cb)(
 	void *arg, struct session *s, const struct coap_msg *response, int error);
@@ -165,22 +176,27 @@ typedef void (*response_cb)(
  * rules allow. Returns a handle > 0, or -errno (-EMSGSIZE: larger than session_max_message;
  * -EMFILE: more than 64 open). */
 int64_t request_send(struct session *s, const struct coap_msg *msg, response_cb cb, void *arg);
-/* The same NON request again: same token, new Message ID. 0 or -ENOENT. */
+/* The same NON request again: same token, new Message ID. 0 or -ENOENT. Nothing goes out while the
+ * rest of its answer is being fetched. */
 int request_repeat(struct session *s, int64_t handle);
 /* Forgets it, without callback; a later answer is ignored (a notification is answered RST). */
 void request_cancel(struct session *s, int64_t handle);
 
 /* Answers and frees the exchange; type and id are set here (piggybacked, separate or NON as due).
  * A payload that does not fit one message goes out in blocks (RFC 7959 2.2): the first one now, the
- * others as the peer asks for them, from a copy that is kept with the session until the last was
- * fetched, another large answer takes its place, or 30 s went by without a request for it. A
- * request for a later block reaches the owner only when there is no such copy: the wanted block of
- * the new body is answered then, and its ETag tells the peer. A no-op but for the freeing when the
- * session is gone. */
+ * others as the peer asks for them, from a copy that is kept with the session until another large
+ * answer takes its place or 30 s went by without a request for it (10 s once the last block was
+ * sent, which may get lost). A request for a later block reaches the owner, without Observe, only
+ * when there is no such copy: the wanted block of the new body is answered then, and its ETag tells
+ * the peer. A no-op but for the freeing when the session is gone. */
 void exchange_respond(struct exchange *ex, const struct coap_msg *response);
 /* The session of the exchange, NULL when it is gone. */
 struct session *exchange_session(const struct exchange *ex);
-/* A notification: Non-confirmable (RFC 9132 4.4.2.1). 0 or -errno. */
+/* A notification: Non-confirmable (RFC 9132 4.4.2.1), to a token whose request was answered with
+ * Observe. Of a payload that does not fit one message the first block goes out, and the others as
+ * after exchange_respond (RFC 7959 2.6). 0 or -errno, nothing was sent then: -EBUSY (the peer is
+ * fetching a body, which this one would replace: try later), -ENOBUFS (max_bodies: try later),
+ * -EMSGSIZE (larger than session_max_body, or no such observer). */
 int session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	const struct coap_msg *notification);
 

@@ -53,6 +53,7 @@ struct session {
 	char *reason;
 	struct peer_id peer;
 	struct messaging coap;
+	struct block_room room; /* dialled: for its own body; else the listener's counts */
 	/* listener.c */
 	TAILQ_ENTRY(session) siblings;
 	struct accepting *accepting;

@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "role/server_state.h"
 
-enum { BODY_MAX = 16384 };
-
 struct answer {
 	struct answer *next;
 	struct dots_server *server; /* NULL: going away */
@@ -20,13 +18,38 @@ struct answer {
 	uint64_t mitigation;
 };
 
+/* The largest answer there can be on that session; net/ takes care of what fits one message. */
+static size_t
+body_max(const struct exchange *ex)
+{
+	const struct session *s = exchange_session(ex);
+
+	return s ? session_max_body(s) : SESSION_BODY_MAX;
+}
+
 void
+answer_too_large(struct coap_msg *m)
+{
+	static const char text[] =
+		"RFC 9132 4.4.2: the answer is larger than what this server sends "
+		"in blocks; ask for single mids or c=n";
+
+	coap_init(m, COAP_NON, COAP_500_INTERNAL_SERVER_ERROR);
+	m->payload = (const uint8_t *)text;
+	m->payload_len = strlen(text);
+}
+
+bool
 answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out)
 {
+	if (body->msg && signal_encode(body->msg, out) != 0) {
+		answer_too_large(m);
+		return false;
+	}
 	coap_init(m, COAP_NON, body->code);
 	if (body->has_observe)
 		coap_add_uint(m, COAP_OPT_OBSERVE, body->observe);
-	if (body->msg && signal_encode(body->msg, out) == 0)
+	if (body->msg)
 		coap_add_uint(m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
 	else if (body->text)
 		buf_bytes(out, body->text, strlen(body->text));
@@ -34,18 +57,21 @@ answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out
 		coap_add_uint(m, COAP_OPT_MAX_AGE, body->max_age);
 	m->payload = out->len ? out->bytes : NULL;
 	m->payload_len = out->len;
+	return true;
 }
 
-void
+bool
 answer_now(struct exchange *ex, const struct answer_body *body)
 {
 	struct coap_msg m;
 	struct buf out;
+	bool fits;
 
-	buf_init(&out, BODY_MAX);
-	answer_build(&m, body, &out);
+	buf_init(&out, body_max(ex));
+	fits = answer_build(&m, body, &out);
 	exchange_respond(ex, &m);
 	buf_finish(&out);
+	return fits;
 }
 
 static void
@@ -84,7 +110,7 @@ answer_stored(struct dots_server *s, struct exchange *ex, const struct answer_bo
 	a->server = s;
 	a->ex = ex;
 	a->mitigation = mitigation;
-	buf_init(&a->payload, BODY_MAX);
+	buf_init(&a->payload, body_max(ex));
 	answer_build(&a->msg, body, &a->payload);
 	a->next = s->answers;
 	s->answers = a;

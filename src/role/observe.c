@@ -2,6 +2,7 @@
  * Who watches which mitigation (RFC 9132 4.4.2.1, RFC 7641): Non-confirmable notifications, at most
  * one every 3 s to an observer, at each change and periodically while the mitigation lives.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,6 @@ enum {
 	NOTIFY_GAP_MS = 3000,     /* RFC 9132 4.4.2.1: without an RTT estimate */
 	NOTIFY_PERIOD_MS = 15000, /* fresh counters */
 	OBSERVERS_PER_CLIENT = 256,
-	PAYLOAD_MAX = 16384,
 };
 
 struct observer {
@@ -77,6 +77,16 @@ list_one(void *arg, struct mitigation *m)
 	return true;
 }
 
+/* Of the registration too: each is newer than what came before (RFC 7641 4.4). */
+static uint32_t
+next_sequence(struct observer *o)
+{
+	o->sequence = (o->sequence + 1) & 0xffffff;
+	return o->sequence;
+}
+
+/* 0 or -errno of session_notify; -EMSGSIZE: the observer was told that there is no more to come
+ * (RFC 7641 4.2). */
 static int
 notify(struct observer *o, struct scope *scopes, size_t n)
 {
@@ -89,13 +99,24 @@ notify(struct observer *o, struct scope *scopes, size_t n)
 	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
 	msg.mitigation_scope.scope = scopes;
 	msg.mitigation_scope.n_scope = n;
-	body.observe = ++o->sequence & 0xffffff;
-	buf_init(&out, PAYLOAD_MAX);
-	answer_build(&m, &body, &out);
-	r = session_notify(o->session, o->token, o->token_len, &m);
+	body.observe = next_sequence(o);
+	buf_init(&out, session_max_body(o->session));
+	r = answer_build(&m, &body, &out) ? session_notify(o->session, o->token, o->token_len, &m)
+					  : -EMSGSIZE;
+	if (r == -EMSGSIZE) {
+		answer_too_large(&m);
+		session_notify(o->session, o->token, o->token_len, &m);
+	}
 	buf_finish(&out);
 	o->sent = loop_now(o->watchers->server->loop);
 	return r;
+}
+
+/* Blocks of an earlier body are being fetched, or there is no room for this one. */
+static bool
+is_for_later(int error)
+{
+	return error == -EBUSY || error == -ENOBUFS;
 }
 
 static void
@@ -104,10 +125,15 @@ observer_due(void *arg)
 	struct observer *o = arg;
 	struct dots_server *s = o->watchers->server;
 	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
+	int r = -ENOENT;
 
 	book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
-	if (l.n && notify(o, l.scopes, l.n) == 0)
+	if (l.n)
+		r = notify(o, l.scopes, l.n);
+	if (r == 0)
 		timer_after(o->timer, NOTIFY_PERIOD_MS);
+	else if (is_for_later(r))
+		timer_after(o->timer, NOTIFY_GAP_MS);
 	else
 		observer_free(o);
 	free(l.scopes);
@@ -143,16 +169,16 @@ watchers_get(struct dots_server *s, const char *client, const char *cuid, bool m
 }
 
 /* The answer to the registration is sent by the caller; notifications follow from here. */
-void
+bool
 observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
-	const char *client, const struct path *path)
+	const char *client, const struct path *path, uint32_t *ret_sequence)
 {
 	struct watchers *w = watchers_get(s, client, path->cuid, true);
 	struct observer *o = observer_find(w, session, req->token, req->token_len);
 
 	if (!o) {
 		if (w->n >= OBSERVERS_PER_CLIENT)
-			return; /* answered as a plain GET (RFC 7641 4.1) */
+			return false; /* answered as a plain GET (RFC 7641 4.1) */
 		o = mem_new(sizeof(*o));
 		o->watchers = w;
 		o->session = session;
@@ -166,6 +192,8 @@ observe_add(struct dots_server *s, struct session *session, const struct coap_ms
 	o->path = *path;
 	o->sent = loop_now(s->loop);
 	timer_after(o->timer, NOTIFY_PERIOD_MS);
+	*ret_sequence = next_sequence(o);
+	return true;
 }
 
 struct removal {
@@ -208,17 +236,25 @@ observe_session_gone(struct dots_server *s, struct session *session)
 	map_each(s->observers, remove_matching, &r);
 }
 
-/* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. */
-static void
-notify_end(struct observer *o, const struct mitigation *m)
+static int
+notify_end_as(struct observer *o, const struct mitigation *m, char content)
 {
 	struct scope scope;
 
-	mitigation_describe(m, o->path.content, loop_now(o->watchers->server->loop), &scope);
+	mitigation_describe(m, content, loop_now(o->watchers->server->loop), &scope);
 	scope.status =
 		m->status == ATTACK_MITIGATION_WITHDRAWN ? m->status : ATTACK_MITIGATION_TERMINATED;
 	scope.lifetime = 0;
-	notify(o, &scope, 1);
+	return notify(o, &scope, 1);
+}
+
+/* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. There is no
+ * later for it: with targets too many to be told now it goes without them. */
+static void
+notify_end(struct observer *o, const struct mitigation *m)
+{
+	if (is_for_later(notify_end_as(o, m, o->path.content)))
+		notify_end_as(o, m, 'n');
 }
 
 void

@@ -263,6 +263,8 @@ listen_(struct dots_server *s, char *why, size_t cap)
 		.max_half_open = s->setup.max_half_open,
 		.max_half_open_per_prefix = s->setup.max_half_open_per_prefix,
 		.handshakes_per_turn = s->setup.handshakes_per_turn,
+		.max_body = s->setup.max_body,
+		.max_bodies = s->setup.max_bodies,
 	};
 	char text[ENDPOINT_TEXT_MAX];
 

@@ -49,6 +49,7 @@ struct server_setup {
 	struct heartbeat_config heartbeat;
 	struct mitigation_policy policy;
 	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn;
+	uint32_t max_body, max_bodies; /* as of struct listener_config */
 };
 
 struct dots_server;

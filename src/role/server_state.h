@@ -53,18 +53,21 @@ struct answer_body {
 	bool has_observe;
 	uint32_t observe;
 };
-void answer_now(struct exchange *ex, const struct answer_body *body);
+/* False: it was larger than anything that is sent, and became an error that says so. */
+bool answer_now(struct exchange *ex, const struct answer_body *body);
 /* mitigation: id to be marked volatile if the store fails; 0 none. */
 void answer_stored(struct dots_server *s, struct exchange *ex, const struct answer_body *body,
 	uint64_t mitigation);
 void answer_verdict(struct exchange *ex, const struct verdict *v);
 void answers_free(struct dots_server *s);
-/* Builds payload and options of a response; the payload lives in out. */
-void answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out);
+/* Builds payload and options of a response; the payload lives in out. False: as with answer_now. */
+bool answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out);
+void answer_too_large(struct coap_msg *m); /* that error */
 
 /* observe.c */
-void observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
-	const char *client, const struct path *path);
+/* False: too many of them. *ret_sequence is for the answer. */
+bool observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
+	const char *client, const struct path *path, uint32_t *ret_sequence);
 void observe_remove(
 	struct dots_server *s, struct session *session, const uint8_t *token, size_t len);
 void observe_session_gone(struct dots_server *s, struct session *session);

@@ -339,46 +339,35 @@ collect(struct listing *l)
 		list_one(l, m);
 }
 
-/* Until lists travel in blocks, one that fits no datagram is refused as a whole. */
+/* False: it is larger than anything that is sent. */
 static bool
-fits(const struct request *r, const struct answer_body *body)
-{
-	struct coap_msg m;
-	struct buf out;
-	bool ok;
-
-	buf_init(&out, session_max_message(r->session));
-	answer_build(&m, body, &out);
-	ok = !out.failed && m.payload && out.len + 64 <= session_max_message(r->session);
-	buf_finish(&out);
-	return ok;
-}
-
-static void
-answer_list(struct request *r, struct listing *l, bool observed)
+answer_list(struct request *r, struct listing *l, bool observed, uint32_t sequence)
 {
 	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
-	struct answer_body body = {.code = COAP_205_CONTENT, .msg = &msg, .has_observe = observed};
-	struct verdict v;
+	struct answer_body body = {.code = COAP_205_CONTENT,
+		.msg = &msg,
+		.has_observe = observed,
+		.observe = sequence};
 
 	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
 	msg.mitigation_scope.scope = l->scopes;
 	msg.mitigation_scope.n_scope = l->n;
-	if (fits(r, &body)) {
-		answer_now(r->ex, &body);
-		return;
-	}
-	v = verdict_of(COAP_500_INTERNAL_SERVER_ERROR,
-		"RFC 9132 4.4.2: %zu entries do not fit one datagram; ask for single mids or c=n",
-		l->n);
-	refuse(r, &v);
+	return answer_now(r->ex, &body);
+}
+
+static void
+raise_get(const struct request *r, const char *code, bool observed)
+{
+	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name),
+		EVENT_F("cuid", r->path.cuid), EVENT_F("code", code),
+		EVENT_F("observe", observed ? "yes" : "no"));
 }
 
 static void
 get_mitigate(struct request *r)
 {
 	struct listing l = {.r = r};
-	uint32_t observe = 2;
+	uint32_t observe = 2, sequence = 0;
 	bool register_ = coap_get_uint(r->msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
 	struct verdict v;
 
@@ -389,16 +378,21 @@ get_mitigate(struct request *r)
 	collect(&l);
 	if (observe == 1)
 		observe_remove(r->server, r->session, r->msg->token, r->msg->token_len);
-	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name),
-		EVENT_F("cuid", r->path.cuid), EVENT_F("code", l.n ? "2.05" : "4.04"),
-		EVENT_F("observe", register_ ? "yes" : "no"));
-	if (l.n) {
-		if (register_)
-			observe_add(r->server, r->session, r->msg, r->client->name, &r->path);
-		answer_list(r, &l, register_);
-	} else {
+	if (!l.n) {
+		raise_get(r, "4.04", register_);
 		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.2: no such mitigation request");
 		refuse(r, &v);
+		return;
+	}
+	register_ = register_ && observe_add(r->server, r->session, r->msg, r->client->name,
+					 &r->path, &sequence);
+	if (answer_list(r, &l, register_, sequence)) {
+		raise_get(r, "2.05", register_);
+	} else {
+		raise_get(r, "5.00", false);
+		event_raise(EVENT_REQUEST_REFUSED, EVENT_F("from", r->client->name),
+			EVENT_F("code", "5.00"),
+			EVENT_F("reason", "RFC 9132 4.4.2: the list is too large"));
 	}
 	free(l.scopes);
 }

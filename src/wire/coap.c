@@ -224,6 +224,17 @@ coap_add_text(struct coap_msg *m, uint16_t number, const char *text)
 	coap_add(m, number, text, strlen(text));
 }
 
+void
+coap_remove(struct coap_msg *m, uint16_t number)
+{
+	uint8_t kept = 0;
+
+	for (unsigned i = 0; i < m->n_options; i++)
+		if (m->options[i].number != number)
+			m->options[kept++] = m->options[i];
+	m->n_options = kept;
+}
+
 const struct coap_option *
 coap_find(const struct coap_msg *m, uint16_t number)
 {

@@ -19,6 +19,7 @@ enum coap_code {
 	COAP_DELETE = 4,
 	COAP_201_CREATED = COAP_CODE(2, 1),
 	COAP_202_DELETED = COAP_CODE(2, 2),
+	COAP_203_VALID = COAP_CODE(2, 3),
 	COAP_204_CHANGED = COAP_CODE(2, 4),
 	COAP_205_CONTENT = COAP_CODE(2, 5),
 	COAP_400_BAD_REQUEST = COAP_CODE(4, 0),
@@ -110,6 +111,8 @@ void coap_init(struct coap_msg *m, enum coap_type type, uint8_t code);
 void coap_add(struct coap_msg *m, uint16_t number, const void *value, size_t len);
 void coap_add_uint(struct coap_msg *m, uint16_t number, uint32_t value);
 void coap_add_text(struct coap_msg *m, uint16_t number, const char *text);
+/* All options of that number. */
+void coap_remove(struct coap_msg *m, uint16_t number);
 
 /* First option of that number, or NULL. */
 const struct coap_option *coap_find(const struct coap_msg *m, uint16_t number);

@@ -23,18 +23,29 @@ struct visitor {
 
 static void visitor_dial(struct visitor *v);
 
+static uint32_t
+adler32(const uint8_t *bytes, size_t len)
+{
+	uint32_t a = 1, b = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		a = (a + bytes[i]) % 65521;
+		b = (b + a) % 65521;
+	}
+	return b << 16 | a;
+}
+
 static void
 visitor_answer(void *arg, struct session *s, const struct coap_msg *response, int error)
 {
 	char code[5];
 
 	(void)arg;
-	if (error) {
+	if (error)
 		printf("error %d\n", error);
-		return;
-	}
-	printf("answer %s %zu bytes\n", coap_code_format(response->code, code),
-		response->payload_len);
+	else
+		printf("answer %s %zu bytes %08x\n", coap_code_format(response->code, code),
+			response->payload_len, adler32(response->payload, response->payload_len));
 	session_close(s);
 }
 

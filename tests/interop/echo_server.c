@@ -1,6 +1,7 @@
 /*
- * A server for the interoperability tests: answers GET and PUT on any path with text, observes on
- * demand, and says on standard output who comes and goes.
+ * A server for the interoperability tests: answers GET and PUT on any path with text, of "large"
+ *with one of 20000 bytes that is another one each time, observes on demand, and says on standard
+ *output who comes and goes.
  *
  *	echo_server ADDRESS:PORT [CERTIFICATE KEY TRUST] [IDENTITY PSK-FILE]
  */
@@ -11,7 +12,7 @@
 
 #include "net/session.h"
 
-enum { NOTIFY_MS = 200 };
+enum { NOTIFY_MS = 200, LARGE = 20000 };
 
 struct echo {
 	struct loop *loop;
@@ -21,6 +22,7 @@ struct echo {
 	uint8_t token[COAP_TOKEN_MAX];
 	size_t token_len;
 	uint32_t sequence;
+	unsigned version; /* of the large text */
 };
 
 __attribute__((format(printf, 1, 2))) static void
@@ -90,12 +92,32 @@ echo_gone(void *arg, struct session *s, const uint8_t *token, size_t len)
 	say("observer gone");
 }
 
+static bool
+echo_is_large(const struct coap_msg *req)
+{
+	const struct coap_option *o = coap_find(req, COAP_OPT_URI_PATH);
+
+	return o && o->len == 5 && !memcmp(o->value, "large", 5);
+}
+
+/* Numbered lines, each with the version. */
+static void
+echo_large(struct echo *e, char text[static LARGE + 1])
+{
+	size_t n = 0;
+
+	e->version++;
+	for (unsigned line = 0; n < LARGE; line++)
+		n += (size_t)snprintf(
+			text + n, LARGE + 1 - n, "version %u line %u\n", e->version, line);
+}
+
 static void
 echo_request(void *arg, struct session *s, struct exchange *ex, const struct coap_msg *req)
 {
 	struct echo *e = arg;
 	struct coap_msg m;
-	char text[256];
+	char text[LARGE + 1];
 	uint32_t observe = 1;
 
 	say("request %s %u", req->type == COAP_CON ? "con" : "non", req->code);
@@ -107,7 +129,9 @@ echo_request(void *arg, struct session *s, struct exchange *ex, const struct coa
 		coap_add_uint(&m, COAP_OPT_OBSERVE, ++e->sequence);
 		timer_after(e->notify, NOTIFY_MS);
 	}
-	if (req->code == COAP_GET)
+	if (req->code == COAP_GET && echo_is_large(req))
+		echo_large(e, text);
+	else if (req->code == COAP_GET)
 		snprintf(text, sizeof(text), "hello from dotsd");
 	else
 		snprintf(text, sizeof(text), "got %zu bytes", req->payload_len);

@@ -213,7 +213,8 @@ a_server_loads(void **state)
 		     "session: {heartbeat-interval: 15.5, missing-hb-allowed: 3}\n"
 		     "mitigation: {lifetime-max: 7200, allow-indefinite: yes}\n"
 		     "limits: {sessions: 5, half-open: 6, half-open-per-prefix: 7, "
-		     "handshakes-per-turn: 9, mitigations: 10}\n");
+		     "handshakes-per-turn: 9, mitigations: 10, "
+		     "response-body: 2048, response-bodies: 4096}\n");
 	const struct client *cl;
 
 	(void)state;
@@ -255,6 +256,8 @@ a_server_loads(void **state)
 	assert_int_equal(c->max_half_open, 6);
 	assert_int_equal(c->max_half_open_per_prefix, 7);
 	assert_int_equal(c->handshakes_per_turn, 9);
+	assert_int_equal(c->max_body, 2048);
+	assert_int_equal(c->max_bodies, 4096);
 	assert_int_equal(problems.n, 0);
 	config_free(c);
 }
@@ -338,6 +341,12 @@ mistakes_of_form_are_told_with_their_place(void **state)
 			"3:31: port (UDP port of the server) is \"70000\", expected a whole number "
 			"from 1 to "
 			"65535"},
+		{"limits: {response-body: 2047}\n",
+			"1:25: response-body (largest answer that is sent in blocks) is \"2047\", "
+			"expected a whole number of bytes from 2048 to 16777215"},
+		{"limits: {response-bodies: 2147483648}\n",
+			"1:27: response-bodies (such answers of all sessions together) is "
+			"\"2147483648\", expected a whole number of bytes from 2048 to 2147483647"},
 		{"domains:\n  a:\n    servers: [{name: x, prio: 1}]\n",
 			"3:25: unknown key \"prio\" in servers, expected perhaps \"priority\""},
 		{"domains:\n  a:\n    servers: [{port: 1}]\n",

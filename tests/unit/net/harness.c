@@ -129,7 +129,9 @@ side_request(void *arg, struct session *s, struct exchange *ex, const struct coa
 		req->payload ? (const char *)req->payload : "");
 	if (side->on_request)
 		side->on_request(side, s);
-	if (side->hold) {
+	if (side->answer) {
+		side->answer(side, ex, req);
+	} else if (side->hold) {
 		assert_true(side->n_held < HELD_MAX);
 		side->held[side->n_held++] = ex;
 	} else if (side->answer_len) {

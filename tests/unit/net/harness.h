@@ -53,6 +53,8 @@ struct side {
 	uint8_t type;         /* of the last request */
 	const char *psk_name; /* what a listener's PSK lookup knows */
 	uint8_t psk_key[16];
+	/* Answers in place of everything above. */
+	void (*answer)(struct side *side, struct exchange *ex, const struct coap_msg *req);
 	void (*on_request)(struct side *side, struct session *s);
 	void (*on_up)(struct side *side, struct session *s);
 };

@@ -8,7 +8,7 @@
 #include "net/record.h"
 #include "net/udp.h"
 
-enum { MESSAGES_MAX = 256 };
+enum { MESSAGES_MAX = 1024 };
 
 struct kept {
 	uint8_t *bytes;

@@ -120,6 +120,27 @@ bad_critical_options_are_named(void **state)
 	assert_int_equal(coap_bad_option(&m), COAP_OPT_ACCEPT);
 }
 
+static void
+removed_options_leave_the_others_in_order(void **state)
+{
+	struct coap_msg m;
+
+	(void)state;
+	coap_init(&m, COAP_CON, COAP_GET);
+	coap_add_text(&m, COAP_OPT_URI_PATH, "x");
+	coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
+	coap_add_text(&m, COAP_OPT_URI_PATH, "y");
+	coap_add_text(&m, COAP_OPT_URI_QUERY, "c=n");
+	coap_remove(&m, COAP_OPT_OBSERVE);
+	coap_remove(&m, COAP_OPT_ETAG);
+	assert_int_equal(m.n_options, 3);
+	assert_memory_equal(m.options[0].value, "x", 1);
+	assert_memory_equal(m.options[1].value, "y", 1);
+	coap_remove(&m, COAP_OPT_URI_PATH);
+	assert_int_equal(m.n_options, 1);
+	assert_int_equal(m.options[0].number, COAP_OPT_URI_QUERY);
+}
+
 /* RFC 7252 5.4.1, 5.4.3, 5.10; RFC 7641 2; RFC 7959 2.1; RFC 8768 3: one shorter than the shortest
  * and one longer than the longest. */
 static void
@@ -232,6 +253,7 @@ main(void)
 		cmocka_unit_test(format_errors_are_found),
 		cmocka_unit_test(options_are_limited),
 		cmocka_unit_test(bad_critical_options_are_named),
+		cmocka_unit_test(removed_options_leave_the_others_in_order),
 		cmocka_unit_test(option_lengths_are_those_of_their_definitions),
 		cmocka_unit_test(elective_options_out_of_bounds_are_ignored),
 		cmocka_unit_test(a_broken_message_still_has_its_header),
