@@ -37,7 +37,7 @@ session_dial(struct loop *l, const struct dial *d, const struct session_ops *ops
 {
 	static const struct session_origin origin;
 	struct session *s = session_new(l, ops, arg, &origin, d->credentials);
-	struct dtls_setup setup = {.resume = d->resume};
+	struct association_setup setup = {.resume = d->resume};
 
 	s->udp = udp_connect(l, d->interface, d->source.family ? &d->source : NULL, &d->remote,
 		dial_datagram, s, ret_error);

@@ -64,7 +64,7 @@ struct listener {
 	struct listen_point *points;
 	size_t n_points;
 	struct credentials *credentials;
-	struct dtls_server *tls;
+	struct association_server *tls;
 	struct cookies *cookies;
 	struct map *live;             /* flow → session that is up */
 	struct map *half;             /* flow → session in its handshake */
@@ -180,7 +180,7 @@ static void
 listener_begin(struct listener *ln, struct session *s)
 {
 	struct accepting *a = s->accepting;
-	struct dtls_setup setup = {.server = ln->tls, .prestate = &a->prestate};
+	struct association_setup setup = {.server = ln->tls, .prestate = &a->prestate};
 	struct early_record early[EARLY_RECORDS];
 	unsigned n = a->n_early;
 
@@ -427,7 +427,7 @@ listener_new(struct loop *l, const struct listener_config *cfg, const struct ses
 	ln->arg = arg;
 	listener_set_limits(ln, cfg);
 	ln->credentials = credentials_ref(cfg->credentials);
-	ln->tls = dtls_server_new(cfg->psk, arg);
+	ln->tls = association_server_new(cfg->psk, arg);
 	ln->cookies = cookies_new(l);
 	ln->live = map_new();
 	ln->half = map_new();
@@ -459,7 +459,7 @@ listener_free(struct listener *ln)
 	map_free(ln->half);
 	map_free(ln->sources);
 	cookies_free(ln->cookies);
-	dtls_server_free(ln->tls);
+	association_server_free(ln->tls);
 	credentials_unref(ln->credentials);
 	free(ln);
 }
@@ -471,7 +471,7 @@ listener_set_credentials(struct listener *ln, struct credentials *c)
 
 	ln->credentials = credentials_ref(c);
 	credentials_unref(old);
-	dtls_server_renew_tickets(ln->tls);
+	association_server_renew_tickets(ln->tls);
 }
 
 void

@@ -43,7 +43,7 @@ session_free(struct session *s)
 {
 	messaging_finish(&s->coap);
 	timer_free(s->timer);
-	dtls_free(s->dtls);
+	association_free(s->association);
 	if (!s->listener)
 		udp_free(s->udp);
 	credentials_unref(s->credentials);
@@ -67,7 +67,7 @@ void
 session_close(struct session *s)
 {
 	if (s->state == SESSION_UP)
-		dtls_close(s->dtls);
+		association_close(s->association);
 	session_end(s, "closed");
 }
 
@@ -96,7 +96,7 @@ session_out(void *arg, const void *datagram, size_t len)
 static void
 session_arm(struct session *s)
 {
-	mono_ms now = loop_now(s->loop), when = now + dtls_timeout_ms(s->dtls) + 1;
+	mono_ms now = loop_now(s->loop), when = now + association_timeout_ms(s->association) + 1;
 
 	if (s->grace && s->grace < when)
 		when = s->grace;
@@ -117,16 +117,16 @@ session_prove(struct session *s)
 
 	/* The library checks no certificate on a resumed handshake: a removed client would be back.
 	 */
-	if (!dtls_verify(s->dtls, s->credentials))
-		refusal = dtls_why(s->dtls);
-	else if (!dtls_identify(s->dtls, &s->peer))
+	if (!association_verify(s->association, s->credentials))
+		refusal = association_why(s->association);
+	else if (!association_identify(s->association, &s->peer))
 		refusal = "the peer proved no identity (RFC 9132 8)";
 	else
 		refusal = session_ask_judge(s);
 	if (s->state == SESSION_OVER)
 		return;
 	if (refusal) {
-		dtls_refuse(s->dtls);
+		association_refuse(s->association);
 		session_end(s, refusal);
 		return;
 	}
@@ -143,15 +143,15 @@ static void
 session_step(struct session *s, const uint8_t *record, size_t len)
 {
 	s->busy++;
-	switch (dtls_handshake(s->dtls, record, len)) {
-	case DTLS_WAITING:
+	switch (association_handshake(s->association, record, len)) {
+	case ASSOCIATION_WAITING:
 		session_arm(s);
 		break;
-	case DTLS_DONE:
+	case ASSOCIATION_DONE:
 		session_prove(s);
 		break;
-	case DTLS_FAILED:
-		session_end(s, dtls_why(s->dtls));
+	case ASSOCIATION_FAILED:
+		session_end(s, association_why(s->association));
 		break;
 	}
 	s->busy--;
@@ -187,7 +187,7 @@ session_timer(void *arg)
 	if (s->state == SESSION_OVER) {
 		session_finish(s);
 	} else if (s->grace && now >= s->grace) {
-		snprintf(text, sizeof(text), "peer's alert: %s", dtls_alert_name(s->alert));
+		snprintf(text, sizeof(text), "peer's alert: %s", association_alert_name(s->alert));
 		session_end(s, text);
 	} else if (now >= s->patience) {
 		session_end(s, "handshake timed out");
@@ -215,15 +215,15 @@ session_new(struct loop *l, const struct session_ops *ops, void *arg,
 }
 
 bool
-session_begin(struct session *s, struct dtls_setup *setup, uint32_t timeout_ms)
+session_begin(struct session *s, struct association_setup *setup, uint32_t timeout_ms)
 {
 	setup->credentials = s->credentials;
 	setup->server_name = s->server_name;
 	setup->mtu = PATH_MTU - (s->path.remote.addr.family == 6 ? IPV6_HEADERS : IPV4_HEADERS);
 	setup->push = session_out;
 	setup->arg = s;
-	s->dtls = dtls_new(setup);
-	if (!s->dtls) {
+	s->association = association_new(setup);
+	if (!s->association) {
 		session_end(s, "no association can be made with these credentials");
 		return false;
 	}
@@ -241,20 +241,20 @@ session_record(struct session *s, const uint8_t *record, size_t len)
 {
 	uint8_t data[DATA_MAX];
 	size_t data_len = 0;
-	enum dtls_read r;
+	enum association_read r;
 
 	if (record_epoch(record) == 0)
 		return false;
-	r = dtls_read(s->dtls, record, len, data, sizeof(data), &data_len);
-	if (r == DTLS_FOREIGN)
+	r = association_read(s->association, record, len, data, sizeof(data), &data_len);
+	if (r == ASSOCIATION_FOREIGN)
 		return false;
 	s->busy++;
 	if (s->ops->heard)
 		s->ops->heard(s->arg, s);
-	if (s->state == SESSION_UP && r == DTLS_CLOSED) {
-		dtls_close(s->dtls);
-		session_end(s, dtls_why(s->dtls));
-	} else if (s->state == SESSION_UP && r == DTLS_DATA) {
+	if (s->state == SESSION_UP && r == ASSOCIATION_CLOSED) {
+		association_close(s->association);
+		session_end(s, association_why(s->association));
+	} else if (s->state == SESSION_UP && r == ASSOCIATION_DATA) {
 		messaging_receive(&s->coap, data, data_len);
 	}
 	s->busy--;
@@ -264,7 +264,7 @@ session_record(struct session *s, const uint8_t *record, size_t len)
 int
 session_send(struct session *s, const void *message, size_t len)
 {
-	return s->state == SESSION_UP ? dtls_write(s->dtls, message, len) : -ENOTCONN;
+	return s->state == SESSION_UP ? association_write(s->association, message, len) : -ENOTCONN;
 }
 
 /* --- public --------------------------------------------------------------------------------- */
@@ -278,7 +278,7 @@ session_is_up(const struct session *s)
 bool
 session_was_resumed(const struct session *s)
 {
-	return s->dtls && dtls_resumed(s->dtls);
+	return s->association && association_resumed(s->association);
 }
 
 const struct peer_id *
@@ -327,9 +327,10 @@ session_judge(struct session *s)
 	if (s->state != SESSION_UP)
 		return;
 	s->busy++;
-	refusal = dtls_verify(s->dtls, now) ? session_ask_judge(s) : dtls_why(s->dtls);
+	refusal = association_verify(s->association, now) ? session_ask_judge(s)
+							  : association_why(s->association);
 	if (refusal && s->state == SESSION_UP) {
-		dtls_refuse(s->dtls);
+		association_refuse(s->association);
 		session_end(s, refusal);
 	}
 	s->busy--;
@@ -345,11 +346,11 @@ session_set_params(struct session *s, const struct coap_params *p)
 size_t
 session_max_message(const struct session *s)
 {
-	return s->dtls ? dtls_max_data(s->dtls) : 0;
+	return s->association ? association_max_data(s->association) : 0;
 }
 
 struct resumption *
 session_resumption(const struct session *s)
 {
-	return s->was_up ? dtls_resumption(s->dtls) : NULL;
+	return s->was_up ? association_resumption(s->association) : NULL;
 }

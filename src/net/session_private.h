@@ -7,7 +7,7 @@
 
 #include <sys/queue.h>
 
-#include "net/dtls.h"
+#include "net/association.h"
 #include "net/messaging.h"
 #include "net/session.h"
 #include "net/udp.h"
@@ -40,7 +40,7 @@ struct session {
 	enum session_state state;
 	unsigned busy; /* callbacks under way: not to be freed */
 	bool was_up;
-	struct dtls *dtls;
+	struct association *association;
 	struct udp *udp; /* dialled: its own; else the listener's */
 	struct udp_path path;
 	char interface[IFNAMSIZ];
@@ -64,7 +64,7 @@ enum { HANDSHAKE_TIMEOUT_MS = 20000 };
 struct session *session_new(struct loop *l, const struct session_ops *ops, void *arg,
 	const struct session_origin *origin, struct credentials *credentials);
 /* Begins the handshake; a client sends its first flight. False: it could not; it is over. */
-bool session_begin(struct session *s, struct dtls_setup *setup, uint32_t timeout_ms);
+bool session_begin(struct session *s, struct association_setup *setup, uint32_t timeout_ms);
 /* One record for a session in SESSION_HANDSHAKE. */
 void session_handshake(struct session *s, const uint8_t *record, size_t len);
 /* One record for a session in SESSION_UP; false: it is not from the peer, nothing happened. */

@@ -1,10 +1,10 @@
 /*
- * See dtls.h. Owns the GnuTLS session of one association.
+ * See association.h. Owns the GnuTLS session of one association.
  *
  * The library is handed exactly one whole record a call. It does not tell an undecryptable record
  * from none, so its count of discarded ones is watched: that is how "authenticated" is known.
  */
-#include "net/dtls.h"
+#include "net/association.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ struct resumption {
 	gnutls_datum_t data;
 };
 
-struct dtls_server {
+struct association_server {
 	psk_lookup lookup;
 	void *arg;
 	gnutls_psk_server_credentials_t psk;
@@ -43,9 +43,9 @@ struct dtls_server {
 		ticket_key; /* GnuTLS derives the keys in use from it, a new one every 3 days */
 };
 
-struct dtls {
+struct association {
 	gnutls_session_t tls;
-	struct dtls_setup setup;
+	struct association_setup setup;
 	const uint8_t *in; /* the record not yet taken by the library */
 	size_t in_len;
 	bool unknown_psk;
@@ -53,7 +53,7 @@ struct dtls {
 };
 
 static gnutls_priority_t
-dtls_priority(void)
+association_priority(void)
 {
 	static gnutls_priority_t cache;
 
@@ -65,9 +65,9 @@ dtls_priority(void)
 /* --- glue to the library -------------------------------------------------------------------- */
 
 static ssize_t
-dtls_pull(gnutls_transport_ptr_t ptr, void *bytes, size_t cap)
+association_pull(gnutls_transport_ptr_t ptr, void *bytes, size_t cap)
 {
-	struct dtls *d = ptr;
+	struct association *d = ptr;
 	size_t n = d->in_len < cap ? d->in_len : cap;
 
 	if (n == 0) {
@@ -80,36 +80,38 @@ dtls_pull(gnutls_transport_ptr_t ptr, void *bytes, size_t cap)
 }
 
 static int
-dtls_pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
+association_pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 {
-	const struct dtls *d = ptr;
+	const struct association *d = ptr;
 
 	(void)ms;
 	return d->in_len > 0;
 }
 
 static ssize_t
-dtls_push_out(gnutls_transport_ptr_t ptr, const void *bytes, size_t len)
+association_push_out(gnutls_transport_ptr_t ptr, const void *bytes, size_t len)
 {
-	struct dtls *d = ptr;
+	struct association *d = ptr;
 
 	d->setup.push(d->setup.arg, bytes, len);
 	return (ssize_t)len;
 }
 
 static int
-dtls_verify_callback(gnutls_session_t tls)
+association_verify_callback(gnutls_session_t tls)
 {
-	struct dtls *d = gnutls_session_get_ptr(tls);
+	struct association *d = gnutls_session_get_ptr(tls);
 
-	return dtls_verify(d, d->setup.credentials) ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	return association_verify(d, d->setup.credentials)
+		       ? 0
+		       : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 }
 
 static int
-dtls_psk_callback(gnutls_session_t tls, const gnutls_datum_t *name, gnutls_datum_t *key)
+association_psk_callback(gnutls_session_t tls, const gnutls_datum_t *name, gnutls_datum_t *key)
 {
-	struct dtls *d = gnutls_session_get_ptr(tls);
-	struct dtls_server *ds = d->setup.server;
+	struct association *d = gnutls_session_get_ptr(tls);
+	struct association_server *ds = d->setup.server;
 	char identity[PEER_NAME_MAX];
 	uint8_t secret[PSK_KEY_MAX];
 	size_t len = sizeof(secret);
@@ -137,28 +139,28 @@ dtls_psk_callback(gnutls_session_t tls, const gnutls_datum_t *name, gnutls_datum
 /* --- server-wide ---------------------------------------------------------------------------- */
 
 void
-dtls_server_renew_tickets(struct dtls_server *ds)
+association_server_renew_tickets(struct association_server *ds)
 {
 	gnutls_free(ds->ticket_key.data);
 	if (gnutls_session_ticket_key_generate(&ds->ticket_key) < 0)
 		abort(); /* as for any randomness */
 }
 
-struct dtls_server *
-dtls_server_new(psk_lookup psk, void *arg)
+struct association_server *
+association_server_new(psk_lookup psk, void *arg)
 {
-	struct dtls_server *ds = mem_new(sizeof(*ds));
+	struct association_server *ds = mem_new(sizeof(*ds));
 
 	ds->lookup = psk;
 	ds->arg = arg;
-	dtls_server_renew_tickets(ds);
+	association_server_renew_tickets(ds);
 	if (psk && gnutls_psk_allocate_server_credentials(&ds->psk) >= 0)
-		gnutls_psk_set_server_credentials_function2(ds->psk, dtls_psk_callback);
+		gnutls_psk_set_server_credentials_function2(ds->psk, association_psk_callback);
 	return ds;
 }
 
 void
-dtls_server_free(struct dtls_server *ds)
+association_server_free(struct association_server *ds)
 {
 	if (!ds)
 		return;
@@ -172,9 +174,9 @@ dtls_server_free(struct dtls_server *ds)
 /* --- making --------------------------------------------------------------------------------- */
 
 static int
-dtls_make_server(struct dtls *d)
+association_make_server(struct association *d)
 {
-	struct dtls_server *ds = d->setup.server;
+	struct association_server *ds = d->setup.server;
 	int r = 0;
 
 	if (ds->psk)
@@ -191,7 +193,7 @@ dtls_make_server(struct dtls *d)
 }
 
 static int
-dtls_make_client(struct dtls *d)
+association_make_client(struct association *d)
 {
 	gnutls_psk_client_credentials_t psk = credentials_psk(d->setup.credentials);
 	const char *name = d->setup.server_name;
@@ -210,14 +212,14 @@ dtls_make_client(struct dtls *d)
 	return r;
 }
 
-struct dtls *
-dtls_new(const struct dtls_setup *setup)
+struct association *
+association_new(const struct association_setup *setup)
 {
 	/* Our certificate goes to the server that proved its name, whatever CAs it lists. */
 	const unsigned role =
 		setup->server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
 	gnutls_certificate_credentials_t x509 = credentials_x509(setup->credentials);
-	struct dtls *d = mem_new(sizeof(*d));
+	struct association *d = mem_new(sizeof(*d));
 	int r;
 
 	d->setup = *setup;
@@ -228,29 +230,29 @@ dtls_new(const struct dtls_setup *setup)
 	}
 	gnutls_session_set_ptr(d->tls, d);
 	gnutls_transport_set_ptr(d->tls, d);
-	gnutls_transport_set_pull_function(d->tls, dtls_pull);
-	gnutls_transport_set_pull_timeout_function(d->tls, dtls_pull_timeout);
-	gnutls_transport_set_push_function(d->tls, dtls_push_out);
-	gnutls_session_set_verify_function(d->tls, dtls_verify_callback);
+	gnutls_transport_set_pull_function(d->tls, association_pull);
+	gnutls_transport_set_pull_timeout_function(d->tls, association_pull_timeout);
+	gnutls_transport_set_push_function(d->tls, association_push_out);
+	gnutls_session_set_verify_function(d->tls, association_verify_callback);
 	gnutls_dtls_set_mtu(d->tls, setup->mtu);
 	gnutls_dtls_set_timeouts(d->tls, FLIGHT_MS, LIBRARY_LIMIT_MS);
 	gnutls_db_set_cache_expiration(d->tls, TICKET_LIFETIME_S);
-	r = gnutls_priority_set(d->tls, dtls_priority());
+	r = gnutls_priority_set(d->tls, association_priority());
 	if (r >= 0 && x509)
 		r = gnutls_credentials_set(d->tls, GNUTLS_CRD_CERTIFICATE, x509);
 	if (r >= 0)
-		r = setup->server ? dtls_make_server(d) : dtls_make_client(d);
+		r = setup->server ? association_make_server(d) : association_make_client(d);
 	d->setup.resume = NULL;
 	d->setup.prestate = NULL;
 	if (r < 0) {
-		dtls_free(d);
+		association_free(d);
 		return NULL;
 	}
 	return d;
 }
 
 void
-dtls_free(struct dtls *d)
+association_free(struct association *d)
 {
 	if (!d)
 		return;
@@ -261,18 +263,18 @@ dtls_free(struct dtls *d)
 /* --- handshake ------------------------------------------------------------------------------ */
 
 static void
-dtls_note_alert(struct dtls *d)
+association_note_alert(struct association *d)
 {
 	snprintf(d->why, sizeof(d->why), "peer's alert: %s",
-		dtls_alert_name((int)gnutls_alert_get(d->tls)));
+		association_alert_name((int)gnutls_alert_get(d->tls)));
 }
 
-static enum dtls_progress
-dtls_fail(struct dtls *d, int error)
+static enum association_progress
+association_fail(struct association *d, int error)
 {
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-		dtls_note_alert(d);
-		return DTLS_FAILED;
+		association_note_alert(d);
+		return ASSOCIATION_FAILED;
 	}
 	if (d->unknown_psk)
 		(void)gnutls_alert_send(d->tls, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_PSK_IDENTITY);
@@ -280,11 +282,11 @@ dtls_fail(struct dtls *d, int error)
 		(void)gnutls_alert_send_appropriate(d->tls, error);
 	if (!d->why[0])
 		snprintf(d->why, sizeof(d->why), "handshake: %s", gnutls_strerror(error));
-	return DTLS_FAILED;
+	return ASSOCIATION_FAILED;
 }
 
-enum dtls_progress
-dtls_handshake(struct dtls *d, const uint8_t *record, size_t len)
+enum association_progress
+association_handshake(struct association *d, const uint8_t *record, size_t len)
 {
 	int r;
 
@@ -295,20 +297,20 @@ dtls_handshake(struct dtls *d, const uint8_t *record, size_t len)
 	while (r < 0 && !gnutls_error_is_fatal(r) && d->in_len > 0);
 	d->in_len = 0;
 	if (r >= 0)
-		return DTLS_DONE;
-	return gnutls_error_is_fatal(r) ? dtls_fail(d, r) : DTLS_WAITING;
+		return ASSOCIATION_DONE;
+	return gnutls_error_is_fatal(r) ? association_fail(d, r) : ASSOCIATION_WAITING;
 }
 
 uint32_t
-dtls_timeout_ms(const struct dtls *d)
+association_timeout_ms(const struct association *d)
 {
 	return gnutls_dtls_get_timeout(d->tls);
 }
 
 static bool
-dtls_verify_psk(struct dtls *d)
+association_verify_psk(struct association *d)
 {
-	struct dtls_server *ds = d->setup.server;
+	struct association_server *ds = d->setup.server;
 	const char *identity = ds ? gnutls_psk_server_get_username(d->tls) : NULL;
 	uint8_t secret[PSK_KEY_MAX];
 	size_t len = sizeof(secret);
@@ -324,7 +326,7 @@ dtls_verify_psk(struct dtls *d)
 }
 
 bool
-dtls_verify(struct dtls *d, const struct credentials *c)
+association_verify(struct association *d, const struct credentials *c)
 {
 	const struct peer_expect expect = {
 		.is_server = !d->setup.server,
@@ -333,12 +335,12 @@ dtls_verify(struct dtls *d, const struct credentials *c)
 	};
 
 	if (gnutls_auth_get_type(d->tls) == GNUTLS_CRD_PSK)
-		return dtls_verify_psk(d);
+		return association_verify_psk(d);
 	return peer_verify(d->tls, &expect, d->why, sizeof(d->why));
 }
 
 bool
-dtls_identify(struct dtls *d, struct peer_id *ret)
+association_identify(struct association *d, struct peer_id *ret)
 {
 	const char *own = d->setup.server ? NULL : credentials_psk_identity(d->setup.credentials);
 
@@ -346,15 +348,15 @@ dtls_identify(struct dtls *d, struct peer_id *ret)
 }
 
 bool
-dtls_resumed(const struct dtls *d)
+association_resumed(const struct association *d)
 {
 	return gnutls_session_is_resumed(d->tls);
 }
 
 /* --- data ----------------------------------------------------------------------------------- */
 
-static enum dtls_read
-dtls_read_failed(struct dtls *d, ssize_t error, bool discarded)
+static enum association_read
+association_read_failed(struct association *d, ssize_t error, bool discarded)
 {
 	uint8_t rest[1];
 
@@ -362,21 +364,21 @@ dtls_read_failed(struct dtls *d, ssize_t error, bool discarded)
 		(void)gnutls_alert_send(d->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 		/* What asked for it waits in front of the data: this call throws it away. */
 		(void)gnutls_record_recv(d->tls, rest, sizeof(rest));
-		return DTLS_SILENT;
+		return ASSOCIATION_SILENT;
 	}
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-		dtls_note_alert(d);
-		return DTLS_CLOSED;
+		association_note_alert(d);
+		return ASSOCIATION_CLOSED;
 	}
 	if (!gnutls_error_is_fatal((int)error))
-		return discarded ? DTLS_FOREIGN : DTLS_SILENT;
+		return discarded ? ASSOCIATION_FOREIGN : ASSOCIATION_SILENT;
 	snprintf(d->why, sizeof(d->why), "record: %s", gnutls_strerror((int)error));
-	return DTLS_CLOSED;
+	return ASSOCIATION_CLOSED;
 }
 
-enum dtls_read
-dtls_read(struct dtls *d, const uint8_t *record, size_t len, uint8_t *data, size_t cap,
-	size_t *ret_len)
+enum association_read
+association_read(struct association *d, const uint8_t *record, size_t len, uint8_t *data,
+	size_t cap, size_t *ret_len)
 {
 	unsigned before = gnutls_record_get_discarded(d->tls);
 	ssize_t n;
@@ -387,52 +389,52 @@ dtls_read(struct dtls *d, const uint8_t *record, size_t len, uint8_t *data, size
 	d->in_len = 0;
 	if (n > 0) {
 		*ret_len = (size_t)n;
-		return DTLS_DATA;
+		return ASSOCIATION_DATA;
 	}
 	if (n == 0) {
 		snprintf(d->why, sizeof(d->why), "closed by the peer");
-		return DTLS_CLOSED;
+		return ASSOCIATION_CLOSED;
 	}
-	return dtls_read_failed(d, n, gnutls_record_get_discarded(d->tls) != before);
+	return association_read_failed(d, n, gnutls_record_get_discarded(d->tls) != before);
 }
 
 int
-dtls_write(struct dtls *d, const void *data, size_t len)
+association_write(struct association *d, const void *data, size_t len)
 {
 	ssize_t n;
 
-	if (len > dtls_max_data(d))
+	if (len > association_max_data(d))
 		return -EMSGSIZE;
 	n = gnutls_record_send(d->tls, data, len);
 	return n < 0 ? -EIO : 0;
 }
 
 size_t
-dtls_max_data(const struct dtls *d)
+association_max_data(const struct association *d)
 {
 	return gnutls_dtls_get_data_mtu(d->tls);
 }
 
 void
-dtls_close(struct dtls *d)
+association_close(struct association *d)
 {
 	(void)gnutls_bye(d->tls, GNUTLS_SHUT_WR);
 }
 
 void
-dtls_refuse(struct dtls *d)
+association_refuse(struct association *d)
 {
 	(void)gnutls_alert_send(d->tls, GNUTLS_AL_FATAL, GNUTLS_A_ACCESS_DENIED);
 }
 
 const char *
-dtls_why(const struct dtls *d)
+association_why(const struct association *d)
 {
 	return d->why;
 }
 
 const char *
-dtls_alert_name(int description)
+association_alert_name(int description)
 {
 	const char *name = gnutls_alert_get_name((gnutls_alert_description_t)description);
 
@@ -442,12 +444,12 @@ dtls_alert_name(int description)
 /* --- resumption ----------------------------------------------------------------------------- */
 
 struct resumption *
-dtls_resumption(const struct dtls *d)
+association_resumption(const struct association *d)
 {
 	struct resumption *r;
 	bool ticket = gnutls_session_get_flags(d->tls) & GNUTLS_SFLAGS_SESSION_TICKET;
 
-	if (!ticket && !dtls_resumed(d))
+	if (!ticket && !association_resumed(d))
 		return NULL;
 	r = mem_new(sizeof(*r));
 	if (gnutls_session_get_data2(d->tls, &r->data) < 0) {
