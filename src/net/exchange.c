@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "net/session_private.h"
-#include "net/udp.h"
 
 enum { BUSY_MAX_AGE_S = 5 };
 
@@ -107,7 +106,7 @@ exchange_encode(struct session *s, const struct coap_msg *msg, uint8_t *bytes)
 {
 	static const char text[] = "the response does not fit in one datagram (RFC 9132 7.3)";
 	struct coap_msg small;
-	int n = coap_encode(msg, bytes, session_max_message(s));
+	int n = messaging_encode(&s->coap, msg, bytes);
 
 	if (n >= 0)
 		return (size_t)n;
@@ -117,7 +116,7 @@ exchange_encode(struct session *s, const struct coap_msg *msg, uint8_t *bytes)
 	memcpy(small.token, msg->token, msg->token_len);
 	small.payload = (const uint8_t *)text;
 	small.payload_len = strlen(text);
-	n = coap_encode(&small, bytes, session_max_message(s));
+	n = messaging_encode(&s->coap, &small, bytes);
 	return n < 0 ? 0 : (size_t)n;
 }
 
@@ -127,7 +126,7 @@ exchange_send(struct exchange *ex, const struct coap_msg *response)
 	struct session *s = ex->session;
 	struct messaging *m = &s->coap;
 	struct coap_msg out = *response;
-	uint8_t bytes[UDP_SEND_MAX];
+	uint8_t bytes[COAP_MESSAGE_MAX];
 	bool piggybacked = ex->confirmable && ex->ack_at;
 	size_t n;
 
@@ -156,6 +155,7 @@ exchange_respond(struct exchange *ex, const struct coap_msg *response)
 		if (ex->session->state == SESSION_UP)
 			exchange_send(ex, response);
 		exchange_unlink(&ex->session->coap, ex);
+		signalling_answered(ex->session);
 	}
 	free(ex);
 }
@@ -172,7 +172,7 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 {
 	struct messaging *m = &s->coap;
 	struct coap_msg out = *notification;
-	uint8_t bytes[UDP_SEND_MAX];
+	uint8_t bytes[COAP_MESSAGE_MAX];
 	struct note *note = &m->notes[m->next_note];
 	int n;
 
@@ -184,7 +184,7 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	out.id = messaging_id(m);
 	out.token_len = (uint8_t)token_len;
 	memcpy(out.token, token, token_len);
-	n = coap_encode(&out, bytes, session_max_message(s));
+	n = messaging_encode(m, &out, bytes);
 	if (n < 0)
 		return n == -ENOSPC ? -EMSGSIZE : n;
 	*note = (struct note){.used = true, .id = out.id, .token_len = out.token_len};

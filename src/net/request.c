@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "net/session_private.h"
 #include "net/tls.h"
-#include "net/udp.h"
 
 enum {
 	TOKEN_LEN = 8,
@@ -29,7 +28,7 @@ struct request {
 	mono_ms sequence_at;
 	struct transmission con; /* Confirmable, not acknowledged yet */
 	mono_ms response_by;     /* acknowledged: the response is due then */
-	uint8_t *bytes;          /* Non-confirmable: what is repeated */
+	uint8_t *bytes; /* Non-confirmable: what is repeated; over TCP: what ends an observation */
 	size_t len;
 	response_cb cb;
 	void *arg;
@@ -97,7 +96,7 @@ request_send(struct session *s, const struct coap_msg *msg, response_cb cb, void
 {
 	struct messaging *m = &s->coap;
 	struct coap_msg out = *msg;
-	uint8_t bytes[UDP_SEND_MAX];
+	uint8_t bytes[COAP_MESSAGE_MAX];
 	uint32_t observe = 1;
 	struct request *r;
 	int n;
@@ -106,10 +105,12 @@ request_send(struct session *s, const struct coap_msg *msg, response_cb cb, void
 		return -ENOTCONN;
 	if (m->n_requests == MESSAGING_REQUESTS_MAX)
 		return -EMFILE;
+	if (messaging_is_reliable(m))
+		out.type = COAP_NON;
 	out.id = messaging_id(m);
 	out.token_len = TOKEN_LEN;
 	tls_random(out.token, TOKEN_LEN);
-	n = coap_encode(&out, bytes, session_max_message(s));
+	n = messaging_encode(m, &out, bytes);
 	if (n < 0)
 		return n == -ENOSPC ? -EMSGSIZE : n;
 	r = mem_new(sizeof(*r));
@@ -138,6 +139,8 @@ request_repeat(struct session *s, int64_t handle)
 
 	if (!r || r->confirmable || s->state != SESSION_UP)
 		return -ENOENT;
+	if (messaging_is_reliable(&s->coap))
+		return 0;
 	r->id = messaging_id(&s->coap);
 	r->bytes[2] = (uint8_t)(r->id >> 8); /* RFC 7252 3: the Message ID of the header */
 	r->bytes[3] = (uint8_t)r->id;
@@ -145,13 +148,38 @@ request_repeat(struct session *s, int64_t handle)
 	return 0;
 }
 
+/* RFC 8323 7.4, RFC 7641 3.6: over TCP the server is told, by the same request with Observe 1. */
+static void
+request_deregister(struct session *s, const struct request *r)
+{
+	uint8_t bytes[COAP_MESSAGE_MAX];
+	struct coap_msg msg;
+	const char *why;
+	size_t size;
+	int n;
+
+	if (coap_stream_decode(r->bytes, r->len, &msg, &size, &why) != 0)
+		return;
+	for (unsigned i = 0; i < msg.n_options; i++)
+		if (msg.options[i].number == COAP_OPT_OBSERVE) {
+			msg.options[i].value = (const uint8_t *)"\x01";
+			msg.options[i].len = 1;
+		}
+	n = messaging_encode(&s->coap, &msg, bytes);
+	if (n > 0)
+		session_send(s, bytes, (size_t)n);
+}
+
 void
 request_cancel(struct session *s, int64_t handle)
 {
 	struct request *r = request_find(&s->coap, handle);
 
-	if (r)
-		request_free(&s->coap, r);
+	if (!r)
+		return;
+	if (r->observe && messaging_is_reliable(&s->coap))
+		request_deregister(s, r);
+	request_free(&s->coap, r);
 }
 
 /* --- for messaging.c ------------------------------------------------------------------------ */
@@ -195,7 +223,8 @@ request_deliver(struct messaging *m, struct request *r, const struct coap_msg *r
 	}
 	transmission_stop(&r->con);
 	r->response_by = 0;
-	if (r->observing && !request_is_newer(r, sequence, now))
+	/* RFC 8323 7.1: a stream keeps the order. */
+	if (r->observing && !messaging_is_reliable(m) && !request_is_newer(r, sequence, now))
 		return;
 	r->observing = true;
 	r->sequence = sequence;

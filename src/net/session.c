@@ -4,7 +4,8 @@
  *
  * Nothing that is not authenticated changes the state of a session that is up. During a handshake a
  * plaintext alert may be forged: it only shortens the wait, and the next handshake record of the
- * peer takes that back. Silence never ends a session.
+ * peer takes that back. Silence never ends a session. Over TCP all this is weaker: whoever can
+ * forge segments can end the connection (RFC 9132 11).
  */
 #include <assert.h>
 #include <errno.h>
@@ -44,6 +45,7 @@ session_free(struct session *s)
 	messaging_finish(&s->coap);
 	timer_free(s->timer);
 	association_free(s->association);
+	stream_free(s);
 	if (!s->listener)
 		udp_free(s->udp);
 	credentials_unref(s->credentials);
@@ -66,7 +68,7 @@ session_finish(struct session *s)
 void
 session_close(struct session *s)
 {
-	if (s->state == SESSION_UP)
+	if (s->state == SESSION_UP || s->state == SESSION_GREETING)
 		association_close(s->association);
 	session_end(s, "closed");
 }
@@ -85,28 +87,48 @@ session_abandon(struct session *s)
 
 /* --- handshake ------------------------------------------------------------------------------ */
 
-static void
-session_out(void *arg, const void *datagram, size_t len)
+static bool
+session_out(void *arg, const void *bytes, size_t len)
 {
 	struct session *s = arg;
 
-	udp_send(s->udp, &s->path, datagram, len);
+	if (s->tcp)
+		return tcp_send(s->tcp, bytes, len);
+	udp_send(s->udp, &s->path, bytes, len);
+	return true;
 }
 
-static void
+void
 session_arm(struct session *s)
 {
-	mono_ms now = loop_now(s->loop), when = now + association_timeout_ms(s->association) + 1;
+	mono_ms when = s->patience, flight;
 
 	if (s->grace && s->grace < when)
 		when = s->grace;
-	timer_at(s->timer, s->patience < when ? s->patience : when);
+	if (!s->tcp) {
+		flight = loop_now(s->loop) + association_timeout_ms(s->association) + 1;
+		if (flight < when)
+			when = flight;
+	}
+	timer_at(s->timer, when);
 }
 
 static const char *
 session_ask_judge(struct session *s)
 {
 	return s->ops->judge ? s->ops->judge(s->arg, s) : NULL;
+}
+
+void
+session_establish(struct session *s)
+{
+	s->state = SESSION_UP;
+	s->was_up = true;
+	timer_stop(s->timer);
+	if (s->origin->established)
+		s->origin->established(s);
+	if (s->ops->up)
+		s->ops->up(s->arg, s);
 }
 
 /* The handshake is done: is it who may be here? */
@@ -130,16 +152,15 @@ session_prove(struct session *s)
 		session_end(s, refusal);
 		return;
 	}
-	s->state = SESSION_UP;
-	s->was_up = true;
-	timer_stop(s->timer);
-	if (s->origin->established)
-		s->origin->established(s);
-	if (s->ops->up)
-		s->ops->up(s->arg, s);
+	if (!s->tcp) {
+		session_establish(s);
+		return;
+	}
+	s->state = SESSION_GREETING;
+	signalling_greet(s);
 }
 
-static void
+void
 session_step(struct session *s, const uint8_t *record, size_t len)
 {
 	s->busy++;
@@ -186,9 +207,13 @@ session_timer(void *arg)
 
 	if (s->state == SESSION_OVER) {
 		session_finish(s);
+	} else if (s->stream.released) {
+		session_end(s, s->stream.released);
 	} else if (s->grace && now >= s->grace) {
 		snprintf(text, sizeof(text), "peer's alert: %s", association_alert_name(s->alert));
 		session_end(s, text);
+	} else if (s->state == SESSION_GREETING) {
+		signalling_abort(s, "no CSM in time (RFC 8323 3.3)");
 	} else if (now >= s->patience) {
 		session_end(s, "handshake timed out");
 	} else {
@@ -221,14 +246,19 @@ session_begin(struct session *s, struct association_setup *setup, uint32_t timeo
 	setup->server_name = s->server_name;
 	setup->mtu = PATH_MTU - (s->path.remote.addr.family == 6 ? IPV6_HEADERS : IPV4_HEADERS);
 	setup->push = session_out;
+	setup->pull = s->tcp ? stream_pull : NULL;
 	setup->arg = s;
 	s->association = association_new(setup);
 	if (!s->association) {
 		session_end(s, "no association can be made with these credentials");
 		return false;
 	}
-	s->state = SESSION_HANDSHAKE;
 	s->patience = loop_now(s->loop) + timeout_ms;
+	if (s->tcp)
+		session_arm(s);
+	if (s->tcp && !setup->server)
+		return true; /* goes on when it is connected */
+	s->state = SESSION_HANDSHAKE;
 	if (!setup->server)
 		session_step(s, NULL, 0);
 	return true;
@@ -273,6 +303,12 @@ bool
 session_is_up(const struct session *s)
 {
 	return s->state == SESSION_UP;
+}
+
+enum session_transport
+session_transport(const struct session *s)
+{
+	return s->tcp ? SESSION_TCP : SESSION_UDP;
 }
 
 bool
@@ -346,7 +382,9 @@ session_set_params(struct session *s, const struct coap_params *p)
 size_t
 session_max_message(const struct session *s)
 {
-	return s->association ? association_max_data(s->association) : 0;
+	if (!s->tcp)
+		return s->association ? association_max_data(s->association) : 0;
+	return s->stream.peer_max < COAP_MESSAGE_MAX ? s->stream.peer_max : COAP_MESSAGE_MAX;
 }
 
 struct resumption *

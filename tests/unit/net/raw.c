@@ -29,16 +29,17 @@ struct raw {
 	unsigned n;
 };
 
-static void
+static bool
 raw_push(void *arg, const void *datagram, size_t len)
 {
 	struct raw *r = arg;
 
 	/* Muted, it says no more than the two ClientHellos. */
 	if (r->mute && r->sent >= 2)
-		return;
+		return true;
 	r->sent++;
 	udp_send(r->udp, &r->path, datagram, len);
+	return true;
 }
 
 static void
