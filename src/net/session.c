@@ -208,6 +208,7 @@ session_timer(void *arg)
 	if (s->state == SESSION_OVER) {
 		session_finish(s);
 	} else if (s->stream.released) {
+		association_close(s->association);
 		session_end(s, s->stream.released);
 	} else if (s->grace && now >= s->grace) {
 		snprintf(text, sizeof(text), "peer's alert: %s", association_alert_name(s->alert));
