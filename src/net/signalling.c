@@ -18,7 +18,7 @@
 
 enum {
 	PEER_TEXT_MAX = 120,
-	RELEASE_MS = 10000, /* for what is still to be answered (RFC 8323 5.5) */
+	RELEASE_MS = 5000, /* for what is still to be answered (RFC 8323 5.5) */
 };
 
 /* --- ours ----------------------------------------------------------------------------------- */

@@ -143,6 +143,10 @@ void line_greet(struct line *l); /* a CSM: up to 16384 bytes a message */
 unsigned line_count(const struct line *l);
 const struct coap_msg *line_msg(const struct line *l, unsigned i);
 
+/* A plain connection, that says nothing by itself. */
+int knock(const struct endpoint *to, const char *source);
+bool knock_stands(int fd); /* neither ended nor broken by the other side */
+
 /* A relay of one connection. */
 struct tube {
 	struct loop *loop;

@@ -221,6 +221,35 @@ line_msg(const struct line *l, unsigned i)
 	return &l->kept[i].msg;
 }
 
+/* --- knock ---------------------------------------------------------------------------------- */
+
+int
+knock(const struct endpoint *to, const char *source)
+{
+	int fd = socket(to->addr.family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_storage ss;
+	struct endpoint from;
+	socklen_t len;
+
+	if (source) {
+		assert_int_equal(endpoint_parse(source, 0, &from), 0);
+		len = endpoint_to_sockaddr(&from, &ss);
+		assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	}
+	len = endpoint_to_sockaddr(to, &ss);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+	return fd;
+}
+
+bool
+knock_stands(int fd)
+{
+	uint8_t byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+
+	return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
 /* --- tube ----------------------------------------------------------------------------------- */
 
 static void

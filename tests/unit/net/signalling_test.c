@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A server session under test and its peer. */
 struct table {
 	struct loop *loop;
 	struct listener *listener;
+	struct endpoint at;
 	struct side side;
 	struct line *line;
 };
@@ -21,12 +23,11 @@ static void
 table_start(struct table *t)
 {
 	struct credentials *c = harness_credentials("client", "ca");
-	struct endpoint at;
 
 	memset(t, 0, sizeof(*t));
 	t->loop = loop_new();
-	t->listener = harness_listen(t->loop, "127.0.0.1", NULL, &t->side, &at);
-	t->line = line_new(t->loop, &at, NULL, c);
+	t->listener = harness_listen(t->loop, "127.0.0.1", NULL, &t->side, &t->at);
+	t->line = line_new(t->loop, &t->at, NULL, c);
 	credentials_unref(c);
 	WAIT(t->loop, line_is_up(t->line));
 }
@@ -290,19 +291,27 @@ unknown_elective_options_and_codes_are_ignored(void **state)
 	table_stop(&t);
 }
 
-/* The client's side of it, and that of the server while it waits. */
+/* Whether it was its handshake or its CSM that somebody did not bring to an end. */
 static void
-a_csm_that_does_not_come_in_time_aborts(void **state)
+who_does_not_come_up_in_time_is_ended(void **state)
 {
 	struct table t;
 	long begun = harness_ms();
+	int silent, slow;
 
 	(void)state;
 	table_start(&t);
-	came(&t, 0);
-	aborted(&t, 1, "no CSM in time (RFC 8323 3.3)");
+	silent = knock(&t.at, NULL);
+	slow = knock(&t.at, NULL);
+	assert_int_equal(send(slow, "\x16\x03\x01\x02", 4, 0), 4);
+	WAIT(t.loop, t.side.downs == 3 && line_is_over(t.line));
 	assert_true(harness_ms() - begun > 10000); /* HANDSHAKE_TIMEOUT_MS */
+	assert_int_equal(came(&t, 1)->code, COAP_705_ABORT);
+	assert_true(contains(came(&t, 1), "no CSM in time (RFC 8323 3.3)"));
+	WAIT(t.loop, !knock_stands(silent) && !knock_stands(slow));
 	assert_int_equal(t.side.ups, 0);
+	close(silent);
+	close(slow);
 	table_stop(&t);
 }
 
@@ -673,7 +682,7 @@ main(void)
 		cmocka_unit_test(max_message_size_of_five_bytes_aborts),
 		cmocka_unit_test(unknown_critical_option_aborts),
 		cmocka_unit_test(unknown_elective_options_and_codes_are_ignored),
-		cmocka_unit_test(a_csm_that_does_not_come_in_time_aborts),
+		cmocka_unit_test(who_does_not_come_up_in_time_is_ended),
 		cmocka_unit_test(ping_is_answered_by_pong),
 		cmocka_unit_test(abort_ends_the_session_with_its_reason),
 		cmocka_unit_test(release_ends_the_session_with_its_reason),
