@@ -306,6 +306,12 @@ session_is_up(const struct session *s)
 	return s->state == SESSION_UP;
 }
 
+const char *
+session_transport_name(enum session_transport t)
+{
+	return t == SESSION_TCP ? "tcp" : "udp";
+}
+
 enum session_transport
 session_transport(const struct session *s)
 {

@@ -50,6 +50,7 @@ struct session_ops {
 /* SESSION_UDP: CoAP over DTLS (RFC 9132 3). SESSION_TCP: CoAP over TLS (RFC 8323), on the same port
  * number. */
 enum session_transport { SESSION_UDP, SESSION_TCP };
+const char *session_transport_name(enum session_transport t); /* "udp", "tcp" */
 
 /* CoAP transmission parameters (RFC 7252 4.8 with the values of RFC 9132 4.5.2). */
 struct coap_params {
