@@ -35,11 +35,13 @@ struct filter {
 };
 
 /* A live DOTS session of a client: its packets pass whatever the client's filters say. With
- * client.addr.family 0 it stands for handshakes under way: packets from that server endpoint to any
- * destination pass, at most FLOW_HANDSHAKE_RATE a second (else a client inside its own mitigated
- * prefix could never come back after a restart). */
+ * client.addr.family 0 it stands for handshakes under way: packets of that protocol from that
+ * server endpoint to any destination pass, at most FLOW_HANDSHAKE_RATE a second (else a client
+ * inside its own mitigated prefix could never come back after a restart). */
 enum { FLOW_HANDSHAKE_RATE = 1000 };
+enum flow_protocol { FLOW_TCP = 6, FLOW_UDP = 17 }; /* as in the IP header */
 struct flow {
+	enum flow_protocol protocol;
 	struct endpoint server, client;
 };
 

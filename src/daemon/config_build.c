@@ -22,6 +22,7 @@ build_server(struct options *o, struct draft_server *ds)
 	s->addresses = ds->addresses;
 	s->n_addresses = ds->n_addresses;
 	s->port = (uint16_t)ds->port;
+	s->transport = ds->transport;
 	s->priority = ds->priority;
 	if (!s->name && s->n_addresses)
 		s->name = mem_text(addr_format(&s->addresses[0], text));

@@ -21,7 +21,7 @@ struct draft_server {
 	char *name;
 	struct addr *addresses;
 	size_t n_addresses;
-	uint32_t port, priority;
+	uint32_t port, priority, transport;
 };
 
 struct draft_listen {

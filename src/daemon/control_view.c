@@ -216,6 +216,7 @@ add_server(void *arg, const struct server_view *v)
 	add_text(j, "state", v->state);
 	add_text(j, "reason", v->reason);
 	add_text(j, "interface", v->interface);
+	add_text(j, "transport", v->transport);
 	json_object_set_new(j, "local", endpoint_json(&v->local));
 	json_object_set_new(j, "remote", endpoint_json(&v->remote));
 	add_text(j, "credential", v->credential);
@@ -290,6 +291,7 @@ add_peer(void *arg, const struct peer_view *v)
 	json_object_set_new(j, "local", endpoint_json(&v->local));
 	json_object_set_new(j, "remote", endpoint_json(&v->remote));
 	add_text(j, "interface", v->interface);
+	add_text(j, "transport", v->transport);
 	add_bool(j, "resumed", v->resumed);
 	add_number(j, "heard", v->heard_s);
 	json_array_append_new(arg, j);

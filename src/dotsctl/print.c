@@ -96,10 +96,12 @@ print_section(const char *title, const json_t *rows, const struct column *column
 }
 
 static const struct column server_columns[] = {{"DOMAIN", "domain"}, {"SERVER", "name"},
-	{"STATE", "state"}, {"INTERFACE", "interface"}, {"FROM", "local"}, {"TO", "remote"},
-	{"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"REASON", "reason"}, {0}};
+	{"STATE", "state"}, {"INTERFACE", "interface"}, {"BY", "transport"}, {"FROM", "local"},
+	{"TO", "remote"}, {"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"REASON", "reason"},
+	{0}};
 static const struct column peer_columns[] = {{"CLIENT", "client"}, {"STATE", "state"},
-	{"FROM", "remote"}, {"TO", "local"}, {"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {0}};
+	{"BY", "transport"}, {"FROM", "remote"}, {"TO", "local"}, {"CREDENTIAL", "credential"},
+	{"HEARD", "heard"}, {0}};
 static const struct column part_columns[] = {{"TARGET", "target"}, {"STATE", "state"},
 	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"},
 	{"STATUS", "status"}, {"DROPPED", "dropped_packets"}, {"SECTION", "section"},

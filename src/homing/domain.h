@@ -14,7 +14,8 @@ struct domain_server {
 	struct addr
 		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
-	uint16_t port;     /* 4646 */
+	uint16_t port; /* 4646 */
+	enum { SERVER_UDP, SERVER_TCP } transport;
 	uint32_t priority; /* lower first; then by name */
 	uint32_t ordinal;  /* index over all servers of the snapshot: 0..homing->n_servers-1 */
 	uint32_t domain;   /* index of its domain */

@@ -55,6 +55,7 @@ put_flows(struct buf *out, const struct filter_flows *f)
 	put_text(out, f->client);
 	buf_u32(out, (uint32_t)f->n);
 	for (size_t i = 0; i < f->n; i++) {
+		buf_u8(out, (uint8_t)f->flows[i].protocol);
 		put_endpoint(out, &f->flows[i].server);
 		put_endpoint(out, &f->flows[i].client);
 	}
@@ -228,11 +229,15 @@ static void
 get_flows(struct decoding *d, struct filter_flows *f)
 {
 	f->client = get_text(d, FILTER_PROTO_NAME_MAX);
-	f->n = get_count(d, reader_u32(&d->r), FILTER_PROTO_FLOWS_MAX, 8);
+	f->n = get_count(d, reader_u32(&d->r), FILTER_PROTO_FLOWS_MAX, 11);
 	f->flows = arena_alloc(d->arena, f->n, sizeof(*f->flows));
 	for (size_t i = 0; i < f->n && !d->r.failed; i++) {
 		struct flow *w = &f->flows[i];
+		unsigned protocol = reader_u8(&d->r);
 
+		if (protocol != FLOW_TCP && protocol != FLOW_UDP)
+			fail(d, "a flow of a protocol that DOTS does not use");
+		w->protocol = protocol;
 		w->server.addr = get_addr(d, false);
 		w->server.port = reader_u16(&d->r);
 		w->client.addr = get_addr(d, true);

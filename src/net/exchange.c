@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "net/session_private.h"
-#include "net/udp.h"
 
 enum { BUSY_MAX_AGE_S = 5, SUCCESS_CLASS = 2, TEXT_MAX = 128 };
 
@@ -129,7 +128,7 @@ exchange_send(struct exchange *ex, const struct coap_msg *response)
 	struct session *s = ex->session;
 	struct messaging *m = &s->coap;
 	struct coap_msg out = *response;
-	uint8_t bytes[UDP_SEND_MAX];
+	uint8_t bytes[COAP_MESSAGE_MAX];
 	bool piggybacked = ex->confirmable && ex->ack_at;
 	int n;
 
@@ -141,7 +140,7 @@ exchange_send(struct exchange *ex, const struct coap_msg *response)
 		out.type = ex->confirmable && m->n_replies < MESSAGING_REPLIES_MAX ? COAP_CON
 										   : COAP_NON;
 	out.id = piggybacked ? ex->id : messaging_id(m);
-	n = coap_encode(&out, bytes, session_max_message(s));
+	n = messaging_encode(m, &out, bytes);
 	if (n < 0)
 		return false;
 	if (out.type == COAP_CON) {
@@ -259,8 +258,10 @@ exchange_answer(struct exchange *ex, const struct coap_msg *response)
 static void
 exchange_free(struct exchange *ex)
 {
-	if (ex->session)
+	if (ex->session) {
 		exchange_unlink(&ex->session->coap, ex);
+		signalling_answered(ex->session);
+	}
 	free(ex);
 }
 
@@ -296,13 +297,13 @@ notification_begin(struct messaging *m, const struct observer *o,
 
 static int
 notification_encode(struct messaging *m, struct coap_msg *msg, const struct note *note,
-	uint8_t bytes[static UDP_SEND_MAX])
+	uint8_t bytes[static COAP_MESSAGE_MAX])
 {
 	msg->type = COAP_NON;
 	msg->id = note->id;
 	msg->token_len = note->token_len;
 	memcpy(msg->token, note->token, note->token_len);
-	return coap_encode(msg, bytes, session_max_message(m->session));
+	return messaging_encode(m, msg, bytes);
 }
 
 int
@@ -313,7 +314,7 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	const struct observer *o = observers_find(&m->observers, token, token_len);
 	struct block size = {.szx = o ? o->szx : 0};
 	struct coap_msg out = *notification;
-	uint8_t bytes[UDP_SEND_MAX];
+	uint8_t bytes[COAP_MESSAGE_MAX];
 	struct note note = {.used = true};
 	int n = -ENOSPC;
 

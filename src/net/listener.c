@@ -5,7 +5,8 @@
  * Built to be asked while under attack: nothing is kept before the cookie, little before the
  * handshake is done, a source prefix gets no more than its share, and a turn of the loop begins
  * only so many handshakes, the rest wait in order. A live session is untouched by anything that is
- * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done.
+ * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done. An
+ * accepted TCP connection is a handshake under way, whether or not it ever says anything.
  */
 #include <assert.h>
 #include <errno.h>
@@ -36,6 +37,7 @@ enum {
 struct listen_point {
 	struct listener *listener;
 	struct udp *udp;
+	struct tcp_listener *tcp;
 	char interface[IFNAMSIZ];
 };
 
@@ -66,7 +68,7 @@ struct listener {
 	struct listen_point *points;
 	size_t n_points;
 	struct credentials *credentials;
-	struct dtls_server *tls;
+	struct association_server *tls;
 	struct cookies *cookies;
 	struct map *live;             /* flow → session that is up */
 	struct map *half;             /* flow → session in its handshake */
@@ -80,18 +82,18 @@ struct listener {
 
 /* --- keys ----------------------------------------------------------------------------------- */
 
-/* A 5-tuple; the socket stands for the bound device. */
+/* A 5-tuple; the socket stands for protocol and bound device. */
 struct flow {
 	uint8_t bytes[sizeof(void *) + 2 * sizeof(struct addr) + 2 + 4];
 };
 
 static struct flow
-flow_of(const struct udp *udp, const struct udp_path *path)
+flow_of(const void *socket, const struct udp_path *path)
 {
 	struct flow f = {0};
 	uint8_t *p = f.bytes;
 
-	p = mempcpy(p, &udp, sizeof(udp));
+	p = mempcpy(p, &socket, sizeof(socket));
 	p = mempcpy(p, &path->local.addr, sizeof(struct addr));
 	p = mempcpy(p, &path->remote.addr, sizeof(struct addr));
 	p = mempcpy(p, &path->remote.port, 2);
@@ -105,11 +107,17 @@ flow_get(const struct map *m, const struct flow *f)
 	return map_get(m, f->bytes, sizeof(f->bytes));
 }
 
+static struct flow
+flow_of_session(const struct session *s)
+{
+	return flow_of(s->tcp ? (const void *)s->tcp : s->udp, &s->path);
+}
+
 /* Removes it if it is that session's. */
 static void
 flow_remove(struct map *m, const struct session *s)
 {
-	struct flow f = flow_of(s->udp, &s->path);
+	struct flow f = flow_of_session(s);
 
 	if (flow_get(m, &f) == s)
 		map_remove(m, f.bytes, sizeof(f.bytes));
@@ -183,7 +191,7 @@ static void
 listener_begin(struct listener *ln, struct session *s)
 {
 	struct accepting *a = s->accepting;
-	struct dtls_setup setup = {.server = ln->tls, .prestate = &a->prestate};
+	struct association_setup setup = {.server = ln->tls};
 	struct early_record early[EARLY_RECORDS];
 	unsigned n = a->n_early;
 
@@ -191,9 +199,14 @@ listener_begin(struct listener *ln, struct session *s)
 	timer_after(ln->turn, TURN_MS);
 	memcpy(early, a->early, sizeof(early));
 	a->n_early = 0;
-	if (session_begin(s, &setup, HANDSHAKE_TIMEOUT_MS))
+	if (!s->tcp)
+		setup.prestate = &a->prestate;
+	if (session_begin(s, &setup, HANDSHAKE_TIMEOUT_MS)) {
+		if (s->tcp)
+			tcp_open(s->tcp, &stream_ops, s);
 		for (unsigned i = 0; i < n; i++)
 			listener_feed(s, early[i].bytes, early[i].len);
+	}
 	for (unsigned i = 0; i < n; i++)
 		free(early[i].bytes);
 }
@@ -219,10 +232,11 @@ listener_turn(void *arg)
 	}
 }
 
+/* f: of a session that the new one would replace, or NULL. */
 static bool
 listener_has_room(const struct listener *ln, const struct flow *f, const struct prefix *source)
 {
-	if (map_count(ln->live) >= ln->limits.max_sessions && !flow_get(ln->live, f))
+	if (map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f)))
 		return false;
 	return map_count(ln->half) < ln->limits.max_half_open &&
 	       source_count(ln, source) < ln->limits.max_half_open_per_prefix;
@@ -239,40 +253,76 @@ listener_name_interface(struct session *s, const struct listen_point *p)
 
 static const struct session_origin listener_origin;
 
-/* Its cookie is good. */
-static void
-listener_accept(struct listen_point *p, const struct udp_path *path, const struct flow *f,
-	const uint8_t *hello, size_t len, const gnutls_dtls_prestate_st *pre)
+static struct session *
+listener_session(struct listener *ln)
 {
-	struct listener *ln = p->listener;
-	struct prefix source = source_of(&path->remote.addr);
-	struct accepting *a;
-	struct session *s;
+	struct session *s =
+		session_new(ln->loop, ln->ops, ln->arg, &listener_origin, ln->credentials);
 
-	if (!listener_has_room(ln, f, &source))
-		return;
-	s = session_new(ln->loop, ln->ops, ln->arg, &listener_origin, ln->credentials);
 	s->listener = ln;
 	s->coap.room = &ln->room;
-	s->udp = p->udp;
-	s->path = *path;
-	listener_name_interface(s, p);
-	a = s->accepting = mem_new(sizeof(*a));
-	a->session = s;
-	a->source = source;
-	a->prestate = *pre;
-	memcpy(a->random, record_hello_random(hello), sizeof(a->random));
-	accepting_keep(a, hello, len);
+	s->accepting = mem_new(sizeof(*s->accepting));
+	s->accepting->session = s;
 	TAILQ_INSERT_TAIL(&ln->sessions, s, siblings);
-	map_set(ln->half, f->bytes, sizeof(f->bytes), s);
-	source_set(ln, &source, source_count(ln, &source) + 1);
+	return s;
+}
+
+/* Its path is known: counts it, and begins the handshake or puts it in the queue. */
+static void
+listener_accept(struct listener *ln, struct session *s)
+{
+	struct accepting *a = s->accepting;
+	struct flow f = flow_of_session(s);
+
+	a->source = source_of(&s->path.remote.addr);
+	map_set(ln->half, f.bytes, sizeof(f.bytes), s);
+	source_set(ln, &a->source, source_count(ln, &a->source) + 1);
 	if (listener_has_budget(ln) && TAILQ_EMPTY(&ln->waiting))
 		listener_begin(ln, s);
 	else
 		TAILQ_INSERT_TAIL(&ln->waiting, a, queue);
 }
 
+/* --- connections ---------------------------------------------------------------------------- */
+
+static void
+listener_connection(void *arg, struct tcp *t)
+{
+	struct listener *ln = ((struct listen_point *)arg)->listener;
+	struct prefix source = source_of(&tcp_remote(t)->addr);
+	struct session *s;
+
+	if (!listener_has_room(ln, NULL, &source)) {
+		tcp_free(t);
+		return;
+	}
+	s = listener_session(ln);
+	stream_attach(s, t);
+	listener_accept(ln, s);
+}
+
 /* --- datagrams ------------------------------------------------------------------------------ */
+
+/* Its cookie is good. */
+static void
+listener_greeted(struct listen_point *p, const struct udp_path *path, const struct flow *f,
+	const uint8_t *hello, size_t len, const gnutls_dtls_prestate_st *pre)
+{
+	struct listener *ln = p->listener;
+	struct prefix source = source_of(&path->remote.addr);
+	struct session *s;
+
+	if (!listener_has_room(ln, f, &source))
+		return;
+	s = listener_session(ln);
+	s->udp = p->udp;
+	s->path = *path;
+	listener_name_interface(s, p);
+	s->accepting->prestate = *pre;
+	memcpy(s->accepting->random, record_hello_random(hello), HELLO_RANDOM_LEN);
+	accepting_keep(s->accepting, hello, len);
+	listener_accept(ln, s);
+}
 
 static void
 listener_hello(struct listen_point *p, const struct udp_path *path, const struct flow *f,
@@ -298,7 +348,7 @@ listener_hello(struct listen_point *p, const struct udp_path *path, const struct
 	}
 	if (half)
 		session_end(half, "the peer began anew");
-	listener_accept(p, path, f, hello, len, &pre);
+	listener_greeted(p, path, f, hello, len, &pre);
 }
 
 static void
@@ -343,7 +393,7 @@ static void
 listener_established(struct session *s)
 {
 	struct listener *ln = s->listener;
-	struct flow f = flow_of(s->udp, &s->path);
+	struct flow f = flow_of_session(s);
 	struct session *old;
 
 	accepting_free(ln, s);
@@ -405,7 +455,7 @@ listener_open(struct listener *ln, const struct listener_config *cfg, char *why,
 	ln->points = mem_array(cfg->n_sockets, sizeof(*ln->points));
 	for (size_t i = 0; i < cfg->n_sockets; i++) {
 		const struct listen_socket *sock = &cfg->sockets[i];
-		struct listen_point *p = &ln->points[i];
+		struct listen_point *p = &ln->points[ln->n_points++];
 		char text[ENDPOINT_TEXT_MAX];
 		int error = 0;
 
@@ -413,12 +463,15 @@ listener_open(struct listener *ln, const struct listener_config *cfg, char *why,
 		memcpy(p->interface, sock->interface, sizeof(p->interface));
 		p->udp = udp_listen(
 			ln->loop, p->interface, &sock->local, listener_datagram, p, &error);
-		if (!p->udp) {
-			snprintf(why, cap, "%s%s%s: %s", endpoint_format(&sock->local, text),
-				p->interface[0] ? " on " : "", p->interface, strerror(-error));
+		if (p->udp)
+			p->tcp = tcp_listen(ln->loop, p->interface, &sock->local,
+				listener_connection, p, &error);
+		if (!p->udp || !p->tcp) {
+			snprintf(why, cap, "%s %s%s%s: %s", p->udp ? "TCP" : "UDP",
+				endpoint_format(&sock->local, text), p->interface[0] ? " on " : "",
+				p->interface, strerror(-error));
 			return false;
 		}
-		ln->n_points++;
 	}
 	return true;
 }
@@ -434,7 +487,7 @@ listener_new(struct loop *l, const struct listener_config *cfg, const struct ses
 	ln->arg = arg;
 	listener_set_limits(ln, cfg);
 	ln->credentials = credentials_ref(cfg->credentials);
-	ln->tls = dtls_server_new(cfg->psk, arg);
+	ln->tls = association_server_new(cfg->psk, arg);
 	ln->cookies = cookies_new(l);
 	ln->live = map_new();
 	ln->half = map_new();
@@ -458,15 +511,17 @@ listener_free(struct listener *ln)
 		session_close(s);
 		session_finish(s);
 	}
-	for (size_t i = 0; i < ln->n_points; i++)
+	for (size_t i = 0; i < ln->n_points; i++) {
 		udp_free(ln->points[i].udp);
+		tcp_listener_free(ln->points[i].tcp);
+	}
 	free(ln->points);
 	timer_free(ln->turn);
 	map_free(ln->live);
 	map_free(ln->half);
 	map_free(ln->sources);
 	cookies_free(ln->cookies);
-	dtls_server_free(ln->tls);
+	association_server_free(ln->tls);
 	credentials_unref(ln->credentials);
 	free(ln);
 }
@@ -478,7 +533,7 @@ listener_set_credentials(struct listener *ln, struct credentials *c)
 
 	ln->credentials = credentials_ref(c);
 	credentials_unref(old);
-	dtls_server_renew_tickets(ln->tls);
+	association_server_renew_tickets(ln->tls);
 }
 
 void

@@ -69,6 +69,21 @@ messaging_timer(void *arg)
 
 /* --- sending -------------------------------------------------------------------------------- */
 
+bool
+messaging_is_reliable(const struct messaging *m)
+{
+	return session_transport(m->session) == SESSION_TCP;
+}
+
+int
+messaging_encode(const struct messaging *m, const struct coap_msg *msg, uint8_t *bytes)
+{
+	size_t room = session_max_message(m->session);
+
+	return messaging_is_reliable(m) ? coap_stream_encode(msg, bytes, room)
+					: coap_encode(msg, bytes, room);
+}
+
 uint16_t
 messaging_id(struct messaging *m)
 {
@@ -82,6 +97,8 @@ messaging_empty(struct messaging *m, enum coap_type type, uint16_t id)
 	uint8_t bytes[HEADER_LEN];
 	int n;
 
+	if (messaging_is_reliable(m))
+		return;
 	coap_init(&msg, type, COAP_EMPTY);
 	msg.id = id;
 	n = coap_encode(&msg, bytes, sizeof(bytes));
@@ -240,6 +257,16 @@ messaging_receive(struct messaging *m, const uint8_t *bytes, size_t len)
 	} else if (msg.type == COAP_CON) {
 		messaging_empty(m, COAP_RST, msg.id); /* reserved code class */
 	}
+}
+
+void
+messaging_receive_reliable(struct messaging *m, const struct coap_msg *msg)
+{
+	if (coap_is_request(msg->code))
+		exchange_receive(m, msg);
+	else if (coap_is_response(msg->code))
+		messaging_receive_response(m, msg);
+	/* Empty: a keepalive (RFC 8323 3.4). Reserved classes mean nothing here. */
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /*
  * The CoAP message layer of one session (RFC 7252 section 4): what arrives is sorted to requests
- * and exchanges, what is Confirmable is repeated until acknowledged.
+ * and exchanges, what is Confirmable is repeated until acknowledged. Over TCP only the sorting is
+ * left (RFC 8323 3.1): all messages count as Non-confirmable there.
  *
  * Everything a peer can make grow is bounded here; a table of 64 is walked rather than indexed.
  */
@@ -70,11 +71,17 @@ void messaging_init(struct messaging *m, struct session *s, struct loop *l);
 void messaging_cancel(struct messaging *m);
 void messaging_finish(struct messaging *m);
 void messaging_receive(struct messaging *m, const uint8_t *bytes, size_t len);
+/* From a stream. */
+void messaging_receive_reliable(struct messaging *m, const struct coap_msg *msg);
 
 /* --- for request.c and exchange.c ------------------------------------------------------------- */
 
+bool messaging_is_reliable(const struct messaging *m);
+/* In the transport's form, at most session_max_message; bytes has room for COAP_MESSAGE_MAX. Bytes
+ * written, or -ENOSPC, -EINVAL. */
+int messaging_encode(const struct messaging *m, const struct coap_msg *msg, uint8_t *bytes);
 uint16_t messaging_id(struct messaging *m);
-/* An empty ACK or RST for that id, kept for repeats of what it answers. */
+/* An empty ACK or RST for that id, kept for repeats of what it answers. Streams have neither. */
 void messaging_empty(struct messaging *m, enum coap_type type, uint16_t id);
 /* Sees to it that the timer fires at `when` at the latest. */
 void messaging_due(struct messaging *m, mono_ms when);

@@ -14,7 +14,6 @@
 #include "net/fetch.h"
 #include "net/session_private.h"
 #include "net/tls.h"
-#include "net/udp.h"
 
 enum {
 	TOKEN_LEN = 8,
@@ -36,7 +35,8 @@ struct request {
 	mono_ms sequence_at;
 	struct transmission con; /* Confirmable, not acknowledged yet */
 	mono_ms response_by;     /* acknowledged: the response is due then */
-	uint8_t *bytes;          /* the message: for repeats, and for the blocks of its answer */
+	uint8_t *bytes; /* the message: for repeats, for the blocks of its answer, and over TCP for
+			   the end of an observation */
 	size_t len;
 	response_cb cb;
 	void *arg;
@@ -138,14 +138,16 @@ request_start(struct messaging *m, const struct coap_msg *msg, struct request *f
 	struct request **ret)
 {
 	struct coap_msg out = *msg;
-	uint8_t bytes[UDP_SEND_MAX];
+	uint8_t bytes[COAP_MESSAGE_MAX];
 	struct request *r;
 	int n;
 
+	if (messaging_is_reliable(m))
+		out.type = COAP_NON;
 	out.id = messaging_id(m);
 	out.token_len = TOKEN_LEN;
 	tls_random(out.token, TOKEN_LEN);
-	n = coap_encode(&out, bytes, session_max_message(m->session));
+	n = messaging_encode(m, &out, bytes);
 	if (n < 0)
 		return n == -ENOSPC ? -EMSGSIZE : n;
 	*ret = r = mem_new(sizeof(*r));
@@ -173,6 +175,17 @@ request_send_again(struct messaging *m, struct request *r)
 	session_send(m->session, r->bytes, r->len);
 }
 
+/* The message as it was sent. 0 or -errno. */
+static int
+request_decode(const struct messaging *m, const struct request *r, struct coap_msg *ret)
+{
+	const char *why;
+	size_t size;
+
+	return messaging_is_reliable(m) ? coap_stream_decode(r->bytes, r->len, ret, &size, &why)
+					: coap_decode(r->bytes, r->len, ret, &why);
+}
+
 /* --- blocks --------------------------------------------------------------------------------- */
 
 /* The answer, or its rest, cannot be had. A notification is lost by that, like one whose datagram
@@ -192,8 +205,7 @@ static void
 request_ask_block(struct messaging *m, struct request *r)
 {
 	struct coap_msg msg;
-	const char *why;
-	int error = coap_decode(r->bytes, r->len, &msg, &why);
+	int error = request_decode(m, r, &msg);
 
 	if (!error) {
 		fetch_ask(r->fetch, &msg);
@@ -326,9 +338,29 @@ request_repeat(struct session *s, int64_t handle)
 
 	if (!r || r->confirmable || s->state != SESSION_UP)
 		return -ENOENT;
-	if (!r->fetch) /* else the peer has it, and each block is repeated by itself */
-		request_send_again(&s->coap, r);
+	if (!r->fetch && !messaging_is_reliable(&s->coap))
+		request_send_again(&s->coap, r); /* else the peer has it */
 	return 0;
+}
+
+/* RFC 8323 7.4, RFC 7641 3.6: over TCP the server is told, by the same request with Observe 1. */
+static void
+request_deregister(struct session *s, const struct request *r)
+{
+	uint8_t bytes[COAP_MESSAGE_MAX];
+	struct coap_msg msg;
+	int n;
+
+	if (request_decode(&s->coap, r, &msg) != 0)
+		return;
+	for (unsigned i = 0; i < msg.n_options; i++)
+		if (msg.options[i].number == COAP_OPT_OBSERVE) {
+			msg.options[i].value = (const uint8_t *)"\x01";
+			msg.options[i].len = 1;
+		}
+	n = messaging_encode(&s->coap, &msg, bytes);
+	if (n > 0)
+		session_send(s, bytes, (size_t)n);
 }
 
 void
@@ -338,6 +370,8 @@ request_cancel(struct session *s, int64_t handle)
 
 	if (!r)
 		return;
+	if (r->observe && messaging_is_reliable(&s->coap))
+		request_deregister(s, r);
 	request_free(&s->coap, r);
 	request_fetch_next(&s->coap);
 }
@@ -376,7 +410,8 @@ request_note_sequence(struct messaging *m, struct request *r, uint32_t sequence)
 {
 	mono_ms now = loop_now(m->loop);
 
-	if (r->observing && !request_is_newer(r, sequence, now))
+	/* RFC 8323 7.1: a stream keeps the order. */
+	if (r->observing && !messaging_is_reliable(m) && !request_is_newer(r, sequence, now))
 		return false;
 	r->observing = true;
 	r->sequence = sequence;

@@ -4,7 +4,8 @@
  *
  * Nothing that is not authenticated changes the state of a session that is up. During a handshake a
  * plaintext alert may be forged: it only shortens the wait, and the next handshake record of the
- * peer takes that back. Silence never ends a session.
+ * peer takes that back. Silence never ends a session. Over TCP all this is weaker: whoever can
+ * forge segments can end the connection (RFC 9132 11).
  */
 #include <assert.h>
 #include <errno.h>
@@ -43,7 +44,8 @@ session_free(struct session *s)
 {
 	messaging_finish(&s->coap);
 	timer_free(s->timer);
-	dtls_free(s->dtls);
+	association_free(s->association);
+	stream_free(s);
 	if (!s->listener)
 		udp_free(s->udp);
 	credentials_unref(s->credentials);
@@ -66,8 +68,8 @@ session_finish(struct session *s)
 void
 session_close(struct session *s)
 {
-	if (s->state == SESSION_UP)
-		dtls_close(s->dtls);
+	if (s->state == SESSION_UP || s->state == SESSION_GREETING)
+		association_close(s->association);
 	session_end(s, "closed");
 }
 
@@ -85,28 +87,48 @@ session_abandon(struct session *s)
 
 /* --- handshake ------------------------------------------------------------------------------ */
 
-static void
-session_out(void *arg, const void *datagram, size_t len)
+static bool
+session_out(void *arg, const void *bytes, size_t len)
 {
 	struct session *s = arg;
 
-	udp_send(s->udp, &s->path, datagram, len);
+	if (s->tcp)
+		return tcp_send(s->tcp, bytes, len);
+	udp_send(s->udp, &s->path, bytes, len);
+	return true;
 }
 
-static void
+void
 session_arm(struct session *s)
 {
-	mono_ms now = loop_now(s->loop), when = now + dtls_timeout_ms(s->dtls) + 1;
+	mono_ms when = s->patience, flight;
 
 	if (s->grace && s->grace < when)
 		when = s->grace;
-	timer_at(s->timer, s->patience < when ? s->patience : when);
+	if (!s->tcp) {
+		flight = loop_now(s->loop) + association_timeout_ms(s->association) + 1;
+		if (flight < when)
+			when = flight;
+	}
+	timer_at(s->timer, when);
 }
 
 static const char *
 session_ask_judge(struct session *s)
 {
 	return s->ops->judge ? s->ops->judge(s->arg, s) : NULL;
+}
+
+void
+session_establish(struct session *s)
+{
+	s->state = SESSION_UP;
+	s->was_up = true;
+	timer_stop(s->timer);
+	if (s->origin->established)
+		s->origin->established(s);
+	if (s->ops->up)
+		s->ops->up(s->arg, s);
 }
 
 /* The handshake is done: is it who may be here? */
@@ -117,41 +139,40 @@ session_prove(struct session *s)
 
 	/* The library checks no certificate on a resumed handshake: a removed client would be back.
 	 */
-	if (!dtls_verify(s->dtls, s->credentials))
-		refusal = dtls_why(s->dtls);
-	else if (!dtls_identify(s->dtls, &s->peer))
+	if (!association_verify(s->association, s->credentials))
+		refusal = association_why(s->association);
+	else if (!association_identify(s->association, &s->peer))
 		refusal = "the peer proved no identity (RFC 9132 8)";
 	else
 		refusal = session_ask_judge(s);
 	if (s->state == SESSION_OVER)
 		return;
 	if (refusal) {
-		dtls_refuse(s->dtls);
+		association_refuse(s->association);
 		session_end(s, refusal);
 		return;
 	}
-	s->state = SESSION_UP;
-	s->was_up = true;
-	timer_stop(s->timer);
-	if (s->origin->established)
-		s->origin->established(s);
-	if (s->ops->up)
-		s->ops->up(s->arg, s);
+	if (!s->tcp) {
+		session_establish(s);
+		return;
+	}
+	s->state = SESSION_GREETING;
+	signalling_greet(s);
 }
 
-static void
+void
 session_step(struct session *s, const uint8_t *record, size_t len)
 {
 	s->busy++;
-	switch (dtls_handshake(s->dtls, record, len)) {
-	case DTLS_WAITING:
+	switch (association_handshake(s->association, record, len)) {
+	case ASSOCIATION_WAITING:
 		session_arm(s);
 		break;
-	case DTLS_DONE:
+	case ASSOCIATION_DONE:
 		session_prove(s);
 		break;
-	case DTLS_FAILED:
-		session_end(s, dtls_why(s->dtls));
+	case ASSOCIATION_FAILED:
+		session_end(s, association_why(s->association));
 		break;
 	}
 	s->busy--;
@@ -186,9 +207,14 @@ session_timer(void *arg)
 
 	if (s->state == SESSION_OVER) {
 		session_finish(s);
+	} else if (s->stream.released) {
+		association_close(s->association);
+		session_end(s, s->stream.released);
 	} else if (s->grace && now >= s->grace) {
-		snprintf(text, sizeof(text), "peer's alert: %s", dtls_alert_name(s->alert));
+		snprintf(text, sizeof(text), "peer's alert: %s", association_alert_name(s->alert));
 		session_end(s, text);
+	} else if (s->state == SESSION_GREETING) {
+		signalling_abort(s, "no CSM in time (RFC 8323 3.3)");
 	} else if (now >= s->patience) {
 		session_end(s, "handshake timed out");
 	} else {
@@ -217,20 +243,25 @@ session_new(struct loop *l, const struct session_ops *ops, void *arg,
 }
 
 bool
-session_begin(struct session *s, struct dtls_setup *setup, uint32_t timeout_ms)
+session_begin(struct session *s, struct association_setup *setup, uint32_t timeout_ms)
 {
 	setup->credentials = s->credentials;
 	setup->server_name = s->server_name;
 	setup->mtu = PATH_MTU - (s->path.remote.addr.family == 6 ? IPV6_HEADERS : IPV4_HEADERS);
 	setup->push = session_out;
+	setup->pull = s->tcp ? stream_pull : NULL;
 	setup->arg = s;
-	s->dtls = dtls_new(setup);
-	if (!s->dtls) {
+	s->association = association_new(setup);
+	if (!s->association) {
 		session_end(s, "no association can be made with these credentials");
 		return false;
 	}
-	s->state = SESSION_HANDSHAKE;
 	s->patience = loop_now(s->loop) + timeout_ms;
+	if (s->tcp)
+		session_arm(s);
+	if (s->tcp && !setup->server)
+		return true; /* goes on when it is connected */
+	s->state = SESSION_HANDSHAKE;
 	if (!setup->server)
 		session_step(s, NULL, 0);
 	return true;
@@ -243,20 +274,20 @@ session_record(struct session *s, const uint8_t *record, size_t len)
 {
 	uint8_t data[DATA_MAX];
 	size_t data_len = 0;
-	enum dtls_read r;
+	enum association_read r;
 
 	if (record_epoch(record) == 0)
 		return false;
-	r = dtls_read(s->dtls, record, len, data, sizeof(data), &data_len);
-	if (r == DTLS_FOREIGN)
+	r = association_read(s->association, record, len, data, sizeof(data), &data_len);
+	if (r == ASSOCIATION_FOREIGN)
 		return false;
 	s->busy++;
 	if (s->ops->heard)
 		s->ops->heard(s->arg, s);
-	if (s->state == SESSION_UP && r == DTLS_CLOSED) {
-		dtls_close(s->dtls);
-		session_end(s, dtls_why(s->dtls));
-	} else if (s->state == SESSION_UP && r == DTLS_DATA) {
+	if (s->state == SESSION_UP && r == ASSOCIATION_CLOSED) {
+		association_close(s->association);
+		session_end(s, association_why(s->association));
+	} else if (s->state == SESSION_UP && r == ASSOCIATION_DATA) {
 		messaging_receive(&s->coap, data, data_len);
 	}
 	s->busy--;
@@ -266,7 +297,7 @@ session_record(struct session *s, const uint8_t *record, size_t len)
 int
 session_send(struct session *s, const void *message, size_t len)
 {
-	return s->state == SESSION_UP ? dtls_write(s->dtls, message, len) : -ENOTCONN;
+	return s->state == SESSION_UP ? association_write(s->association, message, len) : -ENOTCONN;
 }
 
 /* --- public --------------------------------------------------------------------------------- */
@@ -277,10 +308,22 @@ session_is_up(const struct session *s)
 	return s->state == SESSION_UP;
 }
 
+const char *
+session_transport_name(enum session_transport t)
+{
+	return t == SESSION_TCP ? "tcp" : "udp";
+}
+
+enum session_transport
+session_transport(const struct session *s)
+{
+	return s->tcp ? SESSION_TCP : SESSION_UDP;
+}
+
 bool
 session_was_resumed(const struct session *s)
 {
-	return s->dtls && dtls_resumed(s->dtls);
+	return s->association && association_resumed(s->association);
 }
 
 const struct peer_id *
@@ -329,9 +372,10 @@ session_judge(struct session *s)
 	if (s->state != SESSION_UP)
 		return;
 	s->busy++;
-	refusal = dtls_verify(s->dtls, now) ? session_ask_judge(s) : dtls_why(s->dtls);
+	refusal = association_verify(s->association, now) ? session_ask_judge(s)
+							  : association_why(s->association);
 	if (refusal && s->state == SESSION_UP) {
-		dtls_refuse(s->dtls);
+		association_refuse(s->association);
 		session_end(s, refusal);
 	}
 	s->busy--;
@@ -347,7 +391,9 @@ session_set_params(struct session *s, const struct coap_params *p)
 size_t
 session_max_message(const struct session *s)
 {
-	return s->dtls ? dtls_max_data(s->dtls) : 0;
+	if (!s->tcp)
+		return s->association ? association_max_data(s->association) : 0;
+	return s->stream.peer_max < COAP_MESSAGE_MAX ? s->stream.peer_max : COAP_MESSAGE_MAX;
 }
 
 size_t
@@ -359,5 +405,5 @@ session_max_body(const struct session *s)
 struct resumption *
 session_resumption(const struct session *s)
 {
-	return s->was_up ? dtls_resumption(s->dtls) : NULL;
+	return s->was_up ? association_resumption(s->association) : NULL;
 }

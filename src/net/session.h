@@ -50,6 +50,7 @@ struct session_ops {
 /* SESSION_UDP: CoAP over DTLS (RFC 9132 3). SESSION_TCP: CoAP over TLS (RFC 8323), on the same port
  * number. */
 enum session_transport { SESSION_UDP, SESSION_TCP };
+const char *session_transport_name(enum session_transport t); /* "udp", "tcp" */
 
 /* Largest body in blocks: that is fetched, and that is answered unless a listener says otherwise.
  */

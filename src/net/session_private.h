@@ -1,21 +1,25 @@
 /*
  * The inside of a session, for the files that share it: session.c (its life), dial.c and listener.c
- * (its two origins), messaging.c, request.c and exchange.c (CoAP on it).
+ * (its two origins), stream.c and signalling.c (what is special over TCP), messaging.c, request.c
+ * and exchange.c (CoAP on it).
  */
 #ifndef DOTSD_NET_SESSION_PRIVATE_H
 #define DOTSD_NET_SESSION_PRIVATE_H
 
 #include <sys/queue.h>
 
-#include "net/dtls.h"
+#include "net/association.h"
 #include "net/messaging.h"
 #include "net/session.h"
+#include "net/tcp.h"
 #include "net/udp.h"
 
 enum session_state {
-	SESSION_WAITING, /* server: the handshake has not begun, for its turn's budget was used up
-			  */
+	/* The handshake has not begun. Server: its turn's budget was used up; client: the TCP
+	 * connection does not stand yet. */
+	SESSION_WAITING,
 	SESSION_HANDSHAKE,
+	SESSION_GREETING, /* TCP: the peer is judged good, its CSM is to come (RFC 8323 5.3) */
 	SESSION_UP,
 	SESSION_OVER, /* `down` follows from the loop */
 };
@@ -31,6 +35,14 @@ struct session_origin {
 
 struct accepting; /* listener.c */
 
+/* What a session over TCP has besides. */
+struct stream {
+	uint8_t *bytes; /* received, not yet served: part of a message, or some that wait */
+	size_t len, cap;
+	size_t peer_max; /* the peer's Max-Message-Size (RFC 8323 5.3.1) */
+	char *released;  /* the peer wants to end it (5.5), for that reason; owned */
+};
+
 struct session {
 	struct loop *loop;
 	const struct session_ops *ops;
@@ -40,13 +52,15 @@ struct session {
 	enum session_state state;
 	unsigned busy; /* callbacks under way: not to be freed */
 	bool was_up;
-	struct dtls *dtls;
-	struct udp *udp; /* dialled: its own; else the listener's */
+	struct association *association;
+	struct udp *udp; /* dialled: its own; else the listener's; NULL over TCP */
+	struct tcp *tcp; /* its own; NULL over UDP */
 	struct udp_path path;
+	struct stream stream;
 	char interface[IFNAMSIZ];
 	struct credentials *credentials;
 	char *server_name;
-	struct timer *timer; /* flights and the end of patience; when over, the way out */
+	struct timer *timer; /* flights, ends of patience; when over, the way out */
 	mono_ms patience;    /* the handshake ends then */
 	mono_ms grace;       /* earlier end, after a plaintext alert; 0 = none */
 	int alert;           /* its description */
@@ -64,8 +78,15 @@ enum { HANDSHAKE_TIMEOUT_MS = 20000 };
 /* A session in SESSION_WAITING; ops, origin and what else is known are set by the caller. */
 struct session *session_new(struct loop *l, const struct session_ops *ops, void *arg,
 	const struct session_origin *origin, struct credentials *credentials);
-/* Begins the handshake; a client sends its first flight. False: it could not; it is over. */
-bool session_begin(struct session *s, struct dtls_setup *setup, uint32_t timeout_ms);
+/* Begins the handshake; a client sends its first flight, over TCP once it is connected. False: it
+ * could not; it is over. */
+bool session_begin(struct session *s, struct association_setup *setup, uint32_t timeout_ms);
+/* The handshake goes on: with one record, or (len 0) with what the stream has. */
+void session_step(struct session *s, const uint8_t *record, size_t len);
+/* Both have agreed: it is up. */
+void session_establish(struct session *s);
+/* Sees to it that the timer fires when the next patience ends. */
+void session_arm(struct session *s);
 /* One record for a session in SESSION_HANDSHAKE. */
 void session_handshake(struct session *s, const uint8_t *record, size_t len);
 /* One record for a session in SESSION_UP; false: it is not from the peer, nothing happened. */
@@ -78,5 +99,27 @@ void session_free(struct session *s);
 void session_finish(struct session *s);
 /* 0 or -errno. */
 int session_send(struct session *s, const void *message, size_t len);
+
+/* --- stream.c: bytes of a connection to messages, and back --------------------------------------
+ */
+
+extern const struct tcp_ops stream_ops; /* of a connection; its arg is the session */
+/* The session takes the connection, opened or not. */
+void stream_attach(struct session *s, struct tcp *t);
+void stream_free(struct session *s);
+ssize_t stream_pull(void *arg, void *bytes, size_t cap);
+/* For signalling, whose messages are small. */
+void stream_send(struct session *s, const struct coap_msg *msg);
+
+/* --- signalling.c (RFC 8323 section 5) -----------------------------------------------------------
+ */
+
+void signalling_greet(struct session *s); /* our CSM */
+/* The peer's message: one of class 7, or before its CSM any. */
+void signalling_receive(struct session *s, const struct coap_msg *msg);
+/* Tells the peer why, and ends the session. */
+void signalling_abort(struct session *s, const char *why);
+/* An exchange is answered: a released session may end now. */
+void signalling_answered(struct session *s);
 
 #endif

@@ -66,23 +66,28 @@ static const struct family {
 } families[] = {{'4', "ip", "ipv4_addr"}, {'6', "ip6", "ipv6_addr"}};
 enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
 
+/* Each protocol has a rate of its own for its handshakes. */
 static void
 put_flow_rules(const char *table, uint64_t k, const struct family *f, struct buf *out)
 {
+	static const char *const protocols[] = {"udp", "tcp"};
+
 	buf_printf(out,
 		"add rule inet %s k_" KEY
-		" meta l4proto udp %s saddr . udp sport . %s daddr . udp dport"
+		" meta l4proto . %s saddr . th sport . %s daddr . th dport"
 		" @f%c_" KEY " accept\n",
 		table, k, f->ip, f->ip, f->digit, k);
 	buf_printf(out,
 		"add rule inet %s k_" KEY
-		" meta l4proto udp %s daddr . udp dport . %s saddr . udp sport"
+		" meta l4proto . %s daddr . th dport . %s saddr . th sport"
 		" @f%c_" KEY " accept\n",
 		table, k, f->ip, f->ip, f->digit, k);
-	buf_printf(out,
-		"add rule inet %s k_" KEY " meta l4proto udp %s saddr . udp sport @h%c_" KEY
-		" limit rate %d/second accept\n",
-		table, k, f->ip, f->digit, k, FLOW_HANDSHAKE_RATE);
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		buf_printf(out,
+			"add rule inet %s k_" KEY
+			" meta l4proto %s meta l4proto . %s saddr . th sport"
+			" @h%c_" KEY " limit rate %d/second accept\n",
+			table, k, protocols[i], f->ip, f->digit, k, FLOW_HANDSHAKE_RATE);
 }
 
 static void
@@ -103,10 +108,11 @@ nft_text_client(const char *table, uint64_t k, struct buf *out)
 
 		buf_printf(out,
 			"add set inet %s f%c_" KEY
-			" { type %s . inet_service . %s . inet_service; }\n",
+			" { type inet_proto . %s . inet_service . %s . inet_service; }\n",
 			table, f->digit, k, f->type, f->type);
-		buf_printf(out, "add set inet %s h%c_" KEY " { type %s . inet_service; }\n", table,
-			f->digit, k, f->type);
+		buf_printf(out,
+			"add set inet %s h%c_" KEY " { type inet_proto . %s . inet_service; }\n",
+			table, f->digit, k, f->type);
 		put_flow_rules(table, k, f, out);
 	}
 	flush_flows(table, k, out);
@@ -130,12 +136,12 @@ put_flow(const char *table, uint64_t k, const struct flow *f, struct buf *out)
 
 	addr_format(&f->server.addr, server);
 	if (f->client.addr.family)
-		buf_printf(out, "add element inet %s f%c_" KEY " { %s . %u . %s . %u }\n", table,
-			family, k, server, f->server.port, addr_format(&f->client.addr, client),
-			f->client.port);
+		buf_printf(out, "add element inet %s f%c_" KEY " { %u . %s . %u . %s . %u }\n",
+			table, family, k, (unsigned)f->protocol, server, f->server.port,
+			addr_format(&f->client.addr, client), f->client.port);
 	else
-		buf_printf(out, "add element inet %s h%c_" KEY " { %s . %u }\n", table, family, k,
-			server, f->server.port);
+		buf_printf(out, "add element inet %s h%c_" KEY " { %u . %s . %u }\n", table, family,
+			k, (unsigned)f->protocol, server, f->server.port);
 }
 
 void

@@ -190,8 +190,9 @@ on_up(void *arg, struct session *session)
 	event_raise(EVENT_SESSION_UP, EVENT_F("role", "server"), EVENT_F("peer", c->name),
 		EVENT_F("source", addr_format(&session_remote(session)->addr, source)),
 		EVENT_F("address", endpoint_format(session_local(session), address)),
-		EVENT_F("interface", session_interface(session)), EVENT_F("ca", id->issuer),
-		EVENT_F("credential", id->name),
+		EVENT_F("interface", session_interface(session)),
+		EVENT_F("transport", session_transport_name(session_transport(session))),
+		EVENT_F("ca", id->issuer), EVENT_F("credential", id->name),
 		EVENT_F("resumed", session_was_resumed(session) ? "yes" : "no"));
 	enforce_limit(p, c->limits.sessions);
 	if (server_learn_endpoint(s, session_local(session)))
@@ -316,19 +317,28 @@ peers_free(struct dots_server *s)
 	map_free(s->peers);
 }
 
+static enum flow_protocol
+protocol_of(const struct session *session)
+{
+	return session_transport(session) == SESSION_TCP ? FLOW_TCP : FLOW_UDP;
+}
+
 /* The client's live 5-tuples, and our own endpoints for handshakes under way (core/mitigator.h). */
 void
 server_flows(struct dots_server *s, const char *client)
 {
 	struct peer_group *g = group_of(s, client);
-	struct flow *flows = mem_array(g->n + s->n_endpoints + 1, sizeof(*flows));
+	struct flow *flows = mem_array(g->n + 2 * s->n_endpoints + 1, sizeof(*flows));
 	size_t n = 0;
 
 	for (struct peer *p = g->peers; p; p = p->next)
-		flows[n++] = (struct flow){.server = *session_local(p->session),
+		flows[n++] = (struct flow){.protocol = protocol_of(p->session),
+			.server = *session_local(p->session),
 			.client = *session_remote(p->session)};
-	for (size_t i = 0; i < s->n_endpoints; i++)
-		flows[n++] = (struct flow){.server = s->endpoints[i]};
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		flows[n++] = (struct flow){.protocol = FLOW_UDP, .server = s->endpoints[i]};
+		flows[n++] = (struct flow){.protocol = FLOW_TCP, .server = s->endpoints[i]};
+	}
 	for (size_t i = 0; i < s->n_mitigators; i++)
 		s->mitigators[i]->ops->flows(s->mitigators[i], client, flows, n);
 	free(flows);
@@ -357,6 +367,7 @@ visit_group(void *arg, const void *key, size_t len, void *value)
 			.local = *session_local(p->session),
 			.remote = *session_remote(p->session),
 			.interface = session_interface(p->session),
+			.transport = session_transport_name(session_transport(p->session)),
 			.resumed = session_was_resumed(p->session),
 			.heard_s = (loop_now(visit->server->loop) - p->heard) / 1000,
 		};

@@ -72,7 +72,7 @@ const struct book *server_book(const struct dots_server *s);
 struct peer_view {
 	const char *client, *credential, *ca, *state; /* "available", "silent" */
 	struct endpoint local, remote;
-	const char *interface;
+	const char *interface, *transport; /* "udp", "tcp" */
 	bool resumed;
 	int64_t heard_s;
 };

@@ -86,6 +86,12 @@ static void dial_due(void *arg);
 
 /* ---- small helpers ----------------------------------------------------------------------- */
 
+static enum session_transport
+transport_of(const struct upstream *u)
+{
+	return u->server->transport == SERVER_TCP ? SESSION_TCP : SESSION_UDP;
+}
+
 static void
 set_availability(struct upstream *u, enum availability a)
 {
@@ -501,7 +507,9 @@ raise_up(struct upstream *u, struct session *s)
 		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
 		EVENT_F("source", addr_format(&session_local(s)->addr, local)),
 		EVENT_F("address", endpoint_format(session_remote(s), remote)),
-		EVENT_F("interface", session_interface(s)), EVENT_F("ca", peer->issuer),
+		EVENT_F("interface", session_interface(s)),
+		EVENT_F("transport", session_transport_name(session_transport(s))),
+		EVENT_F("ca", peer->issuer),
 		EVENT_F("credential", credentials_label(u->credentials)),
 		EVENT_F("resumed", session_was_resumed(s) ? "yes" : "no"));
 }
@@ -639,7 +647,8 @@ static void
 dial_address(struct upstream *u, const char *interface, const struct addr *to, const char *cause)
 {
 	char why[REASON_MAX] = "", source[ADDR_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
-	struct dial d = {.interface = interface,
+	struct dial d = {.transport = transport_of(u),
+		.interface = interface,
 		.remote = {.addr = *to, .port = u->server->port},
 		.server_name = u->server->name,
 		.credentials = u->credentials,
@@ -654,6 +663,7 @@ dial_address(struct upstream *u, const char *interface, const struct addr *to, c
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", endpoint_format(&d.remote, remote)),
 		EVENT_F("source", addr_format(&d.source, source)), EVENT_F("interface", interface),
+		EVENT_F("transport", session_transport_name(d.transport)),
 		EVENT_F("reason", cause));
 	u->session[CANDIDATE] = session_dial(u->cx.loop, &d, &session_ops, u, &error);
 	if (!u->session[CANDIDATE])
@@ -877,7 +887,8 @@ same_access(const struct domain *a, const struct domain *b)
 static bool
 same_server(const struct domain_server *a, const struct domain_server *b)
 {
-	if (strcmp(a->name, b->name) != 0 || a->port != b->port || a->n_addresses != b->n_addresses)
+	if (strcmp(a->name, b->name) != 0 || a->port != b->port || a->transport != b->transport ||
+		a->n_addresses != b->n_addresses)
 		return false;
 	for (size_t i = 0; i < a->n_addresses; i++)
 		if (!addr_equal(&a->addresses[i], &b->addresses[i]))
@@ -936,6 +947,7 @@ upstream_view(const struct upstream *u, struct server_view *ret)
 		.domain = u->domain->name,
 		.server = u->server->name,
 		.interface = u->interface,
+		.transport = session_transport_name(transport_of(u)),
 		.state = state_text(u),
 		.reason = u->reason,
 		.credential = u->credentials ? credentials_label(u->credentials) : "",

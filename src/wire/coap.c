@@ -1,6 +1,6 @@
 /*
- * CoAP message format (RFC 7252 section 3) and what is known of the options (5.10, 7641, 7959,
- * 8768).
+ * CoAP message formats (RFC 7252 section 3, RFC 8323 section 3.2) and what is known of the options
+ * (RFC 7252 5.10, RFC 7641, 7959, 8768).
  */
 #include "wire/coap.h"
 
@@ -11,7 +11,17 @@
 
 #include "base/buf.h"
 
-enum { HEADER = 4, PAYLOAD_MARKER = 0xff, EXT_8 = 13, EXT_16 = 14, EXT_RESERVED = 15 };
+enum {
+	HEADER = 4,
+	PAYLOAD_MARKER = 0xff,
+	EXT_8 = 13,
+	EXT_16 = 14,
+	EXT_RESERVED = 15, /* of options */
+	EXT_32 = 15,       /* of a message in a stream */
+	EXT_8_BASE = 13,
+	EXT_16_BASE = 269,
+	EXT_32_BASE = 65805,
+};
 
 char *
 coap_code_format(uint8_t code, char buf[static 5])
@@ -28,9 +38,9 @@ read_extended(struct reader *r, unsigned nibble)
 {
 	switch (nibble) {
 	case EXT_8:
-		return reader_u8(r) + 13u;
+		return reader_u8(r) + (uint32_t)EXT_8_BASE;
 	case EXT_16:
-		return reader_u16(r) + 269u;
+		return reader_u16(r) + (uint32_t)EXT_16_BASE;
 	case EXT_RESERVED:
 		r->failed = true;
 		return 0;
@@ -70,11 +80,26 @@ decode_options(struct reader *r, struct coap_msg *m)
 	return NULL;
 }
 
+/* Token, options, payload. */
+static const char *
+decode_rest(struct reader *r, struct coap_msg *m, unsigned token_len)
+{
+	const uint8_t *token;
+
+	m->token_len = (uint8_t)token_len;
+	token = reader_bytes(r, token_len);
+	if (r->failed)
+		return "token";
+	memcpy(m->token, token, token_len);
+	if (m->code == COAP_EMPTY)
+		return token_len || reader_left(r) ? "empty message with content" : NULL;
+	return decode_options(r, m);
+}
+
 static const char *
 decode(struct reader *r, struct coap_msg *m)
 {
 	unsigned head = reader_u8(r);
-	const uint8_t *token;
 
 	m->code = reader_u8(r);
 	m->id = reader_u16(r);
@@ -85,14 +110,16 @@ decode(struct reader *r, struct coap_msg *m)
 		return "version";
 	if ((head & 15) > COAP_TOKEN_MAX)
 		return "token length";
-	m->token_len = head & 15;
-	token = reader_bytes(r, m->token_len);
-	if (r->failed)
-		return "token";
-	memcpy(m->token, token, m->token_len);
-	if (m->code == COAP_EMPTY)
-		return m->token_len || reader_left(r) ? "empty message with content" : NULL;
-	return decode_options(r, m);
+	return decode_rest(r, m, head & 15);
+}
+
+static void
+clear(struct coap_msg *m)
+{
+	memset(m, 0, offsetof(struct coap_msg, options));
+	m->payload = NULL;
+	m->payload_len = 0;
+	m->scratch_used = 0;
 }
 
 int
@@ -101,14 +128,60 @@ coap_decode(const uint8_t *bytes, size_t len, struct coap_msg *ret, const char *
 	struct reader r = reader_of(bytes, len);
 	const char *why;
 
-	memset(ret, 0, offsetof(struct coap_msg, options));
-	ret->payload = NULL;
-	ret->payload_len = 0;
-	ret->scratch_used = 0;
+	clear(ret);
 	why = decode(&r, ret);
 	if (why)
 		*ret_why = why;
 	return why ? -EBADMSG : 0;
+}
+
+/* Length of options and payload, and of the bytes that tell it. */
+static uint64_t
+stream_length(struct reader *r, unsigned nibble, size_t *ret_size)
+{
+	switch (nibble) {
+	case EXT_8:
+		*ret_size = 1;
+		return reader_u8(r) + (uint64_t)EXT_8_BASE;
+	case EXT_16:
+		*ret_size = 2;
+		return reader_u16(r) + (uint64_t)EXT_16_BASE;
+	case EXT_32:
+		*ret_size = 4;
+		return reader_u32(r) + (uint64_t)EXT_32_BASE;
+	default:
+		*ret_size = 0;
+		return nibble;
+	}
+}
+
+int
+coap_stream_decode(const uint8_t *bytes, size_t len, struct coap_msg *ret, size_t *ret_size,
+	const char **ret_why)
+{
+	struct reader r = reader_of(bytes, len), message;
+	unsigned head = reader_u8(&r), token_len = head & 15;
+	size_t extended;
+	uint64_t length = stream_length(&r, head >> 4, &extended);
+
+	clear(ret);
+	ret->type = COAP_NON;
+	*ret_size = 1 + extended + 1 + token_len;
+	if (len && token_len > COAP_TOKEN_MAX) {
+		*ret_why = "token length";
+		return -EBADMSG;
+	}
+	if (r.failed)
+		return -EAGAIN;
+	if (length > COAP_MESSAGE_MAX)
+		return -EMSGSIZE;
+	*ret_size += length;
+	if (len < *ret_size)
+		return -EAGAIN;
+	message = reader_of(r.at, *ret_size - 1 - extended);
+	ret->code = reader_u8(&message);
+	*ret_why = decode_rest(&message, ret, token_len);
+	return *ret_why ? -EBADMSG : 0;
 }
 
 /* ---- encoding ---- */
@@ -133,7 +206,7 @@ put(struct writer *w, const void *bytes, size_t len)
 static unsigned
 nibble_of(uint32_t v)
 {
-	return v < 13 ? v : v < 269 ? EXT_8 : EXT_16;
+	return v < EXT_8_BASE ? v : v < EXT_16_BASE ? EXT_8 : v < EXT_32_BASE ? EXT_16 : EXT_32;
 }
 
 static void
@@ -142,12 +215,57 @@ put_extended(struct writer *w, uint32_t v)
 	uint8_t b[2];
 
 	if (nibble_of(v) == EXT_8) {
-		b[0] = (uint8_t)(v - 13);
+		b[0] = (uint8_t)(v - EXT_8_BASE);
 		put(w, b, 1);
 	} else if (nibble_of(v) == EXT_16) {
-		b[0] = (uint8_t)((v - 269) >> 8);
-		b[1] = (uint8_t)(v - 269);
+		b[0] = (uint8_t)((v - EXT_16_BASE) >> 8);
+		b[1] = (uint8_t)(v - EXT_16_BASE);
 		put(w, b, 2);
+	}
+}
+
+static size_t
+extended_size(uint32_t v)
+{
+	return nibble_of(v) < EXT_8 ? 0 : nibble_of(v) == EXT_8 ? 1 : 2;
+}
+
+/* Bytes of options and payload. */
+static size_t
+rest_size(const struct coap_msg *m)
+{
+	size_t n = m->payload_len ? 1 + m->payload_len : 0;
+	uint16_t previous = 0;
+
+	for (unsigned i = 0; i < m->n_options; i++) {
+		const struct coap_option *o = &m->options[i];
+
+		n += 1 + extended_size(o->number - previous) + extended_size(o->len) + o->len;
+		previous = o->number;
+	}
+	return n;
+}
+
+static void
+put_rest(struct writer *w, const struct coap_msg *m)
+{
+	static const uint8_t marker = PAYLOAD_MARKER;
+	uint16_t previous = 0;
+
+	for (unsigned i = 0; i < m->n_options; i++) {
+		const struct coap_option *o = &m->options[i];
+		uint32_t delta = o->number - previous;
+		uint8_t first = (uint8_t)(nibble_of(delta) << 4 | nibble_of(o->len));
+
+		put(w, &first, 1);
+		put_extended(w, delta);
+		put_extended(w, o->len);
+		put(w, o->value, o->len);
+		previous = o->number;
+	}
+	if (m->payload_len) {
+		put(w, &marker, 1);
+		put(w, m->payload, m->payload_len);
 	}
 }
 
@@ -157,28 +275,32 @@ coap_encode(const struct coap_msg *m, uint8_t *bytes, size_t cap)
 	struct writer w = {bytes, bytes + cap, false};
 	uint8_t head[HEADER] = {(uint8_t)(1 << 6 | m->type << 4 | m->token_len), m->code,
 		(uint8_t)(m->id >> 8), (uint8_t)m->id};
-	static const uint8_t marker = PAYLOAD_MARKER;
-	uint16_t previous = 0;
 
 	if (m->token_len > COAP_TOKEN_MAX || m->type > COAP_RST)
 		return -EINVAL;
 	put(&w, head, sizeof(head));
 	put(&w, m->token, m->token_len);
-	for (unsigned i = 0; i < m->n_options; i++) {
-		const struct coap_option *o = &m->options[i];
-		uint32_t delta = o->number - previous;
-		uint8_t first = (uint8_t)(nibble_of(delta) << 4 | nibble_of(o->len));
+	put_rest(&w, m);
+	return w.full ? -ENOSPC : (int)(w.at - bytes);
+}
 
-		put(&w, &first, 1);
-		put_extended(&w, delta);
-		put_extended(&w, o->len);
-		put(&w, o->value, o->len);
-		previous = o->number;
-	}
-	if (m->payload_len) {
-		put(&w, &marker, 1);
-		put(&w, m->payload, m->payload_len);
-	}
+int
+coap_stream_encode(const struct coap_msg *m, uint8_t *bytes, size_t cap)
+{
+	struct writer w = {bytes, bytes + cap, false};
+	size_t length = rest_size(m);
+	uint8_t head;
+
+	if (m->token_len > COAP_TOKEN_MAX)
+		return -EINVAL;
+	if (length > COAP_MESSAGE_MAX)
+		return -ENOSPC;
+	head = (uint8_t)(nibble_of((uint32_t)length) << 4 | m->token_len);
+	put(&w, &head, 1);
+	put_extended(&w, (uint32_t)length);
+	put(&w, &m->code, 1);
+	put(&w, m->token, m->token_len);
+	put_rest(&w, m);
 	return w.full ? -ENOSPC : (int)(w.at - bytes);
 }
 

@@ -1,5 +1,6 @@
 /*
- * CoAP messages (RFC 7252 section 3): bytes to struct and back. Pure; no reliability, no matching.
+ * CoAP messages: bytes to struct and back, as datagrams (RFC 7252 section 3) and in a stream
+ * (RFC 8323 section 3.2). Pure; no reliability, no matching.
  */
 #ifndef DOTSD_WIRE_COAP_H
 #define DOTSD_WIRE_COAP_H
@@ -37,6 +38,14 @@ enum coap_code {
 	COAP_503_SERVICE_UNAVAILABLE = COAP_CODE(5, 3),
 	COAP_508_HOP_LIMIT_REACHED = COAP_CODE(5, 8),
 };
+/* Signalling, in streams only (RFC 8323 5). */
+enum coap_signal_code {
+	COAP_701_CSM = COAP_CODE(7, 1),
+	COAP_702_PING = COAP_CODE(7, 2),
+	COAP_703_PONG = COAP_CODE(7, 3),
+	COAP_704_RELEASE = COAP_CODE(7, 4),
+	COAP_705_ABORT = COAP_CODE(7, 5),
+};
 static inline unsigned
 coap_class(uint8_t code)
 {
@@ -50,7 +59,12 @@ coap_is_request(uint8_t code)
 static inline bool
 coap_is_response(uint8_t code)
 {
-	return coap_class(code) >= 2;
+	return coap_class(code) >= 2 && coap_class(code) <= 5;
+}
+static inline bool
+coap_is_signal(uint8_t code)
+{
+	return coap_class(code) == 7;
 }
 /* "2.01" into buf of 5 bytes; returns buf. */
 char *coap_code_format(uint8_t code, char buf[static 5]);
@@ -75,8 +89,24 @@ enum coap_option_number {
 	COAP_OPT_PROXY_SCHEME = 39,
 	COAP_OPT_SIZE1 = 60,
 };
+/* Numbers of signalling options are the code's own (RFC 8323 5.2). */
+enum coap_signal_option_number {
+	COAP_CSM_MAX_MESSAGE_SIZE = 2,
+	COAP_CSM_BLOCK_WISE_TRANSFER = 4,
+	COAP_PING_CUSTODY = 2,
+	COAP_RELEASE_ALTERNATIVE_ADDRESS = 2,
+	COAP_RELEASE_HOLD_OFF = 4,
+	COAP_ABORT_BAD_CSM_OPTION = 2,
+};
 enum { COAP_FORMAT_TEXT = 0, COAP_FORMAT_DOTS_CBOR = 271 };
-enum { COAP_OPTIONS_MAX = 32, COAP_TOKEN_MAX = 8, COAP_MESSAGE_MAX = 16384 };
+enum {
+	COAP_OPTIONS_MAX = 32,
+	COAP_TOKEN_MAX = 8,
+	COAP_MESSAGE_BASE = 1152, /* that any peer takes (RFC 7252 4.6, RFC 8323 5.3.1) */
+	COAP_MESSAGE_MAX = 16384,
+	COAP_STREAM_HEADER_MAX = 1 + 4 + 1 + COAP_TOKEN_MAX, /* length, code, token */
+	COAP_STREAM_MAX = COAP_STREAM_HEADER_MAX + COAP_MESSAGE_MAX,
+};
 
 struct coap_option {
 	uint16_t number;
@@ -104,6 +134,15 @@ struct coap_msg {
 int coap_decode(const uint8_t *bytes, size_t len, struct coap_msg *ret, const char **ret_why);
 /* Bytes written, or -ENOSPC, -EINVAL. */
 int coap_encode(const struct coap_msg *m, uint8_t *bytes, size_t cap);
+
+/* The message that a stream begins with; values point into bytes. 0 and *ret_size is its size;
+ * -EAGAIN: not all of it is there, at least *ret_size bytes are needed; -EMSGSIZE: options and
+ * payload are more than COAP_MESSAGE_MAX, seen as soon as the length is there; -EBADMSG with
+ * *ret_why as above. It has no type and no id: they are COAP_NON and 0. */
+int coap_stream_decode(const uint8_t *bytes, size_t len, struct coap_msg *ret, size_t *ret_size,
+	const char **ret_why);
+/* As coap_encode; type and id are not looked at. */
+int coap_stream_encode(const struct coap_msg *m, uint8_t *bytes, size_t cap);
 
 /* Building: an initialised message of that type and code without id and token. */
 void coap_init(struct coap_msg *m, enum coap_type type, uint8_t code);

@@ -338,7 +338,7 @@ mistakes_of_form_are_told_with_their_place(void **state)
 			"an IPv4 or "
 			"IPv6 prefix"},
 		{"domains:\n  a:\n    servers: [{name: x, port: 70000}]\n",
-			"3:31: port (UDP port of the server) is \"70000\", expected a whole number "
+			"3:31: port (port of the server) is \"70000\", expected a whole number "
 			"from 1 to "
 			"65535"},
 		{"limits: {response-body: 2047}\n",
@@ -347,6 +347,8 @@ mistakes_of_form_are_told_with_their_place(void **state)
 		{"limits: {response-bodies: 2147483648}\n",
 			"1:27: response-bodies (such answers of all sessions together) is "
 			"\"2147483648\", expected a whole number of bytes from 2048 to 2147483647"},
+		{"domains:\n  a:\n    servers: [{name: x, transport: sctp}]\n",
+			"3:36: transport (how it is reached) is \"sctp\", expected udp or tcp"},
 		{"domains:\n  a:\n    servers: [{name: x, prio: 1}]\n",
 			"3:25: unknown key \"prio\" in servers, expected perhaps \"priority\""},
 		{"domains:\n  a:\n    servers: [{port: 1}]\n",
@@ -511,7 +513,7 @@ domains_may_have_several_links_and_servers_or_none(void **state)
 		"  isp1:\n    interfaces: [lo, wan2]\n    prefixes: [192.0.2.0/24]\n"
 		"    servers:\n"
 		"      - {name: b.example, addresses: [192.0.2.1, '2001:db8::1']}\n"
-		"      - {name: a.example, addresses: [192.0.2.2]}\n"
+		"      - {name: a.example, addresses: [192.0.2.2], transport: tcp}\n"
 		"      - {name: first.example, addresses: [192.0.2.3], priority: 0}\n"
 		"    credentials: " X509 "\n"
 		"  isp2: {prefixes: [198.51.100.0/24]}\n"
@@ -525,6 +527,8 @@ domains_may_have_several_links_and_servers_or_none(void **state)
 	assert_int_equal(c->homing->n_servers, 3);
 	assert_int_equal(c->homing->domains[0].n_interfaces, 2);
 	assert_string_equal(c->homing->domains[0].servers[0]->name, "a.example");
+	assert_int_equal(c->homing->domains[0].servers[0]->transport, SERVER_TCP);
+	assert_int_equal(c->homing->domains[0].servers[1]->transport, SERVER_UDP);
 	assert_int_equal(c->homing->domains[0].servers[1]->n_addresses, 2);
 	assert_null(c->credentials[1]);
 	assert_int_equal(c->homing->domains[2].n_protects, 2);

@@ -3,6 +3,7 @@
 that ask it over loopback, commands, exit codes, reload, restart.
 
 DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
+import contextlib
 import json
 import os
 import pathlib
@@ -54,9 +55,13 @@ def until(condition, what):
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """For UDP and TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                tcp.bind(udp.getsockname())
+                return tcp.getsockname()[1]
 
 
 class Daemon:
@@ -350,6 +355,29 @@ def test_reload_is_all_or_nothing_and_keeps_sessions(client):
     code, reply = client("mitigate", "198.51.100.1", "--wait", str(PATIENCE))
     assert code == 0
     client("withdraw", reply["id"])
+
+
+def test_a_server_is_reached_over_the_transport_that_is_configured(client, server):
+    def transports(d, kind):
+        return [s["transport"] for s in d("sessions")[1][kind]]
+
+    assert transports(client, "upstream") == ["udp"] == transports(server, "clients")
+    good = client.path.read_text()
+    client.path.write_text(good.replace("port:", "transport: tcp, port:"))
+    assert client("reload")[0] == 0
+    until(lambda: client.server()["state"] == "available", "session over TCP")
+    assert client.server()["transport"] == "tcp"
+    assert client("domains")[1]["domains"][0]["servers"][0]["transport"] == "tcp"
+    until(lambda: transports(server, "clients") == ["tcp"], "one session, over TCP")
+    for d in (client, server):
+        assert [e["transport"] for e in d.events("session-up")][-2:] == ["udp", "tcp"]
+    for d in (client, server):
+        head, row = d.text("sessions")[1].splitlines()[-2:]
+        assert row[head.index("BY"):].startswith("tcp")
+    code, reply = client("mitigate", "192.0.2.9", "--wait", str(PATIENCE))
+    assert code == 0
+    assert client("withdraw", reply["id"])[0] in (0, 4)
+    until(lambda: not client("list")[1]["wishes"], "withdrawal over TCP")
 
 
 def test_a_wrong_configuration_ends_with_78(folder):

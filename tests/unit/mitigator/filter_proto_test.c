@@ -93,11 +93,65 @@ every_field_is_checked_again(void **state)
 	arena_free(a);
 }
 
+static const char *
+flow_sent(const struct flow *f, struct filter_msg *back, struct arena *a)
+{
+	struct flow copy = *f;
+	struct filter_flows flows = {.client = "acme", .flows = &copy, .n = 1};
+	struct filter_msg m = {.op = FILTER_OP_COMMIT, .flows = &flows, .n_flows = 1};
+	struct buf out;
+	const char *why;
+
+	buf_init(&out, 1 << 20);
+	filter_proto_encode(&m, &out);
+	why = filter_proto_decode(a, out.bytes, out.len, back);
+	buf_finish(&out);
+	return why;
+}
+
+static void
+flows_come_over_as_they_are_and_are_checked_again(void **state)
+{
+	static const struct flow good = {.protocol = FLOW_TCP,
+		.server = {.addr = {4, {192, 0, 2, 1}}, .port = 4646},
+		.client = {.addr = {4, {198, 51, 100, 2}}, .port = 5000}};
+	struct arena *a = arena_new();
+	struct filter_msg back;
+	struct flow f = good;
+
+	(void)state;
+	assert_null(flow_sent(&f, &back, a));
+	assert_int_equal(back.flows[0].flows[0].protocol, FLOW_TCP);
+	assert_true(endpoint_equal(&back.flows[0].flows[0].server, &good.server));
+	assert_true(endpoint_equal(&back.flows[0].flows[0].client, &good.client));
+	f.client.addr.family = 0; /* handshakes under way */
+	assert_null(flow_sent(&f, &back, a));
+	f.protocol = FLOW_UDP;
+	assert_null(flow_sent(&f, &back, a));
+	for (unsigned protocol = 0; protocol < 256; protocol++) {
+		f = good;
+		f.protocol = (enum flow_protocol)protocol;
+		assert_int_equal(flow_sent(&f, &back, a) == NULL,
+			protocol == FLOW_TCP || protocol == FLOW_UDP);
+	}
+	f = good;
+	f.server.addr.family = 0;
+	assert_non_null(flow_sent(&f, &back, a));
+	f = good;
+	f.client.addr.family = 6;
+	assert_non_null(flow_sent(&f, &back, a));
+	arena_free(a);
+}
+
 static void
 counts_are_limited_and_truncation_is_found(void **state)
 {
 	struct filter f = good_filter();
-	struct filter_msg m = {.op = FILTER_OP_SYNC, .added = &f, .n_added = 1}, back;
+	struct flow flow = {.protocol = FLOW_UDP, .server = {.addr = {4, {192, 0, 2, 1}}}};
+	struct filter_flows flows = {.client = "acme", .flows = &flow, .n = 1};
+	struct filter_msg m = {
+		.op = FILTER_OP_SYNC, .added = &f, .n_added = 1, .flows = &flows, .n_flows = 1};
+	struct filter_msg back;
 	struct arena *a = arena_new();
 	struct buf out;
 
@@ -136,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_filter_comes_over_as_it_is),
 		cmocka_unit_test(every_field_is_checked_again),
+		cmocka_unit_test(flows_come_over_as_they_are_and_are_checked_again),
 		cmocka_unit_test(counts_are_limited_and_truncation_is_found),
 		cmocka_unit_test(instances_are_plain_words),
 	};

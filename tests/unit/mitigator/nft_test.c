@@ -70,7 +70,8 @@ random_flows(struct world *w, size_t c)
 	for (size_t i = 0; i < w->n_flows[c]; i++) {
 		uint8_t family = dice(2) ? 4 : 6;
 
-		w->flows[c][i] = (struct flow){{.addr = {family, {192, 0, 2, 1}}, .port = 4646},
+		w->flows[c][i] = (struct flow){dice(2) ? FLOW_UDP : FLOW_TCP,
+			{.addr = {family, {192, 0, 2, 1}}, .port = 4646},
 			{.addr = {dice(4) ? family : 0, {0}}, .port = (uint16_t)dice(65536)}};
 		if (w->flows[c][i].client.addr.family)
 			w->flows[c][i].client.addr.bytes[0] = (uint8_t)(1 + dice(200));

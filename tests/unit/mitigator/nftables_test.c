@@ -361,7 +361,8 @@ static void
 changes_of_a_turn_are_one_commit(void **state)
 {
 	struct bench *b = *state;
-	struct flow flow = {.server = {.addr = {4, {192, 0, 2, 9}}, .port = 4646}};
+	struct flow flow = {
+		.protocol = FLOW_TCP, .server = {.addr = {4, {192, 0, 2, 9}}, .port = 4646}};
 
 	install_two(b);
 	start(b, 3);

@@ -20,6 +20,7 @@ import pytest
 PRIV = os.environ["DOTSD_PRIV"]
 RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
 LIBC = ctypes.CDLL(None, use_errno=True)
+VERSION = 2
 SYNC, COMMIT, COUNTERS = 2, 3, 4
 DROP, LIMIT, PER_SOURCE = 0, 1, 2
 UDP, TCP = 17, 6
@@ -93,7 +94,7 @@ class Helper:
                 self.sock.connect(self.path)
                 break
             time.sleep(0.01)
-        self.send(b"\x01\x01" + text("test"))
+        self.send(hello())
 
     def kill(self):
         self.proc.send_signal(signal.SIGKILL)
@@ -140,6 +141,10 @@ def text(s):
     return struct.pack("!H", len(s)) + s.encode()
 
 
+def hello(instance="test", version=VERSION):
+    return bytes([1, version]) + text(instance)
+
+
 def addr(a):
     a = ipaddress.ip_address(a)
     return bytes([a.version]) + a.packed
@@ -158,10 +163,10 @@ def rule(number, prefixes, protocols=(), ports=(), client="acme", action=(DROP, 
     return body
 
 
-def flow(client, *pairs):
+def flow(client, *pairs, protocol=UDP):
     body = text(client) + struct.pack("!I", len(pairs))
     for (server, sport), peer in pairs:
-        body += addr(server) + struct.pack("!H", sport)
+        body += bytes([protocol]) + addr(server) + struct.pack("!H", sport)
         body += addr(peer[0]) + struct.pack("!H", peer[1]) if peer else b"\0\0\0"
     return body
 
@@ -214,6 +219,26 @@ def tcp_passes(family, dst, port):
                 return 1
             except TimeoutError:
                 return 0
+
+
+def connects(client, port, server, server_port=4646):
+    """Whether a TCP client in b reaches a server in a: only the way to b is filtered."""
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with inside("a"):
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    with inside("b"):
+        s = socket.socket(family, socket.SOCK_STREAM)
+    with listening, s:
+        for end, at in ((listening, (server, server_port)), (s, (client, port))):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            end.bind(at)
+        listening.listen()
+        s.settimeout(0.15)
+        try:
+            s.connect((server, server_port))
+        except TimeoutError:
+            return False
+        return True
 
 
 BOTH = pytest.mark.parametrize("net", ["10.77.2.", "fd77:2::"], ids=["ipv4", "ipv6"])
@@ -280,6 +305,40 @@ def test_live_sessions_of_the_client_pass_first(helper):
     assert passes("10.77.2.10", 5001, sport=4647) == 0
     helper.change(COMMIT, flows=[flow("acme")])
     assert passes("10.77.2.10", 5001, sport=4646) == 0
+
+
+@BOTH
+def test_a_session_passes_with_its_own_protocol_only(helper, net):
+    server, client = net.replace("2", "1", 1) + "1", net + "10"
+    if ":" in net:
+        server = "fd77:1::1"
+    tuple_ = ((server, 4646), (client, 5000))
+    helper.change(COMMIT, [rule(1, [host(net, 10)])])
+    assert not connects(client, 5000, server)
+    helper.change(COMMIT, flows=[flow("acme", tuple_)])
+    assert not connects(client, 5000, server)
+    assert passes(client, 5000, sport=4646, src=server) == 1
+    helper.change(COMMIT, flows=[flow("acme", tuple_, protocol=TCP)])
+    assert connects(client, 5000, server)
+    assert not connects(client, 5001, server)
+    assert not connects(client, 5000, server, 4647)
+    assert passes(client, 5000, sport=4646, src=server) == 0
+    # Handshakes under way.
+    helper.change(COMMIT, flows=[flow("acme", ((server, 4646), None))])
+    assert not connects(client, 5001, server)
+    helper.change(COMMIT, flows=[flow("acme", ((server, 4646), None), protocol=TCP)])
+    assert connects(client, 5001, server)
+    assert not connects(client, 5001, server, 4647)
+    assert passes(client, 5001, sport=4646, src=server) == 0
+    helper.change(COMMIT, flows=[flow("acme")])
+    assert not connects(client, 5001, server)
+
+
+def test_handshakes_have_a_rate_for_each_protocol(helper):
+    helper.change(COMMIT, [rule(1, ["10.77.2.0/24"])])
+    rates = [line for line in nft("list", "table", "inet", "dotsd_test").splitlines()
+             if "limit rate 1000/second accept" in line]
+    assert sorted(line.split(" . ")[2].split()[0] for line in rates) == ["tcp", "tcp", "udp", "udp"]
 
 
 def test_limits_let_some_pass_and_count_what_they_drop(helper):
@@ -359,7 +418,7 @@ s = socket.socket(socket.AF_UNIX)
 s.settimeout(60)
 s.connect(sys.argv[1])
 try:
-    s.sendall(bytes([0, 0, 0, 8, 1, 1, 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
+    s.sendall(bytes([0, 0, 0, 8, 1, 2, 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
     sys.exit(0 if s.recv(1) else 3)
 except ConnectionError:
     sys.exit(3)
@@ -382,8 +441,8 @@ def test_an_inherited_socket_ends_it(network):
     proc = subprocess.Popen([PRIV, "--fd", str(its.fileno()), "--instance", "test"],
                             pass_fds=[its.fileno()], stderr=subprocess.DEVNULL)
     its.close()
-    hello = b"\x01\x01" + text("test")
-    ours.sendall(struct.pack("!I", len(hello)) + hello + struct.pack("!IB", 1, COUNTERS))
+    first = hello()
+    ours.sendall(struct.pack("!I", len(first)) + first + struct.pack("!IB", 1, COUNTERS))
     assert ours.recv(4) == struct.pack("!I", 5)
     ours.close()
     assert proc.wait(60) == 0
@@ -432,7 +491,7 @@ def test_other_tables_are_not_touched(helper):
 
 
 @pytest.mark.parametrize("body", [b"", b"\x09", b"\x02\xff\xff\xff\xff", b"\x03" + b"\0" * 11,
-                                  b"\x01\x02" + text("test"), b"\x01\x01" + text("other")],
+                                  hello(version=VERSION + 1), hello("other")],
                          ids=["empty", "unknown", "counts", "truncated", "version", "instance"])
 def test_what_is_malformed_ends_the_connection_and_changes_nothing(helper, body):
     helper.change(COMMIT, [rule(1, ["10.77.2.10/32"])])

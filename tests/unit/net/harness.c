@@ -284,21 +284,31 @@ harness_psk(const char *identity, const char *file)
 	return c;
 }
 
-/* A port that was free a moment ago. */
+/* A port that was free for both transports a moment ago. */
 static uint16_t
 free_port(const struct endpoint *at)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(at, &ss);
 	struct endpoint got = {0};
-	int fd = socket(ss.ss_family, SOCK_DGRAM, 0);
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
-	len = sizeof(ss);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
-	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&ss, &got), 0);
-	close(fd);
-	return got.port;
+	for (int tries = 0; tries < 100; tries++) {
+		struct sockaddr_storage ss;
+		socklen_t len = endpoint_to_sockaddr(at, &ss);
+		int udp = socket(ss.ss_family, SOCK_DGRAM, 0);
+		int tcp = socket(ss.ss_family, SOCK_STREAM, 0);
+		bool both;
+
+		assert_int_equal(bind(udp, (struct sockaddr *)&ss, len), 0);
+		len = sizeof(ss);
+		assert_int_equal(getsockname(udp, (struct sockaddr *)&ss, &len), 0);
+		assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&ss, &got), 0);
+		both = bind(tcp, (struct sockaddr *)&ss, len) == 0;
+		close(udp);
+		close(tcp);
+		if (both)
+			return got.port;
+	}
+	fail_msg("no port is free for UDP and TCP");
+	return 0;
 }
 
 struct listener *

@@ -128,4 +128,39 @@ unsigned raw_count(const struct raw *r);
 const struct coap_msg *raw_msg(const struct raw *r, unsigned i);
 const uint8_t *raw_bytes(const struct raw *r, unsigned i, size_t *ret_len);
 
+/* --- the same over TCP: line.c ---------------------------------------------------------------- */
+
+/* A TLS client. It sends no CSM by itself. */
+struct line;
+struct line *line_new(
+	struct loop *loop, const struct endpoint *to, const char *source, struct credentials *c);
+void line_free(struct line *l);
+bool line_is_up(const struct line *l); /* its handshake is done */
+bool line_is_over(const struct line *l);
+const char *line_why(const struct line *l); /* of the end */
+void line_listen(struct line *l, bool listen);
+void line_send(struct line *l, const void *bytes, size_t len); /* in records of their own */
+void line_send_msg(struct line *l, const struct coap_msg *msg);
+void line_greet(struct line *l); /* a CSM: up to 16384 bytes a message */
+unsigned line_count(const struct line *l);
+const struct coap_msg *line_msg(const struct line *l, unsigned i);
+
+/* A plain connection, that says nothing by itself. */
+int knock(const struct endpoint *to, const char *source);
+bool knock_stands(int fd); /* neither ended nor broken by the other side */
+
+/* A relay of one connection. */
+struct tube {
+	struct loop *loop;
+	struct watch *listen, *client, *server;
+	int listen_fd, client_fd, server_fd;
+	struct endpoint at; /* where the client connects to */
+	size_t chunk;       /* bytes a turn; 0: what is there */
+	size_t up, down;    /* bytes passed */
+};
+void tube_start(struct tube *t, struct loop *l, const struct endpoint *server);
+/* Takes nothing more from the server, until it does again. */
+void tube_hold(struct tube *t, bool hold);
+void tube_stop(struct tube *t);
+
 #endif

@@ -265,6 +265,143 @@ handshakes_wait_for_their_turn(void **state)
 	hall_stop(&h);
 }
 
+/* --- shares over TCP ------------------------------------------------------------------------ */
+
+static struct session *
+dial_tcp(struct hall *h, const char *source)
+{
+	struct dial d = harness_dialling(&h->at, h->client_credentials);
+	struct session *s;
+	int error;
+
+	d.transport = SESSION_TCP;
+	if (source)
+		assert_int_equal(addr_parse(source, &d.source), 0);
+	s = session_dial(h->loop, &d, &side_ops, &h->client, &error);
+	assert_non_null(s);
+	return s;
+}
+
+/* Whether or not it says something. */
+static void
+connections_are_shared_out_by_prefix(void **state)
+{
+	struct listener_config cfg = {.max_half_open_per_prefix = 2};
+	int fd[4];
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	fd[0] = knock(&h.at, "127.0.5.1");
+	fd[1] = knock(&h.at, "127.0.5.2");
+	fd[2] = knock(&h.at, "127.0.5.3");
+	fd[3] = knock(&h.at, "127.0.6.1");
+	WAIT(h.loop, !knock_stands(fd[2]));
+	dial_tcp(&h, "127.0.6.2");
+	WAIT(h.loop, h.client.ups == 1);
+	assert_true(knock_stands(fd[0]));
+	assert_true(knock_stands(fd[1]));
+	assert_true(knock_stands(fd[3]));
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+	hall_stop(&h);
+}
+
+static void
+connections_and_handshakes_are_limited_together(void **state)
+{
+	struct listener_config cfg = {.max_half_open = 2};
+	struct raw *raw[2];
+	int fd[2];
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	fd[0] = knock(&h.at, "127.0.5.1");
+	raw[0] = mute_from(&h, "127.0.6.1");
+	WAIT(h.loop, raw_datagrams(raw[0]) > 1);
+	fd[1] = knock(&h.at, "127.0.7.1");
+	raw[1] = mute_from(&h, "127.0.8.1");
+	WAIT(h.loop, !knock_stands(fd[1]) && raw_datagrams(raw[1]) >= 1);
+	harness_settle(h.loop);
+	assert_int_equal(raw_datagrams(raw[1]), 1);
+	assert_true(knock_stands(fd[0]));
+	for (int i = 0; i < 2; i++) {
+		raw_free(raw[i]);
+		close(fd[i]);
+	}
+	hall_stop(&h);
+}
+
+/* An authenticated peer without CSM is not through yet. */
+static void
+place_of_a_connection_is_free_again_when_it_is_up_or_gone(void **state)
+{
+	struct listener_config cfg = {.max_half_open = 1};
+	struct line *line;
+	struct hall h;
+	int fd, other;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	fd = knock(&h.at, NULL);
+	other = knock(&h.at, NULL);
+	WAIT(h.loop, !knock_stands(other));
+	close(other);
+	close(fd);
+	WAIT(h.loop, h.server.downs == 1);
+	line = line_new(h.loop, &h.at, NULL, h.client_credentials);
+	WAIT(h.loop, line_is_up(line) && line_count(line) == 1);
+	fd = knock(&h.at, NULL);
+	WAIT(h.loop, !knock_stands(fd));
+	close(fd);
+	line_greet(line);
+	WAIT(h.loop, h.server.ups == 1);
+	dial_tcp(&h, NULL);
+	WAIT(h.loop, h.server.ups == 2 && h.client.ups == 1);
+	line_free(line);
+	WAIT(h.loop, h.server.downs == 2);
+	hall_stop(&h);
+}
+
+static void
+established_connections_are_limited(void **state)
+{
+	struct listener_config cfg = {.max_sessions = 1};
+	struct session *first;
+	struct hall h;
+	int fd;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	first = dial_tcp(&h, NULL);
+	WAIT(h.loop, h.client.ups == 1 && h.server.ups == 1);
+	fd = knock(&h.at, NULL);
+	WAIT(h.loop, !knock_stands(fd));
+	close(fd);
+	session_close(first);
+	WAIT(h.loop, h.server.downs == 1);
+	dial_tcp(&h, NULL);
+	WAIT(h.loop, h.server.ups == 2);
+	hall_stop(&h);
+}
+
+static void
+connections_wait_for_their_turn(void **state)
+{
+	enum { CLIENTS = 24 };
+	struct listener_config cfg = {.handshakes_per_turn = 1, .max_half_open_per_prefix = 100};
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	for (int i = 0; i < CLIENTS; i++)
+		dial_tcp(&h, NULL);
+	WAIT(h.loop, h.client.ups == CLIENTS && h.server.ups == CLIENTS);
+	assert_int_equal(listener_count(h.listener), CLIENTS);
+	hall_stop(&h);
+}
+
 /* --- a live 5-tuple ------------------------------------------------------------------------- */
 
 static void
@@ -395,6 +532,34 @@ listen_failure(const char *interface, const struct endpoint *at, char *why, size
 	credentials_unref(cfg.credentials);
 	loop_free(l);
 	return why;
+}
+
+/* Either transport may be in the way. */
+static void
+failure_to_listen_names_the_transport(void **state)
+{
+	char why[256];
+	struct endpoint at;
+	struct hall h;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", NULL);
+	listen_failure("", &h.at, why, sizeof(why));
+	assert_non_null(strstr(why, "UDP 127.0.0.1:"));
+	assert_int_equal(endpoint_parse("127.0.0.1", 0, &at), 0);
+	len = endpoint_to_sockaddr(&at, &ss);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	len = sizeof(ss);
+	getsockname(fd, (struct sockaddr *)&ss, &len);
+	endpoint_from_sockaddr((struct sockaddr *)&ss, &at);
+	listen_failure("", &at, why, sizeof(why));
+	assert_non_null(strstr(why, "TCP 127.0.0.1:"));
+	close(fd);
+	hall_stop(&h);
 }
 
 static void
@@ -550,11 +715,17 @@ main(void)
 		cmocka_unit_test(place_of_a_finished_handshake_is_free_again),
 		cmocka_unit_test(established_sessions_are_limited),
 		cmocka_unit_test(handshakes_wait_for_their_turn),
+		cmocka_unit_test(connections_are_shared_out_by_prefix),
+		cmocka_unit_test(connections_and_handshakes_are_limited_together),
+		cmocka_unit_test(place_of_a_connection_is_free_again_when_it_is_up_or_gone),
+		cmocka_unit_test(established_connections_are_limited),
+		cmocka_unit_test(connections_wait_for_their_turn),
 		cmocka_unit_test(new_handshake_on_a_live_flow_replaces_it_when_done),
 		cmocka_unit_test(unfinished_handshake_on_a_live_flow_changes_nothing),
 		cmocka_unit_test(answers_leave_from_the_address_that_was_asked),
 		cmocka_unit_test(answers_leave_from_the_address_that_was_asked_ipv6),
 		cmocka_unit_test(one_client_at_two_addresses_has_two_sessions),
+		cmocka_unit_test(failure_to_listen_names_the_transport),
 		cmocka_unit_test(failure_to_listen_names_address_and_error),
 		cmocka_unit_test(visitor_may_close_each),
 		cmocka_unit_test(visitor_may_abandon_each),

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
-#include "net/dtls.h"
+#include "net/association.h"
 #include "net/record.h"
 #include "net/udp.h"
 
@@ -20,7 +20,7 @@ struct raw {
 	struct loop *loop;
 	struct udp *udp;
 	struct udp_path path;
-	struct dtls *dtls;
+	struct association *association;
 	struct credentials *credentials;
 	struct timer *timer;
 	bool up, mute;
@@ -29,31 +29,32 @@ struct raw {
 	unsigned n;
 };
 
-static void
+static bool
 raw_push(void *arg, const void *datagram, size_t len)
 {
 	struct raw *r = arg;
 
 	/* Muted, it says no more than the two ClientHellos. */
 	if (r->mute && r->sent >= 2)
-		return;
+		return true;
 	r->sent++;
 	udp_send(r->udp, &r->path, datagram, len);
+	return true;
 }
 
 static void
 raw_step(struct raw *r, const uint8_t *record, size_t len)
 {
-	switch (dtls_handshake(r->dtls, record, len)) {
-	case DTLS_DONE:
+	switch (association_handshake(r->association, record, len)) {
+	case ASSOCIATION_DONE:
 		r->up = true;
 		timer_stop(r->timer);
 		break;
-	case DTLS_WAITING:
-		timer_after(r->timer, dtls_timeout_ms(r->dtls) + 1);
+	case ASSOCIATION_WAITING:
+		timer_after(r->timer, association_timeout_ms(r->association) + 1);
 		break;
-	case DTLS_FAILED:
-		fail_msg("%s", dtls_why(r->dtls));
+	case ASSOCIATION_FAILED:
+		fail_msg("%s", association_why(r->association));
 		break;
 	}
 }
@@ -83,7 +84,8 @@ raw_datagram(void *arg, const struct udp_path *path, uint8_t *bytes, size_t len)
 	for (; (n = record_length(bytes, len)) > 0; bytes += n, len -= n) {
 		if (!r->up)
 			raw_step(r, bytes, n);
-		else if (dtls_read(r->dtls, bytes, n, data, sizeof(data), &data_len) == DTLS_DATA)
+		else if (association_read(r->association, bytes, n, data, sizeof(data),
+				 &data_len) == ASSOCIATION_DATA)
 			raw_keep(r, data, data_len);
 	}
 }
@@ -98,7 +100,7 @@ struct raw *
 raw_new(struct loop *l, const struct endpoint *to, const char *source, struct credentials *c)
 {
 	struct raw *r = calloc(1, sizeof(*r));
-	struct dtls_setup setup = {
+	struct association_setup setup = {
 		.credentials = c,
 		.server_name = "dots.example",
 		.mtu = 1232,
@@ -116,8 +118,8 @@ raw_new(struct loop *l, const struct endpoint *to, const char *source, struct cr
 	assert_non_null(r->udp);
 	r->path = (struct udp_path){.local = *udp_local(r->udp), .remote = *to};
 	r->timer = timer_new(l, raw_timer, r);
-	r->dtls = dtls_new(&setup);
-	assert_non_null(r->dtls);
+	r->association = association_new(&setup);
+	assert_non_null(r->association);
 	raw_step(r, NULL, 0);
 	return r;
 }
@@ -134,7 +136,7 @@ raw_free(struct raw *r)
 	for (unsigned i = 0; i < r->n; i++)
 		free(r->kept[i].bytes);
 	timer_free(r->timer);
-	dtls_free(r->dtls);
+	association_free(r->association);
 	udp_free(r->udp);
 	credentials_unref(r->credentials);
 	free(r);
@@ -155,7 +157,7 @@ raw_datagrams(const struct raw *r)
 void
 raw_send(struct raw *r, const void *bytes, size_t len)
 {
-	assert_int_equal(dtls_write(r->dtls, bytes, len), 0);
+	assert_int_equal(association_write(r->association, bytes, len), 0);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * CoAP message format (RFC 7252 3, 5.4, 5.10).
+ * CoAP message formats (RFC 7252 3, 5.4, 5.10; RFC 8323 3.2).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -245,6 +245,167 @@ codes_print_as_class_and_detail(void **state)
 	assert_string_equal(coap_code_format(COAP_503_SERVICE_UNAVAILABLE, text), "5.03");
 }
 
+/* --- streams -------------------------------------------------------------------------------- */
+
+/* RFC 8323 figures 5, 11, 12, and the shortest of each length form. */
+static void
+stream_messages_are_those_of_the_rfc(void **state)
+{
+	static const struct {
+		uint8_t bytes[8];
+		size_t len, rest; /* rest: zero bytes of payload that follow */
+		uint8_t code, token_len, token;
+		size_t payload_len;
+	} cases[] = {
+		{{0x01, 0x43, 0x7f}, 3, 0, COAP_CODE(2, 3), 1, 0x7f, 0},
+		{{0x01, 0xe2, 0x42}, 3, 0, COAP_702_PING, 1, 0x42, 0},
+		{{0x01, 0xe3, 0x42}, 3, 0, COAP_703_PONG, 1, 0x42, 0},
+		{{0x00, 0x00}, 2, 0, COAP_EMPTY, 0, 0, 0},
+		{{0x00, 0xe1}, 2, 0, COAP_701_CSM, 0, 0, 0},
+		{{0xc0, 0x45, 0xff}, 3, 11, COAP_205_CONTENT, 0, 0, 11},
+		{{0xd0, 0x00, 0x45, 0xff}, 4, 12, COAP_205_CONTENT, 0, 0, 12},
+		{{0xd0, 0xff, 0x45, 0xff}, 4, 267, COAP_205_CONTENT, 0, 0, 267},
+		{{0xe1, 0x00, 0x00, 0x45, 0x07, 0xff}, 6, 268, COAP_205_CONTENT, 1, 7, 268},
+		{{0xe0, 0x3e, 0xf3, 0x45, 0xff}, 5, 16383, COAP_205_CONTENT, 0, 0, 16383},
+	};
+	static uint8_t bytes[COAP_STREAM_MAX], again[COAP_STREAM_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t total = cases[i].len + cases[i].rest, size = 0;
+		struct coap_msg m;
+		const char *why;
+
+		memset(bytes, 0, sizeof(bytes));
+		memcpy(bytes, cases[i].bytes, cases[i].len);
+		if (coap_stream_decode(bytes, sizeof(bytes), &m, &size, &why) != 0)
+			fail_msg("case %zu: %s", i, why);
+		assert_int_equal(size, total);
+		assert_int_equal(m.code, cases[i].code);
+		assert_int_equal(m.type, COAP_NON);
+		assert_int_equal(m.token_len, cases[i].token_len);
+		assert_true(!m.token_len || m.token[0] == cases[i].token);
+		assert_int_equal(m.payload_len, cases[i].payload_len);
+		assert_int_equal(coap_stream_encode(&m, again, total), (int)total);
+		assert_memory_equal(again, bytes, total);
+		assert_int_equal(coap_stream_encode(&m, again, total - 1), -ENOSPC);
+	}
+}
+
+/* RFC 8323 5.3.1: Max-Message-Size is option 2, 1152 in two bytes. */
+static void
+capabilities_are_options(void **state)
+{
+	static const uint8_t csm[] = {0x40, 0xe1, 0x22, 0x04, 0x80, 0x20};
+	struct coap_msg m;
+	uint8_t bytes[16];
+	const char *why;
+	uint32_t value;
+	size_t size;
+
+	(void)state;
+	coap_init(&m, COAP_NON, COAP_701_CSM);
+	coap_add_uint(&m, COAP_CSM_MAX_MESSAGE_SIZE, 1152);
+	coap_add(&m, COAP_CSM_BLOCK_WISE_TRANSFER, "", 0);
+	assert_int_equal(coap_stream_encode(&m, bytes, sizeof(bytes)), sizeof(csm));
+	assert_memory_equal(bytes, csm, sizeof(csm));
+	assert_int_equal(coap_stream_decode(csm, sizeof(csm), &m, &size, &why), 0);
+	assert_true(coap_get_uint(&m, COAP_CSM_MAX_MESSAGE_SIZE, &value));
+	assert_int_equal(value, 1152);
+	assert_true(coap_is_signal(m.code));
+	assert_false(coap_is_response(m.code));
+}
+
+static void
+a_stream_is_asked_for_what_is_missing(void **state)
+{
+	/* 13 + 1 bytes of options and payload, a token of two */
+	static const uint8_t whole[] = {0xd2, 1, 0x45, 'a', 'b', 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+		10, 11, 12, 13, 0x00, 0x00};
+	static const size_t size_of_whole = 19;
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(whole); len++) {
+		uint8_t *exact = malloc(len + 1);
+		struct coap_msg m;
+		const char *why;
+		size_t size = 0;
+		int r;
+
+		memcpy(exact, whole, len);
+		r = coap_stream_decode(exact, len, &m, &size, &why);
+		assert_int_equal(r, len < size_of_whole ? -EAGAIN : 0);
+		if (r < 0)
+			assert_in_range(size, len + 1, size_of_whole);
+		else
+			assert_int_equal(size, size_of_whole);
+		free(exact);
+	}
+}
+
+/* Before anything of it is awaited or kept. */
+static void
+a_stream_message_is_too_large_by_its_length_alone(void **state)
+{
+	static const struct {
+		uint8_t bytes[5];
+		size_t len;
+		int result;
+	} cases[] = {
+		{{0xe0, 0x3e, 0xf3}, 3, -EAGAIN}, /* 16384 */
+		{{0xe0, 0x3e, 0xf4}, 3, -EMSGSIZE},
+		{{0xe0, 0xff, 0xff}, 3, -EMSGSIZE},
+		{{0xf0, 0, 0, 0, 0}, 5, -EMSGSIZE},
+		{{0xf0, 0xff, 0xff, 0xff, 0xff}, 5, -EMSGSIZE},
+		{{0xf0, 0xff, 0xff, 0xff}, 4, -EAGAIN},
+	};
+	static uint8_t payload[COAP_MESSAGE_MAX];
+	static uint8_t bytes[COAP_STREAM_MAX];
+	struct coap_msg m;
+	const char *why;
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (coap_stream_decode(cases[i].bytes, cases[i].len, &m, &size, &why) !=
+			cases[i].result)
+			fail_msg("case %zu", i);
+	coap_init(&m, COAP_NON, COAP_205_CONTENT);
+	m.payload = payload;
+	m.payload_len = COAP_MESSAGE_MAX; /* and its marker */
+	assert_int_equal(coap_stream_encode(&m, bytes, sizeof(bytes)), -ENOSPC);
+}
+
+static void
+stream_format_errors_are_found(void **state)
+{
+	static const struct {
+		uint8_t bytes[8];
+		size_t len;
+		const char *why;
+	} cases[] = {
+		{{0x09}, 1, "token length"}, /* nothing later can mend it */
+		{{0x0f}, 1, "token length"},
+		{{0x10, 0x45, 0xff}, 3, "payload marker without payload"},
+		{{0x10, 0x00, 0xb0}, 3, "empty message with content"},
+		{{0x01, 0x00, 0x01}, 3, "empty message with content"},
+		{{0x20, 0x01, 0xb2, 'x'}, 4, "option value"}, /* reaches into the next message */
+		{{0x10, 0x01, 0xd0}, 3, "option header"},
+		{{0x10, 0x01, 0x0f}, 3, "option header"},
+	};
+	struct coap_msg m;
+	const char *why;
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		why = "";
+		if (coap_stream_decode(cases[i].bytes, cases[i].len, &m, &size, &why) != -EBADMSG ||
+			strcmp(why, cases[i].why) != 0)
+			fail_msg("case %zu: %s", i, why);
+	}
+}
+
 int
 main(void)
 {
@@ -258,6 +419,11 @@ main(void)
 		cmocka_unit_test(elective_options_out_of_bounds_are_ignored),
 		cmocka_unit_test(a_broken_message_still_has_its_header),
 		cmocka_unit_test(codes_print_as_class_and_detail),
+		cmocka_unit_test(stream_messages_are_those_of_the_rfc),
+		cmocka_unit_test(capabilities_are_options),
+		cmocka_unit_test(a_stream_is_asked_for_what_is_missing),
+		cmocka_unit_test(a_stream_message_is_too_large_by_its_length_alone),
+		cmocka_unit_test(stream_format_errors_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
