@@ -8,7 +8,7 @@
  *
  * Commands are lines on standard input, each answered by a line of JSON:
  *
- *	open N WINDOW                         sessions 0 to N-1, WINDOW handshakes at a time
+ *	open FIRST N WINDOW                   sessions FIRST to N-1, WINDOW handshakes at a time
  *	run KIND SECONDS WINDOW ITEMS         KIND of ask.h; items drawn at random
  *	each KIND FROM TO WINDOW              each item of FROM to TO-1 once
  *	install ITEM                          from the PUT to a GET that tells status 2
@@ -313,13 +313,15 @@ static void
 do_open(struct load *l, const char *line)
 {
 	struct mark from = mark(l), to;
-	unsigned n, window, begun = 0, first = 0;
+	unsigned n, window, first, begun;
 	double end = now() + 300;
 
-	if (sscanf(line, "open %u %u", &n, &window) != 2 || n > FLEET_PASSING || !n)
+	if (sscanf(line, "open %u %u %u", &first, &n, &window) != 3 || n > FLEET_PASSING ||
+		first >= n || first != l->n_sessions)
 		errx(2, "not understood: %s", line);
+	l->tally = (struct tally){.bad = n - first};
+	begun = first;
 	l->n_sessions = n;
-	l->tally = (struct tally){0};
 	while (first < n && now() < end) {
 		while (begun < n && begun - first < window)
 			session_open(l->fleet, begun++, NULL);
@@ -330,7 +332,7 @@ do_open(struct load *l, const char *line)
 						fleet_session(l->fleet, first)->failed))
 			l->tally.ok += fleet_session(l->fleet, first++)->up;
 	}
-	l->tally.bad = n - l->tally.ok;
+	l->tally.bad -= l->tally.ok;
 	to = mark(l);
 	tell(l, &from, &to);
 }

@@ -96,10 +96,11 @@ class Load(Process):
             raise BenchError(f"load ended at {command}:\n{self.text()[-2000:]}")
         return json.loads(line)
 
-    def open(self, sessions, window=64):
-        got = self.ask(f"open {sessions} {window}")
-        if got["ok"] != sessions:
-            raise BenchError(f"{self.server.name}: {got['ok']} of {sessions} sessions:\n"
+    def open(self, sessions, first=0, window=64):
+        """All up to that number; those before `first` are open already."""
+        got = self.ask(f"open {first} {sessions} {window}")
+        if got["ok"] != sessions - first:
+            raise BenchError(f"{self.server.name}: {got['ok']} of {sessions - first} sessions:\n"
                              + self.server.text()[-2000:] + self.text()[-500:])
         return got
 
