@@ -366,10 +366,11 @@ shake_next(struct shaking *k, unsigned i)
 {
 	unsigned clients = k->load->items.clients;
 
-	/* A ticket belongs to one client. */
-	k->next += k->ticket ? clients - k->next % clients : 1;
-	if (k->next >= FLEET_MAX)
-		k->next = FLEET_PASSING + clients - FLEET_PASSING % clients;
+	do { /* a ticket belongs to one client */
+		k->next += k->ticket ? clients - k->next % clients : 1;
+		if (k->next >= FLEET_MAX)
+			k->next = FLEET_PASSING + clients - FLEET_PASSING % clients;
+	} while (fleet_session(k->load->fleet, k->next));
 	k->sessions[i] = session_open(k->load->fleet, k->next, k->ticket);
 }
 
