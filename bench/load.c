@@ -33,12 +33,12 @@ enum { WINDOW_MAX = 4096, PATIENCE_S = 2, INSTALLED = 2, COMMAND_MAX = 256 };
 struct slot {
 	bool used;
 	enum ask kind;
-	uint32_t item, token;
+	uint32_t item, token, session;
 	double sent;
 };
 
 struct tally {
-	unsigned long ok, bad, lost;
+	unsigned long ok, bad, lost, all; /* all: also before and after the measured time */
 };
 
 /* What is under way: items drawn at random, or each of a range once. */
@@ -90,10 +90,10 @@ mark(const struct load *l)
 static void
 tell(const struct load *l, const struct mark *from, const struct mark *to)
 {
-	printf("{\"ok\": %lu, \"bad\": %lu, \"lost\": %lu, \"seconds\": %.6f, "
+	printf("{\"ok\": %lu, \"bad\": %lu, \"lost\": %lu, \"all\": %lu, \"seconds\": %.6f, "
 	       "\"server_cpu\": %.6f, \"load_cpu\": %.6f, \"request\": %zu, \"answer\": %zu, "
 	       "\"request_on\": %zu, \"answer_on\": %zu}\n",
-		l->tally.ok, l->tally.bad, l->tally.lost, to->at - from->at,
+		l->tally.ok, l->tally.bad, l->tally.lost, l->tally.all, to->at - from->at,
 		to->server - from->server, to->load - from->load, l->request, l->answer,
 		l->request_on, l->answer_on);
 }
@@ -110,13 +110,16 @@ draw(struct load *l, uint32_t n)
 static void
 send_slot(struct load *l, unsigned i, enum ask kind, uint32_t item)
 {
-	struct session *s = fleet_session(l->fleet, item % l->n_sessions);
+	/* Any session of the item's client. */
+	uint32_t clients = l->items.clients,
+		 number = item % clients + clients * draw(l, l->n_sessions / clients);
+	struct session *s = fleet_session(l->fleet, number);
 	struct slot *slot = &l->slots[i];
 	uint8_t bytes[ASK_MAX];
 
 	if (!s || s->failed)
-		errx(1, "session %u is lost", item % l->n_sessions);
-	*slot = (struct slot){true, kind, item, ++l->generation << 12 | i, now()};
+		errx(1, "session %u is lost", number);
+	*slot = (struct slot){true, kind, item, ++l->generation << 12 | i, number, now()};
 	l->request = ask_build(&l->items, kind, item, s->next_id++, slot->token, bytes);
 	session_send(s, bytes, l->request);
 	l->request_on = s->sent;
@@ -163,10 +166,11 @@ on_data(void *arg, struct session *s, const uint8_t *bytes, size_t len)
 		return;
 	}
 	slot = slot_of(l, bytes, len);
-	if (!slot || s->number != slot->item % l->n_sessions) {
+	if (!slot || s->number != slot->session) {
 		l->tally.bad++;
 		return;
 	}
+	l->tally.all++;
 	if (ask_check(&l->items, slot->kind, slot->item, slot->token, bytes, len, &l->status))
 		l->tally.ok++;
 	else
@@ -246,7 +250,7 @@ do_run(struct load *l, const char *line)
 		errx(2, "not understood: %s", line);
 	begin(l, (struct work){.kind = ask_named(name), .items = items}, window);
 	pump(l, now() + (seconds < 1 ? seconds / 2 : 0.5));
-	l->tally = (struct tally){0};
+	l->tally = (struct tally){.all = l->tally.all};
 	from = mark(l);
 	pump(l, now() + seconds);
 	to = mark(l);
@@ -317,7 +321,7 @@ do_open(struct load *l, const char *line)
 	double end = now() + 300;
 
 	if (sscanf(line, "open %u %u %u", &first, &n, &window) != 3 || n > FLEET_PASSING ||
-		first >= n || first != l->n_sessions)
+		first >= n || first != l->n_sessions || n % l->items.clients)
 		errx(2, "not understood: %s", line);
 	l->tally = (struct tally){.bad = n - first};
 	begun = first;
