@@ -173,7 +173,7 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	struct messaging *m = &s->coap;
 	struct coap_msg out = *notification;
 	uint8_t bytes[UDP_SEND_MAX];
-	struct note *note = &m->notes[m->next_note];
+	struct note *note;
 	int n;
 
 	if (s->state != SESSION_UP)
@@ -187,6 +187,9 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	n = coap_encode(&out, bytes, session_max_message(s));
 	if (n < 0)
 		return n == -ENOSPC ? -EMSGSIZE : n;
+	if (!m->notes)
+		m->notes = mem_array(MESSAGING_NOTES, sizeof(*m->notes));
+	note = &m->notes[m->next_note];
 	*note = (struct note){.used = true, .id = out.id, .token_len = out.token_len};
 	memcpy(note->token, token, token_len);
 	m->next_note = (m->next_note + 1) % MESSAGING_NOTES;

@@ -56,7 +56,7 @@ struct messaging {
 	unsigned n_exchanges;
 	struct reply *replies;
 	unsigned n_replies;
-	struct note notes[MESSAGING_NOTES]; /* a ring */
+	struct note *notes; /* MESSAGING_NOTES, a ring; NULL: none yet */
 	unsigned next_note;
 };
 
