@@ -136,7 +136,12 @@ write_number(struct buf *b, uint64_t v, size_t len)
 void
 buf_u8(struct buf *b, uint8_t v)
 {
-	write_number(b, v, 1);
+	uint8_t *p = reserve(b, 1);
+
+	if (!p)
+		return;
+	*p = v;
+	b->len++;
 }
 
 void
@@ -160,18 +165,21 @@ buf_u64(struct buf *b, uint64_t v)
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
+	/* What there is often has room for it, so it is tried there first. */
+	size_t room = b->failed ? 0 : b->cap - b->len;
 	va_list ap, again;
 	uint8_t *p;
 	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room ? (char *)b->bytes + b->len : NULL, room, fmt, ap);
 	va_end(ap);
 	if (n < 0) {
 		b->failed = true;
 	} else if ((p = reserve(b, (size_t)n))) {
-		vsnprintf((char *)p, (size_t)n + 1, fmt, again);
+		if ((size_t)n >= room)
+			vsnprintf((char *)p, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;
 	}
 	va_end(again);

@@ -151,9 +151,10 @@ fit(struct map *m)
 {
 	if (m->walking)
 		return;
-	if (m->count > m->n_slots)
+	/* Two slots an entry: to look at another one's entry costs more than a slot. */
+	if (m->count > m->n_slots / 2)
 		resize(m, m->n_slots * 2);
-	else if (m->n_slots > SLOTS_MIN && m->count < m->n_slots / 8)
+	else if (m->n_slots > SLOTS_MIN && m->count < m->n_slots / 16)
 		resize(m, m->n_slots / 2);
 }
 

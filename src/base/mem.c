@@ -67,8 +67,9 @@ mem_printf(const char *fmt, ...)
 	return checked(n < 0 ? NULL : text);
 }
 
-/* Chunks of at least this size; larger wants get a chunk of their own. */
-enum { CHUNK = 4096 };
+/* The first chunk is small, because there are many small arenas; each further one is twice as large.
+ * Larger wants get a chunk of their own. */
+enum { CHUNK_MIN = 256, CHUNK_MAX = 4096 };
 
 struct chunk {
 	struct chunk *next;
@@ -118,8 +119,12 @@ arena_alloc(struct arena *a, size_t n, size_t size)
 		checked(NULL);
 	want = (want + align - 1) / align * align;
 	if (!c || c->size - c->used < want) {
-		size_t room = want > CHUNK ? want : CHUNK;
+		size_t room = c ? 2 * c->size : CHUNK_MIN;
 
+		if (room > CHUNK_MAX)
+			room = CHUNK_MAX;
+		if (room < want)
+			room = want;
 		c = mem_new(sizeof(*c) + room);
 		c->size = room;
 		c->next = a->chunks;

@@ -12,7 +12,10 @@
 
 #include "base/mem.h"
 
-enum { WHY_MAX = 320 };
+enum {
+	WHY_MAX = 320,
+	FOUND_MAX = 255, /* nobody shows a longer name (net/credentials.h) */
+};
 
 /* The first byte of a key in `found`: the same text may be a name, a DNS-ID and a PSK identity. */
 enum found_kind { BY_NAME = 'n', BY_CERTIFICATE = 'c', BY_SPKI = 's', BY_PSK = 'p' };
@@ -65,36 +68,41 @@ clients_free(struct clients *cs)
 	free(cs);
 }
 
-/* Names of hosts compare without regard to case (RFC 6125 6.4.1); everything else is exact. */
-static char *
-key_of(enum found_kind kind, const char *text)
+/* Names of hosts compare without regard to case (RFC 6125 6.4.1); everything else is exact. The
+ * key has as many bytes as the text, and one. */
+static void
+key_put(char *key, enum found_kind kind, const char *text, size_t len)
 {
-	char *key = mem_printf("%c%s", kind, text);
-
-	if (kind == BY_CERTIFICATE)
-		for (char *p = key + 1; *p; p++)
-			*p = (char)tolower((unsigned char)*p);
-	return key;
+	key[0] = (char)kind;
+	for (size_t i = 0; i < len; i++)
+		key[i + 1] =
+			(char)(kind == BY_CERTIFICATE ? tolower((unsigned char)text[i]) : text[i]);
 }
 
+/* For every request, so not by way of the heap. */
 static struct client *
 find(const struct clients *cs, enum found_kind kind, const char *text)
 {
-	char *key = key_of(kind, text);
-	struct client *c = map_get(cs->found, key, strlen(key));
+	size_t len = strlen(text);
+	char key[FOUND_MAX + 1];
 
-	free(key);
-	return c;
+	if (len > FOUND_MAX)
+		return NULL;
+	key_put(key, kind, text, len);
+	return map_get(cs->found, key, len + 1);
 }
 
 static bool
 claim(struct clients *cs, enum found_kind kind, const char *text, struct client *c)
 {
-	char *key = key_of(kind, text);
-	const struct client *other = map_get(cs->found, key, strlen(key));
+	size_t len = strlen(text);
+	char *key = mem_array(len + 1, 1);
+	const struct client *other;
 
+	key_put(key, kind, text, len);
+	other = map_get(cs->found, key, len + 1);
 	if (!other)
-		map_set(cs->found, key, strlen(key), c);
+		map_set(cs->found, key, len + 1, c);
 	free(key);
 	return !other;
 }

@@ -12,11 +12,14 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-enum { BUCKET_MS = 300000, OVERLOAD_RETRY_S = 60 };
+enum {
+	BUCKET_MS = 300000,
+	OVERLOAD_RETRY_S = 60,
+	NAME_MAX_LEN = 128, /* of clients and cuids; the configuration and wire/path allow 64 */
+};
 
 /* All requests of one client and cuid, in the order they were processed. */
 struct shelf {
-	char *key; /* "client\0cuid" flattened as "client/cuid" */
 	struct mitigation **list;
 	size_t n, cap;
 	/* By trigger_mitigation: prefix -> struct mitigation of that value, of active requests. Own
@@ -34,34 +37,55 @@ struct book {
 
 /* ---- keys ---- */
 
-static char *
-key_of(const char *client, const char *cuid, uint32_t mid)
+/* Client and cuid, neither of which has a "/" in it, and of a mitigation its mid. Made for every
+ * request, so not on the heap. */
+struct key {
+	char bytes[2 * NAME_MAX_LEN + 1 + sizeof(uint32_t)];
+	size_t len;
+};
+
+static void
+key_shelf(struct key *k, const char *client, const char *cuid)
 {
-	return mem_printf("%s/%s/%u", client, cuid, mid);
+	size_t client_len = strlen(client), cuid_len = strlen(cuid);
+
+	assert(client_len <= NAME_MAX_LEN && cuid_len <= NAME_MAX_LEN);
+	memcpy(k->bytes, client, client_len);
+	k->bytes[client_len] = '/';
+	memcpy(k->bytes + client_len + 1, cuid, cuid_len);
+	k->len = client_len + 1 + cuid_len;
+}
+
+static void
+key_mitigation(struct key *k, const char *client, const char *cuid, uint32_t mid)
+{
+	key_shelf(k, client, cuid);
+	memcpy(k->bytes + k->len, &mid, sizeof(mid));
+	k->len += sizeof(mid);
 }
 
 static struct shelf *
 shelf_get(const struct book *b, const char *client, const char *cuid)
 {
-	char *key = mem_printf("%s/%s", client, cuid);
-	struct shelf *s = map_get(b->shelves, key, strlen(key));
+	struct key k;
 
-	free(key);
-	return s;
+	key_shelf(&k, client, cuid);
+	return map_get(b->shelves, k.bytes, k.len);
 }
 
 static struct shelf *
 shelf_make(struct book *b, const char *client, const char *cuid)
 {
 	struct shelf *s = shelf_get(b, client, cuid);
+	struct key k;
 
 	if (s)
 		return s;
 	s = mem_new(sizeof(*s));
-	s->key = mem_printf("%s/%s", client, cuid);
 	s->targets[0] = trie_new();
 	s->targets[1] = trie_new();
-	map_set(b->shelves, s->key, strlen(s->key), s);
+	key_shelf(&k, client, cuid);
+	map_set(b->shelves, k.bytes, k.len, s);
 	return s;
 }
 
@@ -71,7 +95,6 @@ shelf_free(struct shelf *s)
 	trie_free(s->targets[0]);
 	trie_free(s->targets[1]);
 	free(s->list);
-	free(s->key);
 	free(s);
 }
 
@@ -231,12 +254,12 @@ book_count(const struct book *b)
 static void
 enter(struct book *b, struct mitigation *m)
 {
-	char *key = key_of(m->client, m->cuid, m->mid);
 	struct shelf *s = shelf_make(b, m->client, m->cuid);
 	uint32_t *count = client_count(b, m->client);
+	struct key k;
 
-	map_set(b->by_key, key, strlen(key), m);
-	free(key);
+	key_mitigation(&k, m->client, m->cuid, m->mid);
+	map_set(b->by_key, k.bytes, k.len, m);
 	map_set(b->by_id, &m->id, sizeof(m->id), m);
 	if (s->n == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 4;
@@ -257,25 +280,26 @@ enter(struct book *b, struct mitigation *m)
 static void
 leave(struct book *b, struct mitigation *m)
 {
-	char *key = key_of(m->client, m->cuid, m->mid);
 	struct shelf *s = shelf_get(b, m->client, m->cuid);
 	struct trie *t = s->targets[m->scope.trigger_mitigation];
+	struct key k;
 	size_t i = 0;
 
-	map_remove(b->by_key, key, strlen(key));
-	free(key);
+	key_mitigation(&k, m->client, m->cuid, m->mid);
+	map_remove(b->by_key, k.bytes, k.len);
 	map_remove(b->by_id, &m->id, sizeof(m->id));
 	while (s->list[i] != m)
 		i++;
 	memmove(&s->list[i], &s->list[i + 1], (s->n - i - 1) * sizeof(struct mitigation *));
 	s->n--;
-	for (size_t k = 0; k < m->scope.target.n_target_prefix; k++)
-		if (trie_get(t, &m->scope.target.target_prefix[k]) == m)
-			trie_remove(t, &m->scope.target.target_prefix[k]);
+	for (size_t n = 0; n < m->scope.target.n_target_prefix; n++)
+		if (trie_get(t, &m->scope.target.target_prefix[n]) == m)
+			trie_remove(t, &m->scope.target.target_prefix[n]);
 	--*client_count(b, m->client);
 	heap_remove(b, m);
 	if (!s->n) {
-		map_remove(b->shelves, s->key, strlen(s->key));
+		key_shelf(&k, m->client, m->cuid);
+		map_remove(b->shelves, k.bytes, k.len);
 		shelf_free(s);
 	}
 }
@@ -643,11 +667,10 @@ book_delete(struct book *b, const struct mitigation_request *r, struct effects *
 struct mitigation *
 book_find(const struct book *b, const char *client, const char *cuid, uint32_t mid)
 {
-	char *key = key_of(client, cuid, mid);
-	struct mitigation *m = map_get(b->by_key, key, strlen(key));
+	struct key k;
 
-	free(key);
-	return m;
+	key_mitigation(&k, client, cuid, mid);
+	return map_get(b->by_key, k.bytes, k.len);
 }
 
 struct mitigation *
@@ -744,7 +767,9 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t remaining,
 {
 	struct mitigation *m;
 
-	if (book_by_id(b, stored->id) || book_find(b, stored->client, stored->cuid, stored->mid))
+	if (strlen(stored->client) > NAME_MAX_LEN || strlen(stored->cuid) > NAME_MAX_LEN ||
+		book_by_id(b, stored->id) ||
+		book_find(b, stored->client, stored->cuid, stored->mid))
 		return NULL;
 	m = mem_new(sizeof(*m));
 	*m = *stored;

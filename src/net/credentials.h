@@ -44,17 +44,18 @@ const char *credentials_cuid(const struct credentials *c);
 /* Reads a key file as psk_file above. 0 or -errno with `why`. */
 int credentials_read_psk(const char *path, uint8_t *key, size_t *inout_len, char *why, size_t cap);
 
-/* The authenticated peer of a session, as the handshake proved it. */
+/* The authenticated peer of a session, as the handshake proved it. Its texts are owned by the
+ * session. */
 enum { PEER_NAME_MAX = 256, PEER_NAMES_MAX = 8 };
 struct peer_id {
 	enum { PEER_CERTIFICATE, PEER_PSK } kind;
-	char name[PEER_NAME_MAX]; /* first DNS subject alternative name, else CN; or the PSK
-				     identity */
-	char names[PEER_NAMES_MAX][PEER_NAME_MAX]; /* all DNS-IDs */
+	const char *name; /* first DNS subject alternative name, else CN; or the PSK identity */
+	const char *names[PEER_NAMES_MAX]; /* all DNS-IDs */
 	unsigned n_names;
-	char issuer[PEER_NAME_MAX]; /* CN of the issuer; "" for PSK */
-	uint8_t digest[32];         /* SHA-256 of the SubjectPublicKeyInfo or of the PSK identity */
+	const char *issuer; /* CN of the issuer; "" for PSK */
+	uint8_t digest[32]; /* SHA-256 of the SubjectPublicKeyInfo or of the PSK identity */
 	char cuid[CUID_TEXT_LEN + 1]; /* the cuid that follows from it */
+	char *texts;                  /* what the pointers point into; private */
 };
 
 #endif

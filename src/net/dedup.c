@@ -8,72 +8,102 @@
 #include "base/mem.h"
 
 static void
-dedup_forget_answer(struct dedup *d, struct dedup_entry *e)
+dedup_forget(struct dedup *d, struct dedup_kept *k)
 {
-	if (!e->answer)
-		return;
-	free(e->answer);
-	e->answer = NULL;
-	d->n_answers--;
+	free(k->bytes);
+	k->bytes = NULL;
+	d->n_kept--;
 }
 
 void
 dedup_finish(struct dedup *d)
 {
-	for (unsigned i = 0; i < DEDUP_IDS; i++)
-		dedup_forget_answer(d, &d->entries[i]);
+	for (unsigned i = 0; d->kept && i < DEDUP_ANSWERS; i++)
+		free(d->kept[i].bytes);
+	free(d->kept);
+	d->kept = NULL;
+	d->n_kept = 0;
 }
 
-const struct dedup_entry *
+int
 dedup_find(const struct dedup *d, uint16_t id, mono_ms now)
 {
 	/* Newest first: an id that came round again is the newer one. */
 	for (unsigned i = 1; i <= DEDUP_IDS; i++) {
-		const struct dedup_entry *e = &d->entries[(d->next + DEDUP_IDS - i) % DEDUP_IDS];
+		unsigned place = (d->next + DEDUP_IDS - i) % DEDUP_IDS;
 
-		if (e->id == id && e->until > now)
-			return e;
+		if (d->ids[place] == id && d->until[place] > now)
+			return (int)place;
 	}
+	return -1;
+}
+
+static struct dedup_kept *
+kept_at(const struct dedup *d, unsigned place)
+{
+	for (unsigned i = 0; d->n_kept && i < DEDUP_ANSWERS; i++)
+		if (d->kept[i].bytes && d->kept[i].place == place)
+			return &d->kept[i];
 	return NULL;
+}
+
+const struct dedup_kept *
+dedup_answered(const struct dedup *d, int place)
+{
+	return kept_at(d, (unsigned)place);
 }
 
 void
 dedup_add(struct dedup *d, uint16_t id, mono_ms until)
 {
-	struct dedup_entry *e = &d->entries[d->next];
+	struct dedup_kept *old = kept_at(d, d->next);
 
-	dedup_forget_answer(d, e);
-	e->id = id;
-	e->until = until;
+	if (old)
+		dedup_forget(d, old);
+	d->ids[d->next] = id;
+	d->until[d->next] = until;
 	d->next = (d->next + 1) % DEDUP_IDS;
 }
 
-static void
-dedup_drop_oldest_answer(struct dedup *d)
+static unsigned
+age_of(const struct dedup *d, const struct dedup_kept *k)
 {
-	for (unsigned i = 0; i < DEDUP_IDS; i++) {
-		struct dedup_entry *e = &d->entries[(d->next + i) % DEDUP_IDS];
+	return (d->next + DEDUP_IDS - 1 - k->place) % DEDUP_IDS;
+}
 
-		if (e->answer) {
-			dedup_forget_answer(d, e);
-			return;
-		}
+/* Room for one more: a free one, else that of the oldest. */
+static struct dedup_kept *
+dedup_room(struct dedup *d)
+{
+	struct dedup_kept *oldest = NULL;
+
+	if (!d->kept)
+		d->kept = mem_array(DEDUP_ANSWERS, sizeof(*d->kept));
+	for (unsigned i = 0; i < DEDUP_ANSWERS; i++) {
+		struct dedup_kept *k = &d->kept[i];
+
+		if (!k->bytes)
+			return k;
+		if (!oldest || age_of(d, k) > age_of(d, oldest))
+			oldest = k;
 	}
+	dedup_forget(d, oldest);
+	return oldest;
 }
 
 void
 dedup_answer(struct dedup *d, uint16_t id, const void *bytes, size_t len, mono_ms now)
 {
-	const struct dedup_entry *found = dedup_find(d, id, now);
-	struct dedup_entry *e;
+	int place = dedup_find(d, id, now);
+	struct dedup_kept *k;
 
-	if (!found)
+	if (place < 0)
 		return;
-	e = &d->entries[found - d->entries];
-	dedup_forget_answer(d, e);
-	if (d->n_answers == DEDUP_ANSWERS)
-		dedup_drop_oldest_answer(d);
-	e->answer = mem_copy(bytes, len);
-	e->answer_len = (uint16_t)len;
-	d->n_answers++;
+	k = kept_at(d, (unsigned)place);
+	if (k)
+		dedup_forget(d, k);
+	else
+		k = dedup_room(d);
+	*k = (struct dedup_kept){mem_copy(bytes, len), (uint16_t)len, (uint8_t)place};
+	d->n_kept++;
 }

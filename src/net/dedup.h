@@ -16,21 +16,26 @@
 
 enum { DEDUP_IDS = 64, DEDUP_ANSWERS = 16 };
 
-struct dedup_entry {
-	mono_ms until;   /* 0: free */
-	uint8_t *answer; /* owned; NULL: none yet, or none kept */
-	uint16_t answer_len;
-	uint16_t id;
+/* What was answered. */
+struct dedup_kept {
+	uint8_t *bytes; /* owned; NULL: free */
+	uint16_t len;
+	uint8_t place; /* of the id */
 };
 
+/* Ids side by side: they are looked through for every message. */
 struct dedup {
-	struct dedup_entry entries[DEDUP_IDS]; /* a ring */
-	unsigned next, n_answers;
+	uint16_t ids[DEDUP_IDS];  /* a ring */
+	mono_ms until[DEDUP_IDS]; /* 0: free */
+	struct dedup_kept *kept;  /* DEDUP_ANSWERS; NULL: none yet */
+	unsigned next, n_kept;
 };
 
 void dedup_finish(struct dedup *d);
-/* NULL: not seen, or too long ago. */
-const struct dedup_entry *dedup_find(const struct dedup *d, uint16_t id, mono_ms now);
+/* The place of that id; -1: not seen, or too long ago. */
+int dedup_find(const struct dedup *d, uint16_t id, mono_ms now);
+/* What was answered to the one at that place; NULL: nothing yet, or none kept. */
+const struct dedup_kept *dedup_answered(const struct dedup *d, int place);
 void dedup_add(struct dedup *d, uint16_t id, mono_ms until);
 /* Keeps a copy of what was answered to that id, in place of an earlier one. */
 void dedup_answer(struct dedup *d, uint16_t id, const void *bytes, size_t len, mono_ms now);

@@ -336,6 +336,8 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 		return n;
 	if (!coap_find(notification, COAP_OPT_OBSERVE)) /* the last one (RFC 7641 3.2, 4.2) */
 		observers_remove(&m->observers, token, token_len);
+	if (!m->notes)
+		m->notes = mem_array(MESSAGING_NOTES, sizeof(*m->notes));
 	m->notes[m->next_note] = note;
 	m->next_note = (m->next_note + 1) % MESSAGING_NOTES;
 	return session_send(s, bytes, (size_t)n);

@@ -149,7 +149,7 @@ messaging_note_reset(struct messaging *m, uint16_t id)
 {
 	struct session *s = m->session;
 
-	for (unsigned i = 0; i < MESSAGING_NOTES; i++) {
+	for (unsigned i = 0; m->notes && i < MESSAGING_NOTES; i++) {
 		struct note *n = &m->notes[i], copy;
 
 		if (!n->used || n->id != id)
@@ -217,16 +217,18 @@ static bool
 messaging_is_repeat(struct messaging *m, const struct coap_msg *msg)
 {
 	mono_ms now = loop_now(m->loop);
-	const struct dedup_entry *e = dedup_find(&m->dedup, msg->id, now);
+	int place = dedup_find(&m->dedup, msg->id, now);
 	bool con = msg->type == COAP_CON;
+	const struct dedup_kept *answer;
 
-	if (!e) {
+	if (place < 0) {
 		dedup_add(&m->dedup, msg->id,
 			now + (con ? messaging_exchange_lifetime(m) : messaging_non_lifetime(m)));
 		return false;
 	}
-	if (con && e->answer)
-		session_send(m->session, e->answer, e->answer_len);
+	answer = dedup_answered(&m->dedup, place);
+	if (con && answer)
+		session_send(m->session, answer->bytes, answer->len);
 	return true;
 }
 
@@ -294,5 +296,6 @@ messaging_finish(struct messaging *m)
 	request_forget_all(m);
 	exchange_orphan_all(m);
 	dedup_finish(&m->dedup);
+	free(m->notes);
 	timer_free(m->timer);
 }

@@ -59,7 +59,7 @@ struct messaging {
 	unsigned n_exchanges;
 	struct reply *replies;
 	unsigned n_replies;
-	struct note notes[MESSAGING_NOTES]; /* a ring */
+	struct note *notes; /* MESSAGING_NOTES, a ring; NULL: none yet */
 	unsigned next_note;
 	struct body *body;       /* which the peer is fetching; NULL: none */
 	struct block_room *room; /* in which it is counted */

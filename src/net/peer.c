@@ -10,9 +10,11 @@
 #include <gnutls/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/mem.h"
 
 enum { CHAIN_MAX = 8, NAMES_SEEN_MAX = 64 };
 
@@ -162,6 +164,40 @@ crt_common_name(gnutls_x509_crt_t crt, bool of_issuer, char *name, size_t cap)
 	put_name(name, cap, text, r < 0 ? 0 : size);
 }
 
+/* Texts on their way into a peer_id: as long as they are, not as long as they may be. */
+struct peer_texts {
+	char name[PEER_NAME_MAX];
+	char names[PEER_NAMES_MAX][PEER_NAME_MAX];
+	unsigned n_names;
+	char issuer[PEER_NAME_MAX];
+};
+
+static const char *
+keep_text(char **at, const char *text)
+{
+	const char *kept = *at;
+
+	*at = stpcpy(*at, text) + 1;
+	return kept;
+}
+
+static void
+keep_texts(struct peer_id *p, const struct peer_texts *t)
+{
+	size_t len = strlen(t->name) + strlen(t->issuer) + 2;
+	char *at;
+
+	for (unsigned i = 0; i < t->n_names; i++)
+		len += strlen(t->names[i]) + 1;
+	free(p->texts);
+	p->texts = at = mem_new(len);
+	p->name = keep_text(&at, t->name);
+	p->issuer = keep_text(&at, t->issuer);
+	p->n_names = t->n_names;
+	for (unsigned i = 0; i < t->n_names; i++)
+		p->names[i] = keep_text(&at, t->names[i]);
+}
+
 static unsigned
 crt_dns_names(gnutls_x509_crt_t crt, char names[][PEER_NAME_MAX], unsigned max)
 {
@@ -217,16 +253,18 @@ peer_psk_digest(const char *identity, uint8_t digest[static 32])
 static bool
 identify_certificate(gnutls_session_t tls, struct peer_id *ret)
 {
+	struct peer_texts texts;
 	struct chain ch;
 
 	if (!chain_of(tls, &ch))
 		return false;
 	ret->kind = PEER_CERTIFICATE;
-	ret->n_names = crt_dns_names(ch.crts[0], ret->names, PEER_NAMES_MAX);
-	peer_certificate_name(ch.crts[0], ret->name, sizeof(ret->name));
-	crt_common_name(ch.crts[0], true, ret->issuer, sizeof(ret->issuer));
+	texts.n_names = crt_dns_names(ch.crts[0], texts.names, PEER_NAMES_MAX);
+	peer_certificate_name(ch.crts[0], texts.name, sizeof(texts.name));
+	crt_common_name(ch.crts[0], true, texts.issuer, sizeof(texts.issuer));
 	peer_certificate_digest(ch.crts[0], ret->digest);
 	chain_free(&ch);
+	keep_texts(ret, &texts);
 	return true;
 }
 
@@ -234,11 +272,13 @@ static bool
 identify_psk(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
 {
 	const char *identity = own_psk ? own_psk : gnutls_psk_server_get_username(tls);
+	struct peer_texts texts = {.issuer = ""};
 
-	if (!identity || strlen(identity) >= sizeof(ret->name))
+	if (!identity || strlen(identity) >= sizeof(texts.name))
 		return false;
 	ret->kind = PEER_PSK;
-	snprintf(ret->name, sizeof(ret->name), "%s", identity);
+	snprintf(texts.name, sizeof(texts.name), "%s", identity);
+	keep_texts(ret, &texts);
 	peer_psk_digest(identity, ret->digest);
 	return true;
 }
@@ -252,4 +292,11 @@ peer_identify(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
 	if (known)
 		cuid_from_digest(ret->digest, ret->cuid);
 	return known;
+}
+
+void
+peer_id_finish(struct peer_id *p)
+{
+	free(p->texts);
+	*p = (struct peer_id){0};
 }

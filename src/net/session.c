@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "net/record.h"
 #include "net/session_private.h"
+#include "net/tls.h"
 
 enum {
 	ALERT_GRACE_MS = 1500, /* longer than the first repeat of a flight */
@@ -49,6 +50,7 @@ session_free(struct session *s)
 	if (!s->listener)
 		udp_free(s->udp);
 	credentials_unref(s->credentials);
+	peer_id_finish(&s->peer);
 	free(s->server_name);
 	free(s->reason);
 	free(s);

@@ -29,8 +29,10 @@ struct peer_expect {
 /* Path, validity, purpose and name of the certificate shown on this association (RFC 9132 7.1, 8;
  * RFC 5280; RFC 9525). True, or false with the reason in `why`. Nothing to do for a PSK. */
 bool peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, size_t cap);
-/* Who that is; false if the association proves nobody. own_psk: the identity a client used. */
+/* Who that is; false if the association proves nobody. own_psk: the identity a client used. *ret is
+ * empty or of an earlier call. */
 bool peer_identify(gnutls_session_t tls, const char *own_psk, struct peer_id *ret);
+void peer_id_finish(struct peer_id *p);
 /* First DNS-ID, else CN, else the whole subject. */
 void peer_certificate_name(gnutls_x509_crt_t crt, char *name, size_t cap);
 void peer_certificate_digest(gnutls_x509_crt_t crt, uint8_t digest[static 32]);

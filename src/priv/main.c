@@ -248,8 +248,12 @@ run(struct helper *h, const char *path, int inherited)
 		fprintf(stderr, "dotsd-priv: cannot drop privileges: %s\n", strerror(-r));
 		return EXIT_FAILURE;
 	}
-	h->loop = loop_new();
 	h->nft = nft_new(h->instance);
+	if (!h->nft) {
+		perror("dotsd-priv: netlink");
+		return EXIT_FAILURE;
+	}
+	h->loop = loop_new();
 	if (path)
 		h->watch = watch_new(h->loop, h->fd, LOOP_READ, on_accept, h);
 	else

@@ -3,18 +3,18 @@
  */
 #include "priv/nft.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
-#include "priv/nft_text.h"
+#include "priv/nft_link.h"
+#include "priv/nft_msg.h"
 #include "priv/range.h"
 
-enum { TEXT_MAX = 256 * 1024 * 1024, ERROR_MAX = 512 };
+enum { BATCH_MAX = 1024 * 1024 * 1024, LIST_TRIES = 8 };
 
 /* A client whose chain and sets are there; it goes with its last mitigation and flow. */
 struct client {
@@ -40,42 +40,23 @@ struct elements {
 };
 
 struct nft {
-	struct nft_ctx *ctx;
+	struct nft_link *link;
 	char table[FILTER_PROTO_INSTANCE_MAX + 16];
 	bool synced;         /* what follows is what the kernel has */
 	struct map *rules;   /* id -> struct rule */
 	struct map *clients; /* key -> struct client */
 	struct map *cells;   /* chain name -> itself */
 	struct elements elements;
-	char error[ERROR_MAX];
+	char error[NFT_LINK_WHY_MAX];
 };
 
-/* ---- running ---- */
-
-static const char *
-run(struct nft *t, struct buf *text, char **ret_output)
-{
-	const char *why = NULL;
-
-	if (text->failed)
-		return "the change is too large";
-	if (!text->len)
-		return NULL;
-	if (nft_run_cmd_from_buffer(t->ctx, buf_text(text)) != 0) {
-		snprintf(t->error, sizeof(t->error), "%s", nft_ctx_get_error_buffer(t->ctx));
-		t->error[strcspn(t->error, "\n")] = '\0';
-		why = *t->error ? t->error : "nftables refused the change";
-	}
-	if (ret_output)
-		*ret_output = mem_text(nft_ctx_get_output_buffer(t->ctx));
-	return why;
-}
+/* ---- changes ---- */
 
 /* One transaction: what goes comes first, and what refers before what is referred to; then the
  * other way round for what comes. */
 struct change {
 	struct nft *t;
-	struct buf elements_out, parts_out, parts_in, elements_in;
+	struct buf frame, elements_out, parts_out, parts_in, elements_in;
 	struct map *cells;
 	struct elements elements;
 	uint32_t n_new;
@@ -85,35 +66,34 @@ static void
 change_init(struct change *c, struct nft *t)
 {
 	*c = (struct change){.t = t, .cells = map_new()};
-	buf_init(&c->elements_out, TEXT_MAX);
-	buf_init(&c->parts_out, TEXT_MAX);
-	buf_init(&c->parts_in, TEXT_MAX);
-	buf_init(&c->elements_in, TEXT_MAX);
+	buf_init(&c->frame, BATCH_MAX);
+	buf_init(&c->elements_out, BATCH_MAX);
+	buf_init(&c->parts_out, BATCH_MAX);
+	buf_init(&c->parts_in, BATCH_MAX);
+	buf_init(&c->elements_in, BATCH_MAX);
 }
 
-/* why: what failed before it, or NULL. */
 static const char *
-change_run(struct change *c, const char *why)
+change_run(struct change *c)
 {
 	struct nft *t = c->t;
-	struct buf *parts[] = {&c->elements_out, &c->parts_out, &c->parts_in, &c->elements_in};
+	struct buf *parts[] = {
+		&c->frame, &c->elements_out, &c->parts_out, &c->parts_in, &c->elements_in};
 	struct buf all;
 
-	buf_init(&all, TEXT_MAX);
+	buf_init(&all, BATCH_MAX);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		buf_bytes(&all, parts[i]->bytes, parts[i]->len);
 		all.failed |= parts[i]->failed;
 		buf_finish(parts[i]);
 	}
-	if (!why)
-		why = run(t, &all, NULL);
+	t->synced = nft_link_run(t->link, &all, t->error);
 	buf_finish(&all);
-	t->synced = !why;
 	free(t->elements.list);
 	map_free(t->cells);
 	t->elements = c->elements;
 	t->cells = c->cells;
-	return why;
+	return t->synced ? NULL : t->error;
 }
 
 /* ---- clients ---- */
@@ -121,7 +101,7 @@ change_run(struct change *c, const char *why)
 static struct client *
 need_client(struct nft *t, const char *name)
 {
-	uint64_t key = nft_text_hash(name, strlen(name));
+	uint64_t key = nft_msg_hash(name, strlen(name));
 	struct client *c = map_get(t->clients, &key, sizeof(key));
 
 	if (!c) {
@@ -141,13 +121,13 @@ settle_client(void *arg, const void *key, size_t len, void *value)
 
 	if (!client->n_rules && !client->n_flows) {
 		if (!client->fresh)
-			nft_text_client_gone(c->t->table, client->key, &c->parts_out);
+			nft_msg_client_gone(c->t->table, client->key, &c->parts_out);
 		map_remove(c->t->clients, key, len);
 		free(client);
 		return true;
 	}
 	if (client->fresh)
-		nft_text_client(c->t->table, client->key, &c->parts_in);
+		nft_msg_client(c->t->table, client->key, &c->parts_in);
 	client->fresh = false;
 	return true;
 }
@@ -162,10 +142,10 @@ put_clients(struct change *c, const struct filter_msg *m)
 	map_each(t->clients, settle_client, c);
 	for (size_t i = 0; i < m->n_flows; i++) {
 		const struct filter_flows *f = &m->flows[i];
-		uint64_t key = nft_text_hash(f->client, strlen(f->client));
+		uint64_t key = nft_msg_hash(f->client, strlen(f->client));
 
 		if (map_get(t->clients, &key, sizeof(key)))
-			nft_text_flows(t->table, key, f->flows, f->n, &c->parts_in);
+			nft_msg_flows(t->table, key, f->flows, f->n, &c->parts_in);
 	}
 }
 
@@ -181,7 +161,7 @@ digest_of(const struct filter *f)
 
 	buf_init(&out, FILTER_PROTO_FRAME_MAX);
 	filter_proto_encode(&m, &out);
-	h = nft_text_hash(out.bytes, out.len);
+	h = nft_msg_hash(out.bytes, out.len);
 	buf_finish(&out);
 	return h;
 }
@@ -233,7 +213,7 @@ take(struct change *c, const struct filter *f)
 		return;
 	}
 	if (old && !old->fresh)
-		nft_text_mitigation_reset(t->table, &old->filter, &c->parts_out);
+		nft_msg_mitigation_reset(t->table, &old->filter, &c->parts_out);
 	map_set(t->rules, &f->id, sizeof(f->id), rule_new(t, f, digest));
 	if (old)
 		rule_free(old);
@@ -263,8 +243,8 @@ remove_gone(struct change *c, const struct filter_msg *m)
 		if (!r || !r->gone)
 			continue;
 		snprintf(chain, sizeof(chain), "m_%" PRIu64, r->filter.id);
-		nft_text_mitigation_reset(t->table, &r->filter, &c->parts_out);
-		nft_text_chain_gone(t->table, chain, &c->parts_out);
+		nft_msg_mitigation_reset(t->table, &r->filter, &c->parts_out);
+		nft_msg_delete(t->table, NFT_CHAIN, chain, &c->parts_out);
 		map_remove(t->rules, &m->removed[i], sizeof(uint64_t));
 		rule_free(r);
 		n++;
@@ -281,7 +261,7 @@ put_fresh(void *arg, const void *key, size_t len, void *value)
 	(void)key;
 	(void)len;
 	if (r->fresh) {
-		nft_text_mitigation(
+		nft_msg_mitigation(
 			c->t->table, &r->filter, r->client->key, r->digest, &c->parts_in);
 		c->n_new++;
 	}
@@ -346,11 +326,11 @@ plan_elements(struct change *c)
 
 		e->first = ranges[i].first;
 		e->last = ranges[i].last;
-		nft_text_chain(&ranges[i], e->chain);
+		nft_msg_chain(&ranges[i], e->chain);
 		len = strlen(e->chain);
 		if (ranges[i].n_ids > 1 && !map_set(c->cells, e->chain, len, t) &&
 			!map_get(t->cells, e->chain, len))
-			nft_text_cell(t->table, &ranges[i], &c->elements_in);
+			nft_msg_cell(t->table, &ranges[i], &c->elements_in);
 	}
 	arena_free(a);
 }
@@ -370,8 +350,10 @@ put_dead_cell(void *arg, const void *key, size_t len, void *value)
 
 	(void)value;
 	snprintf(name, sizeof(name), "%.*s", (int)len, (const char *)key);
-	if (!map_get(c->cells, key, len))
-		nft_text_chain_gone(c->t->table, name, &c->elements_out);
+	if (!map_get(c->cells, key, len)) {
+		nft_msg_flush_chain(c->t->table, name, &c->elements_out);
+		nft_msg_delete(c->t->table, NFT_CHAIN, name, &c->elements_out);
+	}
 	return true;
 }
 
@@ -391,15 +373,15 @@ put_differences(struct change *c)
 			i++;
 			k++;
 		} else if (order <= 0) {
-			nft_text_element(c->t->table, "delete", &old->list[i++], &c->elements_out);
+			nft_msg_element(c->t->table, false, &old->list[i++], &c->elements_out);
 		} else {
-			nft_text_element(c->t->table, "add", &now->list[k++], &c->elements_in);
+			nft_msg_element(c->t->table, true, &now->list[k++], &c->elements_in);
 		}
 	}
 	map_each(c->t->cells, put_dead_cell, c);
 }
 
-/* ---- changes ---- */
+/* ---- one change ---- */
 
 /* Upper bound: what the same change removes is not counted off. */
 static size_t
@@ -431,51 +413,61 @@ nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_don
 	ret_done->n_new = c.n_new;
 	plan_elements(&c);
 	put_differences(&c);
-	return change_run(&c, NULL);
+	return change_run(&c);
 }
 
 /* ---- reconciling ---- */
 
-/* Runs a listing in JSON; the array of its objects, or NULL (the table may not be there yet). */
-static json_t *
-list(struct nft *t, const char *objects)
-{
-	struct buf text;
-	char *output = NULL;
-	const char *why;
-	json_t *j, *array = NULL;
+/* What the kernel has of one kind in our table. */
+struct listing {
+	struct nft *t;
+	enum nft_kind kind;
+	struct arena *arena;
+	struct nft_object *list;
+	size_t n, cap;
+};
 
-	buf_init(&text, 256);
-	buf_printf(&text, "list %s", objects);
-	nft_ctx_output_set_flags(t->ctx, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);
-	why = run(t, &text, &output);
-	nft_ctx_output_set_flags(t->ctx, 0);
-	buf_finish(&text);
-	j = why ? NULL : json_loads(output, 0, NULL);
-	if (j)
-		array = json_incref(json_object_get(j, "nftables"));
-	json_decref(j);
-	free(output);
-	return array;
+static void
+note_object(void *arg, const struct nlmsghdr *h)
+{
+	struct listing *l = arg;
+	struct nft_object o;
+
+	if (!nft_msg_parse(h, l->kind, &o) || strcmp(o.table, l->t->table) != 0)
+		return;
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 64;
+		l->list = mem_grow(l->list, l->cap, sizeof(*l->list));
+	}
+	o.table = l->t->table;
+	o.name = arena_text(l->arena, o.name, strlen(o.name));
+	o.comment = arena_text(l->arena, o.comment, strlen(o.comment));
+	l->list[l->n++] = o;
 }
 
-static const char *
-field(const json_t *object, const char *name)
+/* Empty if the table is not there yet. False: it cannot be told. */
+static bool
+list(struct nft *t, enum nft_kind kind, struct listing *ret)
 {
-	const char *s = json_string_value(json_object_get(object, name));
+	struct buf question;
+	int r = -EINTR;
 
-	return s ? s : "";
+	*ret = (struct listing){.t = t, .kind = kind, .arena = arena_new()};
+	buf_init(&question, BATCH_MAX);
+	nft_msg_list(t->table, kind, &question);
+	for (int i = 0; r == -EINTR && i < LIST_TRIES; i++) {
+		ret->n = 0;
+		r = nft_link_list(t->link, &question, note_object, ret);
+	}
+	buf_finish(&question);
+	return r == 0 || r == -ENOENT;
 }
 
-/* The i-th object if it is of that type and in our table, else NULL. */
-static const json_t *
-listed(const struct nft *t, const json_t *objects, size_t i, const char *type)
+static void
+listing_finish(struct listing *l)
 {
-	const json_t *o = json_object_get(json_array_get(objects, i), type);
-
-	return o && !strcmp(field(o, "family"), "inet") && !strcmp(field(o, "table"), t->table)
-		       ? o
-		       : NULL;
+	arena_free(l->arena);
+	free(l->list);
 }
 
 /* The rule that an object named "<x>_<id>" belongs to, or NULL. */
@@ -490,22 +482,22 @@ rule_named(const struct nft *t, const char *name)
 
 /* Notes which wanted mitigations stand there unchanged: counter, digest and chain. */
 static uint32_t
-keep_standing(struct nft *t, const json_t *counters, const json_t *chains)
+keep_standing(struct nft *t, const struct listing *counters, const struct listing *chains)
 {
 	uint32_t kept = 0;
 
-	for (size_t i = 0; i < json_array_size(counters); i++) {
-		const json_t *o = listed(t, counters, i, "counter");
-		struct rule *r = o ? rule_named(t, field(o, "name")) : NULL;
+	for (size_t i = 0; i < counters->n; i++) {
+		const struct nft_object *o = &counters->list[i];
+		struct rule *r = rule_named(t, o->name);
 
 		if (r)
-			r->standing = strtoull(field(o, "comment"), NULL, 16) == r->digest;
+			r->standing = strtoull(o->comment, NULL, 16) == r->digest;
 	}
-	for (size_t i = 0; i < json_array_size(chains); i++) {
-		const json_t *o = listed(t, chains, i, "chain");
-		struct rule *r = o ? rule_named(t, field(o, "name")) : NULL;
+	for (size_t i = 0; i < chains->n; i++) {
+		const char *name = chains->list[i].name;
+		struct rule *r = rule_named(t, name);
 
-		if (!r || !r->standing || *field(o, "name") != 'm')
+		if (!r || !r->standing || *name != 'm')
 			continue;
 		r->fresh = false;
 		kept++;
@@ -521,9 +513,9 @@ is_wanted(const struct change *c, const char *name)
 	const char *digits = strchr(name, '_');
 	uint64_t key = digits ? strtoull(digits + 1, NULL, 16) : 0;
 
+	if (!digits)
+		return nft_msg_is_frame(name);
 	switch (*name) {
-	case 'p':
-		return !strcmp(name, "pre");
 	case 'c':
 		return map_get(c->cells, name, strlen(name)) != NULL;
 	case 'm':
@@ -541,32 +533,30 @@ is_wanted(const struct change *c, const char *name)
 
 /* Empties the chains that nobody wants and those that are written anew. */
 static void
-flush_strays(struct change *c, const json_t *chains)
+flush_strays(struct change *c, const struct listing *chains)
 {
-	for (size_t i = 0; i < json_array_size(chains); i++) {
-		const json_t *o = listed(c->t, chains, i, "chain");
-		const struct rule *r = o ? rule_named(c->t, field(o, "name")) : NULL;
+	for (size_t i = 0; i < chains->n; i++) {
+		const char *name = chains->list[i].name;
+		const struct rule *r = rule_named(c->t, name);
 
-		if (o && (!is_wanted(c, field(o, "name")) || (r && r->fresh)))
-			buf_printf(&c->parts_out, "flush chain inet %s %s\n", c->t->table,
-				field(o, "name"));
+		if (!is_wanted(c, name) || (r && r->fresh))
+			nft_msg_flush_chain(c->t->table, name, &c->parts_out);
 	}
 }
 
-/* Removes the objects of one type that nobody wants; returns how many mitigations were among them.
+/* Removes the objects of one kind that nobody wants; returns how many mitigations were among them.
  */
 static uint32_t
-delete_strays(struct change *c, const json_t *objects, const char *type)
+delete_strays(struct change *c, const struct listing *objects)
 {
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < json_array_size(objects); i++) {
-		const json_t *o = listed(c->t, objects, i, type);
-		const char *name = field(o, "name");
+	for (size_t i = 0; i < objects->n; i++) {
+		const char *name = objects->list[i].name;
 
-		if (!o || is_wanted(c, name))
+		if (is_wanted(c, name))
 			continue;
-		buf_printf(&c->parts_out, "delete %s inet %s %s\n", type, c->t->table, name);
+		nft_msg_delete(c->t->table, objects->kind, name, &c->parts_out);
 		n += *name == 'm';
 	}
 	return n;
@@ -612,72 +602,68 @@ remember_nothing(struct nft *t)
 	t->elements = (struct elements){0};
 }
 
-/* Takes nothing away, so it may come first; in one transaction with a new map, the library sends
- * the map's elements ahead of the chains they name. */
-static const char *
-put_frame(struct nft *t)
+/* From what stands there to what is wanted. */
+static void
+reconcile(struct change *c, const struct filter_msg *m, const struct listing *chains,
+	const struct listing *sets, const struct listing *counters, struct filter_msg *ret_done)
 {
-	struct buf text;
-	const char *why;
+	struct nft *t = c->t;
 
-	buf_init(&text, 4096);
-	nft_text_frame(t->table, &text);
-	why = run(t, &text, NULL);
-	buf_finish(&text);
-	return why;
+	ret_done->kept = keep_standing(t, counters, chains);
+	nft_msg_frame(t->table, &c->frame);
+	nft_msg_flush_maps(t->table, &c->elements_out);
+	put_clients(c, m);
+	plan_elements(c);
+	put_differences(c);
+	flush_strays(c, chains);
+	ret_done->gone = delete_strays(c, chains);
+	delete_strays(c, sets);
+	delete_strays(c, counters);
+	map_each(t->rules, put_fresh, c);
+	ret_done->n_new = c->n_new;
 }
 
 const char *
 nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
-	json_t *chains = list(t, "chains"), *sets = list(t, "sets"),
-	       *counters = list(t, "counters");
+	struct listing chains, sets, counters;
+	bool listed = list(t, NFT_CHAIN, &chains);
 	struct change c;
-	const char *why;
 
-	forget_all(t);
-	remember_nothing(t);
-	change_init(&c, t);
-	for (size_t i = 0; i < m->n_added; i++)
-		take(&c, &m->added[i]);
-	ret_done->kept = keep_standing(t, counters, chains);
-	buf_printf(&c.elements_out, "flush map inet %s mit4\nflush map inet %s mit6\n", t->table,
-		t->table);
-	put_clients(&c, m);
-	plan_elements(&c);
-	put_differences(&c);
-	flush_strays(&c, chains);
-	ret_done->gone = delete_strays(&c, chains, "chain");
-	delete_strays(&c, sets, "set");
-	delete_strays(&c, counters, "counter");
-	map_each(t->rules, put_fresh, &c);
-	ret_done->n_new = c.n_new;
-	json_decref(counters);
-	json_decref(chains);
-	json_decref(sets);
-	why = put_frame(t);
-	return change_run(&c, why);
+	listed = list(t, NFT_SET, &sets) && listed;
+	listed = list(t, NFT_COUNTER, &counters) && listed;
+	if (listed) {
+		forget_all(t);
+		remember_nothing(t);
+		change_init(&c, t);
+		for (size_t i = 0; i < m->n_added; i++)
+			take(&c, &m->added[i]);
+		reconcile(&c, m, &chains, &sets, &counters, ret_done);
+	}
+	listing_finish(&chains);
+	listing_finish(&sets);
+	listing_finish(&counters);
+	t->synced = false;
+	return listed ? change_run(&c) : "nftables: the table cannot be listed";
 }
 
 const char *
 nft_counters(struct nft *t, struct arena *a, struct filter_msg *ret_values)
 {
-	json_t *counters = list(t, "counters");
+	struct listing counters;
+	const char *why = list(t, NFT_COUNTER, &counters) ? NULL : "cannot be listed";
 
-	ret_values->values =
-		arena_alloc(a, json_array_size(counters) + 1, sizeof(*ret_values->values));
-	for (size_t i = 0; i < json_array_size(counters); i++) {
-		const json_t *o = listed(t, counters, i, "counter");
+	ret_values->values = arena_alloc(a, counters.n + 1, sizeof(*ret_values->values));
+	for (size_t i = 0; i < counters.n; i++) {
+		const struct nft_object *o = &counters.list[i];
+		const struct rule *r = rule_named(t, o->name);
 
-		if (!o || !rule_named(t, field(o, "name")))
-			continue;
-		ret_values->values[ret_values->n_values++] = (struct filter_value){
-			.id = rule_named(t, field(o, "name"))->filter.id,
-			.packets = (uint64_t)json_integer_value(json_object_get(o, "packets")),
-			.bytes = (uint64_t)json_integer_value(json_object_get(o, "bytes"))};
+		if (r)
+			ret_values->values[ret_values->n_values++] = (struct filter_value){
+				.id = r->filter.id, .packets = o->packets, .bytes = o->bytes};
 	}
-	json_decref(counters);
-	return NULL;
+	listing_finish(&counters);
+	return why;
 }
 
 /* ---- life ---- */
@@ -685,11 +671,13 @@ nft_counters(struct nft *t, struct arena *a, struct filter_msg *ret_values)
 struct nft *
 nft_new(const char *instance)
 {
-	struct nft *t = mem_new(sizeof(*t));
+	struct nft_link *link = nft_link_open();
+	struct nft *t;
 
-	t->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	nft_ctx_buffer_output(t->ctx);
-	nft_ctx_buffer_error(t->ctx);
+	if (!link)
+		return NULL;
+	t = mem_new(sizeof(*t));
+	t->link = link;
 	snprintf(t->table, sizeof(t->table), "dotsd_%s", instance);
 	remember_nothing(t);
 	return t;
@@ -701,6 +689,6 @@ nft_free(struct nft *t)
 	if (!t)
 		return;
 	forget_all(t);
-	nft_ctx_free(t->ctx);
+	nft_link_close(t->link);
 	free(t);
 }

@@ -1,11 +1,11 @@
 /*
  * The nftables table of one instance, and nothing else: `inet dotsd_<instance>`.
  *
- * One base chain (prerouting, raw) with a verdict map a family from destination ranges to the chain
- * of the mitigation that covers them (or to a cell that jumps to several); per mitigation a chain
- * that lets its client's DOTS sessions pass, matches exactly its protocols and ports, counts and
- * acts. Every change is one transaction of only what differs. Counters carry a digest of their
- * mitigation, by which an existing table is reconciled.
+ * One base chain (prerouting, raw) with two verdict maps a family, from single destination
+ * addresses and from ranges of them to the chain of the mitigation that covers them (or to a cell
+ * that jumps to several); per mitigation a chain that lets its client's DOTS sessions pass, matches
+ * exactly its protocols and ports, counts and acts. Every change is one transaction of only what
+ * differs. Counters carry a digest of their mitigation, by which an existing table is reconciled.
  */
 #ifndef DOTSD_PRIV_NFT_H
 #define DOTSD_PRIV_NFT_H
@@ -14,8 +14,8 @@
 
 struct nft;
 
-struct nft *nft_new(const char *instance);
-void nft_free(struct nft *t); /* the table stays */
+struct nft *nft_new(const char *instance); /* NULL with errno set */
+void nft_free(struct nft *t);              /* the table stays */
 /* The table is to hold exactly this: whatever else is in it goes. NULL or the reason, with the
  * table as it was; what happened in ret_done. */
 const char *nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done);

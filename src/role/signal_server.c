@@ -317,7 +317,7 @@ list_one(void *arg, struct mitigation *m)
 	struct listing *l = arg;
 
 	if (l->n == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 8;
+		l->cap = l->cap ? 2 * l->cap : 1; /* most ask for one */
 		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
 	}
 	mitigation_describe(

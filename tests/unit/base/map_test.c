@@ -111,7 +111,7 @@ the_table_follows_the_count(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < KEYS; i++)
 		map_set(m, &i, sizeof(i), m);
-	assert_true(m->n_slots >= KEYS / 2 && m->n_slots <= KEYS * 2);
+	assert_true(m->n_slots >= 2 * KEYS && m->n_slots <= 4 * KEYS);
 	for (uint32_t i = 0; i < KEYS; i++)
 		map_remove(m, &i, sizeof(i));
 	assert_true(m->n_slots <= SLOTS_MIN);

@@ -15,12 +15,12 @@ ids_are_known_for_their_lifetime(void **state)
 	struct dedup d = {0};
 
 	(void)state;
-	assert_null(dedup_find(&d, 0, 1));
+	assert_int_equal(dedup_find(&d, 0, 1), -1);
 	dedup_add(&d, 0, 100);
-	assert_non_null(dedup_find(&d, 0, 1));
-	assert_non_null(dedup_find(&d, 0, 99));
-	assert_null(dedup_find(&d, 0, 100));
-	assert_null(dedup_find(&d, 1, 1));
+	assert_true(dedup_find(&d, 0, 1) >= 0);
+	assert_true(dedup_find(&d, 0, 99) >= 0);
+	assert_int_equal(dedup_find(&d, 0, 100), -1);
+	assert_int_equal(dedup_find(&d, 1, 1), -1);
 	dedup_finish(&d);
 }
 
@@ -31,15 +31,15 @@ answer_is_kept_and_replaced(void **state)
 
 	(void)state;
 	dedup_answer(&d, 5, "none", 4, 1); /* unknown id: nothing */
-	assert_int_equal(d.n_answers, 0);
+	assert_int_equal(d.n_kept, 0);
 	dedup_add(&d, 5, 100);
-	assert_null(dedup_find(&d, 5, 1)->answer);
+	assert_null(dedup_answered(&d, dedup_find(&d, 5, 1)));
 	dedup_answer(&d, 5, "ack", 3, 1);
-	assert_memory_equal(dedup_find(&d, 5, 1)->answer, "ack", 3);
+	assert_memory_equal(dedup_answered(&d, dedup_find(&d, 5, 1))->bytes, "ack", 3);
 	dedup_answer(&d, 5, "answer", 6, 1);
-	assert_int_equal(dedup_find(&d, 5, 1)->answer_len, 6);
-	assert_memory_equal(dedup_find(&d, 5, 1)->answer, "answer", 6);
-	assert_int_equal(d.n_answers, 1);
+	assert_int_equal(dedup_answered(&d, dedup_find(&d, 5, 1))->len, 6);
+	assert_memory_equal(dedup_answered(&d, dedup_find(&d, 5, 1))->bytes, "answer", 6);
+	assert_int_equal(d.n_kept, 1);
 	dedup_finish(&d);
 }
 
@@ -51,9 +51,9 @@ oldest_id_gives_way(void **state)
 	(void)state;
 	for (uint16_t i = 0; i <= DEDUP_IDS; i++)
 		dedup_add(&d, i, 100);
-	assert_null(dedup_find(&d, 0, 1));
-	assert_non_null(dedup_find(&d, 1, 1));
-	assert_non_null(dedup_find(&d, DEDUP_IDS, 1));
+	assert_int_equal(dedup_find(&d, 0, 1), -1);
+	assert_true(dedup_find(&d, 1, 1) >= 0);
+	assert_true(dedup_find(&d, DEDUP_IDS, 1) >= 0);
 	dedup_finish(&d);
 }
 
@@ -67,9 +67,9 @@ oldest_answer_gives_way(void **state)
 		dedup_add(&d, i, 100);
 		dedup_answer(&d, i, "x", 1, 1);
 	}
-	assert_int_equal(d.n_answers, DEDUP_ANSWERS);
-	assert_null(dedup_find(&d, 0, 1)->answer);
-	assert_non_null(dedup_find(&d, 1, 1)->answer);
+	assert_int_equal(d.n_kept, DEDUP_ANSWERS);
+	assert_null(dedup_answered(&d, dedup_find(&d, 0, 1)));
+	assert_non_null(dedup_answered(&d, dedup_find(&d, 1, 1)));
 	dedup_finish(&d);
 }
 
@@ -82,8 +82,24 @@ id_that_came_round_is_the_newer_one(void **state)
 	dedup_add(&d, 7, 50);
 	dedup_add(&d, 7, 200);
 	dedup_answer(&d, 7, "new", 3, 1);
-	assert_int_equal(dedup_find(&d, 7, 1)->until, 200);
-	assert_non_null(dedup_find(&d, 7, 100)->answer);
+	assert_int_equal(d.until[dedup_find(&d, 7, 1)], 200);
+	assert_non_null(dedup_answered(&d, dedup_find(&d, 7, 100)));
+	dedup_finish(&d);
+}
+
+static void
+answer_goes_with_its_id(void **state)
+{
+	struct dedup d = {0};
+
+	(void)state;
+	dedup_add(&d, 7, 100);
+	dedup_answer(&d, 7, "old", 3, 1);
+	for (uint16_t i = 0; i < DEDUP_IDS; i++)
+		dedup_add(&d, 100 + i, 100);
+	assert_int_equal(d.n_kept, 0);
+	for (uint16_t i = 0; i < DEDUP_IDS; i++)
+		assert_null(dedup_answered(&d, dedup_find(&d, 100 + i, 1)));
 	dedup_finish(&d);
 }
 
@@ -95,6 +111,7 @@ main(void)
 		cmocka_unit_test(answer_is_kept_and_replaced),
 		cmocka_unit_test(oldest_id_gives_way),
 		cmocka_unit_test(oldest_answer_gives_way),
+		cmocka_unit_test(answer_goes_with_its_id),
 		cmocka_unit_test(id_that_came_round_is_the_newer_one),
 	};
 

@@ -1,0 +1,40 @@
+"""2: what an idle session holds: growth of the resident set over the sessions."""
+from kit.figures import load_for
+from kit.programs import BenchError
+from kit.servers import Dotsd, Floor
+from kit.table import Spread, Table
+
+LIMIT_KIB = {"PSK": 16, "X.509": 20}
+# One to warm up what all sessions share.
+FIRST = 100
+
+
+def growth(bench, server, sessions):
+    """KiB a session."""
+    load = load_for(bench, server, FIRST)
+    before = server.process.resident()
+    load.open(FIRST + sessions, first=FIRST)
+    got = (server.process.resident() - before) / sessions / 1024
+    bench.stop_all()
+    return got
+
+
+def run(bench):
+    sessions = bench.scale["sessions"][-1]
+    table = Table(f"2. Memory of an idle session ({sessions:,} sessions)",
+                  ["credentials", "server", "KiB/session"])
+    things = [(kind, name, make, Spread()) for kind in LIMIT_KIB for name, make in (
+        ("DTLS echo", lambda c: Floor(bench, "floor_dtls", 64, dtls=True, certificates=c)),
+        ("dotsd", lambda c: Dotsd(bench, certificates=c)))]
+    for _ in range(bench.scale["runs"]):
+        for kind, name, make, spread in things:
+            try:
+                spread.add(growth(bench, make(kind == "X.509"), sessions))
+            except BenchError as e:
+                table.failed(f"{kind} {name}: {e}")
+                return table
+    for kind, name, _, spread in things:
+        table.row(kind, name, spread)
+        if name == "dotsd":
+            table.limit(f"KiB of a {kind} session", spread.median, LIMIT_KIB[kind])
+    return table
