@@ -29,6 +29,8 @@ enum {
 	LIBRARY_LIMIT_MS = 600000, /* of a handshake; the caller's own limit comes first */
 	TICKET_LIFETIME_S = 86400, /* RFC 5077 5.6, RFC 5246 F.1.4: a day */
 	PSK_KEY_MAX = 128,
+	HANDSHAKE_MESSAGE_MAX = 32768, /* a chain of 8 large certificates; the library keeps
+					  several messages of a peer that is not known yet */
 };
 
 struct resumption {
@@ -232,6 +234,7 @@ dtls_new(const struct dtls_setup *setup)
 	gnutls_transport_set_pull_timeout_function(d->tls, dtls_pull_timeout);
 	gnutls_transport_set_push_function(d->tls, dtls_push_out);
 	gnutls_session_set_verify_function(d->tls, dtls_verify_callback);
+	gnutls_handshake_set_max_packet_length(d->tls, HANDSHAKE_MESSAGE_MAX);
 	gnutls_dtls_set_mtu(d->tls, setup->mtu);
 	gnutls_dtls_set_timeouts(d->tls, FLIGHT_MS, LIBRARY_LIMIT_MS);
 	gnutls_db_set_cache_expiration(d->tls, TICKET_LIFETIME_S);

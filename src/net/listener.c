@@ -188,7 +188,7 @@ listener_begin(struct listener *ln, struct session *s)
 	timer_after(ln->turn, TURN_MS);
 	memcpy(early, a->early, sizeof(early));
 	a->n_early = 0;
-	if (session_begin(s, &setup, HANDSHAKE_TIMEOUT_MS))
+	if (session_begin(s, &setup, ln->limits.handshake_timeout_ms))
 		for (unsigned i = 0; i < n; i++)
 			listener_feed(s, early[i].bytes, early[i].len);
 	for (unsigned i = 0; i < n; i++)
@@ -216,12 +216,17 @@ listener_turn(void *arg)
 	}
 }
 
+/* One on a live flow replaces that. */
+static bool
+listener_is_full(const struct listener *ln, const struct flow *f)
+{
+	return map_count(ln->live) >= ln->limits.max_sessions && !flow_get(ln->live, f);
+}
+
 static bool
 listener_has_room(const struct listener *ln, const struct flow *f, const struct prefix *source)
 {
-	if (map_count(ln->live) >= ln->limits.max_sessions && !flow_get(ln->live, f))
-		return false;
-	return map_count(ln->half) < ln->limits.max_half_open &&
+	return !listener_is_full(ln, f) && map_count(ln->half) < ln->limits.max_half_open &&
 	       source_count(ln, source) < ln->limits.max_half_open_per_prefix;
 }
 
@@ -335,6 +340,15 @@ listener_datagram(void *arg, const struct udp_path *path, uint8_t *bytes, size_t
 
 /* --- what becomes of a session -------------------------------------------------------------- */
 
+/* Others may have come up since it began. */
+static const char *
+listener_admit(const struct session *s)
+{
+	struct flow f = flow_of(s->udp, &s->path);
+
+	return listener_is_full(s->listener, &f) ? "as many sessions as this server takes" : NULL;
+}
+
 static void
 listener_established(struct session *s)
 {
@@ -372,6 +386,7 @@ listener_credentials(const struct session *s)
 }
 
 static const struct session_origin listener_origin = {
+	.admit = listener_admit,
 	.established = listener_established,
 	.over = listener_over,
 	.freed = listener_freed,
@@ -388,6 +403,8 @@ listener_set_limits(struct listener *ln, const struct listener_config *cfg)
 	ln->limits.max_half_open_per_prefix = cfg->max_half_open_per_prefix
 						      ? cfg->max_half_open_per_prefix
 						      : DEFAULT_HALF_OPEN_PER_PREFIX;
+	ln->limits.handshake_timeout_ms =
+		cfg->handshake_timeout_ms ? cfg->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS;
 	ln->limits.handshakes_per_turn =
 		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
 }
