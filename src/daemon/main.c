@@ -100,7 +100,9 @@ escalates(const struct config *c)
 static struct dots_client_setup
 client_setup(const struct config *c)
 {
-	return (struct dots_client_setup){.homing = c->homing, .credentials = c->credentials};
+	return (struct dots_client_setup){.homing = c->homing,
+		.credentials = c->credentials,
+		.max_wishes = c->max_wishes};
 }
 
 static struct server_setup
@@ -118,7 +120,9 @@ server_setup(const struct config *c)
 		.max_sessions = c->max_sessions,
 		.max_half_open = c->max_half_open,
 		.max_half_open_per_prefix = c->max_half_open_per_prefix,
-		.handshakes_per_turn = c->handshakes_per_turn};
+		.handshakes_per_turn = c->handshakes_per_turn,
+		.handshake_timeout_ms = c->handshake_timeout_ms,
+		.max_observers = c->max_observers};
 }
 
 /* ---- roles ---- */

@@ -14,7 +14,7 @@
 #include "homing/placement.h"
 #include "wire/coap.h"
 
-enum { WISHES_MAX = 100000 };
+enum { DEFAULT_WISHES = 100000 };
 
 /* ---- the queue of things to tell ---- */
 
@@ -68,6 +68,21 @@ wish_changed(struct wishes *w, const struct placement *p)
 
 /* ---- the list ---- */
 
+static size_t
+asker_count(const struct wishes *w, const char *asker)
+{
+	return (uintptr_t)map_get(w->askers, asker, strcspn(asker, "/"));
+}
+
+static void
+asker_set(struct wishes *w, const char *asker, size_t n)
+{
+	if (n)
+		map_set(w->askers, asker, strcspn(asker, "/"), (void *)(uintptr_t)n);
+	else
+		map_remove(w->askers, asker, strcspn(asker, "/"));
+}
+
 struct wish *
 wish_add(struct wishes *w, struct wish *wish)
 {
@@ -77,6 +92,7 @@ wish_add(struct wishes *w, struct wish *wish)
 	}
 	w->list[w->n++] = wish;
 	map_set(w->by_id, wish->id, strlen(wish->id), wish);
+	asker_set(w, wish->asker, asker_count(w, wish->asker) + 1);
 	return wish;
 }
 
@@ -105,6 +121,7 @@ wish_remove(struct wishes *w, struct wish *wish)
 		i++;
 	w->list[i] = w->list[--w->n];
 	map_remove(w->by_id, wish->id, strlen(wish->id));
+	asker_set(w, wish->asker, asker_count(w, wish->asker) - 1);
 	wish_free(wish);
 }
 
@@ -518,7 +535,7 @@ all_refused(const struct wish *wish)
 }
 
 static int
-check_request(const struct wishes *w, const struct wish_request *r, char *why, size_t cap)
+check_request(const struct wish_request *r, char *why, size_t cap)
 {
 	if (!r->target->n_target_prefix) {
 		snprintf(why, cap, "no target");
@@ -534,8 +551,18 @@ check_request(const struct wishes *w, const struct wish_request *r, char *why, s
 				"RFC 9132 4.4.1.1: a target is loopback, multicast or broadcast");
 			return -EINVAL;
 		}
-	if (w->n >= WISHES_MAX) {
-		snprintf(why, cap, "%d requests are kept already", WISHES_MAX);
+	return 0;
+}
+
+static int
+check_room(const struct wishes *w, const struct wish_request *r, char *why, size_t cap)
+{
+	if (w->n >= w->max) {
+		snprintf(why, cap, "%zu requests are kept already", w->n);
+		return -ENOSPC;
+	}
+	if (r->share && asker_count(w, r->asker) >= r->share) {
+		snprintf(why, cap, "%zu requests of this asker are kept already", r->share);
 		return -ENOSPC;
 	}
 	return 0;
@@ -546,7 +573,7 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 	char *why, size_t cap)
 {
 	struct wish *wish = r->id ? wish_get(w, r->id) : NULL;
-	int error = check_request(w, r, why, cap);
+	int error = check_request(r, why, cap);
 
 	if (error)
 		return error;
@@ -554,6 +581,9 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 		snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 		return renew(w, wish, r, now, wall, why, cap);
 	}
+	error = check_room(w, r, why, cap);
+	if (error)
+		return error;
 	wish = wish_add(w, make_wish(w, r, now, wall));
 	snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL,
@@ -839,6 +869,8 @@ wishes_new(const struct homing *h, struct persist *p)
 	w->homing = h;
 	w->persist = p;
 	w->by_id = map_new();
+	w->askers = map_new();
+	w->max = DEFAULT_WISHES;
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
 	w->last = &w->first;
@@ -874,10 +906,17 @@ wishes_free(struct wishes *w)
 	map_each(w->identities, free_identity, NULL);
 	map_free(w->identities);
 	map_free(w->by_id);
+	map_free(w->askers);
 	free(w->list);
 	free(w->placements);
 	free(w->available);
 	free(w);
+}
+
+void
+wishes_set_limit(struct wishes *w, size_t max)
+{
+	w->max = max ? max : DEFAULT_WISHES;
 }
 
 void

@@ -395,20 +395,6 @@ static const struct session_origin listener_origin = {
 
 /* --- making --------------------------------------------------------------------------------- */
 
-static void
-listener_set_limits(struct listener *ln, const struct listener_config *cfg)
-{
-	ln->limits.max_sessions = cfg->max_sessions ? cfg->max_sessions : DEFAULT_SESSIONS;
-	ln->limits.max_half_open = cfg->max_half_open ? cfg->max_half_open : DEFAULT_HALF_OPEN;
-	ln->limits.max_half_open_per_prefix = cfg->max_half_open_per_prefix
-						      ? cfg->max_half_open_per_prefix
-						      : DEFAULT_HALF_OPEN_PER_PREFIX;
-	ln->limits.handshake_timeout_ms =
-		cfg->handshake_timeout_ms ? cfg->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS;
-	ln->limits.handshakes_per_turn =
-		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
-}
-
 static bool
 listener_open(struct listener *ln, const struct listener_config *cfg, char *why, size_t cap)
 {
@@ -501,6 +487,20 @@ listener_each(struct listener *ln, bool (*visit)(void *arg, struct session *s), 
 		if (s->state == SESSION_UP && !visit(visit_arg, s))
 			return;
 	}
+}
+
+void
+listener_set_limits(struct listener *ln, const struct listener_config *cfg)
+{
+	ln->limits.max_sessions = cfg->max_sessions ? cfg->max_sessions : DEFAULT_SESSIONS;
+	ln->limits.max_half_open = cfg->max_half_open ? cfg->max_half_open : DEFAULT_HALF_OPEN;
+	ln->limits.max_half_open_per_prefix = cfg->max_half_open_per_prefix
+						      ? cfg->max_half_open_per_prefix
+						      : DEFAULT_HALF_OPEN_PER_PREFIX;
+	ln->limits.handshake_timeout_ms =
+		cfg->handshake_timeout_ms ? cfg->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS;
+	ln->limits.handshakes_per_turn =
+		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
 }
 
 size_t

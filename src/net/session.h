@@ -95,8 +95,10 @@ struct listener *listener_new(struct loop *l, const struct listener_config *cfg,
 	const struct session_ops *ops, void *arg, char *why, size_t cap);
 /* Sends close_notify to all and frees all sessions (their `down` is called). */
 void listener_free(struct listener *ln);
-/* New credentials for later handshakes. */
+/* New credentials for later handshakes; NULL: PSK only. Tickets given so far do not resume. */
 void listener_set_credentials(struct listener *ln, struct credentials *c);
+/* The limits of cfg from now on; what is beyond them already stays. */
+void listener_set_limits(struct listener *ln, const struct listener_config *cfg);
 /* false stops; the visitor may call session_close on the one it is given. */
 void listener_each(
 	struct listener *ln, bool (*visit)(void *arg, struct session *s), void *visit_arg);

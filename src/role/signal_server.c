@@ -137,6 +137,7 @@ admission_decided(void *arg, const struct verdict *v)
 	struct admission *a = arg;
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
+	bool granted_upstream = verdict_ok(v);
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 
@@ -149,6 +150,9 @@ admission_decided(void *arg, const struct verdict *v)
 		for (size_t i = 0; i < a->n_exchanges; i++)
 			answer_verdict(a->exchanges[i], v);
 	}
+	/* What we cannot take after all is not to live on there. */
+	if (granted_upstream && !book_find(s->book, a->client, a->path.cuid, a->path.mid))
+		s->escalation->ops->withdraw(s->escalation, a->key);
 	admission_free(a);
 }
 
@@ -189,7 +193,8 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 	a->if_match = if_match;
 	a->exchanges[a->n_exchanges++] = r->ex;
 	map_set(s->admissions, key, strlen(key), a);
-	s->escalation->ops->admit(s->escalation, key, &a->scope, refresh, admission_decided, a);
+	s->escalation->ops->admit(s->escalation, key, &a->scope, r->client->limits.mitigations,
+		refresh, admission_decided, a);
 }
 
 static bool
@@ -368,6 +373,8 @@ answer_list(struct request *r, struct listing *l, bool observed)
 		answer_now(r->ex, &body);
 		return;
 	}
+	if (observed) /* an error ends it (RFC 7641 4.2) */
+		observe_remove(r->peer, r->msg->token, r->msg->token_len);
 	v = verdict_of(COAP_500_INTERNAL_SERVER_ERROR,
 		"RFC 9132 4.4.2: %zu entries do not fit one datagram; ask for single mids or c=n",
 		l->n);
@@ -379,7 +386,8 @@ get_mitigate(struct request *r)
 {
 	struct listing l = {.r = r};
 	uint32_t observe = 2;
-	bool register_ = coap_get_uint(r->msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
+	bool wants = coap_get_uint(r->msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
+	bool observed = false;
 	struct verdict v;
 
 	if (!needs(r, false, &v)) {
@@ -388,14 +396,14 @@ get_mitigate(struct request *r)
 	}
 	collect(&l);
 	if (observe == 1)
-		observe_remove(r->server, r->session, r->msg->token, r->msg->token_len);
+		observe_remove(r->peer, r->msg->token, r->msg->token_len);
+	if (wants && l.n)
+		observed = observe_add(r->peer, r->msg, &r->path);
 	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name),
 		EVENT_F("cuid", r->path.cuid), EVENT_F("code", l.n ? "2.05" : "4.04"),
-		EVENT_F("observe", register_ ? "yes" : "no"));
+		EVENT_F("observe", observed ? "yes" : wants && l.n ? "too many" : "no"));
 	if (l.n) {
-		if (register_)
-			observe_add(r->server, r->session, r->msg, r->client->name, &r->path);
-		answer_list(r, &l, register_);
+		answer_list(r, &l, observed);
 	} else {
 		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.2: no such mitigation request");
 		refuse(r, &v);
