@@ -100,9 +100,8 @@ escalates(const struct config *c)
 static struct dots_client_setup
 client_setup(const struct config *c)
 {
-	return (struct dots_client_setup){.homing = c->homing,
-		.credentials = c->credentials,
-		.max_wishes = c->max_wishes};
+	return (struct dots_client_setup){
+		.homing = c->homing, .credentials = c->credentials, .max_wishes = c->max_wishes};
 }
 
 static struct server_setup

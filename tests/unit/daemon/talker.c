@@ -1,13 +1,13 @@
 /*
- * A DTLS client by hand, on GnuTLS alone: what it is told on its input goes out as one datagram, what
- * comes is told on its output, a line each.
+ * A DTLS client by hand, on GnuTLS alone: what it is told on its input goes out as one datagram,
+ *what comes is told on its output, a line each.
  *
  *	talker SERVER PORT SOURCE [mute] (psk IDENTITY HEX | x509 CERTIFICATE KEY TRUST)
  *
  * In: "send HEX", "again" (closes, comes back from a new port with its ticket), "close".
  * Out: "asked N" (datagrams sent in this handshake), "begun" (the server did more than ask for a
- * cookie), "up full", "up resumed", "got HEX", "down REASON" (then it ends). Mute, it says no more than
- * the two ClientHellos.
+ * cookie), "up full", "up resumed", "got HEX", "down REASON" (then it ends). Mute, it says no more
+ *than the two ClientHellos.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -217,7 +217,8 @@ talk(struct talker *t)
 
 	setvbuf(stdin, NULL, _IONBF, 0);
 	for (;;) {
-		struct pollfd fds[] = {{.fd = t->fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+		struct pollfd fds[] = {
+			{.fd = t->fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
 
 		if (!gnutls_record_check_pending(t->tls) && poll(fds, 2, -1) < 0)
 			continue;
@@ -254,7 +255,8 @@ read_credentials(struct talker *t, char **argv)
 	must(gnutls_certificate_allocate_credentials(&t->x509), "x509");
 	must(gnutls_certificate_set_x509_key_file(t->x509, argv[1], argv[2], GNUTLS_X509_FMT_PEM),
 		argv[1]);
-	must(gnutls_certificate_set_x509_trust_file(t->x509, argv[3], GNUTLS_X509_FMT_PEM), argv[3]);
+	must(gnutls_certificate_set_x509_trust_file(t->x509, argv[3], GNUTLS_X509_FMT_PEM),
+		argv[3]);
 }
 
 int
