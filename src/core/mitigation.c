@@ -488,16 +488,36 @@ conflict_with(const struct mitigation *m)
 
 /* ---- PUT ---- */
 
+/* Before anything walks over them. What is on record may be refreshed with as many as it has. */
+static struct verdict
+check_sizes(const struct mitigation_request *r, const struct mitigation *known)
+{
+	const struct target *t = &r->scope->target, *have = known ? &known->scope.target : NULL;
+	const struct {
+		const char *name;
+		size_t n, most, known;
+	} lists[] = {
+		{"target-prefix", t->n_target_prefix, r->client->limits.targets,
+			have ? have->n_target_prefix : 0},
+		{"target-port-range", t->n_target_port_range, r->client->limits.ports,
+			have ? have->n_target_port_range : 0},
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (lists[i].n > lists[i].most && lists[i].n > lists[i].known)
+			return verdict_of(COAP_400_BAD_REQUEST,
+				"RFC 9132 4.4.1.3: %s has %zu entries, more than the %zu allowed "
+				"to this client",
+				lists[i].name, lists[i].n, lists[i].most);
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
 static struct verdict
 check_limits(const struct book *b, const struct mitigation_request *r)
 {
 	const uint32_t *count = client_count(b, r->client->name);
 	struct verdict v;
 
-	if (r->scope->target.n_target_prefix > r->client->limits.targets)
-		return verdict_of(COAP_400_BAD_REQUEST,
-			"RFC 9132 4.4.1.3: target-prefix has more than %u entries",
-			r->client->limits.targets);
 	if (b->n_heap < b->policy.mitigations_max &&
 		(!count || *count < r->client->limits.mitigations))
 		return verdict_of(COAP_201_CREATED, "%s", "");
@@ -539,6 +559,8 @@ book_check_put(const struct book *b, const struct mitigation_request *r)
 	const struct mitigation *m = book_find(b, r->client->name, r->cuid, r->mid);
 	struct verdict v = check_attributes(r->scope, r->if_match);
 
+	if (verdict_ok(&v))
+		v = check_sizes(r, m);
 	if (!verdict_ok(&v))
 		return v;
 	v = client_authorises(

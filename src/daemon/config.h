@@ -35,6 +35,7 @@ struct config {
 	struct mitigation_policy policy;
 	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn;
 	uint32_t max_body, max_bodies; /* bytes */
+	uint32_t handshake_timeout_ms, max_observers, max_wishes, max_control;
 	struct mitigator_config *mitigators;
 	size_t n_mitigators;
 	bool trim; /* mixed-targets: trim */

@@ -190,9 +190,15 @@ static const struct option client_limits_rows[] = {
 		AT(struct client_limits, mitigations), .fallback = "1000",
 		RANGE(1, MANY_MAX, NULL)},
 	{"targets", OPTION_NUMBER, ONE, "prefixes in one request",
-		AT(struct client_limits, targets), .fallback = "256", RANGE(1, 65535, NULL)},
+		AT(struct client_limits, targets), .fallback = "256", RANGE(1, 4096, NULL)},
+	{"ports", OPTION_NUMBER, ONE, "port ranges in one request", AT(struct client_limits, ports),
+		.fallback = "256", RANGE(1, 256, NULL)},
 	{"cuids", OPTION_NUMBER, ONE, "client identifiers in use", AT(struct client_limits, cuids),
 		.fallback = "4", RANGE(1, 65535, NULL)},
+	{"observers", OPTION_NUMBER, ONE, "subscriptions to status",
+		AT(struct client_limits, observers), .fallback = "256", RANGE(0, MANY_MAX, NULL)},
+	{"waiting-requests", OPTION_NUMBER, ONE, "requests of a session not answered yet",
+		AT(struct client_limits, waiting_requests), .fallback = "64", RANGE(1, 64, NULL)},
 	{0},
 };
 
@@ -267,6 +273,9 @@ static const struct option limits_rows[] = {
 		RANGE(1, MANY_MAX, NULL)},
 	{"handshakes-per-turn", OPTION_NUMBER, ONE, "handshakes begun per turn of the loop",
 		AT(struct config, handshakes_per_turn), .fallback = "8", RANGE(1, MANY_MAX, NULL)},
+	{"handshake-timeout", OPTION_SECONDS, ONE, "how long a handshake may take",
+		AT(struct config, handshake_timeout_ms), .fallback = "20",
+		RANGE(1, 120, "seconds")},
 	{"mitigations", OPTION_NUMBER, ONE, "mitigations of all clients",
 		AT(struct config, policy.mitigations_max), .fallback = "100000",
 		RANGE(1, MANY_MAX, NULL)},
@@ -276,6 +285,12 @@ static const struct option limits_rows[] = {
 	{"response-bodies", OPTION_NUMBER, ONE, "such answers of all sessions together",
 		AT(struct config, max_bodies), .fallback = "16777216",
 		RANGE(RESPONSE_BODY_MIN, RESPONSE_BODIES_MAX, "bytes")},
+	{"observers", OPTION_NUMBER, ONE, "subscriptions of all clients",
+		AT(struct config, max_observers), .fallback = "20000", RANGE(0, MANY_MAX, NULL)},
+	{"wishes", OPTION_NUMBER, ONE, "requests of our own", AT(struct config, max_wishes),
+		.fallback = "100000", RANGE(1, MANY_MAX, NULL)},
+	{"control-connections", OPTION_NUMBER, ONE, "connections to the control socket",
+		AT(struct config, max_control), .fallback = "32", RANGE(1, 1024, NULL)},
 	{0},
 };
 
@@ -317,7 +332,7 @@ const struct option config_rows[] = {
 		AT(struct draft, config.heartbeat), .rows = session_rows},
 	{"mitigation", OPTION_MAP, ONE, "what is granted to clients",
 		AT(struct draft, config.policy), .rows = mitigation_rows},
-	{"limits", OPTION_MAP, ONE, "limits of the listening side", AT(struct draft, config),
+	{"limits", OPTION_MAP, ONE, "limits of what others can make grow", AT(struct draft, config),
 		.rows = limits_rows},
 	{0},
 };

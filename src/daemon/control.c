@@ -15,8 +15,6 @@
 #include "base/mem.h"
 #include "daemon/control_command.h"
 
-enum { CONNECTIONS_MAX = 32 };
-
 /* What the store calls back with; it outlives a connection that goes meanwhile. */
 struct promise {
 	TAILQ_ENTRY(promise) entry;
@@ -28,13 +26,14 @@ TAILQ_HEAD(promises, promise);
 
 struct connection {
 	struct asker asker; /* first */
+	TAILQ_ENTRY(connection) entry;
 	struct control *control;
 	struct frame_conn *frames;
-	size_t slot; /* in control->connections */
-	bool busy;   /* a command is not answered yet */
+	bool busy; /* a command is not answered yet */
 	struct timer *timer;
 	void (*continued)(struct asker *a); /* of the timer */
 };
+TAILQ_HEAD(connections, connection);
 
 struct control {
 	struct loop *loop;
@@ -42,7 +41,8 @@ struct control {
 	char *path;
 	int fd;
 	struct watch *watch;
-	struct connection *connections[CONNECTIONS_MAX];
+	struct connections connections;
+	size_t n_connections;
 	struct promises promises;
 	mono_ms started;
 };
@@ -133,7 +133,8 @@ connection_free(struct connection *c)
 	TAILQ_FOREACH(p, &c->control->promises, entry)
 	if (p->connection == c)
 		p->connection = NULL;
-	c->control->connections[c->slot] = NULL;
+	TAILQ_REMOVE(&c->control->connections, c, entry);
+	c->control->n_connections--;
 	frame_conn_free(c->frames);
 	timer_free(c->timer);
 	free(c);
@@ -176,14 +177,11 @@ on_accept(void *arg, int events)
 	struct control *control = arg;
 	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct connection *c;
-	size_t slot = 0;
 
 	(void)events;
 	if (fd < 0)
 		return;
-	while (slot < CONNECTIONS_MAX && control->connections[slot])
-		slot++;
-	if (slot == CONNECTIONS_MAX) {
+	if (control->n_connections >= control->parts->config->max_control) {
 		close(fd);
 		return;
 	}
@@ -194,8 +192,8 @@ on_accept(void *arg, int events)
 	c->control = control;
 	c->timer = timer_new(control->loop, on_timer, c);
 	c->frames = frame_conn_new(control->loop, fd, CONTROL_FRAME_MAX, &frame_ops, c);
-	c->slot = slot;
-	control->connections[slot] = c;
+	TAILQ_INSERT_TAIL(&control->connections, c, entry);
+	control->n_connections++;
 }
 
 struct control *
@@ -216,6 +214,7 @@ control_new(
 	c->fd = fd;
 	c->started = loop_now(l);
 	TAILQ_INIT(&c->promises);
+	TAILQ_INIT(&c->connections);
 	c->watch = watch_new(l, fd, LOOP_READ, on_accept, c);
 	return c;
 }
@@ -224,13 +223,13 @@ control_new(
 void
 control_free(struct control *c)
 {
+	struct connection *open;
 	struct promise *p;
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (c->connections[i])
-			connection_free(c->connections[i]);
+	while ((open = TAILQ_FIRST(&c->connections)))
+		connection_free(open);
 	while ((p = TAILQ_FIRST(&c->promises))) {
 		TAILQ_REMOVE(&c->promises, p, entry);
 		free(p);

@@ -344,7 +344,7 @@ refuse_wish(struct asker *a, int error, const struct target *t, const char *id, 
 		command_refuse(
 			a, REFUSED, "the id %.160s is taken by a request for another target", id);
 	else if (error == -ENOSPC)
-		command_refuse(a, REFUSED, "there are too many requests already");
+		command_refuse(a, REFUSED, "there are too many requests already: %s", why);
 	else
 		command_refuse(a, REFUSED, "%s", why);
 }

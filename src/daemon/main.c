@@ -100,7 +100,8 @@ escalates(const struct config *c)
 static struct dots_client_setup
 client_setup(const struct config *c)
 {
-	return (struct dots_client_setup){.homing = c->homing, .credentials = c->credentials};
+	return (struct dots_client_setup){
+		.homing = c->homing, .credentials = c->credentials, .max_wishes = c->max_wishes};
 }
 
 static struct server_setup
@@ -119,6 +120,8 @@ server_setup(const struct config *c)
 		.max_half_open = c->max_half_open,
 		.max_half_open_per_prefix = c->max_half_open_per_prefix,
 		.handshakes_per_turn = c->handshakes_per_turn,
+		.handshake_timeout_ms = c->handshake_timeout_ms,
+		.max_observers = c->max_observers,
 		.max_body = c->max_body,
 		.max_bodies = c->max_bodies};
 }

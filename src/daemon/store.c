@@ -5,6 +5,10 @@
  * gathers meanwhile. A batch is numbered, so that who waits knows which number has to be on disk.
  * What fails goes back in front of what gathered and is tried again every second: nothing is lost,
  * and of several changes of one record the last one counts.
+ *
+ * While the disk is away, what waits is bounded by what there is: one change for each record that
+ * lives and one removal for each that is on disk. A record that came and went meanwhile leaves
+ * nothing, which needs to be known without the disk: hence the list of what is on it.
  */
 #include "daemon/store.h"
 
@@ -60,6 +64,9 @@ struct database {
 	char *path;
 	sqlite3 *sql; /* NULL: lost, opened again at the next write */
 	sqlite3_stmt *put, *remove;
+	/* Ids of what is on disk, by the last commit that returned. The loop changes it while the
+	 * worker rests. */
+	struct map *known;
 };
 
 struct store {
@@ -105,44 +112,74 @@ batch_finish(struct batch *b)
 	b->by_id = NULL;
 }
 
-static void
-batch_add(struct batch *b, const char *kind, const char *key, const char *value)
+static char *
+id_of(const char *kind, const char *key, size_t *ret_len)
 {
 	size_t kind_len = strlen(kind) + 1, key_len = strlen(key) + 1;
 	char *id = mem_array(kind_len + key_len, 1);
-	struct change *c;
 
 	memcpy(id, kind, kind_len);
 	memcpy(id + kind_len, key, key_len);
-	c = map_get(b->by_id, id, kind_len + key_len);
+	*ret_len = kind_len + key_len;
+	return id;
+}
+
+static void
+batch_drop(struct batch *b, struct change *c)
+{
+	map_remove(b->by_id, c->id, c->id_len);
+	TAILQ_REMOVE(&b->list, c, entry);
+	change_free(c);
+}
+
+static void
+batch_add(struct batch *b, const char *kind, const char *key, const char *value)
+{
+	size_t len;
+	char *id = id_of(kind, key, &len);
+	struct change *c = map_get(b->by_id, id, len);
+
 	if (c) {
 		free(id);
 		free(c->value);
 	} else {
 		c = mem_new(sizeof(*c));
 		c->id = id;
-		c->id_len = kind_len + key_len;
+		c->id_len = len;
 		map_set(b->by_id, c->id, c->id_len, c);
 		TAILQ_INSERT_TAIL(&b->list, c, entry);
 	}
 	c->value = mem_text(value);
 }
 
-/* Puts what `failed` holds in front of what came later; where both know a record, the later counts.
+/* Puts what `older` holds in front of what came later; where both know a record, the later counts.
  */
 static void
-batch_take_back(struct batch *b, struct batch *failed)
+batch_take_back(struct batch *b, struct batch *older)
 {
 	struct change *c;
 
-	while ((c = TAILQ_LAST(&failed->list, changes))) {
-		TAILQ_REMOVE(&failed->list, c, entry);
+	while ((c = TAILQ_LAST(&older->list, changes))) {
+		TAILQ_REMOVE(&older->list, c, entry);
 		if (map_get(b->by_id, c->id, c->id_len)) {
 			change_free(c);
 			continue;
 		}
 		map_set(b->by_id, c->id, c->id_len, c);
 		TAILQ_INSERT_HEAD(&b->list, c, entry);
+	}
+}
+
+/* Removals of what is not on disk. */
+static void
+batch_drop_idle(struct batch *b, const struct map *known)
+{
+	struct change *c, *next;
+
+	for (c = TAILQ_FIRST(&b->list); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (!c->value && !map_get(known, c->id, c->id_len))
+			batch_drop(b, c);
 	}
 }
 
@@ -170,6 +207,44 @@ database_version(struct database *db)
 		version = sqlite3_column_int(st, 0);
 	sqlite3_finalize(st);
 	return version;
+}
+
+/* The ids of all records; false: they cannot be read. */
+static bool
+database_each(
+	struct database *db, void (*visit)(void *arg, const char *kind, const char *key), void *arg)
+{
+	sqlite3_stmt *st = NULL;
+	int r = sqlite3_prepare_v2(db->sql, "SELECT kind, key FROM record", -1, &st, NULL);
+
+	while (r == SQLITE_OK && (r = sqlite3_step(st)) == SQLITE_ROW) {
+		visit(arg, (const char *)sqlite3_column_text(st, 0),
+			(const char *)sqlite3_column_text(st, 1));
+		r = SQLITE_OK;
+	}
+	sqlite3_finalize(st);
+	return r == SQLITE_DONE;
+}
+
+static void
+note_known(void *arg, const char *kind, const char *key)
+{
+	struct database *db = arg;
+	size_t len;
+	char *id = id_of(kind, key, &len);
+
+	map_set(db->known, id, len, db);
+	free(id);
+}
+
+static bool
+database_list(struct database *db, char *why, size_t cap)
+{
+	if (database_each(db, note_known, db))
+		return true;
+	snprintf(why, cap, "%s: %s", db->path, sqlite3_errmsg(db->sql));
+	database_close(db);
+	return false;
 }
 
 /* FULL: a commit that returned survives a power cut, which is what "durable" promises. */
@@ -230,17 +305,52 @@ write_change(struct database *db, const struct change *c)
 	return ok;
 }
 
+struct strays {
+	const struct map *known;
+	struct batch removals;
+};
+
+static void
+note_stray(void *arg, const char *kind, const char *key)
+{
+	struct strays *strays = arg;
+	size_t len;
+	char *id = id_of(kind, key, &len);
+
+	if (!map_get(strays->known, id, len))
+		batch_add(&strays->removals, kind, key, NULL);
+	free(id);
+}
+
+/* A commit that was reported as failed may have reached the disk all the same; nobody remembers
+ * what it wrote. */
+static bool
+remove_strays(struct database *db)
+{
+	struct strays strays = {.known = db->known};
+	const struct change *c;
+	bool ok;
+
+	batch_init(&strays.removals);
+	ok = database_each(db, note_stray, &strays);
+	TAILQ_FOREACH(c, &strays.removals.list, entry)
+	ok = ok && write_change(db, c);
+	batch_finish(&strays.removals);
+	return ok;
+}
+
 /* One transaction. A database that failed is closed, because only a new look at the file can tell
  * whether it is back; a file that vanished is not replaced by an empty one. */
 static bool
 database_write(struct database *db, const struct batch *b, char *why, size_t cap)
 {
 	const struct change *c;
-	bool ok;
+	bool ok, anew = !db->sql;
 
-	if (!db->sql && !database_open(db, 0, why, cap))
+	if (anew && !database_open(db, 0, why, cap))
 		return false;
 	ok = sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
+	ok = ok && (!anew || remove_strays(db));
 	TAILQ_FOREACH(c, &b->list, entry)
 	ok = ok && write_change(db, c);
 	ok = ok && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
@@ -373,6 +483,18 @@ commit_free(struct commit *c)
 }
 
 static void
+note_written(struct database *db, const struct batch *b)
+{
+	const struct change *c;
+
+	TAILQ_FOREACH(c, &b->list, entry)
+	if (c->value)
+		map_set(db->known, c->id, c->id_len, db);
+	else
+		map_remove(db->known, c->id, c->id_len);
+}
+
+static void
 commit_done(void *arg)
 {
 	struct commit *c = arg;
@@ -381,10 +503,12 @@ commit_done(void *arg)
 	if (st) {
 		st->commit = NULL;
 		if (c->ok) {
+			note_written(&st->db, &c->batch);
 			turn_durable(st);
 			release_written(st, st->number - 1);
 		} else {
 			batch_take_back(&st->gathering, &c->batch);
+			batch_drop_idle(&st->gathering, st->db.known);
 			turn_volatile(st, c->why);
 			st->held = true;
 			timer_after(st->retry, RETRY_MS);
@@ -400,8 +524,12 @@ on_turn_end(void *arg)
 	struct store *st = arg;
 	struct commit *c;
 
-	if (st->commit || st->held || TAILQ_EMPTY(&st->gathering.list))
+	if (st->commit || st->held)
 		return;
+	if (TAILQ_EMPTY(&st->gathering.list)) {
+		release_written(st, st->number); /* what they wait for has come and gone */
+		return;
+	}
 	c = mem_new(sizeof(*c));
 	pthread_mutex_init(&c->lock, NULL);
 	c->store = st;
@@ -437,10 +565,22 @@ store_put(struct persist *p, const char *kind, const char *key, const char *valu
 	batch_add(&store_of(p)->gathering, kind, key, value);
 }
 
+/* What never reached the disk, and is not on its way there, goes without a trace. */
 static void
 store_remove(struct persist *p, const char *kind, const char *key)
 {
-	batch_add(&store_of(p)->gathering, kind, key, NULL);
+	struct store *st = store_of(p);
+	size_t len;
+	char *id = id_of(kind, key, &len);
+	struct change *c = map_get(st->gathering.by_id, id, len);
+	bool written = map_get(st->db.known, id, len) ||
+		       (st->commit && map_get(st->commit->batch.by_id, id, len));
+
+	if (written)
+		batch_add(&st->gathering, kind, key, NULL);
+	else if (c)
+		batch_drop(&st->gathering, c);
+	free(id);
 }
 
 static void
@@ -511,7 +651,10 @@ store_open(struct loop *l, const char *dir, char *why, size_t cap)
 		return NULL;
 	st = mem_new(sizeof(*st));
 	st->db.path = mem_printf("%s/dotsd.db", dir);
-	if (!database_open(&st->db, SQLITE_OPEN_CREATE, why, cap)) {
+	st->db.known = map_new();
+	if (!database_open(&st->db, SQLITE_OPEN_CREATE, why, cap) ||
+		!database_list(&st->db, why, cap)) {
+		map_free(st->db.known);
 		free(st->db.path);
 		free(st);
 		return NULL;
@@ -570,6 +713,7 @@ store_close(struct persist *p)
 		event_raise(EVENT_STORE_VOLATILE, EVENT_F("reason", why));
 	batch_finish(&st->gathering);
 	database_close(&st->db);
+	map_free(st->db.known);
 	free(st->db.path);
 	free_waiters(&st->waiting);
 	free_waiters(&st->ready);

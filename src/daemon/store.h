@@ -1,7 +1,8 @@
 /*
  * The store: SQLite (WAL) behind core/persist.h. One table of records, a schema version, one group
  * commit a loop turn in the worker thread. If a commit fails or takes over a second, whoever waits
- * is told "not durable", an event says so, and the records stay queued until the store is back.
+ * is told "not durable", an event says so, and the changes stay queued until the store is back: at
+ * most one for each record that lives, and one for each that is on disk.
  */
 #ifndef DOTSD_DAEMON_STORE_H
 #define DOTSD_DAEMON_STORE_H

@@ -86,7 +86,9 @@ struct queued_action {
 struct wishes {
 	const struct homing *homing;
 	struct persist *persist;
-	struct map *by_id; /* wish id -> struct wish */
+	struct map *by_id;  /* wish id -> struct wish */
+	struct map *askers; /* asker up to "/" -> number of its wishes */
+	size_t max;
 	struct wish **list;
 	size_t n, cap;
 	struct placement **placements;

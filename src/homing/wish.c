@@ -16,7 +16,7 @@
 #include "homing/target.h"
 #include "wire/coap.h"
 
-enum { WISHES_MAX = 100000 };
+enum { DEFAULT_WISHES = 100000 };
 
 /* ---- the queue of things to tell ---- */
 
@@ -70,6 +70,21 @@ wish_changed(struct wishes *w, const struct placement *p)
 
 /* ---- the list ---- */
 
+static size_t
+asker_count(const struct wishes *w, const char *asker)
+{
+	return (uintptr_t)map_get(w->askers, asker, strcspn(asker, "/"));
+}
+
+static void
+asker_set(struct wishes *w, const char *asker, size_t n)
+{
+	if (n)
+		map_set(w->askers, asker, strcspn(asker, "/"), (void *)(uintptr_t)n);
+	else
+		map_remove(w->askers, asker, strcspn(asker, "/"));
+}
+
 struct wish *
 wish_add(struct wishes *w, struct wish *wish, mono_ms ends)
 {
@@ -82,6 +97,7 @@ wish_add(struct wishes *w, struct wish *wish, mono_ms ends)
 	map_set(w->by_id, wish->id, strlen(wish->id), wish);
 	overlap_add(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
 	heap_set(&w->ends, &wish->ends, ends);
+	asker_set(w, wish->asker, asker_count(w, wish->asker) + 1);
 	return wish;
 }
 
@@ -112,6 +128,7 @@ wish_remove(struct wishes *w, struct wish *wish)
 	map_remove(w->by_id, wish->id, strlen(wish->id));
 	overlap_remove(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
 	heap_remove(&w->ends, &wish->ends);
+	asker_set(w, wish->asker, asker_count(w, wish->asker) - 1);
 	wish_free(wish);
 }
 
@@ -763,7 +780,7 @@ all_refused(const struct wish *wish)
 }
 
 static int
-check_request(const struct wishes *w, const struct wish_request *r, char *why, size_t cap)
+check_request(const struct wish_request *r, char *why, size_t cap)
 {
 	if (!r->target->n_target_prefix) {
 		snprintf(why, cap, "no target");
@@ -779,8 +796,18 @@ check_request(const struct wishes *w, const struct wish_request *r, char *why, s
 				"RFC 9132 4.4.1.1: a target is loopback, multicast or broadcast");
 			return -EINVAL;
 		}
-	if (w->n >= WISHES_MAX) {
-		snprintf(why, cap, "%d requests are kept already", WISHES_MAX);
+	return 0;
+}
+
+static int
+check_room(const struct wishes *w, const struct wish_request *r, char *why, size_t cap)
+{
+	if (w->n >= w->max) {
+		snprintf(why, cap, "%zu requests are kept already", w->n);
+		return -ENOSPC;
+	}
+	if (r->share && asker_count(w, r->asker) >= r->share) {
+		snprintf(why, cap, "%zu requests of this asker are kept already", r->share);
 		return -ENOSPC;
 	}
 	return 0;
@@ -791,7 +818,7 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 	char *why, size_t cap)
 {
 	struct wish *wish = r->id ? wish_get(w, r->id) : NULL;
-	int error = check_request(w, r, why, cap);
+	int error = check_request(r, why, cap);
 
 	if (error)
 		return error;
@@ -799,6 +826,9 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 		snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 		return renew(w, wish, r, now, wall, why, cap);
 	}
+	error = check_room(w, r, why, cap);
+	if (error)
+		return error;
 	wish = wish_add(w, make_wish(w, r, wall), end_of(r, now));
 	snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
 	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL,
@@ -1073,6 +1103,8 @@ wishes_new(const struct homing *h, struct persist *p)
 	w->asked = overlap_new(1);
 	w->live = overlap_new(h->n_servers);
 	w->replaced = overlap_new(h->n_servers);
+	w->askers = map_new();
+	w->max = DEFAULT_WISHES;
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
 	w->last = &w->first;
@@ -1114,10 +1146,17 @@ wishes_free(struct wishes *w)
 	overlap_free(w->replaced);
 	heap_finish(&w->due);
 	heap_finish(&w->ends);
+	map_free(w->askers);
 	free(w->list);
 	free(w->placements);
 	free(w->available);
 	free(w);
+}
+
+void
+wishes_set_limit(struct wishes *w, size_t max)
+{
+	w->max = max ? max : DEFAULT_WISHES;
 }
 
 void

@@ -32,6 +32,9 @@ void wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_m
  * at Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */
 const char *wishes_cuid(struct wishes *w, uint32_t domain, const char *derived, wall_ms wall);
 
+/* At most so many wishes are kept; 0: 100000. Those beyond it already stay. */
+void wishes_set_limit(struct wishes *w, size_t max);
+
 /* ---- asks -------------------------------------------------------------------------------- */
 
 struct wish_request {
@@ -41,6 +44,8 @@ struct wish_request {
 	bool trigger_mitigation;
 	int64_t lifetime; /* seconds asked for in each request; 0: the domain's */
 	int64_t duration; /* seconds until it is released by itself; 0: until released */
+	size_t share; /* 0, or as many wishes as the asker (its text before the first "/") may have,
+			 those being withdrawn included */
 };
 
 /* How one part (see plan_part) stands now. */
@@ -75,8 +80,8 @@ struct wish_view {
 
 /* Takes a wish: stored, planned, actions queued. The id (WISH_ID_MAX) in ret_id. 0; -EEXIST if the
  * id is there with another target (with the same: a renewal of its duration); -EINVAL with `why`;
- * -ENOSPC beyond 100000 wishes. A wish whose parts are all refused is *not* kept: -EPERM, with its
- * parts to be read by wishes_explain. */
+ * -ENOSPC with `why` beyond the limit or the asker's share. A wish whose parts are all refused is
+ * *not* kept: -EPERM, with its parts to be read by wishes_explain. */
 int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *ret_id, char *why, size_t cap);
 /* 0 or -ENOENT. Withdrawn at the servers when no other wish needs the request there. */

@@ -418,7 +418,7 @@ void
 exchange_receive(struct messaging *m, const struct coap_msg *request)
 {
 	struct session *s = m->session;
-	bool full = m->n_exchanges == MESSAGING_EXCHANGES_MAX;
+	bool full = m->n_exchanges >= m->exchanges_max;
 	struct exchange *ex = exchange_new(m, request);
 	uint16_t bad = coap_bad_option(request);
 	char text[TEXT_MAX];

@@ -201,7 +201,7 @@ listener_begin(struct listener *ln, struct session *s)
 	a->n_early = 0;
 	if (!s->tcp)
 		setup.prestate = &a->prestate;
-	if (session_begin(s, &setup, HANDSHAKE_TIMEOUT_MS)) {
+	if (session_begin(s, &setup, ln->limits.handshake_timeout_ms)) {
 		if (s->tcp)
 			tcp_open(s->tcp, &stream_ops, s);
 		for (unsigned i = 0; i < n; i++)
@@ -234,11 +234,15 @@ listener_turn(void *arg)
 
 /* f: of a session that the new one would replace, or NULL. */
 static bool
+listener_is_full(const struct listener *ln, const struct flow *f)
+{
+	return map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f));
+}
+
+static bool
 listener_has_room(const struct listener *ln, const struct flow *f, const struct prefix *source)
 {
-	if (map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f)))
-		return false;
-	return map_count(ln->half) < ln->limits.max_half_open &&
+	return !listener_is_full(ln, f) && map_count(ln->half) < ln->limits.max_half_open &&
 	       source_count(ln, source) < ln->limits.max_half_open_per_prefix;
 }
 
@@ -389,6 +393,15 @@ listener_datagram(void *arg, const struct udp_path *path, uint8_t *bytes, size_t
 
 /* --- what becomes of a session -------------------------------------------------------------- */
 
+/* Others may have come up since it began. */
+static const char *
+listener_admit(const struct session *s)
+{
+	struct flow f = flow_of(s->udp, &s->path);
+
+	return listener_is_full(s->listener, &f) ? "as many sessions as this server takes" : NULL;
+}
+
 static void
 listener_established(struct session *s)
 {
@@ -426,6 +439,7 @@ listener_credentials(const struct session *s)
 }
 
 static const struct session_origin listener_origin = {
+	.admit = listener_admit,
 	.established = listener_established,
 	.over = listener_over,
 	.freed = listener_freed,
@@ -433,21 +447,6 @@ static const struct session_origin listener_origin = {
 };
 
 /* --- making --------------------------------------------------------------------------------- */
-
-static void
-listener_set_limits(struct listener *ln, const struct listener_config *cfg)
-{
-	ln->limits.max_sessions = cfg->max_sessions ? cfg->max_sessions : DEFAULT_SESSIONS;
-	ln->limits.max_half_open = cfg->max_half_open ? cfg->max_half_open : DEFAULT_HALF_OPEN;
-	ln->limits.max_half_open_per_prefix = cfg->max_half_open_per_prefix
-						      ? cfg->max_half_open_per_prefix
-						      : DEFAULT_HALF_OPEN_PER_PREFIX;
-	ln->limits.handshakes_per_turn =
-		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
-	assert(cfg->max_body < BLOCK_BODY_LIMIT);
-	ln->room.max_body = cfg->max_body ? cfg->max_body : SESSION_BODY_MAX;
-	ln->room.max = cfg->max_bodies ? cfg->max_bodies : DEFAULT_BODIES;
-}
 
 static bool
 listener_open(struct listener *ln, const struct listener_config *cfg, char *why, size_t cap)
@@ -546,6 +545,23 @@ listener_each(struct listener *ln, bool (*visit)(void *arg, struct session *s), 
 		if (s->state == SESSION_UP && !visit(visit_arg, s))
 			return;
 	}
+}
+
+void
+listener_set_limits(struct listener *ln, const struct listener_config *cfg)
+{
+	ln->limits.max_sessions = cfg->max_sessions ? cfg->max_sessions : DEFAULT_SESSIONS;
+	ln->limits.max_half_open = cfg->max_half_open ? cfg->max_half_open : DEFAULT_HALF_OPEN;
+	ln->limits.max_half_open_per_prefix = cfg->max_half_open_per_prefix
+						      ? cfg->max_half_open_per_prefix
+						      : DEFAULT_HALF_OPEN_PER_PREFIX;
+	ln->limits.handshake_timeout_ms =
+		cfg->handshake_timeout_ms ? cfg->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS;
+	ln->limits.handshakes_per_turn =
+		cfg->handshakes_per_turn ? cfg->handshakes_per_turn : DEFAULT_HANDSHAKES_PER_TURN;
+	assert(cfg->max_body < BLOCK_BODY_LIMIT);
+	ln->room.max_body = cfg->max_body ? cfg->max_body : SESSION_BODY_MAX;
+	ln->room.max = cfg->max_bodies ? cfg->max_bodies : DEFAULT_BODIES;
 }
 
 size_t

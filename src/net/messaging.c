@@ -279,6 +279,7 @@ messaging_init(struct messaging *m, struct session *s, struct loop *l)
 	m->session = s;
 	m->loop = l;
 	m->params = COAP_PARAMS_DEFAULT;
+	m->exchanges_max = MESSAGING_EXCHANGES_MAX;
 	m->timer = timer_new(l, messaging_timer, m);
 	tls_random(&m->next_id, sizeof(m->next_id));
 }

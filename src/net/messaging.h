@@ -19,7 +19,7 @@
 
 enum {
 	MESSAGING_REQUESTS_MAX = 64,  /* ours, open */
-	MESSAGING_EXCHANGES_MAX = 64, /* the peer's, not answered yet */
+	MESSAGING_EXCHANGES_MAX = 64, /* the peer's, not answered yet; a session may have fewer */
 	MESSAGING_REPLIES_MAX = 64,   /* separate responses, not acknowledged yet */
 	MESSAGING_NOTES = 32,         /* notifications whose rejection is still understood */
 };
@@ -55,8 +55,8 @@ struct messaging {
 	struct request *requests;
 	unsigned n_requests;
 	int64_t last_handle;
-	struct exchange *exchanges;
-	unsigned n_exchanges;
+	struct exchange *exchanges; /* requests of the peer, not answered yet */
+	unsigned n_exchanges, exchanges_max;
 	struct reply *replies;
 	unsigned n_replies;
 	struct note *notes; /* MESSAGING_NOTES, a ring; NULL: none yet */

@@ -41,7 +41,7 @@ chain_free(struct chain *ch)
 		gnutls_x509_crt_deinit(ch->crts[i]);
 }
 
-/* The certificates the peer has shown, its own first. */
+/* The certificates the peer has shown, its own first; none of a chain that is too long. */
 static bool
 chain_of(gnutls_session_t tls, struct chain *ret)
 {
@@ -49,7 +49,7 @@ chain_of(gnutls_session_t tls, struct chain *ret)
 	const gnutls_datum_t *raw = gnutls_certificate_get_peers(tls, &n);
 
 	ret->n = 0;
-	for (unsigned i = 0; raw && i < n && i < CHAIN_MAX; i++) {
+	for (unsigned i = 0; raw && i < n && n <= CHAIN_MAX; i++) {
 		if (gnutls_x509_crt_init(&ret->crts[i]) < 0)
 			break;
 		ret->n++;
@@ -130,7 +130,9 @@ peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, s
 	if (!expect->trust)
 		return refuse(why, cap, "certificate: none is accepted here (RFC 9132 8)");
 	if (!chain_of(tls, &ch))
-		return refuse(why, cap, "certificate: missing or not readable (RFC 9132 8)");
+		return refuse(why, cap,
+			"certificate: missing, not readable, or more than %d (RFC 9132 8)",
+			CHAIN_MAX);
 	good = path_is_good(&ch, expect, why, cap);
 	if (good && expect->is_server && !name_matches(ch.crts[0], expect->name))
 		good = refuse(

@@ -115,9 +115,17 @@ session_arm(struct session *s)
 	timer_at(s->timer, when);
 }
 
+/* The one judge (RFC 9132 8), after every handshake and every reload: first the chain, its
+ * validity, revocation and name by what `c` trusts, then the owner, who knows whom it serves. The
+ * library checks no certificate on a resumed handshake: a removed peer would be back by its ticket.
+ * NULL, or the reason. */
 static const char *
-session_ask_judge(struct session *s)
+session_verdict(struct session *s, const struct credentials *c)
 {
+	if (!association_verify(s->association, c))
+		return association_why(s->association);
+	if (!association_identify(s->association, &s->peer))
+		return "the peer proved no identity (RFC 9132 8)";
 	return s->ops->judge ? s->ops->judge(s->arg, s) : NULL;
 }
 
@@ -137,16 +145,10 @@ session_establish(struct session *s)
 static void
 session_prove(struct session *s)
 {
-	const char *refusal = NULL;
+	const char *refusal = session_verdict(s, s->credentials);
 
-	/* The library checks no certificate on a resumed handshake: a removed client would be back.
-	 */
-	if (!association_verify(s->association, s->credentials))
-		refusal = association_why(s->association);
-	else if (!association_identify(s->association, &s->peer))
-		refusal = "the peer proved no identity (RFC 9132 8)";
-	else
-		refusal = session_ask_judge(s);
+	if (!refusal && s->state != SESSION_OVER && s->origin->admit)
+		refusal = s->origin->admit(s);
 	if (s->state == SESSION_OVER)
 		return;
 	if (refusal) {
@@ -367,15 +369,18 @@ session_set_data(struct session *s, void *data)
 void
 session_judge(struct session *s)
 {
-	const struct credentials *now =
-		s->origin->credentials ? s->origin->credentials(s) : s->credentials;
+	session_judge_by(s, s->origin->credentials ? s->origin->credentials(s) : s->credentials);
+}
+
+void
+session_judge_by(struct session *s, const struct credentials *c)
+{
 	const char *refusal;
 
 	if (s->state != SESSION_UP)
 		return;
 	s->busy++;
-	refusal = association_verify(s->association, now) ? session_ask_judge(s)
-							  : association_why(s->association);
+	refusal = session_verdict(s, c);
 	if (refusal && s->state == SESSION_UP) {
 		association_refuse(s->association);
 		session_end(s, refusal);
@@ -388,6 +393,13 @@ session_set_params(struct session *s, const struct coap_params *p)
 {
 	assert(p->ack_random_percent >= 100); /* RFC 7252 4.8.1 */
 	s->coap.params = *p;
+}
+
+void
+session_set_waiting_max(struct session *s, uint32_t n)
+{
+	assert(n <= MESSAGING_EXCHANGES_MAX);
+	s->coap.exchanges_max = n;
 }
 
 size_t

@@ -80,17 +80,16 @@ struct listener_config {
 	size_t n_sockets;
 	struct credentials *credentials; /* referenced; NULL: PSK only */
 	psk_lookup psk;                  /* NULL: certificates only */
-	uint32_t max_sessions;  /* established ones; 0 = 10000. Beyond: new handshakes are not begun
-				 */
+	uint32_t max_sessions;  /* established ones; 0 = 10000. Beyond: new handshakes are not
+				   begun, and those under way are refused at their end */
 	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512 */
 	uint32_t max_half_open_per_prefix; /* per /24 or /56; 0 = 16 */
-	uint32_t handshakes_per_turn; /* budget of full handshakes begun per loop turn; 0 = 8 */
-	uint32_t max_waiting; /* requests of one session that wait for an answer; 0 = 64. Beyond:
-				 5.03 */
-	uint32_t max_body;    /* largest body that is answered in blocks, below 16 MiB; 0 =
-				 SESSION_BODY_MAX. Beyond: 5.00 */
-	size_t max_bodies;    /* what all sessions' bodies under way may hold; 0 = 16 MiB. Beyond:
-				 5.03 with Max-Age */
+	uint32_t handshakes_per_turn;  /* budget of full handshakes begun per loop turn; 0 = 8 */
+	uint32_t handshake_timeout_ms; /* a handshake that takes longer is over; 0 = 20000 */
+	uint32_t max_body;             /* largest body that is answered in blocks, below 16 MiB; 0 =
+					  SESSION_BODY_MAX. Beyond: 5.00 */
+	size_t max_bodies; /* what all sessions' bodies under way may hold; 0 = 16 MiB. Beyond:
+			      5.03 with Max-Age */
 };
 
 struct listener;
@@ -102,8 +101,10 @@ struct listener *listener_new(struct loop *l, const struct listener_config *cfg,
 	const struct session_ops *ops, void *arg, char *why, size_t cap);
 /* Sends close_notify to all and frees all sessions (their `down` is called). */
 void listener_free(struct listener *ln);
-/* New credentials for later handshakes. */
+/* New credentials for later handshakes; NULL: PSK only. Tickets given so far do not resume. */
 void listener_set_credentials(struct listener *ln, struct credentials *c);
+/* The limits of cfg from now on; what is beyond them already stays. */
+void listener_set_limits(struct listener *ln, const struct listener_config *cfg);
 /* false stops; the visitor may call session_close on the one it is given. */
 void listener_each(
 	struct listener *ln, bool (*visit)(void *arg, struct session *s), void *visit_arg);
@@ -144,14 +145,20 @@ const struct endpoint *session_remote(const struct session *s);
 const char *session_interface(const struct session *s); /* device of the link; "" if not known */
 void *session_data(const struct session *s);            /* the owner's own pointer */
 void session_set_data(struct session *s, void *data);
-/* Runs the judge again (after a reload); a refusal closes the session. */
+/* Judges the peer again (after a reload), as after a handshake; a refusal closes the session. An
+ * accepted session goes by the credentials its listener has now. */
 void session_judge(struct session *s);
+/* The same by these credentials: for a dialled session that came up with older ones. */
+void session_judge_by(struct session *s, const struct credentials *c);
 /* close_notify, then `down` with "closed" from the loop. */
 void session_close(struct session *s);
 /* close_notify, and no callback any more, not even `down`: its owner is going away. Open requests
  * are forgotten without callback. */
 void session_abandon(struct session *s);
 void session_set_params(struct session *s, const struct coap_params *p);
+/* How many requests of the peer may wait for an answer at a time; beyond: 5.03 with Max-Age. 64
+ * until set, and at most: that many Message IDs are remembered. */
+void session_set_waiting_max(struct session *s, uint32_t n);
 /* Largest CoAP message that this session carries: one datagram (RFC 9132 7.3), or what the peer's
  * Capabilities allow (RFC 8323 5.3.1). */
 size_t session_max_message(const struct session *s);

@@ -26,10 +26,12 @@ enum session_state {
 
 /* What the one who made a session is told. */
 struct session_origin {
+	/* Judged good: is there room for it? NULL, or why not. */
+	const char *(*admit)(const struct session *s);
 	void (*established)(struct session *s); /* judged good; `up` is the next callback */
 	void (*over)(struct session *s);        /* not to be found any more; freed later */
 	void (*freed)(struct session *s);       /* last words, `down` has returned */
-	/* What its peer has to match now; NULL: the credentials it was made with. */
+	/* What its peer is judged by now; NULL: the credentials it was made with. */
 	struct credentials *(*credentials)(const struct session *s);
 };
 

@@ -10,7 +10,7 @@
 #include "role/server_state.h"
 
 struct answer {
-	struct answer *next;
+	TAILQ_ENTRY(answer) entry;
 	struct dots_server *server; /* NULL: going away */
 	struct exchange *ex;
 	struct coap_msg msg;
@@ -75,16 +75,6 @@ answer_now(struct exchange *ex, const struct answer_body *body)
 }
 
 static void
-answer_unlink(struct answer *a)
-{
-	for (struct answer **p = &a->server->answers; *p; p = &(*p)->next)
-		if (*p == a) {
-			*p = a->next;
-			return;
-		}
-}
-
-static void
 stored(void *arg, bool durable)
 {
 	struct answer *a = arg;
@@ -94,7 +84,7 @@ stored(void *arg, bool durable)
 
 		if (m)
 			m->volatile_ = !durable;
-		answer_unlink(a);
+		TAILQ_REMOVE(&a->server->answers, a, entry);
 	}
 	exchange_respond(a->ex, &a->msg);
 	buf_finish(&a->payload);
@@ -112,17 +102,18 @@ answer_stored(struct dots_server *s, struct exchange *ex, const struct answer_bo
 	a->mitigation = mitigation;
 	buf_init(&a->payload, body_max(ex));
 	answer_build(&a->msg, body, &a->payload);
-	a->next = s->answers;
-	s->answers = a;
+	TAILQ_INSERT_TAIL(&s->answers, a, entry);
 	persist_after(s->persist, stored, a);
 }
 
 void
 answers_free(struct dots_server *s)
 {
-	for (struct answer *a = s->answers; a; a = a->next)
-		a->server = NULL; /* the store calls back and frees them */
-	s->answers = NULL;
+	struct answer *a;
+
+	TAILQ_FOREACH(a, &s->answers, entry)
+	a->server = NULL; /* the store calls back and frees them */
+	TAILQ_INIT(&s->answers);
 }
 
 /* A conflict is told in CBOR (RFC 9132 4.4.1.3), everything else in a text (RFC 9132 3). */

@@ -420,6 +420,7 @@ dots_client_new(struct loop *l, struct persist *p, const struct dots_client_setu
 	c->homing = s->homing;
 	c->timer = timer_new(l, timer_due, c);
 	c->wishes = wishes_new(s->homing, p);
+	wishes_set_limit(c->wishes, s->max_wishes);
 	wishes_restore(c->wishes, loop_now(l), loop_wall());
 	c->n_upstreams = s->homing->n_servers;
 	c->upstreams = mem_array(c->n_upstreams ? c->n_upstreams : 1, sizeof(*c->upstreams));
@@ -468,6 +469,7 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 	c->homing = s->homing;
 	c->upstreams = now;
 	c->n_upstreams = n;
+	wishes_set_limit(c->wishes, s->max_wishes);
 	wishes_reload(c->wishes, s->homing, loop_now(c->loop), loop_wall());
 	for (size_t i = 0; i < n; i++)
 		if (!now[i])

@@ -18,6 +18,7 @@ struct dots_client_setup {
 		*homing; /* borrowed; outlives the client or its replacement by reload */
 	struct credentials **credentials; /* by domain index, borrowed (referenced); NULL: that
 					     domain cannot be used (unreadable at run time) */
+	size_t max_wishes;                /* kept at a time; 0 = 100000 */
 };
 
 struct dots_client *dots_client_new(

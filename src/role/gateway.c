@@ -14,6 +14,8 @@
 #include "homing/merge.h"
 #include "homing/plan.h"
 
+enum { FULL_RETRY_S = 60 };
+
 /* Wishes of downstream requests are told from the operator's by this prefix of their id. */
 static const char wish_prefix[] = "client:";
 
@@ -156,8 +158,24 @@ all_owned(const struct gateway *g, const struct scope *scope, struct verdict *v)
 	return false;
 }
 
+static struct verdict
+refusal_of(int error, const char *why)
+{
+	struct verdict v;
+
+	if (error == -EPERM)
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9284 5.1: no provider of this network owns the target");
+	if (error != -ENOSPC)
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
+	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 9132 4.4.1.3: as many requests as this gateway takes");
+	v.max_age = FULL_RETRY_S;
+	return v;
+}
+
 static void
-admit(struct escalation *e, const char *key, const struct scope *scope, bool refresh,
+admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
 	void (*decided)(void *arg, const struct verdict *v), void *arg)
 {
 	struct gateway *g = (struct gateway *)e;
@@ -168,7 +186,8 @@ admit(struct escalation *e, const char *key, const struct scope *scope, bool ref
 		.asker = id,
 		.target = &scope->target,
 		.trigger_mitigation = scope->trigger_mitigation,
-		.duration = scope->lifetime > 0 ? scope->lifetime : 0};
+		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
+		.share = share};
 	struct verdict v;
 	int error;
 
@@ -179,10 +198,7 @@ admit(struct escalation *e, const char *key, const struct scope *scope, bool ref
 	}
 	error = wishes_ask(w, &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
 	if (error) {
-		v = error == -EPERM
-			    ? verdict_of(COAP_400_BAD_REQUEST,
-				      "RFC 9284 5.1: no provider of this network owns the target")
-			    : verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
+		v = refusal_of(error, why);
 		refuse_soon(g, &now, &v);
 		free(id);
 		return;

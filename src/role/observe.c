@@ -13,13 +13,12 @@
 enum {
 	NOTIFY_GAP_MS = 3000,     /* RFC 9132 4.4.2.1: without an RTT estimate */
 	NOTIFY_PERIOD_MS = 15000, /* fresh counters */
-	OBSERVERS_PER_CLIENT = 256,
 };
 
 struct observer {
-	struct observer *next;
+	LIST_ENTRY(observer) of_watchers, of_peer;
 	struct watchers *watchers;
-	struct session *session;
+	struct peer *peer;
 	uint8_t token[COAP_TOKEN_MAX];
 	size_t token_len;
 	struct path path;
@@ -28,12 +27,11 @@ struct observer {
 	struct timer *timer;
 };
 
-/* All observers of one client and cuid. */
+/* All observers of one client and cuid; goes with the last of them. */
 struct watchers {
 	struct dots_server *server;
 	char *client, *cuid;
-	struct observer *list;
-	size_t n;
+	struct observer_list list;
 };
 
 static char *
@@ -43,16 +41,30 @@ watchers_key(const char *client, const char *cuid)
 }
 
 static void
+watchers_free(struct watchers *w)
+{
+	char *key = watchers_key(w->client, w->cuid);
+
+	map_remove(w->server->observers, key, strlen(key));
+	free(key);
+	free(w->client);
+	free(w->cuid);
+	free(w);
+}
+
+static void
 observer_free(struct observer *o)
 {
-	for (struct observer **p = &o->watchers->list; *p; p = &(*p)->next)
-		if (*p == o) {
-			*p = o->next;
-			break;
-		}
-	o->watchers->n--;
+	struct watchers *w = o->watchers;
+
+	LIST_REMOVE(o, of_watchers);
+	LIST_REMOVE(o, of_peer);
+	w->server->n_observers--;
+	o->peer->group->n_observers--;
 	timer_free(o->timer);
 	free(o);
+	if (LIST_EMPTY(&w->list))
+		watchers_free(w);
 }
 
 struct listing {
@@ -100,12 +112,13 @@ notify(struct observer *o, struct scope *scopes, size_t n)
 	msg.mitigation_scope.scope = scopes;
 	msg.mitigation_scope.n_scope = n;
 	body.observe = next_sequence(o);
-	buf_init(&out, session_max_body(o->session));
-	r = answer_build(&m, &body, &out) ? session_notify(o->session, o->token, o->token_len, &m)
-					  : -EMSGSIZE;
+	buf_init(&out, session_max_body(o->peer->session));
+	r = answer_build(&m, &body, &out)
+		    ? session_notify(o->peer->session, o->token, o->token_len, &m)
+		    : -EMSGSIZE;
 	if (r == -EMSGSIZE) {
 		answer_too_large(&m);
-		session_notify(o->session, o->token, o->token_len, &m);
+		session_notify(o->peer->session, o->token, o->token_len, &m);
 	}
 	buf_finish(&out);
 	o->sent = loop_now(o->watchers->server->loop);
@@ -140,14 +153,13 @@ observer_due(void *arg)
 }
 
 static struct observer *
-observer_find(
-	const struct watchers *w, const struct session *session, const uint8_t *token, size_t len)
+observer_find(const struct peer *p, const uint8_t *token, size_t len)
 {
-	struct observer *o = w ? w->list : NULL;
+	struct observer *o;
 
-	while (o &&
-		(o->session != session || o->token_len != len || memcmp(o->token, token, len) != 0))
-		o = o->next;
+	LIST_FOREACH(o, &p->observers, of_peer)
+	if (o->token_len == len && memcmp(o->token, token, len) == 0)
+		break;
 	return o;
 }
 
@@ -162,78 +174,77 @@ watchers_get(struct dots_server *s, const char *client, const char *cuid, bool m
 		w->server = s;
 		w->client = mem_text(client);
 		w->cuid = mem_text(cuid);
+		LIST_INIT(&w->list);
 		map_set(s->observers, key, strlen(key), w);
 	}
 	free(key);
 	return w;
 }
 
+static bool
+has_room(const struct peer *p)
+{
+	const struct server_setup *setup = &p->server->setup;
+	const struct client *c = clients_named(setup->clients, p->group->client);
+
+	return c && p->server->n_observers < setup->max_observers &&
+	       p->group->n_observers < c->limits.observers;
+}
+
+static struct observer *
+observer_new(struct peer *p, const struct coap_msg *req, const char *cuid)
+{
+	struct observer *o = mem_new(sizeof(*o));
+
+	o->watchers = watchers_get(p->server, p->group->client, cuid, true);
+	o->peer = p;
+	memcpy(o->token, req->token, req->token_len);
+	o->token_len = req->token_len;
+	o->timer = timer_new(p->server->loop, observer_due, o);
+	LIST_INSERT_HEAD(&o->watchers->list, o, of_watchers);
+	LIST_INSERT_HEAD(&p->observers, o, of_peer);
+	p->server->n_observers++;
+	p->group->n_observers++;
+	return o;
+}
+
 /* The answer to the registration is sent by the caller; notifications follow from here. */
 bool
-observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
-	const char *client, const struct path *path, uint32_t *ret_sequence)
+observe_add(
+	struct peer *p, const struct coap_msg *req, const struct path *path, uint32_t *ret_sequence)
 {
-	struct watchers *w = watchers_get(s, client, path->cuid, true);
-	struct observer *o = observer_find(w, session, req->token, req->token_len);
+	struct observer *o = observer_find(p, req->token, req->token_len);
 
-	if (!o) {
-		if (w->n >= OBSERVERS_PER_CLIENT)
-			return false; /* answered as a plain GET (RFC 7641 4.1) */
-		o = mem_new(sizeof(*o));
-		o->watchers = w;
-		o->session = session;
-		memcpy(o->token, req->token, req->token_len);
-		o->token_len = req->token_len;
-		o->timer = timer_new(s->loop, observer_due, o);
-		o->next = w->list;
-		w->list = o;
-		w->n++;
+	/* A token names one request: what it stood for before is over (RFC 7641 3.1). */
+	if (o && strcmp(o->path.cuid, path->cuid) != 0) {
+		observer_free(o);
+		o = NULL;
 	}
+	if (!o && !has_room(p))
+		return false;
+	if (!o)
+		o = observer_new(p, req, path->cuid);
 	o->path = *path;
-	o->sent = loop_now(s->loop);
+	o->sent = loop_now(p->server->loop);
 	timer_after(o->timer, NOTIFY_PERIOD_MS);
 	*ret_sequence = next_sequence(o);
 	return true;
 }
 
-struct removal {
-	struct session *session;
-	const uint8_t *token; /* NULL: all of the session */
-	size_t len;
-};
-
-static bool
-remove_matching(void *arg, const void *key, size_t key_len, void *value)
+void
+observe_remove(struct peer *p, const uint8_t *token, size_t len)
 {
-	const struct removal *r = arg;
-	struct watchers *w = value;
+	struct observer *o = observer_find(p, token, len);
 
-	(void)key;
-	(void)key_len;
-	for (struct observer *o = w->list, *next; o; o = next) {
-		next = o->next;
-		if (o->session == r->session &&
-			(!r->token || (o->token_len == r->len &&
-					      memcmp(o->token, r->token, r->len) == 0)))
-			observer_free(o);
-	}
-	return true;
+	if (o)
+		observer_free(o);
 }
 
 void
-observe_remove(struct dots_server *s, struct session *session, const uint8_t *token, size_t len)
+observe_session_gone(struct peer *p)
 {
-	struct removal r = {session, token, len};
-
-	map_each(s->observers, remove_matching, &r);
-}
-
-void
-observe_session_gone(struct dots_server *s, struct session *session)
-{
-	struct removal r = {session, NULL, 0};
-
-	map_each(s->observers, remove_matching, &r);
+	while (!LIST_EMPTY(&p->observers))
+		observer_free(LIST_FIRST(&p->observers));
 }
 
 static int
@@ -263,8 +274,8 @@ observe_changed(struct dots_server *s, const struct mitigation *m, bool ended)
 	struct watchers *w = watchers_get(s, m->client, m->cuid, false);
 	mono_ms now = loop_now(s->loop);
 
-	for (struct observer *o = w ? w->list : NULL, *next; o; o = next) {
-		next = o->next;
+	for (struct observer *o = w ? LIST_FIRST(&w->list) : NULL, *next; o; o = next) {
+		next = LIST_NEXT(o, of_watchers); /* w goes with the last one */
 		if (o->path.has_mid && o->path.mid != m->mid)
 			continue;
 		if (ended) {
@@ -278,25 +289,9 @@ observe_changed(struct dots_server *s, const struct mitigation *m, bool ended)
 	}
 }
 
-static bool
-free_watchers(void *arg, const void *key, size_t len, void *value)
-{
-	struct watchers *w = value;
-
-	(void)arg;
-	(void)key;
-	(void)len;
-	while (w->list)
-		observer_free(w->list);
-	free(w->client);
-	free(w->cuid);
-	free(w);
-	return true;
-}
-
+/* Each went with its session. */
 void
 observers_free(struct dots_server *s)
 {
-	map_each(s->observers, free_watchers, NULL);
 	map_free(s->observers);
 }

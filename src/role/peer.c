@@ -11,24 +11,6 @@
 #include "role/hb.h"
 #include "role/server_state.h"
 
-/* The sessions of one `clients:` entry. */
-struct peer_group {
-	char *client;
-	struct peer *peers;
-	size_t n;
-};
-
-struct peer {
-	struct peer *next, **self; /* in its group */
-	struct peer_group *group;
-	struct dots_server *server;
-	struct session *session;
-	struct heartbeat hb;
-	struct timer *timer;
-	int64_t hb_handle;
-	mono_ms heard;
-};
-
 const char *
 peer_client(const struct peer *p)
 {
@@ -129,16 +111,22 @@ peer_heartbeat_request(struct peer *p)
 static void
 enforce_limit(const struct peer *newest, uint32_t limit)
 {
-	struct peer *oldest = NULL;
+	const struct peer *oldest;
+	size_t up;
 
-	if (newest->group->n <= limit)
-		return;
-	for (struct peer *p = newest->group->peers; p; p = p->next)
-		if (p != newest && session_is_up(p->session) &&
-			(!oldest || p->heard < oldest->heard))
-			oldest = p;
-	if (oldest)
-		session_close(oldest->session);
+	do {
+		oldest = NULL;
+		up = 0;
+		for (struct peer *p = newest->group->peers; p; p = p->next) {
+			if (!session_is_up(p->session))
+				continue;
+			up++;
+			if (p != newest && (!oldest || p->heard < oldest->heard))
+				oldest = p;
+		}
+		if (up > limit && oldest)
+			session_close(oldest->session);
+	} while (up > limit + 1 && oldest);
 }
 
 static struct peer_group *
@@ -183,6 +171,7 @@ on_up(void *arg, struct session *session)
 	p->server = s;
 	p->session = session;
 	p->heard = loop_now(s->loop);
+	LIST_INIT(&p->observers);
 	p->timer = timer_new(s->loop, hb_due, p);
 	heartbeat_init(&p->hb, &s->setup.heartbeat, p->heard);
 	group_add(group_of(s, c->name), p);
@@ -194,6 +183,7 @@ on_up(void *arg, struct session *session)
 		EVENT_F("transport", session_transport_name(session_transport(session))),
 		EVENT_F("ca", id->issuer), EVENT_F("credential", id->name),
 		EVENT_F("resumed", session_was_resumed(session) ? "yes" : "no"));
+	session_set_waiting_max(session, c->limits.waiting_requests);
 	enforce_limit(p, c->limits.sessions);
 	if (server_learn_endpoint(s, session_local(session)))
 		record_endpoint(s, session_local(session));
@@ -220,7 +210,6 @@ on_down(void *arg, struct session *session, const char *reason)
 	char address[ENDPOINT_TEXT_MAX];
 	const char *client;
 
-	observe_session_gone(s, session);
 	if (!p) {
 		event_raise(EVENT_SESSION_REFUSED, EVENT_F("role", "server"),
 			EVENT_F("address", endpoint_format(session_remote(session), address)),
@@ -230,6 +219,7 @@ on_down(void *arg, struct session *session, const char *reason)
 	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"),
 		EVENT_F("peer", p->group->client), EVENT_F("reason", reason));
 	session_set_data(session, NULL);
+	observe_session_gone(p);
 	client = p->group->client; /* the group stays */
 	peer_free(p);
 	server_flows(s, client);
@@ -258,7 +248,11 @@ on_request(void *arg, struct session *session, struct exchange *ex, const struct
 static void
 on_observer_gone(void *arg, struct session *session, const uint8_t *token, size_t len)
 {
-	observe_remove(arg, session, token, len);
+	struct peer *p = session_data(session);
+
+	(void)arg;
+	if (p)
+		observe_remove(p, token, len);
 }
 
 const struct session_ops peer_session_ops = {
@@ -277,6 +271,7 @@ judge_group(void *arg, const void *key, size_t len, void *value)
 {
 	struct dots_server *s = arg;
 	struct peer_group *g = value;
+	const struct client *c = clients_named(s->setup.clients, g->client);
 
 	(void)key;
 	(void)len;
@@ -284,6 +279,8 @@ judge_group(void *arg, const void *key, size_t len, void *value)
 		heartbeat_configure(&p->hb, &s->setup.heartbeat, loop_now(s->loop));
 		rearm(p);
 		session_judge(p->session);
+		if (c)
+			session_set_waiting_max(p->session, c->limits.waiting_requests);
 	}
 	return true;
 }

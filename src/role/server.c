@@ -4,6 +4,7 @@
 #include "role/server.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,34 +239,54 @@ static int
 find_psk(void *arg, const char *identity, uint8_t *key, size_t *inout_len)
 {
 	const struct dots_server *s = arg;
+	const struct psk_entry *e = map_get(s->psk, identity, strlen(identity));
 
-	for (size_t i = 0; i < s->setup.n_psk; i++) {
-		const struct psk_entry *e = &s->setup.psk[i];
+	if (!e || e->len > *inout_len)
+		return -ENOENT;
+	memcpy(key, e->key, e->len);
+	*inout_len = e->len;
+	return 0;
+}
 
-		if (strcmp(e->identity, identity) != 0 || e->len > *inout_len)
-			continue;
-		memcpy(key, e->key, e->len);
-		*inout_len = e->len;
-		return 0;
+/* What is looked up by what a peer says, from the clients of the setup. */
+static void
+index_clients(struct dots_server *s)
+{
+	map_free(s->psk);
+	s->psk = map_new();
+	for (size_t i = 0; i < s->setup.n_psk; i++)
+		map_set(s->psk, s->setup.psk[i].identity, strlen(s->setup.psk[i].identity),
+			(void *)(uintptr_t)&s->setup.psk[i]);
+	for (size_t i = 0; i < clients_count(s->setup.clients); i++) {
+		const struct client *c = clients_get(s->setup.clients, i);
+
+		for (size_t k = 0; k < c->n_spki; k++)
+			cuids_reserve(s->cuids, c->name, c->spki[k]);
 	}
-	return -1;
+}
+
+static struct listener_config
+listener_config_of(const struct server_setup *setup)
+{
+	return (struct listener_config){
+		.sockets = setup->sockets,
+		.n_sockets = setup->n_sockets,
+		.credentials = setup->credentials,
+		.psk = find_psk,
+		.max_sessions = setup->max_sessions,
+		.max_half_open = setup->max_half_open,
+		.max_half_open_per_prefix = setup->max_half_open_per_prefix,
+		.handshakes_per_turn = setup->handshakes_per_turn,
+		.handshake_timeout_ms = setup->handshake_timeout_ms,
+		.max_body = setup->max_body,
+		.max_bodies = setup->max_bodies,
+	};
 }
 
 static bool
 listen_(struct dots_server *s, char *why, size_t cap)
 {
-	struct listener_config cfg = {
-		.sockets = s->setup.sockets,
-		.n_sockets = s->setup.n_sockets,
-		.credentials = s->setup.credentials,
-		.psk = s->setup.n_psk ? find_psk : NULL,
-		.max_sessions = s->setup.max_sessions,
-		.max_half_open = s->setup.max_half_open,
-		.max_half_open_per_prefix = s->setup.max_half_open_per_prefix,
-		.handshakes_per_turn = s->setup.handshakes_per_turn,
-		.max_body = s->setup.max_body,
-		.max_bodies = s->setup.max_bodies,
-	};
+	struct listener_config cfg = listener_config_of(&s->setup);
 	char text[ENDPOINT_TEXT_MAX];
 
 	s->listener = listener_new(s->loop, &cfg, &peer_session_ops, s, why, cap);
@@ -298,14 +319,10 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->cuids = cuids_new();
 	s->peers = map_new();
 	s->observers = map_new();
+	TAILQ_INIT(&s->answers);
 	s->admissions = map_new();
 	s->timer = timer_new(l, timer_due, s);
-	for (size_t i = 0; i < clients_count(setup->clients); i++) {
-		const struct client *c = clients_get(setup->clients, i);
-
-		for (size_t k = 0; k < c->n_spki; k++)
-			cuids_reserve(s->cuids, c->name, c->spki[k]);
-	}
+	index_clients(s);
 	if (escalation)
 		escalation->ops->on_status(escalation, on_escalation_status, s);
 	if (!listen_(s, why, cap)) {
@@ -397,9 +414,13 @@ server_start(struct dots_server *s)
 void
 server_reload(struct dots_server *s, const struct server_setup *setup)
 {
+	struct listener_config cfg;
+
 	s->setup = *setup;
-	if (setup->credentials)
-		listener_set_credentials(s->listener, setup->credentials);
+	index_clients(s);
+	cfg = listener_config_of(setup);
+	listener_set_credentials(s->listener, setup->credentials);
+	listener_set_limits(s->listener, &cfg);
 	book_set_policy(s->book, &setup->policy);
 	peers_judge(s);
 	end_unauthorised(s);
@@ -419,6 +440,7 @@ server_free(struct dots_server *s)
 	timer_free(s->timer);
 	book_free(s->book);
 	cuids_free(s->cuids);
+	map_free(s->psk);
 	free(s->endpoints);
 	free(s);
 }

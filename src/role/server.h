@@ -17,9 +17,11 @@
 struct escalation;
 struct escalation_ops {
 	/* decide is called once, from the loop, unless withdraw comes first. refresh: the request
-	 * is on record already (renews what was asked for). */
+	 * is on record already (renews what was asked for). share: as many as that client may have
+	 * at a time, those being withdrawn included; beyond: 5.03. */
 	void (*admit)(struct escalation *e, const char *key, const struct scope *scope,
-		bool refresh, void (*decide)(void *arg, const struct verdict *v), void *arg);
+		size_t share, bool refresh, void (*decide)(void *arg, const struct verdict *v),
+		void *arg);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
 	/* status: from the loop, after each change. lifetime: shortest granted, 0 unknown. */
@@ -48,8 +50,10 @@ struct server_setup {
 	const struct clients *clients; /* borrowed, like everything here, until reload or free */
 	struct heartbeat_config heartbeat;
 	struct mitigation_policy policy;
-	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn;
+	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn,
+		handshake_timeout_ms;  /* of the listener (net/session.h) */
 	uint32_t max_body, max_bodies; /* as of struct listener_config */
+	uint32_t max_observers;        /* of all clients */
 };
 
 struct dots_server;

@@ -5,11 +5,34 @@
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
 
+#include <sys/queue.h>
+
 #include "base/map.h"
 #include "role/server.h"
 #include "wire/path.h"
 
-struct peer; /* one live session */
+struct observer; /* observe.c */
+LIST_HEAD(observer_list, observer);
+
+/* The sessions of one `clients:` entry. */
+struct peer_group {
+	char *client;
+	struct peer *peers;
+	size_t n, n_observers;
+};
+
+/* One live session. */
+struct peer {
+	struct peer *next, **self; /* in its group */
+	struct peer_group *group;
+	struct dots_server *server;
+	struct session *session;
+	struct heartbeat hb;
+	struct timer *timer;
+	int64_t hb_handle;
+	mono_ms heard;
+	struct observer_list observers;
+};
 
 struct dots_server {
 	struct loop *loop;
@@ -21,12 +44,14 @@ struct dots_server {
 	struct escalation *escalation;
 	struct book *book;
 	struct cuids *cuids;
-	struct timer *timer;        /* book_deadline */
-	struct map *peers;          /* client -> its sessions */
-	struct map *observers;      /* "client/cuid" -> struct observer list */
-	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
-	struct answer *answers;     /* waiting for the store */
-	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
+	struct map *psk;       /* identity -> struct psk_entry */
+	struct timer *timer;   /* book_deadline */
+	struct map *peers;     /* client -> its sessions */
+	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
+	size_t n_observers;
+	struct map *admissions; /* key -> struct admission: asked upstream, not answered yet */
+	TAILQ_HEAD(, answer) answers; /* waiting for the store */
+	struct endpoint *endpoints;   /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 
@@ -65,12 +90,12 @@ bool answer_build(struct coap_msg *m, const struct answer_body *body, struct buf
 void answer_too_large(struct coap_msg *m); /* that error */
 
 /* observe.c */
-/* False: too many of them. *ret_sequence is for the answer. */
-bool observe_add(struct dots_server *s, struct session *session, const struct coap_msg *req,
-	const char *client, const struct path *path, uint32_t *ret_sequence);
-void observe_remove(
-	struct dots_server *s, struct session *session, const uint8_t *token, size_t len);
-void observe_session_gone(struct dots_server *s, struct session *session);
+/* False: too many already, answered as a plain GET (RFC 7641 4.1). *ret_sequence is for the
+ * answer. */
+bool observe_add(struct peer *p, const struct coap_msg *req, const struct path *path,
+	uint32_t *ret_sequence);
+void observe_remove(struct peer *p, const uint8_t *token, size_t len);
+void observe_session_gone(struct peer *p);
 /* The mitigation changed, or ended (ended: last word to those who watch it). */
 void observe_changed(struct dots_server *s, const struct mitigation *m, bool ended);
 void observers_free(struct dots_server *s);

@@ -137,6 +137,7 @@ admission_decided(void *arg, const struct verdict *v)
 	struct admission *a = arg;
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
+	bool granted_upstream = verdict_ok(v);
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 
@@ -149,6 +150,9 @@ admission_decided(void *arg, const struct verdict *v)
 		for (size_t i = 0; i < a->n_exchanges; i++)
 			answer_verdict(a->exchanges[i], v);
 	}
+	/* What we cannot take after all is not to live on there. */
+	if (granted_upstream && !book_find(s->book, a->client, a->path.cuid, a->path.mid))
+		s->escalation->ops->withdraw(s->escalation, a->key);
 	admission_free(a);
 }
 
@@ -189,7 +193,8 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 	a->if_match = if_match;
 	a->exchanges[a->n_exchanges++] = r->ex;
 	map_set(s->admissions, key, strlen(key), a);
-	s->escalation->ops->admit(s->escalation, key, &a->scope, refresh, admission_decided, a);
+	s->escalation->ops->admit(s->escalation, key, &a->scope, r->client->limits.mitigations,
+		refresh, admission_decided, a);
 }
 
 static bool
@@ -356,11 +361,10 @@ answer_list(struct request *r, struct listing *l, bool observed, uint32_t sequen
 }
 
 static void
-raise_get(const struct request *r, const char *code, bool observed)
+raise_get(const struct request *r, const char *code, const char *observed)
 {
 	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name),
-		EVENT_F("cuid", r->path.cuid), EVENT_F("code", code),
-		EVENT_F("observe", observed ? "yes" : "no"));
+		EVENT_F("cuid", r->path.cuid), EVENT_F("code", code), EVENT_F("observe", observed));
 }
 
 static void
@@ -368,7 +372,8 @@ get_mitigate(struct request *r)
 {
 	struct listing l = {.r = r};
 	uint32_t observe = 2, sequence = 0;
-	bool register_ = coap_get_uint(r->msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
+	bool wants = coap_get_uint(r->msg, COAP_OPT_OBSERVE, &observe) && observe == 0;
+	bool observed;
 	struct verdict v;
 
 	if (!needs(r, false, &v)) {
@@ -377,19 +382,20 @@ get_mitigate(struct request *r)
 	}
 	collect(&l);
 	if (observe == 1)
-		observe_remove(r->server, r->session, r->msg->token, r->msg->token_len);
+		observe_remove(r->peer, r->msg->token, r->msg->token_len);
 	if (!l.n) {
-		raise_get(r, "4.04", register_);
+		raise_get(r, "4.04", "no");
 		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.2: no such mitigation request");
 		refuse(r, &v);
 		return;
 	}
-	register_ = register_ && observe_add(r->server, r->session, r->msg, r->client->name,
-					 &r->path, &sequence);
-	if (answer_list(r, &l, register_, sequence)) {
-		raise_get(r, "2.05", register_);
+	observed = wants && observe_add(r->peer, r->msg, &r->path, &sequence);
+	if (answer_list(r, &l, observed, sequence)) {
+		raise_get(r, "2.05", observed ? "yes" : wants ? "too many" : "no");
 	} else {
-		raise_get(r, "5.00", false);
+		if (observed) /* an error ends it (RFC 7641 4.2) */
+			observe_remove(r->peer, r->msg->token, r->msg->token_len);
+		raise_get(r, "5.00", "no");
 		event_raise(EVENT_REQUEST_REFUSED, EVENT_F("from", r->client->name),
 			EVENT_F("code", "5.00"),
 			EVENT_F("reason", "RFC 9132 4.4.2: the list is too large"));

@@ -394,6 +394,32 @@ limits_are_told_with_when_to_come_back(void **state)
 		COAP_204_CHANGED);
 }
 
+/* An operator who lowers a limit takes nothing away from those who hold more. */
+static void
+sizes_are_limited_but_not_those_on_record(void **state)
+{
+	static const char two_prefixes[] =
+		"{\"target-prefix\": [\"192.0.2.0/32\", \"192.0.2.1/32\"], " HOUR "}";
+	static const char two_ports[] =
+		"{\"target-prefix\": [\"192.0.2.9/32\"], \"target-port-range\": "
+		"[{\"lower-port\": 80}, {\"lower-port\": 443}], " HOUR "}";
+	struct world *w = *state;
+	struct verdict v;
+
+	assert_int_equal(put(w, 1, two_prefixes).code, COAP_201_CREATED);
+	assert_int_equal(put(w, 2, two_ports).code, COAP_201_CREATED);
+	w->acme->limits.targets = 1;
+	w->acme->limits.ports = 1;
+	assert_int_equal(put(w, 1, two_prefixes).code, COAP_204_CHANGED);
+	assert_int_equal(put(w, 2, two_ports).code, COAP_204_CHANGED);
+	v = put(w, 3, two_prefixes);
+	assert_int_equal(v.code, COAP_400_BAD_REQUEST);
+	assert_non_null(strstr(v.why, "target-prefix has 2 entries, more than the 1"));
+	v = put(w, 3, two_ports);
+	assert_int_equal(v.code, COAP_400_BAD_REQUEST);
+	assert_non_null(strstr(v.why, "target-port-range has 2 entries, more than the 1"));
+}
+
 /* 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
 static void
 descriptions_hold_what_was_asked_for(void **state)
@@ -571,6 +597,7 @@ main(void)
 		IN_WORLD(a_revived_one_terminates_longer),
 		IN_WORLD(lifetimes_are_granted_within_policy),
 		IN_WORLD(limits_are_told_with_when_to_come_back),
+		IN_WORLD(sizes_are_limited_but_not_those_on_record),
 		IN_WORLD(descriptions_hold_what_was_asked_for),
 		IN_WORLD(counters_go_on_over_reinstallation),
 		IN_WORLD(what_was_stored_comes_back),

@@ -318,6 +318,118 @@ commits_that_take_over_a_second_are_not_waited_for(void **state)
 	assert_string_equal(on_disk("wish"), "a=1;b=1;");
 }
 
+/* Somebody else who writes: no commit of ours gets through until let go. */
+static sqlite3 *
+lock_out(void)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/dotsd.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+static void
+let_go(sqlite3 *db, const char *how)
+{
+	assert_int_equal(sqlite3_exec(db, how, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* Requests come and go while the disk is away: what waits does not grow with them. */
+static void
+what_came_and_went_meanwhile_leaves_nothing(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+	size_t most = 0;
+	char key[16];
+	sqlite3 *db;
+
+	(void)state;
+	persist_put(p, "wish", "old", "1");
+	persist_put(p, "wish", "kept", "1");
+	assert_true(settle(l, p));
+	db = lock_out();
+	persist_put(p, "wish", "new", "1");
+	persist_remove(p, "wish", "old");
+	assert_false(settle(l, p));
+	/* Over several attempts, so that some went to the worker before they were removed. */
+	for (int i = 0; i < 20000; i++) {
+		struct timespec pause = {.tv_nsec = 100000};
+
+		snprintf(key, sizeof(key), "k%d", i);
+		persist_put(p, "wish", key, "x");
+		settle(l, p);
+		persist_remove(p, "wish", key);
+		if (store_backlog(p) > most)
+			most = store_backlog(p);
+		nanosleep(&pause, NULL);
+	}
+	assert_in_range(most, 2, 2 + 2); /* "new", "old", and what is with the worker */
+	let_go(db, "ROLLBACK");
+	settle_until_durable(l, p);
+	store_close(p);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "kept=1;new=1;");
+}
+
+static void
+what_cancels_out_is_not_waited_for(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+	struct told t = {.loop = l};
+
+	(void)state;
+	persist_put(p, "wish", "a", "1");
+	persist_after(p, on_told, &t);
+	persist_remove(p, "wish", "a");
+	loop_run(l);
+	assert_int_equal(t.times, 1);
+	assert_true(t.durable);
+	assert_int_equal(volatile_events, 0);
+	store_close(p);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "");
+}
+
+/* The disk may have taken what it reported as failed. */
+static void
+what_a_failed_commit_left_behind_goes(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+	sqlite3 *db;
+
+	(void)state;
+	persist_put(p, "wish", "kept", "1");
+	assert_true(settle(l, p));
+	db = lock_out();
+	persist_put(p, "wish", "gone", "1");
+	persist_put(p, "wish", "stays", "1");
+	assert_false(settle(l, p));
+	persist_remove(p, "wish", "gone");
+	while (store_backlog(p) > 1) { /* until the attempt that it was in has failed */
+		struct timespec pause = {.tv_nsec = 1000000};
+
+		settle(l, p);
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(sqlite3_exec(db,
+				 "INSERT INTO record VALUES ('wish', 'gone', '1'), "
+				 "('wish', 'stays', '0')",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	let_go(db, "COMMIT");
+	settle_until_durable(l, p);
+	store_close(p);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "kept=1;stays=1;");
+}
+
 static bool own_mounts;
 
 /* A file system of 512 KiB that only this process sees. */
@@ -483,6 +595,12 @@ main(void)
 			what_is_no_database_or_no_directory_is_refused, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			commits_that_take_over_a_second_are_not_waited_for, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			what_came_and_went_meanwhile_leaves_nothing, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			what_cancels_out_is_not_waited_for, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			what_a_failed_commit_left_behind_goes, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_survived, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			what_was_confirmed_survives_kill, make_dir, drop_dir),

@@ -681,6 +681,63 @@ the_server_may_end_it(void **state)
 	assert_int_equal(x->puts, 1);
 }
 
+static int
+ask_as(struct world *x, const char *asker, size_t share, const char *id, const char *target)
+{
+	struct target t = target_from(x->a, target);
+	struct wish_request r = {.id = id,
+		.asker = asker,
+		.target = &t,
+		.trigger_mitigation = true,
+		.share = share};
+	char made[WISH_ID_MAX], why[200];
+	int error = wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
+
+	drain(x);
+	return error;
+}
+
+static void
+wishes_are_limited_and_those_there_may_be_renewed(void **state)
+{
+	struct world *x = *state;
+
+	wishes_set_limit(x->w, 2);
+	assert_int_equal(ask(x, "a", "192.0.2.65/32"), 0);
+	assert_int_equal(ask(x, "b", "192.0.2.66/32"), 0);
+	assert_int_equal(ask(x, "c", "192.0.2.67/32"), -ENOSPC);
+	assert_int_equal(ask(x, "a", "192.0.2.65/32"), 0);
+	assert_int_equal(wishes_count(x->w), 2);
+	crash(x);
+	wishes_set_limit(x->w, 1); /* what is there stays */
+	assert_int_equal(wishes_count(x->w), 2);
+	assert_int_equal(ask(x, "c", "192.0.2.67/32"), -ENOSPC);
+}
+
+static void
+an_asker_has_its_share_until_withdrawals_are_through(void **state)
+{
+	struct world *x = *state;
+	uint32_t server, mid;
+
+	assert_int_equal(ask_as(x, "client:acme/c/1", 2, "1", "192.0.2.65/32"), 0);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	release(x, "1");
+	server = x->server;
+	mid = x->mid;
+	assert_int_equal(ask_as(x, "client:acme/d/2", 2, "2", "192.0.2.66/32"), 0);
+	assert_int_equal(ask_as(x, "client:acme/c/3", 2, "3", "192.0.2.67/32"), -ENOSPC);
+	assert_int_equal(ask_as(x, "client:beta/c/1", 2, "4", "192.0.2.68/32"), 0);
+	assert_int_equal(ask(x, "5", "192.0.2.69/32"), 0);
+	x->server = server;
+	x->mid = mid;
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(ask_as(x, "client:acme/c/3", 2, "3", "192.0.2.67/32"), 0);
+	assert_int_equal(ask_as(x, "client:acme/c/6", 2, "6", "192.0.2.70/32"), -ENOSPC);
+	crash(x); /* counted again from the store */
+	assert_int_equal(ask_as(x, "client:acme/c/6", 2, "6", "192.0.2.70/32"), -ENOSPC);
+}
+
 #define IN_WORLD(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -707,6 +764,8 @@ main(void)
 		IN_WORLD(a_renewed_session_is_told_what_stands),
 		IN_WORLD(the_cuid_survives_new_credentials),
 		IN_WORLD(the_server_may_end_it),
+		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
+		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

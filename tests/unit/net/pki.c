@@ -127,10 +127,11 @@ add_names(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 static void
 add_usage(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 {
-	must(gnutls_x509_crt_set_basic_constraints(crt, !spec->issuer, -1));
-	must(gnutls_x509_crt_set_key_usage(
-		crt, spec->issuer ? GNUTLS_KEY_DIGITAL_SIGNATURE
-				  : GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN));
+	bool ca = spec->ca || !spec->issuer;
+
+	must(gnutls_x509_crt_set_basic_constraints(crt, ca, -1));
+	must(gnutls_x509_crt_set_key_usage(crt, ca ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
+						   : GNUTLS_KEY_DIGITAL_SIGNATURE));
 	if (spec->server)
 		must(gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER, 0));
 	if (spec->client)
@@ -171,4 +172,20 @@ pki_make(const struct pki_spec *spec)
 	}
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
+}
+
+void
+pki_chain(const char *const *names)
+{
+	FILE *f = fopen(pki_path(names[0], ".crt"), "a");
+
+	assert_non_null(f);
+	for (size_t i = 1; names[i]; i++) {
+		gnutls_datum_t text;
+
+		must(gnutls_load_file(pki_path(names[i], ".crt"), &text));
+		assert_int_equal(fwrite(text.data, 1, text.size, f), text.size);
+		gnutls_free(text.data);
+	}
+	fclose(f);
 }

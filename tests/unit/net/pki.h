@@ -13,6 +13,7 @@ struct pki_spec {
 	const char *dns[4];        /* DNS names */
 	const char *uri;           /* URI name */
 	const char *ip;            /* IPv4 address name */
+	bool ca;                   /* a CA of its issuer; without issuer it is one anyway */
 	bool server, client;       /* extended key usage; neither: no such extension */
 	int from_days, until_days; /* validity, relative to now; both 0: yesterday to tomorrow */
 };
@@ -21,6 +22,9 @@ struct pki_spec {
 void pki_start(void);
 void pki_finish(void);
 void pki_make(const struct pki_spec *spec);
+/* Appends the certificates of these names (ends with NULL) to the file of the first one: a chain as
+ * its owner shows it. */
+void pki_chain(const char *const *names);
 /* Path of a file there; a few of them are valid at the same time. */
 const char *pki_path(const char *name, const char *suffix);
 void pki_write(const char *name, const char *text);

@@ -1,0 +1,348 @@
+#!/usr/bin/python3
+"""What others can make grow in a running dotsd, and what happens beyond (doc/limits.md): real
+daemons, and clients that are not ours.
+
+DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from control_test import Daemon, Raw, Tap, free_port, until
+from talking import CONTENT_FORMAT, DOTS_CBOR, KEY, MAX_AGE, OBSERVE, PUT, Talker
+
+SERVER = """instance: {name}
+state: {name}-state
+control: {name}.sock
+events: {name}.json
+listen: [{{address: 127.0.0.1, port: {port}}}]
+clients:
+  acme: {{psk: [{{identity: acme, file: a.psk}}], prefixes: [192.0.2.0/24], limits: {{{acme}}}}}
+  beta: {{psk: [{{identity: beta, file: a.psk}}], prefixes: [198.51.100.0/24], limits: {{{beta}}}}}
+limits: {{{limits}}}
+"""
+DRY = "mitigators: [dry-run: {}]\nmitigation: {terminating: 0}\n"
+DOMAIN = """domains:
+  isp1:
+    interface: lo
+    prefixes: [192.0.2.0/24, 198.51.100.0/24]
+    servers: [{{name: dots.example, addresses: [127.0.0.1], port: {upstream}}}]
+    credentials: {{psk-identity: acme, psk-file: a.psk}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-limits-"))
+    path.chmod(0o755)
+    (path / "a.psk").write_text(KEY + "\n")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def serve(folder):
+    """Starts a dotsd that serves; upstream makes it a gateway."""
+    daemons = []
+
+    def start(name="server", acme="", beta="", limits="", upstream=None):
+        port = free_port()
+        text = SERVER.format(name=name, port=port, acme=acme, beta=beta, limits=limits)
+        text += DOMAIN.format(upstream=upstream) if upstream else DRY
+        d = Daemon(folder, name, text).start()
+        d.port = port
+        daemons.append(d)
+        return d
+
+    yield start
+    for d in daemons:
+        if d.process:
+            d.process.send_signal(signal.SIGCONT)
+        assert d.stop() in (0, None)
+        for path in folder.glob(f"{d.name}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def talk():
+    talkers = []
+
+    def start(server, who="acme", up=True, **more):
+        talkers.append(Talker(server.port, "psk", who, KEY, **more))
+        if up:
+            talkers[-1].up()
+        return talkers[-1]
+
+    yield start
+    for t in talkers:
+        t.stop()
+
+
+def sessions(server):
+    return server("sessions")[1]["clients"]
+
+
+def refused(server, text):
+    return [e for e in server.events("session-refused") if text in e["reason"]]
+
+
+# --- sessions and handshakes -----------------------------------------------------------------------
+
+
+def test_the_session_heard_longest_ago_makes_room(serve, talk):
+    server = serve(acme="sessions: 2")
+    first, second = talk(server), talk(server)
+    assert first.beat().code == "2.04"
+    third = talk(server)
+    second.expect("down")
+    assert first.beat().code == "2.04" and third.beat().code == "2.04"
+    until(lambda: len(sessions(server)) == 2, "two sessions")
+
+
+def test_sessions_that_are_over_do_not_count(serve, talk):
+    server = serve(acme="sessions: 2")
+    for _ in range(4):
+        talk(server).say("close")
+    until(lambda: not sessions(server), "all over")
+    first, second = talk(server), talk(server)
+    assert first.beat().code == "2.04" and second.beat().code == "2.04"
+    assert not first.has("down") and len(sessions(server)) == 2
+
+
+def test_sessions_in_all_are_limited(serve, talk):
+    server = serve(limits="sessions: 2")
+    first = talk(server)
+    talk(server, "beta")
+    third = talk(server, "beta", up=False)
+    third.expect("asked 4")  # the second ClientHello again and again
+    assert not third.has("up") and len(sessions(server)) == 2
+    first.say("close")
+    third.up()
+
+
+def test_limits_follow_a_reload(serve, talk):
+    server = serve(limits="sessions: 1")
+    talk(server)
+    second = talk(server, up=False)
+    second.expect("asked 4")
+    assert not second.has("up")
+    server.path.write_text(server.path.read_text().replace("limits: {sessions: 1}", "limits: {sessions: 2}"))
+    assert server("reload")[0] == 0
+    second.up()
+
+
+def test_half_open_handshakes_by_prefix_and_in_time(serve, talk):
+    server = serve(limits="half-open-per-prefix: 2, handshake-timeout: 3")
+    stalled = [talk(server, up=False, source=f"127.0.5.{i}", mute=True) for i in (1, 2)]
+    for t in stalled:
+        t.expect("begun")
+    late = talk(server, up=False, source="127.0.5.3")
+    other = talk(server, source="127.0.6.1")
+    assert other.beat().code == "2.04"
+    late.up()  # when the others' time is over
+    assert len(until(lambda: refused(server, "handshake timed out"), "end")) >= 1
+
+
+def test_half_open_handshakes_in_all(serve, talk):
+    server = serve(limits="half-open: 2, handshake-timeout: 3")
+    for i in (5, 6):
+        talk(server, up=False, source=f"127.0.{i}.1", mute=True).expect("begun")
+    late = talk(server, up=False, source="127.0.7.1")
+    late.up()
+    assert refused(server, "handshake timed out")
+
+
+def test_a_certificate_beyond_32_kib_is_refused(serve, folder):
+    """GnuTLS does not send one, OpenSSL does."""
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
+
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
+    for name, extension in (("server", "extendedKeyUsage=serverAuth"), ("small", "extendedKeyUsage=clientAuth"),
+                            ("huge", "extendedKeyUsage=clientAuth\nsubjectAltName=URI:urn:" + "x" * 40000)):
+        (folder / f"{name}.ext").write_text(extension + "\n")
+        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}.example")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+    server = serve()
+    text = server.path.read_text() + "credentials: {certificate: server.crt, key: server.key, trust: ca.crt}\n"
+    server.path.write_text(text.replace("  acme: {", "  acme: {certificates: [small.example, huge.example], "))
+    assert server("reload")[0] == 0
+    for name, seen in (("huge", lambda: refused(server, "too large")), ("small", lambda: sessions(server))):
+        with subprocess.Popen(["openssl", "s_client", "-dtls1_2", "-connect", f"127.0.0.1:{server.port}", "-cert",
+                               f"{name}.crt", "-key", f"{name}.key"], cwd=folder, stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+            try:
+                until(seen, f"end of the handshake of {name}")
+            finally:
+                client.kill()
+    assert {s["credential"] for s in sessions(server)} <= {"small.example"}
+
+
+# --- requests --------------------------------------------------------------------------------------
+
+
+# 9132-4.4.1.3-15
+def test_mitigations_beyond_the_limits_get_busy(serve, talk):
+    server = serve(acme="mitigations: 2", limits="mitigations: 3")
+    acme, beta = talk(server), talk(server, "beta")
+
+    def is_busy(answer):
+        return answer.code == "5.03" and answer.number(MAX_AGE) > 0
+
+    assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"
+    assert acme.put("a", 2, ["192.0.2.2/32"]).code == "2.01"
+    assert is_busy(acme.put("a", 3, ["192.0.2.3/32"]))  # its own limit
+    assert beta.put("b", 1, ["198.51.100.1/32"]).code == "2.01"
+    assert is_busy(beta.put("b", 2, ["198.51.100.2/32"]))  # the limit of all
+    assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.04"  # a refresh is none more
+    assert acme.delete("a", 2).code == "2.02"
+    assert beta.put("b", 2, ["198.51.100.2/32"]).code == "2.01"
+
+
+def test_entries_of_a_request_beyond_the_limits_are_refused(serve, talk):
+    server = serve(acme="targets: 3, ports: 2")
+    acme = talk(server)
+    targets = [f"192.0.2.{i}/32" for i in range(4)]
+    answer = acme.put("a", 1, targets)
+    assert answer.code == "4.00" and b"target-prefix has 4 entries, more than the 3" in answer.payload
+    answer = acme.put("a", 1, targets[:3], ports=[{8: 1}, {8: 2}, {8: 3}])
+    assert answer.code == "4.00" and b"target-port-range has 3 entries, more than the 2" in answer.payload
+    assert acme.put("a", 1, targets[:3], ports=[{8: 1}, {8: 2, 9: 9}]).code == "2.01"
+    answer = acme.put("a", 2, ["192.0.2.9/32"], protocols=[6] * 257)
+    assert answer.code == "4.00" and b"more than 256 entries" in answer.payload
+
+
+# 9132-11-08 9132-11-09
+def test_cuids_of_a_client_are_limited(serve, talk):
+    server = serve(acme="cuids: 2")
+    acme = talk(server)
+    assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"
+    assert acme.put("b", 1, ["192.0.2.2/32"]).code == "2.01"
+    for i in range(100):
+        answer = acme.put(f"c{i}", 1, ["192.0.2.3/32"])
+        assert answer.code == "4.29" and b"one more than the 2" in answer.payload
+    assert len(server("list")[1]["mitigations"]) == 2
+
+
+def test_observers_beyond_the_limits_get_a_plain_answer(serve, talk):
+    server = serve(acme="observers: 2", limits="observers: 3")
+    acme, beta = talk(server), talk(server, "beta")
+    for i in range(4):
+        acme.put("a" if i % 2 else "A", i, [f"192.0.2.{i}/32"])
+        beta.put("b", i, [f"198.51.100.{i}/32"])
+    assert OBSERVE in acme.observe("A", 0, token=b"one").options
+    assert OBSERVE in acme.observe("a", 1, token=b"two").options  # whatever the cuid
+    answer = acme.observe("A", 2, token=b"three")
+    assert answer.code == "2.05" and OBSERVE not in answer.options
+    assert server.events("get-mitigate")[-1]["observe"] == "too many"
+    assert OBSERVE in acme.observe("A", 0, token=b"one").options  # the same again is none more
+    assert OBSERVE in beta.observe("b", 0, token=b"one").options
+    assert OBSERVE not in beta.observe("b", 1, token=b"two").options  # the limit of all
+    acme.observe("a", 1, wanted=1, token=b"two")  # cancelled
+    assert OBSERVE in beta.observe("b", 1, token=b"two").options
+    beta.say("close")
+    until(lambda: len(sessions(server)) == 1, "end of the session")
+    assert OBSERVE in acme.observe("A", 2, token=b"three").options
+
+
+def test_a_token_observes_one_thing_at_a_time(serve, talk):
+    server = serve(acme="observers: 1")
+    acme = talk(server)
+    acme.put("a", 1, ["192.0.2.1/32"])
+    acme.put("b", 2, ["192.0.2.2/32"])
+    assert OBSERVE in acme.observe("a", 1, token=b"t").options
+    assert OBSERVE in acme.observe("b", 2, token=b"t").options
+    acme.delete("b", 2)
+    assert acme.answer(b"t").code == "2.05"  # its last word
+    assert OBSERVE in acme.observe("a", 1, token=b"u").options
+
+
+def silent_upstream(serve, **limits):
+    """A gateway whose provider has a session and says nothing any more."""
+    upstream = serve(name="upstream")
+    gateway = serve(name="gateway", upstream=upstream.port, **limits)
+    until(lambda: gateway.server()["state"] == "available", "session upstream")
+    upstream.process.send_signal(signal.SIGSTOP)
+    return gateway
+
+
+def test_requests_that_wait_are_limited(serve, talk):
+    gateway = silent_upstream(serve, acme="waiting-requests: 2")
+    acme = talk(gateway)
+
+    def burst(first):
+        """Three at once; the codes of their answers."""
+        tokens = [acme.send(PUT, acme.mitigate_path("a", first + i), [(CONTENT_FORMAT, DOTS_CBOR)],
+                            acme.put_body([f"192.0.2.{(first + i) % 256}/32"])) for i in range(3)]
+        return [acme.answer(t).code for t in tokens]
+
+    mids = iter(range(1, 1000, 3))
+    codes = until(lambda: (c if "5.03" in (c := burst(next(mids))) else None), "a request too many")
+    assert codes == ["2.01", "2.01", "5.03"]  # the first two after 3 s of silence (rule M13)
+    assert burst(next(mids))[0] == "2.01"
+
+
+# --- our own requests ------------------------------------------------------------------------------
+
+
+def test_wishes_are_limited(serve):
+    gateway = silent_upstream(serve, limits="wishes: 2")
+    for i in (1, 2):
+        assert gateway("mitigate", f"192.0.2.{i}", "--id", f"w{i}", "--wait", "0")[0] == 4
+    code, reply = gateway("mitigate", "192.0.2.3", "--wait", "0")
+    assert code == 1 and "too many requests already" in reply["error"]
+    assert gateway("mitigate", "192.0.2.1", "--id", "w1", "--wait", "0")[0] == 4  # renewed: none more
+    assert gateway("status")[1]["wishes"] == 2
+
+
+def test_a_client_has_its_share_of_the_wishes(serve, talk):
+    """What it withdrew counts until that is through: it cannot take the places of others."""
+    gateway = silent_upstream(serve, acme="mitigations: 2")
+    acme, beta = talk(gateway), talk(gateway, "beta")
+    for mid in (1, 2):
+        assert acme.put("a", mid, [f"192.0.2.{mid}/32"]).code == "2.01"
+        assert acme.delete("a", mid).code == "2.02"
+    assert gateway("status")[1]["wishes"] == 2 and gateway("status")[1]["mitigations"] == 0
+    answer = acme.put("a", 3, ["192.0.2.3/32"])
+    assert answer.code == "5.03" and answer.number(MAX_AGE) > 0 and b"gateway takes" in answer.payload
+    assert beta.put("b", 1, ["198.51.100.1/32"]).code == "2.01"
+    assert gateway("mitigate", "192.0.2.4", "--wait", "0")[0] == 4
+
+
+# --- the control socket ----------------------------------------------------------------------------
+
+
+def test_control_connections_are_limited(serve):
+    server = serve(limits="control-connections: 3")
+
+    def is_refused(raw):
+        try:
+            raw.ask({"command": "status"})
+        except (EOFError, OSError):
+            return True
+
+    def crowd(n):
+        raws = [Raw(server.socket) for _ in range(n)]
+        for raw in raws:
+            assert raw.ask({"command": "status"})["exit"] == 0
+        return raws
+
+    few = crowd(3)
+    assert is_refused(Raw(server.socket))
+    server.path.write_text(server.path.read_text().replace("control-connections: 3", "control-connections: 5"))
+    assert few[0].ask({"command": "reload"})["exit"] == 0
+    more = crowd(2)
+    assert is_refused(Raw(server.socket))
+    for raw in few + more:
+        raw.s.close()
+    until(server.answers, "room for a connection")
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
