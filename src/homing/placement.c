@@ -71,6 +71,24 @@ placement_server(const struct homing *h, const char *domain, const char *server)
 	return UINT32_MAX;
 }
 
+static void
+queue_action(struct wishes *w, enum wish_action_kind kind, const struct placement *p)
+{
+	struct queued_action *q = mem_new(sizeof(*q));
+
+	q->action = (struct wish_action){
+		.kind = kind, .server = p->server, .mid = p->mid, .domain = -1};
+	*w->last = q;
+	w->last = &q->next;
+}
+
+void
+placement_forget(struct wishes *w, const struct placement *p)
+{
+	if (p->server != UINT32_MAX)
+		queue_action(w, WISH_ACTION_FORGET, p);
+}
+
 void
 placement_drop(struct wishes *w, struct placement *p)
 {
@@ -80,6 +98,7 @@ placement_drop(struct wishes *w, struct placement *p)
 		i++;
 	w->placements[i] = w->placements[--w->n_placements];
 	store_forget_placement(w, p);
+	placement_forget(w, p);
 	wish_placement_gone(w, p);
 	placement_free(p);
 }
@@ -167,9 +186,9 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 {
 	bool first = p->state != PLACEMENT_PLACED;
 	int64_t granted = a->lifetime ? a->lifetime : p->lifetime;
-	struct queued_action *observe;
 
 	close_exchange(p);
+	p->answered = now;
 	p->state = PLACEMENT_PLACED;
 	p->code = a->code;
 	p->why[0] = '\0';
@@ -180,11 +199,7 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 			p->status = ATTACK_MITIGATION_IN_PROGRESS;
 		wish_report(w, WISH_REPORT_PLACED, p->n_asks ? p->asks[0] : "", p, NULL, "");
 	}
-	observe = mem_new(sizeof(*observe));
-	observe->action = (struct wish_action){
-		.kind = WISH_ACTION_OBSERVE, .server = p->server, .mid = p->mid, .domain = -1};
-	*w->last = observe;
-	w->last = &observe->next;
+	queue_action(w, WISH_ACTION_OBSERVE, p);
 	drop_superseded(w, p);
 }
 
@@ -260,6 +275,13 @@ fill_put(const struct placement *p, struct wish_action *ret)
 	ret->refresh = p->state == PLACEMENT_PLACED;
 }
 
+void
+placement_sent(struct placement *p, mono_ms now)
+{
+	p->repeats = 0;
+	p->due = now + REPEAT_MS;
+}
+
 static void
 transmit(struct placement *p, mono_ms now, struct wish_action *ret)
 {
@@ -268,9 +290,7 @@ transmit(struct placement *p, mono_ms now, struct wish_action *ret)
 		fill_put(p, ret);
 	p->exchange = EXCHANGE_OPEN;
 	p->sent = true;
-	p->sent_at = now;
-	p->repeats = 0;
-	p->due = now + REPEAT_MS;
+	placement_sent(p, now);
 }
 
 /* Unanswered: again every 3 s; when the first repeat stayed unanswered too, a second session. */

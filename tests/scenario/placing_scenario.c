@@ -1,45 +1,5 @@
 /* From the alarm to the withdrawal, through both roles: two domains with a server each. */
-#include "network.h"
-
-struct scene {
-	struct provider isp1, isp2;
-	struct customer us;
-};
-
-static int
-setup(void **state)
-{
-	static const char *const domains[] = {
-		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
-	struct scene *x = mem_new(sizeof(*x));
-
-	virtual_start();
-	provider_make(&x->isp1, "s1", "192.0.2.10", "192.0.2.64/26");
-	provider_make(&x->isp2, "s2", "198.51.100.10", "198.51.100.64/26");
-	customer_make(&x->us, domains, 2);
-	virtual_link(x->us.loop, "wan1", "192.0.2.66/26");
-	virtual_link(x->us.loop, "wan2", "198.51.100.66/26");
-	customer_address(&x->us, "s1", "192.0.2.10");
-	customer_address(&x->us, "s2", "198.51.100.10");
-	provider_start(&x->isp1);
-	provider_start(&x->isp2);
-	customer_start(&x->us);
-	*state = x;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct scene *x = *state;
-
-	customer_free(&x->us);
-	provider_free(&x->isp1);
-	provider_free(&x->isp2);
-	virtual_end();
-	free(x);
-	return 0;
-}
+#include "scene.h"
 
 /* 9284-5.1-07, 9132-4.3-16: a session with each server at once, by its own link; then no more. */
 static void
@@ -47,6 +7,9 @@ both_servers_have_a_session_at_once(void **state)
 {
 	struct scene *x = *state;
 
+	provider_start(&x->isp1);
+	provider_start(&x->isp2);
+	customer_start(&x->us);
 	UNTIL(1 * S, provider_sessions(&x->isp1) == 1 && provider_sessions(&x->isp2) == 1);
 	virtual_run(1 * HOUR);
 	assert_int_equal(COUNT(.kind = HELLO), 2);
@@ -54,22 +17,6 @@ both_servers_have_a_session_at_once(void **state)
 	assert_string_equal(PACKET(1, .kind = HELLO)->interface, "wan2");
 	assert_string_equal(customer_server(&x->us, "s1"), "available");
 	assert_string_equal(customer_server(&x->us, "s2"), "available");
-}
-
-/* The mid of the first request since the mark. */
-static uint32_t
-asked_mid(const struct scene *x)
-{
-	return PACKET(0, .from = x->us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE)->mid;
-}
-
-static void
-place(struct scene *x)
-{
-	UNTIL(1 * S, provider_sessions(&x->isp1) == 1 && provider_sessions(&x->isp2) == 1);
-	virtual_mark();
-	assert_int_equal(customer_ask(&x->us, "w", "198.51.100.66/32", 0), 0);
-	UNTIL(1 * S, customer_state(&x->us, "w", 0) == WISH_PLACED);
 }
 
 /* 9132-4.4-01, 9132-4.4-02, 9132-4.4-04, 9132-4.4.1.3-07, 9284-5.1-14: the owner is asked, once,
@@ -80,15 +27,16 @@ the_owner_is_asked_once_and_observed(void **state)
 	struct scene *x = *state;
 	const struct mitigation *m;
 
-	place(x);
+	scene_start(x);
+	scene_place(x);
 	virtual_run(5 * S);
-	assert_int_equal(COUNT(.code = COAP_PUT, .resource = PATH_MITIGATE), 1);
-	assert_int_equal(PACKET(0, .code = COAP_PUT, .resource = PATH_MITIGATE)->type, COAP_NON);
+	assert_int_equal(COUNT(PUTS(x)), 1);
+	assert_int_equal(PACKET(0, PUTS(x))->type, COAP_NON);
 	assert_string_equal(PACKET(0, .code = COAP_PUT)->interface, "wan2");
 	assert_int_equal(COUNT(.code = COAP_201_CREATED), 1);
 	assert_int_equal(COUNT(.code = COAP_GET, .resource = PATH_MITIGATE), 1);
 	assert_true(PACKET(0, .code = COAP_GET)->observe);
-	m = provider_mitigation(&x->isp2, asked_mid(x));
+	m = provider_mitigation(&x->isp2, PACKET(0, PUTS(x))->mid);
 	assert_non_null(m);
 	assert_int_equal(mitigation_remaining(m, virtual_now()), 3595);
 	assert_int_equal(provider_mitigations(&x->isp1), 0);
@@ -104,14 +52,15 @@ it_is_refreshed_at_half_the_lifetime(void **state)
 	struct scene *x = *state;
 	const struct packet *first, *again;
 
-	place(x);
+	scene_start(x);
+	scene_place(x);
 	virtual_run(1 * DAY);
-	assert_int_equal(COUNT(.code = COAP_PUT, .resource = PATH_MITIGATE), 48);
+	assert_int_equal(COUNT(PUTS(x)), 48);
 	assert_int_equal(COUNT(.code = COAP_201_CREATED), 1);
 	assert_int_equal(COUNT(.code = COAP_204_CHANGED, .resource = PATH_MITIGATE), 47);
-	assert_true(GAP(.code = COAP_PUT, .resource = PATH_MITIGATE) >= 1800 * S);
-	first = PACKET(0, .code = COAP_PUT, .resource = PATH_MITIGATE);
-	again = PACKET(47, .code = COAP_PUT, .resource = PATH_MITIGATE);
+	assert_true(GAP(PUTS(x)) >= 1800 * S);
+	first = PACKET(0, PUTS(x));
+	again = PACKET(47, PUTS(x));
 	assert_int_equal(first->mid, again->mid);
 	assert_int_equal(first->len, again->len);
 	assert_int_equal(recorder_starts(x->isp2.recorder), 1);
@@ -126,13 +75,14 @@ a_released_wish_is_withdrawn_and_terminates(void **state)
 	struct scene *x = *state;
 	const struct mitigation *m;
 
-	place(x);
+	scene_start(x);
+	scene_place(x);
 	virtual_run(10 * S);
 	assert_int_equal(customer_release(&x->us, "w"), 0);
 	UNTIL(1 * S, customer_wishes(&x->us) == 0);
 	assert_int_equal(COUNT(.code = COAP_DELETE), 1);
 	assert_int_equal(COUNT(.code = COAP_202_DELETED), 1);
-	m = provider_mitigation(&x->isp2, asked_mid(x));
+	m = provider_mitigation(&x->isp2, PACKET(0, PUTS(x))->mid);
 	assert_non_null(m);
 	assert_int_equal(m->status, DOTS_CLIENT_WITHDRAWN_MITIGATION);
 	virtual_run(118 * S);
@@ -154,17 +104,17 @@ a_wish_survives_our_crash(void **state)
 	struct scene *x = *state;
 	uint32_t mid;
 
-	place(x);
-	mid = asked_mid(x);
+	scene_start(x);
+	mid = scene_place(x);
 	virtual_run(10 * S);
 	virtual_crash(x->us.loop);
 	customer_restart(&x->us);
 	virtual_mark();
 	UNTIL(1 * S, customer_state(&x->us, "w", 0) == WISH_PLACED &&
 			     COUNT(.code = COAP_204_CHANGED, .resource = PATH_MITIGATE) == 1);
-	assert_int_equal(asked_mid(x), mid);
+	assert_int_equal(PACKET(0, PUTS(x))->mid, mid);
 	virtual_run(5 * S);
-	assert_int_equal(COUNT(.code = COAP_PUT, .resource = PATH_MITIGATE), 1);
+	assert_int_equal(COUNT(PUTS(x)), 1);
 	assert_int_equal(provider_mitigations(&x->isp2), 1);
 	assert_int_equal(recorder_starts(x->isp2.recorder), 1);
 	assert_int_equal(recorder_stops(x->isp2.recorder), 0);
@@ -180,8 +130,8 @@ a_mitigation_survives_the_servers_crash(void **state)
 	struct scene *x = *state;
 	uint32_t mid;
 
-	place(x);
-	mid = asked_mid(x);
+	scene_start(x);
+	mid = scene_place(x);
 	virtual_run(10 * S);
 	provider_crash(&x->isp2);
 	virtual_run(20 * S);
@@ -204,7 +154,8 @@ an_orderly_restart_is_no_loss(void **state)
 {
 	struct scene *x = *state;
 
-	place(x);
+	scene_start(x);
+	scene_place(x);
 	provider_restart(&x->isp2);
 	UNTIL(5 * S, provider_sessions(&x->isp2) == 1);
 	virtual_run(5 * S);
@@ -216,8 +167,6 @@ an_orderly_restart_is_no_loss(void **state)
 	assert_int_equal(COUNT(.code = COAP_201_CREATED), 1);
 	assert_int_equal(recorder_starts(x->isp2.recorder), 1);
 }
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)

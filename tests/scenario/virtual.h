@@ -59,6 +59,7 @@ struct way {
 	bool lose_out;              /* what leaves the link */
 	bool lose_in;               /* what comes in by it */
 	unsigned next_out, next_in; /* so many more are lost */
+	uint64_t lose_dial;         /* everything of that association: a translator forgot it */
 };
 /* A link that is up, with an address: "192.0.2.66/26". */
 struct way *virtual_link(struct loop *l, const char *interface, const char *address);
@@ -112,7 +113,7 @@ struct packet {
 	enum path_resource resource;
 	uint32_t mid;
 	bool observe;
-	bool repeated; /* that request was on that association before */
+	bool repeated; /* a flight, or a request that was on that association before */
 	uint8_t *bytes;
 	size_t len;
 };
@@ -140,6 +141,8 @@ int64_t virtual_gap(const struct want *w);
 
 /* --- events --------------------------------------------------------------------------------- */
 
+/* Shortest time between two such events since the mark; INT64_MAX with fewer than two. */
+int64_t virtual_events_gap(enum event_id id, const char *part);
 /* Since the mark, those whose "name=value name=value" text holds `part` ("" any). */
 size_t virtual_events(enum event_id id, const char *part);
 

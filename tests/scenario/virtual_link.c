@@ -135,6 +135,16 @@ virtual_link_set(struct loop *l, const char *interface, bool up)
 }
 
 void
+virtual_link_remove(struct loop *l, const char *interface)
+{
+	struct virtual_link *v = world_link(l, interface);
+
+	assert_non_null(v);
+	v->exists = v->up = false;
+	world_tell_links(l, interface);
+}
+
+void
 virtual_addr(struct loop *l, const char *interface, const char *address)
 {
 	struct link_addr *a = &l->addrs[l->n_addrs];

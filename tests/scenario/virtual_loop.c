@@ -364,7 +364,8 @@ static void
 host_free(struct loop *l)
 {
 	store_free(l->store);
-	run_jobs(l);
+	l->crashed = true;
+	run_jobs(l); /* forgets them */
 	assert_true(TAILQ_EMPTY(&l->timers));
 	assert_true(TAILQ_EMPTY(&l->dialled));
 	free(l);
@@ -403,6 +404,24 @@ virtual_events(enum event_id id, const char *part)
 	for (size_t i = world.events_mark; i < world.n_events; i++)
 		n += world.events[i].id == id && strstr(world.events[i].text, part) != NULL;
 	return n;
+}
+
+int64_t
+virtual_events_gap(enum event_id id, const char *part)
+{
+	int64_t least = INT64_MAX;
+	mono_ms last = 0;
+
+	for (size_t i = world.events_mark; i < world.n_events; i++) {
+		const struct happening *h = &world.events[i];
+
+		if (h->id != id || !strstr(h->text, part))
+			continue;
+		if (last && h->at - last < least)
+			least = h->at - last;
+		last = h->at;
+	}
+	return least;
 }
 
 void

@@ -165,41 +165,49 @@ send_bytes(struct session *s, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-/* Its way is the one of the link of the side that dialled. */
-static const struct virtual_link *
-way_of(const struct packet *p)
+static const struct session *
+dialler(uint64_t dial)
 {
 	struct loop *l;
 	struct session *s;
 
 	TAILQ_FOREACH(l, &world.hosts, entry)
 	TAILQ_FOREACH(s, &l->dialled, entry)
-	if (s->dial == p->dial)
-		return *s->interface ? world_link(l, s->interface)
-				     : world_link_of(l, &s->local.addr);
+	if (s->dial == dial)
+		return s;
 	return NULL;
 }
 
+/* The way of an association is the one of the link of the side that dialled; NULL: there is none.
+ */
+static struct virtual_link *
+way_of(const struct session *s)
+{
+	return *s->interface ? world_link(s->loop, s->interface)
+			     : world_link_of(s->loop, &s->local.addr);
+}
+
 static bool
-is_lost(const struct packet *p, struct way *way)
+is_lost(const struct packet *p, struct virtual_link *v)
 {
 	unsigned *next;
 
-	if (!way)
-		return false;
-	next = p->outward ? &way->next_out : &way->next_in;
+	if (!v || !v->up || v->way.lose_dial == p->dial)
+		return true;
+	next = p->outward ? &v->way.next_out : &v->way.next_in;
 	if (*next) {
 		--*next;
 		return true;
 	}
-	return p->outward ? way->lose_out : way->lose_in;
+	return p->outward ? v->way.lose_out : v->way.lose_in;
 }
 
 void
 world_send(struct flight *f, int64_t extra)
 {
 	struct packet *p = f->packet;
-	struct virtual_link *v = (struct virtual_link *)way_of(p);
+	const struct session *s = dialler(p->dial);
+	struct virtual_link *v = s ? way_of(s) : NULL;
 	struct flight *before;
 
 	if (p->from->crashed) {
@@ -209,7 +217,7 @@ world_send(struct flight *f, int64_t extra)
 		return;
 	}
 	p->at = world.now;
-	p->lost = is_lost(p, v ? &v->way : NULL) || (v && !v->up);
+	p->lost = is_lost(p, v);
 	if (world.n_packets == world.cap_packets) {
 		world.cap_packets = world.cap_packets ? 2 * world.cap_packets : 256;
 		world.packets = mem_grow(world.packets, world.cap_packets, sizeof(struct packet *));
@@ -219,7 +227,7 @@ world_send(struct flight *f, int64_t extra)
 		free(f);
 		return;
 	}
-	f->arrives = world.now + extra + (v ? v->way.delay : 1);
+	f->arrives = world.now + extra + v->way.delay;
 	f->number = ++world.numbers;
 	TAILQ_FOREACH_REVERSE(before, &world.flights, flights, entry)
 	if (before->arrives <= f->arrives)
@@ -331,6 +339,7 @@ send_flight(struct session *s)
 	struct flight *f = flight_of(s, s->greeted ? FINISH : HELLO);
 
 	f->packet->resumed = s->ticket != 0;
+	f->packet->repeated = s->flight > FLIGHT_MS;
 	f->ticket = s->ticket;
 	snprintf(f->name, sizeof(f->name), "%s",
 		s->greeted ? credentials_label(s->credentials) : s->server_name);
@@ -417,9 +426,9 @@ on_timer(void *arg)
 	} else if (world.now >= s->patience) {
 		end(s, "handshake timed out");
 	} else {
+		s->flight *= 2;
 		if (!s->listener && !s->grace)
 			send_flight(s);
-		s->flight *= 2;
 		timer_at(s->timer,
 			world.now + s->flight < s->patience ? world.now + s->flight : s->patience);
 	}
