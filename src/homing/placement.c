@@ -201,6 +201,24 @@ placement_server(const struct homing *h, const char *domain, const char *server)
 	return UINT32_MAX;
 }
 
+static void
+queue_action(struct wishes *w, enum wish_action_kind kind, const struct placement *p)
+{
+	struct queued_action *q = mem_new(sizeof(*q));
+
+	q->action = (struct wish_action){
+		.kind = kind, .server = p->server, .mid = p->mid, .domain = -1};
+	*w->last = q;
+	w->last = &q->next;
+}
+
+void
+placement_forget(struct wishes *w, const struct placement *p)
+{
+	if (p->server != UINT32_MAX)
+		queue_action(w, WISH_ACTION_FORGET, p);
+}
+
 void
 placement_free(struct placement *p)
 {
@@ -220,6 +238,7 @@ placement_drop(struct wishes *w, struct placement *p)
 	for (size_t i = 0; i < p->n_asks; i++)
 		let_go(w, p, p->asks[i]);
 	store_forget_placement(w, p);
+	placement_forget(w, p);
 	wish_placement_gone(w, p);
 	placement_free(p);
 }
@@ -295,9 +314,9 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 {
 	bool first = p->state != PLACEMENT_PLACED;
 	int64_t granted = a->lifetime ? a->lifetime : p->lifetime;
-	struct queued_action *observe;
 
 	close_exchange(p);
+	p->answered = now;
 	p->state = PLACEMENT_PLACED;
 	p->code = a->code;
 	p->why[0] = '\0';
@@ -308,11 +327,7 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 			p->status = ATTACK_MITIGATION_IN_PROGRESS;
 		wish_report(w, WISH_REPORT_PLACED, p->n_asks ? p->asks[0] : "", p, NULL, "");
 	}
-	observe = mem_new(sizeof(*observe));
-	observe->action = (struct wish_action){
-		.kind = WISH_ACTION_OBSERVE, .server = p->server, .mid = p->mid, .domain = -1};
-	*w->last = observe;
-	w->last = &observe->next;
+	queue_action(w, WISH_ACTION_OBSERVE, p);
 	drop_superseded(w, p);
 }
 
@@ -390,17 +405,23 @@ fill_put(const struct placement *p, struct wish_action *ret)
 	ret->refresh = p->state == PLACEMENT_PLACED;
 }
 
+void
+placement_sent(struct wishes *w, struct placement *p, mono_ms now)
+{
+	p->repeats = 0;
+	p->due = now + REPEAT_MS;
+	placement_file(w, p);
+}
+
 static void
-transmit(struct placement *p, mono_ms now, struct wish_action *ret)
+transmit(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret)
 {
 	ret->kind = p->state == PLACEMENT_GOING ? WISH_ACTION_DELETE : WISH_ACTION_PUT;
 	if (ret->kind == WISH_ACTION_PUT)
 		fill_put(p, ret);
 	p->exchange = EXCHANGE_OPEN;
 	p->sent = true;
-	p->sent_at = now;
-	p->repeats = 0;
-	p->due = now + REPEAT_MS;
+	placement_sent(w, p, now);
 }
 
 /* Unanswered: again every 3 s; when the first repeat stayed unanswered too, a second session. */
@@ -415,6 +436,7 @@ repeat(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *r
 	ret->kind = WISH_ACTION_REPEAT;
 	p->repeats++;
 	p->due = now + REPEAT_MS;
+	placement_file(w, p);
 	if (!p->silent) {
 		p->silent = true;
 		wish_changed(w, p);
@@ -431,7 +453,6 @@ placement_next(struct wishes *w, struct placement *p, mono_ms now, struct wish_a
 	if (p->exchange == EXCHANGE_OPEN)
 		repeat(w, p, now, ret);
 	else /* queued, or a refresh is due */
-		transmit(p, now, ret);
-	placement_file(w, p);
+		transmit(w, p, now, ret);
 	return true;
 }

@@ -45,7 +45,8 @@ struct placement {
 	mono_ms expires;  /* at the server; INT64_MAX never, 0 unknown */
 	mono_ms due; /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX
 			none) */
-	mono_ms sent_at, parallel_at;
+	mono_ms answered;    /* when it was last accepted; 0 never */
+	mono_ms parallel_at; /* not before */
 	unsigned repeats;
 	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
 	/* where it is filed; placement_file only */
@@ -125,6 +126,9 @@ bool placement_set_asks(struct wishes *w, struct placement *p, const char *const
 /* That wish is gone; another one may come under its id. */
 void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
+void placement_sent(struct wishes *w, struct placement *p, mono_ms now); /* it leaves now */
+/* Nothing of it is to be open at the server. */
+void placement_forget(struct wishes *w, const struct placement *p);
 bool placement_sendable(const struct wishes *w, const struct placement *p);
 void placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a,
 	mono_ms now, wall_ms wall);

@@ -948,14 +948,35 @@ wishes_under_attack(const struct wishes *w, uint32_t domain)
 /* ---- the world ---- */
 
 void
-wishes_renewed(struct wishes *w, uint32_t server, mono_ms now)
+wishes_renewed(struct wishes *w, uint32_t server, mono_ms since, mono_ms now)
 {
 	for (size_t i = 0; i < w->n_placements; i++) {
 		struct placement *p = w->placements[i];
 
-		if (p->server == server && !p->standby &&
-			(p->state == PLACEMENT_PLACED || p->exchange == EXCHANGE_OPEN))
+		if (p->server == server && !p->standby && p->state == PLACEMENT_PLACED &&
+			p->exchange == EXCHANGE_NONE && p->answered < since)
 			placement_queue(w, p, now); /* it may have lost it: told again */
+	}
+}
+
+void
+wishes_sent(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
+{
+	struct placement *p = placement_find(w, server, mid);
+
+	if (p && p->exchange == EXCHANGE_OPEN)
+		placement_sent(w, p, now);
+}
+
+/* What was under way when the association ended may not have arrived. */
+static void
+send_again(struct wishes *w, uint32_t server, mono_ms now)
+{
+	for (size_t i = 0; i < w->n_placements; i++) {
+		struct placement *p = w->placements[i];
+
+		if (p->server == server && !p->standby && p->exchange == EXCHANGE_OPEN)
+			placement_queue(w, p, now);
 	}
 }
 
@@ -974,7 +995,7 @@ wishes_available(struct wishes *w, uint32_t server, enum availability a, mono_ms
 		if (w->placements[i]->server == server)
 			placement_file(w, w->placements[i]);
 	if (before == SERVER_UNAVAILABLE)
-		wishes_renewed(w, server, now);
+		send_again(w, server, now);
 	replan_all(w, now, wall);
 }
 
@@ -1016,6 +1037,7 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 		p->exchange = EXCHANGE_NONE;
 		p->due = INT64_MAX;
 		placement_file(w, p);
+		placement_forget(w, p);
 	}
 	if (changed)
 		wish_report(w, over ? WISH_REPORT_ENDED : WISH_REPORT_STATUS,

@@ -104,9 +104,13 @@ bool wishes_under_attack(const struct wishes *w, uint32_t domain);
 void wishes_available(
 	struct wishes *w, uint32_t server, enum availability a, mono_ms now, wall_ms wall);
 
-/* A new association replaced the old one: the server may have started anew, so what stands there is
- * told to it again. */
-void wishes_renewed(struct wishes *w, uint32_t server, mono_ms now);
+/* There is a new association, up since then: the server may have started anew, so what stands there
+ * is told to it again, unless it was acknowledged since. */
+void wishes_renewed(struct wishes *w, uint32_t server, mono_ms since, mono_ms now);
+
+/* The PUT or DELETE of that action left only now (the store was waited for): its repeats count from
+ * here. */
+void wishes_sent(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now);
 
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */
 struct wish_answer {
@@ -133,6 +137,7 @@ enum wish_action_kind {
 	WISH_ACTION_PARALLEL, /* first repeat unanswered: a resumed handshake from a new port beside
 				 the old session, and the open requests on both (M3, RFC 9132 4.7)
 			       */
+	WISH_ACTION_FORGET,   /* `mid` is over there: no request or subscription of it is needed */
 	WISH_ACTION_OBSERVE, /* placed: subscribe to (or, if subscribed already, nothing) its status
 			      */
 	WISH_ACTION_REPORT,  /* something to tell: see `report` */

@@ -17,8 +17,9 @@ struct link_addr {
 };
 
 struct links;
-/* changed(arg, interface, up) after each change of state or addresses, from the loop.
- * NULL with errno set. */
+/* changed(arg, interface, up) after each change of state or addresses, from the loop; the callee
+ * may look at what is known, not free it. Never NULL: while the kernel cannot be asked, which is
+ * told as an alert and tried again every second, nothing is known and every link counts as down. */
 struct links *links_new(
 	struct loop *l, void (*changed)(void *arg, const char *interface, bool up), void *arg);
 void links_free(struct links *ls);

@@ -146,18 +146,22 @@ batch_stored(void *arg, bool durable)
 	(void)durable;
 	while ((o = b->first)) {
 		b->first = o->next;
-		if (c && o->server < c->n_upstreams)
+		if (c && o->server < c->n_upstreams) {
 			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid,
 				o->method, o->payload, o->len);
+			wishes_sent(c->wishes, o->server, o->mid, loop_now(c->loop));
+		}
 		free(o->payload);
 		free(o);
 	}
-	if (c)
+	if (c) {
 		for (struct batch **p = &c->batches; *p; p = &(*p)->next)
 			if (*p == b) {
 				*p = b->next;
 				break;
 			}
+		dots_client_run(c); /* what is due next has moved */
+	}
 	free(b);
 }
 
@@ -237,8 +241,9 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 		raise_report(c, a);
 		if (a->report == WISH_REPORT_PENDING && a->server < c->n_upstreams)
 			upstream_hurry(c->upstreams[a->server]);
-		if (a->report == WISH_REPORT_WITHDRAWN && a->server < c->n_upstreams)
-			upstream_unobserve(c->upstreams[a->server], a->mid);
+		break;
+	case WISH_ACTION_FORGET:
+		upstream_forget(c->upstreams[a->server], a->mid);
 		break;
 	case WISH_ACTION_CHANGED:
 		if (c->changed)
@@ -287,11 +292,11 @@ on_available(void *arg, struct upstream *u, enum availability a)
 }
 
 static void
-on_renewed(void *arg, struct upstream *u)
+on_renewed(void *arg, struct upstream *u, mono_ms since)
 {
 	struct dots_client *c = arg;
 
-	wishes_renewed(c->wishes, upstream_server(u)->ordinal, loop_now(c->loop));
+	wishes_renewed(c->wishes, upstream_server(u)->ordinal, since, loop_now(c->loop));
 	dots_client_run(c);
 }
 

@@ -24,7 +24,8 @@ enum {
 	RETRY_ATTACK_MS = 60000,  /* RFC 9132 4.7: never more often than every 60 s … */
 	RETRY_IDLE_MS = 300000,   /* … and not more often than every 300 s */
 	RECONNECT_MS = 1000,      /* first attempt after an orderly close */
-	RESOLVE_RETRY_MS = 10000, /* a name that could not be resolved */
+	RETRY_LOCAL_MS = 10000,   /* nothing was sent to the server: no address, no source */
+	CANDIDATE_MS = 20000,     /* a second session has to answer within that */
 	OBSERVE_REPEAT_MS = 3000, /* RFC 9132 4.4: Non-confirmable requests at most every 3 s */
 	OBSERVE_TRIES = 20,
 	PATH_STORAGE = 4 * (PATH_ID_MAX + 8),
@@ -73,16 +74,18 @@ struct upstream {
 	struct timer *hb_timer, *dial_timer, *observe_timer;
 	enum availability availability;
 	mono_ms next_attempt; /* INT64_MAX: none planned */
-	mono_ms failed;       /* when the last attempt failed; 0: it did not */
+	mono_ms failed;       /* when the last attempt failed or was cut off; 0: it did not */
+	mono_ms candidate_up; /* since when the candidate is; 0: it is not yet */
 	mono_ms heard;
 	bool ever_up;
+	bool answered;  /* the server has answered something on the current session */
+	bool pressing;  /* a request is unanswered there: another session is tried beside it */
+	bool suspended; /* an attempt waits for a link or an address */
 	char interface[IFNAMSIZ];
 	char reason[REASON_MAX];
 	struct open_request *requests;
 	struct observation *observations;
 };
-
-static void dial_due(void *arg);
 
 /* ---- small helpers ----------------------------------------------------------------------- */
 
@@ -139,22 +142,95 @@ has_interface(const struct domain *d, const char *name)
 }
 
 static void
-failed_attempt(struct upstream *u, const char *reason)
+tell_failure(struct upstream *u, const char *reason)
 {
 	char remote[ENDPOINT_TEXT_MAX] = "";
 	const struct endpoint *e =
 		u->session[CANDIDATE] ? session_remote(u->session[CANDIDATE]) : NULL;
 
 	snprintf(u->reason, sizeof(u->reason), "%s", reason);
-	u->failed = loop_now(u->cx.loop);
-	u->next_addr++;
-	attempt_at(u, u->failed + retry_gap(u));
 	event_raise(EVENT_SESSION_FAILED, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", e ? endpoint_format(e, remote) : NULL),
-		EVENT_F("reason", reason), EVENT_N("retry", (u->next_attempt - u->failed) / 1000));
+		EVENT_F("reason", reason),
+		EVENT_N("retry", (u->next_attempt - loop_now(u->cx.loop)) / 1000));
 	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9132 4.7"));
+}
+
+static void
+failed_attempt(struct upstream *u, const char *reason)
+{
+	u->failed = loop_now(u->cx.loop);
+	u->next_addr++;
+	attempt_at(u, u->failed + retry_gap(u));
+	tell_failure(u, reason);
+}
+
+/* No packet left for the server, so RFC 9132 4.7 asks for no pause; told once. */
+static void
+cannot_attempt(struct upstream *u, const char *reason)
+{
+	bool known = !strcmp(u->reason, reason);
+
+	u->suspended = true;
+	attempt_at(u, loop_now(u->cx.loop) + RETRY_LOCAL_MS);
+	if (!known)
+		tell_failure(u, reason);
+}
+
+/* The moment from which on the pace of RFC 9132 4.7 allows an attempt. */
+static mono_ms
+soonest(const struct upstream *u)
+{
+	mono_ms now = loop_now(u->cx.loop);
+
+	return u->failed && u->failed + RETRY_ATTACK_MS > now ? u->failed + RETRY_ATTACK_MS : now;
+}
+
+/* The server has answered: the session is of use, and what failed before is forgotten. */
+static void
+has_answered(struct upstream *u)
+{
+	u->answered = true;
+	u->failed = 0;
+}
+
+/* The interface that the current session uses; "" if none is known. */
+static const char *
+current_interface(const struct upstream *u)
+{
+	const struct session *s = u->session[CURRENT];
+	size_t n = 0;
+	const struct link_addr *la = links_addrs(u->cx.links, &n);
+
+	if (*session_interface(s))
+		return session_interface(s);
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(&la[i].addr, &session_local(s)->addr))
+			return la[i].interface;
+	return "";
+}
+
+/* The current session's link is up and has its address still. */
+static bool
+line_works(const struct upstream *u)
+{
+	const struct addr *local = &session_local(u->session[CURRENT])->addr;
+	const char *interface = current_interface(u);
+	size_t n = 0;
+	const struct link_addr *la = links_addrs(u->cx.links, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(&la[i].addr, local) && !strcmp(la[i].interface, interface))
+			return links_up(u->cx.links, interface);
+	return false;
+}
+
+static bool
+wants_session(const struct upstream *u)
+{
+	return !u->session[CURRENT] || u->hb.lost || u->pressing || !line_works(u);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
@@ -182,9 +258,12 @@ request_unlink(struct upstream *u, struct open_request *r)
 			request_cancel(u->session[i], r->handle[i]);
 	free(r->payload);
 	free(r);
+	if (!u->requests)
+		u->pressing = false;
 }
 
 static void promote(struct upstream *u);
+static void drop_candidate(struct upstream *u);
 
 static void
 request_done(void *arg, struct session *s, const struct coap_msg *response, int error)
@@ -192,6 +271,7 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	struct open_request *r = arg;
 	struct upstream *u = r->u;
 	int line = u->session[CANDIDATE] == s ? CANDIDATE : CURRENT;
+	mono_ms renewed = line == CANDIDATE ? u->candidate_up : 0;
 	uint32_t mid = r->mid;
 	uint8_t method = r->method;
 
@@ -202,7 +282,12 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	request_unlink(u, r);
 	if (line == CANDIDATE)
 		promote(u);
+	else if (!u->requests) /* the first that answers wins */
+		drop_candidate(u);
+	has_answered(u);
 	u->cx.ops->answered(u->cx.arg, u, mid, method, response);
+	if (renewed)
+		u->cx.ops->renewed(u->cx.arg, u, renewed);
 }
 
 static void
@@ -302,6 +387,7 @@ observation_answer(void *arg, struct session *s, const struct coap_msg *response
 		return;
 	}
 	o->answered = true;
+	has_answered(o->u);
 	if (!coap_find(response, COAP_OPT_OBSERVE))
 		o->handle = 0; /* that was the last one (RFC 7641 3.2) */
 	o->u->cx.ops->observed(o->u->cx.arg, o->u, o->mid, response);
@@ -347,7 +433,7 @@ upstream_observe(struct upstream *u, const char *cuid, uint32_t mid)
 {
 	struct observation *o = observation_find(u, mid);
 
-	if (o && o->handle > 0)
+	if (o && o->handle > 0 && (o->answered || o->tries < OBSERVE_TRIES))
 		return;
 	if (!o) {
 		o = mem_new(sizeof(*o));
@@ -362,8 +448,8 @@ upstream_observe(struct upstream *u, const char *cuid, uint32_t mid)
 	observation_send(o);
 }
 
-void
-upstream_unobserve(struct upstream *u, uint32_t mid)
+static void
+unobserve(struct upstream *u, uint32_t mid)
 {
 	for (struct observation **p = &u->observations; *p; p = &(*p)->next) {
 		struct observation *o = *p;
@@ -376,6 +462,16 @@ upstream_unobserve(struct upstream *u, uint32_t mid)
 		free(o);
 		return;
 	}
+}
+
+void
+upstream_forget(struct upstream *u, uint32_t mid)
+{
+	struct open_request *r = request_find(u, mid);
+
+	if (r)
+		request_unlink(u, r);
+	unobserve(u, mid);
 }
 
 /* ---- heartbeats -------------------------------------------------------------------------- */
@@ -396,8 +492,10 @@ hb_answered(void *arg, struct session *s, const struct coap_msg *response, int e
 	if (s != u->session[CURRENT])
 		return;
 	u->hb_handle = 0;
-	if (response)
+	if (response) {
+		has_answered(u);
 		heartbeat_answered(&u->hb, loop_now(u->cx.loop));
+	}
 }
 
 static void start_candidate(struct upstream *u, const char *why);
@@ -457,7 +555,25 @@ observations_reset(struct upstream *u)
 	}
 }
 
-/* The candidate has answered: it is the session from now on. */
+/* Not needed, or cut off. An attempt that was under way counts for the pace as if it had failed. */
+static void
+drop_candidate(struct upstream *u)
+{
+	if (!u->session[CANDIDATE])
+		return;
+	for (struct open_request *r = u->requests; r; r = r->next)
+		r->handle[CANDIDATE] = 0;
+	if (!u->candidate_up)
+		u->failed = loop_now(u->cx.loop);
+	u->candidate_up = 0;
+	session_abandon(u->session[CANDIDATE]);
+	u->session[CANDIDATE] = NULL;
+	timer_stop(u->dial_timer);
+	u->next_attempt = INT64_MAX;
+}
+
+/* The candidate is the session from now on; the caller tells that it is `renewed`, if an answer has
+ * decided it, after that. */
 static void
 promote(struct upstream *u)
 {
@@ -468,23 +584,21 @@ promote(struct upstream *u)
 		request_cancel(old, u->hb_handle);
 	u->hb_handle = 0;
 	for (struct open_request *r = u->requests; r; r = r->next) {
-		if (r->handle[CURRENT] > 0 && old)
-			request_cancel(old, r->handle[CURRENT]);
 		r->handle[CURRENT] = r->handle[CANDIDATE];
 		r->handle[CANDIDATE] = 0;
 	}
 	u->session[CURRENT] = u->session[CANDIDATE];
 	u->session[CANDIDATE] = NULL;
+	u->candidate_up = 0;
+	u->answered = u->pressing = false;
 	if (old)
-		session_close(old);
+		session_abandon(old);
 	heartbeat_init(&u->hb, &u->domain->heartbeat, loop_now(u->cx.loop));
 	hb_rearm(u);
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
 	u->reason[0] = '\0';
 	set_availability(u, SERVER_AVAILABLE);
-	if (old)
-		u->cx.ops->renewed(u->cx.arg, u);
 	for (struct observation *o = u->observations; o; o = o->next)
 		observation_send(o);
 }
@@ -514,6 +628,16 @@ raise_up(struct upstream *u, struct session *s)
 		EVENT_F("resumed", session_was_resumed(s) ? "yes" : "no"));
 }
 
+/* The candidate becomes the session, whatever was answered. */
+static void
+take_over(struct upstream *u)
+{
+	mono_ms since = u->candidate_up;
+
+	promote(u);
+	u->cx.ops->renewed(u->cx.arg, u, since);
+}
+
 static void
 on_up(void *arg, struct session *s)
 {
@@ -521,41 +645,26 @@ on_up(void *arg, struct session *s)
 
 	assert(s == u->session[CANDIDATE]);
 	u->ever_up = true;
-	u->failed = 0;
-	u->heard = loop_now(u->cx.loop);
+	u->heard = u->candidate_up = loop_now(u->cx.loop);
 	resumption_free(u->resume);
 	u->resume = session_resumption(s);
 	snprintf(u->interface, sizeof(u->interface), "%s", session_interface(s));
 	raise_up(u, s);
-	/* With a live session, the first that answers wins; without open requests the handshake
-	 * itself was the answer. */
-	if (u->session[CURRENT] && u->requests) {
+	/* Beside a session that may live the first that answers wins; without open requests the
+	 * handshake itself was the answer. */
+	if (u->session[CURRENT] && u->requests && line_works(u)) {
 		for (struct open_request *r = u->requests; r; r = r->next)
 			request_on_line(r, CANDIDATE);
+		attempt_at(u, u->candidate_up + CANDIDATE_MS);
 		return;
 	}
-	promote(u);
-	for (struct open_request *r = u->requests; r; r = r->next)
-		request_on_line(r, CURRENT);
+	take_over(u);
 }
 
+/* The current session is gone. A candidate that is up takes its place. */
 static void
-on_down(void *arg, struct session *s, const char *reason)
+lose_current(struct upstream *u, const char *reason)
 {
-	struct upstream *u = arg;
-
-	if (s == u->session[CANDIDATE]) {
-		bool was_up = session_is_up(s);
-
-		for (struct open_request *r = u->requests; r; r = r->next)
-			r->handle[CANDIDATE] = 0;
-		if (!was_up)
-			failed_attempt(u, reason);
-		u->session[CANDIDATE] = NULL;
-		return;
-	}
-	if (s != u->session[CURRENT])
-		return; /* the old one after a promotion */
 	u->session[CURRENT] = NULL;
 	u->hb_handle = 0;
 	for (struct open_request *r = u->requests; r; r = r->next)
@@ -567,8 +676,31 @@ on_down(void *arg, struct session *s, const char *reason)
 		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
 		EVENT_F("reason", reason));
 	set_availability(u, SERVER_UNAVAILABLE);
-	if (!u->session[CANDIDATE])
+	if (u->candidate_up)
+		take_over(u);
+}
+
+static void
+on_down(void *arg, struct session *s, const char *reason)
+{
+	struct upstream *u = arg;
+
+	if (s == u->session[CANDIDATE]) {
+		for (struct open_request *r = u->requests; r; r = r->next)
+			r->handle[CANDIDATE] = 0;
+		u->candidate_up = 0;
+		failed_attempt(u, reason);
+		u->session[CANDIDATE] = NULL;
+		return;
+	}
+	assert(s == u->session[CURRENT]);
+	lose_current(u, reason);
+	if (u->session[CURRENT] || u->session[CANDIDATE])
+		return;
+	if (u->answered)
 		attempt_at(u, loop_now(u->cx.loop) + RECONNECT_MS);
+	else /* closed before it was of any use, as for a client that is not welcome */
+		failed_attempt(u, reason);
 }
 
 static void
@@ -581,10 +713,11 @@ on_heard(void *arg, struct session *s)
 		return;
 	if (heartbeat_heard(&u->hb, u->heard)) {
 		raise_session(EVENT_SESSION_HEARD, u);
-		if (u->session[CANDIDATE]) /* the old one lives: the new attempt is not needed */
-			session_close(u->session[CANDIDATE]);
-		set_availability(u, SERVER_AVAILABLE);
+		if (line_works(u)) /* else it is the link that is known to be down */
+			set_availability(u, SERVER_AVAILABLE);
 	}
+	if (!u->requests) /* the old one lives: the new attempt is not needed (RFC 9132 4.7) */
+		drop_candidate(u);
 	hb_rearm(u);
 }
 
@@ -600,8 +733,10 @@ on_request(void *arg, struct session *s, struct exchange *ex, const struct coap_
 	if (path_parse(req, &path, &why) == 0 && path.resource == PATH_HB &&
 		req->code == COAP_PUT) {
 		coap_init(&response, COAP_NON, COAP_204_CHANGED);
-		if (s == u->session[CURRENT])
+		if (s == u->session[CURRENT]) {
+			has_answered(u);
 			heartbeat_peer(&u->hb, loop_now(u->cx.loop));
+		}
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "client"), EVENT_F("direction", "in"),
 			EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name));
 	} else {
@@ -626,27 +761,30 @@ static bool
 choose_source(struct upstream *u, const char *interface, const struct addr *to, struct addr *ret,
 	char *why, size_t cap)
 {
-	size_t n = 0;
+	size_t n = 0, n_local = 0;
 	const struct link_addr *la = links_addrs(u->cx.links, &n);
 	struct local_addr *local = mem_array(n ? n : 1, sizeof(*local));
 	int r;
 
 	for (size_t i = 0; i < n; i++)
-		local[i] = (struct local_addr){.addr = la[i].addr,
-			.on_link = la[i].prefix,
-			.interface = la[i].interface,
-			.deprecated = la[i].deprecated,
-			.temporary = la[i].temporary,
-			.tentative = la[i].tentative};
-	r = source_select(u->homing, u->domain, interface, to, local, n, ret, why, cap);
+		if (links_up(u->cx.links, la[i].interface))
+			local[n_local++] = (struct local_addr){.addr = la[i].addr,
+				.on_link = la[i].prefix,
+				.interface = la[i].interface,
+				.deprecated = la[i].deprecated,
+				.temporary = la[i].temporary,
+				.tentative = la[i].tentative};
+	r = source_select(u->homing, u->domain, interface, to, local, n_local, ret, why, cap);
 	free(local);
 	return r == 0;
 }
 
-static void
-dial_address(struct upstream *u, const char *interface, const struct addr *to, const char *cause)
+/* False: nothing can be sent there, `why` says so. */
+static bool
+dial_address(struct upstream *u, const char *interface, const struct addr *to, const char *cause,
+	char *why, size_t cap)
 {
-	char why[REASON_MAX] = "", source[ADDR_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+	char source[ADDR_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
 	struct dial d = {.transport = transport_of(u),
 		.interface = interface,
 		.remote = {.addr = *to, .port = u->server->port},
@@ -655,19 +793,37 @@ dial_address(struct upstream *u, const char *interface, const struct addr *to, c
 		.resume = u->resume};
 	int error = 0;
 
-	if (!choose_source(u, interface, to, &d.source, why, sizeof(why))) {
-		failed_attempt(u, why);
-		return;
+	if (!choose_source(u, interface, to, &d.source, why, cap))
+		return false;
+	u->session[CANDIDATE] = session_dial(u->cx.loop, &d, &session_ops, u, &error);
+	if (!u->session[CANDIDATE]) {
+		snprintf(why, cap, "%s: %s", endpoint_format(&d.remote, remote), strerror(-error));
+		return false;
 	}
+	u->suspended = false;
 	event_raise(EVENT_SESSION_ATTEMPT, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", endpoint_format(&d.remote, remote)),
 		EVENT_F("source", addr_format(&d.source, source)), EVENT_F("interface", interface),
 		EVENT_F("transport", session_transport_name(d.transport)),
 		EVENT_F("reason", cause));
-	u->session[CANDIDATE] = session_dial(u->cx.loop, &d, &session_ops, u, &error);
-	if (!u->session[CANDIDATE])
-		failed_attempt(u, strerror(-error));
+	return true;
+}
+
+/* The next address in turn that we have a source for: the others are no attempts. */
+static void
+dial_next(struct upstream *u, const char *interface, const struct addr *addrs, size_t n,
+	const char *cause)
+{
+	char why[REASON_MAX] = "", first[REASON_MAX] = "";
+
+	for (size_t i = 0; i < n; i++, u->next_addr++) {
+		if (dial_address(u, interface, &addrs[u->next_addr % n], cause, why, sizeof(why)))
+			return;
+		if (!i)
+			memcpy(first, why, sizeof(first));
+	}
+	cannot_attempt(u, first);
 }
 
 static void
@@ -682,7 +838,8 @@ on_resolved(void *arg, const struct resolver_answer *a)
 		event_raise(EVENT_RESOLVE_FAILED, EVENT_F("domain", u->domain->name),
 			EVENT_F("name", u->server->name), EVENT_F("reason", a->why));
 		snprintf(u->reason, sizeof(u->reason), "cannot resolve %.100s", u->server->name);
-		attempt_at(u, now + RESOLVE_RETRY_MS);
+		u->addrs_until = now + RETRY_LOCAL_MS; /* what was known serves meanwhile */
+		attempt_at(u, u->n_addrs ? now : now + RETRY_LOCAL_MS);
 		return;
 	}
 	u->n_addrs = a->n_addrs;
@@ -695,36 +852,79 @@ on_resolved(void *arg, const struct resolver_answer *a)
 	attempt_at(u, now);
 }
 
+/* One source a family, and those resolvers that one of them can ask; the resolver's own choice of
+ * a source might be another domain's address. False with `why`: none. */
+static bool
+choose_resolvers(struct upstream *u, const char *interface, struct resolver_config *cfg,
+	struct addr sources[static 2], struct endpoint *servers, char *why, size_t cap)
+{
+	const struct domain *d = u->domain;
+
+	for (size_t i = 0; i < d->n_resolvers; i++) {
+		const struct addr *to = &d->resolvers[i].addr;
+		bool known = false;
+
+		for (size_t k = 0; k < cfg->n_sources; k++)
+			known |= sources[k].family == to->family;
+		if (!known && choose_source(u, interface, to, &sources[cfg->n_sources], why, cap)) {
+			cfg->n_sources++;
+			known = true;
+		}
+		if (known)
+			servers[cfg->n_servers++] = d->resolvers[i];
+	}
+	cfg->sources = sources;
+	cfg->servers = servers;
+	return cfg->n_servers > 0;
+}
+
 /* The domain's own resolvers, over its own link, from its own address (RFC 9284 5.1). */
 static void
 resolve(struct upstream *u, const char *interface)
 {
-	const struct domain *d = u->domain;
-	struct addr source;
-	char why[REASON_MAX];
-	struct resolver_config cfg = {
-		.interface = interface, .servers = d->resolvers, .n_servers = d->n_resolvers};
+	struct endpoint *servers = mem_array(u->domain->n_resolvers + 1, sizeof(*servers));
+	struct addr sources[2];
+	char why[REASON_MAX] = "no address and no resolver configured";
+	struct resolver_config cfg = {.interface = interface};
 
-	if (!d->n_resolvers) {
-		failed_attempt(u, "no address and no resolver configured");
+	if (choose_resolvers(u, interface, &cfg, sources, servers, why, sizeof(why))) {
+		resolver_free(u->resolver);
+		u->resolver = resolver_new(u->cx.loop, &cfg);
+		if (!u->resolver)
+			snprintf(why, sizeof(why), "resolver: %s", strerror(errno));
+		u->resolving = u->resolver != NULL;
+	}
+	free(servers);
+	if (!u->resolving) {
+		cannot_attempt(u, why);
 		return;
 	}
-	if (choose_source(u, interface, &d->resolvers[0].addr, &source, why, sizeof(why))) {
-		cfg.sources = &source;
-		cfg.n_sources = 1;
-	}
-	resolver_free(u->resolver);
-	u->resolver = resolver_new(u->cx.loop, &cfg);
-	if (!u->resolver) {
-		failed_attempt(u, strerror(errno));
-		return;
-	}
-	u->resolving = true;
+	u->suspended = false;
 	snprintf(u->interface, sizeof(u->interface), "%s", interface ? interface : "");
 	resolver_lookup(u->resolver, u->server->name, on_resolved, u);
 }
 
-/* One attempt now; nothing while one is under way or the link is known to be down. */
+/* Addresses that were looked up are good for their time; beside a session that answers nothing,
+ * when an answer of the resolver would not come in either, also longer, until an attempt has
+ * failed. */
+static bool
+knows_addresses(const struct upstream *u)
+{
+	return u->n_addrs &&
+	       (loop_now(u->cx.loop) < u->addrs_until || (u->session[CURRENT] && !u->failed));
+}
+
+static void
+suspend(struct upstream *u, const char *interface)
+{
+	u->suspended = true; /* link-up starts it */
+	timer_stop(u->dial_timer);
+	u->next_attempt = INT64_MAX;
+	snprintf(u->reason, sizeof(u->reason), "interface %s is down", interface);
+}
+
+/* One attempt now; nothing while one is under way, the link is known to be down or the last failure
+ * is too near. */
 static void
 start_candidate(struct upstream *u, const char *why)
 {
@@ -734,24 +934,21 @@ start_candidate(struct upstream *u, const char *why)
 	if (u->session[CANDIDATE] || u->resolving || !u->credentials)
 		return;
 	if (bound && !interface) {
-		u->next_attempt = INT64_MAX; /* link-up starts it */
-		snprintf(u->reason, sizeof(u->reason), "interface %s is down",
-			u->domain->interfaces[0]);
+		suspend(u, u->domain->interfaces[0]);
 		return;
 	}
-	if (u->failed && loop_now(u->cx.loop) < u->failed + RETRY_ATTACK_MS) {
-		attempt_at(u, u->failed + RETRY_ATTACK_MS);
+	if (soonest(u) > loop_now(u->cx.loop)) {
+		attempt_at(u, soonest(u));
 		return;
 	}
+	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
-	if (u->server->n_addresses) {
-		dial_address(u, interface,
-			&u->server->addresses[u->next_addr % u->server->n_addresses], why);
-	} else if (u->n_addrs && loop_now(u->cx.loop) < u->addrs_until) {
-		dial_address(u, interface, &u->addrs[u->next_addr % u->n_addrs], why);
-	} else {
+	if (u->server->n_addresses)
+		dial_next(u, interface, u->server->addresses, u->server->n_addresses, why);
+	else if (knows_addresses(u))
+		dial_next(u, interface, u->addrs, u->n_addrs, why);
+	else
 		resolve(u, interface);
-	}
 }
 
 static void
@@ -759,56 +956,71 @@ dial_due(void *arg)
 {
 	struct upstream *u = arg;
 
-	if (u->session[CURRENT] && !u->hb.lost)
-		return;
-	start_candidate(u, u->ever_up ? "reconnect" : "start");
+	if (u->candidate_up) { /* it came up beside the old session and answered nothing either */
+		drop_candidate(u);
+		failed_attempt(u, "the new session answers nothing");
+	} else if (wants_session(u)) {
+		start_candidate(u, u->ever_up ? "reconnect" : "start");
+	}
 }
 
 void
 upstream_parallel(struct upstream *u)
 {
-	if (u->session[CURRENT])
-		start_candidate(u, "request unanswered");
-	else
+	if (!u->session[CURRENT]) {
 		upstream_hurry(u);
+		return;
+	}
+	u->pressing = true;
+	start_candidate(u, "request unanswered");
 }
 
 void
 upstream_hurry(struct upstream *u)
 {
-	mono_ms soonest = u->failed ? u->failed + RETRY_ATTACK_MS : loop_now(u->cx.loop);
+	bool usable = u->session[CURRENT] && line_works(u);
 
-	if (!u->session[CURRENT] && !u->session[CANDIDATE] && !u->resolving &&
-		soonest < u->next_attempt)
-		attempt_at(u, soonest);
+	if (!usable && !u->session[CANDIDATE] && !u->resolving && soonest(u) < u->next_attempt)
+		attempt_at(u, soonest(u));
+}
+
+/* The device of the current session is gone, and its socket with it (rule M1). */
+static void
+check_device(struct upstream *u)
+{
+	struct session *s = u->session[CURRENT];
+
+	if (!s || !*session_interface(s) || links_exists(u->cx.links, session_interface(s)))
+		return;
+	session_abandon(s);
+	lose_current(u, "its interface is gone");
+	u->suspended = true;
 }
 
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool bound;
+	bool bound, silent = u->hb.silent || u->hb.lost;
 
 	if (!has_interface(u->domain, interface))
 		return;
+	check_device(u);
 	if (!pick_interface(u, &bound) && bound) {
 		/* Sessions stay: a short flap loses nothing. New attempts wait for the link. */
-		timer_stop(u->dial_timer);
-		u->next_attempt = INT64_MAX;
-		snprintf(u->reason, sizeof(u->reason), "interface %s is down", interface);
-		if (u->session[CANDIDATE])
-			session_close(u->session[CANDIDATE]);
+		drop_candidate(u);
+		suspend(u, interface);
 		set_availability(u, SERVER_UNAVAILABLE);
 		return;
 	}
 	if (u->session[CURRENT]) {
-		set_availability(u, u->hb.silent || u->hb.lost ? SERVER_SILENT : SERVER_AVAILABLE);
-		if (u->hb.lost)
-			start_candidate(u, "link up");
-		return;
+		set_availability(u, !line_works(u) ? SERVER_UNAVAILABLE
+				    : silent       ? SERVER_SILENT
+						   : SERVER_AVAILABLE);
+		if (wants_session(u))
+			start_candidate(u, "link changed");
+	} else if (u->suspended && !u->session[CANDIDATE] && !u->resolving) {
+		attempt_at(u, soonest(u));
 	}
-	u->failed = 0; /* the gap is for servers that do not answer, not for links that were down */
-	if (u->next_attempt == INT64_MAX)
-		attempt_at(u, loop_now(u->cx.loop));
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -851,7 +1063,7 @@ upstream_free(struct upstream *u)
 	while (u->requests)
 		request_unlink(u, u->requests);
 	while (u->observations)
-		upstream_unobserve(u, u->observations->mid);
+		unobserve(u, u->observations->mid);
 	if (u->hb_handle > 0 && u->session[CURRENT])
 		request_cancel(u->session[CURRENT], u->hb_handle);
 	drop_session(u, CURRENT);

@@ -17,7 +17,9 @@ struct upstream;
 /* What the upstream tells its owner; from the loop. */
 struct upstream_ops {
 	void (*available)(void *arg, struct upstream *u, enum availability a);
-	void (*renewed)(void *arg, struct upstream *u); /* a new session replaced a silent one */
+	/* There is a new session, up since then: what the server has been told before, and not
+	 * acknowledged since, may be lost there. After `available` and `answered`. */
+	void (*renewed)(void *arg, struct upstream *u, mono_ms since);
 	/* Answer to upstream_send, once each; observed: a notification or the answer to
 	 * upstream_observe. */
 	void (*answered)(void *arg, struct upstream *u, uint32_t mid, uint8_t method,
@@ -54,12 +56,13 @@ void upstream_hurry(struct upstream *u);
 void upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
 	const uint8_t *payload, size_t len);
 void upstream_repeat(struct upstream *u, uint32_t mid);
-/* A resumed handshake from a new port in parallel; the open requests go out on both. */
+/* A resumed handshake from a new port in parallel; the open requests go out on both. As long as one
+ * is unanswered others follow, at the pace of RFC 9132 4.7. */
 void upstream_parallel(struct upstream *u);
 /* Subscribes to the status of a mid on the current session; nothing if that stands already. */
 void upstream_observe(struct upstream *u, const char *cuid, uint32_t mid);
-/* Forgets the subscription (the server's entry went with the request). */
-void upstream_unobserve(struct upstream *u, uint32_t mid);
+/* The request of that mid is over: so are what is open under it and its subscription. */
+void upstream_forget(struct upstream *u, uint32_t mid);
 void upstream_view(const struct upstream *u, struct server_view *ret);
 
 #endif

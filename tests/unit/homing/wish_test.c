@@ -641,10 +641,29 @@ a_renewed_session_is_told_what_stands(void **state)
 
 	ask(x, "a", "198.51.100.66/32");
 	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
-	wishes_renewed(x->w, x->server, x->now);
+	wishes_renewed(x->w, x->server, x->now, x->now); /* it was acknowledged on that one */
+	drain(x);
+	assert_int_equal(x->puts, 0);
+	until(x, 100 * S);
+	wishes_renewed(x->w, x->server, x->now - 1, x->now);
 	drain(x);
 	assert_int_equal(x->puts, 1);
 	assert_true(x->refresh);
+}
+
+/* 9132-4.4-07: the store was waited for; repeats count from when the request left. */
+static void
+repeats_count_from_when_it_left(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	x->now += 900;
+	wishes_sent(x->w, x->server, x->mid, x->now);
+	until(x, 3000);
+	assert_int_equal(x->repeats, 0);
+	until(x, 3900);
+	assert_int_equal(x->repeats, 1);
 }
 
 /* 9132-4.4.1.1-12, 9132-4.4.1.1-14: the cuid stays, whatever the credential becomes. */
@@ -762,6 +781,7 @@ main(void)
 		IN_WORLD(overload_is_retried_after_max_age),
 		IN_WORLD(a_wish_with_an_end_is_released_by_itself),
 		IN_WORLD(a_renewed_session_is_told_what_stands),
+		IN_WORLD(repeats_count_from_when_it_left),
 		IN_WORLD(the_cuid_survives_new_credentials),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),

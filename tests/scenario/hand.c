@@ -1,0 +1,374 @@
+/* One end of a session that does what a test says: a client, a server. */
+#include "network.h"
+
+#include <stdio.h>
+
+#include "role/hb.h"
+#include "wire/signal.h"
+
+enum { PORT = 4646, BODY_MAX = 1000, PATH_STORAGE = 4 * (PATH_ID_MAX + 8) };
+
+/* ---- what both need ------------------------------------------------------------------------ */
+
+/* The first scope of a body, NULL if there is none. */
+static const struct scope *
+scope_of(struct arena *a, const struct coap_msg *m)
+{
+	struct signal_msg *msg = arena_alloc(a, 1, sizeof(*msg));
+	struct schema_error err;
+	uint32_t format = 0;
+
+	if (!m->payload || !coap_get_uint(m, COAP_OPT_CONTENT_FORMAT, &format) ||
+		format != COAP_FORMAT_DOTS_CBOR ||
+		signal_decode(a, m->payload, m->payload_len, msg, &err) != 0 ||
+		!(msg->has & 1ULL << SIGNAL_MITIGATION_SCOPE) || !msg->mitigation_scope.n_scope)
+		return NULL;
+	return &msg->mitigation_scope.scope[0];
+}
+
+static void
+add_scope(struct coap_msg *m, struct scope *scope, struct buf *out)
+{
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
+
+	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
+	msg.mitigation_scope.scope = scope;
+	msg.mitigation_scope.n_scope = 1;
+	buf_init(out, BODY_MAX);
+	assert_int_equal(signal_encode(&msg, out), 0);
+	coap_add_uint(m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
+	m->payload = out->bytes;
+	m->payload_len = out->len;
+}
+
+static bool
+is_heartbeat(struct arena *a, const struct coap_msg *m, bool *ret_hears)
+{
+	struct signal_msg msg;
+	struct schema_error err;
+	struct path path;
+	const char *why;
+
+	if (path_parse(m, &path, &why) != 0 || path.resource != PATH_HB || !m->payload ||
+		signal_decode(a, m->payload, m->payload_len, &msg, &err) != 0)
+		return false;
+	*ret_hears = msg.heartbeat.peer_hb_status;
+	return true;
+}
+
+static void
+answer(struct exchange *ex, uint8_t code)
+{
+	struct coap_msg m;
+
+	coap_init(&m, COAP_NON, code);
+	exchange_respond(ex, &m);
+}
+
+/* ---- a client by hand ----------------------------------------------------------------------- */
+
+static void
+hand_up(void *arg, struct session *s)
+{
+	((struct hand *)arg)->session = s;
+}
+
+static void
+hand_down(void *arg, struct session *s, const char *reason)
+{
+	struct hand *h = arg;
+
+	(void)reason;
+	if (h->session == s)
+		h->session = NULL;
+}
+
+static void
+hand_request(void *arg, struct session *s, struct exchange *ex, const struct coap_msg *m)
+{
+	struct hand *h = arg;
+
+	(void)s;
+	arena_reset(h->arena);
+	if (is_heartbeat(h->arena, m, &h->server_hears))
+		h->heartbeats++;
+	if (h->answers_heartbeats)
+		answer(ex, COAP_204_CHANGED);
+	else
+		answer(ex, COAP_500_INTERNAL_SERVER_ERROR);
+}
+
+static const struct session_ops hand_ops = {
+	.up = hand_up, .down = hand_down, .request = hand_request};
+
+void
+hand_make(struct hand *h, const char *certificate, const char *address)
+{
+	*h = (struct hand){.loop = virtual_host(certificate),
+		.credentials = virtual_credentials(certificate),
+		.answers_heartbeats = true,
+		.arena = arena_new()};
+	virtual_link(h->loop, "eth0", address);
+}
+
+void
+hand_dial(struct hand *h, const char *server, const char *server_address)
+{
+	struct dial d = {.server_name = server, .credentials = h->credentials};
+	int error = 0;
+
+	assert_int_equal(endpoint_parse(server_address, PORT, &d.remote), 0);
+	assert_non_null(session_dial(h->loop, &d, &hand_ops, h, &error));
+	UNTIL(30 * S, h->session != NULL);
+}
+
+static void
+hand_answered(void *arg, struct session *s, const struct coap_msg *m, int error)
+{
+	struct hand *h = arg;
+	const struct scope *scope;
+
+	(void)s;
+	(void)error;
+	if (!m)
+		return;
+	arena_reset(h->arena);
+	scope = scope_of(h->arena, m);
+	h->code = m->code;
+	h->answered = virtual_now();
+	h->lifetime = scope && SCOPE_HAS(scope, LIFETIME) ? scope->lifetime : 0;
+	h->conflict_cause = scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)
+				    ? scope->conflict_information.conflict_cause
+				    : 0;
+	h->max_age = 0;
+	coap_get_uint(m, COAP_OPT_MAX_AGE, &h->max_age);
+	h->text[0] = '\0';
+	if (m->payload && !scope)
+		snprintf(h->text, sizeof(h->text), "%.*s", (int)m->payload_len, m->payload);
+}
+
+static void
+hand_observed(void *arg, struct session *s, const struct coap_msg *m, int error)
+{
+	struct hand *h = arg;
+	const struct scope *scope;
+
+	(void)s;
+	(void)error;
+	if (!m)
+		return;
+	arena_reset(h->arena);
+	scope = scope_of(h->arena, m);
+	h->notifications++;
+	h->status = scope && SCOPE_HAS(scope, STATUS) ? scope->status : 0;
+}
+
+static void
+hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, char *storage)
+{
+	struct path path = {.resource = PATH_MITIGATE, .has_mid = true, .mid = mid, .content = 'a'};
+
+	snprintf(path.cuid, sizeof(path.cuid), "%s", credentials_cuid(h->credentials));
+	coap_init(m, COAP_NON, method);
+	path_add(m, &path, storage);
+}
+
+void
+hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime)
+{
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+	struct scope scope = {.lifetime = lifetime, .trigger_mitigation = true};
+	struct buf out;
+
+	arena_reset(h->arena);
+	scope.target = target_from(h->arena, target);
+	SCOPE_SET(&scope, TARGET_PREFIX);
+	SCOPE_SET(&scope, LIFETIME);
+	hand_message(h, &m, COAP_PUT, mid, storage);
+	add_scope(&m, &scope, &out);
+	h->code = 0;
+	assert_true(request_send(h->session, &m, hand_answered, h) > 0);
+	buf_finish(&out);
+}
+
+void
+hand_delete(struct hand *h, uint32_t mid)
+{
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+
+	hand_message(h, &m, COAP_DELETE, mid, storage);
+	h->code = 0;
+	assert_true(request_send(h->session, &m, hand_answered, h) > 0);
+}
+
+void
+hand_observe(struct hand *h, uint32_t mid)
+{
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+
+	hand_message(h, &m, COAP_GET, mid, storage);
+	coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
+	assert_true(request_send(h->session, &m, hand_observed, h) > 0);
+}
+
+void
+hand_heartbeat(struct hand *h)
+{
+	assert_true(hb_send(h->session, true, hand_answered, h) > 0);
+}
+
+void
+hand_free(struct hand *h)
+{
+	if (h->session)
+		session_abandon(h->session);
+	credentials_unref(h->credentials);
+	arena_free(h->arena);
+}
+
+/* ---- a server by script --------------------------------------------------------------------- */
+
+static void
+script_up(void *arg, struct session *s)
+{
+	((struct script *)arg)->session = s;
+}
+
+static void
+script_down(void *arg, struct session *s, const char *reason)
+{
+	struct script *t = arg;
+
+	(void)reason;
+	if (t->session == s)
+		t->session = NULL;
+}
+
+/* The scope that an answer carries: what was asked or what is said of it. */
+static void
+script_answer(struct script *t, struct exchange *ex, uint8_t code, struct scope *scope)
+{
+	struct coap_msg m;
+	struct buf out;
+
+	coap_init(&m, COAP_NON, code);
+	if (code == COAP_205_CONTENT && t->token_len)
+		coap_add_uint(&m, COAP_OPT_OBSERVE, ++t->sequence);
+	buf_init(&out, BODY_MAX);
+	if (scope)
+		add_scope(&m, scope, &out);
+	if (t->max_age)
+		coap_add_uint(&m, COAP_OPT_MAX_AGE, t->max_age);
+	exchange_respond(ex, &m);
+	buf_finish(&out);
+}
+
+static void
+script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint32_t mid)
+{
+	const struct scope *asked = scope_of(t->arena, m);
+	struct scope scope = {.mid = mid};
+	uint8_t code = t->put ? t->put : COAP_201_CREATED;
+
+	assert_non_null(asked);
+	if (coap_class(code) == 2) {
+		SCOPE_SET(&scope, MID);
+		SCOPE_SET(&scope, LIFETIME);
+		scope.lifetime = t->lifetime ? t->lifetime : asked->lifetime;
+	} else if (t->conflict_cause) {
+		SCOPE_SET(&scope, CONFLICT_INFORMATION);
+		scope.conflict_information.has = 1ULL << CONFLICT_CAUSE;
+		scope.conflict_information.conflict_cause = t->conflict_cause;
+	}
+	script_answer(t, ex, code, scope.has ? &scope : NULL);
+}
+
+static void
+script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint32_t mid)
+{
+	struct scope scope = {.mid = mid, .status = t->status, .lifetime = 1000};
+	uint8_t code = t->get ? t->get : COAP_205_CONTENT;
+
+	SCOPE_SET(&scope, MID);
+	SCOPE_SET(&scope, STATUS);
+	SCOPE_SET(&scope, LIFETIME);
+	memcpy(t->token, m->token, m->token_len);
+	t->token_len = m->token_len;
+	t->observed_mid = mid;
+	script_answer(t, ex, code, code == COAP_205_CONTENT ? &scope : NULL);
+}
+
+static void
+script_request(void *arg, struct session *s, struct exchange *ex, const struct coap_msg *m)
+{
+	struct script *t = arg;
+	struct path path;
+	const char *why;
+
+	(void)s;
+	arena_reset(t->arena);
+	assert_int_equal(path_parse(m, &path, &why), 0);
+	if (path.resource == PATH_HB) {
+		t->heartbeats++;
+		answer(ex, COAP_204_CHANGED);
+		return;
+	}
+	t->puts += m->code == COAP_PUT;
+	t->gets += m->code == COAP_GET;
+	t->deletes += m->code == COAP_DELETE;
+	if (t->silent)
+		answer(ex, COAP_EMPTY); /* an empty message: no response to anything */
+	else if (m->code == COAP_PUT)
+		script_put(t, ex, m, path.mid);
+	else if (m->code == COAP_GET)
+		script_get(t, ex, m, path.mid);
+	else
+		script_answer(t, ex, t->delete ? t->delete : COAP_202_DELETED, NULL);
+}
+
+static const struct session_ops script_ops = {
+	.up = script_up, .down = script_down, .request = script_request};
+
+void
+script_make(struct script *t, const char *name, const char *address)
+{
+	struct listen_socket socket = {0};
+	struct listener_config cfg = {.sockets = &socket, .n_sockets = 1};
+	char why[100];
+
+	*t = (struct script){.loop = virtual_host(name),
+		.credentials = virtual_credentials(name),
+		.status = ATTACK_SUCCESSFULLY_MITIGATED,
+		.arena = arena_new()};
+	assert_int_equal(endpoint_parse(address, PORT, &socket.local), 0);
+	cfg.credentials = t->credentials;
+	t->listener = listener_new(t->loop, &cfg, &script_ops, t, why, sizeof(why));
+}
+
+void
+script_notify(struct script *t, enum dots_status status, int64_t lifetime)
+{
+	struct scope scope = {.mid = t->observed_mid, .status = status, .lifetime = lifetime};
+	struct coap_msg m;
+	struct buf out;
+
+	SCOPE_SET(&scope, MID);
+	SCOPE_SET(&scope, STATUS);
+	SCOPE_SET(&scope, LIFETIME);
+	coap_init(&m, COAP_NON, COAP_205_CONTENT);
+	coap_add_uint(&m, COAP_OPT_OBSERVE, ++t->sequence);
+	add_scope(&m, &scope, &out);
+	assert_int_equal(session_notify(t->session, t->token, t->token_len, &m), 0);
+	buf_finish(&out);
+}
+
+void
+script_free(struct script *t)
+{
+	listener_free(t->listener);
+	credentials_unref(t->credentials);
+	arena_free(t->arena);
+}

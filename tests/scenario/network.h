@@ -1,0 +1,127 @@
+/*
+ * Who lives in the virtual world: providers (the real server role), customers (the real client
+ * role), gateways (both), scripted servers that answer as a test says.
+ */
+#ifndef DOTSD_TESTS_SCENARIO_NETWORK_H
+#define DOTSD_TESTS_SCENARIO_NETWORK_H
+
+#include "../unit/homing/fixture.h"
+#include "virtual.h"
+
+#include "role/client.h"
+#include "role/gateway.h"
+#include "role/server.h"
+
+/* --- providers ------------------------------------------------------------------------------ */
+
+struct provider {
+	const char *name; /* of host and server */
+	struct loop *loop;
+	struct listen_socket socket;
+	struct credentials *credentials;
+	struct clients *clients;
+	struct recorder *recorder;
+	struct mitigator *mitigators[1];
+	size_t n_mitigators;
+	struct server_setup setup;
+	struct dots_server *server; /* NULL: stopped */
+	struct escalation *escalation;
+};
+/* Serves one client, "acme", for those prefixes. Not started. */
+void provider_make(struct provider *p, const char *name, const char *address, const char *prefixes);
+/* One more client, of that certificate name. */
+void provider_client(struct provider *p, const char *name, const char *prefixes);
+void provider_start(struct provider *p);
+void provider_stop(struct provider *p);    /* in order: sessions are closed */
+void provider_restart(struct provider *p); /* after a crash, or in order */
+void provider_crash(struct provider *p);
+void provider_free(struct provider *p);
+size_t provider_sessions(const struct provider *p);
+/* Of the one mitigation of that mid, NULL if there is none. */
+const struct mitigation *provider_mitigation(const struct provider *p, uint32_t mid);
+size_t provider_mitigations(const struct provider *p);
+
+/* --- customers ------------------------------------------------------------------------------ */
+
+enum { DOMAINS_MAX = 4 };
+struct customer {
+	struct loop *loop;
+	struct homing *homing;
+	struct credentials *credentials[DOMAINS_MAX];
+	struct dots_client *client; /* NULL: stopped */
+	struct arena *arena;
+};
+/* Domains as in ../unit/homing/fixture.h; a server's address is set by customer_address, else it is
+ * looked up. Its certificate is acme in each. Not started. */
+void customer_make(struct customer *c, const char *const *domains, size_t n);
+void customer_address(struct customer *c, const char *server, const char *address);
+void customer_resolver(struct customer *c, const char *domain, const char *address);
+void customer_start(struct customer *c);
+void customer_stop(struct customer *c);
+void customer_restart(struct customer *c); /* after a crash, or in order */
+void customer_free(struct customer *c);
+/* id NULL: one is made. The error of wishes_ask. duration 0: until released. */
+int customer_ask(struct customer *c, const char *id, const char *target, int64_t duration);
+int customer_release(struct customer *c, const char *id);
+/* Of the n-th part of that wish; WISH_ENDED + 1 if there is no such wish or part. */
+enum { NO_WISH = WISH_ENDED + 1 };
+struct wish_part customer_part(struct customer *c, const char *id, size_t n);
+enum wish_state customer_state(struct customer *c, const char *id, size_t n);
+size_t customer_wishes(const struct customer *c);
+/* "available", "silent"…; of that server. */
+const char *customer_server(struct customer *c, const char *server);
+
+/* --- a client by hand ----------------------------------------------------------------------- */
+
+/* Of the certificate name; answers heartbeats unless deaf. */
+struct hand {
+	struct loop *loop;
+	struct credentials *credentials;
+	struct session *session; /* NULL: not up */
+	bool answers_heartbeats;
+	unsigned heartbeats; /* of the server */
+	bool server_hears;   /* peer-hb-status of the last one */
+	uint8_t code;        /* of the last response to hand_put and the like; 0: none yet */
+	int64_t lifetime;    /* in it; 0 none */
+	uint32_t max_age;
+	uint64_t conflict_cause;
+	char text[200]; /* the diagnostic payload */
+	mono_ms answered;
+	unsigned notifications;
+	uint64_t status; /* of the last notification */
+	struct arena *arena;
+};
+void hand_make(struct hand *h, const char *certificate, const char *address);
+void hand_dial(struct hand *h, const char *server, const char *server_address);
+void hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime);
+void hand_delete(struct hand *h, uint32_t mid);
+void hand_observe(struct hand *h, uint32_t mid);
+void hand_heartbeat(struct hand *h);
+void hand_free(struct hand *h);
+
+/* --- a server by script --------------------------------------------------------------------- */
+
+/* What is said to a method; the default is consent. */
+struct script {
+	struct loop *loop;
+	struct listener *listener;
+	struct credentials *credentials;
+	struct session *session;  /* the last that came up */
+	bool silent;              /* to mitigation requests */
+	uint8_t put, get, delete; /* codes; 0: 2.01 or 2.04, 2.05, 2.02 */
+	int64_t lifetime;         /* granted; 0: what was asked */
+	uint32_t max_age;
+	uint64_t conflict_cause;
+	uint64_t status; /* in answers to GET */
+	unsigned puts, gets, deletes, heartbeats;
+	uint8_t token[COAP_TOKEN_MAX]; /* of the last observation */
+	size_t token_len;
+	uint32_t observed_mid, sequence;
+	struct arena *arena;
+};
+void script_make(struct script *s, const char *name, const char *address);
+/* A notification to the last observation. */
+void script_notify(struct script *s, enum dots_status status, int64_t lifetime);
+void script_free(struct script *s);
+
+#endif
