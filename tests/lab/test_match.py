@@ -85,7 +85,12 @@ def test_place_and_event_have_to_be_the_same(lab):
 
 
 def test_hb_is_the_products_heartbeat(lab):
-    assert matches(lab, "must s1 at=s1 hb from=cpe", seen("s1", "heartbeat", peer="cpe"))
+    there = seen("s1", "heartbeat", peer="cpe", direction="in")
+    assert matches(lab, "must s1 at=s1 hb from=cpe", there)
+    assert matches(lab, "must s1 at=cpe hb from=s1",
+                   seen("cpe", "heartbeat", server="dots.isp1.example", direction="in"))
+    assert not matches(lab, "must s1 at=s1 hb from=cpe",
+                       seen("s1", "heartbeat", peer="cpe", direction="out"))
 
 
 def test_several_peers_mean_each_of_them(lab):

@@ -27,8 +27,12 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(argv, stdin=None, check=True):
-    r = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+def run(argv, stdin=None, check=True, timeout=None):
+    try:
+        r = subprocess.run(argv, input=stdin, capture_output=True, encoding="utf-8",
+                           errors="replace", check=False, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise NetError(f"{' '.join(map(str, argv))}: no end within {timeout} s") from None
     if check and r.returncode:
         raise NetError(f"{' '.join(argv)}: {(r.stderr or r.stdout).strip()}")
     return r
@@ -50,8 +54,8 @@ class Network:
         return subprocess.Popen(self.argv(ns, [str(a) for a in argv]), start_new_session=True,
                                 preexec_fn=die_with_parent, **kw)
 
-    def run(self, ns, argv, stdin=None, check=True):
-        return run(self.argv(ns, argv), stdin, check)
+    def run(self, ns, argv, stdin=None, check=True, timeout=None):
+        return run(self.argv(ns, argv), stdin, check, timeout)
 
     def nft(self, ns, rules):
         self.run(ns, ["nft", "-f", "-"], rules)
@@ -123,18 +127,19 @@ class Network:
     def add_port(self, st):
         ns, br = self.lab.node(st, st.args[0])
         host, interface = self.lab.node(st, st.args[1])
-        port = f"{br[:5]}-{host}"[:15]
+        port = self.port_name(st)
         run(["ip", "-n", self.full(host), "link", "add", interface, "type", "veth",
              "peer", "name", port, "netns", self.full(ns)])
         run(["ip", "-n", self.full(ns), "link", "set", port, "master", br])
 
+    def port_name(self, st):
+        """The bridge's end of a port: as much of the host's name as an interface name takes."""
+        number = self.lab.of("port").index(st)
+        return f"p{number}-{self.lab.node(st, st.args[1])[0]}"[:15]
+
     def bridge_ports(self, ns):
-        found = []
-        for st in self.lab.of("port"):
-            owner, br = self.lab.node(st, st.args[0])
-            if owner == ns:
-                found.append(f"{br[:5]}-{self.lab.node(st, st.args[1])[0]}"[:15])
-        return found
+        return [self.port_name(st) for st in self.lab.of("port")
+                if self.lab.node(st, st.args[0])[0] == ns]
 
     def address_lines(self, ns):
         return [f"address add {ip} dev {i}" + (" nodad" if ip.version == 6 else "")
@@ -150,9 +155,10 @@ class Network:
             if st.args[2] != "via":
                 raise st.error("route NS PREFIX via GW")
             extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
+            dev = f" dev {st.get('dev')}" if st.get("dev") else ""
             hops = st.args[3].split("+")
             via = f"via {hops[0]}" if len(hops) == 1 else " ".join(f"nexthop via {h}" for h in hops)
-            lines.append(f"route {verb} {st.args[1]}{extra} {via}")
+            lines.append(f"route {verb} {st.args[1]}{extra} {via}{dev}")
         return lines
 
     def add_rules(self, ns):
@@ -179,7 +185,8 @@ class Network:
                       "ip6 saddr != fe80::/10 fib saddr . iif oif missing")
         else:
             allow = st.items("allow")
-            v4 = "ip saddr != { %s }" % ", ".join(a for a in allow if ":" not in a)
+            # A set takes no list without elements: unspecified stands for none.
+            v4 = "ip saddr != { %s }" % ", ".join([a for a in allow if ":" not in a] or ["0.0.0.0"])
             v6 = "ip6 saddr != { %s }" % ", ".join(["fe80::/10"] + [a for a in allow if ":" in a])
         self.nft(ns, f"""table inet urpf_{i} {{
             counter urpf4_{i} {{ }}

@@ -12,6 +12,7 @@ import time
 QUERY = re.compile(r"query\[(\w+)\] (\S+) from (\S+)")
 OUTGOING = 4
 MARK = b"lab-flood"
+READABLE = re.compile(rb"[\x20-\x7e]{8,}")
 
 
 @dataclasses.dataclass
@@ -106,6 +107,9 @@ def transport(proto, data):
         fields["reset"] = bool(data[13] & 4)
     if name == "udp" and data[8:].startswith(MARK):
         fields["mark"] = True
+    elif name == "udp":
+        # What can be read in it, as it stands: names in a handshake.
+        fields["readable"] = b" ".join(READABLE.findall(data[8:])).decode()
     return fields
 
 
