@@ -520,15 +520,28 @@ on_up(void *arg, struct session *s)
 	snprintf(u->interface, sizeof(u->interface), "%s", session_interface(s));
 	raise_up(u, s);
 	/* With a live session, the first that answers wins; without open requests the handshake
-	 * itself was the answer. */
+	 * itself was the answer, and what waits for it is sent by the wishes. */
 	if (u->session[CURRENT] && u->requests) {
 		for (struct open_request *r = u->requests; r; r = r->next)
 			request_on_line(r, CANDIDATE);
 		return;
 	}
 	promote(u);
-	for (struct open_request *r = u->requests; r; r = r->next)
-		request_on_line(r, CURRENT);
+}
+
+/* Without a session nothing is open but what a candidate carries: what is still wanted when the
+ * server is back is sent anew, and nothing else. */
+static void
+drop_requests(struct upstream *u)
+{
+	struct open_request *r, *next;
+
+	for (r = u->requests; r; r = next) {
+		next = r->next;
+		r->handle[CURRENT] = 0;
+		if (!r->handle[CANDIDATE])
+			request_unlink(u, r);
+	}
 }
 
 static void
@@ -550,8 +563,7 @@ on_down(void *arg, struct session *s, const char *reason)
 		return; /* the old one after a promotion */
 	u->session[CURRENT] = NULL;
 	u->hb_handle = 0;
-	for (struct open_request *r = u->requests; r; r = r->next)
-		r->handle[CURRENT] = 0;
+	drop_requests(u);
 	observations_reset(u);
 	timer_stop(u->hb_timer);
 	snprintf(u->reason, sizeof(u->reason), "%s", reason);

@@ -119,5 +119,6 @@ def test_names_become_prefixes(tmp_path):
 
 
 @pytest.mark.parametrize("file", sorted(LABS.rglob("*.lab")), ids=lambda f: f.stem)
-def test_every_lab_of_the_tree_is_understood(file):
-    assert Lab(file).name == file.stem
+def test_every_lab_of_the_tree_is_understood_in_every_family_it_names(file):
+    for family in Lab(file).families:
+        assert Lab(file, family).name == file.stem

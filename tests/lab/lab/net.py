@@ -235,9 +235,10 @@ class Network:
 
     def drop(self, ns, match):
         self.undo_table(ns, "lab_drop")
-        chains = "".join(f"""chain {hook} {{ type filter hook {hook} priority raw; policy accept;
-            {match} drop; }} """ for hook in ("prerouting", "output"))
-        self.nft(ns, f"table inet lab_drop {{ {chains} }}\n")
+        chains = "".join(f"""
+            chain {hook} {{ type filter hook {hook} priority raw; policy accept;
+                {match} drop; }}""" for hook in ("prerouting", "output"))
+        self.nft(ns, f"table inet lab_drop {{ {chains}\n}}\n")
 
     def undo_table(self, ns, table):
         self.nft(ns, f"table inet {table} {{ }}\ndelete table inet {table}\n")

@@ -109,7 +109,7 @@ class LabRun:
             self.run_step(step)
             if not n:
                 # Whatever s1 did is the state to come back to.
-                self.sessions, self.steps.dirty = self.sessions_up(0), False
+                self.sessions, self.steps.dirty = self.sessions_up(), False
         self.finish()
 
     def close(self):
@@ -171,15 +171,15 @@ class LabRun:
 
     # ---- the state after the first step ----
 
-    def sessions_up(self, since):
-        """(where, role, with whom) of every session that is up."""
+    def sessions_up(self):
+        """(where, role, with whom) of every session that stands."""
         up = set()
-        for r in self.journal.since(since):
-            key = (r.at, r.fields.get("role"), r.fields.get("server") or r.fields.get("peer"))
-            if r.event == "session-up":
-                up.add(key)
-            elif r.event == "session-down":
-                up.discard(key)
+        for name in self.lab.agents:
+            reply = self.agents.dotsctl(name, "sessions")[1] if self.agents.running(name) else {}
+            up |= {(name, "client", e["domain"], e["name"]) for e in reply.get("upstream", [])
+                   if e["state"] == "available"}
+            up |= {(name, "server", e["client"]) for e in reply.get("clients", [])
+                   if e["state"] == "available"}
         return up
 
     def wait_until(self, what, condition):
@@ -189,17 +189,19 @@ class LabRun:
             self.check_alive()
             if time.monotonic() > end:
                 raise Aborted(f"not back in the state after the first step: {what()}")
-            time.sleep(POLL)
+            time.sleep(4 * POLL)
 
     def restore(self, step):
         try:
             self.steps.calm()
-            if self.steps.dirty:
-                self.begin_anew()
-            else:
+            if not self.steps.dirty:
                 self.steps.withdraw_all()
                 self.wait_until(lambda: f"mitigations {self.live_mitigations()}",
                                 lambda: not self.live_mitigations())
+                # A loss may have cost a session: it would come back in a minute.
+                self.steps.dirty = not self.sessions <= self.sessions_up()
+            if self.steps.dirty:
+                self.begin_anew()
         except NetError as e:
             raise Aborted(f"before {step.name}: {e}") from None
 
@@ -227,13 +229,13 @@ class LabRun:
         self.steps.downed = set()
         self.agents.forget()
         self.steps.dirty = False
-        begun = self.steps.begun = math.floor(time.time() * 1000) / 1000
+        self.steps.begun = math.floor(time.time() * 1000) / 1000
         first = next(iter(self.lab.steps.values()))
         for st in first.actions:
             self.steps.act(st)
         self.steps.dirty = False
-        self.wait_until(lambda: f"no session {self.sessions - self.sessions_up(begun)}",
-                        lambda: self.sessions <= self.sessions_up(begun))
+        self.wait_until(lambda: f"no session {self.sessions - self.sessions_up()}",
+                        lambda: self.sessions <= self.sessions_up())
 
     # ---- the end ----
 
