@@ -1,5 +1,6 @@
 /*
- * Interfaces and addresses by rtnetlink: one dump at start, then events; after an overrun, a new dump.
+ * Interfaces and addresses by rtnetlink: one dump at start, then events; after an overrun, a new
+ * dump.
  */
 #include "net/link.h"
 
@@ -113,7 +114,8 @@ parse_addr(const struct ifaddrmsg *ifa, int len, struct addr *ret, uint32_t *ret
 		if (rta->rta_type == IFA_FLAGS && n >= sizeof(*ret_flags))
 			memcpy(ret_flags, RTA_DATA(rta), sizeof(*ret_flags));
 		/* On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours. */
-		if (n > sizeof(ret->bytes) || (rta->rta_type != IFA_LOCAL && rta->rta_type != IFA_ADDRESS))
+		if (n > sizeof(ret->bytes) ||
+			(rta->rta_type != IFA_LOCAL && rta->rta_type != IFA_ADDRESS))
 			continue;
 		if (rta->rta_type == IFA_LOCAL || !local)
 			memcpy(ret->bytes, RTA_DATA(rta), n);
@@ -122,47 +124,83 @@ parse_addr(const struct ifaddrmsg *ifa, int len, struct addr *ret, uint32_t *ret
 	return ifa->ifa_family == AF_INET || ifa->ifa_family == AF_INET6;
 }
 
-static void
-forget_addr(struct links *ls, int index, const struct addr *a)
+static struct link_addr *
+find_addr(const struct links *ls, int index, const struct addr *a)
 {
 	for (size_t i = 0; i < ls->n_addrs; i++)
-		if (ls->addr_index[i] == index && addr_equal(&ls->addrs[i].addr, a)) {
-			ls->addrs[i] = ls->addrs[--ls->n_addrs];
-			ls->addr_index[i] = ls->addr_index[ls->n_addrs];
-			return;
-		}
+		if (ls->addr_index[i] == index && addr_equal(&ls->addrs[i].addr, a))
+			return &ls->addrs[i];
+	return NULL;
 }
 
 static void
-add_addr(struct links *ls, const struct link *l, const struct addr *a, unsigned len, uint32_t flags)
+forget_addr(struct links *ls, struct link_addr *la)
 {
+	ls->n_addrs--;
+	ls->addr_index[la - ls->addrs] = ls->addr_index[ls->n_addrs];
+	*la = ls->addrs[ls->n_addrs];
+}
+
+static struct link_addr *
+make_addr(struct links *ls, const struct link *l, const struct addr *a)
+{
+	struct link_addr *la;
+
+	if (ls->n_addrs == DUMP_ADDRS_MAX)
+		return NULL;
 	if (ls->n_addrs == ls->cap_addrs) {
 		ls->cap_addrs = ls->cap_addrs ? 2 * ls->cap_addrs : 16;
 		ls->addrs = mem_grow(ls->addrs, ls->cap_addrs, sizeof(*ls->addrs));
 		ls->addr_index = mem_grow(ls->addr_index, ls->cap_addrs, sizeof(*ls->addr_index));
 	}
 	ls->addr_index[ls->n_addrs] = l->index;
-	ls->addrs[ls->n_addrs] = (struct link_addr){.prefix = prefix_of(a, len),
-		.addr = *a,
+	la = &ls->addrs[ls->n_addrs++];
+	*la = (struct link_addr){.addr = *a};
+	memcpy(la->interface, l->name, IFNAMSIZ);
+	return la;
+}
+
+/* True if it says something new: a router's announcements renew lifetimes all the time. */
+static bool
+set_addr(struct link_addr *la, unsigned len, uint32_t flags)
+{
+	struct link_addr now = {.prefix = prefix_of(&la->addr, len),
 		.deprecated = flags & IFA_F_DEPRECATED,
 		.temporary = flags & IFA_F_TEMPORARY,
 		.tentative = flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)};
-	memcpy(ls->addrs[ls->n_addrs++].interface, l->name, IFNAMSIZ);
+	bool changed = !prefix_equal(&la->prefix, &now.prefix) ||
+		       la->deprecated != now.deprecated || la->temporary != now.temporary ||
+		       la->tentative != now.tentative;
+
+	la->prefix = now.prefix;
+	la->deprecated = now.deprecated;
+	la->temporary = now.temporary;
+	la->tentative = now.tentative;
+	return changed;
 }
 
 static void
 on_addr(struct links *ls, const struct ifaddrmsg *ifa, int len, bool added)
 {
 	const struct link *l = link_by_index(ls, (int)ifa->ifa_index);
+	struct link_addr *la;
 	struct addr a;
 	uint32_t flags;
 	char name[IFNAMSIZ];
 
 	if (!l || !parse_addr(ifa, len, &a, &flags) || ifa->ifa_prefixlen > addr_bits(&a))
 		return;
-	forget_addr(ls, l->index, &a);
-	if (added && ls->n_addrs < DUMP_ADDRS_MAX)
-		add_addr(ls, l, &a, ifa->ifa_prefixlen, flags);
+	la = find_addr(ls, l->index, &a);
+	if (added) {
+		if (!la)
+			la = make_addr(ls, l, &a);
+		if (!la || !set_addr(la, ifa->ifa_prefixlen, flags))
+			return;
+	} else {
+		if (!la)
+			return;
+		forget_addr(ls, la);
+	}
 	memcpy(name, l->name, sizeof(name));
 	tell(ls, name, l->up);
 }
@@ -210,8 +248,8 @@ read_once(struct links *ls, int flags)
 	ssize_t n = recv(ls->fd, buf, size, flags);
 	int r = n < 0 ? -errno : 0;
 
-	for (const struct nlmsghdr *nh = (const struct nlmsghdr *)buf; n > 0 && NLMSG_OK(nh, (size_t)n);
-		nh = NLMSG_NEXT(nh, n)) {
+	for (const struct nlmsghdr *nh = (const struct nlmsghdr *)buf;
+		n > 0 && NLMSG_OK(nh, (size_t)n); nh = NLMSG_NEXT(nh, n)) {
 		if (nh->nlmsg_type == NLMSG_DONE || nh->nlmsg_type == NLMSG_ERROR)
 			r = 1;
 		else

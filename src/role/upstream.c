@@ -76,6 +76,7 @@ struct upstream {
 	mono_ms failed;       /* when the last attempt failed; 0: it did not */
 	mono_ms heard;
 	bool ever_up;
+	bool needs_link; /* an interface that is up, with an address of the domain, is waited for */
 	char interface[IFNAMSIZ];
 	char reason[REASON_MAX];
 	struct open_request *requests;
@@ -647,19 +648,47 @@ choose_source(struct upstream *u, const char *interface, const struct addr *to, 
 	return r == 0;
 }
 
+/* Nothing can go out as the domain's: told, and tried again when an address comes; a handshake was
+ * not begun, so no gap has to be kept. */
 static void
-dial_address(struct upstream *u, const char *interface, const struct addr *to, const char *cause)
+lacks_source(struct upstream *u, const char *why)
+{
+	failed_attempt(u, why);
+	u->failed = 0;
+	u->needs_link = true;
+}
+
+/* The next address of the server that the domain has a source for, both into d. */
+static bool
+next_address(struct upstream *u, const char *interface, const struct addr *list, size_t n,
+	struct dial *d, char *why, size_t cap)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct addr *to = &list[(u->next_addr + i) % n];
+
+		if (!choose_source(u, interface, to, &d->source, why, cap))
+			continue;
+		d->remote.addr = *to;
+		u->next_addr += i;
+		return true;
+	}
+	return false;
+}
+
+static void
+dial_one_of(struct upstream *u, const char *interface, const struct addr *list, size_t n,
+	const char *cause)
 {
 	char why[REASON_MAX] = "", source[ADDR_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
 	struct dial d = {.interface = interface,
-		.remote = {.addr = *to, .port = u->server->port},
+		.remote = {.port = u->server->port},
 		.server_name = u->server->name,
 		.credentials = u->credentials,
 		.resume = u->resume};
 	int error = 0;
 
-	if (!choose_source(u, interface, to, &d.source, why, sizeof(why))) {
-		failed_attempt(u, why);
+	if (!next_address(u, interface, list, n, &d, why, sizeof(why))) {
+		lacks_source(u, why);
 		return;
 	}
 	event_raise(EVENT_SESSION_ATTEMPT, EVENT_F("domain", u->domain->name),
@@ -697,30 +726,52 @@ on_resolved(void *arg, const struct resolver_answer *a)
 	attempt_at(u, now);
 }
 
+/* Who can be asked, and from where: the domain's own address of the family. */
+static void
+choose_resolvers(struct upstream *u, const char *interface, struct resolver_config *cfg,
+	struct endpoint *servers, struct addr sources[static 2], char *why, size_t cap)
+{
+	const struct domain *d = u->domain;
+	struct addr source;
+
+	for (size_t i = 0; i < d->n_resolvers; i++) {
+		uint8_t family = d->resolvers[i].addr.family;
+		bool known = (cfg->n_sources > 0 && sources[0].family == family) ||
+			     (cfg->n_sources > 1 && sources[1].family == family);
+
+		if (!known &&
+			!choose_source(u, interface, &d->resolvers[i].addr, &source, why, cap))
+			continue;
+		if (!known)
+			sources[cfg->n_sources++] = source;
+		servers[cfg->n_servers++] = d->resolvers[i];
+	}
+	cfg->servers = servers;
+	cfg->sources = sources;
+}
+
 /* The domain's own resolvers, over its own link, from its own address (RFC 9284 5.1). */
 static void
 resolve(struct upstream *u, const char *interface)
 {
-	const struct domain *d = u->domain;
-	struct addr source;
-	char why[REASON_MAX];
-	struct resolver_config cfg = {
-		.interface = interface, .servers = d->resolvers, .n_servers = d->n_resolvers};
+	size_t n = u->domain->n_resolvers;
+	struct endpoint *servers = mem_array(n ? n : 1, sizeof(*servers));
+	struct resolver_config cfg = {.interface = interface};
+	char why[REASON_MAX] = "no address and no resolver configured";
+	struct addr sources[2];
 
-	if (!d->n_resolvers) {
-		failed_attempt(u, "no address and no resolver configured");
+	choose_resolvers(u, interface, &cfg, servers, sources, why, sizeof(why));
+	if (!cfg.n_servers) {
+		lacks_source(u, why);
+	} else {
+		resolver_free(u->resolver);
+		u->resolver = resolver_new(u->cx.loop, &cfg);
+		if (!u->resolver)
+			failed_attempt(u, strerror(errno));
+	}
+	free(servers);
+	if (!cfg.n_servers || !u->resolver)
 		return;
-	}
-	if (choose_source(u, interface, &d->resolvers[0].addr, &source, why, sizeof(why))) {
-		cfg.sources = &source;
-		cfg.n_sources = 1;
-	}
-	resolver_free(u->resolver);
-	u->resolver = resolver_new(u->cx.loop, &cfg);
-	if (!u->resolver) {
-		failed_attempt(u, strerror(errno));
-		return;
-	}
 	u->resolving = true;
 	snprintf(u->interface, sizeof(u->interface), "%s", interface ? interface : "");
 	resolver_lookup(u->resolver, u->server->name, on_resolved, u);
@@ -736,6 +787,7 @@ start_candidate(struct upstream *u, const char *why)
 	if (u->session[CANDIDATE] || u->resolving || !u->credentials)
 		return;
 	if (bound && !interface) {
+		u->needs_link = true;
 		u->next_attempt = INT64_MAX; /* link-up starts it */
 		snprintf(u->reason, sizeof(u->reason), "interface %s is down",
 			u->domain->interfaces[0]);
@@ -747,10 +799,9 @@ start_candidate(struct upstream *u, const char *why)
 	}
 	u->next_attempt = INT64_MAX;
 	if (u->server->n_addresses) {
-		dial_address(u, interface,
-			&u->server->addresses[u->next_addr % u->server->n_addresses], why);
+		dial_one_of(u, interface, u->server->addresses, u->server->n_addresses, why);
 	} else if (u->n_addrs && loop_now(u->cx.loop) < u->addrs_until) {
-		dial_address(u, interface, &u->addrs[u->next_addr % u->n_addrs], why);
+		dial_one_of(u, interface, u->addrs, u->n_addrs, why);
 	} else {
 		resolve(u, interface);
 	}
@@ -785,31 +836,47 @@ upstream_hurry(struct upstream *u)
 		attempt_at(u, soonest);
 }
 
+static void
+drop_session(struct upstream *u, int line)
+{
+	if (u->session[line])
+		session_abandon(u->session[line]);
+	u->session[line] = NULL;
+}
+
+/* Sessions stay: a short flap loses nothing. New attempts wait for the link; what is under way is
+ * given up, which is no failure of the server. */
+static void
+link_lost(struct upstream *u)
+{
+	timer_stop(u->dial_timer);
+	u->next_attempt = INT64_MAX;
+	u->needs_link = true;
+	snprintf(u->reason, sizeof(u->reason), "interface %s is down", u->domain->interfaces[0]);
+	for (struct open_request *r = u->requests; r; r = r->next)
+		r->handle[CANDIDATE] = 0;
+	drop_session(u, CANDIDATE);
+	resolver_free(u->resolver);
+	u->resolver = NULL;
+	u->resolving = false;
+	set_availability(u, SERVER_UNAVAILABLE);
+}
+
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool bound;
+	bool bound, up = pick_interface(u, &bound) || !bound;
+	bool ours = has_interface(u->domain, interface);
 
-	if (!has_interface(u->domain, interface))
-		return;
-	if (!pick_interface(u, &bound) && bound) {
-		/* Sessions stay: a short flap loses nothing. New attempts wait for the link. */
-		timer_stop(u->dial_timer);
-		u->next_attempt = INT64_MAX;
-		snprintf(u->reason, sizeof(u->reason), "interface %s is down", interface);
-		if (u->session[CANDIDATE])
-			session_close(u->session[CANDIDATE]);
-		set_availability(u, SERVER_UNAVAILABLE);
-		return;
-	}
-	if (u->session[CURRENT]) {
+	if (ours && !up)
+		link_lost(u);
+	else if (ours && u->session[CURRENT])
 		set_availability(u, u->hb.silent || u->hb.lost ? SERVER_SILENT : SERVER_AVAILABLE);
-		if (u->hb.lost)
-			start_candidate(u, "link up");
-		return;
-	}
+	if (!up || !u->needs_link)
+		return; /* an address on another link may be the source that was missing */
+	u->needs_link = false;
 	u->failed = 0; /* the gap is for servers that do not answer, not for links that were down */
-	if (u->next_attempt == INT64_MAX)
+	if (!u->session[CURRENT] || u->hb.lost)
 		attempt_at(u, loop_now(u->cx.loop));
 }
 
@@ -835,14 +902,6 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	else
 		snprintf(u->reason, sizeof(u->reason), "no usable credentials");
 	return u;
-}
-
-static void
-drop_session(struct upstream *u, int line)
-{
-	if (u->session[line])
-		session_abandon(u->session[line]);
-	u->session[line] = NULL;
 }
 
 void
