@@ -24,6 +24,8 @@ enum {
 	RETRY_ATTACK_MS = 60000,  /* RFC 9132 4.7: never more often than every 60 s … */
 	RETRY_IDLE_MS = 300000,   /* … and not more often than every 300 s */
 	RECONNECT_MS = 1000,      /* first attempt after an orderly close */
+	LOCAL_RETRY_MS = 100,     /* nothing could be sent (no address, no route): doubled … */
+	LOCAL_RETRY_MAX = 6400,   /* … up to this */
 	RESOLVE_RETRY_MS = 10000, /* a name that could not be resolved */
 	OBSERVE_REPEAT_MS = 3000, /* RFC 9132 4.4: Non-confirmable requests at most every 3 s */
 	OBSERVE_TRIES = 20,
@@ -76,7 +78,8 @@ struct upstream {
 	mono_ms failed;       /* when the last attempt failed; 0: it did not */
 	mono_ms heard;
 	bool ever_up;
-	bool needs_link; /* an interface that is up, with an address of the domain, is waited for */
+	bool needs_link; /* nothing can be sent until interface, address or route come */
+	int64_t local_retry;
 	char interface[IFNAMSIZ];
 	char reason[REASON_MAX];
 	struct open_request *requests;
@@ -134,22 +137,48 @@ has_interface(const struct domain *d, const char *name)
 }
 
 static void
-failed_attempt(struct upstream *u, const char *reason)
+raise_failed(const struct upstream *u, const char *reason, int64_t gap)
 {
 	char remote[ENDPOINT_TEXT_MAX] = "";
 	const struct endpoint *e =
 		u->session[CANDIDATE] ? session_remote(u->session[CANDIDATE]) : NULL;
 
-	snprintf(u->reason, sizeof(u->reason), "%s", reason);
-	u->failed = loop_now(u->cx.loop);
-	u->next_addr++;
-	attempt_at(u, u->failed + retry_gap(u));
 	event_raise(EVENT_SESSION_FAILED, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", e ? endpoint_format(e, remote) : NULL),
-		EVENT_F("reason", reason), EVENT_N("retry", (u->next_attempt - u->failed) / 1000));
+		EVENT_F("reason", reason), EVENT_N("retry", gap / 1000));
 	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9132 4.7"));
+}
+
+static void
+failed_attempt(struct upstream *u, const char *reason)
+{
+	int64_t gap = retry_gap(u);
+
+	snprintf(u->reason, sizeof(u->reason), "%s", reason);
+	u->failed = loop_now(u->cx.loop);
+	u->next_addr++;
+	attempt_at(u, u->failed + gap);
+	raise_failed(u, reason, gap);
+}
+
+/* Nothing was sent, for want of an address or a route: no handshake that the next one had to keep a
+ * distance from. Told once. */
+static void
+cannot_attempt(struct upstream *u, const char *reason)
+{
+	bool told = u->needs_link && !strcmp(u->reason, reason);
+
+	u->local_retry = u->local_retry ? 2 * u->local_retry : LOCAL_RETRY_MS;
+	if (u->local_retry > LOCAL_RETRY_MAX)
+		u->local_retry = LOCAL_RETRY_MAX;
+	snprintf(u->reason, sizeof(u->reason), "%s", reason);
+	u->needs_link = true;
+	u->next_addr++;
+	attempt_at(u, loop_now(u->cx.loop) + u->local_retry);
+	if (!told)
+		raise_failed(u, reason, u->local_retry);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
@@ -648,16 +677,6 @@ choose_source(struct upstream *u, const char *interface, const struct addr *to, 
 	return r == 0;
 }
 
-/* Nothing can go out as the domain's: told, and tried again when an address comes; a handshake was
- * not begun, so no gap has to be kept. */
-static void
-lacks_source(struct upstream *u, const char *why)
-{
-	failed_attempt(u, why);
-	u->failed = 0;
-	u->needs_link = true;
-}
-
 /* The next address of the server that the domain has a source for, both into d. */
 static bool
 next_address(struct upstream *u, const char *interface, const struct addr *list, size_t n,
@@ -688,17 +707,21 @@ dial_one_of(struct upstream *u, const char *interface, const struct addr *list, 
 	int error = 0;
 
 	if (!next_address(u, interface, list, n, &d, why, sizeof(why))) {
-		lacks_source(u, why);
+		cannot_attempt(u, why);
 		return;
 	}
+	u->session[CANDIDATE] = session_dial(u->cx.loop, &d, &session_ops, u, &error);
+	if (!u->session[CANDIDATE]) {
+		cannot_attempt(u, strerror(-error));
+		return;
+	}
+	u->needs_link = false;
+	u->local_retry = 0;
 	event_raise(EVENT_SESSION_ATTEMPT, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", endpoint_format(&d.remote, remote)),
 		EVENT_F("source", addr_format(&d.source, source)), EVENT_F("interface", interface),
 		EVENT_F("reason", cause));
-	u->session[CANDIDATE] = session_dial(u->cx.loop, &d, &session_ops, u, &error);
-	if (!u->session[CANDIDATE])
-		failed_attempt(u, strerror(-error));
 }
 
 static void
@@ -762,7 +785,7 @@ resolve(struct upstream *u, const char *interface)
 
 	choose_resolvers(u, interface, &cfg, servers, sources, why, sizeof(why));
 	if (!cfg.n_servers) {
-		lacks_source(u, why);
+		cannot_attempt(u, why);
 	} else {
 		resolver_free(u->resolver);
 		u->resolver = resolver_new(u->cx.loop, &cfg);
@@ -875,6 +898,7 @@ upstream_link_changed(struct upstream *u, const char *interface)
 	if (!up || !u->needs_link)
 		return; /* an address on another link may be the source that was missing */
 	u->needs_link = false;
+	u->local_retry = 0;
 	u->failed = 0; /* the gap is for servers that do not answer, not for links that were down */
 	if (!u->session[CURRENT] || u->hb.lost)
 		attempt_at(u, loop_now(u->cx.loop));

@@ -143,10 +143,14 @@ def test_source_prefixes(lab):
 def test_via_is_told_by_the_clients_end(lab):
     p = pattern(lab, "must s1 at=s1 session-up peer=cpe via=wan1")
     here = seen("s1", "session-up", role="server", peer="cpe", source="192.0.2.2", interface="eth0")
-    there = seen("cpe", "session-up", role="client", source="192.0.2.2", interface="wan1")
+    there = seen("cpe", "session-up", role="client", source="192.0.2.2", interface="wan1",
+                 server="dots.isp1.example")
     assert p.missing([here])
     assert not p.missing([here, there])
     there.fields["interface"] = "wan2"
+    assert p.missing([here, there])
+    # The same address on another link, to another server.
+    there.fields.update(interface="wan1", server="dots.isp2.example")
     assert p.missing([here, there])
 
 

@@ -52,9 +52,7 @@ class Pattern:
 
     def variants(self):
         """name -> value of each EACH attribute, all combinations."""
-        if self.packets:
-            return [{}]
-        values = {k: self.attrs[k].items for k in EACH if k in self.attrs}
+        values = {} if self.packets else {k: self.attrs[k].items for k in EACH if k in self.attrs}
         if "target" in self.attrs and self.attrs["target"].op == "=":
             values["target"] = sorted(map(str, self.lab.prefixes(self.attrs["target"].items, self.st)))
         return [dict(zip(values, chosen)) for chosen in itertools.product(*values.values())]
@@ -63,7 +61,7 @@ class Pattern:
         if record.at != self.at or record.event != self.name:
             return False
         if self.packets:
-            return self.packet(record.fields)
+            return self.packet(record.fields, variant)
         return all(self.field(k, a, record, variant) for k, a in self.attrs.items())
 
     # ---- product events and queries ----
@@ -125,10 +123,12 @@ class Pattern:
             return False
 
     def field_via(self, attr, fields, wanted, record):
-        # The interface at the client's end: its own event of the same session tells.
+        # The interface at the client's end: its own event of the same session tells. The source alone
+        # would not do: two links may have the same addresses.
         return fields.get("interface") in attr.items or any(
             r.event == "session-up" and r.at != record.at and r.fields.get("role") == "client"
             and r.fields.get("source") == fields.get("source")
+            and r.fields.get("server") in self.names_of(record.at)
             and r.fields.get("interface") in attr.items for r in self.journal_records)
 
     journal_records = ()
@@ -136,7 +136,10 @@ class Pattern:
 
     # ---- packets ----
 
-    def packet(self, f):
+    def packet(self, f, variant):
+        if "target" in variant and ipaddress.ip_address(f["dst"]) not in ipaddress.ip_network(
+                variant["target"]):
+            return False
         if "if" in self.attrs and f["if"] not in self.attrs["if"].items:
             return False
         if self.event == "traffic":

@@ -60,6 +60,7 @@ class Lab:
         self.label = self.name if self.families == [self.family] else f"{self.name}/{self.family}"
         self.namespaces = {}  # name -> roles
         self.addresses = {}   # namespace -> [(interface, ip_interface)]
+        self.probing = set()  # (namespace, interface) where duplicate addresses are looked for
         self.pvds, self.agents, self.identities, self.steps = {}, {}, {}, {}
         self.zones = []       # (namespace, name, type, data)
         self.pi = self.filtered((PI if self.head.get("addressing") == "PI" else "").split(","))
@@ -109,6 +110,8 @@ class Lab:
     def on_link(self, st):
         for end, addrs in (st.args[0:2], st.args[2:4]):
             self.add_addresses(st, *self.node(st, end), addrs)
+            if st.get("dad") == "yes":
+                self.probing.add(self.node(st, end))
 
     def on_bridge(self, st):
         self.add_addresses(st, *self.node(st, st.args[0]), st.args[1])

@@ -66,7 +66,7 @@ class Network:
         for ns in self.lab.namespaces:
             run(["ip", "netns", "add", self.full(ns)])
             self.made.append(ns)
-        batches = {ns: ["link set lo up"] for ns in self.made}
+        batches = {ns: ["link set dev lo up"] for ns in self.made}
         for st in self.lab.of("link"):
             self.add_link(st)
         for st in self.lab.of("bridge"):
@@ -77,8 +77,8 @@ class Network:
             list(pool.map(self.set_sysctls, self.made))
         for ns, batch in batches.items():
             batch += self.address_lines(ns)
-            batch += [f"link set {i} up" for i in sorted(self.lab.interfaces(ns)) if i != "lo"]
-            batch += [f"link set {i} up" for i in self.bridge_ports(ns)]
+            batch += [f"link set dev {i} up" for i in sorted(self.lab.interfaces(ns)) if i != "lo"]
+            batch += [f"link set dev {i} up" for i in self.bridge_ports(ns)]
             batch += self.route_lines(ns)
             self.batch(ns, batch)
             self.add_rules(ns)
@@ -87,6 +87,16 @@ class Network:
                 self.add_ingress_check(st)
         for st in self.lab.of("snat"):
             self.add_snat(st)
+        for ns, _ in sorted(self.lab.probing):
+            self.wait_probed(ns)
+
+    def wait_probed(self, ns):
+        """Until every address can be used."""
+        deadline = time.monotonic() + 10
+        while run(["ip", "-n", self.full(ns), "-6", "addr", "show", "tentative"]).stdout:
+            if time.monotonic() > deadline:
+                raise NetError(f"{ns}: addresses stay tentative")
+            time.sleep(0.1)
 
     def down(self):
         for ns in self.made:
@@ -109,28 +119,30 @@ class Network:
         # Interfaces that exist already do not follow "all" for these.
         for i in self.lab.interfaces(ns):
             values += [s.format(i=i) for s in SYSCTLS]
+            if (ns, i) not in self.lab.probing:
+                values.append(f"net.ipv6.conf.{i}.dad_transmits=0")
         self.run(ns, ["sysctl", "-q", "-w", *values])
 
     # ---- links ----
 
     def add_link(self, st):
         (a, ai), (b, bi) = (self.lab.node(st, st.args[n]) for n in (0, 2))
-        run(["ip", "-n", self.full(a), "link", "add", ai, "type", "veth",
+        run(["ip", "-n", self.full(a), "link", "add", "name", ai, "type", "veth",
              "peer", "name", bi, "netns", self.full(b)])
 
     def add_bridge(self, st):
         ns, br = self.lab.node(st, st.args[0])
         # With snooping on, neighbour discovery would wait for a querier.
-        run(["ip", "-n", self.full(ns), "link", "add", br, "type", "bridge",
+        run(["ip", "-n", self.full(ns), "link", "add", "name", br, "type", "bridge",
              "mcast_snooping", "0", "forward_delay", "0"])
 
     def add_port(self, st):
         ns, br = self.lab.node(st, st.args[0])
         host, interface = self.lab.node(st, st.args[1])
         port = self.port_name(st)
-        run(["ip", "-n", self.full(host), "link", "add", interface, "type", "veth",
+        run(["ip", "-n", self.full(host), "link", "add", "name", interface, "type", "veth",
              "peer", "name", port, "netns", self.full(ns)])
-        run(["ip", "-n", self.full(ns), "link", "set", port, "master", br])
+        run(["ip", "-n", self.full(ns), "link", "set", "dev", port, "master", br])
 
     def port_name(self, st):
         """The bridge's end of a port: as much of the host's name as an interface name takes."""
@@ -142,7 +154,8 @@ class Network:
                 if self.lab.node(st, st.args[0])[0] == ns]
 
     def address_lines(self, ns):
-        return [f"address add {ip} dev {i}" + (" nodad" if ip.version == 6 else "")
+        return [f"address add {ip} dev {i}"
+                + (" nodad" if ip.version == 6 and (ns, i) not in self.lab.probing else "")
                 for i, ip in self.lab.addresses.get(ns, [])]
 
     # ---- routes ----
@@ -220,7 +233,7 @@ class Network:
     # ---- what steps change ----
 
     def link_state(self, ns, interface, state):
-        run(["ip", "-n", self.full(ns), "link", "set", interface, state])
+        run(["ip", "-n", self.full(ns), "link", "set", "dev", interface, state])
         if state == "up":
             # Routes went with the link; what is still there stays.
             run(["ip", "-n", self.full(ns), "-force", "-batch", "-"],

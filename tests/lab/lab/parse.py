@@ -113,7 +113,7 @@ PRODUCT_EVENTS = {
 OUTSIDE_EVENTS = {
     "dns-query": {"name", "type", "src-in"},
     "pkt": {"if", "to", "from", "port", "proto", "dir", "holds"},
-    "traffic": {"from"},
+    "traffic": {"from", "target"},
     "counter": {"name", "value"},
     "mitigated": {"scope"},
     "status": {"text", "pvd", "server", "peer", "state", "interface", "handshakes"},
@@ -155,7 +155,7 @@ VERBS = {
 STATEMENTS = {
     "lab": (1, 1, {"base", "fig", "sec", "addressing", "family"}),
     "ns": (1, 1, {"role"}),
-    "link": (4, 4, set()),
+    "link": (4, 4, {"dad"}),
     "bridge": (2, 2, set()),
     "port": (3, 3, set()),
     "lo": (2, 2, set()),
