@@ -104,8 +104,43 @@ class Lab:
             if self.wanted(a):
                 self.addresses.setdefault(ns, []).append((interface, ip))
 
+    def known(self, st, ns):
+        if ns not in self.namespaces:
+            raise st.error(f"no namespace {ns}")
+
+    def fresh(self, st, table):
+        """What a statement names must not be there yet."""
+        if st.args[0] in table:
+            raise st.error(f"{st.kind} {st.args[0]} twice")
+
     def on_ns(self, st):
+        self.fresh(st, self.namespaces)
         self.namespaces[st.args[0]] = st.items("role")
+
+    def on_route(self, st):
+        self.known(st, st.args[0])
+        if st.args[2] != "via":
+            raise st.error("route NS PREFIX via GW")
+        if "dev" in st.attrs and st.get("dev") not in self.interfaces(st.args[0]):
+            raise st.error(f"no interface {st.get('dev')} in {st.args[0]}")
+
+    def on_rule(self, st):
+        self.known(st, st.args[0])
+
+    def on_urpf(self, st):
+        ns, interface = self.node(st, st.args[0])
+        if interface not in self.interfaces(ns):
+            raise st.error(f"no interface {interface} in {ns}")
+
+    on_ingress = on_urpf
+
+    def on_snat(self, st):
+        self.known(st, st.args[0])
+
+    def on_reach(self, st):
+        self.known(st, st.args[0])
+        if len(st.args) == 2 and st.args[1] != "ok":
+            raise st.error("reach … ok, or drop=NS:counter")
 
     def on_link(self, st):
         for end, addrs in (st.args[0:2], st.args[2:4]):
@@ -124,6 +159,7 @@ class Lab:
         self.add_addresses(st, *self.node(st, st.args[0] + ":lo"), st.args[1])
 
     def on_pvd(self, st):
+        self.fresh(st, self.pvds)
         ns, interface = self.node(st, st.get("at", ""))
         # isp1.example is called isp1, unless there is one of that name already.
         suffix = st.get("suffix", "pvd" + st.args[0])
@@ -138,13 +174,14 @@ class Lab:
         self.pi = self.filtered(st.args[0].split(","))
 
     def on_zone(self, st):
+        self.known(st, st.args[0])
         if st.args[2] not in ("A", "AAAA") or self.wanted(st.args[3]):
             self.zones.append(tuple(st.args))
 
     def on_dots(self, st):
         name, kind = st.args[0], st.get("kind")
-        if name not in self.namespaces:
-            raise st.error(f"no namespace {name}")
+        self.known(st, name)
+        self.fresh(st, self.agents)
         if kind not in ("server", "gateway", "client"):
             raise st.error(f"kind={kind}: server, gateway or client")
         for key in ("pvds", "upstream-pvds"):
@@ -152,8 +189,8 @@ class Lab:
                 if p not in self.pvds:
                     raise st.error(f"no pvd {p}")
         mitigator = st.get("mitigator")
-        if mitigator and mitigator not in self.namespaces:
-            raise st.error(f"no namespace {mitigator}")
+        if mitigator:
+            self.known(st, mitigator)
         for i in st.items("listen") + st.items("if"):
             if i not in self.interfaces(name):
                 raise st.error(f"no interface {i} in {name}")
@@ -161,6 +198,7 @@ class Lab:
 
     def on_identity(self, st):
         name = st.args[0]
+        self.fresh(st, self.identities)
         if name in self.namespaces:
             raise st.error(f"{name} is a namespace")
         if not st.get("ca"):
@@ -239,8 +277,7 @@ class Lab:
         elif verb in ("link", "loss"):
             self.node(st, args[0])
         elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone"):
-            if args[0] not in self.namespaces:
-                raise st.error(f"no namespace {args[0]}")
+            self.known(st, args[0])
         if verb == "coap":
             self.check_coap(st)
 

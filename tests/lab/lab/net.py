@@ -10,9 +10,10 @@ import signal
 import subprocess
 import time
 
-SYSCTLS = ["net.ipv4.conf.{i}.accept_redirects=0", "net.ipv4.conf.{i}.send_redirects=0",
-           "net.ipv4.conf.{i}.rp_filter=0", "net.ipv6.conf.{i}.accept_ra=0",
-           "net.ipv6.conf.{i}.accept_redirects=0", "net.ipv6.conf.{i}.keep_addr_on_down=1"]
+# With slashes: an interface name may have dots.
+SYSCTLS = ["net/ipv4/conf/{i}/accept_redirects=0", "net/ipv4/conf/{i}/send_redirects=0",
+           "net/ipv4/conf/{i}/rp_filter=0", "net/ipv6/conf/{i}/accept_ra=0",
+           "net/ipv6/conf/{i}/accept_redirects=0", "net/ipv6/conf/{i}/keep_addr_on_down=1"]
 INSIDE = pathlib.Path(__file__).resolve().parent.parent / "inside"
 PYTHON = "/usr/bin/python3"
 LIBC = ctypes.CDLL(None)
@@ -115,12 +116,12 @@ class Network:
     def set_sysctls(self, ns):
         values = [s.format(i=i) for i in ("all", "default") for s in SYSCTLS]
         on = int("router" in self.lab.namespaces[ns])
-        values += [f"net.ipv4.ip_forward={on}", f"net.ipv6.conf.all.forwarding={on}"]
+        values += [f"net/ipv4/ip_forward={on}", f"net/ipv6/conf/all/forwarding={on}"]
         # Interfaces that exist already do not follow "all" for these.
         for i in self.lab.interfaces(ns):
             values += [s.format(i=i) for s in SYSCTLS]
             if (ns, i) not in self.lab.probing:
-                values.append(f"net.ipv6.conf.{i}.dad_transmits=0")
+                values.append(f"net/ipv6/conf/{i}/dad_transmits=0")
         self.run(ns, ["sysctl", "-q", "-w", *values])
 
     # ---- links ----
@@ -165,8 +166,6 @@ class Network:
         for st in self.lab.of("route"):
             if st.args[0] != ns or not self.lab.wanted(st.args[1]):
                 continue
-            if st.args[2] != "via":
-                raise st.error("route NS PREFIX via GW")
             extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
             dev = f" dev {st.get('dev')}" if st.get("dev") else ""
             hops = st.args[3].split("+")
@@ -267,8 +266,6 @@ class Network:
         """The verdict of one reach line: None, or why not."""
         ns, src, dst, dev = st.args[0], st.get("src"), st.get("dst"), st.get("dev")
         if len(st.args) == 2:
-            if st.args[1] != "ok":
-                raise st.error("reach … ok, or drop=NS:counter")
             if any(self.ping(ns, src, dst, dev) for _ in range(3)):
                 return None
             return "no answer to three echo requests"

@@ -11,6 +11,7 @@ import time
 
 QUERY = re.compile(r"query\[(\w+)\] (\S+) from (\S+)")
 OUTGOING = 4
+FRAGMENT = 44  # IPv6 next header
 MARK = b"lab-flood"
 READABLE = re.compile(rb"[\x20-\x7e]{8,}")
 
@@ -126,6 +127,10 @@ def packet(frame):
     if ethertype == 0x86DD and len(ip) >= 40:
         fields["src"] = str(ipaddress.ip_address(ip[8:24]))
         fields["dst"] = str(ipaddress.ip_address(ip[24:40]))
+        if ip[6] == FRAGMENT and len(ip) >= 48:
+            if struct.unpack("!H", ip[42:44])[0] >> 3:
+                return {**fields, "proto": "fragment"}
+            return {**fields, **transport(ip[40], ip[48:])}
         return {**fields, **transport(ip[6], ip[40:])}
     return None
 

@@ -156,7 +156,8 @@ class Steps:
         self.net.undo_table(ns, "lab_drop")
 
     def do_zone(self, st, *record):
-        self.dns.change(*record)
+        if record[2] not in ("A", "AAAA") or record[3] == "-" or self.lab.wanted(record[3]):
+            self.dns.change(*record)
 
     # ---- time ----
 
