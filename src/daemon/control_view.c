@@ -415,6 +415,7 @@ view_status(const struct control_parts *p, mono_ms started)
 		j, "wishes", p->client ? (int64_t)wishes_count(dots_client_wishes(p->client)) : 0);
 	add_number(j, "mitigations", p->server ? (int64_t)book_count(server_book(p->server)) : 0);
 	add_number(j, "sessions", (int64_t)sessions);
+	add_number(j, "handshakes", p->server ? (int64_t)server_handshakes(p->server) : 0);
 	json_object_set_new(j, "alerts", alerts_json(servers, backlog));
 	json_decref(servers);
 	json_decref(peers);

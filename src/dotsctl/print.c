@@ -120,8 +120,8 @@ static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "cli
 void
 print_status(const json_t *reply)
 {
-	static const char *const members[] = {
-		"version", "instance", "roles", "uptime", "wishes", "mitigations", "sessions"};
+	static const char *const members[] = {"version", "instance", "roles", "uptime", "wishes",
+		"mitigations", "sessions", "handshakes"};
 	const json_t *store = json_object_get(reply, "store"),
 		     *alerts = json_object_get(reply, "alerts");
 	char buf[CELL_MAX];

@@ -278,7 +278,7 @@ close_exchange(struct placement *p)
 	p->exchange = EXCHANGE_NONE;
 	p->due = INT64_MAX;
 	p->repeats = 0;
-	p->silent = false;
+	p->silent = p->told = false;
 }
 
 struct older {
@@ -413,9 +413,31 @@ placement_sent(struct wishes *w, struct placement *p, mono_ms now)
 	placement_file(w, p);
 }
 
+/* The server does not answer, and what is asked of it is not in place: the operator is told, once
+ * for each target, and nobody else is asked (RFC 9284 5.1). */
+static void
+tell_waiting(struct wishes *w, struct placement *p, const char *what)
+{
+	struct wish_part part = {.domain = homing_domain(w->homing, p->domain),
+		.server = (int)p->server,
+		.section = "RFC 9284 5.1"};
+	char reason[WISH_WHY_MAX];
+
+	if (p->told || p->state != PLACEMENT_WANTED)
+		return;
+	p->told = true;
+	snprintf(reason, sizeof(reason), "%.120s %s; no other may be asked", p->server_name, what);
+	for (size_t i = 0; i < p->target.n_target_prefix; i++) {
+		part.prefix = p->target.target_prefix[i];
+		wish_report(w, WISH_REPORT_PENDING, p->n_asks ? p->asks[0] : "", p, &part, reason);
+	}
+}
+
 static void
 transmit(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret)
 {
+	if (w->available[p->server] == SERVER_SILENT)
+		tell_waiting(w, p, "answers no heartbeats, it is asked all the same");
 	ret->kind = p->state == PLACEMENT_GOING ? WISH_ACTION_DELETE : WISH_ACTION_PUT;
 	if (ret->kind == WISH_ACTION_PUT)
 		fill_put(p, ret);
@@ -439,6 +461,7 @@ repeat(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *r
 	placement_file(w, p);
 	if (!p->silent) {
 		p->silent = true;
+		tell_waiting(w, p, "has not answered for 3 s");
 		wish_changed(w, p);
 	}
 }

@@ -37,6 +37,7 @@ struct placement {
 	bool superseded;  /* a newer mid of ours replaces it once that is accepted */
 	bool retried_mid; /* it is the second attempt after a mid conflict */
 	bool silent;      /* 3 s without an answer */
+	bool told;        /* that it waits for a server that does not answer */
 	char **asks;      /* ids of the wishes it stands for, ascending */
 	size_t n_asks;
 	uint8_t code;

@@ -173,13 +173,19 @@ in_any(const struct prefix *list, size_t n, const struct addr *a)
 	return false;
 }
 
+/* Ours whatever the provider, where that one assigned nothing. */
+static bool
+is_independent(const struct homing *h, const struct domain *d, const struct local_addr *l)
+{
+	return !d->n_prefixes &&
+	       in_any(h->provider_independent, h->n_provider_independent, &l->addr);
+}
+
 static bool
 is_member(const struct homing *h, const struct domain *d, const char *interface,
 	const struct local_addr *l)
 {
-	if (in_any(d->prefixes, d->n_prefixes, &l->addr))
-		return true;
-	if (!d->n_prefixes && in_any(h->provider_independent, h->n_provider_independent, &l->addr))
+	if (in_any(d->prefixes, d->n_prefixes, &l->addr) || is_independent(h, d, l))
 		return true;
 	if (!interface) /* no access named: any active interface's address, but no other domain's */
 		return !addr_is_loopback(&l->addr);
@@ -192,6 +198,17 @@ usable(const struct local_addr *l, const struct addr *to)
 	return l->addr.family == to->family && !l->tentative && !addr_is_multicast(&l->addr) &&
 	       (!addr_is_loopback(&l->addr) || addr_is_loopback(to)) &&
 	       (!addr_is_link_local(&l->addr) || addr_is_link_local(to));
+}
+
+/* The provider-independent address goes before those of the link: one and the same source towards
+ * every provider (RFC 9284 4.2). Then the rules of RFC 6724. */
+static bool
+goes_before(const struct homing *h, const struct domain *d, const struct choice *c,
+	const struct local_addr *a, const struct local_addr *b)
+{
+	bool ia = is_independent(h, d, a), ib = is_independent(h, d, b);
+
+	return ia != ib ? ia : better(c, a, b);
 }
 
 int
@@ -211,7 +228,7 @@ source_select(const struct homing *h, const struct domain *d, const char *interf
 		if (!usable(l, destination) || (!host && !is_member(h, d, interface, l)) ||
 			(forced && !addr_equal(&l->addr, &d->source)))
 			continue;
-		if (!best || better(&c, l, best))
+		if (!best || goes_before(h, d, &c, l, best))
 			best = l;
 	}
 	if (best) {

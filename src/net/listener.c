@@ -569,3 +569,9 @@ listener_count(const struct listener *ln)
 {
 	return map_count(ln->live);
 }
+
+size_t
+listener_handshakes(const struct listener *ln)
+{
+	return map_count(ln->half);
+}

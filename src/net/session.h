@@ -109,6 +109,8 @@ void listener_set_limits(struct listener *ln, const struct listener_config *cfg)
 void listener_each(
 	struct listener *ln, bool (*visit)(void *arg, struct session *s), void *visit_arg);
 size_t listener_count(const struct listener *ln);
+/* Handshakes under way, cookies checked. */
+size_t listener_handshakes(const struct listener *ln);
 
 /* --- making: the client side -------------------------------------------------------------- */
 

@@ -457,3 +457,9 @@ server_sessions(
 {
 	peers_visit(s, visit, arg);
 }
+
+size_t
+server_handshakes(const struct dots_server *s)
+{
+	return listener_handshakes(s->listener);
+}

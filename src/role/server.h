@@ -82,5 +82,6 @@ struct peer_view {
 };
 void server_sessions(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
+size_t server_handshakes(const struct dots_server *s); /* under way */
 
 #endif

@@ -24,7 +24,9 @@ enum {
 	RETRY_ATTACK_MS = 60000,  /* RFC 9132 4.7: never more often than every 60 s … */
 	RETRY_IDLE_MS = 300000,   /* … and not more often than every 300 s */
 	RECONNECT_MS = 1000,      /* first attempt after an orderly close */
-	RETRY_LOCAL_MS = 10000,   /* nothing was sent to the server: no address, no source */
+	LOCAL_RETRY_MS = 100,     /* nothing could be sent (no address, no route): doubled … */
+	LOCAL_RETRY_MAX = 6400,   /* … up to this */
+	RESOLVE_RETRY_MS = 10000, /* a name that could not be resolved */
 	CANDIDATE_MS = 20000,     /* a second session has to answer within that */
 	OBSERVE_REPEAT_MS = 3000, /* RFC 9132 4.4: Non-confirmable requests at most every 3 s */
 	OBSERVE_TRIES = 20,
@@ -80,7 +82,8 @@ struct upstream {
 	bool ever_up;
 	bool answered;  /* the server has answered something on the current session */
 	bool pressing;  /* a request is unanswered there: another session is tried beside it */
-	bool suspended; /* an attempt waits for a link or an address */
+	bool suspended; /* an attempt waits for a link, an address or a route */
+	int64_t local_retry;
 	char interface[IFNAMSIZ];
 	char reason[REASON_MAX];
 	struct open_request *requests;
@@ -174,7 +177,10 @@ cannot_attempt(struct upstream *u, const char *reason)
 	bool known = !strcmp(u->reason, reason);
 
 	u->suspended = true;
-	attempt_at(u, loop_now(u->cx.loop) + RETRY_LOCAL_MS);
+	u->local_retry = u->local_retry ? 2 * u->local_retry : LOCAL_RETRY_MS;
+	if (u->local_retry > LOCAL_RETRY_MAX)
+		u->local_retry = LOCAL_RETRY_MAX;
+	attempt_at(u, loop_now(u->cx.loop) + u->local_retry);
 	if (!known)
 		tell_failure(u, reason);
 }
@@ -801,6 +807,7 @@ dial_address(struct upstream *u, const char *interface, const struct addr *to, c
 		return false;
 	}
 	u->suspended = false;
+	u->local_retry = 0;
 	event_raise(EVENT_SESSION_ATTEMPT, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", endpoint_format(&d.remote, remote)),
@@ -838,8 +845,8 @@ on_resolved(void *arg, const struct resolver_answer *a)
 		event_raise(EVENT_RESOLVE_FAILED, EVENT_F("domain", u->domain->name),
 			EVENT_F("name", u->server->name), EVENT_F("reason", a->why));
 		snprintf(u->reason, sizeof(u->reason), "cannot resolve %.100s", u->server->name);
-		u->addrs_until = now + RETRY_LOCAL_MS; /* what was known serves meanwhile */
-		attempt_at(u, u->n_addrs ? now : now + RETRY_LOCAL_MS);
+		u->addrs_until = now + RESOLVE_RETRY_MS; /* what was known serves meanwhile */
+		attempt_at(u, u->n_addrs ? now : now + RESOLVE_RETRY_MS);
 		return;
 	}
 	u->n_addrs = a->n_addrs;
@@ -900,6 +907,7 @@ resolve(struct upstream *u, const char *interface)
 		return;
 	}
 	u->suspended = false;
+	u->local_retry = 0;
 	snprintf(u->interface, sizeof(u->interface), "%s", interface ? interface : "");
 	resolver_lookup(u->resolver, u->server->name, on_resolved, u);
 }
@@ -997,28 +1005,40 @@ check_device(struct upstream *u)
 	u->suspended = true;
 }
 
+/* Something changed on a link of ours that is up. */
+static void
+access_changed(struct upstream *u)
+{
+	bool silent = u->hb.silent || u->hb.lost;
+
+	if (!u->session[CURRENT])
+		return;
+	set_availability(u, !line_works(u) ? SERVER_UNAVAILABLE
+			    : silent       ? SERVER_SILENT
+					   : SERVER_AVAILABLE);
+	if (wants_session(u))
+		start_candidate(u, "link changed");
+}
+
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool bound, silent = u->hb.silent || u->hb.lost;
+	bool bound, up = pick_interface(u, &bound) || !bound;
 
-	if (!has_interface(u->domain, interface))
-		return;
-	check_device(u);
-	if (!pick_interface(u, &bound) && bound) {
-		/* Sessions stay: a short flap loses nothing. New attempts wait for the link. */
-		drop_candidate(u);
-		suspend(u, interface);
-		set_availability(u, SERVER_UNAVAILABLE);
-		return;
+	if (has_interface(u->domain, interface)) {
+		check_device(u);
+		if (up) {
+			access_changed(u);
+		} else {
+			/* Sessions stay: a short flap loses nothing. New attempts wait for it. */
+			drop_candidate(u);
+			suspend(u, interface);
+			set_availability(u, SERVER_UNAVAILABLE);
+		}
 	}
-	if (u->session[CURRENT]) {
-		set_availability(u, !line_works(u) ? SERVER_UNAVAILABLE
-				    : silent       ? SERVER_SILENT
-						   : SERVER_AVAILABLE);
-		if (wants_session(u))
-			start_candidate(u, "link changed");
-	} else if (u->suspended && !u->session[CANDIDATE] && !u->resolving) {
+	/* An address on another link may be the source that was missing. */
+	if (up && u->suspended && !u->session[CURRENT] && !u->session[CANDIDATE] && !u->resolving) {
+		u->local_retry = 0;
 		attempt_at(u, soonest(u));
 	}
 }

@@ -53,7 +53,7 @@ class Failed(Exception):
 
 class Demo:
     def __init__(self, build, folder, run_id):
-        self.lab = Lab(ROOT / "labs/F6pa.lab")
+        self.lab = Lab(ROOT / "labs/F6pa.lab", "4")
         self.folder = folder
         self.net = Network(self.lab, run_id)
         self.journal = Journal()

@@ -4,9 +4,10 @@ import struct
 
 import pytest
 
-from lab.assertions import Pattern, holds, networks
+from lab.assertions import Live, Pattern, holds, networks
 from lab.model import Lab
-from lab.observe import EventLog, PacketLog, QueryLog, Record
+from lab.net import NetError
+from lab.observe import EventLog, PacketLog, QueryLog, Record, packet as decoded
 from lab.parse import statement
 
 LAB = """lab X family=4
@@ -85,7 +86,12 @@ def test_place_and_event_have_to_be_the_same(lab):
 
 
 def test_hb_is_the_products_heartbeat(lab):
-    assert matches(lab, "must s1 at=s1 hb from=cpe", seen("s1", "heartbeat", peer="cpe"))
+    there = seen("s1", "heartbeat", peer="cpe", direction="in")
+    assert matches(lab, "must s1 at=s1 hb from=cpe", there)
+    assert matches(lab, "must s1 at=cpe hb from=s1",
+                   seen("cpe", "heartbeat", server="dots.isp1.example", direction="in"))
+    assert not matches(lab, "must s1 at=s1 hb from=cpe",
+                       seen("s1", "heartbeat", peer="cpe", direction="out"))
 
 
 def test_several_peers_mean_each_of_them(lab):
@@ -128,6 +134,16 @@ def test_alert_by_target_pvd_and_server(lab):
     assert not matches(lab, "must s1 at=cpe alert target=PA2.t1", seen("cpe", "alert", reason="x"))
 
 
+def test_several_targets_mean_each_of_them(lab):
+    p = pattern(lab, "must s1 at=cpe alert target=192.0.2.66,198.51.100.66")
+    one = seen("cpe", "alert", target="192.0.2.66/32")
+    assert p.missing([one]) == [{"target": "198.51.100.66/32"}]
+    assert not p.missing([one, seen("cpe", "alert", target="198.51.100.66/32")])
+    assert not p.missing([seen("cpe", "alert", target="198.51.100.66/32,192.0.2.66/32")])
+    p = pattern(lab, "never s1 at=cpe alert target=192.0.2.66,198.51.100.66")
+    assert p.violations([one])
+
+
 def test_source_prefixes(lab):
     record = seen("s1", "session-up", peer="cpe", source="192.0.2.2")
     assert matches(lab, "must s1 at=s1 session-up src-in=192.0.2.0/30,2001:db8::/32", record)
@@ -138,10 +154,14 @@ def test_source_prefixes(lab):
 def test_via_is_told_by_the_clients_end(lab):
     p = pattern(lab, "must s1 at=s1 session-up peer=cpe via=wan1")
     here = seen("s1", "session-up", role="server", peer="cpe", source="192.0.2.2", interface="eth0")
-    there = seen("cpe", "session-up", role="client", source="192.0.2.2", interface="wan1")
+    there = seen("cpe", "session-up", role="client", source="192.0.2.2", interface="wan1",
+                 server="dots.isp1.example")
     assert p.missing([here])
     assert not p.missing([here, there])
     there.fields["interface"] = "wan2"
+    assert p.missing([here, there])
+    # The same address on another link, to another server.
+    there.fields.update(interface="wan1", server="dots.isp2.example")
     assert p.missing([here, there])
 
 
@@ -174,6 +194,54 @@ def test_traffic_is_the_flood_only(lab):
     assert matches(lab, line, packet(dir="in", src="203.0.113.2", mark=True))
     assert not matches(lab, line, packet(dir="in", src="203.0.113.2"))
     assert not matches(lab, line, packet(dir="in", mark=True))
+
+
+def test_traffic_to_each_target(lab):
+    p = pattern(lab, "must s1 at=cpe traffic target=192.0.2.66,198.51.100.66")
+    first = packet(dir="in", mark=True, dst="192.0.2.66")
+    assert p.missing([first]) == [{"target": "198.51.100.66/32"}]
+    assert not p.missing([first, packet(dir="in", mark=True, dst="198.51.100.66")])
+
+
+def test_packets_by_what_can_be_read_in_them(lab):
+    line = "never s1 at=cpe pkt if=wan1 holds=ca2.example"
+    assert matches(lab, line, packet(readable="x cpe.ca2.example y"))
+    assert not matches(lab, line, packet(readable="cpe.ca1.example"))
+    assert not matches(lab, line, packet())
+
+
+class Ctl:
+    """dotsctl of an agent that says this."""
+
+    def __init__(self, **replies):
+        self.replies = replies
+
+    def dotsctl(self, _, command):
+        return 0, self.replies.get(command, {})
+
+
+@pytest.mark.parametrize("line, held", [
+    ("pvd=1 server=s1 interface=wan1", True),
+    ("pvd=1 server=s2", False),       # each of them in another entry
+    ("pvd=2 server=s2 state=available", False),
+    ("peer=t1 state=available", True),
+    ("handshakes=2", True), ("handshakes=3", False),
+    ("text=volatile", True), ("text=durable", False)])
+def test_status_is_of_one_session(lab, line, held):
+    ctl = Ctl(status={"handshakes": 2, "store": "volatile"}, sessions={
+        "upstream": [{"domain": "isp1", "name": "dots.isp1.example", "interface": "wan1",
+                      "state": "available"},
+                     {"domain": "isp2", "name": "dots.isp2.example", "state": "silent"}],
+        "clients": [{"client": "t1", "state": "available"}]})
+    live = Live(lab, None, ctl, pattern(lab, f"must s1 at=cpe status {line}"))
+    assert live.look()[0] == held
+
+
+def test_status_without_the_number_is_no_verdict(lab):
+    live = Live(lab, None, Ctl(status={"version": "1"}, sessions={}),
+                pattern(lab, "never s1 at=s1 status handshakes=2"))
+    with pytest.raises(NetError):
+        live.look()
 
 
 def test_near_shows_the_same_event_first(lab):
@@ -240,3 +308,20 @@ def test_packet_log_reads_frames_in_pieces(tmp_path):
     assert first.fields == {"if": "wan1", "dir": "out", "src": "192.0.2.1", "dst": "192.0.2.2",
                             "proto": "udp", "sport": 4646, "dport": 9999, "mark": True}
     assert second.fields["dir"] == "in" and "mark" not in second.fields
+
+
+def ipv6(next_header, payload):
+    sll = struct.pack("!HHH8sH", 0, 1, 6, b"", 0x86DD)
+    src, dst = (ipaddress.ip_address(a).packed for a in ("2001:db8::1", "2001:db8::2"))
+    return sll + struct.pack("!IHBB", 6 << 28, len(payload), next_header, 64) + src + dst + payload
+
+
+def test_ipv6_packets_and_their_fragments():
+    udp = struct.pack("!HHHH", 4646, 9999, 28, 0) + b"cpe.ca1.example\0\0\0\0\0"
+    plain = decoded(ipv6(17, udp))
+    assert (plain["src"], plain["dst"], plain["dport"]) == ("2001:db8::1", "2001:db8::2", 9999)
+    assert plain["readable"] == "cpe.ca1.example"
+    first = decoded(ipv6(44, struct.pack("!BBHI", 17, 0, 1, 7) + udp))
+    assert (first["proto"], first["dport"]) == ("udp", 9999)
+    later = decoded(ipv6(44, struct.pack("!BBHI", 17, 0, 16 << 3, 7) + udp))
+    assert later["proto"] == "fragment" and "dport" not in later

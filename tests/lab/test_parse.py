@@ -4,9 +4,10 @@ import pathlib
 import pytest
 
 from lab.model import Lab
-from lab.parse import LabError, load, split, statement
+from lab.parse import OUTSIDE_EVENTS, STATEMENTS, VERBS, LabError, load, split, statement
 
-LABS = pathlib.Path(__file__).resolve().parents[2] / "labs"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LABS = ROOT / "labs"
 HEAD = """lab X
 ns a role=router
 ns b role=host
@@ -76,9 +77,35 @@ def test_operators_of_attributes():
     ("step s1 start\nmust s1 at=b session-up peer=c", "no such namespace"),
     ("step s1 start\nstep s1 start", "step s1 twice"),
     ("step s1 start\nstep s2 after=s9 start", "only the step just before"),
-    ("dots b kind=wizard", "kind=wizard"),
+    ("dots a kind=wizard", "kind=wizard"),
     ("undo ns zz role=host", "undoes nothing"),
     ("lab Y", "lab twice"),
+    ("ns a role=host", "ns a twice"),
+    ("pvd 1 prefixes=- at=a:x", "pvd 1 twice"),
+    ("dots b kind=client pvds=1", "dots b twice"),
+    ("route c ::/0 via 2001:db8::1", "no namespace c"),
+    ("route a ::/0 via 2001:db8::1 dev=eth9", "no interface eth9 in a"),
+    ("route a ::/0 to 2001:db8::1", "route NS PREFIX via GW"),
+    ("urpf a:nowhere", "no interface nowhere in a"),
+    ("zone c www.example A 192.0.2.1", "no namespace c"),
+    ("reach a src=192.0.2.1 dst=192.0.2.2 maybe", "reach … ok"),
+    ("dots a kind=gateway listen=lan", "no interface lan in a"),
+    ("dots a kind=server mitigator=c", "no namespace c"),
+    ("identity x", "no ca="),
+    ("identity b ca=CA1", "b is a namespace"),
+    ("identity x ca=CA1 known=a", "no agent a"),
+    ("identity x ca=CA1\nidentity x ca=CA2", "identity x twice"),
+    ("pi 192.0.2.0/24 more", "takes 1 words"),
+    ("step s1 pause c", "no agent c"),
+    ("step s1 forget c", "no agent c"),
+    ("step s1 hellos c target=b", "no namespace c"),
+    ("step s1 hellos a target=nobody", "nobody"),
+    ("step s1 coap a get mitigate server=b", "no as="),
+    ("step s1 coap a get mitigate as=nobody server=b", "as=nobody"),
+    ("step s1 coap a get mitigate as=b server=nobody", "server=nobody"),
+    ("step s1 coap a get mitigate as=b server=b cuid=nobody", "cuid=nobody"),
+    ("step s1 coap a get mitigate as=b server=b colour=red", "no attribute 'colour'"),
+    ("step s1 start\nmust s1 at=a status colour=red", "no attribute 'colour'"),
 ])
 def test_refused_with_file_and_line(tmp_path, line, why):
     refused(tmp_path, line, why)
@@ -109,6 +136,57 @@ def test_family_drops_the_other_addresses(tmp_path):
     assert lab.pvds["1"].prefixes == ["192.0.2.0/30"]
 
 
+@pytest.mark.parametrize("given, families, label", [
+    ("", ["dual"], "X"), (" family=6", ["6"], "X"), (" family=4,6,dual", ["4", "6", "dual"], "X/4")])
+def test_families_of_a_file(tmp_path, given, families, label):
+    lab = lab_of(tmp_path, HEAD.replace("lab X", "lab X" + given))
+    assert (lab.families, lab.family, lab.label) == (families, families[0], label)
+
+
+def test_one_family_of_several(tmp_path):
+    lab_of(tmp_path, HEAD.replace("lab X", "lab X family=4,6,dual"))
+    six = Lab(tmp_path / "X.lab", "6")
+    assert six.label == "X/6" and six.pvds["1"].prefixes == ["2001:db8::/64"]
+    assert {str(n) for n in six.prefixes(["PA1.b"], six.head)} == {"2001:db8::2/128"}
+    assert len(Lab(tmp_path / "X.lab", "dual").prefixes(["PA1.b"], six.head)) == 2
+
+
+def test_a_strange_family_is_refused(tmp_path):
+    with pytest.raises(LabError, match="X.lab:1: family=5"):
+        lab_of(tmp_path, HEAD.replace("lab X", "lab X family=4,5"))
+
+
+@pytest.mark.parametrize("line", [
+    "step s1 alarm b target=192.0.2.2/32",
+    "step s1 start\nnever s1 at=a pkt to=192.0.2.2",
+    "step s1 start\nmust s1 at=a session-up src-in=192.0.2.0/24",
+    "step s1 probe a dst=192.0.2.2"])
+def test_what_says_nothing_in_the_family_is_refused(tmp_path, line):
+    lab_of(tmp_path, HEAD.replace("lab X", "lab X family=4") + line + "\n")
+    with pytest.raises(LabError, match="nothing of IPv6"):
+        lab_of(tmp_path, HEAD.replace("lab X", "lab X family=6") + line + "\n")
+
+
+def test_domains_are_called_by_the_first_label_unless_that_is_taken(tmp_path):
+    lab = lab_of(tmp_path, HEAD + "pvd two prefixes=- suffix=isp1.other at=a:x\n")
+    assert [p.domain for p in lab.pvds.values()] == ["isp1", "isp1.other"]
+    assert lab.pvds["two"].prefixes == []
+
+
+def test_provider_independent_space(tmp_path):
+    lab = lab_of(tmp_path, HEAD)
+    assert lab.pi == []  # nothing is provider-independent here, but the name has a meaning
+    lab = lab_of(tmp_path, HEAD.replace("lab X", "lab X addressing=PI"))
+    assert lab.pi == ["203.0.113.0/25", "2001:db8:f000::/48"]
+    lab = lab_of(tmp_path, HEAD + "pi 198.51.100.0/24\n")
+    assert {str(n) for n in lab.prefixes(["PI"], lab.head)} == {"198.51.100.0/24"}
+
+
+def test_interfaces_where_duplicates_are_looked_for(tmp_path):
+    lab = lab_of(tmp_path, HEAD + "link a:z - b:z - dad=yes\n")
+    assert lab.probing == {("a", "z"), ("b", "z")}
+
+
 def test_names_become_prefixes(tmp_path):
     lab = lab_of(tmp_path, HEAD)
     st = lab.head
@@ -119,5 +197,20 @@ def test_names_become_prefixes(tmp_path):
 
 
 @pytest.mark.parametrize("file", sorted(LABS.rglob("*.lab")), ids=lambda f: f.stem)
-def test_every_lab_of_the_tree_is_understood(file):
-    assert Lab(file).name == file.stem
+def test_every_lab_of_the_tree_is_understood_in_every_family_it_names(file):
+    for family in Lab(file).families:
+        assert Lab(file, family).name == file.stem
+
+
+@pytest.mark.parametrize("word", sorted({*STATEMENTS, *VERBS, *OUTSIDE_EVENTS}))
+def test_every_word_of_the_language_is_documented(word):
+    text = (ROOT / "doc/labs.md").read_text(encoding="utf-8")
+    # As code, alone or in a list, with or without what follows it.
+    assert any(word in code.replace(",", " ").split() for code in text.split("`")[1::2])
+
+
+@pytest.mark.parametrize("word", ["ns", "link", "pvd", "dots", "identity", "coap", "hellos"])
+def test_every_attribute_is_documented(word):
+    text = (ROOT / "doc/labs.md").read_text(encoding="utf-8")
+    allowed = VERBS[word][2] if word in ("coap", "hellos") else STATEMENTS[word][2]
+    assert not [a for a in allowed if f"{a}=" not in text]

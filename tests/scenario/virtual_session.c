@@ -579,6 +579,13 @@ listener_each(struct listener *ln, bool (*visit)(void *arg, struct session *s), 
 }
 
 /* They are net's to test. */
+size_t
+listener_handshakes(const struct listener *ln)
+{
+	(void)ln;
+	return 0;
+}
+
 void
 listener_set_limits(struct listener *ln, const struct listener_config *cfg)
 {

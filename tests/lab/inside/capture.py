@@ -15,7 +15,7 @@ import time
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 LINKTYPE_LINUX_SLL = 113  # keeps the direction
-SNAP = 256
+SNAP = 2048  # whole packets: what a handshake says in the clear is looked for
 
 stopping = False
 

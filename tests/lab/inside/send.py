@@ -4,15 +4,28 @@
 	send.py flood RATE SECONDS PORT DST...	 marked UDP datagrams, RATE a second to each DST
 	send.py probe SRC DEV PORT DST...	 a UDP datagram and a TCP connection attempt to each DST
 						 ("-": no SRC, no DEV)
+	send.py hellos COUNT SECONDS PORT PREFIX,... DST...
+						 COUNT ClientHellos without cookie, each from a random source
+						 inside a PREFIX, to the DSTs in turn
 """
+import ipaddress
+import os
+import random
 import socket
 import struct
 import sys
 import time
 
 MARK = b"lab-flood"
-# The head of a DTLS 1.2 ClientHello record: what a stranger's handshake begins with.
-HELLO = struct.pack("!BHHIH", 22, 0xFEFD, 0, 0, 1) + b"\0" * 60
+# What a TLS 1.2 client offers: ECDHE-ECDSA-AES128-GCM over P-256 with SHA-256.
+OFFER = bytes.fromhex("0002c02b" "0100" "0018" "000a000400020017" "000b00020100" "000d000400020403")
+
+
+def hello():
+    """A DTLS 1.2 ClientHello record without a cookie."""
+    body = b"\xfe\xfd" + os.urandom(32) + b"\0\0" + OFFER
+    handshake = struct.pack("!I", 1 << 24 | len(body)) + b"\0\0\0\0\0" + len(body).to_bytes(3, "big")
+    return struct.pack("!BHQH", 22, 0xFEFF, 0, len(handshake) + len(body)) + handshake + body
 
 
 def family(address):
@@ -44,7 +57,7 @@ def bound(kind, src, dev, dst):
 def probe(src, dev, port, targets):
     for t in targets:
         with bound(socket.SOCK_DGRAM, src, dev, t) as s:
-            s.sendto(HELLO, (t, int(port)))
+            s.sendto(hello(), (t, int(port)))
         with bound(socket.SOCK_STREAM, src, dev, t) as s:
             s.settimeout(0.3)
             try:
@@ -53,7 +66,51 @@ def probe(src, dev, port, targets):
                 pass  # most probes are meant to fail
 
 
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def datagram(src, dst, port, payload):
+    """An IP packet with a UDP datagram, whoever sends it."""
+    length = 8 + len(payload)
+    udp = struct.pack("!HHHH", random.randrange(1024, 65536), port, length, 0) + payload
+    if src.version == 4:
+        pseudo = src.packed + dst.packed + struct.pack("!HH", socket.IPPROTO_UDP, length)
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP, 0)
+    else:
+        pseudo = src.packed + dst.packed + struct.pack("!II", length, socket.IPPROTO_UDP)
+        ip = struct.pack("!IHBB", 6 << 28, length, socket.IPPROTO_UDP, 64)
+    udp = udp[:6] + struct.pack("!H", checksum(pseudo + udp) or 0xFFFF) + udp[8:]
+    return ip + src.packed + dst.packed + udp  # the kernel fills in the header's own checksum
+
+
+def somewhere(net):
+    return net[random.randrange(1, net.num_addresses - 1)]
+
+
+def hellos(count, seconds, port, prefixes, targets):
+    nets = [ipaddress.ip_network(p) for p in prefixes.split(",")]
+    lines = []
+    for t in map(ipaddress.ip_address, targets):
+        kind = socket.AF_INET6 if t.version == 6 else socket.AF_INET
+        s = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        lines.append((s, t, [n for n in nets if n.version == t.version]))
+    begun, count = time.monotonic(), int(count)
+    for n in range(count):
+        s, t, inside = lines[n % len(lines)]
+        packet = datagram(somewhere(random.choice(inside)), t, int(port), hello())
+        s.sendto(packet, (str(t), 0))
+        ahead = begun + float(seconds) * n / count - time.monotonic()
+        if ahead > 0.005:
+            time.sleep(ahead)
+
+
 if sys.argv[1] == "flood":
     flood(*sys.argv[2:5], sys.argv[5:])
+elif sys.argv[1] == "hellos":
+    hellos(*sys.argv[2:6], sys.argv[6:])
 else:
     probe(*sys.argv[2:5], sys.argv[5:])

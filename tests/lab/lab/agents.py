@@ -2,6 +2,7 @@
 import copy
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -30,15 +31,21 @@ def client_name(agent, ca):
     return f"{agent}.{ca.lower()}.example"
 
 
+def instance_name(agent):
+    """What dotsd takes as `instance` and nftables as part of a table's name."""
+    return re.sub(r"[^a-z0-9_]", "_", agent.lower())[:32]
+
+
 class Configuration:
     """dotsd.yaml of one agent. JSON is YAML."""
 
     def __init__(self, lab, agent, folder, pki):
         self.lab, self.agent, self.pki, self.st = lab, agent, pki, agent.st
         self.folder = folder
+        self.heartbeat = {k: int(self.st.number(k, v)) for k, v in HEARTBEAT.items()}
 
     def make(self):
-        cfg = {"instance": self.agent.name,
+        cfg = {"instance": instance_name(self.agent.name),
                "state": str(self.folder / "state"),
                "control": str(self.folder / "control.sock"),
                "events": str(self.folder / "events.json")}
@@ -48,76 +55,123 @@ class Configuration:
     def as_client(self, ca):
         return self.pki.leaf(ca, client_name(self.agent.name, ca), "clientAuth")
 
-    def serving(self, interface, clients):
+    # ---- serving ----
+
+    def entry(self, name, prefixes):
+        """Of `clients:`: who goes by that name here, and what it may ask for."""
         ca = self.st.get("ca")
-        return {"listen": [{"interface": i} for i in interface],
+        result = {"certificates": [client_name(name, ca)], "prefixes": prefixes}
+        if name in self.st.items("pins"):
+            own = self.pki.leaf(ca, client_name(name, ca), "clientAuth")
+            result["spki"] = [self.pki.digest(own["key"])]
+        return result
+
+    def serving(self, interfaces, clients, owns):
+        ca = self.st.get("ca")
+        entries = {c: self.entry(c, owns) for c in clients}
+        for i in self.lab.identities.values():
+            if self.agent.name in i.known:
+                entries[i.name] = self.entry(i.name, i.owns)
+        return {"listen": [{"interface": i} for i in interfaces],
                 "credentials": self.pki.leaf(ca, self.st.get("name"), "serverAuth"),
-                "clients": clients, "session": dict(HEARTBEAT)}
+                "clients": entries, "session": dict(self.heartbeat)}
 
     def server(self):
-        ca, owns = self.st.get("ca"), self.lab.filtered(self.st.items("owns"))
-        clients = {}
-        for a in self.lab.agents.values():
-            if any(self.lab.server_of(p) is self.agent for p in self.lab.upstream_pvds(a)):
-                clients[a.name] = {"certificates": [client_name(a.name, ca)], "prefixes": owns}
+        clients = [a.name for a in self.lab.agents.values()
+                   if any(self.lab.server_of(p) is self.agent for p in self.lab.upstream_pvds(a))]
         interfaces = self.st.items("listen") or sorted(self.lab.interfaces(self.agent.name) - {"lo"})
-        cfg = self.serving(interfaces, clients) | {"mitigation": dict(MITIGATION)}
+        cfg = self.serving(interfaces, clients, self.lab.filtered(self.st.items("owns")))
+        cfg["mitigation"] = dict(MITIGATION)
         if self.st.get("mitigator"):
             cfg["mitigators"] = [{"nftables": {"socket": str(self.folder / "priv.sock"),
-                                               "instance": self.agent.name}}]
+                                               "instance": instance_name(self.agent.name)}}]
         else:
             cfg["mitigators"] = [{"dry-run": {}}]
         return cfg
 
     def gateway(self):
-        ca = self.st.get("ca")
         pvds = self.lab.upstream_pvds(self.agent)
-        owned = [p for pvd in pvds for p in pvd.prefixes]
-        mine = {i.ip for _, i in self.lab.addresses[self.agent.name]}
-        clients = {}
-        for a in self.lab.agents.values():
-            asks = {ip for ip in a.st.items("server")}
-            if a.kind == "client" and asks & {str(ip) for ip in mine}:
-                clients[a.name] = {"certificates": [client_name(a.name, ca)], "prefixes": owned}
-        cfg = self.serving(self.st.items("listen"), clients)
-        return cfg | {"domains": self.domains(pvds), "mitigators": [{"escalate": {}}]}
+        here = {str(ip) for ip in self.lab.addresses_of(self.agent.name)}
+        clients = [a.name for a in self.lab.agents.values()
+                   if a.kind == "client" and here & set(a.st.items("server"))]
+        owned = [p for pvd in pvds for p in pvd.prefixes] + self.lab.pi
+        cfg = self.serving(self.st.items("listen"), clients, owned)
+        return cfg | self.domains(pvds) | {"mitigators": [{"escalate": {}}]}
+
+    # ---- asking ----
 
     def client(self):
         pvds = self.lab.upstream_pvds(self.agent)
-        if pvds:
-            return {"domains": self.domains(pvds)}
-        servers = self.lab.filtered(self.st.items("server"))
-        gateway = self.gateway_at(servers)
-        ca = self.st.get("ca")
-        return {"gateways": {"gw": {
-            "interface": self.st.get("if", "eth0"),
-            "servers": [{"name": gateway.st.get("name"), "addresses": servers}],
-            "credentials": self.as_client(ca), **HEARTBEAT}}}
+        return self.domains(pvds) if pvds else {"gateways": self.gateways()}
 
-    def gateway_at(self, servers):
+    def interface(self):
+        return self.st.get("if") or self.lab.only_interface(self.agent.name, self.st)
+
+    def gateways(self):
+        """One entry a gateway that has some of the addresses; it goes by its agent's name."""
+        servers, result = self.lab.filtered(self.st.items("server")), {}
         for a in self.lab.agents.values():
-            here = {str(ip) for ip in self.lab.addresses_of(a.name)}
-            if a.kind == "gateway" and here & set(servers):
-                return a
-        raise self.st.error(f"no gateway has an address of server={','.join(servers)}")
+            here = {str(ip) for ip in self.lab.addresses_of(a.name)} & set(servers)
+            if a.kind == "gateway" and here:
+                result[a.name] = {
+                    "interface": self.interface(),
+                    "servers": [{"name": a.st.get("name"),
+                                 "addresses": [s for s in servers if s in here]}],
+                    "credentials": self.as_client(self.st.get("ca")), **self.heartbeat}
+                if "filters" in self.st.attrs:
+                    result[a.name]["filters"] = self.filters(a)
+        if not result:
+            raise self.st.error(f"no gateway has an address of server={','.join(servers)}")
+        return result
+
+    def filters(self, agent):
+        """filters=PA1:s1,PA2:s2: what is asked of that agent only."""
+        result = []
+        for item in self.st.items("filters"):
+            space, _, name = item.rpartition(":")
+            if name not in self.lab.agents:
+                raise self.st.error(f"filters={item}: no agent {name}")
+            if name == agent.name:
+                result += sorted(map(str, self.lab.prefixes([space], self.st)))
+        return result
 
     def domains(self, pvds):
-        result = {}
-        for p in pvds:
-            here = p.interface if p.ns == self.agent.name else self.st.get("if", "eth0")
-            result[p.domain] = {"interface": here, "prefixes": p.prefixes, "resolvers": p.dns,
-                                "servers": [{"name": p.server}],
-                                "credentials": self.as_client(p.ca), **HEARTBEAT}
+        result = {"domains": {p.domain: self.domain(p) for p in pvds}}
+        if self.lab.pi:
+            result["provider-independent"] = self.lab.pi
+        return result
+
+    def domain(self, p):
+        here = p.interface if p.ns == self.agent.name else self.interface()
+        result = {"interface": here, "prefixes": p.prefixes, "resolvers": p.dns,
+                  "servers": [{"name": p.server}], "credentials": self.as_client(p.ca),
+                  **self.heartbeat}
+        if "filters" in self.st.attrs and self.lab.server_of(p):
+            result["protects"] = self.filters(self.lab.server_of(p))
         return result
 
 
-def value_of(text):
-    """A value of `configure`: JSON with single quotation marks, else a list when it has commas,
-    else a word."""
+def value_of(lab, original, text):
+    """A value of `configure`: @PATH is what the lab itself set there; JSON with single quotation
+    marks; a list when it has commas; a word. Lists lose what is not of the lab's family."""
+    if text.startswith("@"):
+        return copy.deepcopy(at_path(original, text[1:]))
     try:
-        return json.loads(text.replace("'", '"'))
+        value = json.loads(text.replace("'", '"'))
     except ValueError:
-        return text.split(",") if "," in text else text
+        value = text.split(",") if "," in text else text
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        mine = lab.mine(value)
+        return mine[0] if len(mine) == 1 and len(value) > 1 and "[" not in text else mine
+    return value
+
+
+def at_path(cfg, path):
+    for key in path.split("."):
+        if not isinstance(cfg, dict) or key not in cfg:
+            raise NetError(f"@{path}: nothing is set there")
+        cfg = cfg[key]
+    return cfg
 
 
 def put(cfg, path, value):
@@ -132,12 +186,16 @@ class Process:
 
     def __init__(self, net, ns, name, argv, log):
         self.net, self.ns, self.name, self.argv, self.log = net, ns, name, argv, log
-        self.proc = None
+        self.proc, self.paused = None, False
 
     def start(self):
         with open(self.log, "ab") as log:
             self.proc = self.net.spawn(self.ns, self.argv, stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log)
+
+    def pause(self, on):
+        self.tell(signal.SIGSTOP if on else signal.SIGCONT)
+        self.paused = on
 
     def tell(self, number):
         if self.proc and self.proc.poll() is None:
@@ -148,6 +206,9 @@ class Process:
         p, self.proc = self.proc, None
         if not p:
             return None
+        if self.paused:
+            p.send_signal(signal.SIGCONT)
+            self.paused = False
         if p.poll() is not None:
             return self.died(p)
         p.send_signal(how)
@@ -174,12 +235,17 @@ class Process:
 class Agents:
     def __init__(self, lab, net, journal, pki, folder, binaries):
         self.lab, self.net, self.journal, self.binaries = lab, net, journal, binaries
+        self.pki = pki
+        instances = {}
         self.folders, self.configs, self.processes = {}, {}, {}
         self.original = {}
         for agent in lab.agents.values():
             home = folder / agent.name
             (home / "state").mkdir(parents=True)
             self.folders[agent.name] = home
+            other = instances.setdefault(instance_name(agent.name), agent)
+            if other is not agent:
+                raise agent.st.error(f"{agent.name} and {other.name} make the same instance name")
             self.original[agent.name] = Configuration(lab, agent, home, pki).make()
             self.configs[agent.name] = copy.deepcopy(self.original[agent.name])
             self.journal.add(EventLog(agent.name, home / "events.json"))
@@ -189,7 +255,7 @@ class Agents:
             if mitigator:
                 name = agent.name + ".helper"
                 argv = [binaries["dotsd-priv"], "--socket", home / "priv.sock",
-                        "--instance", agent.name]
+                        "--instance", instance_name(agent.name)]
                 self.processes[name] = Process(net, mitigator, name, argv, home / "helper.log")
 
     def write(self, name):
@@ -259,23 +325,36 @@ class Agents:
 
     def configure(self, name, changes):
         for path, text in changes.items():
-            put(self.configs[name], path, value_of(text))
+            put(self.configs[name], path, value_of(self.lab, self.original[name], text))
         self.write(name)
         self.processes[name].tell(signal.SIGHUP)
 
     def forget(self):
         """What no agent may remember when the lab begins anew."""
-        for name, home in self.folders.items():
+        for name in self.folders:
             self.configs[name] = copy.deepcopy(self.original[name])
-            for f in (home / "state").iterdir():
-                f.unlink()
+            self.forget_state(name)
+
+    def forget_state(self, name):
+        for f in (self.folders[name] / "state").iterdir():
+            f.unlink()
+
+    # ---- credentials for independent clients ----
+
+    def credentials(self, who, ca):
+        """Of an agent or identity, as a client of the servers under ca."""
+        own = self.lab.identities[who].ca if who in self.lab.identities else ca
+        return self.pki.leaf(own, client_name(who, own), "clientAuth")
+
+    def cuid(self, who, ca):
+        return self.pki.digest(self.credentials(who, ca)["key"])
 
     # ---- control ----
 
     def dotsctl(self, name, *words):
         """(exit status, reply) of dotsctl --json."""
         r = run([str(self.binaries["dotsctl"]), "--socket", str(self.folders[name] / "control.sock"),
-                 "--json", *words], check=False)
+                 "--json", *words], check=False, timeout=20)
         try:
             reply = json.loads(r.stdout)
         except ValueError:
@@ -283,4 +362,4 @@ class Agents:
         return r.returncode, reply
 
     def table_name(self, name):
-        return f"dotsd_{name}"
+        return f"dotsd_{instance_name(name)}"

@@ -4,10 +4,11 @@ import ipaddress
 import itertools
 import re
 
-from lab.net import contains
+from lab.net import NetError, contains
 from lab.parse import EVENT_NAMES, MATCHING
 
-# Several names in these mean each of them; in all other attributes any of them.
+# Several names in these mean each of them; in all other attributes any of them. So do several
+# prefixes in target=.
 EACH = ("peer", "from")
 LIVE = ("counter", "mitigated", "status")
 DEFAULT_WITHIN, NEVER_FOR = 5, 10
@@ -51,17 +52,16 @@ class Pattern:
 
     def variants(self):
         """name -> value of each EACH attribute, all combinations."""
-        if self.packets:
-            return [{}]
-        keys = [k for k in EACH if k in self.attrs]
-        return [dict(zip(keys, values))
-                for values in itertools.product(*(self.attrs[k].items for k in keys))]
+        values = {} if self.packets else {k: self.attrs[k].items for k in EACH if k in self.attrs}
+        if "target" in self.attrs and self.attrs["target"].op == "=":
+            values["target"] = sorted(map(str, self.lab.prefixes(self.attrs["target"].items, self.st)))
+        return [dict(zip(values, chosen)) for chosen in itertools.product(*values.values())]
 
     def matches(self, record, variant):
         if record.at != self.at or record.event != self.name:
             return False
         if self.packets:
-            return self.packet(record.fields)
+            return self.packet(record.fields, variant)
         return all(self.field(k, a, record, variant) for k, a in self.attrs.items())
 
     # ---- product events and queries ----
@@ -82,7 +82,9 @@ class Pattern:
         return fields.get("peer") in self.names_of(wanted)
 
     def field_from(self, attr, fields, wanted, record):
-        value = fields.get("from", fields.get("peer"))
+        if record.event == "heartbeat" and fields.get("direction") != "in":
+            return False
+        value = fields.get("from", fields.get("peer", fields.get("server")))
         return value in self.names_of(wanted)
 
     def field_server(self, attr, fields, wanted, record):
@@ -107,11 +109,11 @@ class Pattern:
         return have == want
 
     def field_target(self, attr, fields, wanted, record):
-        # An alert may be about more than what the lab asks for.
-        want, have = self.lab.prefixes(attr.items, self.st), networks(fields.get("target", ""))
+        have = networks(fields.get("target", ""))
         if attr.op == "<=":
+            want = self.lab.prefixes(attr.items, self.st)
             return bool(have) and all(inside(n, want) for n in have)
-        return bool(want) and want <= have
+        return ipaddress.ip_network(wanted) in have
 
     def field_src_in(self, attr, fields, wanted, record):
         source = str(fields.get("source", ""))
@@ -121,10 +123,12 @@ class Pattern:
             return False
 
     def field_via(self, attr, fields, wanted, record):
-        # The interface at the client's end: its own event of the same session tells.
+        # The interface at the client's end: its own event of the same session tells. The source alone
+        # would not do: two links may have the same addresses.
         return fields.get("interface") in attr.items or any(
             r.event == "session-up" and r.at != record.at and r.fields.get("role") == "client"
             and r.fields.get("source") == fields.get("source")
+            and r.fields.get("server") in self.names_of(record.at)
             and r.fields.get("interface") in attr.items for r in self.journal_records)
 
     journal_records = ()
@@ -132,7 +136,10 @@ class Pattern:
 
     # ---- packets ----
 
-    def packet(self, f):
+    def packet(self, f, variant):
+        if "target" in variant and ipaddress.ip_address(f["dst"]) not in ipaddress.ip_network(
+                variant["target"]):
+            return False
         if "if" in self.attrs and f["if"] not in self.attrs["if"].items:
             return False
         if self.event == "traffic":
@@ -142,6 +149,8 @@ class Pattern:
         if "dir" in self.attrs and f["dir"] != self.attrs["dir"].value:
             return False
         if "proto" in self.attrs and f["proto"] not in self.attrs["proto"].items:
+            return False
+        if "holds" in self.attrs and self.attrs["holds"].value not in f.get("readable", ""):
             return False
         return (self.address("to", f["dst"]) and self.address("from", f["src"])
                 and (self.port(f.get("sport")) or self.port(f.get("dport"))))
@@ -204,27 +213,52 @@ class Live:
     def look_mitigated(self):
         """Installed, says the server; and the table in the mitigator's namespace has it."""
         want = self.lab.prefixes(self.p.attrs["scope"].items, self.p.st)
-        for a in self.lab.agents.values():
-            where = a.st.get("mitigator")
-            if self.p.at not in (a.name, where) or not where:
-                continue
-            table = self.net.table(where, self.agents.table_name(a.name))
-            said = set().union(*[networks(r.fields.get("scope", "")) for r in
-                                 self.p.journal_records
-                                 if r.at == a.name and r.event == "rule-installed"] or [set()])
-            absent = [str(n) for n in want if not holds(table, n)]
-            unsaid = [str(n) for n in want if n not in said]
-            if not absent and not unsaid:
-                return True, table
-            return False, (f"not in table {self.agents.table_name(a.name)} in {where}: "
-                           f"{', '.join(absent) or 'nothing'}; not in a rule-installed event of "
-                           f"{a.name}: {', '.join(unsaid) or 'nothing'}")
-        return False, f"no server has a mitigator at {self.p.at}"
+        looked = [self.installed(a, want) for a in self.lab.agents.values()
+                  if a.st.get("mitigator") and self.p.at in (a.name, a.st.get("mitigator"))]
+        if not looked:
+            return False, f"no server has a mitigator at {self.p.at}"
+        good = [text for held, text in looked if held]
+        return bool(good), "\n".join(good or [text for _, text in looked])
+
+    def installed(self, agent, want):
+        where, name = agent.st.get("mitigator"), self.agents.table_name(agent.name)
+        table = self.net.table(where, name)
+        said = set().union(*[networks(r.fields.get("scope", "")) for r in self.p.journal_records
+                             if r.at == agent.name and r.event == "rule-installed"] or [set()])
+        absent = [str(n) for n in want if not holds(table, n)]
+        unsaid = [str(n) for n in want if n not in said]
+        if not absent and not unsaid:
+            return True, table
+        return False, (f"not in table {name} in {where}: {', '.join(absent) or 'nothing'}; not in a "
+                       f"rule-installed event of {agent.name}: {', '.join(unsaid) or 'nothing'}")
 
     def look_status(self):
-        texts = [str(self.agents.dotsctl(self.p.at, c)[1])
-                 for c in ("status", "domains", "sessions", "list")]
-        return any(self.p.attrs["text"].value in t for t in texts), "\n".join(texts)
+        """text= in anything that dotsctl says there; the others in one entry of its `sessions`."""
+        replies = {c: self.agents.dotsctl(self.p.at, c)[1]
+                   for c in ("status", "domains", "sessions", "list")}
+        texts = [str(r) for r in replies.values()]
+        shown = "\n".join(texts)
+        if "text" in self.p.attrs and not any(self.p.attrs["text"].value in t for t in texts):
+            return False, shown
+        if "handshakes" in self.p.attrs:
+            status = replies["status"]
+            if "handshakes" not in status and "error" not in status:
+                raise NetError(f"dotsctl status at {self.p.at} tells no handshakes")
+            if status.get("handshakes", 0) < int(self.p.attrs["handshakes"].value):
+                return False, shown
+        wanted = self.p.attrs.keys() - {"text", "handshakes"}
+        entries = replies["sessions"].get("upstream", []) + replies["sessions"].get("clients", [])
+        held = not wanted or any(all(self.entry_has(e, k) for k in wanted) for e in entries)
+        return held, shown
+
+    def entry_has(self, entry, key):
+        items = self.p.attrs[key].items
+        if key == "pvd":
+            return entry.get("domain") in [self.lab.pvds[i].domain for i in items]
+        if key in ("server", "peer"):
+            value = entry.get({"server": "name", "peer": "client"}[key])
+            return any(value in self.p.names_of(i) for i in items)
+        return entry.get(key) in items
 
 
 def holds(table, net):

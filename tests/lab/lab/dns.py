@@ -39,9 +39,9 @@ class DnsServers:
 
     def serve(self, ns):
         self.halt(ns)
-        listen = [str(ip.ip) for i, ip in self.net.lab.addresses.get(ns, []) if i == "lo"]
+        listen = self.addresses(ns)
         if not listen:
-            raise NetError(f"{ns} has zones but no address on lo to serve them at")
+            raise NetError(f"{ns} has zones, but no pvd names an address of it, nor is one on lo")
         log = self.folder / f"{ns}-dns.log"
         if not log.exists():
             log.touch(mode=0o666)
@@ -58,6 +58,13 @@ class DnsServers:
         self.procs[ns] = self.net.spawn(ns, argv, stdout=subprocess.DEVNULL,
                                         stderr=open(self.folder / f"{ns}-dns.err", "wb"))
         self.wait_until_it_serves(ns, listen)
+
+    def addresses(self, ns):
+        """Where it serves: as the provisioning domains say, or else what is on lo."""
+        lab = self.net.lab
+        announced = {a for p in lab.pvds.values() for a in p.dns}
+        here = [(i, str(ip.ip)) for i, ip in lab.addresses.get(ns, [])]
+        return ([a for _, a in here if a in announced] or [a for i, a in here if i == "lo"])
 
     def wait_until_it_serves(self, ns, listen):
         deadline = time.monotonic() + 5

@@ -5,8 +5,10 @@ import ipaddress
 
 from lab.parse import LabError, load
 
-# Provider-independent space of the labs: the one prefix set that no statement carries.
-PI = ["203.0.113.0/25", "2001:db8:f000::/48"]
+# Provider-independent space where no `pi` statement says otherwise.
+PI = "203.0.113.0/25,2001:db8:f000::/48"
+FAMILIES = ("4", "6", "dual")
+FAMILY_NAMES = {"4": "IPv4", "6": "IPv6"}
 
 
 @dataclasses.dataclass
@@ -17,20 +19,25 @@ class Agent:
 
 
 @dataclasses.dataclass
+class Identity:
+    """A certificate without an agent: for an independent client."""
+    name: str
+    ca: str
+    known: list  # servers that have a `clients:` entry for it
+    owns: list
+    st: object
+
+
+@dataclasses.dataclass
 class Pvd:
     name: str
     prefixes: list
     dns: list
     server: str
     ca: str
-    suffix: str
     ns: str
     interface: str
-
-    @property
-    def domain(self):
-        """Its name in configurations and events: isp1.example -> isp1."""
-        return self.suffix.split(".")[0]
+    domain: str  # its name in configurations and events
 
 
 @dataclasses.dataclass
@@ -42,17 +49,21 @@ class Step:
 
 
 class Lab:
-    def __init__(self, path):
+    """One lab in one address family: the one that is named, or the first that its file names."""
+
+    def __init__(self, path, family=None):
         self.path = str(path)
         self.head, *self.statements = load(path)
         self.name = self.head.args[0]
-        self.family = self.head.get("family", "both")
-        if self.family not in ("4", "6", "both"):
-            raise self.head.error(f"family={self.family}: 4, 6 or both")
+        self.families = families_of(self.head)
+        self.family = family or self.families[0]
+        self.label = self.name if self.families == [self.family] else f"{self.name}/{self.family}"
         self.namespaces = {}  # name -> roles
         self.addresses = {}   # namespace -> [(interface, ip_interface)]
-        self.pvds, self.agents, self.steps = {}, {}, {}
+        self.probing = set()  # (namespace, interface) where duplicate addresses are looked for
+        self.pvds, self.agents, self.identities, self.steps = {}, {}, {}, {}
         self.zones = []       # (namespace, name, type, data)
+        self.pi = self.filtered((PI if self.head.get("addressing") == "PI" else "").split(","))
         for st in self.statements:
             getattr(self, "on_" + st.kind, lambda st: None)(st)
         for step in self.steps.values():
@@ -73,10 +84,14 @@ class Lab:
 
     def wanted(self, text):
         """Is this address or prefix of the family that the lab runs with?"""
-        return self.family == "both" or (":" in text) == (self.family == "6")
+        return self.family == "dual" or (":" in text) == (self.family == "6")
 
     def filtered(self, texts):
-        return [t for t in texts if self.wanted(t)]
+        return [t for t in texts if t and t != "-" and self.wanted(t)]
+
+    def mine(self, texts):
+        """Of words that may be addresses or prefixes: without those of the other family."""
+        return [t for t in texts if not is_prefix(t) or self.wanted(t)]
 
     def add_addresses(self, st, ns, interface, text):
         if text == "-":
@@ -89,12 +104,49 @@ class Lab:
             if self.wanted(a):
                 self.addresses.setdefault(ns, []).append((interface, ip))
 
+    def known(self, st, ns):
+        if ns not in self.namespaces:
+            raise st.error(f"no namespace {ns}")
+
+    def fresh(self, st, table):
+        """What a statement names must not be there yet."""
+        if st.args[0] in table:
+            raise st.error(f"{st.kind} {st.args[0]} twice")
+
     def on_ns(self, st):
+        self.fresh(st, self.namespaces)
         self.namespaces[st.args[0]] = st.items("role")
+
+    def on_route(self, st):
+        self.known(st, st.args[0])
+        if st.args[2] != "via":
+            raise st.error("route NS PREFIX via GW")
+        if "dev" in st.attrs and st.get("dev") not in self.interfaces(st.args[0]):
+            raise st.error(f"no interface {st.get('dev')} in {st.args[0]}")
+
+    def on_rule(self, st):
+        self.known(st, st.args[0])
+
+    def on_urpf(self, st):
+        ns, interface = self.node(st, st.args[0])
+        if interface not in self.interfaces(ns):
+            raise st.error(f"no interface {interface} in {ns}")
+
+    on_ingress = on_urpf
+
+    def on_snat(self, st):
+        self.known(st, st.args[0])
+
+    def on_reach(self, st):
+        self.known(st, st.args[0])
+        if len(st.args) == 2 and st.args[1] != "ok":
+            raise st.error("reach … ok, or drop=NS:counter")
 
     def on_link(self, st):
         for end, addrs in (st.args[0:2], st.args[2:4]):
             self.add_addresses(st, *self.node(st, end), addrs)
+            if st.get("dad") == "yes":
+                self.probing.add(self.node(st, end))
 
     def on_bridge(self, st):
         self.add_addresses(st, *self.node(st, st.args[0]), st.args[1])
@@ -107,26 +159,55 @@ class Lab:
         self.add_addresses(st, *self.node(st, st.args[0] + ":lo"), st.args[1])
 
     def on_pvd(self, st):
+        self.fresh(st, self.pvds)
         ns, interface = self.node(st, st.get("at", ""))
+        # isp1.example is called isp1, unless there is one of that name already.
+        suffix = st.get("suffix", "pvd" + st.args[0])
+        domain = suffix.split(".")[0]
+        if any(p.domain == domain for p in self.pvds.values()):
+            domain = suffix
         self.pvds[st.args[0]] = Pvd(st.args[0], self.filtered(st.items("prefixes")),
                                     self.filtered(st.items("dns")), st.get("server"), st.get("ca"),
-                                    st.get("suffix", "pvd" + st.args[0]), ns, interface)
+                                    ns, interface, domain)
+
+    def on_pi(self, st):
+        self.pi = self.filtered(st.args[0].split(","))
 
     def on_zone(self, st):
+        self.known(st, st.args[0])
         if st.args[2] not in ("A", "AAAA") or self.wanted(st.args[3]):
             self.zones.append(tuple(st.args))
 
     def on_dots(self, st):
         name, kind = st.args[0], st.get("kind")
-        if name not in self.namespaces:
-            raise st.error(f"no namespace {name}")
+        self.known(st, name)
+        self.fresh(st, self.agents)
         if kind not in ("server", "gateway", "client"):
             raise st.error(f"kind={kind}: server, gateway or client")
         for key in ("pvds", "upstream-pvds"):
             for p in st.items(key):
                 if p not in self.pvds:
                     raise st.error(f"no pvd {p}")
+        mitigator = st.get("mitigator")
+        if mitigator:
+            self.known(st, mitigator)
+        for i in st.items("listen") + st.items("if"):
+            if i not in self.interfaces(name):
+                raise st.error(f"no interface {i} in {name}")
         self.agents[name] = Agent(name, kind, st)
+
+    def on_identity(self, st):
+        name = st.args[0]
+        self.fresh(st, self.identities)
+        if name in self.namespaces:
+            raise st.error(f"{name} is a namespace")
+        if not st.get("ca"):
+            raise st.error("no ca=")
+        for s in st.items("known"):
+            if s not in self.agents:
+                raise st.error(f"no agent {s}")
+        self.identities[name] = Identity(name, st.get("ca"), st.items("known"),
+                                         self.filtered(st.items("owns")), st)
 
     def on_step(self, st):
         name = st.args[0]
@@ -157,13 +238,17 @@ class Lab:
         """Names in steps and assertions, before anything runs."""
         if "at" in st.attrs and st.get("at") not in self.namespaces:
             raise st.error(f"at={st.get('at')}: no such namespace")
-        for key in ("scope", "target"):
+        verb = st.args[1] if st.kind in ("step", "do") else None
+        for key in ("scope", "target", "src-in", "to", "dst", "from"):
             if key in st.attrs:
+                self.check_family(st, key)
+        for key in ("scope", "target"):
+            if key in st.attrs and not (verb == "hellos" and st.get(key) in self.agents):
                 self.prefixes(st.items(key), st)
-        for key in ("from", "peer"):
+        for key in ("from", "peer", "to"):
             for name in st.items(key):
-                if name not in self.namespaces and not is_prefix(name):
-                    raise st.error(f"{key}={name}: no such namespace or prefix")
+                if name not in {*self.namespaces, *self.identities} and not is_prefix(name):
+                    raise st.error(f"{key}={name}: no such namespace, identity or prefix")
         if "pvd" in st.attrs and st.get("pvd") not in self.pvds:
             raise st.error(f"no pvd {st.get('pvd')}")
         for key in ("if", "dev"):
@@ -174,8 +259,14 @@ class Lab:
         if st.kind in ("step", "do"):
             self.check_verb(st, st.args[1], st.args[2:])
 
+    def check_family(self, st, key):
+        """What is about addresses has to be about one of the family that the lab runs with: it
+        would say nothing otherwise."""
+        if not self.mine(st.items(key)):
+            raise st.error(f"{key}={st.get(key)}: nothing of {FAMILY_NAMES[self.family]} in it")
+
     def check_verb(self, st, verb, args):
-        if verb in ("start", "stop", "kill", "restart"):
+        if verb in ("start", "stop", "kill", "restart", "pause", "resume", "forget"):
             for a in args:
                 for name in a.split(","):
                     if name.removesuffix(".helper") not in self.agents:
@@ -185,9 +276,20 @@ class Lab:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss"):
             self.node(st, args[0])
-        elif verb in ("flood", "probe", "drop", "undrop", "coap", "zone"):
-            if args[0] not in self.namespaces:
-                raise st.error(f"no namespace {args[0]}")
+        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone"):
+            self.known(st, args[0])
+        if verb == "coap":
+            self.check_coap(st)
+
+    def check_coap(self, st):
+        for key in ("as", "cuid"):
+            if key in st.attrs and st.get(key) not in {*self.agents, *self.identities}:
+                raise st.error(f"{key}={st.get(key)}: no agent or identity")
+        if "as" not in st.attrs:
+            raise st.error("no as=")
+        server = st.get("server", "")
+        if server not in self.agents and not is_prefix(server):
+            raise st.error(f"server={server}: no agent or address")
 
     # ---- names ----
 
@@ -203,7 +305,7 @@ class Lab:
     def space(self, name):
         """PA1, PA2 (what pvd 1, 2 assigned), PI -> its prefixes."""
         if name == "PI":
-            return self.filtered(PI)
+            return self.pi or self.filtered(PI.split(","))
         if name.startswith("PA") and name[2:] in self.pvds:
             return self.pvds[name[2:]].prefixes
         return None
@@ -213,19 +315,21 @@ class Lab:
         result = set()
         for name in names:
             try:
-                if self.wanted(name):
-                    result.add(ipaddress.ip_network(name))
-                continue
+                net = ipaddress.ip_network(name)
             except ValueError:
                 pass
+            else:
+                if self.wanted(name):
+                    result.add(net)
+                continue
             space, _, host = name.partition(".")
             nets = self.space(space)
             if nets is None or (host and host not in self.namespaces):
                 raise st.error(f"{name}: neither a prefix nor PAn, PI, PAn.HOST, PI.HOST")
             nets = [ipaddress.ip_network(n) for n in nets]
             if host:
-                nets = [ipaddress.ip_network(a) for a in self.addresses_of(host)
-                        if any(a in n for n in nets if n.version == a.version)]
+                nets = {ipaddress.ip_network(a) for a in self.addresses_of(host)
+                        if any(a in n for n in nets if n.version == a.version)}
                 if not nets:
                     raise st.error(f"{name}: {host} has no address in {space}")
             result |= set(nets)
@@ -238,16 +342,31 @@ class Lab:
                 return a
         return None
 
+    def only_interface(self, ns, st):
+        """Of an agent that says no if=: the one interface it can mean."""
+        found = sorted(self.interfaces(ns) - {"lo"})
+        if len(found) != 1:
+            raise st.error(f"{ns} has interfaces {', '.join(found) or 'none'}: say if=")
+        return found[0]
+
     def upstream_pvds(self, agent):
         return [self.pvds[p] for p in agent.st.items("upstream-pvds") + agent.st.items("pvds")]
 
 
 def is_prefix(text):
     try:
-        ipaddress.ip_network(text)
+        ipaddress.ip_network(text, strict=False)
         return True
     except ValueError:
         return False
+
+
+def families_of(head):
+    families = head.items("family") or ["dual"]
+    for f in families:
+        if f not in FAMILIES:
+            raise head.error(f"family={f}: {', '.join(FAMILIES)}")
+    return families
 
 
 __all__ = ["Lab", "LabError"]

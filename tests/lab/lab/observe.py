@@ -11,7 +11,9 @@ import time
 
 QUERY = re.compile(r"query\[(\w+)\] (\S+) from (\S+)")
 OUTGOING = 4
+FRAGMENT = 44  # IPv6 next header
 MARK = b"lab-flood"
+READABLE = re.compile(rb"[\x20-\x7e]{8,}")
 
 
 @dataclasses.dataclass
@@ -106,6 +108,9 @@ def transport(proto, data):
         fields["reset"] = bool(data[13] & 4)
     if name == "udp" and data[8:].startswith(MARK):
         fields["mark"] = True
+    elif name == "udp":
+        # What can be read in it, as it stands: names in a handshake.
+        fields["readable"] = b" ".join(READABLE.findall(data[8:])).decode()
     return fields
 
 
@@ -122,6 +127,10 @@ def packet(frame):
     if ethertype == 0x86DD and len(ip) >= 40:
         fields["src"] = str(ipaddress.ip_address(ip[8:24]))
         fields["dst"] = str(ipaddress.ip_address(ip[24:40]))
+        if ip[6] == FRAGMENT and len(ip) >= 48:
+            if struct.unpack("!H", ip[42:44])[0] >> 3:
+                return {**fields, "proto": "fragment"}
+            return {**fields, **transport(ip[40], ip[48:])}
         return {**fields, **transport(ip[6], ip[40:])}
     return None
 

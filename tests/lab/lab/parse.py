@@ -79,7 +79,7 @@ PRODUCT_EVENTS = {
     "session-refused": {"role", "peer", "address", "reason"},
     "session-attempt": SESSION,
     "session-failed": SESSION | {"retry"},
-    "hb": {"role", "peer", "from", "direction", "domain", "server"},
+    "hb": {"role", "peer", "from", "direction", "domain", "pvd", "server"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},
     "resolve-failed": {"domain", "name", "reason"},
     "put-mitigate": {"from", "cuid", "mid", "scope", "lifetime", "code", "reason"},
@@ -112,12 +112,12 @@ PRODUCT_EVENTS = {
 # Seen from outside the agents.
 OUTSIDE_EVENTS = {
     "dns-query": {"name", "type", "src-in"},
-    "pkt": {"if", "to", "from", "port", "proto", "dir"},
-    "traffic": {"from"},
+    "pkt": {"if", "to", "from", "port", "proto", "dir", "holds"},
+    "traffic": {"from", "target"},
     "counter": {"name", "value"},
     "mitigated": {"scope"},
-    "status": {"text"},
-    "coap-response": {"code", "as"},
+    "status": {"text", "pvd", "server", "peer", "state", "interface", "handshakes"},
+    "coap-response": {"code", "as", "scope"},
     "alarmed": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
@@ -125,16 +125,22 @@ EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
 EVENT_NAMES = {"hb": "heartbeat", "status-change": "status"}
 
 ANY = None  # any attribute name
+# What the body of a `coap` request may say, and how often.
+COAP_BODY = ("target", "port", "protocol", "lifetime", "attack-status", "trigger-mitigation")
 # verb -> (fewest words, most words, attributes)
 VERBS = {
     "start": (0, 99, set()),
     "stop": (1, 99, set()),
     "kill": (1, 99, set()),
     "restart": (1, 99, set()),
+    "pause": (1, 99, set()),
+    "resume": (1, 99, set()),
+    "forget": (1, 99, set()),
     "alarm": (1, 1, {"target", "port", "protocol", "lifetime", "id"}),
     "withdraw": (1, 1, {"id"}),
     "flood": (1, 1, {"target", "rate", "for", "port"}),
     "probe": (1, 1, {"dst", "src", "dev", "port"}),
+    "hellos": (1, 1, {"target", "count", "for", "sources", "port"}),
     "link": (2, 2, set()),
     "loss": (2, 2, set()),
     "drop": (2, 2, set()),
@@ -143,17 +149,17 @@ VERBS = {
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),
     "wait-for": (1, 1, ANY),
-    "coap": (3, 3, {"as", "ca", "server", "body", "for"}),
+    "coap": (3, 3, {"as", "ca", "server", "for", "cuid", "mid", "if-match", "body"} | set(COAP_BODY)),
 }
 # statement -> (fewest words, most words, attributes)
 STATEMENTS = {
     "lab": (1, 1, {"base", "fig", "sec", "addressing", "family"}),
     "ns": (1, 1, {"role"}),
-    "link": (4, 4, set()),
+    "link": (4, 4, {"dad"}),
     "bridge": (2, 2, set()),
     "port": (3, 3, set()),
     "lo": (2, 2, set()),
-    "route": (4, 4, {"metric", "table"}),
+    "route": (4, 4, {"metric", "table", "dev"}),
     "rule": (1, 2, {"prio", "from", "table"}),
     "urpf": (1, 1, set()),
     "ingress": (1, 1, {"allow"}),
@@ -162,8 +168,10 @@ STATEMENTS = {
     "reach": (1, 2, {"src", "dst", "dev", "drop"}),
     "pvd": (1, 1, {"prefixes", "dns", "gw", "suffix", "server", "ca", "at"}),
     "zone": (4, 4, set()),
+    "pi": (1, 1, set()),
     "dots": (1, 1, {"kind", "name", "ca", "owns", "mitigator", "listen", "server", "pvds",
-                    "upstream-pvds", "if", "filters"}),
+                    "upstream-pvds", "if", "filters", "pins", "heartbeat-interval", "missing-hb-allowed"}),
+    "identity": (1, 1, {"ca", "known", "owns"}),
     "step": (2, 99, ANY),
     "do": (2, 99, ANY),
     "must": (2, 2, ANY),
@@ -296,8 +304,9 @@ def load(path, seen=()):
                 if base is None:
                     raise st.error(f"no file for base {st.get('base')}")
                 inherited, *result = load(base, (*seen, path))
-                if "family" in inherited.attrs:
-                    st.attrs.setdefault("family", inherited.attrs["family"])
+                for name in ("family", "addressing"):
+                    if name in inherited.attrs:
+                        st.attrs.setdefault(name, inherited.attrs[name])
         elif st.kind == "undo":
             kept = [s for s in result if not undone(s.words, st.args)]
             if len(kept) == len(result):

@@ -1,4 +1,8 @@
 """Certificates: one CA per ca=, signing the server that belongs to it and its clients."""
+import base64
+import hashlib
+import subprocess
+
 from lab.net import run
 
 DAYS = "30"
@@ -8,6 +12,14 @@ class Pki:
     def __init__(self, folder):
         self.folder = folder
         folder.mkdir()
+
+    @staticmethod
+    def digest(key):
+        """Of the public key, as `spki` and cuids have it: the first 16 bytes of its SHA-256."""
+        der = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"],
+                             capture_output=True, check=True).stdout
+        text = base64.urlsafe_b64encode(hashlib.sha256(der).digest()[:16])
+        return text.decode().rstrip("=")
 
     def key(self, name):
         path = self.folder / f"{name}.key"

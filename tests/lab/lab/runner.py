@@ -31,7 +31,7 @@ class Expectation:
         self.st, self.kind = st, st.kind
         self.pattern = Pattern(run.lab, st, st.args[1])
         self.pattern.overlap = st.kind == "never"
-        self.live = None
+        self.live, self.live_since = None, run.chain_begun
         if st.args[1] in LIVE:
             self.live = Live(run.lab, run.net, run.agents, self.pattern)
         self.done, self.evidence, self.looked = False, [], 0.0
@@ -48,7 +48,7 @@ class Expectation:
         if self.done:
             return
         if self.live:
-            self.update_live(journal, begun, last)
+            self.update_live(journal, last)
         elif self.kind == "must":
             records = self.records(journal, begun, ended)
             self.evidence = [f"not seen: {v}" if v else "not seen"
@@ -61,11 +61,11 @@ class Expectation:
             self.evidence = [str(r) for r in found[:8]]
             self.done = bool(found)
 
-    def update_live(self, journal, begun, last):
+    def update_live(self, journal, last):
         if not last and time.monotonic() - self.looked < LIVE_POLL:
             return
         self.looked = time.monotonic()
-        self.pattern.journal_records = journal.since(begun)
+        self.pattern.journal_records = journal.since(self.live_since)
         held, text = self.live.look()
         self.done = held
         self.evidence = text.splitlines() if held == (self.kind == "never") else []
@@ -85,6 +85,7 @@ class LabRun:
         self.binaries = binaries
         self.agents = self.steps = None
         self.sessions, self.counters = set(), {}
+        self.chain_begun = 0.0  # when the step under way, or the one it goes on from, began
 
     # ---- all of it ----
 
@@ -108,7 +109,7 @@ class LabRun:
             self.run_step(step)
             if not n:
                 # Whatever s1 did is the state to come back to.
-                self.sessions, self.steps.dirty = self.sessions_up(0), False
+                self.sessions, self.steps.dirty = self.sessions_up(), False
         self.finish()
 
     def close(self):
@@ -130,6 +131,8 @@ class LabRun:
         begun = math.floor(time.time() * 1000) / 1000
         self.journal.poll()
         self.steps.begun = begun
+        if not step.after:
+            self.chain_begun = begun
         expectations = [Expectation(self, st) for st in step.asserts]
         failed_action = self.act(step)
         ended = time.time()
@@ -168,15 +171,15 @@ class LabRun:
 
     # ---- the state after the first step ----
 
-    def sessions_up(self, since):
-        """(where, role, with whom) of every session that is up."""
+    def sessions_up(self):
+        """(where, role, with whom) of every session that stands."""
         up = set()
-        for r in self.journal.since(since):
-            key = (r.at, r.fields.get("role"), r.fields.get("server") or r.fields.get("peer"))
-            if r.event == "session-up":
-                up.add(key)
-            elif r.event == "session-down":
-                up.discard(key)
+        for name in self.lab.agents:
+            reply = self.agents.dotsctl(name, "sessions")[1] if self.agents.running(name) else {}
+            up |= {(name, "client", e["domain"], e["name"]) for e in reply.get("upstream", [])
+                   if e["state"] == "available"}
+            up |= {(name, "server", e["client"]) for e in reply.get("clients", [])
+                   if e["state"] == "available"}
         return up
 
     def wait_until(self, what, condition):
@@ -186,17 +189,19 @@ class LabRun:
             self.check_alive()
             if time.monotonic() > end:
                 raise Aborted(f"not back in the state after the first step: {what()}")
-            time.sleep(POLL)
+            time.sleep(4 * POLL)
 
     def restore(self, step):
         try:
             self.steps.calm()
-            if self.steps.dirty:
-                self.begin_anew()
-            else:
+            if not self.steps.dirty:
                 self.steps.withdraw_all()
                 self.wait_until(lambda: f"mitigations {self.live_mitigations()}",
                                 lambda: not self.live_mitigations())
+                # A loss may have cost a session: it would come back in a minute.
+                self.steps.dirty = not self.sessions <= self.sessions_up()
+            if self.steps.dirty:
+                self.begin_anew()
         except NetError as e:
             raise Aborted(f"before {step.name}: {e}") from None
 
@@ -224,13 +229,13 @@ class LabRun:
         self.steps.downed = set()
         self.agents.forget()
         self.steps.dirty = False
-        begun = self.steps.begun = math.floor(time.time() * 1000) / 1000
+        self.steps.begun = math.floor(time.time() * 1000) / 1000
         first = next(iter(self.lab.steps.values()))
         for st in first.actions:
             self.steps.act(st)
         self.steps.dirty = False
-        self.wait_until(lambda: f"no session {self.sessions - self.sessions_up(begun)}",
-                        lambda: self.sessions <= self.sessions_up(begun))
+        self.wait_until(lambda: f"no session {self.sessions - self.sessions_up()}",
+                        lambda: self.sessions <= self.sessions_up())
 
     # ---- the end ----
 
@@ -269,7 +274,7 @@ class Report:
             self.failed.append((text, evidence))
         if self.expected is not None:
             return
-        print("FAIL" if evidence else "ok", lab.name, text, flush=True)
+        print("FAIL" if evidence else "ok", lab.label, text, flush=True)
         for e in evidence:
             for line in str(e).splitlines():
                 print("    " + line, flush=True)
@@ -282,11 +287,11 @@ class Report:
         for want in self.expected:
             seen = [t for t, _ in self.failed if t.startswith(want)]
             good &= bool(seen)
-            print("ok" if seen else "FAIL", lab.name, "is noticed by", want, flush=True)
+            print("ok" if seen else "FAIL", lab.label, "is noticed by", want, flush=True)
         for text, evidence in self.failed:
             if not any(text.startswith(want) for want in self.expected):
                 good = False
-                print("FAIL", lab.name, "fails elsewhere too:", text)
+                print("FAIL", lab.label, "fails elsewhere too:", text)
                 print("    " + "\n    ".join(str(e) for e in evidence), flush=True)
         return good
 
@@ -314,7 +319,7 @@ def run_lab(lab, binaries, report, network_only=False, keep=False):
         run.close()
         if keep:
             (folder / "journal").write_text("\n".join(map(str, run.journal.records)) + "\n")
-            print(f"# {lab.name}: kept in {folder}", flush=True)
+            print(f"# {lab.label}: kept in {folder}", flush=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
     return report.settle(lab)

@@ -4,10 +4,13 @@ import signal
 import subprocess
 import time
 
+from lab import cbor
 from lab.assertions import Pattern
 from lab.net import INSIDE, PYTHON, NetError
 
-FLOOD_PORT = "9999"
+FLOOD_PORT, DOTS_PORT = "9999", "4646"
+HELLO_SOURCES = "198.18.0.0/15,2001:db8:ffff::/48"
+DOTS_CBOR = "271"  # Content-Format application/dots+cbor
 
 
 def listed(args):
@@ -28,6 +31,7 @@ class Steps:
     # ---- agents ----
 
     def do_start(self, st, *names):
+        self.dirty = True
         self.agents.start(listed(names) or list(self.lab.agents))
 
     def do_stop(self, st, *names, how=signal.SIGTERM):
@@ -43,6 +47,23 @@ class Steps:
     def do_restart(self, st, *names):
         self.do_stop(st, *names)
         self.agents.start(listed(names))
+
+    def do_pause(self, st, *names, on=True):
+        self.dirty = True
+        for name in listed(names):
+            if not self.agents.running(name):
+                raise NetError(f"{name} does not run")
+            self.agents.processes[name].pause(on)
+
+    def do_resume(self, st, *names):
+        self.do_pause(st, *names, on=False)
+
+    def do_forget(self, st, *names):
+        self.dirty = True
+        for name in listed(names):
+            if self.agents.running(name):
+                raise NetError(f"{name} runs")
+            self.agents.forget_state(name)
 
     def do_configure(self, st, name):
         self.dirty = True
@@ -97,10 +118,20 @@ class Steps:
         self.floods.append(self.send(ns, "flood", st.get("rate", "20"), st.get("for", "5"),
                                      st.get("port", FLOOD_PORT), *targets))
 
+    def do_hellos(self, st, ns):
+        target = st.get("target")
+        targets = (self.lab.addresses_of(target) if target in self.lab.agents
+                   else [n.network_address for n in self.lab.prefixes([target], st)])
+        sources = self.lab.filtered(st.get("sources", HELLO_SOURCES).split(","))
+        self.floods.append(self.send(ns, "hellos", st.get("count", "1000"), st.get("for", "5"),
+                                     st.get("port", DOTS_PORT), ",".join(sources),
+                                     *sorted(map(str, targets))))
+
     def do_probe(self, st, ns):
-        targets = self.lab.filtered(st.items("dst"))
-        self.finished(self.send(ns, "probe", st.get("src", "-"), st.get("dev", "-"),
-                                st.get("port", "4646"), *targets), 10)
+        sources = {":" in s: s for s in self.lab.filtered(st.items("src"))}
+        for target in self.lab.filtered(st.items("dst")):
+            self.finished(self.send(ns, "probe", sources.get(":" in target, "-"),
+                                    st.get("dev", "-"), st.get("port", DOTS_PORT), target), 10)
 
     # ---- network ----
 
@@ -125,7 +156,8 @@ class Steps:
         self.net.undo_table(ns, "lab_drop")
 
     def do_zone(self, st, *record):
-        self.dns.change(*record)
+        if record[2] not in ("A", "AAAA") or record[3] == "-" or self.lab.wanted(record[3]):
+            self.dns.change(*record)
 
     # ---- time ----
 
@@ -152,21 +184,70 @@ class Steps:
     # ---- an independent client ----
 
     def do_coap(self, st, ns, method, path):
-        credentials = self.agents.original[st.get("as")]
-        domain = next(iter((credentials.get("gateways") or credentials.get("domains")).values()))
-        own = domain["credentials"]
-        argv = ["coap-client-openssl", "-m", method, "-B", st.get("for", "3"), "-v", "6",
-                "-c", own["certificate"], "-j", own["key"], "-C", own["trust"]]
-        if "body" in st.attrs:
-            body = self.folder / f"coap-{st.line}.cbor"
-            body.write_bytes(bytes.fromhex(st.get("body")))
-            argv += ["-t", "271", "-f", str(body)]
-        address = st.get("server")
+        if method != "get":
+            self.dirty = True  # nobody else withdraws what it asked for
+        who, ca, address = st.get("as"), *self.coap_server(st)
+        own = self.agents.credentials(who, ca)
+        answer = self.folder / f"coap-{st.line}.out"
+        answer.unlink(missing_ok=True)
+        argv = ["coap-client-openssl", "-m", method, "-B", st.get("for", "3"), "-v", "6", "-o", answer,
+                "-c", own["certificate"], "-j", own["key"], "-C", self.agents.pki.ca(ca)]
+        body = self.coap_body(st)
+        if body is not None:
+            file = self.folder / f"coap-{st.line}.cbor"
+            file.write_bytes(body)
+            argv += ["-t", DOTS_CBOR, "-f", file]
+        if st.get("if-match") == "yes":
+            argv += ["-O", "1,"]  # empty: RFC 9132 4.4.3
         host = f"[{address}]" if ":" in address else address
-        r = self.net.run(ns, [*argv, f"coaps://{host}:4646{path}"], check=False)
-        code = answer_code(r.stdout + r.stderr)
-        self.journal.note(ns, "coap-response", **{"as": st.get("as")}, code=code,
-                          text=r.stdout.strip()[-300:])
+        uri = f"coaps://{host}:{DOTS_PORT}{self.coap_path(st, path, ca)}"
+        r = self.net.run(ns, [*map(str, argv), uri], check=False, timeout=30)
+        data = answer.read_bytes() if answer.exists() else b""
+        (self.folder / f"coap-{st.line}.log").write_text(r.stdout + r.stderr)
+        said = readable(data) or diagnostic(r.stderr)
+        self.journal.note(ns, "coap-response", **{"as": who}, code=answer_code(r.stdout + r.stderr),
+                          scope=",".join(cbor.scopes(data)), text=said)
+
+    def coap_server(self, st):
+        """Whose CA signs there, and the address."""
+        name = st.get("server")
+        for a in self.lab.agents.values():
+            addresses = [str(ip) for ip in self.lab.addresses_of(a.name)]
+            if a.kind != "client" and (a.name == name or name in addresses):
+                return st.get("ca", a.st.get("ca")), name if name in addresses else addresses[0]
+        raise NetError(f"no agent serves at {name}")
+
+    def coap_body(self, st):
+        if "body" in st.attrs:
+            return bytes.fromhex(st.get("body"))
+        if "target" not in st.attrs:
+            return None
+        numbers = {k: int(st.number(k)) for k in ("lifetime", "attack-status") if k in st.attrs}
+        trigger = {"yes": True, "no": False}.get(st.get("trigger-mitigation"))
+        return cbor.mitigation(sorted(self.lab.prefixes(st.items("target"), st), key=str),
+                               st.items("port"), st.items("protocol"), numbers.get("lifetime"),
+                               numbers.get("attack-status"), trigger)
+
+    def coap_path(self, st, path, ca):
+        """As it is, or the name of a resource of RFC 9132 4.2."""
+        if path.startswith("/"):
+            return path
+        path = f"/.well-known/dots/{path}"
+        if path.endswith("/mitigate"):
+            path += f"/cuid={self.agents.cuid(st.get('cuid', st.get('as')), ca)}"
+        if "mid" in st.attrs:
+            path += f"/mid={self.last_mid(st) if st.get('mid') == 'last' else st.get('mid')}"
+        return path
+
+    def last_mid(self, st):
+        """Of the newest request that the server had from the one whose cuid it is."""
+        who = st.get("cuid", st.get("as"))
+        self.journal.poll()
+        for r in reversed(self.journal.records):
+            if (r.event == "put-mitigate" and r.at == st.get("server")
+                    and r.fields.get("from") == who):
+                return r.fields["mid"]
+        raise NetError(f"{st.get('server')} had no request from {who}")
 
     # ---- back to the state after s1 ----
 
@@ -184,6 +265,16 @@ class Steps:
     def withdraw_all(self):
         for ask in list(self.asks):
             self.withdraw(ask)
+
+
+def readable(data):
+    return data[-300:].decode(errors="replace") if data.isascii() else ""
+
+
+def diagnostic(text):
+    """What a refusal said."""
+    found = re.findall(r"^[45]\.\d\d (.*)$", text, re.MULTILINE)
+    return found[-1] if found else ""
 
 
 def answer_code(text):

@@ -69,6 +69,34 @@ on_a_shared_interface_the_prefix_decides(void **state)
 	homing_free(h);
 }
 
+/* 9284-4.2-04, 9284-5.2-23, 6724-4-03: the same provider-independent source towards every provider,
+ * on whatever interface it is. */
+static void
+independent_addresses_go_first_where_nothing_was_assigned(void **state)
+{
+	static const char *const domains[] = {
+		"isp1 wan1 - s1", "isp2 wan2 - s2", "isp3 wan3 2001:db8:3a00::/48 s3"};
+	struct homing *h = make_homing(domains, 3);
+	struct local_addr l[] = {local("192.0.2.2/30", "wan1"), local("198.51.100.2/30", "wan2"),
+		local("203.0.113.1/25", "lan"), local("2001:db8:1000:1::2/64", "wan1"),
+		local("2001:db8:f000::1/128", "lo"), local("2001:db8:3a00::1/64", "wan3")};
+	char why[100];
+
+	(void)state;
+	h->provider_independent = mem_array(2, sizeof(struct prefix));
+	h->provider_independent[0] = prefix_from("203.0.113.0/25");
+	h->provider_independent[1] = prefix_from("2001:db8:f000::/48");
+	h->n_provider_independent = 2;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_string_equal(chosen(h, 0, "192.0.2.1", l, 6), "203.0.113.1");
+	assert_string_equal(chosen(h, 1, "198.51.100.10", l, 6), "203.0.113.1");
+	assert_string_equal(chosen(h, 0, "2001:db8:1000:5::10", l, 6), "2001:db8:f000::1");
+	assert_string_equal(chosen(h, 1, "2001:db8:2000:5::10", l, 6), "2001:db8:f000::1");
+	assert_string_equal(chosen(h, 2, "2001:db8:2000:5::10", l, 6), "2001:db8:3a00::1");
+	assert_string_equal(chosen(h, 0, "192.0.2.1", l, 2), "192.0.2.2"); /* none there */
+	homing_free(h);
+}
+
 static void
 the_configured_source_is_taken_or_nothing(void **state)
 {
@@ -143,6 +171,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(membership_comes_before_the_rules),
 		cmocka_unit_test(on_a_shared_interface_the_prefix_decides),
+		cmocka_unit_test(independent_addresses_go_first_where_nothing_was_assigned),
 		cmocka_unit_test(the_configured_source_is_taken_or_nothing),
 		cmocka_unit_test(rfc_6724_rules_in_their_order),
 		cmocka_unit_test(tentative_loopback_and_foreign_addresses_do_not_count),

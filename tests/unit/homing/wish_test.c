@@ -236,6 +236,39 @@ pending_is_told_once_and_sent_when_the_server_is_back(void **state)
 	assert_int_equal(x->server, s2);
 }
 
+/* 9284-5.1-17: asked all the same, but the operator knows; once an exchange, each target by itself.
+ */
+static void
+a_server_that_does_not_answer_is_told(void **state)
+{
+	struct world *x = *state;
+
+	wishes_available(x->w, server_named(x->h, "s2"), SERVER_SILENT, 0, epoch);
+	drain(x);
+	assert_int_equal(ask(x, "a", "198.51.100.66/32,198.51.100.70/32"), 0);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 2);
+	for (int t = 1; t <= 9; t++) {
+		until(x, t * S);
+		assert_int_equal(x->reports[WISH_REPORT_PENDING], 0);
+	}
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+
+	assert_int_equal(ask(x, "b", "192.0.2.66/32"), 0); /* here nobody knew before */
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 0);
+	until(x, 12 * S);
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 1);
+	assert_non_null(strstr(x->last_report, "s1 has not answered"));
+	until(x, 15 * S);
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 0);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	until(x, x->now + 1800 * S); /* a refresh: the request stands, nothing waits for it */
+	assert_true(x->puts > 0);
+	until(x, x->now + 3 * S);
+	assert_true(x->repeats > 0);
+	assert_int_equal(x->reports[WISH_REPORT_PENDING], 0);
+}
+
 /* 9284-5.1-16 */
 static void
 a_foreign_target_is_not_kept(void **state)
@@ -767,6 +800,7 @@ main(void)
 		IN_WORLD(unanswered_it_is_repeated_and_a_second_session_tried),
 		IN_WORLD(it_is_refreshed_until_released),
 		IN_WORLD(pending_is_told_once_and_sent_when_the_server_is_back),
+		IN_WORLD(a_server_that_does_not_answer_is_told),
 		IN_WORLD(a_foreign_target_is_not_kept),
 		IN_WORLD(a_crash_loses_nothing_and_resurrects_nothing),
 		IN_WORLD(mids_are_never_used_twice),

@@ -450,9 +450,11 @@ unfinished_handshake_on_a_live_flow_changes_nothing(void **state)
 	WAIT(h.loop, h.client.ups == 1 && h.server.ups == 1);
 	server = h.at;
 	h.at = relay.at;
+	assert_int_equal(listener_handshakes(h.listener), 0);
 	raw = mute_from(&h, NULL);
 	h.at = server;
 	WAIT(h.loop, raw_datagrams(raw) > 1);
+	assert_int_equal(listener_handshakes(h.listener), 1);
 	assert_int_equal(h.server.downs, 0);
 	assert_true(ask(s, COAP_NON, "still here", &a) > 0);
 	WAIT(h.loop, a.n == 1);

@@ -1,0 +1,92 @@
+"""As much CBOR as the independent client needs: bodies of mitigation requests, written from the words
+of a lab file, and what servers answer. Kept apart from the product's codec on purpose."""
+import struct
+
+# RFC 9132, table 5.
+SCOPE_PATH = (1, 2)  # mitigation-scope, scope
+PREFIX, PORTS, LOWER, UPPER, PROTOCOL = 6, 7, 8, 9, 10
+LIFETIME, ATTACK_STATUS, TRIGGER = 14, 29, 45
+
+
+def head(major, n):
+    for extra, size, fmt in ((24, 1 << 8, "B"), (25, 1 << 16, "!H"), (26, 1 << 32, "!I")):
+        if n < 24:
+            return bytes([major << 5 | n])
+        if n < size:
+            return bytes([major << 5 | extra]) + struct.pack(fmt, n)
+    return bytes([major << 5 | 27]) + struct.pack("!Q", n)
+
+
+def encode(value):
+    if value is True or value is False:
+        return b"\xf5" if value else b"\xf4"
+    if isinstance(value, int):
+        return head(0, value) if value >= 0 else head(1, -1 - value)
+    if isinstance(value, str):
+        return head(3, len(value.encode())) + value.encode()
+    if isinstance(value, list):
+        return head(4, len(value)) + b"".join(map(encode, value))
+    return head(5, len(value)) + b"".join(encode(k) + encode(v) for k, v in value.items())
+
+
+def decode(data):
+    """The value of one item that fills data; ValueError for what servers of ours do not send."""
+    value, rest = item(data)
+    if rest:
+        raise ValueError("bytes after the item")
+    return value
+
+
+def item(data):
+    if not data:
+        raise ValueError("cut off")
+    major, low = data[0] >> 5, data[0] & 31
+    size = {24: 1, 25: 2, 26: 4, 27: 8}.get(low, 0)
+    if low > 27 or len(data) < 1 + size:
+        raise ValueError("indefinite or cut off")
+    n = int.from_bytes(data[1:1 + size], "big") if size else low
+    data = data[1 + size:]
+    if major in (0, 1):
+        return (n if major == 0 else -1 - n), data
+    if major in (2, 3):
+        if len(data) < n:
+            raise ValueError("cut off")
+        return (data[:n] if major == 2 else data[:n].decode()), data[n:]
+    if major == 4:
+        return some(n, data)
+    if major == 5:
+        flat, data = some(2 * n, data)
+        return dict(zip(flat[::2], flat[1::2])), data
+    if major == 6:
+        return item(data)
+    return {20: False, 21: True}.get(n), data
+
+
+def some(n, data):
+    values = []
+    for _ in range(n):
+        value, data = item(data)
+        values.append(value)
+    return values, data
+
+
+def mitigation(prefixes, ports=(), protocols=(), lifetime=None, attack_status=None, trigger=None):
+    """The body of a mitigation request; ports are "80" or "1-9"."""
+    scope = {PREFIX: [str(p) for p in prefixes]}
+    if ports:
+        scope[PORTS] = [dict(zip((LOWER, UPPER), map(int, p.split("-")))) for p in ports]
+    if protocols:
+        scope[PROTOCOL] = [int(p) for p in protocols]
+    for key, value in ((LIFETIME, lifetime), (ATTACK_STATUS, attack_status), (TRIGGER, trigger)):
+        if value is not None:
+            scope[key] = value
+    return encode({SCOPE_PATH[0]: {SCOPE_PATH[1]: [scope]}})
+
+
+def scopes(body):
+    """The prefixes that an answer speaks of."""
+    try:
+        entries = decode(body)[SCOPE_PATH[0]][SCOPE_PATH[1]]
+        return [p for e in entries for p in e.get(PREFIX, [])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []

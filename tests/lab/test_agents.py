@@ -1,0 +1,113 @@
+"""What a lab file makes of the agents' configurations."""
+import types
+
+import pytest
+
+from lab.agents import Configuration, instance_name, value_of
+from lab.model import Lab
+from lab.net import NetError
+from lab.parse import LabError
+
+LAB = """lab X family=dual
+ns border role=router
+ns gw2 role=router
+ns there role=host
+ns c1 role=host
+link border:up 192.0.2.2/30,2001:db8::2/64 there:ens1 192.0.2.1/30,2001:db8::1/64
+link border:in 198.51.100.1/28,2001:db8:1::1/64 c1:wlan 198.51.100.2/28,2001:db8:1::2/64
+link gw2:in 198.51.100.17/28 gw2:out -
+pvd north prefixes=198.51.100.0/28,2001:db8:1::/48 dns=192.0.2.1 suffix=n.example server=s.n.example ca=CA1 at=border:up
+dots there kind=server name=s.n.example ca=CA1 owns=198.51.100.0/28,2001:db8:1::/48 pins=border heartbeat-interval=5
+dots border kind=gateway listen=in name=gw.example ca=CAc upstream-pvds=north
+dots gw2 kind=gateway listen=in name=gw2.example ca=CAc upstream-pvds=north if=out
+dots c1 kind=client server=198.51.100.1,2001:db8:1::1,198.51.100.17 ca=CAc filters=PAnorth:border,203.0.113.0/24:gw2
+identity stray ca=CA1 known=there owns=192.0.2.128/25,2001:db8:9::/48
+"""
+
+
+class FakePki:
+    """Names instead of files."""
+
+    def leaf(self, ca, name, usage):
+        return {"certificate": f"{ca}/{name}.crt", "key": f"{ca}/{name}.key", "trust": ca}
+
+    def digest(self, key):
+        return "digest of " + key
+
+
+@pytest.fixture(name="make")
+def maker(tmp_path):
+    def make(agent, text=LAB, family=None):
+        path = tmp_path / "X.lab"
+        path.write_text(text)
+        lab = Lab(path, family)
+        return Configuration(lab, lab.agents[agent], tmp_path, FakePki()).make()
+    return make
+
+
+def test_server_knows_who_uses_its_domain_and_the_identities(make):
+    cfg = make("there")
+    assert set(cfg["clients"]) == {"border", "gw2", "stray"}
+    assert cfg["clients"]["border"] == {
+        "certificates": ["border.ca1.example"], "prefixes": ["198.51.100.0/28", "2001:db8:1::/48"],
+        "spki": ["digest of CA1/border.ca1.example.key"]}
+    assert "spki" not in cfg["clients"]["gw2"]
+    assert cfg["clients"]["stray"]["prefixes"] == ["192.0.2.128/25", "2001:db8:9::/48"]
+    assert cfg["listen"] == [{"interface": "ens1"}]
+    assert cfg["session"] == {"heartbeat-interval": 5, "missing-hb-allowed": 3}
+    assert cfg["mitigators"] == [{"dry-run": {}}]
+
+
+def test_gateway_asks_over_the_link_of_its_domain(make):
+    cfg = make("border")
+    assert cfg["domains"]["n"]["interface"] == "up"
+    assert cfg["domains"]["n"]["servers"] == [{"name": "s.n.example"}]
+    assert set(cfg["clients"]) == {"c1"} and "provider-independent" not in cfg
+    assert make("gw2")["domains"]["n"]["interface"] == "out"
+
+
+def test_client_of_two_gateways(make):
+    cfg = make("c1")["gateways"]
+    assert cfg["border"]["servers"] == [{"name": "gw.example",
+                                         "addresses": ["198.51.100.1", "2001:db8:1::1"]}]
+    assert cfg["gw2"]["servers"] == [{"name": "gw2.example", "addresses": ["198.51.100.17"]}]
+    assert cfg["border"]["interface"] == "wlan"
+    assert cfg["border"]["filters"] == ["198.51.100.0/28", "2001:db8:1::/48"]
+    assert cfg["gw2"]["filters"] == ["203.0.113.0/24"]
+
+
+def test_a_family_drops_what_is_of_the_other(make):
+    assert make("there", family="6")["clients"]["border"]["prefixes"] == ["2001:db8:1::/48"]
+    assert make("c1", family="4")["gateways"]["border"]["servers"][0]["addresses"] == ["198.51.100.1"]
+
+
+def test_provider_independent_space_is_configured(make):
+    cfg = make("border", LAB + "pi 203.0.113.0/25\n")
+    assert cfg["provider-independent"] == ["203.0.113.0/25"]
+    assert "203.0.113.0/25" in cfg["clients"]["c1"]["prefixes"]
+
+
+def test_a_host_with_several_interfaces_has_to_say_which(make):
+    text = LAB + "link c1:second - border:second -\n"
+    with pytest.raises(LabError, match="c1 has interfaces second, wlan: say if="):
+        make("c1", text.replace("dots c1", "dots c1 "))
+
+
+def test_names_of_instances():
+    assert instance_name("North-Edge.1") == "north_edge_1"
+
+
+@pytest.mark.parametrize("text, value", [
+    ("wan9", "wan9"), ("5", 5), ("a,b", ["a", "b"]), ("[{'dry-run':{}}]", [{"dry-run": {}}]),
+    ("@domains.n.interface", "up"),
+    # In IPv6:
+    ("192.0.2.1,2001:db8::1", "2001:db8::1"), ("192.0.2.0/24,2001:db8::/32,x", ["2001:db8::/32", "x"]),
+    ("['192.0.2.1','2001:db8::1']", ["2001:db8::1"])])
+def test_values_of_configure(text, value):
+    lab = types.SimpleNamespace(mine=lambda texts: [t for t in texts if "." not in t])
+    assert value_of(lab, {"domains": {"n": {"interface": "up"}}}, text) == value
+
+
+def test_a_value_that_is_not_there():
+    with pytest.raises(NetError, match="@domains.x"):
+        value_of(None, {"domains": {}}, "@domains.x")
