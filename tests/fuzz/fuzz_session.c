@@ -595,13 +595,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
-	bool gateway = input_u8(&in) & 1;
+	struct world_setup setup = {.gateway = input_u8(&in) & 1};
 
 	memset(ends, 0, sizeof(ends));
 	attempt = 0;
 	standin_dtls_peers(world_peers(), WORLD_PEERS);
 	standin_udp_set_out(on_datagram, NULL);
-	world = world_open(gateway);
+	world = world_open(&setup);
 	for (unsigned i = 0; i < STEPS_MAX && input_left(&in); i++) {
 		step(&in);
 		check();

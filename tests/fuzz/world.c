@@ -200,7 +200,7 @@ struct world {
 	struct dots_server *server;
 	struct mitigator *mitigators[1];
 	struct upstream upstream;
-	bool gateway;
+	struct world_setup asked;
 };
 
 /* A log line is one line of printable text, whatever a peer sent. */
@@ -208,13 +208,15 @@ static void
 check_event(void *arg, enum event_id id, const struct event_field *fields, size_t n)
 {
 	static char line[EVENT_LINE_MAX];
-	FILE *f = fmemopen(line, sizeof(line) - 1, "w");
+	static FILE *f;
 	long len;
 
 	(void)arg;
+	if (!f)
+		f = fmemopen(line, sizeof(line) - 1, "w");
+	rewind(f);
 	event_json_sink(f, id, fields, n);
 	len = ftell(f);
-	fclose(f);
 	assert(len > 0 && line[len - 1] == '\n');
 	for (long i = 0; i < len - 1; i++)
 		assert((unsigned char)line[i] >= ' ' && line[i] != 0x7f);
@@ -231,6 +233,9 @@ set_up(struct world *w, unsigned config)
 		.name = "world",
 		.sockets = &socket,
 		.n_sockets = 1,
+		.credentials = w->asked.credentials,
+		.psk = w->asked.psk,
+		.n_psk = w->asked.n_psk,
 		.clients = w->clients,
 		.heartbeat = heartbeats[config],
 		.policy = policies[config],
@@ -248,7 +253,7 @@ start(struct world *w)
 	char why[256] = "";
 
 	w->server = server_new(w->loop, w->store, &w->setup, w->mitigators, 1,
-		w->gateway ? &w->upstream.escalation : NULL, why, sizeof(why));
+		w->asked.gateway ? &w->upstream.escalation : NULL, why, sizeof(why));
 	assert(w->server);
 	events = server_events(w->server, 0);
 	w->mitigators[0] = dryrun_new(w->loop, &events);
@@ -266,14 +271,14 @@ stop(struct world *w)
 }
 
 struct world *
-world_open(bool gateway)
+world_open(const struct world_setup *setup)
 {
 	struct world *w = mem_new(sizeof(*w));
 
 	event_clear_sinks();
 	event_add_sink(check_event, w);
 	standin_random_begin();
-	w->gateway = gateway;
+	w->asked = *setup;
 	w->upstream.escalation.ops = &upstream_ops;
 	w->loop = loop_new();
 	w->store = standin_store_new(w->loop);
@@ -447,7 +452,7 @@ world_upstream_status(struct world *w, unsigned n, unsigned status)
 	const struct mitigation *m = nth(w, n);
 	char *key;
 
-	if (!m || !w->gateway)
+	if (!m || !w->asked.gateway)
 		return;
 	key = mem_printf("%s/%s/%u", m->client, m->cuid, m->mid);
 	w->upstream.status(w->upstream.arg, key, status % ATTACK_MITIGATION_SIGNAL_LOSS + 1,

@@ -10,8 +10,15 @@
 
 enum { WORLD_PEERS = 4, WORLD_CONFIGS = 3 };
 
+struct world_setup {
+	bool gateway;                    /* somebody upstream is asked first */
+	struct credentials *credentials; /* of the server; NULL: none */
+	const struct psk_entry *psk;
+	size_t n_psk;
+};
+
 struct world;
-struct world *world_open(bool gateway);
+struct world *world_open(const struct world_setup *setup);
 /* All lifetimes run out; then nothing may be left anywhere. */
 void world_close(struct world *w);
 
