@@ -453,21 +453,25 @@ read_maps(struct options *o, const struct option *row, void *object, struct fy_n
 
 /* An element that could not be read is not there. */
 static void
+read_element(struct options *o, const struct option *row, void *object, struct fy_node *item,
+	struct spot spot)
+{
+	size_t *count = (size_t *)((char *)object + row->count), n = o->problems->n;
+
+	read_scalar(o, row, item, spot, grow(row, object, 1, kinds[row->kind].size));
+	if (o->problems->n > n && o->problems->list[n].fatal)
+		--*count;
+}
+
+static void
 read_list(struct options *o, const struct option *row, void *object, struct fy_node *node,
 	struct spot spot)
 {
-	size_t *count = (size_t *)((char *)object + row->count);
 	struct fy_node *item;
 	void *at = NULL;
 
-	while ((item = fy_node_sequence_iterate(node, &at))) {
-		void *element = grow(row, object, 1, kinds[row->kind].size);
-		size_t n = o->problems->n;
-
-		read_scalar(o, row, item, place(item, spot), element);
-		if (o->problems->n > n && o->problems->list[n].fatal)
-			--*count;
-	}
+	while ((item = fy_node_sequence_iterate(node, &at)))
+		read_element(o, row, object, item, place(item, spot));
 }
 
 static bool
@@ -531,7 +535,7 @@ read_value(struct options *o, const struct option *row, void *object, struct fy_
 	else if (row->arity == ONE_OR_LIST && !options_scalar(node))
 		wrong_value(o, row, node, spot);
 	else if (row->arity == ONE_OR_LIST)
-		read_scalar(o, row, node, spot, grow(row, object, 1, kinds[row->kind].size));
+		read_element(o, row, object, node, spot);
 	else if (row->kind == OPTION_MAP)
 		options_map(o, row->rows, (char *)object + row->offset, row->key, node, key_spot);
 	else

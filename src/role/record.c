@@ -122,7 +122,7 @@ restore_one(struct dots_server *s, const json_t *j, struct arena *a)
 		.packets_base = (uint64_t)number(j, "packets_base"),
 		.bytes_base = (uint64_t)number(j, "bytes_base"),
 	};
-	int64_t left = expires < 0 ? LIFETIME_INDEFINITE : (expires - loop_wall() + 999) / 1000;
+	int64_t left = expires < 0 ? LIFETIME_INDEFINITE : (persist_until(expires, loop_wall()) + 999) / 1000;
 	struct schema_error err;
 
 	if (!m.id || !m.client || !m.cuid || !scope ||

@@ -114,7 +114,8 @@ note_cookie(struct source *s, const uint8_t *bytes, size_t len)
 {
 	size_t n;
 
-	if (len <= HELLO_VERIFY_COOKIE || bytes[13] != HELLO_VERIFY_REQUEST)
+	if (len <= HELLO_VERIFY_COOKIE || record_type(bytes) != RECORD_HANDSHAKE ||
+		record_epoch(bytes) != 0 || bytes[13] != HELLO_VERIFY_REQUEST)
 		return;
 	n = bytes[HELLO_VERIFY_COOKIE - 1];
 	assert(n <= COOKIE_MAX && HELLO_VERIFY_COOKIE + n <= len);

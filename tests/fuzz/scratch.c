@@ -9,31 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "tmpdir.h"
 
 enum { PEM_MAX = 8192, DAY_S = 86400, KEY_LEN = 16 };
-
-static char dir[] = "/tmp/dotsd-fuzz-XXXXXX";
-
-static char *
-path_of(const char *name)
-{
-	static char paths[4][64];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-	return path;
-}
-
-static void
-write_file(const char *name, const void *bytes, size_t len)
-{
-	FILE *f = fopen(path_of(name), "w");
-
-	assert(f && fwrite(bytes, 1, len, f) == len);
-	fclose(f);
-}
 
 struct made {
 	gnutls_x509_crt_t crt;
@@ -47,9 +26,9 @@ must(int r)
 	(void)r;
 }
 
-/* issuer NULL: a CA of its own. */
+/* issuer NULL: a CA of its own. days: of validity, from a day ago on. */
 static struct made
-make(const char *name, const struct made *issuer, bool server)
+make_for(const char *name, const struct made *issuer, bool server, double days)
 {
 	static uint8_t serial;
 	struct made m;
@@ -63,7 +42,7 @@ make(const char *name, const struct made *issuer, bool server)
 	must(gnutls_x509_crt_set_version(m.crt, 3));
 	must(gnutls_x509_crt_set_serial(m.crt, &serial, 1));
 	must(gnutls_x509_crt_set_activation_time(m.crt, now - DAY_S));
-	must(gnutls_x509_crt_set_expiration_time(m.crt, now + 9 * DAY_S));
+	must(gnutls_x509_crt_set_expiration_time(m.crt, now + (time_t)(days * DAY_S) - DAY_S));
 	must(gnutls_x509_crt_set_key(m.crt, m.key));
 	must(gnutls_x509_crt_set_dn_by_oid(
 		m.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name)));
@@ -81,6 +60,12 @@ make(const char *name, const struct made *issuer, bool server)
 	return m;
 }
 
+static struct made
+make(const char *name, const struct made *issuer, bool server)
+{
+	return make_for(name, issuer, server, 9);
+}
+
 static void
 write_crt(const char *name, const struct made *m)
 {
@@ -88,7 +73,17 @@ write_crt(const char *name, const struct made *m)
 	size_t size = sizeof(pem);
 
 	must(gnutls_x509_crt_export(m->crt, GNUTLS_X509_FMT_PEM, pem, &size));
-	write_file(name, pem, size);
+	tmpdir_write(name, pem, size);
+}
+
+static void
+write_key(const char *name, const struct made *m)
+{
+	char pem[PEM_MAX];
+	size_t size = sizeof(pem);
+
+	must(gnutls_x509_privkey_export(m->key, GNUTLS_X509_FMT_PEM, pem, &size));
+	tmpdir_write(name, pem, size);
 }
 
 static void
@@ -115,16 +110,13 @@ static struct credentials *
 certificate(const char *name, const struct made *issuer, bool server)
 {
 	struct made m = make(name, issuer, server);
-	char pem[PEM_MAX];
-	size_t size = sizeof(pem);
 	struct credentials *c;
 
-	must(gnutls_x509_privkey_export(m.key, GNUTLS_X509_FMT_PEM, pem, &size));
-	write_file("key", pem, size);
+	write_key("key", &m);
 	write_crt("crt", &m);
-	c = load(&(struct credentials_config){.certificate = path_of("crt"),
-		.key = path_of("key"),
-		.trust = path_of("ca")});
+	c = load(&(struct credentials_config){.certificate = tmpdir_path("crt"),
+		.key = tmpdir_path("key"),
+		.trust = tmpdir_path("ca")});
 	forget(&m);
 	return c;
 }
@@ -141,18 +133,16 @@ pre_shared(const struct psk_entry *e)
 
 	for (size_t i = 0; i < e->len; i++)
 		snprintf(text + 2 * i, 3, "%02x", e->key[i]);
-	write_file("psk", text, strlen(text));
+	tmpdir_write("psk", text, strlen(text));
 	return load(&(struct credentials_config){
-		.psk_identity = e->identity, .psk_file = path_of("psk")});
+		.psk_identity = e->identity, .psk_file = tmpdir_path("psk")});
 }
 
 static void
 make_all(struct credentials **all)
 {
-	static const char *const files[] = {"ca", "crt", "key", "psk"};
 	struct made ca, other;
 
-	assert(mkdtemp(dir));
 	ca = make("CA", NULL, false);
 	other = make("CA two", NULL, false);
 	write_crt("ca", &ca);
@@ -164,9 +154,6 @@ make_all(struct credentials **all)
 	all[SCRATCH_SERVER] = certificate("dots.example", &ca, true);
 	forget(&ca);
 	forget(&other);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		unlink(path_of(files[i]));
-	rmdir(dir);
 }
 
 struct credentials *
@@ -185,4 +172,20 @@ scratch_psk(size_t *ret_n)
 {
 	*ret_n = sizeof(keys) / sizeof(keys[0]);
 	return keys;
+}
+
+void
+scratch_files(void)
+{
+	struct made ca = make("CA", NULL, false), one = make("one.example", &ca, true);
+	struct made old = make_for("old.example", &ca, true, 0.5);
+
+	write_crt("ca.crt", &ca);
+	write_crt("one.crt", &one);
+	write_key("one.key", &one);
+	write_crt("old.crt", &old);
+	write_key("old.key", &old);
+	forget(&ca);
+	forget(&one);
+	forget(&old);
 }

@@ -1,6 +1,5 @@
 /*
- * Credentials for targets that do real handshakes: made once a run, in a directory that is gone
- * again when they are loaded.
+ * Credentials made once a run.
  */
 #ifndef DOTSD_TESTS_FUZZ_SCRATCH_H
 #define DOTSD_TESTS_FUZZ_SCRATCH_H
@@ -21,5 +20,8 @@ enum {
 struct credentials *scratch_credentials(unsigned which);
 /* What the server knows of the keys. */
 const struct psk_entry *scratch_psk(size_t *ret_n);
+
+/* Files for configurations, in tmpdir: ca.crt, one.crt, one.key, and old.* that has expired. */
+void scratch_files(void);
 
 #endif
