@@ -460,6 +460,20 @@ replan(struct wishes *w, mono_ms now, wall_ms wall)
 	arena_free(r.arena);
 }
 
+/* What a new configuration has taken from a server is no longer asked for there, not even as part of
+ * a request that goes on (M17); what is left of it is planned anew. */
+static void
+withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	for (size_t i = w->n_placements; i-- > 0;) {
+		struct placement *p = w->placements[i];
+
+		if (p->server != UINT32_MAX && p->state != PLACEMENT_GOING &&
+			!plan_may_hold(w->homing, p->server, &p->target))
+			withdraw(w, p, now, wall);
+	}
+}
+
 /* ---- asking ---- */
 
 static bool
@@ -884,6 +898,7 @@ void
 wishes_restore(struct wishes *w, mono_ms now, wall_ms wall)
 {
 	store_restore(w, now, wall);
+	withdraw_foreign(w, now, wall);
 	replan(w, now, wall);
 }
 
@@ -905,6 +920,7 @@ wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wal
 	free(w->available);
 	w->available = available;
 	w->homing = h;
+	withdraw_foreign(w, now, wall);
 	replan(w, now, wall);
 }
 

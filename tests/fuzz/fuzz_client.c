@@ -383,7 +383,7 @@ static void
 wait_for(struct input *in)
 {
 	static const int64_t spans[] = {
-		1, 1000, 3000, 3001, 30000, 60000, 300000, 500000, 1800000, 86400000};
+		1, 1000, 3000, 3001, 30000, 60000, 300000, 500000, 1800000, 7200000};
 
 	standin_loop_advance(loop, spans[input_u8(in) % (sizeof(spans) / sizeof(spans[0]))]);
 }

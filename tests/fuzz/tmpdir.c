@@ -10,7 +10,7 @@
 
 enum { PATHS = 8, PATH_LEN = 128 };
 
-static char dir[] = "/tmp/dotsd-fuzz-XXXXXX";
+static char dir[PATH_LEN / 2];
 
 static int
 remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -35,8 +35,10 @@ tmpdir_path(const char *name)
 	char *path = paths[next++ % PATHS];
 
 	if (next == 1) {
-		const char *made = mkdtemp(dir);
+		const char *where = getenv("TMPDIR"), *made;
 
+		snprintf(dir, sizeof(dir), "%s/dotsd-fuzz-XXXXXX", where ? where : "/tmp");
+		made = mkdtemp(dir);
 		assert(made);
 		(void)made;
 		atexit(remove_dir);
