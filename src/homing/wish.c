@@ -216,18 +216,35 @@ wanted_lifetime(const struct replan *r, const struct plan_request *q)
 	return lifetime ? lifetime : d->lifetime;
 }
 
+/* The copy of a request that stayed at this server when another one took over (M6). */
+static struct placement *
+come_back(struct replan *r, const struct plan_request *q, const struct placement *before)
+{
+	struct placement *p = placement_find(r->w, q->server, before->mid);
+
+	if (!p || !p->standby)
+		return NULL;
+	p->standby = false;
+	p->state = PLACEMENT_WANTED;
+	p->lifetime = wanted_lifetime(r, q);
+	return p;
+}
+
 static struct placement *
 place(struct replan *r, const struct plan_request *q)
 {
 	struct wishes *w = r->w;
 	const char *domain = w->homing->domains[w->homing->servers[q->server]->domain].name;
-	struct placement *before = predecessor(r, q), *p;
+	struct placement *before = predecessor(r, q), *p = NULL;
 	uint32_t mid = before ? before->mid : store_take_mid(w, domain, r->wall);
 
-	if (before)
+	if (before) {
 		before->standby = true;
-	p = placement_new(
-		w, q->server, mid, &q->target, q->trigger_mitigation, wanted_lifetime(r, q));
+		p = come_back(r, q, before);
+	}
+	if (!p)
+		p = placement_new(w, q->server, mid, &q->target, q->trigger_mitigation,
+			wanted_lifetime(r, q));
 	placement_queue(p, r->now);
 	return p;
 }

@@ -43,6 +43,7 @@ struct line {
 	uint16_t id;
 	uint8_t type, token_len, token[COAP_TOKEN_MAX];
 	uint32_t mid;
+	unsigned repeats;
 	mono_ms at;
 };
 
@@ -101,12 +102,21 @@ static void
 note_request(struct line *line, const struct coap_msg *m, const struct path *path)
 {
 	mono_ms now = loop_now(loop);
+	bool again = line->asked && line->token_len == m->token_len &&
+		     !memcmp(line->token, m->token, m->token_len);
 
-	/* RFC 9132 4.4: the same Non-confirmable request at most every 3 s. */
-	if (line->asked && path->resource == PATH_MITIGATE && line->token_len == m->token_len &&
-		!memcmp(line->token, m->token, m->token_len))
+	/* RFC 9132 4.4: the same Non-confirmable request at most every 3 s. A session that comes up
+	 * beside the old one falls into its step with the first repeat. */
+	if (again && path->resource == PATH_MITIGATE && line->repeats > 0)
 		assert(now - line->at >= REPEAT_MS);
-	*line = (struct line){true, true, m->id, m->type, m->token_len, {0}, path->mid, now};
+	*line = (struct line){.hello = true,
+		.asked = true,
+		.id = m->id,
+		.type = m->type,
+		.token_len = m->token_len,
+		.mid = path->mid,
+		.repeats = again ? line->repeats + 1 : 0,
+		.at = now};
 	memcpy(line->token, m->token, m->token_len);
 }
 
