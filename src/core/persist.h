@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct persist {
 	const struct persist_ops *ops; /* implementations embed this struct first */
@@ -25,6 +26,17 @@ struct persist_ops {
 		void (*visit)(void *arg, const char *key, const char *value), void *arg);
 };
 
+/* Milliseconds from `wall` to a moment on record. What a record says is not relied upon: nothing is
+ * further away than a thousand years. */
+static inline int64_t
+persist_until(int64_t moment, int64_t wall)
+{
+	const int64_t far = 1000LL * 366 * 86400 * 1000;
+
+	if (moment > far)
+		moment = far;
+	return (moment < -far ? -far : moment) - wall;
+}
 static inline void
 persist_put(struct persist *p, const char *kind, const char *key, const char *value)
 {

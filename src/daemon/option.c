@@ -12,18 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "wire/cuid.h"
 
-enum { TEXT_MAX = 512, RESOLVER_PORT = 53 };
+enum { TEXT_MAX = 512, RESOLVER_PORT = 53, FILE_BYTES_MAX = 16 << 20 };
 
 struct options {
 	const char *path;
 	struct config_problems *problems;
 	bool failed;
+	struct buf text; /* of the file; the document points into it */
 	struct fy_document *document;
 	struct fy_diag *diag;
 	struct map *marks; /* "object/key" -> struct spot */
@@ -453,21 +454,25 @@ read_maps(struct options *o, const struct option *row, void *object, struct fy_n
 
 /* An element that could not be read is not there. */
 static void
+read_element(struct options *o, const struct option *row, void *object, struct fy_node *item,
+	struct spot spot)
+{
+	size_t *count = (size_t *)((char *)object + row->count), n = o->problems->n;
+
+	read_scalar(o, row, item, spot, grow(row, object, 1, kinds[row->kind].size));
+	if (o->problems->n > n && o->problems->list[n].fatal)
+		--*count;
+}
+
+static void
 read_list(struct options *o, const struct option *row, void *object, struct fy_node *node,
 	struct spot spot)
 {
-	size_t *count = (size_t *)((char *)object + row->count);
 	struct fy_node *item;
 	void *at = NULL;
 
-	while ((item = fy_node_sequence_iterate(node, &at))) {
-		void *element = grow(row, object, 1, kinds[row->kind].size);
-		size_t n = o->problems->n;
-
-		read_scalar(o, row, item, place(item, spot), element);
-		if (o->problems->n > n && o->problems->list[n].fatal)
-			--*count;
-	}
+	while ((item = fy_node_sequence_iterate(node, &at)))
+		read_element(o, row, object, item, place(item, spot));
 }
 
 static bool
@@ -531,7 +536,7 @@ read_value(struct options *o, const struct option *row, void *object, struct fy_
 	else if (row->arity == ONE_OR_LIST && !options_scalar(node))
 		wrong_value(o, row, node, spot);
 	else if (row->arity == ONE_OR_LIST)
-		read_scalar(o, row, node, spot, grow(row, object, 1, kinds[row->kind].size));
+		read_element(o, row, object, node, spot);
 	else if (row->kind == OPTION_MAP)
 		options_map(o, row->rows, (char *)object + row->offset, row->key, node, key_spot);
 	else
@@ -644,6 +649,45 @@ syntax_problems(struct options *o)
 				"%s, expected YAML", e->msg);
 }
 
+/* 0 or -errno. */
+static int
+read_file(struct options *o)
+{
+	FILE *f = fopen(o->path, "re");
+	char part[4096];
+	size_t n;
+	int r;
+
+	if (!f)
+		return -errno;
+	errno = 0;
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		buf_bytes(&o->text, part, n);
+	r = ferror(f) ? -errno : o->text.failed ? -EFBIG : 0;
+	fclose(f);
+	return r;
+}
+
+/* A line that begins with % is a directive, which says nothing that we would need; the library
+ * reads a broken one for ever. Inside a map, as ours is one, no other line begins so. */
+static bool
+refuse_directives(struct options *o)
+{
+	struct spot spot = {1, 1};
+	bool fresh = true;
+
+	for (size_t i = 0; i < o->text.len; i++) {
+		if (fresh && o->text.bytes[i] == '%') {
+			options_problem(o, true, spot,
+				"%% at the beginning of a line is a YAML directive, expected none");
+			return true;
+		}
+		fresh = o->text.bytes[i] == '\n' || o->text.bytes[i] == '\r';
+		spot.line += o->text.bytes[i] == '\n';
+	}
+	return false;
+}
+
 static void
 parse(struct options *o)
 {
@@ -657,7 +701,7 @@ parse(struct options *o)
 	assert(o->diag);
 	fy_diag_set_collect_errors(o->diag, true);
 	cfg.diag = o->diag;
-	o->document = fy_document_build_from_file(&cfg, o->path);
+	o->document = fy_document_build_from_string(&cfg, buf_text(&o->text), o->text.len);
 	syntax_problems(o);
 }
 
@@ -667,17 +711,18 @@ options_read(
 {
 	struct options *o = mem_new(sizeof(*o));
 	struct fy_node *root;
+	int error;
 
 	o->path = path;
 	o->problems = problems;
 	o->marks = map_new();
-	if (access(path, R_OK) != 0) {
+	buf_init(&o->text, FILE_BYTES_MAX);
+	error = read_file(o);
+	if (error)
 		options_problem(o, true, (struct spot){1, 1},
-			"cannot be read: %s, expected a YAML file", strerror(errno));
-		options_free(o);
-		return NULL;
-	}
-	parse(o);
+			"cannot be read: %s, expected a YAML file", strerror(-error));
+	else if (!refuse_directives(o))
+		parse(o);
 	root = o->document ? fy_document_root(o->document) : NULL;
 	if (o->failed) {
 		options_free(o);
@@ -707,5 +752,6 @@ options_free(struct options *o)
 	fy_document_destroy(o->document);
 	if (o->diag)
 		fy_diag_destroy(o->diag);
+	buf_finish(&o->text);
 	free(o);
 }

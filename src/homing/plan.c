@@ -100,6 +100,32 @@ plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret
 	return all;
 }
 
+static bool
+is_asked(const struct owner *o, uint32_t domain)
+{
+	if (!o || o->kind == OWNER_NEVER)
+		return false;
+	for (size_t i = 0; i < o->n_domains; i++)
+		if (o->domains[i] == domain)
+			return true;
+	return o->kind == OWNER_PI;
+}
+
+bool
+plan_may_hold(const struct homing *h, uint32_t server, const struct target *t)
+{
+	struct arena *a = arena_new();
+	struct pieces ps = {.arena = a};
+	bool all = true;
+
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		cut(h, &t->target_prefix[i], &ps);
+	for (size_t i = 0; all && i < ps.n; i++)
+		all = is_asked(ps.list[i].owner, h->servers[server]->domain);
+	arena_free(a);
+	return all;
+}
+
 /* ---- parts: every piece at every domain that is to be asked ---- */
 
 struct planning {

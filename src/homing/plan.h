@@ -83,4 +83,8 @@ void plan(const struct homing *h, const struct ask *asks, size_t n_asks, const s
  * first that is not. */
 bool plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret_foreign);
 
+/* True if all of a target may stand at that server: a new snapshot may have given part of it to
+ * another provider, or to nobody (M17). */
+bool plan_may_hold(const struct homing *h, uint32_t server, const struct target *t);
+
 #endif

@@ -362,18 +362,36 @@ stand_by(struct wishes *w, struct placement *p, mono_ms now)
 	placement_file(w, p);
 }
 
+/* The copy of a request that stayed at this server when another one took over (M6). */
+static struct placement *
+come_back(struct replan *r, const struct plan_request *q, const struct placement *before)
+{
+	struct placement *p = placement_find(r->w, q->server, before->mid);
+
+	if (!p || !p->standby)
+		return NULL;
+	p->standby = false;
+	p->state = PLACEMENT_WANTED;
+	p->lifetime = wanted_lifetime(r, q);
+	p->seen = r->w->plannings;
+	return p;
+}
+
 static struct placement *
 place(struct replan *r, const struct plan_request *q)
 {
 	struct wishes *w = r->w;
 	const char *domain = w->homing->domains[w->homing->servers[q->server]->domain].name;
-	struct placement *before = predecessor(r, q), *p;
+	struct placement *before = predecessor(r, q), *p = NULL;
 	uint32_t mid = before ? before->mid : store_take_mid(w, domain, r->wall);
 
-	if (before)
+	if (before) {
 		stand_by(w, before, r->now);
-	p = placement_new(
-		w, q->server, mid, &q->target, q->trigger_mitigation, wanted_lifetime(r, q));
+		p = come_back(r, q, before);
+	}
+	if (!p)
+		p = placement_new(w, q->server, mid, &q->target, q->trigger_mitigation,
+			wanted_lifetime(r, q));
 	placement_queue(w, p, r->now);
 	return p;
 }
@@ -715,6 +733,20 @@ replan_all(struct wishes *w, mono_ms now, wall_ms wall)
 			replan_around(&r);
 		}
 	replan_finish(&r);
+}
+
+/* What a new configuration has taken from a server is no longer asked for there, not even as part
+ * of a request that goes on (M17); what is left of it is planned anew. */
+static void
+withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	for (size_t i = w->n_placements; i-- > 0;) {
+		struct placement *p = i < w->n_placements ? w->placements[i] : NULL;
+
+		if (p && p->state != PLACEMENT_GOING &&
+			!plan_may_hold(w->homing, p->server, &p->target))
+			withdraw(w, p, now, wall);
+	}
 }
 
 /* ---- asking ---- */
@@ -1185,6 +1217,7 @@ void
 wishes_restore(struct wishes *w, mono_ms now, wall_ms wall)
 {
 	store_restore(w, now, wall);
+	withdraw_foreign(w, now, wall);
 	replan_all(w, now, wall);
 }
 
@@ -1226,6 +1259,7 @@ wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wal
 	w->available = available;
 	move_placements(w, h);
 	w->homing = h;
+	withdraw_foreign(w, now, wall);
 	replan_all(w, now, wall);
 }
 

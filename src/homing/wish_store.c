@@ -69,6 +69,15 @@ number_of(const json_t *j, const char *name)
 	return json_integer_value(json_object_get(j, name));
 }
 
+/* Seconds to be asked for; 0, the usual, for what no request can hold. */
+static int64_t
+lifetime_of(const json_t *j)
+{
+	json_int_t n = number_of(j, "lifetime");
+
+	return n < LIFETIME_INDEFINITE || n > INT32_MAX ? 0 : n;
+}
+
 /* ---- identities ---- */
 
 void
@@ -163,10 +172,11 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->asker = mem_text(text_of(j, "asker"));
 	wish->target = s.target;
 	wish->trigger_mitigation = s.trigger_mitigation;
-	wish->lifetime = number_of(j, "lifetime");
+	wish->lifetime = lifetime_of(j);
 	wish->asked = number_of(j, "asked");
 	wish->until = number_of(j, "until");
-	wish_add(r->w, wish, wish->until ? r->now + (wish->until - r->wall) : INT64_MAX);
+	wish_add(
+		r->w, wish, wish->until ? r->now + persist_until(wish->until, r->wall) : INT64_MAX);
 	json_decref(j);
 }
 
@@ -224,7 +234,9 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 			p->state = s;
 	p->code = (uint8_t)number_of(j, "code");
 	snprintf(p->why, sizeof(p->why), "%s", text_of(j, "why"));
-	p->expires = expires < 0 ? INT64_MAX : expires ? r->now + (expires - r->wall) : 0;
+	p->expires = expires < 0 ? INT64_MAX
+		     : expires   ? r->now + persist_until(expires, r->wall)
+				 : 0;
 	p->standby = json_is_true(json_object_get(j, "standby"));
 	p->status = (uint64_t)number_of(j, "status");
 	p->sent = true; /* it may have left before we went down */
@@ -242,7 +254,7 @@ restore_placement(void *arg, const char *key, const char *value)
 
 	if (server != UINT32_MAX && target_from(json_object_get(j, "target"), a, &s)) {
 		struct placement *p = placement_new(r->w, server, (uint32_t)number_of(j, "mid"),
-			&s.target, s.trigger_mitigation, number_of(j, "lifetime"));
+			&s.target, s.trigger_mitigation, lifetime_of(j));
 
 		restore_fields(p, j, r);
 		/* Told to the server again: it may have missed the end of our last life. */

@@ -121,6 +121,14 @@ error_init(struct coap_msg *m, uint8_t code, uint32_t max_age, const char *text)
 	m->payload_len = strlen(text);
 }
 
+/* No response at all (RFC 9132 4.4.3); a Confirmable request is acknowledged all the same. */
+static void
+exchange_stay_silent(const struct exchange *ex)
+{
+	if (ex->confirmable && ex->ack_at)
+		messaging_empty(&ex->session->coap, COAP_ACK, ex->id);
+}
+
 /* False: it does not fit one message. */
 static bool
 exchange_send(struct exchange *ex, const struct coap_msg *response)
@@ -268,7 +276,9 @@ exchange_free(struct exchange *ex)
 void
 exchange_respond(struct exchange *ex, const struct coap_msg *response)
 {
-	if (ex->session && ex->session->state == SESSION_UP)
+	if (ex->session && response->code == COAP_EMPTY)
+		exchange_stay_silent(ex);
+	else if (ex->session && ex->session->state == SESSION_UP)
 		exchange_answer(ex, response);
 	exchange_free(ex);
 }

@@ -19,9 +19,12 @@ enum { FULL_RETRY_S = 60 };
 /* Wishes of downstream requests are told from the operator's by this prefix of their id. */
 static const char wish_prefix[] = "client:";
 
+/* Owed to the server until it is given, or withdrawn. */
 struct decision {
 	void (*decide)(void *arg, const struct verdict *v);
 	void *arg;
+	bool made; /* it stands already: upstream is not waited for */
+	struct verdict verdict;
 };
 
 struct gateway {
@@ -32,7 +35,7 @@ struct gateway {
 	bool trim;
 	struct map *waiting; /* wish id -> struct decision */
 	struct timer *later; /* decisions are given from the loop, never from inside admit */
-	char **due;          /* wish ids whose decision is due now */
+	char **due;          /* wish ids to be looked at then */
 	size_t n_due, cap_due;
 	void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
 		uint64_t bytes);
@@ -62,6 +65,7 @@ on_change(void *arg, const char *id)
 {
 	struct gateway *g = arg;
 	struct arena *a;
+	const struct decision *d = map_get(g->waiting, id, strlen(id));
 	struct wish_view view;
 	struct merged m;
 
@@ -71,7 +75,7 @@ on_change(void *arg, const char *id)
 	if (wishes_view(dots_client_wishes(g->client), id, loop_now(g->loop), a, &view) &&
 		!view.releasing) {
 		merge_parts(view.parts, view.n_parts, &m);
-		if (map_get(g->waiting, id, strlen(id))) {
+		if (d && !d->made) {
 			if (m.answer && !verdict_ok(&m.verdict))
 				wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop),
 					loop_wall()); /* refused by all: nothing is kept */
@@ -107,7 +111,12 @@ later(void *arg)
 	g->due = NULL;
 	g->n_due = g->cap_due = 0;
 	for (size_t i = 0; i < n; i++) {
-		on_change(g, ids[i]);
+		const struct decision *d = map_get(g->waiting, ids[i], strlen(ids[i]));
+
+		if (d && d->made)
+			decide(g, ids[i], &d->verdict);
+		else
+			on_change(g, ids[i]);
 		free(ids[i]);
 	}
 	free(ids);
@@ -115,33 +124,6 @@ later(void *arg)
 }
 
 /* ---- the server's questions ------------------------------------------------------------------ */
-
-struct immediate {
-	struct decision decision;
-	struct verdict verdict;
-	struct timer *timer;
-};
-
-static void
-immediate_due(void *arg)
-{
-	struct immediate *i = arg;
-
-	timer_free(i->timer);
-	i->decision.decide(i->decision.arg, &i->verdict);
-	free(i);
-}
-
-static void
-refuse_soon(struct gateway *g, const struct decision *d, const struct verdict *v)
-{
-	struct immediate *i = mem_new(sizeof(*i));
-
-	i->decision = *d;
-	i->verdict = *v;
-	i->timer = timer_new(g->loop, immediate_due, i);
-	timer_after(i->timer, 0);
-}
 
 /* Every target has to be owned by one of our domains (M12), or the foreign ones are trimmed. */
 static bool
@@ -174,48 +156,45 @@ refusal_of(int error, const char *why)
 	return v;
 }
 
-static void
-admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
-	void (*decided)(void *arg, const struct verdict *v), void *arg)
+/* Asks, or renews what was asked; true: the answer is known at once. */
+static bool
+ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_t share,
+	bool refresh, struct verdict *v)
 {
-	struct gateway *g = (struct gateway *)e;
-	struct wishes *w = dots_client_wishes(g->client);
-	char *id = wish_id(key), made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
-	struct decision *d, now = {decided, arg};
+	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	struct wish_request r = {.id = id,
 		.asker = id,
 		.target = &scope->target,
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
 		.share = share};
-	struct verdict v;
 	int error;
 
-	if (!all_owned(g, scope, &v)) {
-		refuse_soon(g, &now, &v);
-		free(id);
-		return;
-	}
-	error = wishes_ask(w, &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
-	if (error) {
-		v = refusal_of(error, why);
-		refuse_soon(g, &now, &v);
-		free(id);
-		return;
-	}
-	if (refresh) {
-		v = verdict_of(
-			COAP_204_CHANGED, "%s", ""); /* upstream is refreshed by the wish itself */
-		refuse_soon(g, &now, &v);
-	} else {
-		d = mem_new(sizeof(*d));
-		*d = now;
-		d = map_set(g->waiting, id, strlen(id), d);
-		free(d);
-		owe(g, id);
-	}
+	if (!all_owned(g, scope, v))
+		return true;
+	error = wishes_ask(dots_client_wishes(g->client), &r, loop_now(g->loop), loop_wall(), made,
+		why, sizeof(why));
+	if (error)
+		*v = refusal_of(error, why);
+	else if (refresh) /* upstream is refreshed by the wish itself */
+		*v = verdict_of(COAP_204_CHANGED, "%s", "");
+	return error || refresh;
+}
+
+static void
+admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
+	void (*decided)(void *arg, const struct verdict *v), void *arg)
+{
+	struct gateway *g = (struct gateway *)e;
+	char *id = wish_id(key);
+	struct decision *d = mem_new(sizeof(*d));
+
+	d->decide = decided;
+	d->arg = arg;
+	d->made = ask_upstream(g, id, scope, share, refresh, &d->verdict);
+	free(map_set(g->waiting, id, strlen(id), d));
+	owe(g, id);
 	free(id);
-	timer_after(g->later, 0);
 }
 
 static void

@@ -104,7 +104,7 @@ number(const json_t *j, const char *name)
 }
 
 static bool
-restore_one(struct dots_server *s, const json_t *j, struct arena *a)
+restore_one(struct dots_server *s, const char *key, const json_t *j, struct arena *a)
 {
 	wall_ms expires = number(j, "expires");
 	const char *scope = json_string_value(json_object_get(j, "scope"));
@@ -122,10 +122,13 @@ restore_one(struct dots_server *s, const json_t *j, struct arena *a)
 		.packets_base = (uint64_t)number(j, "packets_base"),
 		.bytes_base = (uint64_t)number(j, "bytes_base"),
 	};
-	int64_t left = expires < 0 ? LIFETIME_INDEFINITE : (expires - loop_wall() + 999) / 1000;
+	char own_key[KEY_MAX];
+	int64_t left = expires < 0 ? LIFETIME_INDEFINITE
+				   : (persist_until(expires, loop_wall()) + 999) / 1000;
 	struct schema_error err;
 
-	if (!m.id || !m.client || !m.cuid || !scope ||
+	key_of(&m, own_key);
+	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
 		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
 		return false;
 	if (left == 0 || left < LIFETIME_INDEFINITE || (left < 0 && expires >= 0)) {
@@ -143,7 +146,7 @@ restore_mitigation(void *arg, const char *key, const char *value)
 	json_t *j = json_loads(value, 0, NULL);
 	struct arena *a = arena_new();
 
-	if (!restore_one(s, j, a))
+	if (!restore_one(s, key, j, a))
 		event_raise(EVENT_ALERT, EVENT_F("reason", "a stored mitigation cannot be read"),
 			EVENT_F("target", key));
 	arena_free(a);

@@ -132,6 +132,14 @@ admission_free(struct admission *a)
 }
 
 static void
+admission_refuse(struct admission *a, const struct verdict *v)
+{
+	for (size_t i = 0; i < a->n_exchanges; i++)
+		answer_verdict(a->exchanges[i], v);
+	admission_free(a);
+}
+
+static void
 admission_decided(void *arg, const struct verdict *v)
 {
 	struct admission *a = arg;
@@ -147,8 +155,8 @@ admission_decided(void *arg, const struct verdict *v)
 		grant(s, c, &a->path, &a->scope, a->if_match, a->exchanges, a->n_exchanges);
 	} else {
 		raise_put(a->client, &a->path, &a->scope.target, 0, v);
-		for (size_t i = 0; i < a->n_exchanges; i++)
-			answer_verdict(a->exchanges[i], v);
+		admission_refuse(a, v);
+		return;
 	}
 	/* What we cannot take after all is not to live on there. */
 	if (granted_upstream && !book_find(s->book, a->client, a->path.cuid, a->path.mid))
@@ -197,19 +205,30 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 		refresh, admission_decided, a);
 }
 
+void
+admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid,
+	const struct verdict *v)
+{
+	char *key = server_key(client, cuid, mid);
+	struct admission *a = map_get(s->admissions, key, strlen(key));
+
+	if (s->escalation)
+		s->escalation->ops->withdraw(s->escalation, key);
+	if (a)
+		admission_refuse(a, v);
+	free(key);
+}
+
 static bool
 free_admission(void *arg, const void *key, size_t len, void *value)
 {
-	struct admission *a = value;
 	struct verdict v =
 		verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: shutting down");
 
 	(void)arg;
 	(void)key;
 	(void)len;
-	for (size_t i = 0; i < a->n_exchanges; i++)
-		answer_verdict(a->exchanges[i], &v);
-	admission_free(a);
+	admission_refuse(value, &v);
 	return true;
 }
 
@@ -428,19 +447,16 @@ delete_mitigate(struct request *r)
 	if (m)
 		server_scope_text(&m->scope.target, &scope);
 	mr = request_of(s, r->client, &r->path, NULL, false);
-	v = book_delete(s->book, &mr, &fx);
+	body.code = book_delete(s->book, &mr, &fx).code;
 	event_raise(EVENT_DELETE_MITIGATE, EVENT_F("from", r->client->name),
 		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
 		EVENT_F("scope", m ? buf_text(&scope) : NULL));
 	buf_finish(&scope);
-	if (m && s->escalation) {
-		char *key = server_key(r->client->name, r->path.cuid, r->path.mid);
-
-		s->escalation->ops->withdraw(s->escalation, key);
-		free(key);
-	}
+	/* Also what upstream has not decided yet, or it would come to life after this. */
+	v = verdict_of(
+		COAP_404_NOT_FOUND, "RFC 9132 4.4.4: mid %u was withdrawn meanwhile", r->path.mid);
+	admission_withdraw(s, r->client->name, r->path.cuid, r->path.mid, &v);
 	server_apply(s, &fx);
-	body.code = v.code;
 	answer_stored(s, r->ex, &body, 0);
 }
 

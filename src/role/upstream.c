@@ -384,6 +384,7 @@ static void
 observation_answer(void *arg, struct session *s, const struct coap_msg *response, int error)
 {
 	struct observation *o = arg;
+	uint32_t sequence;
 
 	(void)s;
 	(void)error;
@@ -394,8 +395,9 @@ observation_answer(void *arg, struct session *s, const struct coap_msg *response
 	}
 	o->answered = true;
 	has_answered(o->u);
-	if (!coap_find(response, COAP_OPT_OBSERVE))
-		o->handle = 0; /* that was the last one (RFC 7641 3.2) */
+	if (coap_class(response->code) != 2 ||
+		!coap_get_uint(response, COAP_OPT_OBSERVE, &sequence))
+		o->handle = 0; /* that was the last one (RFC 7641 3.2, 4.2) */
 	o->u->cx.ops->observed(o->u->cx.arg, o->u, o->mid, response);
 }
 

@@ -1,5 +1,9 @@
-/* Bodies of the signal channel: what decodes encodes, in CBOR and in JSON, and comes back from
- * either as the same bytes. */
+/*
+ * Bodies of the signal channel: what decodes encodes, in CBOR and in JSON, and comes back from
+ * either as the same bytes.
+ *
+ * Covers: wire/schema_cbor.c wire/schema.c wire/signal.c base/addr.c
+ */
 #include <assert.h>
 #include <string.h>
 

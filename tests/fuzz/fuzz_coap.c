@@ -1,4 +1,7 @@
-/* Datagrams: the format leaves no choice (RFC 7252 3), so what decodes encodes to the same bytes.
+/*
+ * Datagrams: the format leaves no choice (RFC 7252 3), so what decodes encodes to the same bytes.
+ *
+ * Covers: wire/coap.c
  */
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,8 @@
-/* Messages to the privileged helper: what it takes comes back the same. */
+/*
+ * Messages to the privileged helper: what it takes comes back the same.
+ *
+ * Covers: mitigator/filter_proto.c
+ */
 #include <assert.h>
 #include <string.h>
 

@@ -1,5 +1,9 @@
-/* JSON of the signal channel (the store's and the tools' side of the schema engine): what decodes
- * is printed, and comes back from JSON and from CBOR as the same text. */
+/*
+ * JSON of the signal channel (the store's and the tools' side of the schema engine): what decodes
+ * is printed, and comes back from JSON and from CBOR as the same text.
+ *
+ * Covers: wire/schema_json.c
+ */
 #include <assert.h>
 #include <string.h>
 

@@ -1,4 +1,8 @@
-/* Uri-Path: what parses is built again and parses to the same; what does not says why. */
+/*
+ * Uri-Path: what parses is built again and parses to the same; what does not says why.
+ *
+ * Covers: wire/path.c
+ */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>

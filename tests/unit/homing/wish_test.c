@@ -608,6 +608,61 @@ a_part_is_planned_as_the_whole_would_be(void **state)
 	}
 }
 
+/* M6: back at the first server it is the request that stayed there, not a second one of that mid.
+ */
+static void
+the_first_server_takes_its_own_request_back(void **state)
+{
+	struct world *x = *state;
+	uint32_t s1 = server_named(x->h, "s1"), s1b = server_named(x->h, "s1b"), mid;
+
+	ask(x, "a", "192.0.2.66/32");
+	mid = x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wishes_available(x->w, s1, SERVER_UNAVAILABLE, x->now, epoch);
+	drain(x);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wishes_available(x->w, s1, SERVER_AVAILABLE, x->now, epoch);
+	wishes_available(x->w, s1b, SERVER_UNAVAILABLE, x->now, epoch);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->server, s1);
+	assert_int_equal(x->mid, mid);
+	assert_int_equal(memory_store_count(x->p, "placement"), 2);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	until(x, x->now + 3 * S);
+	assert_int_equal(x->repeats, 0); /* the answer found it */
+}
+
+/* M17 */
+static void
+what_a_reload_takes_from_a_provider_is_withdrawn_there(void **state)
+{
+	static const char *const narrower[] = {
+		"isp1 wan1 192.0.2.64/26 s1,s1b", "isp2 wan2 198.51.100.64/27 s2"};
+	struct world *x = *state;
+	struct homing *old = x->h;
+	uint32_t first;
+	char why[100];
+
+	ask(x, "a", "198.51.100.70/32,198.51.100.100/32");
+	first = x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	x->h = make_homing(narrower, 2);
+	assert_int_equal(homing_index(x->h, why, sizeof(why)), 0);
+	wishes_reload(x->w, x->h, x->now, epoch + x->now);
+	homing_free(old);
+	drain(x);
+	assert_int_equal(x->deletes, 1); /* it named 198.51.100.100 */
+	assert_int_equal(x->puts, 1);
+	assert_true(x->mid > first);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	until(x, 1800 * S);
+	assert_int_equal(x->puts, 1); /* one is refreshed: the new one */
+	assert_true(x->mid > first);
+}
+
 static void
 refusals_are_told_and_not_retried(void **state)
 {
@@ -737,11 +792,8 @@ static int
 ask_as(struct world *x, const char *asker, size_t share, const char *id, const char *target)
 {
 	struct target t = target_from(x->a, target);
-	struct wish_request r = {.id = id,
-		.asker = asker,
-		.target = &t,
-		.trigger_mitigation = true,
-		.share = share};
+	struct wish_request r = {
+		.id = id, .asker = asker, .target = &t, .trigger_mitigation = true, .share = share};
 	char made[WISH_ID_MAX], why[200];
 	int error = wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
 
@@ -808,6 +860,8 @@ main(void)
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
 		IN_WORLD(the_next_server_of_the_domain_takes_over),
+		IN_WORLD(the_first_server_takes_its_own_request_back),
+		IN_WORLD(what_a_reload_takes_from_a_provider_is_withdrawn_there),
 		IN_WORLD(what_stands_by_runs_out),
 		IN_WORLD(the_replaced_one_goes_with_its_successor),
 		IN_WORLD(a_part_is_planned_as_the_whole_would_be),

@@ -1,0 +1,495 @@
+/*
+ * The client role at its servers: what servers answer and send, links that come and go, names that
+ * resolve or do not, restarts, while wishes are made and released. Whatever happens, a target goes
+ * to the servers of its own domain only (RFC 9284 5.1).
+ *
+ * Covers: role/client.c role/upstream.c homing/wish.c homing/placement.c homing/wish_store.c
+ * Covers: net/dial.c net/request.c
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "fuzz.h"
+#include "input.h"
+#include "net/record.h"
+#include "net/session.h"
+#include "role/client.h"
+#include "snapshot.h"
+#include "standin/association.h"
+#include "standin/link.h"
+#include "standin/loop.h"
+#include "standin/random.h"
+#include "standin/store.h"
+#include "standin/udp.h"
+#include "wire/path.h"
+
+enum {
+	STEPS_MAX = 300,
+	LINES_MAX = 1024, /* sockets made in one run */
+	MESSAGE_MAX = 2048,
+	FIRST_PORT = 40000,
+	APPLICATION = 23,
+	REPEAT_MS = 3000,
+	IDS = 4,
+};
+
+/* The last request that came on one socket. */
+struct line {
+	bool hello, asked;
+	uint16_t id;
+	uint8_t type, token_len, token[COAP_TOKEN_MAX];
+	uint32_t mid;
+	unsigned repeats;
+	mono_ms at;
+};
+
+static struct loop *loop;
+static struct persist *store;
+static struct dots_client *client;
+static struct config *config;
+static struct line lines[LINES_MAX];
+static uint16_t next_id;
+
+/* ---- what the client sends ---- */
+
+static bool
+belongs_to(const struct prefix *target, const struct addr *server)
+{
+	static const char *const never[] = {"203.0.113.5/32", "192.0.2.100/32"};
+	const struct homing *h = config->homing;
+	struct prefix p;
+
+	for (size_t i = 0; i < 2; i++) {
+		assert(prefix_parse(never[i], &p) == 0);
+		if (prefix_overlaps(&p, target))
+			return false;
+	}
+	for (size_t i = 0; i < h->n_provider_independent; i++)
+		if (prefix_contains(&h->provider_independent[i], target))
+			return true;
+	for (size_t d = 0; d < h->n_domains; d++)
+		for (size_t i = 0; i < h->domains[d].n_protects; i++)
+			if (prefix_contains(&h->domains[d].protects[i], target))
+				return prefix_contains_addr(&h->domains[d].prefixes[0], server) ||
+				       prefix_contains_addr(
+					       &h->domains[d]
+							.prefixes[h->domains[d].n_prefixes - 1],
+					       server);
+	return false;
+}
+
+static void
+check_put(const struct coap_msg *m, const struct endpoint *server)
+{
+	struct arena *a = arena_new();
+	struct signal_msg msg;
+	struct schema_error err;
+	const struct target *t;
+
+	assert(signal_decode(a, m->payload, m->payload_len, &msg, &err) == 0);
+	assert(msg.mitigation_scope.n_scope == 1);
+	t = &msg.mitigation_scope.scope[0].target;
+	assert(t->n_target_prefix > 0);
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		assert(belongs_to(&t->target_prefix[i], &server->addr));
+	arena_free(a);
+}
+
+static void
+note_request(struct line *line, const struct coap_msg *m, const struct path *path)
+{
+	mono_ms now = loop_now(loop);
+	bool again = line->asked && line->token_len == m->token_len &&
+		     !memcmp(line->token, m->token, m->token_len);
+
+	/* RFC 9132 4.4: the same Non-confirmable request at most every 3 s. A session that comes up
+	 * beside the old one falls into its step with the first repeat. */
+	if (again && path->resource == PATH_MITIGATE && line->repeats > 0)
+		assert(now - line->at >= REPEAT_MS);
+	*line = (struct line){.hello = true,
+		.asked = true,
+		.id = m->id,
+		.type = m->type,
+		.token_len = m->token_len,
+		.mid = path->mid,
+		.repeats = again ? line->repeats + 1 : 0,
+		.at = now};
+	memcpy(line->token, m->token, m->token_len);
+}
+
+static void
+on_message(struct line *line, const struct endpoint *server, const uint8_t *bytes, size_t len)
+{
+	struct coap_msg m;
+	struct path path;
+	const char *why;
+
+	assert(coap_decode(bytes, len, &m, &why) == 0);
+	if (!coap_is_request(m.code))
+		return;
+	assert(path_parse(&m, &path, &why) == 0 && coap_bad_option(&m) == 0);
+	if (path.resource == PATH_MITIGATE && m.code == COAP_PUT)
+		check_put(&m, server);
+	note_request(line, &m, &path);
+}
+
+static void
+on_datagram(void *arg, const struct udp_path *path, const uint8_t *bytes, size_t len)
+{
+	unsigned n = path->local.port - FIRST_PORT;
+	size_t body = record_length(bytes, len);
+
+	(void)arg;
+	assert(n < LINES_MAX && body == len);
+	if (record_is_hello(bytes, len))
+		lines[n].hello = true;
+	else if (record_type(bytes) == APPLICATION)
+		on_message(&lines[n], &path->remote, bytes + 13, len - 13);
+}
+
+/* ---- what servers send ---- */
+
+static unsigned
+pick_line(struct input *in)
+{
+	unsigned n = standin_udp_connected(), back = input_u8(in);
+
+	return n ? n - 1 - back % (n < 4 ? n : 4) : 0; /* one of the last few */
+}
+
+static void
+deliver(unsigned line, const uint8_t *record, size_t len)
+{
+	uint8_t *copy = malloc(len);
+
+	memcpy(copy, record, len);
+	standin_udp_receive_at(line, copy, len);
+	free(copy);
+	standin_loop_settle(loop);
+}
+
+static void
+deliver_body(unsigned line, uint8_t type, const uint8_t *body, size_t len)
+{
+	uint8_t record[MESSAGE_MAX + 13];
+
+	if (len == 0 || len > MESSAGE_MAX)
+		return;
+	deliver(line, record, standin_association_record(record, sizeof(record), type, body, len));
+}
+
+static void
+accept_hello(struct input *in)
+{
+	uint8_t hello[128];
+	unsigned line = pick_line(in), who = input_u8(in) & 1; /* 1: nobody, it fails */
+
+	if (lines[line].hello)
+		deliver(line, hello,
+			standin_association_hello(hello, sizeof(hello), (uint8_t)who, 0));
+}
+
+static void
+raw(struct input *in)
+{
+	unsigned line = pick_line(in);
+	size_t len;
+	uint8_t *bytes = input_bytes(in, input_u8(in) + (size_t)1, &len);
+
+	deliver_body(line, APPLICATION, bytes, len);
+	free(bytes);
+}
+
+static void
+compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
+{
+	static const int64_t lifetimes[] = {0, 1, 60, 3600, -1, UINT32_MAX, 2, 86400};
+	struct scope s = {.mid = mid};
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE,
+		.mitigation_scope = {1ULL << MITIGATION_SCOPE_SCOPE, &s, 1}};
+	unsigned what = input_u8(in);
+
+	SCOPE_SET(&s, MID);
+	SCOPE_SET(&s, LIFETIME);
+	s.lifetime = lifetimes[what & 7];
+	if (what & 64) {
+		SCOPE_SET(&s, STATUS);
+		s.status = (what >> 3 & 7) + 1;
+		SCOPE_SET(&s, PKTS_DROPPED);
+		s.pkts_dropped = what;
+	}
+	if (how & 64) {
+		SCOPE_SET(&s, CONFLICT_INFORMATION);
+		s.conflict_information = (struct conflict_information){
+			1ULL << CONFLICT_CAUSE, 0, (what & 1) + OVERLAPPING_TARGETS, 0, {0}};
+		if (what & 2)
+			s.conflict_information.conflict_cause = CUID_COLLISION;
+	}
+	signal_encode(&msg, out);
+}
+
+/* Answers the last request on a line: code, type, Observe, body. */
+static void
+answer(struct input *in)
+{
+	static const uint8_t codes[] = {COAP_201_CREATED, COAP_204_CHANGED, COAP_205_CONTENT,
+		COAP_202_DELETED, COAP_400_BAD_REQUEST, COAP_404_NOT_FOUND, COAP_409_CONFLICT,
+		COAP_503_SERVICE_UNAVAILABLE, COAP_EMPTY, COAP_CODE(3, 0)};
+	unsigned n = pick_line(in), code = input_u8(in), how = input_u8(in);
+	const struct line *line = &lines[n];
+	struct coap_msg m;
+	struct buf body;
+	uint8_t bytes[MESSAGE_MAX];
+	int len;
+
+	if (!line->asked)
+		return;
+	buf_init(&body, MESSAGE_MAX);
+	coap_init(&m, how & 3, codes[code % (sizeof(codes) / sizeof(codes[0]))]);
+	m.id = (how & 3) == COAP_ACK || (how & 3) == COAP_RST ? line->id : ++next_id;
+	if (m.code != COAP_EMPTY) {
+		m.token_len = line->token_len;
+		memcpy(m.token, line->token, m.token_len);
+	}
+	if (how & 4)
+		coap_add_uint(&m, COAP_OPT_OBSERVE, code);
+	if (how & 8)
+		coap_add_uint(&m, COAP_OPT_MAX_AGE, 7);
+	if (how & 16) {
+		coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
+		compose_body(in, how, line->mid + (how >> 7), &body);
+	} else if (how & 32) {
+		buf_printf(&body, "no \x1b[2J");
+	}
+	m.payload = body.len ? body.bytes : NULL;
+	m.payload_len = body.len;
+	len = coap_encode(&m, bytes, sizeof(bytes));
+	if (len > 0)
+		deliver_body(n, APPLICATION, bytes, (size_t)len);
+	buf_finish(&body);
+}
+
+static void
+say_goodbye(struct input *in)
+{
+	const uint8_t alert[] = {1, 0};
+
+	deliver_body(pick_line(in), RECORD_ALERT, alert, sizeof(alert));
+}
+
+/* ---- wishes ---- */
+
+static const char *const ids[IDS] = {NULL, "a", "client:one/x/1", "w1"};
+
+static void
+ask(struct input *in)
+{
+	static const char *const prefixes[] = {"192.0.2.66/32", "192.0.2.64/27", "192.0.2.0/24",
+		"198.51.100.70/32", "203.0.113.0/25", "203.0.113.5/32", "2001:db8:1a00::/56",
+		"0.0.0.0/0"};
+	unsigned targets = input_u8(in), how = input_u8(in);
+	struct prefix list[8];
+	struct port_range ports = {1, 80, 0};
+	uint64_t protocol = 17;
+	struct target t = {.target_prefix = list};
+	struct wish_request r = {.id = ids[how % IDS],
+		.asker = "fuzz",
+		.target = &t,
+		.trigger_mitigation = !(how & 4),
+		.lifetime = how & 8 ? 30 : 0,
+		.duration = how & 16 ? 100 : 0};
+	char id[WISH_ID_MAX], why[WISH_WHY_MAX];
+
+	for (unsigned i = 0; i < 8; i++)
+		if (targets >> i & 1)
+			assert(prefix_parse(prefixes[i], &list[t.n_target_prefix++]) == 0);
+	if (how & 32) {
+		t.target_port_range = &ports;
+		t.n_target_port_range = 1;
+	}
+	if (how & 64) {
+		t.target_protocol = &protocol;
+		t.n_target_protocol = 1;
+	}
+	if (t.n_target_prefix)
+		(void)wishes_ask(dots_client_wishes(client), &r, loop_now(loop), loop_wall(), id,
+			why, sizeof(why));
+	dots_client_run(client);
+	standin_loop_settle(loop);
+}
+
+static void
+command(struct input *in)
+{
+	unsigned how = input_u8(in);
+	const char *id = ids[how % IDS] ? ids[how % IDS] : "w2";
+
+	if (how & 4)
+		(void)wishes_refresh(dots_client_wishes(client), id, loop_now(loop));
+	else
+		(void)wishes_release(dots_client_wishes(client), id, loop_now(loop), loop_wall());
+	dots_client_run(client);
+	standin_loop_settle(loop);
+}
+
+/* ---- the world ---- */
+
+static void
+resolve_to(struct input *in)
+{
+	static const struct addr server = {4, {192, 0, 2, 65}};
+	unsigned how = input_u8(in);
+
+	standin_resolver_set(how & 1 ? -ENOENT : 0, &server, how & 2 ? 1 : 3600);
+}
+
+static void
+start(void)
+{
+	struct dots_client_setup setup = {
+		.homing = config->homing, .credentials = config->credentials};
+
+	client = dots_client_new(loop, store, &setup);
+	standin_loop_settle(loop);
+}
+
+static void
+reload(unsigned how)
+{
+	struct dots_client_setup setup;
+
+	config = how & 1 ? snapshot_other() : snapshot_config();
+	setup = (struct dots_client_setup){
+		.homing = config->homing, .credentials = config->credentials};
+	dots_client_reload(client, &setup);
+	standin_loop_settle(loop);
+}
+
+static void
+administer(struct input *in)
+{
+	unsigned how = input_u8(in);
+
+	switch (how & 3) {
+	case 0:
+		dots_client_free(client);
+		start();
+		break;
+	case 1:
+		reload(how >> 2);
+		break;
+	case 2:
+		standin_store_durable(store, how & 4);
+		break;
+	case 3:
+		standin_link_set(how >> 2, how & 8);
+		standin_loop_settle(loop);
+		break;
+	}
+}
+
+static void
+wait_for(struct input *in)
+{
+	static const int64_t spans[] = {
+		1, 1000, 3000, 3001, 30000, 60000, 300000, 500000, 1800000, 7200000};
+
+	standin_loop_advance(loop, spans[input_u8(in) % (sizeof(spans) / sizeof(spans[0]))]);
+}
+
+static void
+look(void *arg, const struct server_view *v)
+{
+	(void)arg;
+	assert(v->domain && v->server && *v->state && v->reason);
+}
+
+static void
+check_wish(void *arg, const char *id)
+{
+	struct arena *a = arena_new();
+	struct wish_view v;
+
+	(void)arg;
+	assert(wishes_view(dots_client_wishes(client), id, loop_now(loop), a, &v));
+	assert(v.n_parts > 0);
+	arena_free(a);
+}
+
+static void
+step(struct input *in)
+{
+	switch (input_u8(in) & 15) {
+	case 0:
+		ask(in);
+		break;
+	case 1:
+		command(in);
+		break;
+	case 2:
+	case 3:
+		accept_hello(in);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		answer(in);
+		break;
+	case 7:
+		raw(in);
+		break;
+	case 8:
+		say_goodbye(in);
+		break;
+	case 9:
+		administer(in);
+		break;
+	case 10:
+		resolve_to(in);
+		break;
+	default:
+		wait_for(in);
+		break;
+	}
+	dots_client_servers(client, look, NULL);
+	wishes_each(dots_client_wishes(client), check_wish, NULL);
+}
+
+static void
+begin(void)
+{
+	static const struct peer_id server = {.kind = PEER_PSK, .name = "server"};
+	static const struct addr address = {4, {192, 0, 2, 65}};
+
+	memset(lines, 0, sizeof(lines));
+	next_id = 0;
+	standin_random_begin();
+	standin_link_begin();
+	standin_resolver_set(0, &address, 3600);
+	standin_association_peers(&server, 1);
+	standin_udp_set_out(on_datagram, NULL);
+	config = snapshot_config();
+	loop = loop_new();
+	store = standin_store_new(loop);
+	start();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = {data, data + size};
+
+	begin();
+	for (unsigned i = 0; i < STEPS_MAX && input_left(&in); i++)
+		step(&in);
+	standin_loop_advance(loop, 600000);
+	standin_udp_set_out(NULL, NULL);
+	dots_client_free(client);
+	standin_store_free(store);
+	loop_free(loop);
+	return 0;
+}

@@ -1,0 +1,215 @@
+/*
+ * The control socket of a daemon with both roles: each line of the input is one frame, and each
+ * gets one JSON object with an exit code. A line "wait" lets a minute go by, "next" opens another
+ * connection, "gone" closes the last one.
+ *
+ * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
+ */
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/frame.h"
+#include "daemon/control_command.h"
+#include "daemon/store.h"
+#include "fuzz.h"
+#include "mitigator/dryrun.h"
+#include "snapshot.h"
+#include "standin/association.h"
+#include "standin/link.h"
+#include "standin/loop.h"
+#include "standin/random.h"
+#include "standin/store.h"
+#include "standin/udp.h"
+#include "tmpdir.h"
+
+enum { LINES_MAX = 64, CONNECTIONS = 3, WAIT_MS = 60000 };
+
+static struct loop *loop;
+static struct mitigator *mitigators[1];
+static struct control_parts parts;
+static struct control *control;
+static const char *path;
+static int fds[CONNECTIONS];
+static unsigned current, owed[CONNECTIONS];
+
+/* In place of daemon/store.c: our store is another one. */
+size_t
+store_backlog(const struct persist *p)
+{
+	(void)p;
+	return current;
+}
+
+static void
+reload(void *arg, char *why, size_t cap)
+{
+	(void)arg;
+	snprintf(why, cap, "%s", current & 1 ? "not now" : "");
+}
+
+static void
+begin(void)
+{
+	static const struct peer_id server = {.kind = PEER_PSK, .name = "server"};
+	static const struct addr address = {4, {192, 0, 2, 65}};
+	struct config *c = snapshot_config();
+	struct dots_client_setup cs = {.homing = c->homing, .credentials = c->credentials};
+	struct server_setup ss = {.name = "fuzz",
+		.sockets = c->listen,
+		.n_sockets = c->n_listen,
+		.clients = c->clients,
+		.heartbeat = c->heartbeat,
+		.policy = c->policy};
+	struct mitigator_events events;
+	char why[256];
+
+	standin_random_begin();
+	standin_link_begin();
+	standin_resolver_set(0, &address, 3600);
+	standin_association_peers(&server, 1);
+	standin_udp_set_out(NULL, NULL);
+	loop = loop_new();
+	parts = (struct control_parts){.loop = loop, .config = c, .reload = reload};
+	parts.store = standin_store_new(loop);
+	parts.client = dots_client_new(loop, parts.store, &cs);
+	parts.server = server_new(loop, parts.store, &ss, mitigators, 1, NULL, why, sizeof(why));
+	assert(parts.server);
+	events = server_events(parts.server, 0);
+	mitigators[0] = dryrun_new(loop, &events);
+	server_start(parts.server);
+	path = tmpdir_path("control");
+	control = control_new(loop, path, &parts, why, sizeof(why));
+	assert(control);
+	current = 0;
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		fds[i] = -1;
+		owed[i] = 0;
+	}
+}
+
+static void
+hang_up(unsigned i)
+{
+	if (fds[i] >= 0)
+		close(fds[i]);
+	fds[i] = -1;
+	owed[i] = 0;
+	standin_loop_settle(loop);
+}
+
+static void
+end(void)
+{
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		hang_up(i);
+	control_free(control);
+	server_free(parts.server);
+	mitigators[0]->ops->free(mitigators[0]);
+	dots_client_free(parts.client);
+	standin_store_free(parts.store);
+	loop_free(loop);
+}
+
+/* ---- replies ---- */
+
+static void
+check_reply(const uint8_t *bytes, size_t len)
+{
+	json_t *j = json_loadb((const char *)bytes, len, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *code = json_object_get(j, "exit");
+
+	assert(json_is_object(j) && json_is_integer(code));
+	assert(json_integer_value(code) >= DONE && json_integer_value(code) <= PENDING);
+	if (json_integer_value(code) == USAGE)
+		assert(*json_string_value(json_object_get(j, "error")));
+	json_decref(j);
+}
+
+static void
+read_replies(unsigned i)
+{
+	uint8_t *bytes;
+	size_t len;
+	char first;
+
+	while (fds[i] >= 0 && recv(fds[i], &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+		assert(frame_read_blocking(fds[i], CONTROL_FRAME_MAX, 0, &bytes, &len) == 0);
+		check_reply(bytes, len);
+		free(bytes);
+		assert(owed[i] > 0); /* one for each request */
+		owed[i]--;
+	}
+}
+
+static void
+read_all(void)
+{
+	standin_loop_settle(loop);
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		read_replies(i);
+}
+
+/* ---- requests ---- */
+
+static void
+ask(const uint8_t *line, size_t len)
+{
+	if (fds[current] < 0) {
+		fds[current] = frame_connect(path);
+		assert(fds[current] >= 0);
+		standin_loop_settle(loop);
+	}
+	assert(frame_write_blocking(fds[current], line, len) == 0);
+	owed[current]++;
+	read_all();
+}
+
+static bool
+is(const uint8_t *line, size_t len, const char *word)
+{
+	return len == strlen(word) && !memcmp(line, word, len);
+}
+
+static void
+step(const uint8_t *line, size_t len)
+{
+	if (is(line, len, "wait"))
+		standin_loop_advance(loop, WAIT_MS);
+	else if (is(line, len, "next"))
+		current = (current + 1) % CONNECTIONS;
+	else if (is(line, len, "gone"))
+		hang_up(current);
+	else
+		ask(line, len);
+	read_all();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const uint8_t *end_of_line;
+
+	begin();
+	for (unsigned i = 0; i < LINES_MAX && size > 0; i++) {
+		size_t n;
+
+		end_of_line = memchr(data, '\n', size);
+		n = end_of_line ? (size_t)(end_of_line - data) : size;
+		step(data, n);
+		n += end_of_line ? 1 : 0;
+		data += n;
+		size -= n;
+	}
+	standin_loop_advance(loop, 3600 * 1000 + WAIT_MS); /* the longest `wait` */
+	read_all();
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		assert(owed[i] == 0);
+	end();
+	return 0;
+}
