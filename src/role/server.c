@@ -80,12 +80,8 @@ end_mitigation(struct dots_server *s, const struct mitigation *m, const char *re
 	record_remove(s, m);
 	observe_changed(s, m, true);
 	raise_mitigation(EVENT_MITIGATION_END, m, reason);
-	if (s->escalation) {
-		char *key = server_key(m->client, m->cuid, m->mid);
-
-		s->escalation->ops->withdraw(s->escalation, key);
-		free(key);
-	}
+	if (s->escalation)
+		admission_withdraw(s, m->client, m->cuid, m->mid);
 }
 
 void

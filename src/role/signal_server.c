@@ -149,6 +149,9 @@ admission_decided(void *arg, const struct verdict *v)
 		for (size_t i = 0; i < a->n_exchanges; i++)
 			answer_verdict(a->exchanges[i], v);
 	}
+	/* What is not on record after all is not left standing upstream. */
+	if (!book_find(s->book, a->client, a->path.cuid, a->path.mid))
+		s->escalation->ops->withdraw(s->escalation, a->key);
 	admission_free(a);
 }
 
@@ -190,6 +193,23 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 	a->exchanges[a->n_exchanges++] = r->ex;
 	map_set(s->admissions, key, strlen(key), a);
 	s->escalation->ops->admit(s->escalation, key, &a->scope, refresh, admission_decided, a);
+}
+
+void
+admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid)
+{
+	char *key = server_key(client, cuid, mid);
+	struct admission *a = map_get(s->admissions, key, strlen(key));
+	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 9132 4.4.4: withdrawn or ended before it was decided");
+
+	v.max_age = RETRY_ADMISSION_S;
+	s->escalation->ops->withdraw(s->escalation, key);
+	for (size_t i = 0; a && i < a->n_exchanges; i++)
+		answer_verdict(a->exchanges[i], &v);
+	if (a)
+		admission_free(a);
+	free(key);
 }
 
 static bool
@@ -433,12 +453,8 @@ delete_mitigate(struct request *r)
 		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
 		EVENT_F("scope", m ? buf_text(&scope) : NULL));
 	buf_finish(&scope);
-	if (m && s->escalation) {
-		char *key = server_key(r->client->name, r->path.cuid, r->path.mid);
-
-		s->escalation->ops->withdraw(s->escalation, key);
-		free(key);
-	}
+	if (s->escalation)
+		admission_withdraw(s, r->client->name, r->path.cuid, r->path.mid);
 	server_apply(s, &fx);
 	body.code = v.code;
 	answer_stored(s, r->ex, &body, 0);
