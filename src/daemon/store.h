@@ -1,7 +1,9 @@
 /*
  * The store: SQLite (WAL) behind core/persist.h. One table of records, a schema version, one group
  * commit a loop turn in the worker thread. If a commit fails or takes over a second, whoever waits
- * is told "not durable", an event says so, and the records stay queued until the store is back.
+ * is told "not durable", an event says so, and the records stay queued until the store is back. A
+ * database file that is removed while it is open is written anew, whole, when the directory is
+ * there.
  */
 #ifndef DOTSD_DAEMON_STORE_H
 #define DOTSD_DAEMON_STORE_H
