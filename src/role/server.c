@@ -294,6 +294,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->observers = map_new();
 	s->admissions = map_new();
 	s->timer = timer_new(l, timer_due, s);
+	s->recheck = timer_new(l, answers_recheck, s);
 	for (size_t i = 0; i < clients_count(setup->clients); i++) {
 		const struct client *c = clients_get(setup->clients, i);
 
@@ -411,6 +412,7 @@ server_free(struct dots_server *s)
 	observers_free(s);
 	peers_free(s);
 	timer_free(s->timer);
+	timer_free(s->recheck);
 	book_free(s->book);
 	cuids_free(s->cuids);
 	free(s->endpoints);

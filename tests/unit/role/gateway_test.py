@@ -1,28 +1,22 @@
 #!/usr/bin/python3
-"""A gateway between an independent client and two servers, one of which never answers: what becomes
-of a request while upstream has not decided on it.
+"""A gateway between an independent client and a server: what becomes of a request while upstream has
+not decided on it.
 
 DOTSD, DOTSCTL and PEER name the programs. Run as a program it prints TAP."""
-import json
 import os
 import pathlib
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/torture")]
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "torture"))
 
 from rig import cbor, coap  # noqa: E402
+from rig.loopback import PATIENCE, Daemon, free_port, run_tests, until  # noqa: E402
 from rig.peer import Peer  # noqa: E402
 
-DOTSD, DOTSCTL, PEER = os.environ["DOTSD"], os.environ["DOTSCTL"], os.environ["PEER"]
-PATIENCE = 60
 KEY = "00112233445566778899aabbccddeeff"
 CUID = "dz6pHjaADkaFTbjr0JGBpw"
 
@@ -53,42 +47,6 @@ mitigators: [escalate: {{}}]
 """
 
 
-def until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < end, f"never happened: {what}"
-        time.sleep(0.02)
-    return value
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Daemon:
-    def __init__(self, folder, name, config):
-        self.folder, self.name = folder, name
-        (folder / f"{name}.yaml").write_text(config)
-        self.log = open(folder / f"{name}.log", "ab")
-        self.process = subprocess.Popen([DOTSD, "--config", folder / f"{name}.yaml"], stderr=self.log)
-        until(lambda: self("status")[0] == 0, f"{name} answers")
-
-    def __call__(self, *words):
-        r = subprocess.run([DOTSCTL, "--socket", self.folder / f"{self.name}.sock", "--json", *words],
-                           text=True, capture_output=True, timeout=PATIENCE)
-        return r.returncode, json.loads(r.stdout) if r.stdout else {}
-
-    def list(self, what):
-        return self("list")[1][what]
-
-    def stop(self):
-        self.process.terminate()
-        assert self.process.wait(PATIENCE) == 0, (self.folder / f"{self.name}.log").read_text()
-        self.log.close()
-
-
 @pytest.fixture
 def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-gateway-"))
@@ -105,7 +63,7 @@ class Network:
         self.server = Daemon(folder, "server", SERVER.format(port=port))
         self.gateway = Daemon(folder, "gateway", GATEWAY.format(port=port, own=self.port))
         until(lambda: self.gateway("sessions")[1]["upstream"][0]["state"] == "available", "session")
-        self.peer = Peer([PEER])
+        self.peer = Peer([os.environ["PEER"]])
         self.peer.psk("c", "127.0.0.1", self.port, "c", KEY)
         self.peer.up("c")
 
@@ -180,21 +138,5 @@ def test_what_is_refused_at_the_end_is_not_left_upstream(network):
     assert "4.09" in seen
 
 
-class Tap:
-    """One line a test case, as the C tests print them."""
-
-    def __init__(self):
-        self.n = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.n += 1
-            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
-            skip = " # SKIP" if report.outcome == "skipped" else " -"
-            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
-            if report.outcome == "failed":
-                print(report.longreprtext, flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
+    run_tests(__file__)

@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""A server and an independent client, message by message.
+
+DOTSD, DOTSCTL and PEER name the programs. Run as a program it prints TAP."""
+import os
+import pathlib
+import shutil
+import sqlite3
+import sys
+import tempfile
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "torture"))
+
+from rig import cbor  # noqa: E402
+from rig.loopback import Daemon, free_port, run_tests, until  # noqa: E402
+from rig.peer import Peer  # noqa: E402
+
+KEY = "00112233445566778899aabbccddeeff"
+CUID = "dz6pHjaADkaFTbjr0JGBpw"
+SERVER = """instance: server
+state: server-state
+control: server.sock
+events: server.json
+listen: [{{address: 127.0.0.1, port: {port}}}]
+clients:
+  c: {{psk: [{{identity: c, file: key}}], prefixes: [192.0.2.0/24]}}
+mitigators: [dry-run: {{}}]
+mitigation: {{terminating: 0}}
+"""
+
+
+class Network:
+    def __init__(self, folder):
+        port = free_port()
+        self.database = folder / "server-state/dotsd.db"
+        self.server = Daemon(folder, "server", SERVER.format(port=port))
+        self.peer = Peer([os.environ["PEER"]])
+        self.peer.psk("c", "127.0.0.1", port, "c", KEY)
+        self.peer.up("c")
+
+    def marks(self):
+        return [m["volatile"] for m in self.server.list("mitigations")]
+
+
+@pytest.fixture
+def network():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-server-"))
+    (folder / "key").write_text(KEY + "\n")
+    n = Network(folder)
+    yield n
+    n.peer.stop()
+    n.server.stop()
+    shutil.rmtree(folder)
+
+
+def test_what_the_store_cannot_take_is_marked_until_it_can(network):
+    assert network.peer.put("c", CUID, 1, cbor.scope("192.0.2.1/32")).code == "2.01"
+    assert network.marks() == [False]
+    # Somebody else has it locked: no commit gets through.
+    other = sqlite3.connect(network.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert network.peer.put("c", CUID, 2, cbor.scope("192.0.2.2/32")).code == "2.01"
+    assert sorted(network.marks()) == [False, True]
+    other.execute("ROLLBACK")
+    other.close()
+    until(lambda: network.marks() == [False, False], "the mark goes with its reason")
+    assert network.server("status")[1]["store"] == {"state": "durable", "backlog": 0}
+
+
+if __name__ == "__main__":
+    run_tests(__file__)
