@@ -121,6 +121,14 @@ exchange_encode(struct session *s, const struct coap_msg *msg, uint8_t *bytes)
 	return n < 0 ? 0 : (size_t)n;
 }
 
+/* No response at all (RFC 9132 4.4.3); a Confirmable request is acknowledged all the same. */
+static void
+exchange_stay_silent(const struct exchange *ex)
+{
+	if (ex->confirmable && ex->ack_at)
+		messaging_empty(&ex->session->coap, COAP_ACK, ex->id);
+}
+
 static void
 exchange_send(struct exchange *ex, const struct coap_msg *response)
 {
@@ -153,7 +161,9 @@ void
 exchange_respond(struct exchange *ex, const struct coap_msg *response)
 {
 	if (ex->session) {
-		if (ex->session->state == SESSION_UP)
+		if (response->code == COAP_EMPTY)
+			exchange_stay_silent(ex);
+		else if (ex->session->state == SESSION_UP)
 			exchange_send(ex, response);
 		exchange_unlink(&ex->session->coap, ex);
 	}

@@ -17,10 +17,11 @@
 /* Wishes of downstream requests are told from the operator's by this prefix of their id. */
 static const char wish_prefix[] = "client:";
 
+/* Owed to the server until it is given, or withdrawn. */
 struct decision {
 	void (*decide)(void *arg, const struct verdict *v);
 	void *arg;
-	bool made; /* the verdict does not depend on upstream */
+	bool made; /* it stands already: upstream is not waited for */
 	struct verdict verdict;
 };
 
@@ -32,7 +33,7 @@ struct gateway {
 	bool trim;
 	struct map *waiting; /* wish id -> struct decision */
 	struct timer *later; /* decisions are given from the loop, never from inside admit */
-	char **due;          /* wish ids whose decision is due now */
+	char **due;          /* wish ids to be looked at then */
 	size_t n_due, cap_due;
 	void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
 		uint64_t bytes);
@@ -50,16 +51,10 @@ decide(struct gateway *g, const char *id, const struct verdict *v)
 {
 	struct decision *d = map_remove(g->waiting, id, strlen(id));
 
+	if (!d)
+		return;
 	d->decide(d->arg, v);
 	free(d);
-}
-
-static bool
-awaits_upstream(const struct gateway *g, const char *id)
-{
-	const struct decision *d = map_get(g->waiting, id, strlen(id));
-
-	return d && !d->made;
 }
 
 /* The wish changed: an answer for a request that waits, a status for one that was granted. */
@@ -68,6 +63,7 @@ on_change(void *arg, const char *id)
 {
 	struct gateway *g = arg;
 	struct arena *a;
+	const struct decision *d = map_get(g->waiting, id, strlen(id));
 	struct wish_view view;
 	struct merged m;
 
@@ -77,7 +73,7 @@ on_change(void *arg, const char *id)
 	if (wishes_view(dots_client_wishes(g->client), id, loop_now(g->loop), a, &view) &&
 		!view.releasing) {
 		merge_parts(view.parts, view.n_parts, &m);
-		if (awaits_upstream(g, id)) {
+		if (d && !d->made) {
 			if (m.answer && !verdict_ok(&m.verdict))
 				wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop),
 					loop_wall()); /* refused by all: nothing is kept */
@@ -93,9 +89,8 @@ on_change(void *arg, const char *id)
 
 /* Whoever waits for this wish gets its answer on the next turn. */
 static void
-owe(struct gateway *g, const char *id, const struct decision *d)
+owe(struct gateway *g, const char *id)
 {
-	free(map_set(g->waiting, id, strlen(id), mem_copy(d, sizeof(*d))));
 	if (g->n_due == g->cap_due) {
 		g->cap_due = g->cap_due ? 2 * g->cap_due : 8;
 		g->due = mem_grow(g->due, g->cap_due, sizeof(*g->due));
@@ -114,7 +109,7 @@ later(void *arg)
 	g->due = NULL;
 	g->n_due = g->cap_due = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct decision *d = map_get(g->waiting, ids[i], strlen(ids[i]));
+		const struct decision *d = map_get(g->waiting, ids[i], strlen(ids[i]));
 
 		if (d && d->made)
 			decide(g, ids[i], &d->verdict);
@@ -143,9 +138,10 @@ all_owned(const struct gateway *g, const struct scope *scope, struct verdict *v)
 	return false;
 }
 
-/* The wish that carries the request; false with the refusal. */
+/* Asks, or renews what was asked; true: the answer is known at once. */
 static bool
-ask(struct gateway *g, const char *id, const struct scope *scope, struct verdict *v)
+ask_upstream(struct gateway *g, const char *id, const struct scope *scope, bool refresh,
+	struct verdict *v)
 {
 	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	struct wish_request r = {.id = id,
@@ -156,7 +152,7 @@ ask(struct gateway *g, const char *id, const struct scope *scope, struct verdict
 	int error;
 
 	if (!all_owned(g, scope, v))
-		return false;
+		return true;
 	error = wishes_ask(dots_client_wishes(g->client), &r, loop_now(g->loop), loop_wall(), made,
 		why, sizeof(why));
 	if (error == -EPERM)
@@ -164,7 +160,9 @@ ask(struct gateway *g, const char *id, const struct scope *scope, struct verdict
 			"RFC 9284 5.1: no provider of this network owns the target");
 	else if (error)
 		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
-	return !error;
+	else if (refresh) /* upstream is refreshed by the wish itself */
+		*v = verdict_of(COAP_204_CHANGED, "%s", "");
+	return error || refresh;
 }
 
 static void
@@ -173,15 +171,13 @@ admit(struct escalation *e, const char *key, const struct scope *scope, bool ref
 {
 	struct gateway *g = (struct gateway *)e;
 	char *id = wish_id(key);
-	struct decision d = {.decide = decided, .arg = arg};
+	struct decision *d = mem_new(sizeof(*d));
 
-	if (!ask(g, id, scope, &d.verdict)) {
-		d.made = true;
-	} else if (refresh) { /* upstream is refreshed by the wish itself */
-		d.made = true;
-		d.verdict = verdict_of(COAP_204_CHANGED, "%s", "");
-	}
-	owe(g, id, &d);
+	d->decide = decided;
+	d->arg = arg;
+	d->made = ask_upstream(g, id, scope, refresh, &d->verdict);
+	free(map_set(g->waiting, id, strlen(id), d));
+	owe(g, id);
 	free(id);
 }
 

@@ -27,6 +27,8 @@ server_scope_text(const struct target *t, struct buf *out)
 		buf_printf(out, "%s%s", i ? "," : "", prefix_format(&t->target_prefix[i], text));
 }
 
+enum { RETRY_ENDED_S = 3 };
+
 /* ---- effects ------------------------------------------------------------------------------- */
 
 static void
@@ -77,11 +79,15 @@ start_filter(struct dots_server *s, const struct mitigation *m)
 static void
 end_mitigation(struct dots_server *s, const struct mitigation *m, const char *reason)
 {
+	/* Its client may be asking for more of it just now. */
+	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 9132 4.4.1.3: mid %u has ended meanwhile: %s", m->mid, reason);
+
+	v.max_age = RETRY_ENDED_S;
 	record_remove(s, m);
 	observe_changed(s, m, true);
 	raise_mitigation(EVENT_MITIGATION_END, m, reason);
-	if (s->escalation)
-		admission_withdraw(s, m->client, m->cuid, m->mid);
+	admission_withdraw(s, m->client, m->cuid, m->mid, &v);
 }
 
 void

@@ -16,7 +16,7 @@
 /* Asks somebody else before a request is answered (role/gateway). key: "client/cuid/mid". */
 struct escalation;
 struct escalation_ops {
-	/* decide is called once, from the loop, unless withdraw comes first. refresh: the request
+	/* decide is called once, from the loop, and never after withdraw. refresh: the request
 	 * is on record already (renews what was asked for). */
 	void (*admit)(struct escalation *e, const char *key, const struct scope *scope,
 		bool refresh, void (*decide)(void *arg, const struct verdict *v), void *arg);

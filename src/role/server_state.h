@@ -43,8 +43,9 @@ void peers_visit(
 /* signal_server.c */
 void signal_serve(struct dots_server *s, struct peer *p, struct session *session,
 	struct exchange *ex, const struct coap_msg *req);
-/* Nobody wants it any more: upstream is told; if it still waits for upstream, it is refused. */
-void admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid);
+/* Upstream is told that the request is no longer wanted; who still waits for its word gets v. */
+void admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid,
+	const struct verdict *v);
 void admissions_free(struct dots_server *s);
 
 /* answer.c: a response held until everything put to the store so far is durable. */

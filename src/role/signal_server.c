@@ -132,27 +132,36 @@ admission_free(struct admission *a)
 }
 
 static void
+admission_refuse(struct admission *a, const struct verdict *v)
+{
+	for (size_t i = 0; i < a->n_exchanges; i++)
+		answer_verdict(a->exchanges[i], v);
+	admission_free(a);
+}
+
+static void
 admission_decided(void *arg, const struct verdict *v)
 {
 	struct admission *a = arg;
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
+	bool granted_upstream = verdict_ok(v);
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 
 	if (!c)
 		v = &gone;
-	if (verdict_ok(v)) {
+	if (verdict_ok(v))
 		grant(s, c, &a->path, &a->scope, a->if_match, a->exchanges, a->n_exchanges);
-	} else {
+	else
 		raise_put(a->client, &a->path, &a->scope.target, 0, v);
-		for (size_t i = 0; i < a->n_exchanges; i++)
-			answer_verdict(a->exchanges[i], v);
-	}
-	/* What is not on record after all is not left standing upstream. */
-	if (!book_find(s->book, a->client, a->path.cuid, a->path.mid))
+	/* What we cannot take after all is not to live on there. */
+	if (granted_upstream && !book_find(s->book, a->client, a->path.cuid, a->path.mid))
 		s->escalation->ops->withdraw(s->escalation, a->key);
-	admission_free(a);
+	if (verdict_ok(v))
+		admission_free(a);
+	else
+		admission_refuse(a, v);
 }
 
 /* The client asks again while we wait: the same request shares the answer. */
@@ -196,35 +205,29 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 }
 
 void
-admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid)
+admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid,
+	const struct verdict *v)
 {
 	char *key = server_key(client, cuid, mid);
 	struct admission *a = map_get(s->admissions, key, strlen(key));
-	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
-		"RFC 9132 4.4.4: withdrawn or ended before it was decided");
 
-	v.max_age = RETRY_ADMISSION_S;
-	s->escalation->ops->withdraw(s->escalation, key);
-	for (size_t i = 0; a && i < a->n_exchanges; i++)
-		answer_verdict(a->exchanges[i], &v);
+	if (s->escalation)
+		s->escalation->ops->withdraw(s->escalation, key);
 	if (a)
-		admission_free(a);
+		admission_refuse(a, v);
 	free(key);
 }
 
 static bool
 free_admission(void *arg, const void *key, size_t len, void *value)
 {
-	struct admission *a = value;
 	struct verdict v =
 		verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: shutting down");
 
 	(void)arg;
 	(void)key;
 	(void)len;
-	for (size_t i = 0; i < a->n_exchanges; i++)
-		answer_verdict(a->exchanges[i], &v);
-	admission_free(a);
+	admission_refuse(value, &v);
 	return true;
 }
 
@@ -448,15 +451,16 @@ delete_mitigate(struct request *r)
 	if (m)
 		server_scope_text(&m->scope.target, &scope);
 	mr = request_of(s, r->client, &r->path, NULL, false);
-	v = book_delete(s->book, &mr, &fx);
+	body.code = book_delete(s->book, &mr, &fx).code;
 	event_raise(EVENT_DELETE_MITIGATE, EVENT_F("from", r->client->name),
 		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
 		EVENT_F("scope", m ? buf_text(&scope) : NULL));
 	buf_finish(&scope);
-	if (s->escalation)
-		admission_withdraw(s, r->client->name, r->path.cuid, r->path.mid);
+	/* Also what upstream has not decided yet, or it would come to life after this. */
+	v = verdict_of(
+		COAP_404_NOT_FOUND, "RFC 9132 4.4.4: mid %u was withdrawn meanwhile", r->path.mid);
+	admission_withdraw(s, r->client->name, r->path.cuid, r->path.mid, &v);
 	server_apply(s, &fx);
-	body.code = v.code;
 	answer_stored(s, r->ex, &body, 0);
 }
 
@@ -546,6 +550,30 @@ find_route(const struct request *r)
 	return NULL;
 }
 
+/* Of mitigation requests only those on record; everything else is always there. */
+static bool
+target_exists(const struct request *r)
+{
+	return r->path.resource != PATH_MITIGATE ||
+	       book_find(r->server->book, r->client->name, r->path.cuid, r->path.mid);
+}
+
+/* What the client makes its request depend on (RFC 7252 5.10.4, 5.10.8.2). */
+static struct verdict
+check_conditions(const struct request *r)
+{
+	uint32_t accept = COAP_FORMAT_DOTS_CBOR;
+
+	coap_get_uint(r->msg, COAP_OPT_ACCEPT, &accept);
+	if (accept != COAP_FORMAT_DOTS_CBOR)
+		return verdict_of(COAP_406_NOT_ACCEPTABLE,
+			"RFC 7252 5.10.4: Accept %u, but there is only 271", accept);
+	if (coap_find(r->msg, COAP_OPT_IF_NONE_MATCH) && target_exists(r))
+		return verdict_of(COAP_412_PRECONDITION_FAILED,
+			"RFC 7252 5.10.8.2: If-None-Match, but it is there");
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
 /* What holds for every resource: path, method, Content-Format, a client that is still ours. */
 static struct verdict
 check_common(struct request *r, const struct route **ret_route)
@@ -568,7 +596,7 @@ check_common(struct request *r, const struct route **ret_route)
 	if (format != COAP_FORMAT_DOTS_CBOR)
 		return verdict_of(COAP_415_UNSUPPORTED_CONTENT_FORMAT,
 			"RFC 9132 9: Content-Format %u instead of 271", format);
-	return verdict_of(COAP_204_CHANGED, "%s", "");
+	return check_conditions(r);
 }
 
 void

@@ -104,6 +104,14 @@ def test_a_request_is_passed_on_and_withdrawn(network):
     until(network.nothing_left, "withdrawal upstream")
 
 
+# 9132-5.1-06
+def test_port_ranges_of_one_lower_port_go_out_as_one(network):
+    status, _ = network.gateway("mitigate", "192.0.2.9", "--port", "80", "--port", "443", "--port",
+                                "80-90", "--port", "80-85", "--wait", str(PATIENCE))
+    assert status == 0
+    assert network.server.list("mitigations")[0]["ports"] == ["80-90", "443"]
+
+
 # 9132-4.4.4-06
 def test_what_is_withdrawn_before_upstream_decided_does_not_come_to_be(network):
     for mid in range(1, 20):
@@ -111,7 +119,7 @@ def test_what_is_withdrawn_before_upstream_decided_does_not_come_to_be(network):
         network.peer.send("c", network.put(mid, "192.0.2.1/32", b"p%d" % mid))
         network.peer.send("c", network.delete(mid, b"d%d" % mid))
         assert network.answer(b"d%d" % mid) == "2.02"
-        assert network.answer(b"p%d" % mid) == "5.03"
+        assert network.answer(b"p%d" % mid) == "4.04"
     # A request that is answered later comes after all that is left of those.
     network.peer.send("c", network.put(99, "192.0.2.99/32", b"p99"))
     assert network.answer(b"p99") == "2.01"

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "torture"))
 
-from rig import cbor  # noqa: E402
+from rig import cbor, coap  # noqa: E402
 from rig.loopback import Daemon, free_port, run_tests, until  # noqa: E402
 from rig.peer import Peer  # noqa: E402
 
@@ -67,6 +67,27 @@ def test_what_the_store_cannot_take_is_marked_until_it_can(network):
     other.close()
     until(lambda: network.marks() == [False, False], "the mark goes with its reason")
     assert network.server("status")[1]["store"] == {"state": "durable", "backlog": 0}
+
+
+def put_unless_there(network, mid):
+    options = [*coap.mitigate(f"cuid={CUID}", f"mid={mid}"), (coap.IF_NONE_MATCH, b""),
+               (coap.CONTENT_FORMAT, coap.number(coap.DOTS_CBOR))]
+    return network.peer.request("c", coap.PUT, options, cbor.scope(f"192.0.2.{mid}/32")).code
+
+
+def test_what_is_there_is_not_put_if_none_matches(network):
+    assert put_unless_there(network, 1) == "2.01"
+    assert put_unless_there(network, 1) == "4.12"
+    assert put_unless_there(network, 2) == "2.01"
+
+
+def test_no_other_format_than_cbor_can_be_had(network):
+    def get(accept):
+        return network.peer.request("c", coap.GET, [
+            *coap.path(".well-known", "dots", "config"), (coap.ACCEPT, coap.number(accept))]).code
+
+    assert get(coap.DOTS_CBOR) == "2.05"
+    assert get(50) == get(0) == "4.06"
 
 
 if __name__ == "__main__":
