@@ -9,6 +9,7 @@
  *	send NAME HEX			 one record of application data; "-" for none
  *	raw NAME HEX			 one datagram as it is
  *	again NAME N			 the last datagram sent, N times more
+ *	steal NAME OTHER		 the last datagram of OTHER, from this socket
  *	close NAME, drop NAME		 with close_notify, or without a word: "closed NAME"
  *	sync WORD			 "sync WORD", after all that was read before it
  *
@@ -40,6 +41,7 @@ enum {
 	WORDS_MAX = 8,
 	LAST_MAX = 4096,
 	MTU = 1400,
+	MTU_UP = 17000, /* then anything may be sent, in fragments of IP */
 	FLIGHT_MS = 1000,
 	HANDSHAKE_MS = 30000,
 };
@@ -238,6 +240,7 @@ handshake(struct session *s)
 
 	if (r == 0) {
 		s->kind = UP;
+		gnutls_dtls_set_mtu(s->tls, MTU_UP);
 		say("up %s", s->name);
 	} else if (gnutls_error_is_fatal(r)) {
 		session_down(s, r == GNUTLS_E_FATAL_ALERT_RECEIVED
@@ -344,6 +347,15 @@ do_again(char **words)
 }
 
 static void
+do_steal(char **words)
+{
+	struct session *s = find(words[1]), *other = find(words[2]);
+
+	if (s && other)
+		transmit(s, other->last, other->last_len);
+}
+
+static void
 do_close(char **words)
 {
 	struct session *s = find(words[1]);
@@ -383,6 +395,7 @@ static const struct {
 	{"send", 3, do_send},
 	{"raw", 3, do_raw},
 	{"again", 3, do_again},
+	{"steal", 3, do_steal},
 	{"close", 2, do_close},
 	{"drop", 2, do_drop},
 	{"sync", 2, do_sync},

@@ -33,7 +33,8 @@ class Rig:
         self.net = Network(self.lab, self.run_id)
         self.journal = Journal()
         self.dns = DnsServers(self.net, self.journal, self.folder)
-        self.agents, self.closing, self.mounts = None, [], []
+        self.pki = self.agents = None
+        self.closing, self.mounts = [], []
         self.by_event, self.indexed = collections.defaultdict(list), 0
 
     def __enter__(self):
@@ -41,8 +42,9 @@ class Rig:
         try:
             self.net.up()
             self.dns.start(self.lab.zones)
-            self.agents = Agents(self.lab, self.net, self.journal, Pki(self.folder / "pki"),
-                                 self.folder, self.case.binaries)
+            self.pki = Pki(self.folder / "pki")
+            self.agents = Agents(self.lab, self.net, self.journal, self.pki, self.folder,
+                                 self.case.binaries)
             if self.configure:
                 self.configure(self)
         except BaseException:

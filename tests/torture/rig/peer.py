@@ -104,6 +104,15 @@ class Peer:
     def again(self, session, times):
         self.line("again", session, times)
 
+    def steal(self, session, other):
+        self.line("steal", session, other)
+
+    def fence(self, session, seconds=PATIENCE):
+        """Everything sent before has been dealt with: a ping is answered by a reset."""
+        mid = self.id(session)
+        self.send(session, coap.message(coap.CON, 0, mid))
+        return self.take(session, lambda m: m.kind == coap.RST and m.mid == mid, seconds)
+
     def close(self, session, how="close"):
         self.state[session] = "opening"
         self.line(how, session)
