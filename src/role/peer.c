@@ -206,6 +206,7 @@ peer_free(struct peer *p)
 	*p->self = p->next;
 	if (p->next)
 		p->next->self = p->self;
+	p->group->n--;
 	timer_free(p->timer);
 	free(p);
 }

@@ -36,9 +36,12 @@ class Network:
         port = free_port()
         self.database = folder / "server-state/dotsd.db"
         self.server = Daemon(folder, "server", SERVER.format(port=port))
-        self.peer = Peer([os.environ["PEER"]])
-        self.peer.psk("c", "127.0.0.1", port, "c", KEY)
-        self.peer.up("c")
+        self.peer, self.port = Peer([os.environ["PEER"]]), port
+        self.connect("c")
+
+    def connect(self, session):
+        self.peer.psk(session, "127.0.0.1", self.port, "c", KEY)
+        self.peer.up(session)
 
     def marks(self):
         return [m["volatile"] for m in self.server.list("mitigations")]
@@ -67,6 +70,17 @@ def test_what_the_store_cannot_take_is_marked_until_it_can(network):
     other.close()
     until(lambda: network.marks() == [False, False], "the mark goes with its reason")
     assert network.server("status")[1]["store"] == {"state": "durable", "backlog": 0}
+
+
+def test_sessions_that_went_do_not_count_against_the_limit(network):
+    for n in range(20):  # 8 at a time are allowed
+        network.connect(f"s{n}")
+        network.peer.close(f"s{n}")
+    assert network.peer.heartbeat("c").code == "2.04"
+    until(lambda: len(network.server("sessions")[1]["clients"]) == 1, "only the first is left")
+    for n in range(8):
+        network.connect(f"t{n}")
+    until(lambda: network.peer.state["c"].startswith("down"), "the one heard longest ago is closed")
 
 
 def put_unless_there(network, mid):
