@@ -4,15 +4,13 @@ answers, and the memory comes back."""
 import json
 import socket
 import struct
-import threading
-import time
 
 import messages
 from messages import RESET, SILENCE
 from rig import cbor, coap
 from rig.case import Failure, until
 from rig.network import Rig
-from rig.peer import Peer
+from rig.watch import Memory, Tenant, peer_in
 
 TITLE = "garbage and hostile messages from everywhere"
 UNIT, FULL, SHORT = "mutated messages", 200000, 10000
@@ -20,7 +18,6 @@ UNIT, FULL, SHORT = "mutated messages", 200000, 10000
 SERVER, PORT = "192.0.2.10", 4646
 KEY = "00112233445566778899aabbccddeeff"
 GROWTH_MAX, GROWTH_LEFT = 32 * 1024, 8 * 1024  # KiB
-CALM_S = 60
 ANSWER_S = 20
 
 
@@ -34,90 +31,13 @@ def configure(rig):
     del cfg["session"]  # heartbeats as they are by default
 
 
-class Tenant(threading.Thread):
-    """The well-behaved client: asks all the time, and wants an answer every time."""
-
-    def __init__(self, peer):
-        super().__init__(daemon=True)
-        self.peer, self.over = peer, threading.Event()
-        self.asked, self.unanswered, self.slowest, self.wrong = 0, 0, 0.0, []
-
-    def run(self):
-        try:
-            while not self.over.wait(0.05):
-                self.one(self.get, "2.05")
-                self.one(self.beat, "2.04")
-        except Failure as e:
-            self.wrong.append(e)
-
-    def one(self, ask, code):
-        begun = time.monotonic()
-        m = ask()
-        self.asked += 1
-        self.slowest = max(self.slowest, time.monotonic() - begun)
-        if m is None:
-            self.unanswered += 1
-        elif m.code != code:
-            self.wrong.append(m)
-
-    def get(self):
-        return self.peer.get("good", messages.OTHERS, 1, seconds=3)
-
-    def beat(self):
-        return self.peer.heartbeat("good", seconds=3)
-
-    def finish(self):
-        self.over.set()
-        self.join()
-        if self.unanswered or self.wrong or not self.asked:
-            raise Failure(f"the well-behaved client: {self.unanswered} of {self.asked} requests "
-                          f"without an answer, wrong answers {self.wrong[:3]}")
-
-
-class Memory(threading.Thread):
-    """Watches how much a process takes."""
-
-    def __init__(self, rig, name):
-        super().__init__(daemon=True)
-        self.rig, self.name, self.over = rig, name, threading.Event()
-        self.before = self.most = rig.rss(name)
-
-    def run(self):
-        try:
-            while not self.over.wait(0.02):
-                self.most = max(self.most, self.rig.rss(self.name))
-        except (AttributeError, Failure, OSError):
-            pass  # it is gone; whoever ended it knows why
-
-    def finish(self, case):
-        self.over.set()
-        self.join()
-        left = self.rig.rss(self.name)
-        end = time.monotonic() + CALM_S
-        while left - self.before > GROWTH_LEFT and time.monotonic() < end:
-            self.rig.check_alive()
-            time.sleep(0.2)
-            left = self.rig.rss(self.name)
-        case.figure(f"memory of {self.name}, KiB: before, most, afterwards",
-                    f"{self.before}, {self.most}, {left}")
-        if self.most - self.before > GROWTH_MAX:
-            raise Failure(f"{self.name} grew by {self.most - self.before} KiB")
-        if left - self.before > GROWTH_LEFT:
-            raise Failure(f"{self.name} keeps {left - self.before} KiB more after {CALM_S} s")
-
-
 class Hostile:
     def __init__(self, case, rig):
         self.case, self.rig, self.rng = case, rig, case.rng("hostile")
-        self.evil = self.peer("c")
-        self.outside = self.peer("att")
+        self.evil = peer_in(rig, "c")
+        self.outside = peer_in(rig, "att")
         self.evil.psk("evil", SERVER, PORT, "evil", KEY)
         self.evil.up("evil")
-
-    def peer(self, ns):
-        p = Peer(self.rig.net.argv(ns, [self.case.binaries["peer"]]))
-        self.rig.closing.append(p.stop)
-        return p
 
     # ---- what each message has to get ----
 
@@ -363,14 +283,9 @@ def run(case):
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")
         rig.until_event("s", "rules-reconciled")
-        crt = rig.pki.leaf("CA", "good.example", "clientAuth")
         hostile = Hostile(case, rig)
-        good = hostile.peer("c")
-        good.x509("good", SERVER, PORT, crt["certificate"], crt["key"])
-        good.up("good")
-        if good.put("good", messages.OTHERS, 1, cbor.scope("198.51.100.200/32")).code != "2.01":
-            raise Failure("the well-behaved client is not served at the beginning")
-        tenant, watched = Tenant(good), [Memory(rig, "s"), Memory(rig, "s.helper")]
+        tenant = Tenant(rig, "c", SERVER, messages.OTHERS, "198.51.100.200/32")
+        watched = [Memory(rig, "s"), Memory(rig, "s.helper")]
         for t in (tenant, *watched):
             t.start()
         hostile.rows()
@@ -379,8 +294,6 @@ def run(case):
         hostile.mutations(case.rounds)
         hostile.sockets(max(100, case.rounds // 100))
         hostile.go()
-        tenant.finish()
-        case.figure("requests of the other client, slowest answer",
-                    f"{tenant.asked}, {tenant.slowest * 1000:.0f} ms")
+        tenant.finish(case)
         for m in watched:
-            m.finish(case)
+            m.finish(case, GROWTH_MAX, GROWTH_LEFT)
