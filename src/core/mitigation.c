@@ -342,6 +342,18 @@ static const struct {
 	{SCOPE_ACL_LIST, "RFC 9133 3.1: acl-list names no filter of this client"},
 };
 
+/* target-port-range is a list keyed by lower-port. */
+static bool
+lower_port_twice(const struct target *t)
+{
+	for (size_t i = 0; i < t->n_target_port_range; i++)
+		for (size_t k = 0; k < i; k++)
+			if (t->target_port_range[i].lower_port ==
+				t->target_port_range[k].lower_port)
+				return true;
+	return false;
+}
+
 static struct verdict
 check_attributes(const struct scope *s, bool if_match)
 {
@@ -351,6 +363,9 @@ check_attributes(const struct scope *s, bool if_match)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (s->has >> refused[i].field & 1)
 			return verdict_of(COAP_400_BAD_REQUEST, "%s", refused[i].why);
+	if (lower_port_twice(&s->target))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 5.1: target-port-range has a lower-port twice");
 	if (!SCOPE_HAS(s, LIFETIME) && !if_match)
 		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.1: lifetime is missing");
 	if (SCOPE_HAS(s, LIFETIME) && s->lifetime == 0)

@@ -13,6 +13,7 @@
 #include "daemon/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "base/event.h"
 #include "base/map.h"
@@ -61,7 +63,9 @@ struct waiter {
 TAILQ_HEAD(waiters, waiter);
 
 struct database {
-	char *path;
+	char *dir, *path;
+	dev_t dev; /* of the file that is open */
+	ino_t ino;
 	sqlite3 *sql; /* NULL: lost, opened again at the next write */
 	sqlite3_stmt *put, *remove;
 	/* Ids of what is on disk, by the last commit that returned. The loop changes it while the
@@ -262,6 +266,7 @@ static bool
 database_open(struct database *db, int flags, char *why, size_t cap)
 {
 	int r = sqlite3_open_v2(db->path, &db->sql, SQLITE_OPEN_READWRITE | flags, NULL);
+	struct stat st;
 	int version;
 
 	sqlite3_busy_timeout(db->sql, RETRY_MS);
@@ -278,6 +283,8 @@ database_open(struct database *db, int flags, char *why, size_t cap)
 	}
 	if (r == SQLITE_OK)
 		r = sqlite3_exec(db->sql, schema, NULL, NULL, NULL);
+	if (r == SQLITE_OK && stat(db->path, &st) != 0)
+		r = SQLITE_IOERR;
 	if (r == SQLITE_OK)
 		r = sqlite3_prepare_v2(db->sql, put_text, -1, &db->put, NULL);
 	if (r == SQLITE_OK)
@@ -287,8 +294,77 @@ database_open(struct database *db, int flags, char *why, size_t cap)
 		database_close(db);
 		return false;
 	}
+	db->dev = st.st_dev;
+	db->ino = st.st_ino;
 	return true;
 }
+
+/* ---- a file that was removed: it would take all that is written to it, and keep nothing ---- */
+
+static bool
+copy_all(sqlite3 *from, const char *path)
+{
+	sqlite3 *to = NULL;
+	sqlite3_backup *b = NULL;
+	bool done = false;
+
+	(void)unlink(path);
+	if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) ==
+		SQLITE_OK)
+		b = sqlite3_backup_init(to, "main", from, "main");
+	if (b) {
+		done = sqlite3_backup_step(b, -1) == SQLITE_DONE;
+		done = sqlite3_backup_finish(b) == SQLITE_OK && done;
+	}
+	return sqlite3_close(to) == SQLITE_OK && done;
+}
+
+/* The name is on disk too. */
+static bool
+rename_durably(const char *dir, const char *from, const char *to)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool done = fd >= 0 && rename(from, to) == 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* What was on disk is in the open file still: all of it is written anew, once the directory is
+ * there again. Another file of that name is not touched. */
+static bool
+database_renew(struct database *db, char *why, size_t cap)
+{
+	char *fresh = mem_printf("%s/dotsd.db.new", db->dir);
+	struct stat st;
+	bool renewed = false;
+
+	if (stat(db->path, &st) == 0)
+		snprintf(why, cap,
+			"%s: another file is in its place; dotsd takes it up with a restart only",
+			db->path);
+	else if (!copy_all(db->sql, fresh) || !rename_durably(db->dir, fresh, db->path))
+		snprintf(
+			why, cap, "%s: the file was removed, and cannot be written anew", db->path);
+	else
+		renewed = true;
+	free(fresh);
+	if (!renewed)
+		return false;
+	database_close(db); /* removes the -wal of that name: first, then */
+	return database_open(db, 0, why, cap);
+}
+
+static bool
+database_is_there(const struct database *db)
+{
+	struct stat st;
+
+	return stat(db->path, &st) == 0 && st.st_ino == db->ino && st.st_dev == db->dev;
+}
+
+/* ---- */
 
 static bool
 write_change(struct database *db, const struct change *c)
@@ -348,6 +424,8 @@ database_write(struct database *db, const struct batch *b, char *why, size_t cap
 	bool ok, anew = !db->sql;
 
 	if (anew && !database_open(db, 0, why, cap))
+		return false;
+	if (!database_is_there(db) && !database_renew(db, why, cap))
 		return false;
 	ok = sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
 	ok = ok && (!anew || remove_strays(db));
@@ -650,11 +728,13 @@ store_open(struct loop *l, const char *dir, char *why, size_t cap)
 	if (!make_directory(dir, why, cap))
 		return NULL;
 	st = mem_new(sizeof(*st));
+	st->db.dir = mem_text(dir);
 	st->db.path = mem_printf("%s/dotsd.db", dir);
 	st->db.known = map_new();
 	if (!database_open(&st->db, SQLITE_OPEN_CREATE, why, cap) ||
 		!database_list(&st->db, why, cap)) {
 		map_free(st->db.known);
+		free(st->db.dir);
 		free(st->db.path);
 		free(st);
 		return NULL;
@@ -714,6 +794,7 @@ store_close(struct persist *p)
 	batch_finish(&st->gathering);
 	database_close(&st->db);
 	map_free(st->db.known);
+	free(st->db.dir);
 	free(st->db.path);
 	free_waiters(&st->waiting);
 	free_waiters(&st->ready);

@@ -2,7 +2,8 @@
  * The store: SQLite (WAL) behind core/persist.h. One table of records, a schema version, one group
  * commit a loop turn in the worker thread. If a commit fails or takes over a second, whoever waits
  * is told "not durable", an event says so, and the changes stay queued until the store is back: at
- * most one for each record that lives, and one for each that is on disk.
+ * most one for each record that lives, and one for each that is on disk. A database file that is
+ * removed while it is open is written anew, whole, when the directory is there.
  */
 #ifndef DOTSD_DAEMON_STORE_H
 #define DOTSD_DAEMON_STORE_H

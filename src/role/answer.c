@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "role/server_state.h"
 
+enum { RECHECK_MS = 1000 };
+
 struct answer {
 	TAILQ_ENTRY(answer) entry;
 	struct dots_server *server; /* NULL: going away */
@@ -74,16 +76,57 @@ answer_now(struct exchange *ex, const struct answer_body *body)
 	return fits;
 }
 
+/* ---- marks of what the store could not take ---- */
+
+static bool
+unmark(void *arg, struct mitigation *m)
+{
+	(void)arg;
+	m->volatile_ = false;
+	return true;
+}
+
+/* A store that is back writes all it missed at once. */
+static void
+rechecked(void *arg, bool durable)
+{
+	struct dots_server *s = arg;
+
+	if (durable)
+		book_all(s->book, unmark, NULL);
+	else
+		timer_after(s->recheck, RECHECK_MS);
+}
+
+void
+answers_recheck(void *arg)
+{
+	struct dots_server *s = arg;
+
+	persist_after(s->persist, rechecked, s);
+}
+
+static void
+mark(struct dots_server *s, uint64_t id)
+{
+	struct mitigation *m = book_by_id(s->book, id);
+
+	if (!m)
+		return;
+	m->volatile_ = true;
+	timer_after(s->recheck, RECHECK_MS);
+}
+
+/* ---- */
+
 static void
 stored(void *arg, bool durable)
 {
 	struct answer *a = arg;
 
 	if (a->server) {
-		struct mitigation *m = book_by_id(a->server->book, a->mitigation);
-
-		if (m)
-			m->volatile_ = !durable;
+		if (!durable)
+			mark(a->server, a->mitigation);
 		TAILQ_REMOVE(&a->server->answers, a, entry);
 	}
 	exchange_respond(a->ex, &a->msg);

@@ -85,6 +85,26 @@ raise_sent(const struct dots_client *c, const struct wish_action *a, const char 
 	buf_finish(&scope);
 }
 
+/* Of ranges with the same lower-port, the key of that list (RFC 9132 5.1), the widest. */
+static void
+join_ports(struct target *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_target_port_range; i++) {
+		struct port_range *r = &t->target_port_range[i];
+		size_t k = 0;
+
+		while (k < n && t->target_port_range[k].lower_port != r->lower_port)
+			k++;
+		if (k == n)
+			t->target_port_range[n++] = *r;
+		else if (port_range_last(r) > port_range_last(&t->target_port_range[k]))
+			t->target_port_range[k] = *r;
+	}
+	t->n_target_port_range = n;
+}
+
 static struct outgoing *
 outgoing_put(struct dots_client *c, const struct wish_action *a)
 {
@@ -93,6 +113,9 @@ outgoing_put(struct dots_client *c, const struct wish_action *a)
 	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
 	struct buf out;
 
+	scope.target.target_port_range = mem_copy(a->scope.target.target_port_range,
+		a->scope.target.n_target_port_range * sizeof(struct port_range));
+	join_ports(&scope.target);
 	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
 	msg.mitigation_scope.scope = &scope;
 	msg.mitigation_scope.n_scope = 1;
@@ -102,6 +125,7 @@ outgoing_put(struct dots_client *c, const struct wish_action *a)
 		o->len = out.len;
 	}
 	buf_finish(&out);
+	free(scope.target.target_port_range);
 	o->method = COAP_PUT;
 	raise_sent(c, a, a->refresh ? "refresh" : "request");
 	return o;

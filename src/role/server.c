@@ -324,6 +324,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	TAILQ_INIT(&s->answers);
 	s->admissions = map_new();
 	s->timer = timer_new(l, timer_due, s);
+	s->recheck = timer_new(l, answers_recheck, s);
 	index_clients(s);
 	if (escalation)
 		escalation->ops->on_status(escalation, on_escalation_status, s);
@@ -440,6 +441,7 @@ server_free(struct dots_server *s)
 	observers_free(s);
 	peers_free(s);
 	timer_free(s->timer);
+	timer_free(s->recheck);
 	book_free(s->book);
 	cuids_free(s->cuids);
 	map_free(s->psk);

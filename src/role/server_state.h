@@ -51,6 +51,7 @@ struct dots_server {
 	size_t n_observers;
 	struct map *admissions; /* key -> struct admission: asked upstream, not answered yet */
 	TAILQ_HEAD(, answer) answers; /* waiting for the store */
+	struct timer *recheck;        /* runs while something is marked volatile */
 	struct endpoint *endpoints;   /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
@@ -87,6 +88,7 @@ bool answer_now(struct exchange *ex, const struct answer_body *body);
 void answer_stored(struct dots_server *s, struct exchange *ex, const struct answer_body *body,
 	uint64_t mitigation);
 void answer_verdict(struct exchange *ex, const struct verdict *v);
+void answers_recheck(void *arg); /* server: has the store taken what is marked volatile? */
 void answers_free(struct dots_server *s);
 /* Builds payload and options of a response; the payload lives in out. False: as with answer_now. */
 bool answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out);

@@ -151,17 +151,17 @@ admission_decided(void *arg, const struct verdict *v)
 
 	if (!c)
 		v = &gone;
-	if (verdict_ok(v)) {
+	if (verdict_ok(v))
 		grant(s, c, &a->path, &a->scope, a->if_match, a->exchanges, a->n_exchanges);
-	} else {
+	else
 		raise_put(a->client, &a->path, &a->scope.target, 0, v);
-		admission_refuse(a, v);
-		return;
-	}
 	/* What we cannot take after all is not to live on there. */
 	if (granted_upstream && !book_find(s->book, a->client, a->path.cuid, a->path.mid))
 		s->escalation->ops->withdraw(s->escalation, a->key);
-	admission_free(a);
+	if (verdict_ok(v))
+		admission_free(a);
+	else
+		admission_refuse(a, v);
 }
 
 /* The client asks again while we wait: the same request shares the answer. */
@@ -546,6 +546,30 @@ find_route(const struct request *r)
 	return NULL;
 }
 
+/* Of mitigation requests only those on record; everything else is always there. */
+static bool
+target_exists(const struct request *r)
+{
+	return r->path.resource != PATH_MITIGATE ||
+	       book_find(r->server->book, r->client->name, r->path.cuid, r->path.mid);
+}
+
+/* What the client makes its request depend on (RFC 7252 5.10.4, 5.10.8.2). */
+static struct verdict
+check_conditions(const struct request *r)
+{
+	uint32_t accept = COAP_FORMAT_DOTS_CBOR;
+
+	coap_get_uint(r->msg, COAP_OPT_ACCEPT, &accept);
+	if (accept != COAP_FORMAT_DOTS_CBOR)
+		return verdict_of(COAP_406_NOT_ACCEPTABLE,
+			"RFC 7252 5.10.4: Accept %u, but there is only 271", accept);
+	if (coap_find(r->msg, COAP_OPT_IF_NONE_MATCH) && target_exists(r))
+		return verdict_of(COAP_412_PRECONDITION_FAILED,
+			"RFC 7252 5.10.8.2: If-None-Match, but it is there");
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
 /* What holds for every resource: path, method, Content-Format, a client that is still ours. */
 static struct verdict
 check_common(struct request *r, const struct route **ret_route)
@@ -568,7 +592,7 @@ check_common(struct request *r, const struct route **ret_route)
 	if (format != COAP_FORMAT_DOTS_CBOR)
 		return verdict_of(COAP_415_UNSUPPORTED_CONTENT_FORMAT,
 			"RFC 9132 9: Content-Format %u instead of 271", format);
-	return verdict_of(COAP_204_CHANGED, "%s", "");
+	return check_conditions(r);
 }
 
 void

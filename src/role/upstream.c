@@ -540,7 +540,8 @@ hb_due(void *arg)
 	}
 	if (due.became_silent) {
 		raise_session(EVENT_SESSION_SILENT, u);
-		set_availability(u, SERVER_SILENT);
+		if (u->availability != SERVER_UNAVAILABLE) /* a link that is down explains it */
+			set_availability(u, SERVER_SILENT);
 	}
 	/* Loss never closes the session here: with the inbound link full the server may still hear
 	 * us (RFC 9132 4.7). A new one is tried beside it. */

@@ -156,6 +156,9 @@ invalid_requests_name_section_and_attribute(void **state)
 		{"{" TARGET ", " HOUR ", \"attack-status\": \"under-attack\"}", "attack-status"},
 		{"{\"target-prefix\": [\"198.51.100.1/32\"], " HOUR "}", "198.51.100.1/32"},
 		{"{\"target-prefix\": [\"127.0.0.1/32\"], " HOUR "}", "127.0.0.1/32"},
+		{"{" TARGET ", " HOUR ", \"target-port-range\": [{\"lower-port\": 80}, "
+		 "{\"lower-port\": 80, \"upper-port\": 90}]}",
+			"lower-port"}, /* 9132-5.1-06 */
 		{"{\"target-fqdn\": [\"a.example\"], " HOUR "}", "target-fqdn"},
 		{"{\"alias-name\": [\"a\"], " HOUR "}", "alias-name"},
 	};

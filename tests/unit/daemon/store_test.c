@@ -490,6 +490,89 @@ a_full_disk_is_survived(void **state)
 	umount(dir);
 }
 
+/* ---- files that are removed behind its back ---- */
+
+static void
+remove_database(void)
+{
+	static const char *const names[] = {"dotsd.db", "dotsd.db-wal", "dotsd.db-shm"};
+	char path[128];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void
+a_file_that_was_removed_is_written_anew(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+
+	(void)state;
+	persist_put(p, "wish", "a", "before");
+	assert_true(settle(l, p));
+	remove_database();
+	persist_put(p, "wish", "b", "after");
+	assert_true(settle(l, p));
+	assert_string_equal(on_disk("wish"), "a=before;b=after;");
+	/* ... and is a database like any other. */
+	remove_database();
+	persist_put(p, "wish", "c", "later");
+	assert_true(settle(l, p));
+	assert_int_equal(volatile_events, 0);
+	store_close(p);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "a=before;b=after;c=later;");
+}
+
+static void
+a_directory_that_was_removed_is_waited_for(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+
+	(void)state;
+	persist_put(p, "wish", "a", "before");
+	assert_true(settle(l, p));
+	drop_dir(NULL);
+	persist_put(p, "wish", "b", "meanwhile");
+	assert_false(settle(l, p));
+	assert_int_equal(volatile_events, 1);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	settle_until_durable(l, p);
+	assert_int_equal(durable_events, 1);
+	store_close(p);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "a=before;b=meanwhile;");
+}
+
+static void
+another_file_in_its_place_is_left_alone(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+	char path[128], text[16] = "";
+	FILE *f;
+
+	(void)state;
+	assert_true(settle(l, p));
+	remove_database();
+	snprintf(path, sizeof(path), "%s/dotsd.db", dir);
+	f = fopen(path, "w");
+	fputs("mine", f);
+	fclose(f);
+	persist_put(p, "wish", "a", "1");
+	assert_false(settle(l, p));
+	store_close(p);
+	loop_free(l);
+	f = fopen(path, "r");
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	assert_string_equal(text, "mine");
+}
+
 /* ---- killed in the middle ---- */
 
 struct writer {
@@ -602,6 +685,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			what_a_failed_commit_left_behind_goes, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_survived, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_was_removed_is_written_anew, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			a_directory_that_was_removed_is_waited_for, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			another_file_in_its_place_is_left_alone, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			what_was_confirmed_survives_kill, make_dir, drop_dir),
 	};

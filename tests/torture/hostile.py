@@ -1,0 +1,299 @@
+"""Garbage, broken and hostile messages at a server, from strangers and from a client that proved who
+it is, and at the sockets of the daemons: each gets its error or silence, a second client keeps its
+answers, and the memory comes back."""
+import json
+import socket
+import struct
+
+import messages
+from messages import RESET, SILENCE
+from rig import cbor, coap
+from rig.case import Failure, until
+from rig.network import Rig
+from rig.watch import Memory, Tenant, peer_in
+
+TITLE = "garbage and hostile messages from everywhere"
+UNIT, FULL, SHORT = "mutated messages", 200000, 10000
+
+SERVER, PORT = "192.0.2.10", 4646
+KEY = "00112233445566778899aabbccddeeff"
+GROWTH_MAX, GROWTH_LEFT = 32 * 1024, 8 * 1024  # KiB
+ANSWER_S = 20
+
+
+def configure(rig):
+    cfg = rig.agents.configs["s"]
+    (rig.folder / "evil.psk").write_text(KEY + "\n")
+    cfg["clients"] = {
+        "good": {"certificates": ["good.example"], "prefixes": ["198.51.100.0/24"]},
+        "evil": {"psk": [{"identity": "evil", "file": str(rig.folder / "evil.psk")}],
+                 "prefixes": ["198.51.100.0/25"]}}
+    del cfg["session"]  # heartbeats as they are by default
+
+
+class Hostile:
+    def __init__(self, case, rig):
+        self.case, self.rig, self.rng = case, rig, case.rng("hostile")
+        self.evil = peer_in(rig, "c")
+        self.outside = peer_in(rig, "att")
+        self.evil.psk("evil", SERVER, PORT, "evil", KEY)
+        self.evil.up("evil")
+
+    # ---- what each message has to get ----
+
+    def rows(self):
+        n, wrong = 0, []
+        for row in messages.rows():
+            for kind in row.kinds:
+                n += 1
+                got = self.one(row, kind)
+                if got:
+                    wrong.append(f"{row.rule} {row.what} ({'CON NON ACK RST'.split()[kind]}): "
+                                 f"{row.expected} expected, {got}")
+        self.evil.delete("evil", messages.MINE, 7)
+        self.case.figure("messages with a known answer", n)
+        if wrong:
+            raise Failure("\n".join(wrong))
+
+    def one(self, row, kind):
+        """None, or what was wrong with the answer."""
+        mid, token = self.evil.id("evil"), self.evil.id("evil").to_bytes(4, "big")
+        data = row.raw(kind, mid, token) if row.raw else coap.message(
+            kind, row.code, mid, token, row.options, row.payload)
+        self.evil.send("evil", data)
+
+        def ours(m):
+            return m.token == token or (m.kind == coap.RST and m.mid == mid)
+
+        if row.expected in (SILENCE, RESET) and not self.evil.fence("evil", ANSWER_S):
+            return "and then no answer at all"
+        m = self.evil.take("evil", ours, 0 if row.expected == SILENCE else ANSWER_S)
+        if row.expected == SILENCE:
+            return f"got {m}" if m else None
+        if m is None:
+            return "got nothing"
+        if row.expected == RESET:
+            return None if m.kind == coap.RST else f"got {m}"
+        return self.judge(row, m)
+
+    def judge(self, row, m):
+        allowed = {row.expected} | ({"2.04"} if row.expected == "2.01" else set())
+        if m.kind == coap.RST or m.code not in allowed:
+            return f"got {m}"
+        if m.code[0] in "45" and not m.payload:  # 9132-3-22
+            return "got it without a diagnostic text"
+        if row.says and row.says.encode() not in m.payload:
+            return f"got {m}, which does not say {row.says!r}"
+        return None
+
+    # ---- repeated messages ----
+
+    def replays(self):
+        """The record layer sees a copy, from the same address and from another one; CoAP sees a
+        message again: it is answered as before or not at all, never done twice."""
+        self.evil.request("evil", coap.GET, coap.mitigate(f"cuid={messages.MINE}"))
+        self.evil.data.clear()  # acknowledgements of the rows among it
+        self.evil.again("evil", 50)
+        self.evil.open("bare", "thief", SERVER, PORT)
+        self.evil.settled("thief")
+        self.evil.steal("thief", "evil")
+        self.expect_quiet("a replayed record")
+        for kind, answers in ((coap.CON, 5), (coap.NON, 1)):
+            mid, token = self.evil.id("evil"), b"again"
+            for _ in range(5):
+                self.evil.send("evil", coap.message(kind, coap.GET, mid, token, coap.mitigate(
+                    f"cuid={messages.MINE}")))
+            self.evil.fence("evil")
+            got = [coap.parse(d) for d in self.evil.data.pop("evil", [])]
+            if len(got) != answers or len({m.mid for m in got}) != 1:
+                raise Failure(f"a message five times, type {kind}: {answers} answers expected, "
+                              f"got {got}")
+        self.evil.close("thief", "drop")
+
+    def expect_quiet(self, what):
+        self.evil.fence("evil")
+        left = {s: d for s, d in self.evil.data.items() if d}
+        if left:
+            raise Failure(f"{what} was answered: {left}")
+
+    # ---- strangers ----
+
+    def strangers(self):
+        datagrams = list(messages.strangers(self.rng))
+        for i in range(8):
+            self.outside.open("bare", f"out{i}", SERVER, PORT)
+            self.outside.settled(f"out{i}")
+        for n, (_, data) in enumerate(datagrams * 4):
+            self.outside.raw(f"out{n % 8}", data)
+        # On the way of a live session too, where it may neither disturb nor end it.
+        for what, data in datagrams:
+            self.evil.raw("evil", data)
+            if not self.evil.fence("evil", ANSWER_S):
+                raise Failure(f"{what} on its way, and a session is gone")
+        self.expect_quiet("a stranger")
+        self.cookies()
+        answered = [s for s, d in self.outside.data.items() if d and s.startswith("out")]
+        if answered:
+            raise Failure(f"strangers were answered: "
+                          f"{[self.outside.data[s][0].hex() for s in answered]}")
+        self.case.figure("datagrams of strangers", len(datagrams) * 5)
+
+    def cookies(self):
+        """Whoever begins a handshake gets one question back that is shorter than what it said."""
+        for n, data in enumerate(messages.askers(self.rng)):
+            name = f"ask{n}"
+            self.outside.open("bare", name, SERVER, PORT)
+            self.outside.settled(name)
+            self.outside.raw(name, data)
+            until(lambda name=name: self.outside.data[name], f"a cookie for {data.hex()}", ANSWER_S)
+            answer = self.outside.data[name]
+            if len(answer) != 1 or answer[0][13] != 3 or len(answer[0]) > len(data):
+                raise Failure(f"{data.hex()} is answered by {[a.hex() for a in answer]}")
+
+    # ---- mutations ----
+
+    def mutations(self, count):
+        seeds = [coap.message(coap.CON, coap.PUT, 1, b"tok", coap.mitigate("cuid=m", "mid=1") + [
+            (12, b"\x01\x0f")], b) for b in (messages.GOOD, cbor.scope(
+                "198.51.100.2/32", TARGET_PORT_RANGE=[{8: 1, 9: 9}], TARGET_PROTOCOL=[6, 17]))]
+        seeds += [coap.message(coap.NON, c, 2, b"tk", o) for c, o in (
+            (coap.GET, coap.mitigate("cuid=m") + [(6, b"")]), (coap.DELETE,
+             coap.mitigate("cuid=m", "mid=1")), (coap.GET, coap.path(".well-known", "dots", "config")))]
+        seeds.append(coap.message(coap.NON, coap.PUT, 3, b"t", coap.path(
+            ".well-known", "dots", "hb") + [(12, b"\x01\x0f")], cbor.heartbeat()))
+        answers = {}
+        for n in range(count):
+            self.evil.send("evil", mutated(self.rng, seeds))
+            if n % 64 == 63:  # no more than that on the way at a time
+                self.catch_up(answers, n)
+        self.catch_up(answers, count)
+        self.case.figure("mutated messages, and answers", f"{count}, " + ", ".join(
+            f"{k} {v}" for k, v in sorted(answers.items())))
+
+    def catch_up(self, answers, n):
+        if not self.evil.fence("evil", ANSWER_S):
+            raise Failure(f"after {n} mutated messages: {self.evil.state['evil']}")
+        for data in self.evil.data.pop("evil", []):
+            code = coap.parse(data).code
+            answers[code] = answers.get(code, 0) + 1
+        self.rig.check_alive()
+
+    # ---- the daemons' own sockets ----
+
+    def sockets(self, count):
+        home = self.rig.folder / "s"
+        for name, path, last in (("s", home / "control.sock", 1 << 20),
+                                 ("s.helper", home / "priv.sock", 64 << 20)):
+            begun = self.rig.descriptors(name)
+            for _ in range(count):
+                throw(path, self.rng, last)
+            self.rig.until(lambda n=name, b=begun: self.rig.descriptors(n) <= b,
+                           lambda n=name, b=begun: f"{n} has {self.rig.descriptors(n)} "
+                                                   f"descriptors instead of {b}", 30)
+            self.rig.check_alive()
+        self.rig.ask("s", "status")
+        # And the two still work together.
+        self.evil.put("evil", messages.MINE, 4000000000, cbor.scope("198.51.100.77/32"))
+        self.rig.until(lambda: "198.51.100.77" in {e[0] for e in self.rig.elements("s")},
+                       "a filter is installed after all that", 30)
+        self.case.figure("visits to the daemons' sockets", 2 * count)
+
+    def go(self):
+        """The hostile client is no client any more; with it all it has asked for."""
+        self.evil.close("evil")
+        del self.rig.agents.configs["s"]["clients"]["evil"]
+        self.rig.agents.write("s")
+        self.rig.ask("s", "reload")
+        left = {m["client"] for m in self.rig.ask("s", "list")["mitigations"]}
+        if left != {"good"}:
+            raise Failure(f"mitigations of {left} are left")
+
+
+def mutated(rng, seeds):
+    data = bytearray(rng.choice(seeds))
+    data[2:4] = struct.pack("!H", rng.randrange(1 << 16))
+    for _ in range(rng.choice((1, 1, 2, 4, 8))):
+        at, way = rng.randrange(len(data) + 1), rng.randrange(6)
+        if way == 0 and at < len(data):
+            data[at] ^= 1 << rng.randrange(8)
+        elif way == 1 and at < len(data):
+            data[at] = rng.choice((0, 0xFF, 0x7F, 0x80, 0x1B, 0x9B, 0xBB, rng.randrange(256)))
+        elif way == 2:
+            data[at:at] = rng.randbytes(rng.choice((1, 1, 2, 4, 200)))
+        elif way == 3:
+            del data[at:at + rng.choice((1, 1, 2, 8))]
+        elif way == 4:
+            data[at:at] = data[at:at + rng.randrange(1, 40)]
+        else:
+            other = rng.choice(seeds)
+            data[at:] = other[rng.randrange(len(other)):]
+    return bytes(data)
+
+
+def throw(path, rng, largest):
+    """One visit to a framed socket: junk of one kind, and away without a word."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(str(path))
+        try:
+            junk(s, rng, largest)
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(65536):
+                pass
+        except OSError:
+            pass  # it hung up: its right
+
+
+def frame(body, length=None):
+    return struct.pack("!I", len(body) if length is None else length) + body
+
+
+def junk(s, rng, largest):
+    way = rng.randrange(12)
+    if way == 0:
+        s.sendall(rng.randbytes(rng.randrange(2000)))
+    elif way == 1:
+        s.sendall(frame(rng.randbytes(rng.randrange(2000))))
+    elif way == 2:
+        s.sendall(frame(rng.randbytes(100), length=rng.choice((1, 99, largest, largest + 1, 2**32 - 1))))
+    elif way == 3:
+        s.sendall(frame(b"") * rng.randrange(1, 300))
+    elif way == 4:
+        s.sendall(frame(b"[" * 200000))
+    elif way == 5:
+        s.sendall(frame(b'{"command":' * 50000))
+    elif way == 6:
+        s.sendall(frame(json.dumps({"command": "mitigate", "targets": ["x" * 900000]}).encode()))
+    elif way == 7:
+        s.sendall(frame(json.dumps({"command": rng.choice(("show", "withdraw", "list", "sessions")),
+                                    "id": "\0" * rng.randrange(200)}).encode()) * 20)
+    elif way == 8:
+        socket.send_fds(s, [frame(rng.randbytes(20))], [s.fileno()] * rng.randrange(1, 60))
+    elif way == 9:
+        s.sendall(frame(b"\x01\x01" + frame(b"s")[2:]) + frame(rng.randbytes(300)))
+    elif way == 10:  # a change of the packet filter that breaks off in the middle
+        s.sendall(frame(b"\x01\x01" + frame(b"s")[2:])
+                  + frame(b"\x03" + struct.pack("!III", rng.randrange(2**32), rng.randrange(2**32), 1)
+                          + rng.randbytes(rng.randrange(400))))
+    else:
+        s.sendall(b"\0")
+
+
+def run(case):
+    with Rig(case, "tests/torture/one-server.lab", configure) as rig:
+        rig.start("s")
+        rig.until_event("s", "rules-reconciled")
+        hostile = Hostile(case, rig)
+        tenant = Tenant(rig, "c", SERVER, messages.OTHERS, "198.51.100.200/32")
+        watched = [Memory(rig, "s"), Memory(rig, "s.helper")]
+        for t in (tenant, *watched):
+            t.start()
+        hostile.rows()
+        hostile.replays()
+        hostile.strangers()
+        hostile.mutations(case.rounds)
+        hostile.sockets(max(100, case.rounds // 100))
+        hostile.go()
+        tenant.finish(case)
+        for m in watched:
+            m.finish(case, GROWTH_MAX, GROWTH_LEFT)

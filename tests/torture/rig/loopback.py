@@ -1,0 +1,78 @@
+"""Daemons on the loopback interface, for tests that need no network of their own. DOTSD and DOTSCTL
+name the programs."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+PATIENCE = 60  # seconds; only a hang takes as long
+
+
+def until(condition, what):
+    end = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.02)
+    return value
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Daemon:
+    """config names the files of a daemon called `name` in that folder."""
+
+    def __init__(self, folder, name, config):
+        self.folder, self.name = folder, name
+        (folder / f"{name}.yaml").write_text(config)
+        self.start()
+
+    def start(self):
+        self.log = open(self.folder / f"{self.name}.log", "ab")
+        self.process = subprocess.Popen([os.environ["DOTSD"], "--config",
+                                         self.folder / f"{self.name}.yaml"], stderr=self.log)
+        until(lambda: self("status")[0] == 0, f"{self.name} answers")
+
+    def __call__(self, *words):
+        """(exit status, reply) of dotsctl."""
+        r = subprocess.run([os.environ["DOTSCTL"], "--socket", self.folder / f"{self.name}.sock",
+                            "--json", *words], text=True, capture_output=True, timeout=PATIENCE)
+        return r.returncode, json.loads(r.stdout) if r.stdout else {}
+
+    def list(self, what):
+        return self("list")[1][what]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(PATIENCE) == 0, (self.folder / f"{self.name}.log").read_text()
+        self.log.close()
+
+
+class Tap:
+    """One line a test case, as the C tests print them."""
+
+    def __init__(self):
+        self.n = 0
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            self.n += 1
+            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
+            skip = " # SKIP" if report.outcome == "skipped" else " -"
+            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
+            if report.outcome == "failed":
+                print(report.longreprtext, flush=True)
+
+
+def run_tests(file):
+    """Runs the tests of that file and prints TAP."""
+    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", "--assert=plain", file],
+                         plugins=[Tap()]))

@@ -1,0 +1,100 @@
+"""Who watches while others do harm: a client that wants its answers, and the memory of a process."""
+import threading
+import time
+
+from rig import cbor
+from rig.case import Failure
+from rig.peer import Peer
+
+CALM_S = 60
+
+
+def peer_in(rig, ns):
+    """An independent client in a namespace."""
+    p = Peer(rig.net.argv(ns, [rig.case.binaries["peer"]]))
+    rig.closing.append(p.stop)
+    return p
+
+
+class Tenant(threading.Thread):
+    """A well-behaved client "good": asks all the time, and wants an answer every time. tries: how
+    often it says each of its requests, 3 s apart, before it counts as unanswered."""
+
+    def __init__(self, rig, ns, server, cuid, target, tries=1):
+        super().__init__(daemon=True)
+        own = rig.pki.leaf("CA", "good.example", "clientAuth")
+        self.peer, self.cuid, self.patience = peer_in(rig, ns), cuid, 3 * tries
+        self.peer.x509("good", server, 4646, own["certificate"], own["key"])
+        self.peer.up("good")
+        if self.peer.put("good", cuid, 1, cbor.scope(target)).code != "2.01":
+            raise Failure("the well-behaved client is not served at the beginning")
+        self.over = threading.Event()
+        self.asked, self.unanswered, self.late, self.slowest, self.wrong = 0, 0, 0, 0.0, []
+
+    def run(self):
+        try:
+            while not self.over.wait(0.05):
+                self.one(self.get, "2.05")
+                self.one(self.beat, "2.04")
+        except Failure as e:
+            self.wrong.append(e)
+
+    def one(self, ask, code):
+        begun = time.monotonic()
+        m = ask()
+        took = time.monotonic() - begun
+        self.asked += 1
+        self.late += took > 3
+        self.slowest = max(self.slowest, took)
+        if m is None:
+            self.unanswered += 1
+        elif m.code != code:
+            self.wrong.append(m)
+
+    def get(self):
+        return self.peer.get("good", self.cuid, 1, seconds=self.patience)
+
+    def beat(self):
+        return self.peer.heartbeat("good", seconds=self.patience)
+
+    def finish(self, case):
+        self.over.set()
+        self.join()
+        case.figure("requests of the well-behaved client: all, repeated, slowest answer",
+                    f"{self.asked}, {self.late}, {self.slowest * 1000:.0f} ms")
+        if self.unanswered or self.wrong or not self.asked:
+            raise Failure(f"the well-behaved client: {self.unanswered} of {self.asked} requests "
+                          f"without an answer, wrong answers {self.wrong[:3]}")
+
+
+class Memory(threading.Thread):
+    """Watches how much a process takes."""
+
+    def __init__(self, rig, name):
+        super().__init__(daemon=True)
+        self.rig, self.name, self.over = rig, name, threading.Event()
+        self.before = self.most = rig.rss(name)
+
+    def run(self):
+        try:
+            while not self.over.wait(0.02):
+                self.most = max(self.most, self.rig.rss(self.name))
+        except (AttributeError, Failure, OSError):
+            pass  # it is gone; whoever ended it knows why
+
+    def finish(self, case, most, more_left):
+        """Fails if it grew by more than `most` KiB, or keeps more than `more_left` for a minute."""
+        self.over.set()
+        self.join()
+        left = self.rig.rss(self.name)
+        end = time.monotonic() + CALM_S
+        while left - self.before > more_left and time.monotonic() < end:
+            self.rig.check_alive()
+            time.sleep(0.2)
+            left = self.rig.rss(self.name)
+        case.figure(f"memory of {self.name}, KiB: before, most, afterwards",
+                    f"{self.before}, {self.most}, {left}")
+        if self.most - self.before > most:
+            raise Failure(f"{self.name} grew by {self.most - self.before} KiB")
+        if left - self.before > more_left:
+            raise Failure(f"{self.name} keeps {left - self.before} KiB more after {CALM_S} s")

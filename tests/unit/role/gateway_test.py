@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""A gateway between an independent client and a server: what becomes of a request while upstream has
+not decided on it.
+
+DOTSD, DOTSCTL and PEER name the programs. Run as a program it prints TAP."""
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "torture"))
+
+from rig import cbor, coap  # noqa: E402
+from rig.loopback import PATIENCE, Daemon, free_port, run_tests, until  # noqa: E402
+from rig.peer import Peer  # noqa: E402
+
+KEY = "00112233445566778899aabbccddeeff"
+CUID = "dz6pHjaADkaFTbjr0JGBpw"
+
+SERVER = """instance: server
+state: server-state
+control: server.sock
+events: server.json
+listen: [{{address: 127.0.0.1, port: {port}}}]
+clients:
+  gw: {{psk: [{{identity: gw, file: key}}], prefixes: [192.0.2.0/24]}}
+mitigators: [dry-run: {{}}]
+mitigation: {{terminating: 0}}
+"""
+GATEWAY = """instance: gateway
+state: gateway-state
+control: gateway.sock
+events: gateway.json
+listen: [{{address: 127.0.0.1, port: {own}}}]
+clients:
+  c: {{psk: [{{identity: c, file: key}}], prefixes: [192.0.2.0/24, 198.51.100.0/24]}}
+domains:
+  isp1:
+    interface: lo
+    prefixes: [192.0.2.0/24]
+    servers: [{{name: isp1.example, addresses: [127.0.0.1], port: {port}}}]
+    credentials: {{psk-identity: gw, psk-file: key}}
+mitigators: [escalate: {{}}]
+"""
+
+
+@pytest.fixture
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-gateway-"))
+    (path / "key").write_text(KEY + "\n")
+    yield path
+    shutil.rmtree(path)
+
+
+class Network:
+    """server <- gateway <- peer."""
+
+    def __init__(self, folder):
+        port, self.port = free_port(), free_port()
+        self.server = Daemon(folder, "server", SERVER.format(port=port))
+        self.gateway = Daemon(folder, "gateway", GATEWAY.format(port=port, own=self.port))
+        until(lambda: self.gateway("sessions")[1]["upstream"][0]["state"] == "available", "session")
+        self.peer = Peer([os.environ["PEER"]])
+        self.peer.psk("c", "127.0.0.1", self.port, "c", KEY)
+        self.peer.up("c")
+
+    def put(self, mid, target, token):
+        options = [*coap.mitigate(f"cuid={CUID}", f"mid={mid}"),
+                   (coap.CONTENT_FORMAT, coap.number(coap.DOTS_CBOR))]
+        return coap.message(coap.NON, coap.PUT, mid * 2, token, options, cbor.scope(target))
+
+    def delete(self, mid, token):
+        return coap.message(coap.NON, coap.DELETE, mid * 2 + 1, token,
+                            coap.mitigate(f"cuid={CUID}", f"mid={mid}"))
+
+    def answer(self, token):
+        m = self.peer.take("c", lambda m: m.token == token, PATIENCE)
+        assert m, "no answer"
+        return m.code
+
+    def nothing_left(self):
+        return not (self.gateway.list("mitigations") or self.gateway.list("wishes")
+                    or self.server.list("mitigations"))
+
+
+@pytest.fixture
+def network(folder):
+    n = Network(folder)
+    yield n
+    n.peer.stop()
+    n.gateway.stop()
+    n.server.stop()
+
+
+def test_a_request_is_passed_on_and_withdrawn(network):
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    assert network.server.list("mitigations")[0]["targets"] == ["192.0.2.1/32"]
+    network.peer.send("c", network.delete(1, b"d"))
+    assert network.answer(b"d") == "2.02"
+    until(network.nothing_left, "withdrawal upstream")
+
+
+# 9132-5.1-06
+def test_port_ranges_of_one_lower_port_go_out_as_one(network):
+    status, _ = network.gateway("mitigate", "192.0.2.9", "--port", "80", "--port", "443", "--port",
+                                "80-90", "--port", "80-85", "--wait", str(PATIENCE))
+    assert status == 0
+    assert network.server.list("mitigations")[0]["ports"] == ["80-90", "443"]
+
+
+# 9132-4.4.4-06
+def test_what_is_withdrawn_before_upstream_decided_does_not_come_to_be(network):
+    for mid in range(1, 20):
+        # In one breath: the gateway reads both before it can have an answer from upstream.
+        network.peer.send("c", network.put(mid, "192.0.2.1/32", b"p%d" % mid))
+        network.peer.send("c", network.delete(mid, b"d%d" % mid))
+        assert network.answer(b"d%d" % mid) == "2.02"
+        assert network.answer(b"p%d" % mid) == "4.04"
+    # A request that is answered later comes after all that is left of those.
+    network.peer.send("c", network.put(99, "192.0.2.99/32", b"p99"))
+    assert network.answer(b"p99") == "2.01"
+    until(lambda: [m["mid"] for m in network.gateway.list("mitigations")] == [99], "only the last")
+    until(lambda: [m["targets"] for m in network.server.list("mitigations")] == [["192.0.2.99/32"]],
+          "only the last upstream")
+    assert len(network.gateway.list("wishes")) == 1
+
+
+def test_what_is_refused_at_the_end_is_not_left_upstream(network):
+    # Both wait for upstream; when the higher mid is decided on first, the lower one is in conflict
+    # with it. Whatever order decisions come in, one of these pairs is such a case.
+    seen = set()
+    for pair in ((9, 10), (12, 11), (99, 100), (1000, 999)):
+        for mid in pair:
+            network.peer.send("c", network.put(mid, "192.0.2.2/32", b"q%d" % mid))
+        codes = [network.answer(b"q%d" % mid) for mid in pair]
+        assert set(codes) <= {"2.01", "4.09"}
+        seen |= set(codes)
+        for mid in pair:
+            network.peer.send("c", network.delete(mid, b"r%d" % mid))
+            assert network.answer(b"r%d" % mid) == "2.02"
+        until(network.nothing_left, f"everything of {pair} is gone")
+    assert "4.09" in seen
+
+
+if __name__ == "__main__":
+    run_tests(__file__)
