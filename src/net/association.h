@@ -40,7 +40,8 @@ struct association_setup {
 	const gnutls_dtls_prestate_st *prestate; /* server: what the cookie proved */
 	const char *server_name;                 /* client; outlives the association */
 	const struct resumption *resume;         /* client */
-	unsigned mtu;                            /* largest UDP payload */
+	bool protocol_implied; /* client, TLS: by the port, if the server does not say it */
+	unsigned mtu;          /* largest UDP payload */
 	association_push push;
 	association_pull pull; /* makes it TLS; NULL: DTLS */
 	void *arg;
