@@ -179,10 +179,10 @@ def test_gnutls_cli_with_certificate(version, run, serve, pki):
     server.wait_for("^up certificate client full")
 
 
-@BOTH
-def test_gnutls_cli_with_psk(version, run, serve):
+# With TLS 1.2 gnutls-cli 3.7.9 crashes after such a handshake; openssl is there for that.
+def test_gnutls_cli_with_psk(run, serve):
     server, port = serve("psk")
-    cli = gnutls_cli(run, port, version, "--pskusername", IDENTITY, "--pskkey", KEY_HEX,
+    cli = gnutls_cli(run, port, "1.3", "--pskusername", IDENTITY, "--pskkey", KEY_HEX,
                      exchange=":-KX-ALL:+ECDHE-PSK")
     say(cli)
     server.wait_for(f"^up psk {IDENTITY} full")
