@@ -61,7 +61,7 @@ class Statement:
 
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
-           "ca", "credential", "resumed", "reason"}
+           "ca", "credential", "resumed", "transport", "reason"}
 # name -> attributes, beside those of MATCHING and text=. Those of the product: the fields of
 # src/base/event.h, plus what assertions.py derives from them.
 PRODUCT_EVENTS = {
