@@ -154,11 +154,9 @@ request_deregister(struct session *s, const struct request *r)
 {
 	uint8_t bytes[COAP_MESSAGE_MAX];
 	struct coap_msg msg;
-	const char *why;
-	size_t size;
 	int n;
 
-	if (coap_stream_decode(r->bytes, r->len, &msg, &size, &why) != 0)
+	if (!messaging_decode(&s->coap, r->bytes, r->len, &msg))
 		return;
 	for (unsigned i = 0; i < msg.n_options; i++)
 		if (msg.options[i].number == COAP_OPT_OBSERVE) {
