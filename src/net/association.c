@@ -519,12 +519,6 @@ association_read(struct association *a, const uint8_t *record, size_t len, uint8
 	return r;
 }
 
-bool
-association_pending(const struct association *a)
-{
-	return gnutls_record_check_pending(a->tls) > 0;
-}
-
 int
 association_write(struct association *a, const void *data, size_t len)
 {

@@ -26,6 +26,8 @@ struct dots_server {
 	struct map *observers;      /* "client/cuid" -> struct observer list */
 	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
 	struct answer *answers;     /* waiting for the store */
+	mono_ms refused_since;      /* handshakes refused: of this second … */
+	unsigned refused, untold;   /* … and those that no event told of yet */
 	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };

@@ -76,7 +76,7 @@ PRODUCT_EVENTS = {
     "session-down": SESSION,
     "session-silent": SESSION | {"missed"},
     "session-heard": SESSION,
-    "session-refused": {"role", "peer", "address", "reason"},
+    "session-refused": {"role", "peer", "address", "reason", "untold"},
     "session-attempt": SESSION,
     "session-failed": SESSION | {"retry"},
     "hb": {"role", "peer", "from", "direction", "domain", "server"},
