@@ -6,7 +6,8 @@
 
 #include "daemon/config.h"
 
-/* Thousands of sessions need no descriptor of their own, but links, helpers and watchers do. */
+/* Sessions over UDP need no descriptor of their own; those over TCP, links, helpers and watchers
+ * do. */
 void process_raise_file_limit(void);
 /* The directory of a file, if it is missing: /run is empty after a boot. What is wrong with it
  * shows when the file is made. */

@@ -349,14 +349,18 @@ association_fail(struct association *a, int error)
 	return ASSOCIATION_FAILED;
 }
 
-/* RFC 8323 8.2: on any port but 5684 both ends have to agree on the protocol. */
+/* RFC 8323 8.2: the client has to insist on the protocol. The server refuses those who offer others
+ * only (RFC 7301 3.2, by the library); who offers none is taken, for there are such clients and
+ * their first message, a CSM, is as good a sign. */
 static enum association_progress
 association_check_protocol(struct association *a)
 {
 	gnutls_datum_t selected;
 
-	if (gnutls_alpn_get_selected_protocol(a->tls, &selected) >= 0)
-		return ASSOCIATION_DONE; /* it can be no other: we have offered one */
+	/* It can be no other: we have offered one. */
+	if (a->setup.server || a->setup.protocol_implied ||
+		gnutls_alpn_get_selected_protocol(a->tls, &selected) >= 0)
+		return ASSOCIATION_DONE;
 	(void)gnutls_alert_send(a->tls, GNUTLS_AL_FATAL, GNUTLS_A_NO_APPLICATION_PROTOCOL);
 	snprintf(a->why, sizeof(a->why), "handshake: the peer does not speak \"%s\" (RFC 8323 8.2)",
 		alpn_coap);
@@ -513,12 +517,6 @@ association_read(struct association *a, const uint8_t *record, size_t len, uint8
 	r = association_read_record(a, data, cap, ret_len);
 	a->in_len = 0;
 	return r;
-}
-
-bool
-association_pending(const struct association *a)
-{
-	return gnutls_record_check_pending(a->tls) > 0;
 }
 
 int

@@ -40,7 +40,8 @@ struct association_setup {
 	const gnutls_dtls_prestate_st *prestate; /* server: what the cookie proved */
 	const char *server_name;                 /* client; outlives the association */
 	const struct resumption *resume;         /* client */
-	unsigned mtu;                            /* largest UDP payload */
+	bool protocol_implied; /* client, TLS: by the port, if the server does not say it */
+	unsigned mtu;          /* largest UDP payload */
 	association_push push;
 	association_pull pull; /* makes it TLS; NULL: DTLS */
 	void *arg;
@@ -72,8 +73,6 @@ enum association_read {
 /* One record; none (NULL, 0) if it is a stream. */
 enum association_read association_read(struct association *a, const uint8_t *record, size_t len,
 	uint8_t *data, size_t cap, size_t *ret_len);
-/* Data taken from the stream that association_read has not given out yet. */
-bool association_pending(const struct association *a);
 /* 0, or -EMSGSIZE (more than a datagram holds), -EIO. */
 int association_write(struct association *a, const void *data, size_t len);
 size_t association_max_data(const struct association *a); /* DTLS only */

@@ -84,6 +84,17 @@ messaging_encode(const struct messaging *m, const struct coap_msg *msg, uint8_t 
 					: coap_encode(msg, bytes, room);
 }
 
+bool
+messaging_decode(const struct messaging *m, const uint8_t *bytes, size_t len, struct coap_msg *ret)
+{
+	const char *why;
+	size_t size;
+
+	if (messaging_is_reliable(m))
+		return coap_stream_decode(bytes, len, ret, &size, &why) == 0;
+	return coap_decode(bytes, len, ret, &why) == 0;
+}
+
 uint16_t
 messaging_id(struct messaging *m)
 {

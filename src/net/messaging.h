@@ -80,6 +80,9 @@ bool messaging_is_reliable(const struct messaging *m);
 /* In the transport's form, at most session_max_message; bytes has room for COAP_MESSAGE_MAX. Bytes
  * written, or -ENOSPC, -EINVAL. */
 int messaging_encode(const struct messaging *m, const struct coap_msg *msg, uint8_t *bytes);
+/* What messaging_encode made; values point into bytes. False: it did not. */
+bool messaging_decode(
+	const struct messaging *m, const uint8_t *bytes, size_t len, struct coap_msg *ret);
 uint16_t messaging_id(struct messaging *m);
 /* An empty ACK or RST for that id, kept for repeats of what it answers. Streams have neither. */
 void messaging_empty(struct messaging *m, enum coap_type type, uint16_t id);

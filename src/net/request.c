@@ -175,17 +175,6 @@ request_send_again(struct messaging *m, struct request *r)
 	session_send(m->session, r->bytes, r->len);
 }
 
-/* The message as it was sent. 0 or -errno. */
-static int
-request_decode(const struct messaging *m, const struct request *r, struct coap_msg *ret)
-{
-	const char *why;
-	size_t size;
-
-	return messaging_is_reliable(m) ? coap_stream_decode(r->bytes, r->len, ret, &size, &why)
-					: coap_decode(r->bytes, r->len, ret, &why);
-}
-
 /* --- blocks --------------------------------------------------------------------------------- */
 
 /* The answer, or its rest, cannot be had. A notification is lost by that, like one whose datagram
@@ -205,7 +194,7 @@ static void
 request_ask_block(struct messaging *m, struct request *r)
 {
 	struct coap_msg msg;
-	int error = request_decode(m, r, &msg);
+	int error = messaging_decode(m, r->bytes, r->len, &msg) ? 0 : -EBADMSG;
 
 	if (!error) {
 		fetch_ask(r->fetch, &msg);
@@ -351,7 +340,7 @@ request_deregister(struct session *s, const struct request *r)
 	struct coap_msg msg;
 	int n;
 
-	if (request_decode(&s->coap, r, &msg) != 0)
+	if (!messaging_decode(&s->coap, r->bytes, r->len, &msg))
 		return;
 	for (unsigned i = 0; i < msg.n_options; i++)
 		if (msg.options[i].number == COAP_OPT_OBSERVE) {

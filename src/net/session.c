@@ -23,7 +23,8 @@ enum {
 	DATA_MAX = 16384,
 	IPV4_HEADERS = 28,
 	IPV6_HEADERS = 48,
-	PATH_MTU = 1280, /* RFC 9132 7.3 */
+	PATH_MTU = 1280,   /* RFC 9132 7.3 */
+	COAPS_PORT = 5684, /* RFC 8323 8.2: the only one where ALPN may be missing */
 };
 
 /* --- end ------------------------------------------------------------------------------------ */
@@ -251,6 +252,7 @@ session_begin(struct session *s, struct association_setup *setup, uint32_t timeo
 {
 	setup->credentials = s->credentials;
 	setup->server_name = s->server_name;
+	setup->protocol_implied = s->path.remote.port == COAPS_PORT;
 	setup->mtu = PATH_MTU - (s->path.remote.addr.family == 6 ? IPV6_HEADERS : IPV4_HEADERS);
 	setup->push = session_out;
 	setup->pull = s->tcp ? stream_pull : NULL;

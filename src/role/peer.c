@@ -11,6 +11,8 @@
 #include "role/hb.h"
 #include "role/server_state.h"
 
+enum { REFUSALS_TOLD_MAX = 10 }; /* a second */
+
 const char *
 peer_client(const struct peer *p)
 {
@@ -202,18 +204,38 @@ peer_free(struct peer *p)
 	free(p);
 }
 
+/* Strangers may knock as often as they like, most of all over TCP: only some are told of. */
+static void
+tell_refused(struct dots_server *s, const struct session *session, const char *reason)
+{
+	char address[ENDPOINT_TEXT_MAX], untold[16];
+	mono_ms now = loop_now(s->loop);
+
+	if (now - s->refused_since >= 1000) {
+		s->refused_since = now;
+		s->refused = 0;
+	}
+	if (s->refused == REFUSALS_TOLD_MAX) {
+		s->untold++;
+		return;
+	}
+	s->refused++;
+	snprintf(untold, sizeof(untold), "%u", s->untold);
+	event_raise(EVENT_SESSION_REFUSED, EVENT_F("role", "server"),
+		EVENT_F("address", endpoint_format(session_remote(session), address)),
+		EVENT_F("reason", reason), EVENT_F("untold", s->untold ? untold : NULL));
+	s->untold = 0;
+}
+
 static void
 on_down(void *arg, struct session *session, const char *reason)
 {
 	struct dots_server *s = arg;
 	struct peer *p = session_data(session);
-	char address[ENDPOINT_TEXT_MAX];
 	const char *client;
 
 	if (!p) {
-		event_raise(EVENT_SESSION_REFUSED, EVENT_F("role", "server"),
-			EVENT_F("address", endpoint_format(session_remote(session), address)),
-			EVENT_F("reason", reason));
+		tell_refused(s, session, reason);
 		return;
 	}
 	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"),

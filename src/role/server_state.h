@@ -52,6 +52,8 @@ struct dots_server {
 	struct map *admissions; /* key -> struct admission: asked upstream, not answered yet */
 	TAILQ_HEAD(, answer) answers; /* waiting for the store */
 	struct timer *recheck;        /* runs while something is marked volatile */
+	mono_ms refused_since;        /* handshakes refused: of this second … */
+	unsigned refused, untold;     /* … and those that no event told of yet */
 	struct endpoint *endpoints;   /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };

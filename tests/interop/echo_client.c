@@ -2,7 +2,8 @@
  * A client for the interoperability tests: comes up, asks once, prints the answer, comes again with
  * its ticket.
  *
- *	echo_client ADDRESS:PORT SERVER-NAME PATH|- [CERTIFICATE KEY TRUST | IDENTITY PSK-FILE]
+ *	echo_client [tcp:]ADDRESS:PORT SERVER-NAME PATH|- [CERTIFICATE KEY TRUST | IDENTITY
+ *PSK-FILE]
  *
  * PATH "-" asks nothing: for peers that speak no CoAP.
  */
@@ -102,8 +103,13 @@ main(int argc, char **argv)
 	struct visitor v = {.loop = loop_new()};
 	struct credentials_config cfg = {0};
 	char why[256];
+	const char *at = argc > 1 ? argv[1] : "";
 
-	if ((argc != 6 && argc != 7) || endpoint_parse(argv[1], 4646, &v.dial.remote) < 0)
+	if (strncmp(at, "tcp:", 4) == 0) {
+		v.dial.transport = SESSION_TCP;
+		at += 4;
+	}
+	if ((argc != 6 && argc != 7) || endpoint_parse(at, 4646, &v.dial.remote) < 0)
 		return 2;
 	v.dial.server_name = argv[2];
 	v.path = argv[3];

@@ -61,7 +61,7 @@ class Statement:
 
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
-           "ca", "credential", "resumed", "reason"}
+           "ca", "credential", "resumed", "transport", "reason"}
 # name -> attributes, beside those of MATCHING and text=. Those of the product: the fields of
 # src/base/event.h, plus what assertions.py derives from them.
 PRODUCT_EVENTS = {
@@ -76,7 +76,7 @@ PRODUCT_EVENTS = {
     "session-down": SESSION,
     "session-silent": SESSION | {"missed"},
     "session-heard": SESSION,
-    "session-refused": {"role", "peer", "address", "reason"},
+    "session-refused": {"role", "peer", "address", "reason", "untold"},
     "session-attempt": SESSION,
     "session-failed": SESSION | {"retry"},
     "hb": {"role", "peer", "from", "direction", "domain", "pvd", "server"},

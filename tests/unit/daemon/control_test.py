@@ -4,6 +4,7 @@ that ask it over loopback, commands, exit codes, reload, restart.
 
 DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -378,6 +379,26 @@ def test_a_server_is_reached_over_the_transport_that_is_configured(client, serve
     assert code == 0
     assert client("withdraw", reply["id"])[0] in (0, 4)
     until(lambda: not client("list")[1]["wishes"], "withdrawal over TCP")
+
+
+def test_strangers_do_not_fill_the_log(server):
+    """Connections that say nothing: ten a second are told of, the others are counted."""
+    before = len(server.events("session-refused"))
+    knocks = 0
+
+    def knock():
+        nonlocal knocks
+        socket.create_connection(("127.0.0.1", server.port)).close()
+        knocks += 1
+        return server.events("session-refused")[before:]
+
+    for _ in range(200):
+        knock()
+    told = until(lambda: (e := knock()) and "untold" in e[-1] and e, "the sum of the others")
+    moments = [datetime.datetime.fromisoformat(e["time"][:23]) for e in told]
+    # No more than ten in a second that begins with the first of them, so a whole one between these.
+    assert all((b - a).total_seconds() > 0.9 for a, b in zip(moments, moments[20:]))
+    assert len(told) < len(told) + sum(int(e.get("untold", 0)) for e in told) <= knocks
 
 
 def test_a_wrong_configuration_ends_with_78(folder):

@@ -499,6 +499,25 @@ ticket_of_another_name_is_not_enough(void **state)
 	loop_free(p.loop);
 }
 
+/* The library does not verify a chain again that comes with a ticket. */
+static void
+server_is_verified_again_on_resumption(void **state)
+{
+	struct pair p = {0};
+	struct resumption *r;
+
+	(void)state;
+	pair_listen(&p, "127.0.0.1", "server");
+	r = first_visit(&p, harness_credentials("client", "ca"));
+	pair_dial_as(&p, harness_credentials("client", "ca2"), "dots.example", r);
+	resumption_free(r);
+	WAIT(p.loop, p.client.downs == 2 && p.server.downs == 2);
+	assert_int_equal(p.client.ups, 1);
+	assert_non_null(strstr(p.client.reason, "RFC 9132 7.1"));
+	listener_free(p.listener);
+	loop_free(p.loop);
+}
+
 static void
 ticket_of_the_other_transport_means_a_full_handshake(void **state)
 {
@@ -741,6 +760,28 @@ many_messages_come_in_one_record(void **state)
 	for (unsigned i = 0; i < REQUESTS; i++) {
 		assert_int_equal(line_msg(t.line, 1 + i)->token[0], i);
 		assert_int_equal(line_msg(t.line, 1 + i)->code, COAP_205_CONTENT);
+	}
+	table_stop(&t);
+}
+
+/* Also those that a turn of the loop leaves for the next, when nothing else comes. */
+static void
+many_records_come_at_once(void **state)
+{
+	enum { RECORDS = 12 };
+	uint8_t bytes[64];
+	struct table t;
+	unsigned asked = 0;
+
+	(void)state;
+	table_start(&t);
+	line_greet(t.line);
+	WAIT(t.loop, line_count(t.line) == 1);
+	for (unsigned n = 1; n <= RECORDS; n++) {
+		for (unsigned i = 0; i < n; i++)
+			line_send(t.line, bytes, request(bytes, sizeof(bytes), (uint8_t)i, 4));
+		asked += n;
+		WAIT(t.loop, line_count(t.line) == 1 + asked);
 	}
 	table_stop(&t);
 }
@@ -1019,6 +1060,7 @@ main(void)
 		cmocka_unit_test(removed_psk_does_not_resume),
 		cmocka_unit_test(ticket_of_a_lost_key_means_a_full_handshake),
 		cmocka_unit_test(ticket_of_another_name_is_not_enough),
+		cmocka_unit_test(server_is_verified_again_on_resumption),
 		cmocka_unit_test(ticket_of_the_other_transport_means_a_full_handshake),
 		cmocka_unit_test(close_is_told_to_both),
 		cmocka_unit_test(owner_may_abandon_in_a_callback),
@@ -1027,6 +1069,7 @@ main(void)
 		cmocka_unit_test(end_of_the_connection_ends_the_session),
 		cmocka_unit_test(every_byte_may_come_alone),
 		cmocka_unit_test(many_messages_come_in_one_record),
+		cmocka_unit_test(many_records_come_at_once),
 		cmocka_unit_test(a_message_may_come_in_many_records),
 		cmocka_unit_test(messages_of_the_largest_size_go_both_ways),
 		cmocka_unit_test(a_peer_is_not_served_faster_than_it_reads),
