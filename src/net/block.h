@@ -15,7 +15,6 @@
 
 enum {
 	BLOCK_SZX_MAX = 6,          /* 1024 bytes; 7 is reserved */
-	BLOCK_LEN_MAX = 3,          /* of the option's value */
 	BLOCK_BODY_LIMIT = 1 << 24, /* 2^20 blocks of 16 bytes; a body is smaller */
 	BLOCK_ETAG_LEN = 8,         /* of the ETags we make */
 	BLOCK_KEEP_S = 30,          /* a body is kept so long after the last request for it */
