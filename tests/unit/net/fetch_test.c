@@ -170,7 +170,8 @@ another_version_is_begun_anew(void **state)
 	fetch_free(f);
 }
 
-/* libcoap answers such a request as another one, without ETag; RFC 7252 5.10.6.2 allows 2.03. */
+/* 9132-4.4.2-15: libcoap answers such a request as another one, without ETag; RFC 7252 5.10.6.2
+ * allows 2.03. */
 static void
 peer_that_takes_the_etag_amiss_is_asked_without(void **state)
 {
