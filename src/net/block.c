@@ -131,31 +131,28 @@ measure_overhead(const struct coap_msg *head, size_t len)
 	return n < 0 ? n : n + 1; /* the payload marker */
 }
 
-struct body *
+int
 body_new(struct block_room *room, uint64_t key, const struct coap_msg *response, mono_ms now,
-	int *ret_error)
+	struct body **ret)
 {
 	struct coap_msg head = *response;
 	uint8_t bytes[HEAD_MAX];
 	struct body *b;
 	int n, overhead;
 
+	*ret = NULL;
 	head.payload_len = 0;
 	head.token_len = 0;
 	coap_remove(&head, COAP_OPT_OBSERVE);
 	n = coap_encode(&head, bytes, sizeof(bytes));
 	overhead = measure_overhead(&head, response->payload_len);
 	if (overhead < 0)
-		*ret_error = -EMSGSIZE;
-	else if (response->payload_len > room->max_body)
-		*ret_error = -EFBIG;
-	else if (response->payload_len > room->max - room->held)
-		*ret_error = -ENOBUFS;
-	else
-		*ret_error = 0;
-	if (*ret_error)
-		return NULL;
-	b = mem_new(sizeof(*b));
+		return -EMSGSIZE;
+	if (response->payload_len > room->max_body)
+		return -EFBIG;
+	if (response->payload_len > room->max - room->held)
+		return -ENOBUFS;
+	*ret = b = mem_new(sizeof(*b));
 	b->room = room;
 	b->key = key;
 	b->head = mem_copy(bytes, (size_t)n);
@@ -166,7 +163,7 @@ body_new(struct block_room *room, uint64_t key, const struct coap_msg *response,
 	b->asked = now;
 	etag_of(b->bytes, b->len, b->etag);
 	room->held += b->len;
-	return b;
+	return 0;
 }
 
 void

@@ -49,10 +49,10 @@ struct block_room {
 uint64_t block_key(const struct coap_msg *request);
 
 struct body;
-/* A copy of payload and options of a response. NULL with *ret_error -EFBIG (larger than max_body),
- * -ENOBUFS (no room) or -EMSGSIZE (its options alone fill a message). The room outlives it. */
-struct body *body_new(struct block_room *room, uint64_t key, const struct coap_msg *response,
-	mono_ms now, int *ret_error);
+/* A copy of payload and options of a response. 0, or -EFBIG (larger than max_body), -ENOBUFS (no
+ * room), -EMSGSIZE (its options alone fill a message); *ret is NULL then. The room outlives it. */
+int body_new(struct block_room *room, uint64_t key, const struct coap_msg *response, mono_ms now,
+	struct body **ret);
 void body_free(struct body *b); /* NULL is legal */
 bool body_is(const struct body *b, uint64_t key);
 size_t body_len(const struct body *b);
