@@ -17,10 +17,9 @@ enum {
 	MORE = 8,
 	NUM_SHIFT = 4,
 	SHA256_LEN = 32,
-	HEAD_MAX = 1024, /* options of an answer */
-	OPTION_HEAD = 2, /* of an option with a number and length of ours */
-	OBSERVE_LEN = 3,
-	SIZE_LEN = 4,
+	HEAD_MAX = 1024, /* a message without payload */
+	OBSERVE_MAX = 0xffffff,
+	BLOCK_MAX = 0xffffff,
 };
 
 struct body {
@@ -29,6 +28,7 @@ struct body {
 	uint8_t etag[BLOCK_ETAG_LEN];
 	uint8_t *head; /* the response without payload, as a message */
 	size_t head_len;
+	size_t overhead; /* what a message has beside the block, at most */
 	uint8_t *bytes;
 	size_t len;
 	mono_ms asked; /* for one of its blocks */
@@ -112,40 +112,58 @@ etag_of(const void *bytes, size_t len, uint8_t etag[static BLOCK_ETAG_LEN])
 	memcpy(etag, sha256, BLOCK_ETAG_LEN);
 }
 
-struct body *
+/* What a message with a block has beside it, or -ENOSPC. Whatever token and number it will have,
+ * all are taken for as large, so that all blocks of a body have the same size (RFC 7959 2.4). */
+static int
+measure_overhead(const struct coap_msg *head, size_t len)
+{
+	static const uint8_t etag[BLOCK_ETAG_LEN];
+	struct coap_msg m = *head;
+	uint8_t bytes[HEAD_MAX];
+	int n;
+
+	m.token_len = COAP_TOKEN_MAX;
+	coap_add(&m, COAP_OPT_ETAG, etag, sizeof(etag));
+	coap_add_uint(&m, COAP_OPT_OBSERVE, OBSERVE_MAX);
+	coap_add_uint(&m, COAP_OPT_BLOCK2, BLOCK_MAX);
+	coap_add_uint(&m, COAP_OPT_SIZE2, (uint32_t)len);
+	n = coap_encode(&m, bytes, sizeof(bytes));
+	return n < 0 ? n : n + 1; /* the payload marker */
+}
+
+int
 body_new(struct block_room *room, uint64_t key, const struct coap_msg *response, mono_ms now,
-	int *ret_error)
+	struct body **ret)
 {
 	struct coap_msg head = *response;
 	uint8_t bytes[HEAD_MAX];
 	struct body *b;
-	int n;
+	int n, overhead;
 
+	*ret = NULL;
 	head.payload_len = 0;
 	head.token_len = 0;
 	coap_remove(&head, COAP_OPT_OBSERVE);
 	n = coap_encode(&head, bytes, sizeof(bytes));
-	if (n < 0)
-		*ret_error = -EMSGSIZE;
-	else if (response->payload_len > room->max_body)
-		*ret_error = -EFBIG;
-	else if (response->payload_len > room->max - room->held)
-		*ret_error = -ENOBUFS;
-	else
-		*ret_error = 0;
-	if (*ret_error)
-		return NULL;
-	b = mem_new(sizeof(*b));
+	overhead = measure_overhead(&head, response->payload_len);
+	if (overhead < 0)
+		return -EMSGSIZE;
+	if (response->payload_len > room->max_body)
+		return -EFBIG;
+	if (response->payload_len > room->max - room->held)
+		return -ENOBUFS;
+	*ret = b = mem_new(sizeof(*b));
 	b->room = room;
 	b->key = key;
 	b->head = mem_copy(bytes, (size_t)n);
 	b->head_len = (size_t)n;
+	b->overhead = (size_t)overhead;
 	b->bytes = mem_copy(response->payload, response->payload_len);
 	b->len = response->payload_len;
 	b->asked = now;
 	etag_of(b->bytes, b->len, b->etag);
 	room->held += b->len;
-	return b;
+	return 0;
 }
 
 void
@@ -171,16 +189,6 @@ body_len(const struct body *b)
 	return b->len;
 }
 
-/* What a message has beside the block, at most: the same for all blocks of a body, so that all have
- * the same size (RFC 7959 2.4). */
-static size_t
-overhead(const struct body *b)
-{
-	return b->head_len + COAP_TOKEN_MAX + OPTION_HEAD + BLOCK_LEN_MAX + OPTION_HEAD +
-	       BLOCK_ETAG_LEN + OPTION_HEAD + SIZE_LEN + OPTION_HEAD + OBSERVE_LEN +
-	       1 /* payload marker */;
-}
-
 int
 body_block(struct body *b, const struct block *wanted, size_t max_message, mono_ms now,
 	struct coap_msg *ret)
@@ -193,7 +201,7 @@ body_block(struct body *b, const struct block *wanted, size_t max_message, mono_
 	b->asked = now;
 	if (offset >= b->len)
 		return -ERANGE;
-	while (overhead(b) + block_size(&block) > max_message) {
+	while (b->overhead + block_size(&block) > max_message) {
 		if (!block.szx)
 			return -EMSGSIZE;
 		block.szx--;

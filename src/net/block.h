@@ -15,7 +15,6 @@
 
 enum {
 	BLOCK_SZX_MAX = 6,          /* 1024 bytes; 7 is reserved */
-	BLOCK_LEN_MAX = 3,          /* of the option's value */
 	BLOCK_BODY_LIMIT = 1 << 24, /* 2^20 blocks of 16 bytes; a body is smaller */
 	BLOCK_ETAG_LEN = 8,         /* of the ETags we make */
 	BLOCK_KEEP_S = 30,          /* a body is kept so long after the last request for it */
@@ -50,10 +49,10 @@ struct block_room {
 uint64_t block_key(const struct coap_msg *request);
 
 struct body;
-/* A copy of payload and options of a response. NULL with *ret_error -EFBIG (larger than max_body),
- * -ENOBUFS (no room) or -EMSGSIZE (its options alone fill a message). The room outlives it. */
-struct body *body_new(struct block_room *room, uint64_t key, const struct coap_msg *response,
-	mono_ms now, int *ret_error);
+/* A copy of payload and options of a response. 0, or -EFBIG (larger than max_body), -ENOBUFS (no
+ * room), -EMSGSIZE (its options alone fill a message); *ret is NULL then. The room outlives it. */
+int body_new(struct block_room *room, uint64_t key, const struct coap_msg *response, mono_ms now,
+	struct body **ret);
 void body_free(struct body *b); /* NULL is legal */
 bool body_is(const struct body *b, uint64_t key);
 size_t body_len(const struct body *b);

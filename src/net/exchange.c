@@ -201,14 +201,14 @@ body_begin(struct messaging *m, uint64_t key, const struct block *wanted,
 {
 	mono_ms now = loop_now(m->loop);
 	uint32_t observe;
-	int error = -EMSGSIZE;
+	int error;
 
 	/* RFC 7959 2.1: what has no body. */
 	if (coap_class(response->code) != SUCCESS_CLASS || !response->payload_len)
-		return error;
+		return -EMSGSIZE;
 	body_free(m->body);
-	m->body = body_new(m->room, key, response, now, &error);
-	if (!m->body)
+	error = body_new(m->room, key, response, now, &m->body);
+	if (error)
 		return error;
 	error = body_block(m->body, wanted, session_max_message(m->session), now, ret);
 	if (!error && coap_get_uint(response, COAP_OPT_OBSERVE, &observe))

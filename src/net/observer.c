@@ -3,6 +3,7 @@
  */
 #include "net/observer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ drop_oldest(struct observers *o)
 {
 	struct observer **at = &o->list;
 
+	assert(*at);
 	while ((*at)->next)
 		at = &(*at)->next;
 	drop(o, at);

@@ -43,9 +43,8 @@ send(const struct coap_msg *whole, const struct coap_msg *request)
 	enum fetch_state state = FETCH_MORE;
 	struct coap_msg m;
 	struct body *b;
-	int error;
 
-	b = body_new(&room, block_key(request), whole, 0, &error);
+	body_new(&room, block_key(request), whole, 0, &b);
 	for (size_t max = 16; b && max <= MESSAGE; max += 37)
 		ask(b, whole, request, max);
 	while (b && state == FETCH_MORE && body_block(b, &next, MESSAGE, 0, &m) == 0) {

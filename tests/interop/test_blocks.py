@@ -53,6 +53,7 @@ def test_coap_client_is_told_to_split_its_request(client, serve, tmp_path):
 # --- our client fetches from libcoap's servers -----------------------------------------------------
 
 
+# 9132-4.4.2-12
 @pytest.mark.parametrize("server", COAP_SERVERS)
 @pytest.mark.parametrize("size", [1024, 1100, 50000])
 def test_our_client_fetches_a_large_body(server, size, run, pki, tmp_path):

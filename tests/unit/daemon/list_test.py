@@ -5,9 +5,12 @@ dry-run mitigator, libcoap's client over loopback.
 DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import pytest
 
@@ -25,6 +28,7 @@ listen: [{{address: 127.0.0.1, port: {port}}}]
 clients:
   acme: {{psk: [{{identity: acme, file: key.psk}}], prefixes: [192.0.2.0/24, 198.51.100.0/24]}}
 mitigators: [dry-run: {{}}]
+session: {{heartbeat-interval: 240}}
 limits: {limits}
 """
 
@@ -117,6 +121,36 @@ class Client:
             self.ask(mid)
 
 
+class Relay(threading.Thread):
+    """Passes datagrams between one client and the server; of the client's requests the second is held
+    back for a second and the third is lost. Then `unasked` is what comes without a fourth."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.outer, self.inner = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.outer.bind(("127.0.0.1", 0))
+        self.inner.connect(("127.0.0.1", port))
+        self.port, self.requests, self.unasked = self.outer.getsockname()[1], 0, 0
+        self.start()
+
+    def run(self):
+        data, client = self.outer.recvfrom(65536)
+        threading.Thread(target=self.down, args=(client,), daemon=True).start()
+        while True:
+            self.requests += data[0] == 23  # application data
+            if self.requests == 2:
+                time.sleep(1)
+            if self.requests != 3:
+                self.inner.send(data)
+            data = self.outer.recv(65536)
+
+    def down(self, client):
+        while True:
+            data = self.inner.recv(65536)
+            self.unasked += self.requests == 3
+            self.outer.sendto(data, client)
+
+
 @pytest.fixture(scope="module")
 def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-list-"))
@@ -171,6 +205,20 @@ def test_observed_list_comes_whole_each_time(folder, serve):
     watch.wait(PATIENCE)
 
 
+def test_notification_waits_for_a_fetch_and_comes(folder, serve):
+    server = serve("waiting")
+    client, seen = Client(folder, server.port), folder / "seen-late"
+    client.ask_many(FEW)
+    relay = Relay(server.port)
+    slow = Client(folder, relay.port)
+    watch = subprocess.Popen(slow.command("cuid=acme-1", seen, "-L", "3", "-s", "600"))
+    until(lambda: relay.requests, "registration")
+    client.ask(FEW + 1)
+    until(lambda: relay.unasked, "notification")
+    watch.terminate()
+    watch.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("limits, text", [
     ("{response-body: 2048}", "5.00 RFC 9132 4.4.2: the answer is larger than what this server sends"),
     ("{response-bodies: 2048}", "5.03 RFC 7959 7.1: there is no room now"),
@@ -185,6 +233,19 @@ def test_large_lists_are_limited(limits, text, folder, serve):
     assert [e["code"] for e in server.events("get-mitigate")][-1] == "2.05"
     refused = [e["reason"] for e in server.events("request-refused")]
     assert refused == (["RFC 9132 4.4.2: the list is too large"] if "5.00" in text else [])
+
+
+def test_list_that_grows_too_large_is_no_longer_observed(folder, serve):
+    server = serve("growing", "{response-body: 2048}")
+    client, seen, said = Client(folder, server.port), folder / "seen-growing", folder / "said"
+    client.ask_many(40)
+    watch = subprocess.Popen(client.command("cuid=acme-1", seen, "-L", "3", "-s", "600"), stderr=said.open("w"))
+    until(lambda: seen.exists() and bodies_of(seen.read_bytes()), "registration")
+    for mid in range(41, FEW + 1):
+        client.ask(mid)
+    until(lambda: "5.00 RFC 9132 4.4.2" in said.read_text(), "last notification")
+    watch.terminate()
+    watch.wait(PATIENCE)
 
 
 if __name__ == "__main__":

@@ -288,6 +288,36 @@ bodies_are_fetched_one_after_the_other(void **state)
 	table_stop(&t);
 }
 
+static void
+end_of_one_fetch_begins_the_next(void **state)
+{
+	struct heard one = {0}, two = {0}, three = {0};
+	struct table t;
+	int64_t handle;
+
+	(void)state;
+	table_start(&t);
+	handle = get(t.s, COAP_NON, "list", false, &one);
+	get(t.s, COAP_NON, "list", false, &two);
+	get(t.s, COAP_NON, "list", false, &three);
+	for (unsigned i = 0; i < 3; i++)
+		answer(&t, i, 0, true, 3, "v1");
+	asks(&t, 3, COAP_NON, 1, 3, "v1");
+	harness_settle(t.loop);
+	assert_int_equal(raw_count(t.raw), 4);
+	request_cancel(t.s, handle);
+	asks(&t, 4, COAP_NON, 1, 3, "v1");
+	send_message(&t, COAP_RST, COAP_EMPTY, came(&t, 4)->id);
+	asks(&t, 5, COAP_NON, 1, 3, "v1");
+	assert_int_equal(two.error, -ECONNRESET);
+	answer(&t, 5, 1, false, 3, "v1");
+	WAIT(t.loop, three.n == 1);
+	assert_true(three.right);
+	assert_int_equal(one.n, 0);
+	nothing_is_open(&t);
+	table_stop(&t);
+}
+
 /* --- what goes wrong ------------------------------------------------------------------------ */
 
 /* 9132-4.4-06 9132-4.4-07 */
@@ -906,6 +936,7 @@ main(void)
 		cmocka_unit_test(one_block_is_the_body),
 		cmocka_unit_test(first_block_twice_is_one),
 		cmocka_unit_test(bodies_are_fetched_one_after_the_other),
+		cmocka_unit_test(end_of_one_fetch_begins_the_next),
 		cmocka_unit_test(lost_block_is_asked_for_again),
 		cmocka_unit_test(confirmable_block_is_given_up),
 		cmocka_unit_test(another_etag_is_fetched_from_the_beginning),
