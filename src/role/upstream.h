@@ -56,7 +56,8 @@ void upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t m
 void upstream_repeat(struct upstream *u, uint32_t mid);
 /* A resumed handshake from a new port in parallel; the open requests go out on both. */
 void upstream_parallel(struct upstream *u);
-/* Subscribes to the status of a mid on the current session; nothing if that stands already. */
+/* Subscribes to the status of a mid on the current session; nothing if that stands already, or if
+ * 32 others stand. */
 void upstream_observe(struct upstream *u, const char *cuid, uint32_t mid);
 /* Forgets the subscription (the server's entry went with the request). */
 void upstream_unobserve(struct upstream *u, uint32_t mid);
