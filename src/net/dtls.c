@@ -333,6 +333,7 @@ dtls_verify(struct dtls *d, const struct credentials *c)
 		.is_server = !d->setup.server,
 		.name = d->setup.server_name,
 		.trust = credentials_trust(c),
+		.crls = credentials_crls(c),
 	};
 
 	if (gnutls_auth_get_type(d->tls) == GNUTLS_CRD_PSK)
