@@ -21,7 +21,7 @@
 
 enum {
 	HEADER = 4,
-	BACKLOG_FRAMES = 64,
+	BACKLOG_FRAMES = 4, /* of the largest, that a peer who does not read makes us keep */
 	FRAMES_A_TURN = 64, /* others are to have their turn */
 	FDS_MAX = 4,        /* taken from one message; the kernel closes the rest */
 };

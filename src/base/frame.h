@@ -24,7 +24,7 @@ struct frame_ops {
 };
 
 /* Takes fd (a connected AF_UNIX stream socket). max: largest frame in either
- * direction; more than 64 times that waiting to be written closes the connection. */
+ * direction; more than 4 times that waiting to be written closes the connection. */
 struct frame_conn *frame_conn_new(
 	struct loop *l, int fd, size_t max, const struct frame_ops *ops, void *arg);
 void frame_conn_free(struct frame_conn *c);

@@ -61,6 +61,32 @@ put_flows(struct buf *out, const struct filter_flows *f)
 	}
 }
 
+size_t
+filter_proto_size(const struct filter *f)
+{
+	struct buf out;
+	size_t len;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	put_filter(&out, f);
+	len = out.len;
+	buf_finish(&out);
+	return len;
+}
+
+size_t
+filter_proto_flows_size(const struct filter_flows *f)
+{
+	struct buf out;
+	size_t len;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	put_flows(&out, f);
+	len = out.len;
+	buf_finish(&out);
+	return len;
+}
+
 void
 filter_proto_encode(const struct filter_msg *m, struct buf *out)
 {

@@ -19,7 +19,11 @@ enum {
 	FILTER_PROTO_PREFIXES_MAX = 4096, /* of one filter */
 	FILTER_PROTO_PORTS_MAX = 256,
 	FILTER_PROTO_FLOWS_MAX = 4096, /* of one client */
-	FILTER_PROTO_NAME_MAX = 128,   /* bytes of a client's name */
+	FILTER_PROTO_CLIENTS_MAX = 100000,
+	/* What the filters, and the flows, of one synchronisation may take of its frame. */
+	FILTER_PROTO_FILTER_BYTES_MAX = FILTER_PROTO_FRAME_MAX / 4 * 3,
+	FILTER_PROTO_FLOW_BYTES_MAX = FILTER_PROTO_FRAME_MAX / 8,
+	FILTER_PROTO_NAME_MAX = 128, /* bytes of a client's name */
 	FILTER_PROTO_INSTANCE_MAX = 32,
 };
 
@@ -63,6 +67,9 @@ void filter_proto_encode(const struct filter_msg *m, struct buf *out);
 /* Everything lives in the arena. NULL, or what is wrong. */
 const char *filter_proto_decode(
 	struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret);
+/* Bytes that they take in a message. */
+size_t filter_proto_size(const struct filter *f);
+size_t filter_proto_flows_size(const struct filter_flows *f);
 /* What of this filter the protocol cannot carry, or NULL. */
 const char *filter_proto_check(const struct filter *f);
 /* "[a-z0-9_]{1,32}": the only part of a table's name that is ours to choose. */

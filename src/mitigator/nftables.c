@@ -19,6 +19,7 @@ enum { RETRY_MS = 1000, POLL_MS = 1000 };
 struct wanted {
 	struct filter filter; /* arrays in arena */
 	struct arena *arena;
+	size_t size; /* in a message */
 	bool sent;   /* the helper may have it */
 	bool told;   /* reported installed, and not seen to be missing since */
 	bool failed; /* reported failed since */
@@ -33,6 +34,7 @@ struct refusal {
 struct flow_set {
 	struct filter_flows set;
 	char *client;
+	size_t size; /* in a message */
 };
 
 struct nftables {
@@ -43,13 +45,14 @@ struct nftables {
 	struct frame_conn *conn;
 	struct timer *retry, *flush, *poll;
 	bool lost_told;
-	bool ready;            /* the helper is synchronised: changes may go out */
-	bool busy;             /* a SYNC or COMMIT is not answered yet */
-	bool syncing;          /* and it is a SYNC */
-	bool asked;            /* COUNTERS is not answered yet */
-	struct map *wanted;    /* id -> struct wanted */
-	struct map *flow_sets; /* client -> struct flow_set */
-	struct map *dirty;     /* ids to add in the next commit */
+	bool ready;                      /* the helper is synchronised: changes may go out */
+	bool busy;                       /* a SYNC or COMMIT is not answered yet */
+	bool syncing;                    /* and it is a SYNC */
+	bool asked;                      /* COUNTERS is not answered yet */
+	struct map *wanted;              /* id -> struct wanted */
+	struct map *flow_sets;           /* client -> struct flow_set */
+	size_t filter_bytes, flow_bytes; /* of a synchronisation */
+	struct map *dirty;               /* ids to add in the next commit */
 	struct map *dirty_flows;
 	uint64_t *removed; /* may be in the helper, are to go */
 	size_t n_removed, cap_removed;
@@ -111,6 +114,10 @@ send_msg(struct nftables *n, const struct filter_msg *m)
 static void
 push_removed(struct nftables *n, uint64_t id)
 {
+	/* So many only while no synchronisation gets through; the next one says all that is to be
+	 * there, just the end of this one is not told. */
+	if (n->n_removed == FILTER_PROTO_FILTERS_MAX)
+		return;
 	if (n->n_removed == n->cap_removed) {
 		n->cap_removed = n->cap_removed ? 2 * n->cap_removed : 16;
 		n->removed = mem_grow(n->removed, n->cap_removed, sizeof(*n->removed));
@@ -428,6 +435,7 @@ drop(struct nftables *n, uint64_t id)
 	map_remove(n->dirty, &id, sizeof(id));
 	if (w->sent)
 		push_removed(n, id);
+	n->filter_bytes -= w->size;
 	wanted_free(w);
 }
 
@@ -444,14 +452,19 @@ add(struct nftables *n, const struct filter *f)
 {
 	struct wanted *old = map_get(n->wanted, &f->id, sizeof(f->id)), *w;
 	const char *why = filter_proto_check(f);
+	size_t size = filter_proto_size(f), others = n->filter_bytes - (old ? old->size : 0);
 
 	if (!why && !old && map_count(n->wanted) == FILTER_PROTO_FILTERS_MAX)
 		why = "too many filters";
+	if (!why && others + size > FILTER_PROTO_FILTER_BYTES_MAX)
+		why = "too many filters: they would not fit one synchronisation";
 	if (why) {
 		refuse(n, f->id, why);
 		return;
 	}
 	w = wanted_new(f);
+	w->size = size;
+	n->filter_bytes = others + size;
 	w->sent = old && old->sent;
 	map_set(n->wanted, &f->id, sizeof(f->id), w);
 	wanted_free(old);
@@ -490,13 +503,21 @@ static void
 flows(struct mitigator *m, const char *client, const struct flow *list, size_t count)
 {
 	struct nftables *n = (struct nftables *)m;
-	struct flow_set *f = mem_new(sizeof(*f));
+	struct flow_set *f = mem_new(sizeof(*f)), *old;
 
 	f->client = mem_text(client);
 	f->set.client = f->client;
 	f->set.flows = mem_copy(list, count * sizeof(*list));
 	f->set.n = count < FILTER_PROTO_FLOWS_MAX ? count : FILTER_PROTO_FLOWS_MAX;
-	flow_set_free(map_set(n->flow_sets, client, strlen(client), f));
+	old = map_set(n->flow_sets, client, strlen(client), f);
+	n->flow_bytes -= old ? old->size : 0;
+	f->size = filter_proto_flows_size(&f->set);
+	if (n->flow_bytes + f->size > FILTER_PROTO_FLOW_BYTES_MAX) {
+		f->set.n = 0; /* this client's sessions may be hit by its own filters */
+		f->size = filter_proto_flows_size(&f->set);
+	}
+	n->flow_bytes += f->size;
+	flow_set_free(old);
 	map_set(n->dirty_flows, client, strlen(client), n);
 	changed(n);
 }

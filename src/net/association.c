@@ -415,6 +415,7 @@ association_verify(struct association *a, const struct credentials *c)
 		.is_server = !a->setup.server,
 		.name = a->setup.server_name,
 		.trust = credentials_trust(c),
+		.crls = credentials_crls(c),
 	};
 
 	if (gnutls_auth_get_type(a->tls) == GNUTLS_CRD_PSK)

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "net/tls.h"
+#include "net/crl.h"
 
 enum { PSK_MAX = 128, PSK_FILE_MAX = 2 * PSK_MAX + 64 };
 
@@ -20,6 +20,7 @@ struct credentials {
 	gnutls_certificate_credentials_t x509;
 	gnutls_psk_client_credentials_t psk;
 	char *psk_identity;
+	struct crls *crls; /* NULL: revocation is not looked at */
 	char label[PEER_NAME_MAX + 8];
 	char cuid[CUID_TEXT_LEN + 1];
 };
@@ -171,6 +172,8 @@ load_x509(struct credentials *c, const struct credentials_config *cfg, char *why
 	if (r <= 0)
 		return broken(why, cap, "%s: %s", cfg->trust,
 			r < 0 ? gnutls_strerror(r) : "no certificate in it");
+	if (cfg->crl && !(c->crls = crls_load(cfg->crl, credentials_trust(c), why, cap)))
+		return CREDENTIALS_BROKEN;
 	return inspect(c, cfg->certificate, why, cap);
 }
 
@@ -180,7 +183,7 @@ enum credentials_problem
 credentials_load(
 	const struct credentials_config *cfg, struct credentials **ret, char *why, size_t cap)
 {
-	bool x509 = cfg->certificate || cfg->key || cfg->trust;
+	bool x509 = cfg->certificate || cfg->key || cfg->trust || cfg->crl;
 	bool psk = cfg->psk_identity || cfg->psk_file;
 	struct credentials *c = mem_new(sizeof(*c));
 	enum credentials_problem verdict = CREDENTIALS_OK;
@@ -226,6 +229,7 @@ credentials_unref(struct credentials *c)
 		gnutls_certificate_free_credentials(c->x509);
 	if (c->psk)
 		gnutls_psk_free_client_credentials(c->psk);
+	crls_free(c->crls);
 	free(c->psk_identity);
 	free(c);
 }
@@ -268,4 +272,22 @@ const char *
 credentials_psk_identity(const struct credentials *c)
 {
 	return c ? c->psk_identity : NULL;
+}
+
+const struct crls *
+credentials_crls(const struct credentials *c)
+{
+	return c ? c->crls : NULL;
+}
+
+bool
+credentials_crl(const struct credentials *c, unsigned i, struct crl_view *ret)
+{
+	return crls_view(c->crls, i, ret);
+}
+
+const char *
+credentials_without_crl(const struct credentials *c, unsigned i)
+{
+	return crls_uncovered(c->crls, i);
 }

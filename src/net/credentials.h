@@ -18,6 +18,7 @@ struct credentials_config {
 	const char *certificate;  /* PEM file: our chain */
 	const char *key;          /* PEM file: its private key */
 	const char *trust;        /* PEM file: CAs whose peers we accept */
+	const char *crl;          /* PEM file: certificates that these CAs have revoked; or NULL */
 	const char *psk_identity; /* client only */
 	const char *psk_file;     /* client only: the key in hexadecimal, one line */
 };
@@ -41,6 +42,16 @@ void credentials_unref(struct credentials *c); /* NULL is legal */
 const char *credentials_label(const struct credentials *c);
 /* cuid derived from our certificate's SPKI, else from our PSK identity (RFC 9132 4.4.1.1). */
 const char *credentials_cuid(const struct credentials *c);
+/* The i-th list of revoked certificates, in the order of the file; false: no more. Times are Unix
+ * seconds; INT64_MAX: never. One that has expired still counts. */
+struct crl_view {
+	const char *issuer;
+	int64_t issued, expires;
+};
+bool credentials_crl(const struct credentials *c, unsigned i, struct crl_view *ret);
+/* The i-th CA of `trust` that has no list while others have: its peers are refused. NULL: no more.
+ */
+const char *credentials_without_crl(const struct credentials *c, unsigned i);
 /* Reads a key file as psk_file above. 0 or -errno with `why`. */
 int credentials_read_psk(const char *path, uint8_t *key, size_t *inout_len, char *why, size_t cap);
 

@@ -5,7 +5,7 @@
  * Only DNS-IDs and IP addresses of the subject alternative name count as names of a server: neither
  * the common name nor a URI-ID does (RFC 9525), nor a wildcard (RFC 9132 7.1 asks not to use them).
  */
-#include "net/tls.h"
+#include "net/crl.h"
 
 #include <gnutls/crypto.h>
 #include <stdarg.h>
@@ -133,7 +133,8 @@ peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, s
 		return refuse(why, cap,
 			"certificate: missing, not readable, or more than %d (RFC 9132 8)",
 			CHAIN_MAX);
-	good = path_is_good(&ch, expect, why, cap);
+	good = path_is_good(&ch, expect, why, cap) &&
+	       (!expect->crls || crls_check(expect->crls, expect->trust, ch.crts, ch.n, why, cap));
 	if (good && expect->is_server && !name_matches(ch.crts[0], expect->name))
 		good = refuse(
 			why, cap, "certificate: not for the name %s (RFC 9132 7.1)", expect->name);

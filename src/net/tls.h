@@ -18,6 +18,8 @@ enum { TLS_WHY_MAX = 256 };
 gnutls_certificate_credentials_t credentials_x509(const struct credentials *c);
 gnutls_psk_client_credentials_t credentials_psk(const struct credentials *c);
 gnutls_x509_trust_list_t credentials_trust(const struct credentials *c);
+struct crls; /* crl.h */
+const struct crls *credentials_crls(const struct credentials *c);
 const char *credentials_psk_identity(const struct credentials *c);
 
 /* What a peer has to prove with its certificate. */
@@ -25,9 +27,11 @@ struct peer_expect {
 	bool is_server;                 /* its role, for the extended key usage */
 	const char *name;               /* of a server: DNS name or IP address text */
 	gnutls_x509_trust_list_t trust; /* NULL: no certificate is accepted */
+	const struct crls *crls;        /* NULL: revocation is not looked at */
 };
-/* Path, validity, purpose and name of the certificate shown on this association (RFC 9132 7.1, 8;
- * RFC 5280; RFC 9525). True, or false with the reason in `why`. Nothing to do for a PSK. */
+/* Path, validity, revocation, purpose and name of the certificate shown on this association (RFC
+ * 9132 7.1, 8; RFC 5280; RFC 9525). True, or false with the reason in `why`. Nothing to do for a
+ * PSK. */
 bool peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, size_t cap);
 /* Who that is; false if the association proves nobody. own_psk: the identity a client used. *ret is
  * empty or of an earlier call. */

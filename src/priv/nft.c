@@ -394,6 +394,25 @@ count_after(const struct nft *t, const struct filter_msg *m)
 	return n;
 }
 
+/* Clients there are and those that this brings; known NULL: it says all there will be. */
+static size_t
+count_clients(const struct map *known, const struct filter_msg *m)
+{
+	struct map *seen = map_new();
+	size_t n = known ? map_count(known) : 0;
+
+	for (size_t i = 0; i < m->n_flows + m->n_added; i++) {
+		const char *name =
+			i < m->n_flows ? m->flows[i].client : m->added[i - m->n_flows].client;
+		uint64_t key = nft_msg_hash(name, strlen(name));
+
+		if (!known || !map_get(known, &key, sizeof(key)))
+			n += !map_set(seen, &key, sizeof(key), seen);
+	}
+	map_free(seen);
+	return n;
+}
+
 const char *
 nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
@@ -403,6 +422,8 @@ nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_don
 		return "a change before the first synchronisation";
 	if (count_after(t, m) > FILTER_PROTO_FILTERS_MAX)
 		return "too many filters";
+	if (count_clients(t->clients, m) > FILTER_PROTO_CLIENTS_MAX)
+		return "too many clients";
 	change_init(&c, t);
 	mark_gone(t, m);
 	for (size_t i = 0; i < m->n_added; i++)
@@ -627,9 +648,12 @@ const char *
 nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
 	struct listing chains, sets, counters;
-	bool listed = list(t, NFT_CHAIN, &chains);
+	bool listed;
 	struct change c;
 
+	if (count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
+		return "too many clients";
+	listed = list(t, NFT_CHAIN, &chains);
 	listed = list(t, NFT_SET, &sets) && listed;
 	listed = list(t, NFT_COUNTER, &counters) && listed;
 	if (listed) {

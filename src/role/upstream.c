@@ -30,6 +30,7 @@ enum {
 	CANDIDATE_MS = 20000,     /* a second session has to answer within that */
 	OBSERVE_REPEAT_MS = 3000, /* RFC 9132 4.4: Non-confirmable requests at most every 3 s */
 	OBSERVE_TRIES = 20,
+	OBSERVATIONS_MAX = 32, /* of the 64 requests of a session: the others are for asking */
 	PATH_STORAGE = 4 * (PATH_ID_MAX + 8),
 	REASON_MAX = 160,
 };
@@ -88,6 +89,7 @@ struct upstream {
 	char reason[REASON_MAX];
 	struct open_request *requests;
 	struct observation *observations;
+	size_t n_observations;
 };
 
 /* ---- small helpers ----------------------------------------------------------------------- */
@@ -443,7 +445,10 @@ upstream_observe(struct upstream *u, const char *cuid, uint32_t mid)
 
 	if (o && o->handle > 0 && (o->answered || o->tries < OBSERVE_TRIES))
 		return;
+	if (!o && u->n_observations == OBSERVATIONS_MAX)
+		return; /* asked for again with its next refresh */
 	if (!o) {
+		u->n_observations++;
 		o = mem_new(sizeof(*o));
 		o->u = u;
 		o->mid = mid;
@@ -465,6 +470,7 @@ unobserve(struct upstream *u, uint32_t mid)
 		if (o->mid != mid)
 			continue;
 		*p = o->next;
+		u->n_observations--;
 		if (o->handle > 0 && u->session[CURRENT])
 			request_cancel(u->session[CURRENT], o->handle);
 		free(o);

@@ -114,9 +114,10 @@ main(int argc, char **argv)
 	v.dial.server_name = argv[2];
 	v.path = argv[3];
 	if (argc == 7)
-		cfg = (struct credentials_config){argv[4], argv[5], argv[6], NULL, NULL};
+		cfg = (struct credentials_config){
+			.certificate = argv[4], .key = argv[5], .trust = argv[6]};
 	else
-		cfg = (struct credentials_config){NULL, NULL, NULL, argv[4], argv[5]};
+		cfg = (struct credentials_config){.psk_identity = argv[4], .psk_file = argv[5]};
 	if (credentials_load(&cfg, &v.dial.credentials, why, sizeof(why)) == CREDENTIALS_BROKEN) {
 		printf("%s\n", why);
 		return 1;

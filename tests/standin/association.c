@@ -173,14 +173,6 @@ association_handshake(struct association *d, const uint8_t *record, size_t len)
 	return d->done ? ASSOCIATION_DONE : ASSOCIATION_FAILED;
 }
 
-/* Streams are not stood in for. */
-bool
-association_pending(const struct association *d)
-{
-	(void)d;
-	return false;
-}
-
 uint32_t
 association_timeout_ms(const struct association *d)
 {

@@ -301,6 +301,30 @@ def test_wishes_are_limited(serve):
     assert gateway("status")[1]["wishes"] == 2
 
 
+def test_more_requests_than_a_session_has_open_are_all_placed(serve, folder):
+    """An observation keeps its request open for good: they leave room for asking."""
+    server = serve()
+    client = Daemon(folder, "client", f"""instance: client
+state: client-state
+control: client.sock
+events: client.json
+{DOMAIN.format(upstream=server.port)}""").start()
+    try:
+        until(lambda: client.server()["state"] == "available", "session")
+        for i in range(100):
+            assert client("mitigate", f"192.0.2.{i}", "--wait", "60")[0] == 0
+        until(lambda: len(server("list")[1]["mitigations"]) == 100, "100 mitigations")
+        observed = [e for e in server.events("get-mitigate") if e["observe"] == "yes"]
+        assert len({e["mid"] for e in server.events("put-mitigate")}) == 100 and 16 <= len(observed) <= 40
+        assert not [e for e in client.events("alert") if "open files" in e["reason"]]
+        for i in range(100):
+            assert client("withdraw", f"w{i + 1}")[0] == 0
+        until(lambda: client("status")[1]["wishes"] == 0, "all withdrawn")
+    finally:
+        client.stop()
+        shutil.rmtree(folder / "client-state")
+
+
 def test_a_client_has_its_share_of_the_wishes(serve, talk):
     """What it withdrew counts until that is through: it cannot take the places of others."""
     gateway = silent_upstream(serve, acme="mitigations: 2")

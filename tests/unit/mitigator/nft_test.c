@@ -363,6 +363,34 @@ a_lost_table_fails_the_change_until_it_is_synchronised(void **state)
 	free(w);
 }
 
+/* Each with one flow, as a client has that is there for its sessions only. */
+static void
+clients_are_limited_in_total(void **state)
+{
+	static struct flow flow = {.server = {.addr = {4, {192, 0, 2, 1}}, .port = 4646}};
+	struct nft *t = nft_new("x");
+	size_t n = FILTER_PROTO_CLIENTS_MAX;
+	struct filter_flows *many = calloc(n + 1, sizeof(*many)), one = {"acme", &flow, 1};
+	char(*texts)[16] = calloc(n + 1, sizeof(*texts));
+	struct filter_msg m = {.op = FILTER_OP_SYNC, .flows = &one, .n_flows = 1}, done = {0};
+
+	(void)state;
+	assert_null(nft_sync(t, &m, &done));
+	for (size_t i = 0; i <= n; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "c%zu", i);
+		many[i] = (struct filter_flows){texts[i], &flow, 1};
+	}
+	m = (struct filter_msg){.op = FILTER_OP_COMMIT, .flows = many, .n_flows = n};
+	assert_string_equal(nft_commit(t, &m, &done), "too many clients");
+	m = (struct filter_msg){.op = FILTER_OP_SYNC, .flows = many, .n_flows = n + 1};
+	assert_string_equal(nft_sync(t, &m, &done), "too many clients");
+	m = (struct filter_msg){.op = FILTER_OP_COMMIT, .flows = &one, .n_flows = 1};
+	assert_null(nft_commit(t, &m, &done)); /* it goes on */
+	free(many);
+	free(texts);
+	nft_free(t);
+}
+
 static void
 filters_are_limited_in_total(void **state)
 {
@@ -402,6 +430,7 @@ main(void)
 		cmocka_unit_test(strangers_in_the_table_are_removed),
 		cmocka_unit_test(a_lost_table_fails_the_change_until_it_is_synchronised),
 		cmocka_unit_test(filters_are_limited_in_total),
+		cmocka_unit_test(clients_are_limited_in_total),
 	};
 
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);

@@ -35,6 +35,7 @@ struct bench {
 	unsigned hellos, syncs, commits, questions;
 	/* reports and events, as text */
 	struct buf reports;
+	unsigned n_failed, n_removed;
 	unsigned lost, reconciled;
 };
 
@@ -139,12 +140,14 @@ on_installed(void *arg, uint64_t id)
 static void
 on_failed(void *arg, uint64_t id, const char *why)
 {
+	((struct bench *)arg)->n_failed++;
 	buf_printf(&((struct bench *)arg)->reports, "!%u:%s ", (unsigned)id, why);
 }
 
 static void
 on_removed(void *arg, uint64_t id)
 {
+	((struct bench *)arg)->n_removed++;
 	buf_printf(&((struct bench *)arg)->reports, "-%u ", (unsigned)id);
 }
 
@@ -226,6 +229,12 @@ static bool
 has_reports(struct bench *b)
 {
 	return b->reports.len > 0;
+}
+
+static bool
+has_failed(struct bench *b)
+{
+	return b->n_failed > 0;
 }
 
 static bool
@@ -529,6 +538,101 @@ a_filter_that_cannot_be_carried_is_refused_alone(void **state)
 	expect_reports(b, "+4 ");
 }
 
+/* Filters of 4096 prefixes each, more than a frame takes. */
+static void
+what_one_synchronisation_cannot_carry_is_refused(void **state)
+{
+	enum { MANY = 700 };
+	struct bench *b = *state;
+	struct filter wide = filter_of(1);
+	struct prefix *prefixes = mem_array(FILTER_PROTO_PREFIXES_MAX, sizeof(*prefixes));
+	unsigned refused;
+
+	for (size_t i = 0; i < FILTER_PROTO_PREFIXES_MAX; i++)
+		prefix_parse("2001:db8::1/128", &prefixes[i]);
+	wide.n_prefixes = FILTER_PROTO_PREFIXES_MAX;
+	wide.prefixes = prefixes;
+	b->m->ops->sync(b->m, &wide, 1);
+	for (wide.id = 2; wide.id <= MANY; wide.id++)
+		b->m->ops->start(b->m, &wide);
+	await_sync(b);
+	refused = MANY - (unsigned)b->msg.n_added;
+	assert_in_range(refused, 1, MANY / 8);
+	assert_int_equal(b->n_failed, refused);
+	for (size_t i = 0; i < b->msg.n_added; i++)
+		assert_in_range(b->msg.added[i].id, 1, MANY - refused);
+	helper_done(b, "");
+	wait_until(b, is_reconciled);
+	stop(b, 1); /* now there is room for one */
+	b->m->ops->start(b->m, &wide);
+	await_commit(b);
+	assert_int_equal(b->msg.n_added, 1);
+	assert_int_equal(b->n_failed, refused);
+	free(prefixes);
+}
+
+static void
+flows_that_one_synchronisation_cannot_carry_are_left_out(void **state)
+{
+	enum { CLIENTS = 70 };
+	struct bench *b = *state;
+	struct flow *flows = mem_array(FILTER_PROTO_FLOWS_MAX + 1, sizeof(*flows));
+	size_t full = 0, none = 0;
+	char name[16];
+
+	for (size_t i = 0; i <= FILTER_PROTO_FLOWS_MAX; i++)
+		flows[i] = (struct flow){.protocol = FLOW_UDP,
+			.server = {.addr = {.family = 6}, .port = 4646},
+			.client = {.addr = {.family = 6}, .port = (uint16_t)i}};
+	for (int i = 0; i < CLIENTS; i++) {
+		snprintf(name, sizeof(name), "client%d", i);
+		b->m->ops->flows(b->m, name, flows, FILTER_PROTO_FLOWS_MAX + 1);
+		b->m->ops->flows(b->m, name, flows, FILTER_PROTO_FLOWS_MAX + 1);
+	}
+	b->m->ops->sync(b->m, NULL, 0);
+	await_sync(b);
+	for (size_t i = 0; i < b->msg.n_flows; i++) {
+		full += b->msg.flows[i].n == FILTER_PROTO_FLOWS_MAX;
+		none += b->msg.flows[i].n == 0;
+	}
+	assert_int_equal(full + none, CLIENTS);
+	assert_in_range(none, 1, CLIENTS / 2);
+	free(flows);
+}
+
+/* No synchronisation gets through while filters come and go. */
+static void
+removals_that_wait_are_limited(void **state)
+{
+	enum { MANY = FILTER_PROTO_FILTERS_MAX };
+	struct bench *b = *state;
+	struct filter f = filter_of(1);
+
+	b->m->ops->sync(b->m, &f, 1);
+	for (uint64_t id = 2; id <= MANY; id++)
+		start(b, id);
+	await_sync(b);
+	helper_done(b, "not now");
+	wait_until(b, has_failed);
+	for (uint64_t id = 1; id <= MANY; id++)
+		stop(b, id);
+	start(b, MANY + 1);
+	await_sync(b);
+	helper_done(b, "not now");
+	b->n_failed = 0;
+	wait_until(b, has_failed);
+	stop(b, MANY + 1); /* one more than is noted */
+	start(b, MANY + 2);
+	await_sync(b);
+	assert_int_equal(b->msg.n_added, 1);
+	helper_done(b, "");
+	wait_until(b, is_reconciled);
+	assert_int_equal(b->n_removed, MANY);
+	start(b, MANY + 3); /* it goes on */
+	await_commit(b);
+	assert_int_equal(b->msg.n_removed, 0);
+}
+
 static void
 a_helper_that_talks_rubbish_is_left_and_tried_again(void **state)
 {
@@ -563,6 +667,9 @@ main(void)
 		CASE(counters_are_asked_for_and_reported),
 		CASE(filters_removed_behind_our_back_are_put_there_again),
 		CASE(a_filter_that_cannot_be_carried_is_refused_alone),
+		CASE(what_one_synchronisation_cannot_carry_is_refused),
+		CASE(flows_that_one_synchronisation_cannot_carry_are_left_out),
+		CASE(removals_that_wait_are_limited),
 		CASE(a_helper_that_talks_rubbish_is_left_and_tried_again),
 	};
 

@@ -436,6 +436,31 @@ def test_other_users_are_not_served(helper, tmp_path):
     assert sh(*ask, check=False).returncode == 0
 
 
+def test_connections_are_limited(helper):
+    def connect():
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(60)
+        s.connect(helper.path)
+        return s
+
+    def is_served(s):
+        first = hello()
+        try:
+            s.sendall(struct.pack("!I", len(first)) + first + struct.pack("!IB", 1, COUNTERS))
+            return s.recv(4) != b""
+        except ConnectionError:
+            return False
+
+    crowd = [connect() for _ in range(3)]  # and the fixture's own
+    assert all(map(is_served, crowd))
+    assert not is_served(connect())
+    crowd.pop().close()
+    while not is_served(again := connect()):
+        again.close()  # its end has not been seen yet
+    for s in crowd + [again]:
+        s.close()
+
+
 def test_an_inherited_socket_ends_it(network):
     ours, its = socket.socketpair(socket.AF_UNIX)
     proc = subprocess.Popen([PRIV, "--fd", str(its.fileno()), "--instance", "test"],

@@ -226,7 +226,7 @@ chain_of_length(unsigned n)
 	}
 	pki_make(&(struct pki_spec){
 		.name = "leaf", .issuer = names[1], .cn = "client.example", .client = true});
-	pki_chain(names);
+	pki_join(names, ".crt");
 	return harness_credentials("leaf", "ca");
 }
 

@@ -175,17 +175,58 @@ pki_make(const struct pki_spec *spec)
 }
 
 void
-pki_chain(const char *const *names)
+pki_join(const char *const *names, const char *suffix)
 {
-	FILE *f = fopen(pki_path(names[0], ".crt"), "a");
+	FILE *f = fopen(pki_path(names[0], suffix), "a");
 
 	assert_non_null(f);
 	for (size_t i = 1; names[i]; i++) {
 		gnutls_datum_t text;
 
-		must(gnutls_load_file(pki_path(names[i], ".crt"), &text));
+		must(gnutls_load_file(pki_path(names[i], suffix), &text));
 		assert_int_equal(fwrite(text.data, 1, text.size, f), text.size);
 		gnutls_free(text.data);
 	}
 	fclose(f);
+}
+
+static void
+add_revoked(gnutls_x509_crl_t crl, const char *name)
+{
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+
+	load(name, &crt, &key);
+	must(gnutls_x509_crl_set_crt(crl, crt, time(NULL)));
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+}
+
+void
+pki_make_crl(const struct pki_crl *spec)
+{
+	bool dated = spec->from_seconds || spec->until_seconds;
+	time_t now = time(NULL);
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t ca;
+	gnutls_x509_crl_t crl;
+	gnutls_datum_t pem;
+	char file[NAME_MAX];
+
+	load(spec->issuer, &ca, &key);
+	must(gnutls_x509_crl_init(&crl));
+	must(gnutls_x509_crl_set_version(crl, 2));
+	must(gnutls_x509_crl_set_this_update(crl, now + (dated ? spec->from_seconds : -DAY_S)));
+	must(gnutls_x509_crl_set_next_update(crl, now + (dated ? spec->until_seconds : 2 * DAY_S)));
+	must(gnutls_x509_crl_set_number(crl, "\1", 1));
+	for (int i = 0; i < 4 && spec->revoked[i]; i++)
+		add_revoked(crl, spec->revoked[i]);
+	must(gnutls_x509_crl_sign2(crl, ca, key, GNUTLS_DIG_SHA256, 0));
+	must(gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_PEM, &pem));
+	snprintf(file, sizeof(file), "%s.crl", spec->name);
+	pki_write(file, (const char *)pem.data);
+	gnutls_free(pem.data);
+	gnutls_x509_crl_deinit(crl);
+	gnutls_x509_crt_deinit(ca);
+	gnutls_x509_privkey_deinit(key);
 }

@@ -22,9 +22,17 @@ struct pki_spec {
 void pki_start(void);
 void pki_finish(void);
 void pki_make(const struct pki_spec *spec);
-/* Appends the certificates of these names (ends with NULL) to the file of the first one: a chain as
- * its owner shows it. */
-void pki_chain(const char *const *names);
+/* A list of revoked certificates: <name>.crl, signed by `issuer`, of the certificates named. */
+struct pki_crl {
+	const char *name, *issuer;
+	const char *revoked[4];
+	int from_seconds, until_seconds; /* of its validity, relative to now; both 0: a day back,
+					    two days ahead */
+};
+void pki_make_crl(const struct pki_crl *spec);
+/* Appends the files of these names (ends with NULL) to that of the first one: a chain as its owner
+ * shows it (".crt"), several lists in one file (".crl"). */
+void pki_join(const char *const *names, const char *suffix);
 /* Path of a file there; a few of them are valid at the same time. */
 const char *pki_path(const char *name, const char *suffix);
 void pki_write(const char *name, const char *text);
