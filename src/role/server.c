@@ -98,6 +98,9 @@ server_apply(struct dots_server *s, struct effects *fx)
 		case EFFECT_STORE:
 			record_put(s, e->m);
 			break;
+		case EFFECT_EXTEND:
+			record_extend(s, e->m);
+			break;
 		case EFFECT_START:
 			start_filter(s, e->m);
 			break;
@@ -294,6 +297,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->escalation = escalation;
 	s->book = book_new(&setup->policy);
 	s->cuids = cuids_new();
+	s->lifetimes = lifetimes_new(p);
 	s->peers = map_new();
 	s->observers = map_new();
 	s->admissions = map_new();
@@ -417,6 +421,7 @@ server_free(struct dots_server *s)
 	timer_free(s->timer);
 	book_free(s->book);
 	cuids_free(s->cuids);
+	lifetimes_free(s->lifetimes);
 	free(s->endpoints);
 	free(s);
 }

@@ -6,6 +6,7 @@
 #define DOTSD_ROLE_SERVER_STATE_H
 
 #include "base/map.h"
+#include "role/lifetime.h"
 #include "role/server.h"
 #include "wire/path.h"
 
@@ -21,6 +22,7 @@ struct dots_server {
 	struct escalation *escalation;
 	struct book *book;
 	struct cuids *cuids;
+	struct lifetimes *lifetimes;
 	struct timer *timer;        /* book_deadline */
 	struct map *peers;          /* client -> its sessions */
 	struct map *observers;      /* "client/cuid" -> struct observer list */
@@ -73,7 +75,8 @@ void observe_changed(struct dots_server *s, const struct mitigation *m, bool end
 void observers_free(struct dots_server *s);
 
 /* record.c */
-void record_put(struct dots_server *s, const struct mitigation *m);
+void record_put(struct dots_server *s, struct mitigation *m);
+void record_extend(struct dots_server *s, struct mitigation *m); /* only its lifetime changed */
 void record_remove(struct dots_server *s, const struct mitigation *m);
 void record_cuid(struct dots_server *s, const char *client, const char *cuid);
 void record_endpoint(struct dots_server *s, const struct endpoint *e);
