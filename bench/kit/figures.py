@@ -36,7 +36,7 @@ def load_for(bench, server, sessions, **options):
     """A load generator with its sessions open; as many clients as sessions allow."""
     load = Load(bench, server.process, server.address, min(server.clients, sessions),
                 **server.credentials, **options)
-    load.open(sessions)
+    load.open(sessions, window=server.handshakes)
     return load
 
 
