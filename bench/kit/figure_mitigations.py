@@ -41,7 +41,7 @@ def run(bench):
         for kind, s in series.items():
             over = ratio(s.cpu, few[kind].cpu)
             table.row(f"{active:,}", kind, s.rate, s.cpu, over)
-            s.judge(table, f"{active:,} active,")
+            s.count(table, f"{active:,} active,")
             if active == numbers[-1]:
                 table.limit(f"CPU of {kind} with {active:,} active over {numbers[0]}", over, LIMIT)
     return table

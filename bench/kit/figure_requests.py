@@ -40,7 +40,7 @@ def measure(bench, table, sessions):
     for series, _, _ in things:
         table.row(f"{sessions:,}", series.name, series.rate, series.cpu, series.busy,
                   ratio(series.cpu, floor.cpu))
-        series.judge(table, f"{sessions:,} sessions,")
+        series.count(table, f"{sessions:,} sessions,")
     table.note(f"{sessions:,} sessions: GET {size['request_on']} bytes there, "
                f"{size['answer_on']} back")
     table.limit(f"{sessions:,} sessions: CPU of GET over DTLS echo", ratio(get.cpu, floor.cpu),
