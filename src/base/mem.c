@@ -67,8 +67,8 @@ mem_printf(const char *fmt, ...)
 	return checked(n < 0 ? NULL : text);
 }
 
-/* The first chunk is small, because there are many small arenas; each further one is twice as large.
- * Larger wants get a chunk of their own. */
+/* The first chunk is small, because there are many small arenas; each further one is twice as
+ * large. Larger wants get a chunk of their own. */
 enum { CHUNK_MIN = 256, CHUNK_MAX = 4096 };
 
 struct chunk {
