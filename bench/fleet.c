@@ -14,7 +14,7 @@
 
 #include "batch.h"
 
-enum { MTU = 1252, FIRST_ADDRESS = 0x7f010000, HANDSHAKE_MS = 60000, FLIGHT_MS = 1000 };
+enum { MTU = 1252, FIRST_ADDRESS = 0x7f010000, HANDSHAKE_MS = 20000, FLIGHT_MS = 1000 };
 
 struct fleet {
 	struct fleet_setup setup;

@@ -1,11 +1,13 @@
 /*
- * What SQLite alone does: ROWS records of VALUE-BYTES in the schema and with the pragmas of dotsd's
- * store, then for SECONDS transactions that each replace BATCH of them, drawn at random.
+ * What SQLite alone does, in the schema and with the pragmas of dotsd's store: ROWS records of
+ * VALUE-BYTES, then for SECONDS transactions of BATCH changes each. `replace`: of records drawn at
+ * random; `append`: a new record at the end, and the first one removed.
  *
- *	floor_sqlite DIRECTORY ROWS VALUE-BYTES BATCH SECONDS
+ *	floor_sqlite DIRECTORY replace|append ROWS VALUE-BYTES BATCH SECONDS
  */
 #include <err.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +16,10 @@
 
 struct records {
 	sqlite3 *db;
-	sqlite3_stmt *put;
+	sqlite3_stmt *put, *remove;
+	bool append;
 	unsigned rows, batch;
+	unsigned first, last; /* of the records, when appending */
 	char *value;
 	size_t value_len;
 	uint64_t state; /* of the generator */
@@ -29,18 +33,18 @@ run(struct records *r, const char *sql)
 }
 
 static void
-put(struct records *r, unsigned row)
+step(struct records *r, sqlite3_stmt *st, unsigned row)
 {
-	char key[16];
+	char key[17];
 
-	snprintf(key, sizeof(key), "%u", row);
-	memcpy(r->value, key, strlen(key));
-	sqlite3_bind_text(r->put, 1, "mitigation", -1, SQLITE_STATIC);
-	sqlite3_bind_text(r->put, 2, key, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(r->put, 3, r->value, (int)r->value_len, SQLITE_STATIC);
-	if (sqlite3_step(r->put) != SQLITE_DONE)
-		errx(1, "put: %s", sqlite3_errmsg(r->db));
-	sqlite3_reset(r->put);
+	snprintf(key, sizeof(key), "%016x", row);
+	sqlite3_bind_text(st, 1, "mitigation", -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, key, -1, SQLITE_TRANSIENT);
+	if (st == r->put)
+		sqlite3_bind_text(st, 3, r->value, (int)r->value_len, SQLITE_STATIC);
+	if (sqlite3_step(st) != SQLITE_DONE)
+		errx(1, "step: %s", sqlite3_errmsg(r->db));
+	sqlite3_reset(st);
 }
 
 static unsigned
@@ -54,9 +58,20 @@ static void
 fill(struct records *r)
 {
 	run(r, "BEGIN IMMEDIATE");
-	for (unsigned i = 0; i < r->rows; i++)
-		put(r, i);
+	while (r->last < r->rows)
+		step(r, r->put, r->last++);
 	run(r, "COMMIT");
+}
+
+static void
+change(struct records *r)
+{
+	if (!r->append) {
+		step(r, r->put, draw(r));
+		return;
+	}
+	step(r, r->put, r->last++);
+	step(r, r->remove, r->first++);
 }
 
 static double
@@ -77,7 +92,7 @@ measure(struct records *r, double seconds)
 	for (; end - start < seconds; end = now(CLOCK_MONOTONIC)) {
 		run(r, "BEGIN IMMEDIATE");
 		for (unsigned i = 0; i < r->batch; i++)
-			put(r, draw(r));
+			change(r);
 		run(r, "COMMIT");
 		commits++;
 	}
@@ -97,7 +112,9 @@ open_store(struct records *r, const char *directory)
 	       "CREATE TABLE IF NOT EXISTS record (kind TEXT NOT NULL, key TEXT NOT NULL,"
 	       " value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;");
 	if (sqlite3_prepare_v2(r->db, "INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3)", -1,
-		    &r->put, NULL) != SQLITE_OK)
+		    &r->put, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(r->db, "DELETE FROM record WHERE kind = ?1 AND key = ?2", -1,
+			&r->remove, NULL) != SQLITE_OK)
 		errx(1, "%s", sqlite3_errmsg(r->db));
 }
 
@@ -106,12 +123,14 @@ main(int argc, char **argv)
 {
 	struct records r = {.state = 1};
 
-	if (argc != 6)
-		errx(2, "usage: floor_sqlite DIRECTORY ROWS VALUE-BYTES BATCH SECONDS");
-	r.rows = (unsigned)strtoul(argv[2], NULL, 10);
-	r.value_len = strtoul(argv[3], NULL, 10);
-	r.batch = (unsigned)strtoul(argv[4], NULL, 10);
-	if (!r.rows || r.value_len < 16 || r.value_len > 1 << 20 || !r.batch)
+	if (argc != 7)
+		errx(2, "usage: floor_sqlite DIRECTORY replace|append ROWS VALUE-BYTES BATCH "
+			"SECONDS");
+	r.append = !strcmp(argv[2], "append");
+	r.rows = (unsigned)strtoul(argv[3], NULL, 10);
+	r.value_len = strtoul(argv[4], NULL, 10);
+	r.batch = (unsigned)strtoul(argv[5], NULL, 10);
+	if (!r.rows || r.value_len > 1 << 20 || !r.batch)
 		errx(2, "a number is out of range");
 	r.value = malloc(r.value_len);
 	if (!r.value)
@@ -119,8 +138,9 @@ main(int argc, char **argv)
 	memset(r.value, 'x', r.value_len);
 	open_store(&r, argv[1]);
 	fill(&r);
-	measure(&r, strtod(argv[5], NULL));
+	measure(&r, strtod(argv[6], NULL));
 	sqlite3_finalize(r.put);
+	sqlite3_finalize(r.remove);
 	sqlite3_close(r.db);
 	free(r.value);
 	return 0;

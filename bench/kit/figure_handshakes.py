@@ -24,5 +24,5 @@ def run(bench):
     for (credentials, kind), pair in series.items():
         for s in pair:
             table.row(credentials, kind, s.name, s.rate, s.cpu, ratio(s.cpu, pair[0].cpu))
-            s.judge(table, f"{credentials} {kind}")
+            s.count(table, f"{credentials} {kind}")
     return table

@@ -1,6 +1,7 @@
 """4: new mitigations, GET and refresh PUT with few and many active ones: the same sessions each time,
 the mitigation of each GET and PUT drawn at random."""
 from kit.figures import WINDOW, Series, load_for, ratio
+from kit.programs import BenchError
 from kit.servers import Dotsd
 from kit.table import Table
 
@@ -13,7 +14,7 @@ def start(bench, active):
     load = load_for(bench, Dotsd(bench, clients=CLIENTS), SESSIONS)
     got = load.ask(f"each put 0 {active} 512")
     if got["ok"] != active:
-        raise RuntimeError(f"{active} mitigations: {got}")
+        raise BenchError(f"{active} mitigations: {got}")
     return load
 
 
@@ -40,7 +41,7 @@ def run(bench):
         for kind, s in series.items():
             over = ratio(s.cpu, few[kind].cpu)
             table.row(f"{active:,}", kind, s.rate, s.cpu, over)
-            s.judge(table, f"{active:,} active,")
+            s.count(table, f"{active:,} active,")
             if active == numbers[-1]:
                 table.limit(f"CPU of {kind} with {active:,} active over {numbers[0]}", over, LIMIT)
     return table

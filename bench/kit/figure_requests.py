@@ -1,5 +1,6 @@
 """1: a mitigation GET and a refresh PUT beside the floors and libcoap's server."""
 from kit.figures import WINDOW, WINDOW_ONE, Series, load_for, ratio
+from kit.programs import BenchError
 from kit.servers import Dotsd, Floor, Libcoap
 from kit.table import Table
 
@@ -15,7 +16,7 @@ def start(bench, sessions):
     made = dotsd.ask(f"each put 0 {sessions} {window}")
     size = dotsd.ask(f"run get {seconds / 10} {window} {sessions}")
     if made["ok"] != sessions or not size["ok"]:
-        raise RuntimeError(f"preparing: {made} {size}")
+        raise BenchError(f"preparing: {made} {size}")
     udp = load_for(bench, Floor(bench, "floor_udp", size["answer_on"], dtls=False), sessions,
                    request=size["request_on"], answer=size["answer_on"])
     dtls = load_for(bench, Floor(bench, "floor_dtls", size["answer"], dtls=True), sessions,
@@ -39,7 +40,7 @@ def measure(bench, table, sessions):
     for series, _, _ in things:
         table.row(f"{sessions:,}", series.name, series.rate, series.cpu, series.busy,
                   ratio(series.cpu, floor.cpu))
-        series.judge(table, f"{sessions:,} sessions,")
+        series.count(table, f"{sessions:,} sessions,")
     table.note(f"{sessions:,} sessions: GET {size['request_on']} bytes there, "
                f"{size['answer_on']} back")
     table.limit(f"{sessions:,} sessions: CPU of GET over DTLS echo", ratio(get.cpu, floor.cpu),

@@ -25,18 +25,15 @@ class Series:
             self.cpu.add(got["server_cpu"] / got["ok"] * US)
             self.busy.add(got["server_cpu"] / got["seconds"] * 100)
 
-    def judge(self, table, where):
-        """Only right answers make a figure."""
-        if not self.ok or self.bad or self.lost > self.ok / 1000:
-            table.failed(f"{where} {self.name}: {self.ok} right answers, {self.bad} wrong ones, "
-                         f"{self.lost} missing")
+    def count(self, table, where):
+        table.count(f"{where} {self.name}", self.ok, self.bad, self.lost)
 
 
 def load_for(bench, server, sessions, **options):
     """A load generator with its sessions open; as many clients as sessions allow."""
     load = Load(bench, server.process, server.address, min(server.clients, sessions),
                 **server.credentials, **options)
-    load.open(sessions)
+    load.open(sessions, window=server.handshakes)
     return load
 
 

@@ -111,7 +111,11 @@ class Bench:
     def __init__(self, build, scale):
         self.build, self.scale = build, scale
         self.processes, self.namespaces, self.count = [], [], 0
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-bench-", dir="/var/tmp"))
+        # In a test run, names by which it sweeps up; else on a disk, for the store.
+        run = os.environ.get("RUN_ID")
+        self.prefix = f"{run}-bench" if run else f"dotsd-bench-{os.getpid()}"
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.prefix}-",
+                                                    dir="/tmp" if run else "/var/tmp"))
 
     def program(self, name):
         for path in (self.build / "bench" / name, *self.build.glob(f"src/*/{name}")):
@@ -132,7 +136,7 @@ class Bench:
         self.processes.clear()
 
     def namespace(self, name):
-        name = f"dotsd-bench-{os.getpid()}-{name}"
+        name = f"{self.prefix}-{name}"
         subprocess.run(["ip", "netns", "add", name], check=True)
         self.namespaces.append(name)
         return name

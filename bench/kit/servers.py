@@ -48,7 +48,9 @@ def client(i, certificates):
 
 
 class Dotsd:
-    """dotsd with CLIENTS clients (or one), a store on disk, and a mitigator."""
+    """dotsd with CLIENTS clients (or fewer), a store on disk, and a mitigator."""
+
+    handshakes = 64  # at a time
 
     def __init__(self, bench, certificates=False, clients=CLIENTS, mitigator=None):
         self.port, self.clients = free_port(), clients
@@ -77,7 +79,9 @@ class Dotsd:
 
 
 class Floor:
-    """A bare echo: over UDP (key None) or DTLS."""
+    """A bare echo, over UDP or DTLS."""
+
+    handshakes = 64
 
     def __init__(self, bench, name, answer, dtls, certificates=False):
         self.address, self.clients = f"127.0.0.1:{free_port()}", CLIENTS
@@ -95,6 +99,8 @@ class Floor:
 
 class Libcoap:
     """coap-server-gnutls of the distribution, with a pre-shared key."""
+
+    handshakes = 8  # each datagram costs it a walk over all sessions
 
     def __init__(self, bench):
         if not shutil.which("coap-server-gnutls"):

@@ -38,7 +38,7 @@ class Table:
 
     def __init__(self, title, columns):
         self.title, self.columns = title, columns
-        self.rows, self.notes, self.limits, self.failures = [], [], [], []
+        self.rows, self.notes, self.limits, self.counts = [], [], [], []
 
     def row(self, *cells):
         self.rows.append([c if isinstance(c, str) else str(c) if isinstance(c, Spread)
@@ -52,8 +52,19 @@ class Table:
         holds = value is not None and (value >= bound if at_least else value <= bound)
         self.limits.append((what, value, bound, at_least, holds))
 
-    def failed(self, what):
-        self.failures.append(what)
+    def count(self, what, right, wrong=0, missing=0):
+        """Only right answers make a figure: what was counted for one row."""
+        good = right > 0 and not wrong and missing <= right / 1000
+        self.counts.append((good, f"{what}: {right:,} right, {wrong:,} wrong, {missing:,} missing"))
+
+    @property
+    def good(self):
+        return bool(self.counts) and all(good for good, _ in self.counts)
+
+    def print_counts(self):
+        """As the test suites print their cases."""
+        for good, text in self.counts:
+            print("ok" if good else "FAIL", text, flush=True)
 
     def limit_lines(self):
         for what, value, bound, at_least, holds in self.limits:
@@ -73,5 +84,6 @@ class Table:
         bullet = "- " if markdown else "    "
         if markdown:
             print()
-        for text in [*self.limit_lines(), *self.notes, *("FAILED: " + f for f in self.failures)]:
+        failed = ("FAILED: " + text for good, text in self.counts if not good)
+        for text in [*self.limit_lines(), *self.notes, *failed]:
             print(bullet + text, flush=True)

@@ -39,12 +39,31 @@ addr_parse(const char *text, struct addr *ret)
 	return 0;
 }
 
+/* Below 1000; returns where it ends. Every answer has addresses in it. */
+static char *
+put_number(char *at, unsigned v)
+{
+	if (v >= 100)
+		*at++ = (char)('0' + v / 100);
+	if (v >= 10)
+		*at++ = (char)('0' + v / 10 % 10);
+	*at++ = (char)('0' + v % 10);
+	return at;
+}
+
 char *
 addr_format(const struct addr *a, char *buf)
 {
-	if (!a->family ||
-		!inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, buf, ADDR_TEXT_MAX))
+	if (a->family == 4) {
+		char *at = buf;
+
+		for (int i = 0; i < 4; i++) {
+			at = put_number(at, a->bytes[i]);
+			*at++ = i < 3 ? '.' : '\0';
+		}
+	} else if (!a->family || !inet_ntop(AF_INET6, a->bytes, buf, ADDR_TEXT_MAX)) {
 		memcpy(buf, "-", 2);
+	}
 	return buf;
 }
 
@@ -147,11 +166,10 @@ prefix_parse(const char *text, struct prefix *ret)
 char *
 prefix_format(const struct prefix *p, char *buf)
 {
-	size_t n;
+	char *at = buf + strlen(addr_format(&p->addr, buf));
 
-	addr_format(&p->addr, buf);
-	n = strlen(buf);
-	snprintf(buf + n, PREFIX_TEXT_MAX - n, "/%u", p->len);
+	*at++ = '/';
+	*put_number(at, p->len) = '\0';
 	return buf;
 }
 

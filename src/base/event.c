@@ -215,7 +215,10 @@ event_escape(char *dst, size_t cap, const void *src, size_t len)
 			memcpy(dst + cut, more, sizeof(more));
 			return dst;
 		}
-		at += (size_t)snprintf(dst + at, cap - at, plain ? "%c" : "\\x%02x", s[i]);
+		if (plain)
+			dst[at++] = (char)s[i];
+		else
+			at += (size_t)snprintf(dst + at, cap - at, "\\x%02x", s[i]);
 	}
 	dst[at] = '\0';
 	return dst;

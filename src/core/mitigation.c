@@ -619,13 +619,18 @@ static void
 refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r,
 	struct effects *fx)
 {
-	if (m->terminating) {
+	bool revived = m->terminating;
+
+	if (revived) {
 		revive(b, m);
 		effect(fx, EFFECT_NOTIFY, m, NULL);
 	}
 	if (SCOPE_HAS(r->scope, LIFETIME))
 		reschedule(b, m, expiry(b, r->scope, r->now));
-	effect(fx, EFFECT_STORE, m, NULL);
+	if (revived)
+		effect(fx, EFFECT_STORE, m, NULL);
+	else if (SCOPE_HAS(r->scope, LIFETIME))
+		effect(fx, EFFECT_EXTEND, m, NULL);
 }
 
 static struct mitigation *

@@ -40,7 +40,7 @@ struct mitigation {
 	uint64_t pps, bps;                 /* averages a second over five-minute buckets (4.4.2) */
 	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
 			 */
-	void *data;     /* the role's own */
+	uint64_t lifetime_row; /* role/lifetime.h: where its lifetime stands; 0: in its record */
 	/* private to mitigation.c */
 	struct {
 		mono_ms at;
@@ -51,7 +51,8 @@ struct mitigation {
 };
 
 enum effect_kind {
-	EFFECT_STORE,  /* write it to the store (created, refreshed, status that has to survive) */
+	EFFECT_STORE,  /* write it to the store (created, revived, status that has to survive) */
+	EFFECT_EXTEND, /* refreshed: write its lifetime to the store, which alone changed */
 	EFFECT_START,  /* start its filter */
 	EFFECT_STOP,   /* stop its filter */
 	EFFECT_NOTIFY, /* tell observers: status or lifetime changed */

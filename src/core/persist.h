@@ -21,7 +21,7 @@ struct persist_ops {
 	 * failed or took over a second (not durable: serve, mark it volatile; the store writes it
 	 * when it is back). Always from the loop, never from inside this call. */
 	void (*after)(struct persist *p, void (*done)(void *arg, bool durable), void *arg);
-	/* Reads all records of a kind, at start, blocking. */
+	/* Reads all records of a kind in the order of their keys, at start, blocking. */
 	void (*each)(struct persist *p, const char *kind,
 		void (*visit)(void *arg, const char *key, const char *value), void *arg);
 };

@@ -1,7 +1,8 @@
 /*
  * The server's state as records of the store: mitigations (kind "mitigation", key id), cuid
- * bindings (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port).
- * Monotonic moments become wall-clock ones here.
+ * bindings (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port);
+ * lifetimes that refreshes gave stand apart (role/lifetime.h). Monotonic moments become wall-clock
+ * ones here.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -21,27 +22,41 @@ key_of(const struct mitigation *m, char *key)
 	snprintf(key, KEY_MAX, "%" PRIu64, m->id);
 }
 
-void
-record_put(struct dots_server *s, const struct mitigation *m)
+/* The wall clock's time at moment 0 of the monotonic one. */
+static wall_ms
+epoch_of(const struct dots_server *s)
 {
-	wall_ms expires =
-		m->expires == INT64_MAX ? -1 : loop_wall() + (m->expires - loop_now(s->loop));
+	return loop_wall() - loop_now(s->loop);
+}
+
+void
+record_extend(struct dots_server *s, struct mitigation *m)
+{
+	lifetimes_put(s->lifetimes, s->book, m, epoch_of(s));
+}
+
+void
+record_put(struct dots_server *s, struct mitigation *m)
+{
+	wall_ms expires = m->expires == INT64_MAX ? -1 : epoch_of(s) + m->expires;
 	struct buf scope;
 	char key[KEY_MAX], *text;
 	json_t *j;
 
 	buf_init(&scope, RECORD_MAX);
 	schema_encode_json(&scope_schema, &m->scope, &scope);
-	j = json_pack("{sI ss ss sI si sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id,
+	j = json_pack("{sI ss ss sI si sI sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id,
 		"client", m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "status",
 		(int)m->status, "started", (json_int_t)m->started, "expires", (json_int_t)expires,
-		"terminating", m->terminating, "terminating_s", (int)m->terminating_s, "packets",
+		"lifetimes", (json_int_t)lifetimes_last(s->lifetimes), "terminating",
+		m->terminating, "terminating_s", (int)m->terminating_s, "packets",
 		(json_int_t)m->packets, "bytes", (json_int_t)m->bytes, "packets_base",
 		(json_int_t)m->packets_base, "bytes_base", (json_int_t)m->bytes_base, "scope",
 		buf_text(&scope));
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
 	persist_put(s->persist, "mitigation", key, text);
+	m->lifetime_row = 0; /* it says all */
 	free(text);
 	json_decref(j);
 	buf_finish(&scope);
@@ -123,10 +138,13 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.bytes_base = (uint64_t)number(j, "bytes_base"),
 	};
 	char own_key[KEY_MAX];
-	int64_t left = expires < 0 ? LIFETIME_INDEFINITE
-				   : (persist_until(expires, loop_wall()) + 999) / 1000;
 	struct schema_error err;
+	int64_t left;
 
+	lifetimes_find(
+		s->lifetimes, m.id, (uint64_t)number(j, "lifetimes"), &expires, &m.lifetime_row);
+	left = expires < 0 ? LIFETIME_INDEFINITE
+			   : (persist_until(expires, loop_wall()) + 999) / 1000;
 	key_of(&m, own_key);
 	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
 		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
@@ -158,5 +176,7 @@ records_restore(struct dots_server *s)
 {
 	persist_each(s->persist, "endpoint", restore_endpoint, s);
 	persist_each(s->persist, "cuid", restore_cuid, s);
+	lifetimes_restore(s->lifetimes);
 	persist_each(s->persist, "mitigation", restore_mitigation, s);
+	lifetimes_restored(s->lifetimes);
 }

@@ -101,6 +101,9 @@ server_apply(struct dots_server *s, struct effects *fx)
 		case EFFECT_STORE:
 			record_put(s, e->m);
 			break;
+		case EFFECT_EXTEND:
+			record_extend(s, e->m);
+			break;
 		case EFFECT_START:
 			start_filter(s, e->m);
 			break;
@@ -319,6 +322,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->escalation = escalation;
 	s->book = book_new(&setup->policy);
 	s->cuids = cuids_new();
+	s->lifetimes = lifetimes_new(p);
 	s->peers = map_new();
 	s->observers = map_new();
 	TAILQ_INIT(&s->answers);
@@ -445,6 +449,7 @@ server_free(struct dots_server *s)
 	book_free(s->book);
 	cuids_free(s->cuids);
 	map_free(s->psk);
+	lifetimes_free(s->lifetimes);
 	free(s->endpoints);
 	free(s);
 }

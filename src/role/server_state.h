@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "base/map.h"
+#include "role/lifetime.h"
 #include "role/server.h"
 #include "wire/path.h"
 
@@ -44,7 +45,8 @@ struct dots_server {
 	struct escalation *escalation;
 	struct book *book;
 	struct cuids *cuids;
-	struct map *psk;       /* identity -> struct psk_entry */
+	struct map *psk; /* identity -> struct psk_entry */
+	struct lifetimes *lifetimes;
 	struct timer *timer;   /* book_deadline */
 	struct map *peers;     /* client -> its sessions */
 	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
@@ -108,7 +110,8 @@ void observe_changed(struct dots_server *s, const struct mitigation *m, bool end
 void observers_free(struct dots_server *s);
 
 /* record.c */
-void record_put(struct dots_server *s, const struct mitigation *m);
+void record_put(struct dots_server *s, struct mitigation *m);
+void record_extend(struct dots_server *s, struct mitigation *m); /* only its lifetime changed */
 void record_remove(struct dots_server *s, const struct mitigation *m);
 void record_cuid(struct dots_server *s, const char *client, const char *cuid);
 void record_endpoint(struct dots_server *s, const struct endpoint *e);

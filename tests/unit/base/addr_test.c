@@ -1,5 +1,7 @@
 #include "cases.h"
 
+#include <arpa/inet.h>
+
 #include <netinet/in.h>
 
 #include "base/addr.h"
@@ -167,6 +169,27 @@ addresses_parse_and_print_canonically(void **state)
 	assert_string_equal(addr_format(&(struct addr){0}, text), "-");
 }
 
+/* Every number in every place, and every length. */
+static void
+all_numbers_print_as_the_library_does(void **state)
+{
+	char text[PREFIX_TEXT_MAX], expected[PREFIX_TEXT_MAX];
+
+	(void)state;
+	for (unsigned i = 0; i < 256; i++) {
+		struct addr a = {4, {(uint8_t)i, (uint8_t)(255 - i), (uint8_t)(7 * i), (uint8_t)i}};
+		struct prefix p = {{6, {0x20, 1, (uint8_t)i}}, (uint8_t)(i % 129)};
+		size_t n;
+
+		assert_non_null(inet_ntop(AF_INET, a.bytes, expected, sizeof(expected)));
+		assert_string_equal(addr_format(&a, text), expected);
+		assert_non_null(inet_ntop(AF_INET6, p.addr.bytes, expected, sizeof(expected)));
+		n = strlen(expected);
+		snprintf(expected + n, sizeof(expected) - n, "/%u", i % 129);
+		assert_string_equal(prefix_format(&p, text), expected);
+	}
+}
+
 static void
 addresses_have_a_class(void **state)
 {
@@ -231,6 +254,7 @@ main(void)
 		cmocka_unit_test(mapped_addresses_of_sockets_are_ipv4),
 		cmocka_unit_test(mapped_addresses_in_text_stay_ipv6),
 		cmocka_unit_test(addresses_parse_and_print_canonically),
+		cmocka_unit_test(all_numbers_print_as_the_library_does),
 		cmocka_unit_test(addresses_have_a_class),
 		cmocka_unit_test(the_order_is_total),
 		cmocka_unit_test(unknown_families_of_sockets_are_refused),

@@ -117,6 +117,8 @@ a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 	w->now = 1000 * S;
 	assert_int_equal(mitigation_remaining(find(w, 1), w->now), 2600);
 	assert_int_equal(put(w, 1, PLAIN).code, COAP_204_CHANGED);
+	assert_int_equal(count(w, EFFECT_EXTEND), 1);
+	assert_int_equal(w->fx.n, 1);
 	assert_int_equal(mitigation_remaining(find(w, 1), w->now), 3600);
 	assert_int_equal(count(w, EFFECT_START), 0);
 	assert_int_equal(book_count(w->book), 1);
@@ -348,6 +350,7 @@ a_revived_one_terminates_longer(void **state)
 		assert_int_equal(book_deadline(w->book) - w->now, periods[i] * S);
 		w->now += 10 * S;
 		assert_int_equal(put(w, 1, PLAIN).code, COAP_204_CHANGED);
+		assert_int_equal(count(w, EFFECT_STORE), 1); /* more than its lifetime changed */
 		assert_false(find(w, 1)->terminating);
 		assert_int_equal(find(w, 1)->status, ATTACK_SUCCESSFULLY_MITIGATED);
 	}
