@@ -278,7 +278,6 @@ fill_put(const struct placement *p, struct wish_action *ret)
 void
 placement_sent(struct placement *p, mono_ms now)
 {
-	p->repeats = 0;
 	p->due = now + REPEAT_MS;
 }
 
@@ -290,6 +289,7 @@ transmit(struct placement *p, mono_ms now, struct wish_action *ret)
 		fill_put(p, ret);
 	p->exchange = EXCHANGE_OPEN;
 	p->sent = true;
+	p->repeats = 0;
 	placement_sent(p, now);
 }
 

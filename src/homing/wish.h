@@ -103,8 +103,8 @@ void wishes_available(
  * is told to it again, unless it was acknowledged since. */
 void wishes_renewed(struct wishes *w, uint32_t server, mono_ms since, mono_ms now);
 
-/* The PUT or DELETE of that action left only now (the store was waited for): its repeats count from
- * here. */
+/* The PUT, DELETE or REPEAT of that action left only now (the store was waited for, or others went
+ * first): the next repeat counts from here. */
 void wishes_sent(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now);
 
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */

@@ -146,11 +146,9 @@ batch_stored(void *arg, bool durable)
 	(void)durable;
 	while ((o = b->first)) {
 		b->first = o->next;
-		if (c && o->server < c->n_upstreams) {
+		if (c && o->server < c->n_upstreams)
 			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid,
 				o->method, o->payload, o->len);
-			wishes_sent(c->wishes, o->server, o->mid, loop_now(c->loop));
-		}
 		free(o->payload);
 		free(o);
 	}
@@ -300,6 +298,14 @@ on_renewed(void *arg, struct upstream *u, mono_ms since)
 	dots_client_run(c);
 }
 
+static void
+on_sent(void *arg, struct upstream *u, uint32_t mid)
+{
+	struct dots_client *c = arg;
+
+	wishes_sent(c->wishes, upstream_server(u)->ordinal, mid, loop_now(c->loop));
+}
+
 /* The diagnostic text of a refusal (RFC 9132 3), in buf; "" if there is none. */
 static const char *
 diagnostic(const struct coap_msg *m, char *buf, size_t cap)
@@ -385,6 +391,7 @@ on_under_attack(void *arg, struct upstream *u)
 static const struct upstream_ops upstream_ops = {
 	.available = on_available,
 	.renewed = on_renewed,
+	.sent = on_sent,
 	.answered = on_answered,
 	.observed = on_observed,
 	.under_attack = on_under_attack,

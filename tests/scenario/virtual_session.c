@@ -715,6 +715,8 @@ respond_with(struct exchange *ex, uint8_t code, const char *text)
 	struct coap_msg m;
 
 	coap_init(&m, COAP_NON, code);
+	if (code == COAP_503_SERVICE_UNAVAILABLE)
+		coap_add_uint(&m, COAP_OPT_MAX_AGE, 5);
 	m.payload = (const uint8_t *)text;
 	m.payload_len = strlen(text);
 	exchange_respond(ex, &m);
