@@ -236,6 +236,17 @@ wants_session(const struct upstream *u)
 	return !u->session[CURRENT] || u->hb.lost || u->pressing || !line_works(u);
 }
 
+/* Rule M3: without an association, or with its link known to be down, nothing can be asked there.
+ */
+static void
+see_availability(struct upstream *u)
+{
+	if (!u->session[CURRENT] || !line_works(u))
+		set_availability(u, SERVER_UNAVAILABLE);
+	else
+		set_availability(u, u->hb.silent || u->hb.lost ? SERVER_SILENT : SERVER_AVAILABLE);
+}
+
 /* ---- requests ---------------------------------------------------------------------------- */
 
 static void
@@ -651,7 +662,7 @@ hb_due(void *arg)
 	}
 	if (due.became_silent) {
 		raise_session(EVENT_SESSION_SILENT, u);
-		set_availability(u, SERVER_SILENT);
+		see_availability(u);
 	}
 	/* Loss never closes the session here: with the inbound link full the server may still hear
 	 * us (RFC 9132 4.7). A new one is tried beside it. */
@@ -717,7 +728,7 @@ promote(struct upstream *u)
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
 	u->reason[0] = '\0';
-	set_availability(u, SERVER_AVAILABLE);
+	see_availability(u);
 	for (struct observation *o = u->observations; o; o = o->next)
 		observation_send(o);
 }
@@ -791,7 +802,7 @@ lose_current(struct upstream *u, const char *reason)
 	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "client"), EVENT_F("peer", u->server->name),
 		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
 		EVENT_F("reason", reason));
-	set_availability(u, SERVER_UNAVAILABLE);
+	see_availability(u);
 	if (u->candidate_up)
 		take_over(u);
 }
@@ -829,8 +840,7 @@ on_heard(void *arg, struct session *s)
 		return;
 	if (heartbeat_heard(&u->hb, u->heard)) {
 		raise_session(EVENT_SESSION_HEARD, u);
-		if (line_works(u)) /* else it is the link that is known to be down */
-			set_availability(u, SERVER_AVAILABLE);
+		see_availability(u);
 	}
 	if (!u->requests) /* the old one lives: the new attempt is not needed (RFC 9132 4.7) */
 		drop_candidate(u);
@@ -1114,7 +1124,7 @@ check_device(struct upstream *u)
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool bound, silent = u->hb.silent || u->hb.lost;
+	bool bound;
 
 	if (!has_interface(u->domain, interface))
 		return;
@@ -1123,13 +1133,11 @@ upstream_link_changed(struct upstream *u, const char *interface)
 		/* Sessions stay: a short flap loses nothing. New attempts wait for the link. */
 		drop_candidate(u);
 		suspend(u, interface);
-		set_availability(u, SERVER_UNAVAILABLE);
+		see_availability(u);
 		return;
 	}
 	if (u->session[CURRENT]) {
-		set_availability(u, !line_works(u) ? SERVER_UNAVAILABLE
-				    : silent       ? SERVER_SILENT
-						   : SERVER_AVAILABLE);
+		see_availability(u);
 		if (wants_session(u))
 			start_candidate(u, "link changed");
 	} else if (u->suspended && !u->session[CANDIDATE] && !u->resolving) {
