@@ -14,7 +14,7 @@
 enum {
 	REPEAT_MS = 3000,        /* RFC 9132 4.4: without an RTT estimate */
 	PARALLEL_GAP_MS = 60000, /* RFC 9132 4.7: handshakes never more often */
-	RETRY_5XX_S = 60,
+	RETRY_S = 60,
 	DEFAULT_LIFETIME_S = 3600,
 };
 
@@ -143,6 +143,16 @@ placement_serves(const struct placement *p, const char *ask)
 	return false;
 }
 
+/* A server that accepts it and says the next moment that it is not there is asked again at leisure.
+ */
+void
+placement_lost(struct placement *p, mono_ms now)
+{
+	mono_ms soonest = p->answered + (mono_ms)RETRY_S * 1000;
+
+	placement_queue(p, now > soonest ? now : soonest);
+}
+
 void
 placement_queue(struct placement *p, mono_ms when)
 {
@@ -193,7 +203,9 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 	p->code = a->code;
 	p->why[0] = '\0';
 	p->expires = granted < 0 ? INT64_MAX : now + granted * 1000;
-	p->due = granted < 0 ? INT64_MAX : now + granted * 500; /* refreshed at half */
+	p->due = granted < 0 ? INT64_MAX : now + granted * 500; /* refreshed at half, but … */
+	if (p->due < now + REPEAT_MS)
+		p->due = now + REPEAT_MS; /* … whatever is granted (RFC 9132 4.4) */
 	if (first) {
 		if (!p->status)
 			p->status = ATTACK_MITIGATION_IN_PROGRESS;
@@ -213,7 +225,7 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (coap_class(a->code) == 5) /* it may work later */
-		placement_queue(p, now + (int64_t)(a->max_age ? a->max_age : RETRY_5XX_S) * 1000);
+		placement_queue(p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || coap_class(a->code) == 4) {
 		p->state = PLACEMENT_REFUSED;
 		wish_report(w, WISH_REPORT_REFUSED, p->n_asks ? p->asks[0] : "", p, NULL, p->why);

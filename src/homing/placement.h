@@ -99,6 +99,7 @@ void placement_set_asks(struct placement *p, const char *const *asks, size_t n);
 bool placement_serves(const struct placement *p, const char *ask);
 void placement_queue(struct placement *p, mono_ms when);
 void placement_sent(struct placement *p, mono_ms now); /* it leaves now */
+void placement_lost(struct placement *p, mono_ms now); /* the server does not know it */
 /* Nothing of it is to be open at the server. */
 void placement_forget(struct wishes *w, const struct placement *p);
 bool placement_sendable(const struct wishes *w, const struct placement *p);

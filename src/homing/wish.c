@@ -772,7 +772,7 @@ wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
 	struct placement *p = placement_find(w, server, mid);
 
 	if (p && p->state == PLACEMENT_PLACED && p->exchange == EXCHANGE_NONE)
-		placement_queue(p, now);
+		placement_lost(p, now);
 }
 
 /* ---- actions ---- */
