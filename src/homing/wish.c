@@ -265,7 +265,8 @@ is_replaced(const struct replan *r, const struct placement *p)
 static void
 withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 {
-	if (!p->sent || p->state == PLACEMENT_REFUSED || p->server == UINT32_MAX) {
+	if (!p->sent || p->state == PLACEMENT_REFUSED || p->state == PLACEMENT_ENDED ||
+		p->server == UINT32_MAX) {
 		placement_drop(w, p); /* nothing stands there */
 		return;
 	}

@@ -54,6 +54,21 @@ decide(struct gateway *g, const char *id, const struct verdict *v)
 	free(d);
 }
 
+/* The answer for a request that waits, if there is one already. False: it was refused. */
+static bool
+answer(struct gateway *g, const char *id, const struct merged *m)
+{
+	bool ok = verdict_ok(&m->verdict);
+
+	if (!m->answer)
+		return true;
+	if (!ok)
+		wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop),
+			loop_wall()); /* refused by all: nothing is kept */
+	decide(g, id, &m->verdict);
+	return ok;
+}
+
 /* The wish changed: an answer for a request that waits, a status for one that was granted. */
 static void
 on_change(void *arg, const char *id)
@@ -62,6 +77,7 @@ on_change(void *arg, const char *id)
 	struct arena *a;
 	struct wish_view view;
 	struct merged m;
+	bool granted = true;
 
 	if (strncmp(id, wish_prefix, strlen(wish_prefix)) != 0)
 		return;
@@ -69,14 +85,9 @@ on_change(void *arg, const char *id)
 	if (wishes_view(dots_client_wishes(g->client), id, loop_now(g->loop), a, &view) &&
 		!view.releasing) {
 		merge_parts(view.parts, view.n_parts, &m);
-		if (map_get(g->waiting, id, strlen(id))) {
-			if (m.answer && !verdict_ok(&m.verdict))
-				wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop),
-					loop_wall()); /* refused by all: nothing is kept */
-			if (m.answer)
-				decide(g, id, &m.verdict);
-		}
-		if (g->status && (!m.answer || verdict_ok(&m.verdict)))
+		if (map_get(g->waiting, id, strlen(id)))
+			granted = answer(g, id, &m);
+		if (granted && g->status)
 			g->status(g->status_arg, id + strlen(wish_prefix), m.status, m.pkts_dropped,
 				m.bytes_dropped);
 	}

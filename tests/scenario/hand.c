@@ -295,6 +295,12 @@ script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 	SCOPE_SET(&scope, MID);
 	SCOPE_SET(&scope, STATUS);
 	SCOPE_SET(&scope, LIFETIME);
+	if (t->packets) {
+		SCOPE_SET(&scope, PKTS_DROPPED);
+		SCOPE_SET(&scope, BYTES_DROPPED);
+		scope.pkts_dropped = t->packets;
+		scope.bytes_dropped = t->packets * 100;
+	}
 	memcpy(t->token, m->token, m->token_len);
 	t->token_len = m->token_len;
 	t->observed_mid = mid;

@@ -112,7 +112,8 @@ struct script {
 	int64_t lifetime;         /* granted; 0: what was asked */
 	uint32_t max_age;
 	uint64_t conflict_cause;
-	uint64_t status; /* in answers to GET */
+	uint64_t status;  /* in answers to GET */
+	uint64_t packets; /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
 	uint8_t token[COAP_TOKEN_MAX]; /* of the last observation */
 	size_t token_len;
