@@ -232,6 +232,21 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	}
 }
 
+/* M14: the copies of one request share its mid; one that was raised draws the others after it. */
+static uint32_t
+raised_mid(struct wishes *w, const struct placement *p, wall_ms wall)
+{
+	for (size_t i = 0; i < w->n_placements; i++) {
+		const struct placement *o = w->placements[i];
+
+		if (o->retried_mid && o->server != p->server && o->mid > p->mid &&
+			!strcmp(o->domain, p->domain) && target_covers(&o->target, &p->target) &&
+			target_covers(&p->target, &o->target))
+			return o->mid;
+	}
+	return store_take_mid(w, p->domain, wall);
+}
+
 /* A higher mid of ours stands there that we do not know of: ask again under one above it, once. */
 static bool
 mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
@@ -241,8 +256,9 @@ mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a
 		p->retried_mid)
 		return false;
 	store_forget_placement(w, p);
+	store_raise_mid(w, p->domain, a->conflict_mid, wall);
+	p->mid = raised_mid(w, p, wall);
 	p->retried_mid = true;
-	p->mid = store_take_mid(w, p->domain, wall);
 	p->state = PLACEMENT_WANTED;
 	placement_queue(p, now);
 	return true;

@@ -116,6 +116,8 @@ void store_placement(struct wishes *w, const struct placement *p, mono_ms now, w
 void store_forget_placement(struct wishes *w, const struct placement *p);
 struct identity *store_identity(struct wishes *w, const char *domain, wall_ms wall);
 uint32_t store_take_mid(struct wishes *w, const char *domain, wall_ms wall);
+/* Later ones are above that mid. */
+void store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms wall);
 void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 

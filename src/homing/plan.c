@@ -257,22 +257,34 @@ add_part(struct planning *p, const struct ask *ask, const struct prefix *prefix)
 	return &plan->parts[plan->n_parts++];
 }
 
-/* M6: the one that carries an overlapping request goes on while it is not unavailable; else the
- * first by priority, then name, that has an association. */
+/* The one of the domain that carries what covers the prefix; NULL if there is none. */
 static const struct domain_server *
-choose_server(const struct planning *p, const struct domain *d, const struct prefix *prefix)
+carrier(const struct planning *p, const struct domain *d, const struct prefix *prefix,
+	bool available)
 {
 	for (size_t i = 0; i < p->n_live; i++) {
 		const struct domain_server *s = p->h->servers[p->live[i].server];
 
 		if (&p->h->domains[s->domain] == d && covers_prefix(&p->live[i].target, prefix) &&
-			p->available[s->ordinal] != SERVER_UNAVAILABLE)
+			(!available || p->available[s->ordinal] != SERVER_UNAVAILABLE))
 			return s;
 	}
-	for (size_t i = 0; i < d->n_servers; i++)
+	return NULL;
+}
+
+/* M6: the one that carries it goes on while it is not unavailable; else the first by priority, then
+ * name, that has an association; with none at all it waits where it is. */
+static const struct domain_server *
+choose_server(const struct planning *p, const struct domain *d, const struct prefix *prefix)
+{
+	const struct domain_server *s = carrier(p, d, prefix, true);
+
+	for (size_t i = 0; i < d->n_servers && !s; i++)
 		if (p->available[d->servers[i]->ordinal] != SERVER_UNAVAILABLE)
-			return d->servers[i];
-	return d->n_servers ? d->servers[0] : NULL;
+			s = d->servers[i];
+	if (!s)
+		s = carrier(p, d, prefix, false);
+	return s || !d->n_servers ? s : d->servers[0];
 }
 
 static const char *

@@ -216,18 +216,47 @@ wanted_lifetime(const struct replan *r, const struct plan_request *q)
 	return lifetime ? lifetime : d->lifetime;
 }
 
+/* M14: copies over several attachments are one request, which one mid says to the server. */
+static struct placement *
+sibling(const struct replan *r, const struct plan_request *q)
+{
+	const struct homing *h = r->w->homing;
+	uint32_t domain = h->servers[q->server]->domain;
+
+	if (h->domains[domain].attachments != ATTACHMENTS_ALL)
+		return NULL;
+	for (size_t i = 0; i < r->w->n_placements; i++) {
+		struct placement *p = r->w->placements[i];
+
+		if (is_live(p) && p->server != q->server &&
+			h->servers[p->server]->domain == domain &&
+			p->trigger_mitigation == q->trigger_mitigation &&
+			target_covers(&p->target, &q->target) &&
+			target_covers(&q->target, &p->target) &&
+			!placement_find(r->w, q->server, p->mid))
+			return p;
+	}
+	return NULL;
+}
+
 static struct placement *
 place(struct replan *r, const struct plan_request *q)
 {
 	struct wishes *w = r->w;
 	const char *domain = w->homing->domains[w->homing->servers[q->server]->domain].name;
-	struct placement *before = predecessor(r, q), *p;
-	uint32_t mid = before ? before->mid : store_take_mid(w, domain, r->wall);
+	struct placement *before = predecessor(r, q), *like = before ? before : sibling(r, q);
+	uint32_t mid = like ? like->mid : store_take_mid(w, domain, r->wall);
+	struct placement *p = before ? placement_find(w, q->server, mid) : NULL;
 
 	if (before)
 		before->standby = true;
-	p = placement_new(
-		w, q->server, mid, &q->target, q->trigger_mitigation, wanted_lifetime(r, q));
+	if (p) { /* it was there before the other one */
+		p->standby = false;
+		p->state = PLACEMENT_WANTED;
+	} else {
+		p = placement_new(w, q->server, mid, &q->target, q->trigger_mitigation,
+			wanted_lifetime(r, q));
+	}
 	placement_queue(p, r->now);
 	return p;
 }

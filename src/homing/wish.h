@@ -112,6 +112,7 @@ struct wish_answer {
 	uint8_t method, code;
 	int64_t lifetime;        /* of 2.xx PUT; 0 unknown */
 	uint64_t conflict_cause; /* of 4.09 */
+	uint32_t conflict_mid;   /* of 4.09: the higher one of ours on record; 0 unknown */
 	const char *why;         /* diagnostic text, may be NULL */
 	uint32_t max_age;        /* of 5.03 */
 };

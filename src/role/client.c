@@ -348,8 +348,10 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	coap_get_uint(m, COAP_OPT_MAX_AGE, &answer.max_age);
 	if (scope && SCOPE_HAS(scope, LIFETIME))
 		answer.lifetime = scope->lifetime;
-	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION))
+	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)) {
 		answer.conflict_cause = scope->conflict_information.conflict_cause;
+		answer.conflict_mid = (uint32_t)scope->conflict_information.conflict_scope.mid;
+	}
 	event_raise(EVENT_RESPONSE,
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
 		EVENT_F("server", upstream_server(u)->name), EVENT_N("mid", mid),

@@ -670,11 +670,23 @@ dialled(uint64_t dial)
 	return NULL;
 }
 
+/* A certificate may stand for several names, with commas between. */
+static bool
+has_name(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = names; (p = strstr(p, name)); p += len)
+		if ((p == names || p[-1] == ',') && (p[len] == ',' || !p[len]))
+			return true;
+	return false;
+}
+
 static void
 arrive_at_dialler(struct session *s, const struct flight *f)
 {
 	if (f->packet->kind == HELLO_REPLY && !s->greeted) {
-		if (strcmp(f->name, s->server_name) != 0) {
+		if (!has_name(f->name, s->server_name)) {
 			end(s, "certificate: not for the name (RFC 9132 7.1)");
 			return;
 		}
