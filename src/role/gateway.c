@@ -20,6 +20,8 @@ static const char wish_prefix[] = "client:";
 struct decision {
 	void (*decide)(void *arg, const struct verdict *v);
 	void *arg;
+	bool made; /* without upstream: */
+	struct verdict verdict;
 };
 
 struct gateway {
@@ -116,7 +118,15 @@ later(void *arg)
 	g->due = NULL;
 	g->n_due = g->cap_due = 0;
 	for (size_t i = 0; i < n; i++) {
-		on_change(g, ids[i]);
+		const struct decision *d = map_get(g->waiting, ids[i], strlen(ids[i]));
+		struct verdict v;
+
+		if (d && d->made) {
+			v = d->verdict;
+			decide(g, ids[i], &v);
+		} else {
+			on_change(g, ids[i]);
+		}
 		free(ids[i]);
 	}
 	free(ids);
@@ -125,31 +135,12 @@ later(void *arg)
 
 /* ---- the server's questions ------------------------------------------------------------------ */
 
-struct immediate {
-	struct decision decision;
-	struct verdict verdict;
-	struct timer *timer;
-};
-
+/* From the loop: with that verdict, or with what upstream says. */
 static void
-immediate_due(void *arg)
+decide_later(struct gateway *g, const char *id, const struct decision *d)
 {
-	struct immediate *i = arg;
-
-	timer_free(i->timer);
-	i->decision.decide(i->decision.arg, &i->verdict);
-	free(i);
-}
-
-static void
-refuse_soon(struct gateway *g, const struct decision *d, const struct verdict *v)
-{
-	struct immediate *i = mem_new(sizeof(*i));
-
-	i->decision = *d;
-	i->verdict = *v;
-	i->timer = timer_new(g->loop, immediate_due, i);
-	timer_after(i->timer, 0);
+	free(map_set(g->waiting, id, strlen(id), mem_copy(d, sizeof(*d))));
+	owe(g, id);
 }
 
 /* Every target has to be owned by one of our domains (M12), or the foreign ones are trimmed. */
@@ -167,50 +158,46 @@ all_owned(const struct gateway *g, const struct scope *scope, struct verdict *v)
 	return false;
 }
 
-static void
-admit(struct escalation *e, const char *key, const struct scope *scope, bool refresh,
-	void (*decided)(void *arg, const struct verdict *v), void *arg)
+/* Makes it a wish of our client, or says why not. */
+static bool
+wish(struct gateway *g, const char *id, const struct scope *scope, struct verdict *v)
 {
-	struct gateway *g = (struct gateway *)e;
-	struct wishes *w = dots_client_wishes(g->client);
-	char *id = wish_id(key), made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
-	struct decision *d, now = {decided, arg};
 	struct wish_request r = {.id = id,
 		.asker = id,
 		.target = &scope->target,
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0};
-	struct verdict v;
+	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	int error;
 
-	if (!all_owned(g, scope, &v)) {
-		refuse_soon(g, &now, &v);
-		free(id);
-		return;
+	if (!all_owned(g, scope, v))
+		return false;
+	error = wishes_ask(dots_client_wishes(g->client), &r, loop_now(g->loop), loop_wall(), made,
+		why, sizeof(why));
+	if (error == -EPERM)
+		*v = verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9284 5.1: no provider of this network owns the target");
+	else if (error)
+		*v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
+	return error == 0;
+}
+
+static void
+admit(struct escalation *e, const char *key, const struct scope *scope, bool refresh,
+	void (*decided)(void *arg, const struct verdict *v), void *arg)
+{
+	struct gateway *g = (struct gateway *)e;
+	char *id = wish_id(key);
+	struct decision d = {.decide = decided, .arg = arg};
+
+	if (!wish(g, id, scope, &d.verdict)) {
+		d.made = true;
+	} else if (refresh) { /* upstream is refreshed by the wish itself */
+		d.verdict = verdict_of(COAP_204_CHANGED, "%s", "");
+		d.made = true;
 	}
-	error = wishes_ask(w, &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
-	if (error) {
-		v = error == -EPERM
-			    ? verdict_of(COAP_400_BAD_REQUEST,
-				      "RFC 9284 5.1: no provider of this network owns the target")
-			    : verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
-		refuse_soon(g, &now, &v);
-		free(id);
-		return;
-	}
-	if (refresh) {
-		v = verdict_of(
-			COAP_204_CHANGED, "%s", ""); /* upstream is refreshed by the wish itself */
-		refuse_soon(g, &now, &v);
-	} else {
-		d = mem_new(sizeof(*d));
-		*d = now;
-		d = map_set(g->waiting, id, strlen(id), d);
-		free(d);
-		owe(g, id);
-	}
+	decide_later(g, id, &d);
 	free(id);
-	timer_after(g->later, 0);
 }
 
 static void

@@ -152,6 +152,21 @@ admission_decided(void *arg, const struct verdict *v)
 	admission_free(a);
 }
 
+/* The client withdraws what upstream is being asked for: it is not granted any more. */
+static void
+admission_cancel(struct dots_server *s, const char *key)
+{
+	struct admission *a = map_get(s->admissions, key, strlen(key));
+	struct verdict v =
+		verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.4: withdrawn before it was granted");
+
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->n_exchanges; i++)
+		answer_verdict(a->exchanges[i], &v);
+	admission_free(a);
+}
+
 /* The client asks again while we wait: the same request shares the answer. */
 static void
 admission_join(struct request *r, struct admission *a)
@@ -433,10 +448,11 @@ delete_mitigate(struct request *r)
 		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
 		EVENT_F("scope", m ? buf_text(&scope) : NULL));
 	buf_finish(&scope);
-	if (m && s->escalation) {
+	if (s->escalation) {
 		char *key = server_key(r->client->name, r->path.cuid, r->path.mid);
 
 		s->escalation->ops->withdraw(s->escalation, key);
+		admission_cancel(s, key);
 		free(key);
 	}
 	server_apply(s, &fx);

@@ -318,6 +318,45 @@ a_request_that_waits_can_be_withdrawn(void **state)
 	assert_int_equal(provider_mitigations(&x->gw), 0);
 }
 
+/* The same before the answer to the request is due: that is not granted any more. */
+static void
+a_request_withdrawn_before_its_answer_is_not_granted(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.silent = true;
+	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
+	virtual_run(1 * S);
+	hand_delete(&x->c1, 1);
+	UNTIL(1 * S, COUNT(.from = x->us.loop, .code = COAP_202_DELETED) == 1);
+	assert_int_equal(
+		COUNT(.from = x->us.loop, .code = COAP_404_NOT_FOUND, .resource = PATH_MITIGATE),
+		1);
+	x->s1.silent = false;
+	virtual_run(1 * MINUTE);
+	assert_int_equal(provider_mitigations(&x->gw), 0);
+	assert_int_equal(customer_wishes(&x->us), 0);
+	assert_true(x->s1.deletes > 0);
+	/* The same mid can be asked for again. */
+	put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+}
+
+/* A refresh and the withdrawal in one turn. */
+static void
+a_refresh_is_overtaken_by_a_withdrawal(void **state)
+{
+	struct world *x = *state;
+
+	put(x, 1, "192.0.2.66/32", 1 * S);
+	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
+	hand_delete(&x->c1, 1);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(provider_mitigations(&x->gw), 0);
+	assert_int_equal(customer_wishes(&x->us), 0);
+	assert_int_equal(x->s1.deletes, 1);
+}
+
 /* 9132-4.4.1.1-64: the client lets it expire: withdrawn upstream. */
 static void
 what_expires_below_is_withdrawn_above(void **state)
@@ -452,8 +491,6 @@ a_granted_request_survives_the_gateways_crash(void **state)
 	assert_int_equal(provider_mitigations(&x->gw), 1);
 	virtual_run(1 * S);
 	assert_int_equal(customer_wishes(&x->us), 1);
-	session_abandon(x->c1.session);
-	x->c1.session = NULL;
 	hand_dial(&x->c1, "gw", "10.0.0.254");
 	hand_delete(&x->c1, 1);
 	virtual_run(1 * S);
@@ -501,6 +538,8 @@ main(void)
 		BEHIND(a_withdrawal_is_answered_at_once_and_repeated_upstream),
 		BEHIND(a_withdrawal_that_nobody_answers_ends_with_the_request),
 		BEHIND(a_request_that_waits_can_be_withdrawn),
+		BEHIND(a_request_withdrawn_before_its_answer_is_not_granted),
+		BEHIND(a_refresh_is_overtaken_by_a_withdrawal),
 		BEHIND(what_expires_below_is_withdrawn_above),
 		BEHIND(the_merged_status_is_the_worst),
 		BEHIND(refused_and_pending_parts_count),

@@ -92,7 +92,8 @@ struct hand {
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
-void hand_dial(struct hand *h, const char *server, const char *server_address);
+void hand_begin(struct hand *h, const char *server, const char *server_address); /* to dial */
+void hand_dial(struct hand *h, const char *server, const char *server_address);  /* until up */
 void hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime);
 void hand_delete(struct hand *h, uint32_t mid);
 void hand_observe(struct hand *h, uint32_t mid);
