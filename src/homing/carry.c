@@ -25,6 +25,21 @@ root_of(struct load *l)
 	return l;
 }
 
+/* Ordinals of one domain ascend by priority, then name; one that can be reached comes first. */
+static const struct domain_server *
+better(const struct join *j, const struct domain_server *a, const struct domain_server *b)
+{
+	bool can_a, can_b;
+
+	if (!a || !b)
+		return a ? a : b;
+	can_a = j->available[a->ordinal] != SERVER_UNAVAILABLE;
+	can_b = j->available[b->ordinal] != SERVER_UNAVAILABLE;
+	if (can_a != can_b)
+		return can_a ? a : b;
+	return a->ordinal < b->ordinal ? a : b;
+}
+
 /* Of the requests that stand for it so far, those at servers of that domain. */
 static const struct domain_server *
 standing_at(const struct join *j, const struct ask *ask, uint32_t domain)
@@ -32,12 +47,11 @@ standing_at(const struct join *j, const struct ask *ask, uint32_t domain)
 	const struct domain_server *best = NULL;
 
 	for (size_t i = 0; i < ask->n_served_by; i++) {
-		uint32_t server = j->live[ask->served_by[i]].server;
-		const struct domain_server *s = j->homing->servers[server];
+		const struct domain_server *s =
+			j->homing->servers[j->live[ask->served_by[i]].server];
 
-		if (s->domain == domain && j->available[server] != SERVER_UNAVAILABLE &&
-			(!best || s->ordinal < best->ordinal))
-			best = s;
+		if (s->domain == domain)
+			best = better(j, best, s);
 	}
 	return best;
 }
@@ -72,13 +86,11 @@ is_other(void *arg, void *holder)
 	return root_of(holder) != arg;
 }
 
-/* Ordinals of one domain ascend by priority, then name. */
 static void
-carry_together(struct load *root, struct load *other)
+carry_together(const struct join *j, struct load *root, struct load *other)
 {
 	root->into = other;
-	if (root->server && (!other->server || root->server->ordinal < other->server->ordinal))
-		other->server = root->server;
+	other->server = better(j, other->server, root->server);
 }
 
 static void
@@ -89,7 +101,7 @@ meet(struct carrying *c, struct load *l, const struct prefix *prefix)
 	struct meeting m = {.root = root_of(l)};
 
 	while (!overlap_each(c->known, l->domain, trigger, &one, note_other, &m)) {
-		carry_together(m.root, m.other);
+		carry_together(c->j, m.root, m.other);
 		m.root = m.other;
 	}
 	if (overlap_covering(c->known, l->domain, trigger, prefix, is_other, m.root))
@@ -112,13 +124,16 @@ meet_all(struct carrying *c, const struct join_ask *a)
 	}
 }
 
+/* What can be reached, in the order of the domain; without any it waits where it stands. */
 static const struct domain_server *
-first_available(const struct join *j, const struct domain *d)
+choose(const struct join *j, const struct domain *d, const struct domain_server *standing)
 {
+	if (standing && j->available[standing->ordinal] != SERVER_UNAVAILABLE)
+		return standing;
 	for (size_t i = 0; i < d->n_servers; i++)
 		if (j->available[d->servers[i]->ordinal] != SERVER_UNAVAILABLE)
 			return d->servers[i];
-	return d->servers[0];
+	return standing ? standing : d->servers[0];
 }
 
 void
@@ -133,13 +148,12 @@ carry_choose(const struct join *j, struct plan *plan)
 	for (size_t i = 0; i < j->n_asks; i++)
 		meet_all(&c, &j->asks[i]);
 	for (size_t i = 0; i < plan->n_parts; i++) {
-		const struct domain_server *s = NULL;
+		struct plan_part *part = &plan->parts[i];
 
-		if (!c.of_part[i])
-			continue;
-		s = root_of(c.of_part[i])->server;
-		s = s ? s : first_available(j, &j->homing->domains[plan->parts[i].domain]);
-		plan->parts[i].server = (int)s->ordinal;
+		if (c.of_part[i])
+			part->server = (int)choose(
+				j, &j->homing->domains[part->domain], root_of(c.of_part[i])->server)
+					       ->ordinal;
 	}
 	overlap_free(c.known);
 }

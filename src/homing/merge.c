@@ -117,7 +117,7 @@ merge_parts(const struct wish_part *parts, size_t n, struct merged *ret)
 			refused = &parts[i];
 	}
 	ret->answer = true;
-	if (count[WISH_PLACED] || count[WISH_SILENT]) {
+	if (count[WISH_PLACED] || count[WISH_SILENT] || count[WISH_ENDED]) {
 		ret->verdict = verdict_of(COAP_201_CREATED, "%s", "");
 	} else if (n && count[WISH_REFUSED] == n) {
 		ret->verdict = refusal(refused);

@@ -10,7 +10,8 @@
 struct merged {
 	bool answer; /* there is an answer to give now … */
 	struct verdict
-		verdict; /* … 2.01: at least one upstream 2.xx, or 3 s of silence; the refusal if
+		verdict; /* … 2.01: at least one upstream 2.xx (whether or not it has ended since),
+			    or 3 s of silence; the refusal if
 			    all refused (upstream names are never in it); 5.03 with Max-Age if there
 			    is no association anywhere, then nothing is kept */
 	enum dots_status status; /* 5, 6, 7 only if all parts ended, else the worst of 4 > 1 > 8 > 2

@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "homing/target.h"
 #include "wire/coap.h"
 
 enum {
 	REPEAT_MS = 3000,        /* RFC 9132 4.4: without an RTT estimate */
 	PARALLEL_GAP_MS = 60000, /* RFC 9132 4.7: handshakes never more often */
-	RETRY_5XX_S = 60,
+	RETRY_S = 60,
 	DEFAULT_LIFETIME_S = 3600,
 };
 
@@ -243,6 +244,16 @@ placement_drop(struct wishes *w, struct placement *p)
 	placement_free(p);
 }
 
+/* A server that accepts it and says the next moment that it is not there is asked again at leisure.
+ */
+void
+placement_lost(struct wishes *w, struct placement *p, mono_ms now)
+{
+	mono_ms soonest = p->answered + (mono_ms)RETRY_S * 1000;
+
+	placement_queue(w, p, now > soonest ? now : soonest);
+}
+
 void
 placement_queue(struct wishes *w, struct placement *p, mono_ms when)
 {
@@ -321,7 +332,9 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 	p->code = a->code;
 	p->why[0] = '\0';
 	p->expires = granted < 0 ? INT64_MAX : now + granted * 1000;
-	p->due = granted < 0 ? INT64_MAX : now + granted * 500; /* refreshed at half */
+	p->due = granted < 0 ? INT64_MAX : now + granted * 500; /* refreshed at half, but … */
+	if (p->due < now + REPEAT_MS)
+		p->due = now + REPEAT_MS; /* … whatever is granted (RFC 9132 4.4) */
 	if (first) {
 		if (!p->status)
 			p->status = ATTACK_MITIGATION_IN_PROGRESS;
@@ -341,12 +354,26 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (coap_class(a->code) == 5) /* it may work later */
-		placement_queue(
-			w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_5XX_S) * 1000);
+		placement_queue(w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || coap_class(a->code) == 4) {
 		p->state = PLACEMENT_REFUSED;
 		wish_report(w, WISH_REPORT_REFUSED, p->n_asks ? p->asks[0] : "", p, NULL, p->why);
 	}
+}
+
+/* M14: the copies of one request share its mid; one that was raised draws the others after it. */
+static uint32_t
+raised_mid(struct wishes *w, const struct placement *p, wall_ms wall)
+{
+	for (size_t i = 0; i < w->n_placements; i++) {
+		const struct placement *o = w->placements[i];
+
+		if (o->retried_mid && o->server != p->server && o->mid > p->mid &&
+			!strcmp(o->domain, p->domain) && target_covers(&o->target, &p->target) &&
+			target_covers(&p->target, &o->target))
+			return o->mid;
+	}
+	return store_take_mid(w, p->domain, wall);
 }
 
 /* A higher mid of ours stands there that we do not know of: ask again under one above it, once. */
@@ -358,8 +385,9 @@ mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a
 		p->retried_mid)
 		return false;
 	store_forget_placement(w, p);
+	store_raise_mid(w, p->domain, a->conflict_mid, wall);
 	p->retried_mid = true;
-	placement_renumber(w, p, store_take_mid(w, p->domain, wall));
+	placement_renumber(w, p, raised_mid(w, p, wall));
 	p->state = PLACEMENT_WANTED;
 	placement_queue(w, p, now);
 	return true;
@@ -408,7 +436,6 @@ fill_put(const struct placement *p, struct wish_action *ret)
 void
 placement_sent(struct wishes *w, struct placement *p, mono_ms now)
 {
-	p->repeats = 0;
 	p->due = now + REPEAT_MS;
 	placement_file(w, p);
 }
@@ -443,6 +470,7 @@ transmit(struct wishes *w, struct placement *p, mono_ms now, struct wish_action 
 		fill_put(p, ret);
 	p->exchange = EXCHANGE_OPEN;
 	p->sent = true;
+	p->repeats = 0;
 	placement_sent(w, p, now);
 }
 

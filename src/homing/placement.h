@@ -128,6 +128,8 @@ bool placement_set_asks(struct wishes *w, struct placement *p, const char *const
 void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
 void placement_sent(struct wishes *w, struct placement *p, mono_ms now); /* it leaves now */
+/* The server does not know it. */
+void placement_lost(struct wishes *w, struct placement *p, mono_ms now);
 /* Nothing of it is to be open at the server. */
 void placement_forget(struct wishes *w, const struct placement *p);
 bool placement_sendable(const struct wishes *w, const struct placement *p);
@@ -143,6 +145,8 @@ void store_placement(struct wishes *w, const struct placement *p, mono_ms now, w
 void store_forget_placement(struct wishes *w, const struct placement *p);
 struct identity *store_identity(struct wishes *w, const char *domain, wall_ms wall);
 uint32_t store_take_mid(struct wishes *w, const char *domain, wall_ms wall);
+/* Later ones are above that mid. */
+void store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms wall);
 void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 

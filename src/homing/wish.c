@@ -377,13 +377,37 @@ come_back(struct replan *r, const struct plan_request *q, const struct placement
 	return p;
 }
 
+/* M14: copies over several attachments are one request, which one mid says to the server. */
+static struct placement *
+sibling(const struct replan *r, const struct plan_request *q)
+{
+	const struct homing *h = r->w->homing;
+	uint32_t domain = h->servers[q->server]->domain;
+
+	if (h->domains[domain].attachments != ATTACHMENTS_ALL)
+		return NULL;
+	for (size_t i = 0; i < r->w->n_placements; i++) {
+		struct placement *p = r->w->placements[i];
+
+		if (p->index == r->w->live && p->server != q->server &&
+			h->servers[p->server]->domain == domain &&
+			p->trigger_mitigation == q->trigger_mitigation &&
+			target_covers(&p->target, &q->target) &&
+			target_covers(&q->target, &p->target) &&
+			!placement_find(r->w, q->server, p->mid))
+			return p;
+	}
+	return NULL;
+}
+
 static struct placement *
 place(struct replan *r, const struct plan_request *q)
 {
 	struct wishes *w = r->w;
 	const char *domain = w->homing->domains[w->homing->servers[q->server]->domain].name;
-	struct placement *before = predecessor(r, q), *p = NULL;
-	uint32_t mid = before ? before->mid : store_take_mid(w, domain, r->wall);
+	struct placement *before = predecessor(r, q), *like = before ? before : sibling(r, q);
+	uint32_t mid = like ? like->mid : store_take_mid(w, domain, r->wall);
+	struct placement *p = NULL;
 
 	if (before) {
 		stand_by(w, before, r->now);
@@ -425,7 +449,7 @@ is_replaced(const struct replan *r, const struct placement *p)
 static void
 withdraw_one(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 {
-	if (!p->sent || p->state == PLACEMENT_REFUSED) {
+	if (!p->sent || p->state == PLACEMENT_REFUSED || p->state == PLACEMENT_ENDED) {
 		placement_drop(w, p); /* nothing stands there */
 		return;
 	}
@@ -1084,7 +1108,7 @@ wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
 	struct placement *p = placement_find(w, server, mid);
 
 	if (p && p->state == PLACEMENT_PLACED && p->exchange == EXCHANGE_NONE)
-		placement_queue(w, p, now);
+		placement_lost(w, p, now);
 }
 
 /* ---- actions ---- */

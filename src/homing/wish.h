@@ -108,8 +108,8 @@ void wishes_available(
  * is told to it again, unless it was acknowledged since. */
 void wishes_renewed(struct wishes *w, uint32_t server, mono_ms since, mono_ms now);
 
-/* The PUT or DELETE of that action left only now (the store was waited for): its repeats count from
- * here. */
+/* The PUT, DELETE or REPEAT of that action left only now (the store was waited for, or others went
+ * first): the next repeat counts from here. */
 void wishes_sent(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now);
 
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */
@@ -117,6 +117,7 @@ struct wish_answer {
 	uint8_t method, code;
 	int64_t lifetime;        /* of 2.xx PUT; 0 unknown */
 	uint64_t conflict_cause; /* of 4.09 */
+	uint32_t conflict_mid;   /* of 4.09: the higher one of ours on record; 0 unknown */
 	const char *why;         /* diagnostic text, may be NULL */
 	uint32_t max_age;        /* of 5.03 */
 };

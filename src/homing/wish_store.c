@@ -102,6 +102,17 @@ store_identity(struct wishes *w, const char *domain, wall_ms wall)
 	return id;
 }
 
+/* What a server says does not use up the numbers: the last ones are not given away. */
+void
+store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms wall)
+{
+	struct identity *id = store_identity(w, domain, wall);
+
+	if (mid < id->next_mid || mid > UINT32_MAX / 4 * 3)
+		return;
+	id->next_mid = id->reserved = mid + 1;
+}
+
 /* A block is on disk before its first mid is used, so a crash never uses one twice. */
 uint32_t
 store_take_mid(struct wishes *w, const char *domain, wall_ms wall)

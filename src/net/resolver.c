@@ -41,6 +41,8 @@ struct resolver {
 	char interface[IFNAMSIZ];
 	struct addr sources[2];
 	size_t n_sources;
+	struct endpoint *scoped; /* link-local resolvers with a scope */
+	size_t n_scoped;
 	struct socket_watch *sockets;
 	struct timer *timer;
 	struct lookup *lookups;
@@ -106,11 +108,21 @@ on_close(ares_socket_t fd, void *arg)
 	return close(fd);
 }
 
+/* The library knows no scopes: a link-local resolver's is ours to add. */
 static int
 on_connect(ares_socket_t fd, const struct sockaddr *sa, socklen_t len, void *arg)
 {
-	(void)arg;
-	return connect(fd, sa, len);
+	const struct resolver *r = arg;
+	struct sockaddr_storage ss;
+	struct endpoint e;
+
+	if (endpoint_from_sockaddr(sa, &e) != 0 || !addr_is_link_local(&e.addr) || e.scope_id)
+		return connect(fd, sa, len);
+	for (size_t i = 0; i < r->n_scoped && !e.scope_id; i++)
+		if (addr_equal(&r->scoped[i].addr, &e.addr))
+			e.scope_id = r->scoped[i].scope_id;
+	len = endpoint_to_sockaddr(&e, &ss);
+	return connect(fd, (struct sockaddr *)&ss, len);
 }
 
 static ares_ssize_t
@@ -230,19 +242,41 @@ error_of(int status)
 	}
 }
 
+static size_t
+count_addresses(const struct ares_addrinfo *ai, int family)
+{
+	size_t n = 0;
+
+	for (const struct ares_addrinfo_node *node = ai->nodes; node; node = node->ai_next)
+		n += node->ai_family == family;
+	return n;
+}
+
 static void
-take_addresses(struct resolver_answer *a, const struct ares_addrinfo *ai, int family)
+take_addresses(struct resolver_answer *a, const struct ares_addrinfo *ai, int family, size_t limit)
 {
 	for (const struct ares_addrinfo_node *n = ai->nodes; n; n = n->ai_next) {
 		struct endpoint e;
 
-		if (n->ai_family != family || a->n_addrs == RESOLVER_ADDRS_MAX ||
+		if (n->ai_family != family || a->n_addrs == limit ||
 			endpoint_from_sockaddr(n->ai_addr, &e) != 0)
 			continue;
 		a->addrs[a->n_addrs++] = e.addr;
 		if ((uint32_t)n->ai_ttl < a->ttl)
 			a->ttl = (uint32_t)n->ai_ttl;
 	}
+}
+
+/* Half of the room is for IPv4 if it needs that much: a domain may have no IPv6 source. */
+static void
+take_both(struct resolver_answer *a, const struct ares_addrinfo *ai)
+{
+	size_t four = count_addresses(ai, AF_INET);
+
+	if (four > RESOLVER_ADDRS_MAX / 2)
+		four = RESOLVER_ADDRS_MAX / 2;
+	take_addresses(a, ai, AF_INET6, RESOLVER_ADDRS_MAX - four);
+	take_addresses(a, ai, AF_INET, RESOLVER_ADDRS_MAX);
 }
 
 static void
@@ -256,10 +290,8 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 		lookup_free(q);
 	} else {
 		a->ttl = UINT32_MAX;
-		if (ai) {
-			take_addresses(a, ai, AF_INET6);
-			take_addresses(a, ai, AF_INET);
-		}
+		if (ai)
+			take_both(a, ai);
 		a->error = a->n_addrs ? 0 : status == ARES_SUCCESS ? -ENOENT : error_of(status);
 		a->why = a->n_addrs ? "" : ares_strerror(status);
 		if (!a->n_addrs)
@@ -299,8 +331,12 @@ set_servers(struct resolver *r, const struct resolver_config *cfg)
 	int status;
 
 	buf_init(&csv, 4096);
+	r->scoped = mem_array(cfg->n_servers, sizeof(*r->scoped));
 	for (size_t i = 0; i < cfg->n_servers; i++) {
 		const struct endpoint *e = &cfg->servers[i];
+
+		if (e->scope_id)
+			r->scoped[r->n_scoped++] = *e;
 
 		buf_printf(&csv, e->addr.family == 6 ? "%s[%s]:%u" : "%s%s:%u", i ? "," : "",
 			addr_format(&e->addr, text), e->port ? e->port : 53);
@@ -361,5 +397,6 @@ resolver_free(struct resolver *r)
 	while (r->lookups)
 		lookup_free(r->lookups); /* answered, not delivered yet */
 	timer_free(r->timer);
+	free(r->scoped);
 	free(r);
 }

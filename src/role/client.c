@@ -170,11 +170,9 @@ batch_stored(void *arg, bool durable)
 	(void)durable;
 	while ((o = b->first)) {
 		b->first = o->next;
-		if (c && o->server < c->n_upstreams) {
+		if (c && o->server < c->n_upstreams)
 			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid,
 				o->method, o->payload, o->len);
-			wishes_sent(c->wishes, o->server, o->mid, loop_now(c->loop));
-		}
 		free(o->payload);
 		free(o);
 	}
@@ -324,6 +322,14 @@ on_renewed(void *arg, struct upstream *u, mono_ms since)
 	dots_client_run(c);
 }
 
+static void
+on_sent(void *arg, struct upstream *u, uint32_t mid)
+{
+	struct dots_client *c = arg;
+
+	wishes_sent(c->wishes, upstream_server(u)->ordinal, mid, loop_now(c->loop));
+}
+
 /* The diagnostic text of a refusal (RFC 9132 3), in buf; "" if there is none. */
 static const char *
 diagnostic(const struct coap_msg *m, char *buf, size_t cap)
@@ -366,8 +372,10 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	coap_get_uint(m, COAP_OPT_MAX_AGE, &answer.max_age);
 	if (scope && SCOPE_HAS(scope, LIFETIME))
 		answer.lifetime = scope->lifetime;
-	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION))
+	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)) {
 		answer.conflict_cause = scope->conflict_information.conflict_cause;
+		answer.conflict_mid = (uint32_t)scope->conflict_information.conflict_scope.mid;
+	}
 	event_raise(EVENT_RESPONSE,
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
 		EVENT_F("server", upstream_server(u)->name), EVENT_N("mid", mid),
@@ -409,6 +417,7 @@ on_under_attack(void *arg, struct upstream *u)
 static const struct upstream_ops upstream_ops = {
 	.available = on_available,
 	.renewed = on_renewed,
+	.sent = on_sent,
 	.answered = on_answered,
 	.observed = on_observed,
 	.under_attack = on_under_attack,

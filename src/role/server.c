@@ -219,6 +219,10 @@ on_escalation_status(
 	if (!s->n_mitigators)
 		book_counters(s->book, m, packets, bytes, loop_now(s->loop));
 	book_status(s->book, m, status, loop_now(s->loop), &fx);
+	/* Nobody handles it any more: asked for again it is a new request. */
+	if (!s->n_mitigators &&
+		(status == ATTACK_MITIGATION_TERMINATED || status == ATTACK_MITIGATION_WITHDRAWN))
+		book_end(s->book, m, "ended upstream", &fx);
 	server_apply(s, &fx);
 }
 

@@ -30,7 +30,11 @@ enum {
 	CANDIDATE_MS = 20000,     /* a second session has to answer within that */
 	OBSERVE_REPEAT_MS = 3000, /* RFC 9132 4.4: Non-confirmable requests at most every 3 s */
 	OBSERVE_TRIES = 20,
-	OBSERVATIONS_MAX = 32, /* of the 64 requests of a session: the others are for asking */
+	/* A session keeps 64 requests open (net/session.h); they are shared out: */
+	WINDOW = 24,           /* requests under way to a server that answers … */
+	WINDOW_MS = 200,       /* … and without an answer for that long so many more */
+	OBSERVATIONS_MAX = 24, /* subscriptions */
+	LOOKS_MAX = 8,         /* questions for the status of what has none */
 	PATH_STORAGE = 4 * (PATH_ID_MAX + 8),
 	REASON_MAX = 160,
 };
@@ -42,7 +46,9 @@ struct open_request {
 	char cuid[PATH_ID_MAX + 1];
 	uint8_t *payload;
 	size_t len;
-	int64_t handle[2]; /* by line; 0: not sent there */
+	int64_t handle[2]; /* by line; 0: not open there */
+	mono_ms sent[2];
+	bool waiting[2]; /* to be sent (again) */
 	struct upstream *u;
 };
 
@@ -51,7 +57,8 @@ struct observation {
 	struct upstream *u;
 	uint32_t mid;
 	char cuid[PATH_ID_MAX + 1];
-	int64_t handle; /* on the current session; 0: not sent */
+	int64_t handle;  /* on the current session; 0: not sent */
+	bool subscribed; /* that is with Observe */
 	bool answered;
 	unsigned tries;
 	mono_ms sent;
@@ -74,7 +81,7 @@ struct upstream {
 	struct resumption *resume;
 	struct heartbeat hb;
 	int64_t hb_handle;
-	struct timer *hb_timer, *dial_timer, *observe_timer;
+	struct timer *hb_timer, *dial_timer, *observe_timer, *window_timer;
 	enum availability availability;
 	mono_ms next_attempt; /* INT64_MAX: none planned */
 	mono_ms failed;       /* when the last attempt failed or was cut off; 0: it did not */
@@ -87,9 +94,9 @@ struct upstream {
 	int64_t local_retry;
 	char interface[IFNAMSIZ];
 	char reason[REASON_MAX];
-	struct open_request *requests;
+	struct open_request *requests; /* in the order in which they were begun */
+	unsigned in_a_row;
 	struct observation *observations;
-	size_t n_observations;
 };
 
 /* ---- small helpers ----------------------------------------------------------------------- */
@@ -241,6 +248,17 @@ wants_session(const struct upstream *u)
 	return !u->session[CURRENT] || u->hb.lost || u->pressing || !line_works(u);
 }
 
+/* Rule M3: without an association, or with its link known to be down, nothing can be asked there.
+ */
+static void
+see_availability(struct upstream *u)
+{
+	if (!u->session[CURRENT] || !line_works(u))
+		set_availability(u, SERVER_UNAVAILABLE);
+	else
+		set_availability(u, u->hb.silent || u->hb.lost ? SERVER_SILENT : SERVER_AVAILABLE);
+}
+
 /* ---- requests ---------------------------------------------------------------------------- */
 
 static void
@@ -252,6 +270,8 @@ build_request(struct coap_msg *m, uint8_t method, const char *cuid, uint32_t mid
 	snprintf(path.cuid, sizeof(path.cuid), "%s", cuid);
 	path_add(m, &path, storage);
 }
+
+static void send_waiting(struct upstream *u);
 
 static void
 request_unlink(struct upstream *u, struct open_request *r)
@@ -285,6 +305,10 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 
 	(void)error;
 	r->handle[line] = 0;
+	if (response && u->in_a_row) {
+		u->in_a_row--;
+		timer_after(u->window_timer, WINDOW_MS);
+	}
 	if (!response) /* that session is over; the other one, or the next, carries it */
 		return;
 	request_unlink(u, r);
@@ -293,34 +317,115 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	else if (!u->requests) /* the first that answers wins */
 		drop_candidate(u);
 	has_answered(u);
+	send_waiting(u);
 	u->cx.ops->answered(u->cx.arg, u, mid, method, response);
 	if (renewed)
 		u->cx.ops->renewed(u->cx.arg, u, renewed);
 }
 
-static void
-request_on_line(struct open_request *r, int line)
+/* A session keeps so many requests open and no more: the one sent longest ago gives up its place.
+ * It is sent again when its repeat is due. False: there is none. */
+static bool
+make_room(struct upstream *u, int line)
 {
-	struct session *s = r->u->session[line];
+	struct open_request *oldest = NULL;
+
+	for (struct open_request *r = u->requests; r; r = r->next)
+		if (r->handle[line] && (!oldest || r->sent[line] < oldest->sent[line]))
+			oldest = r;
+	if (!oldest)
+		return false;
+	request_cancel(u->session[line], oldest->handle[line]);
+	oldest->handle[line] = 0;
+	return true;
+}
+
+static void
+request_begin(struct open_request *r, int line)
+{
+	struct upstream *u = r->u;
+	struct session *s = u->session[line];
 	char storage[PATH_STORAGE];
 	struct coap_msg m;
 	int64_t handle;
 
-	if (!s || !session_is_up(s) || r->handle[line])
-		return;
 	build_request(&m, r->method, r->cuid, r->mid, storage);
 	if (r->payload) {
 		coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
 		m.payload = r->payload;
 		m.payload_len = r->len;
 	}
-	handle = request_send(s, &m, request_done, r);
+	do
+		handle = request_send(s, &m, request_done, r);
+	while (handle == -EMFILE && make_room(u, line));
 	if (handle > 0)
 		r->handle[line] = handle;
 	else
 		event_raise(EVENT_ALERT, EVENT_F("reason", strerror((int)-handle)),
-			EVENT_F("domain", r->u->domain->name),
-			EVENT_F("server", r->u->server->name), EVENT_F("section", "RFC 9132 7.3"));
+			EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
+			EVENT_F("section", "RFC 9132 7.3"));
+}
+
+static void
+request_on_line(struct open_request *r, int line)
+{
+	struct upstream *u = r->u;
+	struct session *s = u->session[line];
+
+	if (!r->waiting[line])
+		return;
+	r->waiting[line] = false;
+	if (!s || !session_is_up(s))
+		return;
+	if (r->handle[line] > 0)
+		request_repeat(s, r->handle[line]);
+	else
+		request_begin(r, line);
+	r->sent[line] = loop_now(u->cx.loop);
+	if (line == CURRENT)
+		u->cx.ops->sent(u->cx.arg, u, r->mid);
+}
+
+static struct open_request *
+first_waiting(const struct upstream *u)
+{
+	struct open_request *r = u->requests;
+
+	while (r && !r->waiting[CURRENT] && !r->waiting[CANDIDATE])
+		r = r->next;
+	return r;
+}
+
+/* A server that answers sets the pace (RFC 9132 4.4: on average one datagram a round trip); one
+ * that does not gets them in heaps that it has room for. */
+static void
+send_waiting(struct upstream *u)
+{
+	struct open_request *r;
+
+	while (u->in_a_row < WINDOW && (r = first_waiting(u))) {
+		if (u->in_a_row++ == 0)
+			timer_after(u->window_timer, WINDOW_MS);
+		request_on_line(r, CURRENT);
+		request_on_line(r, CANDIDATE);
+	}
+}
+
+static void
+window_due(void *arg)
+{
+	struct upstream *u = arg;
+
+	u->in_a_row = 0;
+	send_waiting(u);
+}
+
+static void
+send_all(struct upstream *u, int line)
+{
+	for (struct open_request *r = u->requests; r; r = r->next)
+		r->waiting[line] = true;
+	send_waiting(u);
 }
 
 static struct open_request *
@@ -337,7 +442,7 @@ void
 upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
 	const uint8_t *payload, size_t len)
 {
-	struct open_request *r = request_find(u, mid);
+	struct open_request *r = request_find(u, mid), **last = &u->requests;
 
 	if (r)
 		request_unlink(u, r);
@@ -350,10 +455,11 @@ upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method
 		r->payload = mem_copy(payload, len);
 		r->len = len;
 	}
-	r->next = u->requests;
-	u->requests = r;
-	request_on_line(r, CURRENT);
-	request_on_line(r, CANDIDATE);
+	while (*last)
+		last = &(*last)->next;
+	*last = r;
+	r->waiting[CURRENT] = r->waiting[CANDIDATE] = true;
+	send_waiting(u);
 }
 
 void
@@ -363,11 +469,8 @@ upstream_repeat(struct upstream *u, uint32_t mid)
 
 	if (!r)
 		return;
-	for (int i = 0; i < 2; i++)
-		if (r->handle[i] > 0)
-			request_repeat(u->session[i], r->handle[i]);
-		else
-			request_on_line(r, i);
+	r->waiting[CURRENT] = r->waiting[CANDIDATE] = true;
+	send_waiting(u);
 }
 
 /* ---- observations ------------------------------------------------------------------------ */
@@ -403,6 +506,17 @@ observation_answer(void *arg, struct session *s, const struct coap_msg *response
 	o->u->cx.ops->observed(o->u->cx.arg, o->u, o->mid, response);
 }
 
+static unsigned
+count_open(const struct upstream *u, bool subscribed)
+{
+	unsigned n = 0;
+
+	for (const struct observation *o = u->observations; o; o = o->next)
+		n += o->handle > 0 && o->subscribed == subscribed;
+	return n;
+}
+
+/* With Observe while there is room; else its status is asked for once, in turn with others. */
 static void
 observation_send(struct observation *o)
 {
@@ -410,21 +524,35 @@ observation_send(struct observation *o)
 	struct session *s = u->session[CURRENT];
 	char storage[PATH_STORAGE];
 	struct coap_msg m;
+	int64_t handle = 0;
 
 	if (!s || !session_is_up(s))
 		return;
-	o->sent = loop_now(u->cx.loop);
-	o->tries++;
+	timer_after(u->observe_timer, OBSERVE_REPEAT_MS);
 	if (o->handle > 0) {
 		request_repeat(s, o->handle);
 	} else {
+		o->subscribed = count_open(u, true) < OBSERVATIONS_MAX;
+		if (!o->subscribed && count_open(u, false) >= LOOKS_MAX)
+			return; /* later */
 		build_request(&m, COAP_GET, o->cuid, o->mid, storage);
-		coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
-		o->handle = request_send(s, &m, observation_answer, o);
-		if (o->handle < 0)
-			o->handle = 0;
+		if (o->subscribed)
+			coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
+		handle = request_send(s, &m, observation_answer, o);
+		o->handle = handle > 0 ? handle : 0;
 	}
-	timer_after(u->observe_timer, OBSERVE_REPEAT_MS);
+	if (o->handle) {
+		o->sent = loop_now(u->cx.loop);
+		o->tries++;
+	}
+}
+
+static void
+observation_cancel(struct observation *o)
+{
+	if (o->handle > 0 && o->u->session[CURRENT])
+		request_cancel(o->u->session[CURRENT], o->handle);
+	o->handle = 0;
 }
 
 static void
@@ -433,9 +561,14 @@ observe_due(void *arg)
 	struct upstream *u = arg;
 	mono_ms now = loop_now(u->cx.loop);
 
-	for (struct observation *o = u->observations; o; o = o->next)
-		if (!o->answered && o->tries < OBSERVE_TRIES && now - o->sent >= OBSERVE_REPEAT_MS)
+	for (struct observation *o = u->observations; o; o = o->next) {
+		if (o->answered || now - o->sent < OBSERVE_REPEAT_MS)
+			continue;
+		if (o->tries < OBSERVE_TRIES)
 			observation_send(o);
+		else
+			observation_cancel(o); /* until it is refreshed */
+	}
 }
 
 void
@@ -443,12 +576,9 @@ upstream_observe(struct upstream *u, const char *cuid, uint32_t mid)
 {
 	struct observation *o = observation_find(u, mid);
 
-	if (o && o->handle > 0 && (o->answered || o->tries < OBSERVE_TRIES))
+	if (o && o->handle > 0)
 		return;
-	if (!o && u->n_observations == OBSERVATIONS_MAX)
-		return; /* asked for again with its next refresh */
 	if (!o) {
-		u->n_observations++;
 		o = mem_new(sizeof(*o));
 		o->u = u;
 		o->mid = mid;
@@ -470,9 +600,7 @@ unobserve(struct upstream *u, uint32_t mid)
 		if (o->mid != mid)
 			continue;
 		*p = o->next;
-		u->n_observations--;
-		if (o->handle > 0 && u->session[CURRENT])
-			request_cancel(u->session[CURRENT], o->handle);
+		observation_cancel(o);
 		free(o);
 		return;
 	}
@@ -540,14 +668,15 @@ hb_due(void *arg)
 		u->hb_handle = 0;
 	}
 	if (due.send) {
-		u->hb_handle = hb_send(s, due.peer_hb_status, hb_answered, u);
+		do
+			u->hb_handle = hb_send(s, due.peer_hb_status, hb_answered, u);
+		while (u->hb_handle == -EMFILE && make_room(u, CURRENT));
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "client"), EVENT_F("direction", "out"),
 			EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name));
 	}
 	if (due.became_silent) {
 		raise_session(EVENT_SESSION_SILENT, u);
-		if (u->availability != SERVER_UNAVAILABLE) /* a link that is down explains it */
-			set_availability(u, SERVER_SILENT);
+		see_availability(u);
 	}
 	/* Loss never closes the session here: with the inbound link full the server may still hear
 	 * us (RFC 9132 4.7). A new one is tried beside it. */
@@ -562,9 +691,7 @@ static void
 observations_reset(struct upstream *u)
 {
 	for (struct observation *o = u->observations; o; o = o->next) {
-		if (o->handle > 0 && u->session[CURRENT])
-			request_cancel(u->session[CURRENT], o->handle);
-		o->handle = 0;
+		observation_cancel(o);
 		o->answered = false;
 		o->tries = 0;
 	}
@@ -600,7 +727,9 @@ promote(struct upstream *u)
 	u->hb_handle = 0;
 	for (struct open_request *r = u->requests; r; r = r->next) {
 		r->handle[CURRENT] = r->handle[CANDIDATE];
+		r->waiting[CURRENT] = r->waiting[CANDIDATE];
 		r->handle[CANDIDATE] = 0;
+		r->waiting[CANDIDATE] = false;
 	}
 	u->session[CURRENT] = u->session[CANDIDATE];
 	u->session[CANDIDATE] = NULL;
@@ -613,7 +742,7 @@ promote(struct upstream *u)
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
 	u->reason[0] = '\0';
-	set_availability(u, SERVER_AVAILABLE);
+	see_availability(u);
 	for (struct observation *o = u->observations; o; o = o->next)
 		observation_send(o);
 }
@@ -668,8 +797,7 @@ on_up(void *arg, struct session *s)
 	/* Beside a session that may live the first that answers wins; without open requests the
 	 * handshake itself was the answer. */
 	if (u->session[CURRENT] && u->requests && line_works(u)) {
-		for (struct open_request *r = u->requests; r; r = r->next)
-			request_on_line(r, CANDIDATE);
+		send_all(u, CANDIDATE);
 		attempt_at(u, u->candidate_up + CANDIDATE_MS);
 		return;
 	}
@@ -690,7 +818,7 @@ lose_current(struct upstream *u, const char *reason)
 	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "client"), EVENT_F("peer", u->server->name),
 		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
 		EVENT_F("reason", reason));
-	set_availability(u, SERVER_UNAVAILABLE);
+	see_availability(u);
 	if (u->candidate_up)
 		take_over(u);
 }
@@ -728,8 +856,7 @@ on_heard(void *arg, struct session *s)
 		return;
 	if (heartbeat_heard(&u->hb, u->heard)) {
 		raise_session(EVENT_SESSION_HEARD, u);
-		if (line_works(u)) /* else it is the link that is known to be down */
-			set_availability(u, SERVER_AVAILABLE);
+		see_availability(u);
 	}
 	if (!u->requests) /* the old one lives: the new attempt is not needed (RFC 9132 4.7) */
 		drop_candidate(u);
@@ -1018,13 +1145,9 @@ check_device(struct upstream *u)
 static void
 access_changed(struct upstream *u)
 {
-	bool silent = u->hb.silent || u->hb.lost;
-
 	if (!u->session[CURRENT])
 		return;
-	set_availability(u, !line_works(u) ? SERVER_UNAVAILABLE
-			    : silent       ? SERVER_SILENT
-					   : SERVER_AVAILABLE);
+	see_availability(u);
 	if (wants_session(u))
 		start_candidate(u, "link changed");
 }
@@ -1042,7 +1165,7 @@ upstream_link_changed(struct upstream *u, const char *interface)
 			/* Sessions stay: a short flap loses nothing. New attempts wait for it. */
 			drop_candidate(u);
 			suspend(u, interface);
-			set_availability(u, SERVER_UNAVAILABLE);
+			see_availability(u);
 		}
 	}
 	/* An address on another link may be the source that was missing. */
@@ -1068,6 +1191,7 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	u->hb_timer = timer_new(cx->loop, hb_due, u);
 	u->dial_timer = timer_new(cx->loop, dial_due, u);
 	u->observe_timer = timer_new(cx->loop, observe_due, u);
+	u->window_timer = timer_new(cx->loop, window_due, u);
 	u->heard = -1;
 	if (cred)
 		attempt_at(u, loop_now(cx->loop));
@@ -1102,6 +1226,7 @@ upstream_free(struct upstream *u)
 	timer_free(u->hb_timer);
 	timer_free(u->dial_timer);
 	timer_free(u->observe_timer);
+	timer_free(u->window_timer);
 	credentials_unref(u->credentials);
 	free(u);
 }

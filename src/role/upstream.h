@@ -20,6 +20,8 @@ struct upstream_ops {
 	/* There is a new session, up since then: what the server has been told before, and not
 	 * acknowledged since, may be lost there. After `available` and `answered`. */
 	void (*renewed)(void *arg, struct upstream *u, mono_ms since);
+	/* The request of that mid, or its repeat, left only now. */
+	void (*sent)(void *arg, struct upstream *u, uint32_t mid);
 	/* Answer to upstream_send, once each; observed: a notification or the answer to
 	 * upstream_observe. */
 	void (*answered)(void *arg, struct upstream *u, uint32_t mid, uint8_t method,
@@ -52,7 +54,7 @@ void upstream_link_changed(struct upstream *u, const char *interface);
 void upstream_hurry(struct upstream *u);
 
 /* PUT or DELETE of a mid. payload is copied; NULL: none. A request of the same mid that is open is
- * given up. */
+ * given up. Of many at once some leave a little later: `sent` tells when. */
 void upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
 	const uint8_t *payload, size_t len);
 void upstream_repeat(struct upstream *u, uint32_t mid);

@@ -258,6 +258,7 @@ set_up(struct world *w, unsigned config)
 		.heartbeat = heartbeats[config],
 		.policy = policies[config],
 		.max_sessions = 6,
+		.max_observers = 6,
 		.max_half_open = 6,
 		.max_half_open_per_prefix = 4,
 		.handshakes_per_turn = 2,

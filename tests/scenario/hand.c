@@ -112,13 +112,22 @@ hand_make(struct hand *h, const char *certificate, const char *address)
 }
 
 void
-hand_dial(struct hand *h, const char *server, const char *server_address)
+hand_begin(struct hand *h, const char *server, const char *server_address)
 {
 	struct dial d = {.server_name = server, .credentials = h->credentials};
 	int error = 0;
 
+	if (h->session)
+		session_abandon(h->session);
+	h->session = NULL;
 	assert_int_equal(endpoint_parse(server_address, PORT, &d.remote), 0);
 	assert_non_null(session_dial(h->loop, &d, &hand_ops, h, &error));
+}
+
+void
+hand_dial(struct hand *h, const char *server, const char *server_address)
+{
+	hand_begin(h, server, server_address);
 	UNTIL(30 * S, h->session != NULL);
 }
 
@@ -295,6 +304,12 @@ script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 	SCOPE_SET(&scope, MID);
 	SCOPE_SET(&scope, STATUS);
 	SCOPE_SET(&scope, LIFETIME);
+	if (t->packets) {
+		SCOPE_SET(&scope, PKTS_DROPPED);
+		SCOPE_SET(&scope, BYTES_DROPPED);
+		scope.pkts_dropped = t->packets;
+		scope.bytes_dropped = t->packets * 100;
+	}
 	memcpy(t->token, m->token, m->token_len);
 	t->token_len = m->token_len;
 	t->observed_mid = mid;

@@ -43,6 +43,7 @@ provider_make(struct provider *p, const char *name, const char *address, const c
 		.credentials = p->credentials,
 		.clients = p->clients,
 		.heartbeat = HEARTBEAT_CONFIG_DEFAULT,
+		.max_observers = 100,
 		.policy = MITIGATION_POLICY_DEFAULT};
 }
 

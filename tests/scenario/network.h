@@ -92,7 +92,8 @@ struct hand {
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
-void hand_dial(struct hand *h, const char *server, const char *server_address);
+void hand_begin(struct hand *h, const char *server, const char *server_address); /* to dial */
+void hand_dial(struct hand *h, const char *server, const char *server_address);  /* until up */
 void hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime);
 void hand_delete(struct hand *h, uint32_t mid);
 void hand_observe(struct hand *h, uint32_t mid);
@@ -112,7 +113,8 @@ struct script {
 	int64_t lifetime;         /* granted; 0: what was asked */
 	uint32_t max_age;
 	uint64_t conflict_cause;
-	uint64_t status; /* in answers to GET */
+	uint64_t status;  /* in answers to GET */
+	uint64_t packets; /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
 	uint8_t token[COAP_TOKEN_MAX]; /* of the last observation */
 	size_t token_len;

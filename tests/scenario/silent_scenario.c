@@ -176,7 +176,7 @@ requests_go_out_at_once_whatever_is_open(void **state)
 		snprintf(id, sizeof(id), "w%d", 1000 + i);
 		virtual_mark();
 		assert_int_equal(customer_ask(&x->us, id, target, 0), 0);
-		virtual_run(5);
+		virtual_run(100);
 		assert_true(COUNT(PUTS(x), .first = true, .dial = OLD) >= 1);
 	}
 	virtual_mark();

@@ -685,11 +685,23 @@ dialled(uint64_t dial)
 	return NULL;
 }
 
+/* A certificate may stand for several names, with commas between. */
+static bool
+has_name(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = names; (p = strstr(p, name)); p += len)
+		if ((p == names || p[-1] == ',') && (p[len] == ',' || !p[len]))
+			return true;
+	return false;
+}
+
 static void
 arrive_at_dialler(struct session *s, const struct flight *f)
 {
 	if (f->packet->kind == HELLO_REPLY && !s->greeted) {
-		if (strcmp(f->name, s->server_name) != 0) {
+		if (!has_name(f->name, s->server_name)) {
 			end(s, "certificate: not for the name (RFC 9132 7.1)");
 			return;
 		}
@@ -730,6 +742,8 @@ respond_with(struct exchange *ex, uint8_t code, const char *text)
 	struct coap_msg m;
 
 	coap_init(&m, COAP_NON, code);
+	if (code == COAP_503_SERVICE_UNAVAILABLE)
+		coap_add_uint(&m, COAP_OPT_MAX_AGE, 5);
 	m.payload = (const uint8_t *)text;
 	m.payload_len = strlen(text);
 	exchange_respond(ex, &m);

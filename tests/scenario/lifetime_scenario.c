@@ -1,0 +1,383 @@
+/* What a server may answer, and when we come back to it (RFC 9132 4.4.1, 4.4.2, 4.4.4). */
+#include "scene.h"
+
+enum { REPEAT = 3 * S };
+
+struct world {
+	struct script s1;
+	struct customer us;
+};
+
+static int
+setup(void **state)
+{
+	static const char *const domains[] = {"isp1 wan1 192.0.2.64/26 s1"};
+	struct world *x = mem_new(sizeof(*x));
+
+	virtual_start();
+	script_make(&x->s1, "s1", "192.0.2.10");
+	customer_make(&x->us, domains, 1);
+	virtual_link(x->us.loop, "wan1", "192.0.2.66/26");
+	customer_address(&x->us, "s1", "192.0.2.10");
+	customer_start(&x->us);
+	UNTIL(1 * S, x->s1.session != NULL && !strcmp(customer_server(&x->us, "s1"), "available"));
+	virtual_mark();
+	*state = x;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *x = *state;
+
+	customer_free(&x->us);
+	script_free(&x->s1);
+	virtual_end();
+	free(x);
+	return 0;
+}
+
+static void
+ask(struct world *x)
+{
+	assert_int_equal(customer_ask(&x->us, "w", "192.0.2.66/32", 0), 0);
+}
+
+static bool
+is(struct world *x, enum wish_state state)
+{
+	return customer_state(&x->us, "w", 0) == state;
+}
+
+/* ---- lifetimes ------------------------------------------------------------------------------ */
+
+/* 9132-4.4.1.1-61, 9132-4.4.1.1-65: what is granted counts, not what was asked. */
+static void
+a_shorter_lifetime_is_refreshed_in_time(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.lifetime = 100;
+	ask(x);
+	virtual_run(1001 * S);
+	assert_int_equal(x->s1.puts, 21);
+	assert_in_range(GAP(PUTS(x)), 50 * S, 50 * S + 100);
+	assert_true(is(x, WISH_PLACED));
+}
+
+/* 9132-4.4-07: however short, never more often than every 3 s. */
+static void
+a_tiny_lifetime_does_not_make_us_hasty(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.lifetime = 1;
+	ask(x);
+	virtual_run(1 * MINUTE);
+	assert_true(x->s1.puts > 15);
+	assert_true(GAP(PUTS(x)) >= REPEAT);
+}
+
+/* 9132-4.4.1.1-59: for ever needs no refresh. */
+static void
+an_indefinite_lifetime_is_not_refreshed(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.lifetime = LIFETIME_INDEFINITE;
+	ask(x);
+	virtual_run(3 * DAY);
+	assert_int_equal(x->s1.puts, 1);
+	assert_true(is(x, WISH_PLACED));
+	assert_int_equal(customer_part(&x->us, "w", 0).lifetime, LIFETIME_INDEFINITE);
+}
+
+/* 9132-4.4-06, 9132-4.4-07: a refresh that stays unanswered is repeated as the request is. */
+static void
+an_unanswered_refresh_is_repeated(void **state)
+{
+	struct world *x = *state;
+
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_PLACED));
+	x->s1.silent = true;
+	virtual_mark();
+	UNTIL(1800 * S, COUNT(PUTS(x)) == 1);
+	virtual_run(30 * S);
+	assert_in_range(COUNT(PUTS(x), .dial = 1), 10, 11);
+	assert_true(GAP(PUTS(x), .dial = 1) >= REPEAT);
+	assert_true(is(x, WISH_PLACED)); /* it stands there until its lifetime is over */
+	x->s1.silent = false;
+	virtual_run(2 * REPEAT);
+	virtual_mark();
+	virtual_run(10 * MINUTE);
+	assert_int_equal(COUNT(PUTS(x)), 0);
+}
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+/* 9132-4.4.1.3-15, 9132-4.4.3-14: overload is over when the server says. */
+static void
+overload_is_retried_when_the_server_says(void **state)
+{
+	struct world *x = *state;
+	mono_ms asked = virtual_now();
+
+	x->s1.put = COAP_503_SERVICE_UNAVAILABLE;
+	x->s1.max_age = 240;
+	ask(x);
+	virtual_run(239 * S);
+	assert_int_equal(x->s1.puts, 1);
+	assert_true(is(x, WISH_REFUSED));
+	assert_int_equal(virtual_events(EVENT_ALERT, ""), 1);
+	x->s1.put = x->s1.max_age = 0;
+	UNTIL(2 * S, is(x, WISH_PLACED));
+	assert_in_range(virtual_now() - asked, 240 * S, 241 * S);
+	assert_int_equal(PACKET(0, PUTS(x))->mid, PACKET(1, PUTS(x))->mid);
+}
+
+static void
+overload_without_a_time_is_retried_after_a_minute(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.put = COAP_503_SERVICE_UNAVAILABLE;
+	ask(x);
+	virtual_run(10 * MINUTE);
+	assert_in_range(x->s1.puts, 10, 11);
+	assert_in_range(GAP(PUTS(x)), 60 * S, 61 * S);
+}
+
+/* Refused is refused: told to the operator, not tried again by itself. */
+static void
+a_refusal_is_told_and_final(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.put = COAP_400_BAD_REQUEST;
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_REFUSED));
+	assert_int_equal(customer_part(&x->us, "w", 0).code, COAP_400_BAD_REQUEST);
+	virtual_run(1 * DAY);
+	assert_int_equal(x->s1.puts, 1);
+	assert_int_equal(virtual_events(EVENT_ALERT, "code=4.00"), 1);
+	/* Nothing stands there: the release sends nothing. */
+	customer_release(&x->us, "w");
+	virtual_run(1 * MINUTE);
+	assert_int_equal(x->s1.deletes, 0);
+	assert_int_equal(customer_wishes(&x->us), 0);
+}
+
+/* 9132-4.4.1.3-20, 9132-4.4.1.1-26: our own higher mid stands there (we lost count): once more,
+ * under one that is higher. */
+static void
+a_mid_that_is_behind_is_raised_once(void **state)
+{
+	struct world *x = *state;
+	uint32_t first;
+
+	x->s1.put = COAP_409_CONFLICT;
+	x->s1.conflict_cause = OVERLAPPING_TARGETS;
+	ask(x);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(x->s1.puts, 2);
+	first = PACKET(0, PUTS(x))->mid;
+	assert_true(PACKET(1, PUTS(x))->mid > first);
+	assert_true(is(x, WISH_REFUSED));
+	x->s1.put = 0;
+	customer_release(&x->us, "w");
+	virtual_run(1 * MINUTE);
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_PLACED));
+}
+
+/* 9132-4.4.1.3-39: our cuid is somebody else's there: a matter for the operator. */
+static void
+a_cuid_collision_is_told(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.put = COAP_409_CONFLICT;
+	x->s1.conflict_cause = CUID_COLLISION;
+	ask(x);
+	virtual_run(10 * MINUTE);
+	assert_int_equal(x->s1.puts, 1);
+	assert_true(is(x, WISH_REFUSED));
+	assert_int_equal(virtual_events(EVENT_ALERT, "our cuid is in use"), 1);
+}
+
+/* ---- status --------------------------------------------------------------------------------- */
+
+/* 9132-4.4.2-39: the server has ended it: told, kept as ended, nothing is sent any more. */
+static void
+what_the_server_ended_is_not_asked_again(void **state)
+{
+	struct world *x = *state;
+
+	ask(x);
+	UNTIL(1 * S, x->s1.gets == 1);
+	script_notify(&x->s1, ATTACK_MITIGATION_TERMINATED, 0);
+	UNTIL(1 * S, is(x, WISH_ENDED));
+	assert_int_equal(virtual_events(EVENT_ALERT, "ended by the server"), 1);
+	virtual_mark();
+	virtual_run(1 * DAY);
+	assert_int_equal(COUNT(.from = x->us.loop, .resource = PATH_MITIGATE), 0);
+	assert_true(is(x, WISH_ENDED));
+}
+
+/* 9132-4.4.2.1-02, 9132-4.4.2.1-16: statuses follow each other; an older one changes nothing. */
+static void
+notifications_are_followed(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.status = ATTACK_MITIGATION_IN_PROGRESS;
+	ask(x);
+	UNTIL(1 * S, x->s1.gets == 1);
+	virtual_run(100);
+	assert_int_equal(customer_part(&x->us, "w", 0).status, ATTACK_MITIGATION_IN_PROGRESS);
+	script_notify(&x->s1, ATTACK_EXCEEDED_CAPABILITY, 1000);
+	virtual_run(100);
+	assert_int_equal(customer_part(&x->us, "w", 0).status, ATTACK_EXCEEDED_CAPABILITY);
+	x->s1.sequence -= 2; /* it was under way for long */
+	script_notify(&x->s1, ATTACK_STOPPED, 1000);
+	virtual_run(100);
+	assert_int_equal(customer_part(&x->us, "w", 0).status, ATTACK_EXCEEDED_CAPABILITY);
+}
+
+/* 9132-4.4-07: a subscription without answer is asked for every 3 s, and not for ever. */
+static void
+an_unanswered_subscription_is_repeated_for_a_minute(void **state)
+{
+	struct world *x = *state;
+
+	ask(x);
+	UNTIL(1 * S, x->s1.puts == 1);
+	x->s1.silent = true;
+	virtual_run(10 * MINUTE);
+	assert_int_equal(x->s1.gets, 20);
+	assert_true(GAP(.from = x->us.loop, .code = COAP_GET) >= REPEAT);
+	/* With the next refresh it is tried again. */
+	x->s1.silent = false;
+	UNTIL(1800 * S, x->s1.gets == 21);
+}
+
+/* It is not there any more (the server lost it): it is put again under its mid. */
+static void
+what_the_server_lost_is_put_again(void **state)
+{
+	struct world *x = *state;
+
+	ask(x);
+	UNTIL(1 * S, x->s1.gets == 1);
+	virtual_run(5 * MINUTE);
+	x->s1.get = COAP_404_NOT_FOUND;
+	session_abandon(x->s1.session); /* the client comes back and looks */
+	x->s1.session = NULL;
+	UNTIL(3 * S, x->s1.session && x->s1.gets == 2);
+	x->s1.get = 0;
+	UNTIL(1 * S, x->s1.puts == 2 && x->s1.gets == 3);
+	virtual_run(10 * MINUTE);
+	assert_int_equal(x->s1.puts, 2);
+	assert_int_equal(PACKET(0, PUTS(x))->mid, PACKET(1, PUTS(x))->mid);
+	assert_true(is(x, WISH_PLACED));
+}
+
+/* A server that accepts and always says so does not make us run. */
+static void
+a_server_that_knows_nothing_does_not_make_us_hasty(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.get = COAP_404_NOT_FOUND;
+	ask(x);
+	virtual_run(10 * MINUTE + 1 * S);
+	assert_int_equal(x->s1.puts, 11);
+	assert_in_range(GAP(PUTS(x)), 60 * S, 61 * S);
+}
+
+/* ---- withdrawals ---------------------------------------------------------------------------- */
+
+/* Released before it was answered: the answer that comes later changes nothing. */
+static void
+a_request_under_way_can_be_withdrawn(void **state)
+{
+	struct world *x = *state;
+
+	virtual_way(x->us.loop, "wan1")->delay = 400;
+	ask(x);
+	virtual_run(100);
+	customer_release(&x->us, "w");
+	virtual_run(10 * S);
+	assert_int_equal(x->s1.puts, 1);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_int_equal(customer_wishes(&x->us), 0);
+	virtual_mark();
+	virtual_run(1 * DAY);
+	assert_int_equal(COUNT(.from = x->us.loop, .resource = PATH_MITIGATE), 0);
+}
+
+/* 9132-4.4.4-01, M16: repeated until answered or until the request is over there. */
+static void
+an_unanswered_withdrawal_ends_with_the_lifetime(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.lifetime = 600;
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_PLACED));
+	x->s1.silent = true;
+	customer_release(&x->us, "w");
+	virtual_run(590 * S);
+	assert_int_equal(customer_wishes(&x->us), 1);
+	assert_true(x->s1.deletes > 190);
+	assert_true(GAP(.from = x->us.loop, .code = COAP_DELETE, .dial = 1) >= REPEAT);
+	UNTIL(20 * S, customer_wishes(&x->us) == 0);
+	virtual_mark();
+	virtual_run(1 * HOUR);
+	assert_int_equal(COUNT(.code = COAP_DELETE), 0);
+	assert_int_equal(virtual_store_count(x->us.loop, "placement"), 0);
+}
+
+/* A wish with an end is withdrawn at its end. */
+static void
+a_wish_ends_by_itself(void **state)
+{
+	struct world *x = *state;
+
+	assert_int_equal(customer_ask(&x->us, "w", "192.0.2.66/32", 600), 0);
+	virtual_run(599 * S);
+	assert_int_equal(x->s1.deletes, 0);
+	virtual_run(2 * S);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_int_equal(customer_wishes(&x->us), 0);
+}
+
+#define SCRIPTED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCRIPTED(a_shorter_lifetime_is_refreshed_in_time),
+		SCRIPTED(a_tiny_lifetime_does_not_make_us_hasty),
+		SCRIPTED(an_indefinite_lifetime_is_not_refreshed),
+		SCRIPTED(an_unanswered_refresh_is_repeated),
+		SCRIPTED(overload_is_retried_when_the_server_says),
+		SCRIPTED(overload_without_a_time_is_retried_after_a_minute),
+		SCRIPTED(a_refusal_is_told_and_final),
+		SCRIPTED(a_mid_that_is_behind_is_raised_once),
+		SCRIPTED(a_cuid_collision_is_told),
+		SCRIPTED(what_the_server_ended_is_not_asked_again),
+		SCRIPTED(notifications_are_followed),
+		SCRIPTED(an_unanswered_subscription_is_repeated_for_a_minute),
+		SCRIPTED(what_the_server_lost_is_put_again),
+		SCRIPTED(a_server_that_knows_nothing_does_not_make_us_hasty),
+		SCRIPTED(a_request_under_way_can_be_withdrawn),
+		SCRIPTED(an_unanswered_withdrawal_ends_with_the_lifetime),
+		SCRIPTED(a_wish_ends_by_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

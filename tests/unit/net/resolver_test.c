@@ -1,0 +1,547 @@
+/*
+ * Names of servers, asked of a scripted resolver in another network namespace:
+ *
+ *   ours: wan1 10.0.1.1, wan2 10.0.2.1 ── theirs: far1 10.0.1.2, far2 10.0.2.2, 10.9.9.9 on both
+ *
+ * 10.9.9.9 is routed over wan1, and over wan2 for who is bound to it.
+ */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "dns.h"
+#include "net/resolver.h"
+
+enum { WORDS_MAX = 24 };
+
+extern char **environ;
+static char program[] = "ip";
+static int ours = -1, theirs = -1; /* namespaces */
+
+struct world {
+	struct loop *l;
+	struct dns dns;
+	struct resolver *r;
+	struct resolver_answer answer;
+	char why[128];
+	unsigned answers;
+	bool free_inside;
+};
+
+static void
+enter(int namespace)
+{
+	assert_int_equal(setns(namespace, CLONE_NEWNET), 0);
+}
+
+static void
+ip(const char *text)
+{
+	char *copy = mem_text(text), *rest = copy, *word, *argv[WORDS_MAX] = {program};
+	int status = -1;
+	size_t n = 1;
+	pid_t pid;
+
+	while ((word = strsep(&rest, " ")))
+		argv[n++] = word;
+	assert_true(n < WORDS_MAX);
+	assert_int_equal(posix_spawnp(&pid, program, NULL, NULL, argv, environ), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail_msg("ip %s", text);
+	free(copy);
+}
+
+static void
+ip_theirs(const char *text)
+{
+	enter(theirs);
+	ip(text);
+	enter(ours);
+}
+
+static void
+connect_namespaces(void)
+{
+	char text[128];
+
+	for (int i = 1; i <= 2; i++) {
+		snprintf(text, sizeof(text),
+			"link add name wan%d type veth peer name far%d netns /proc/self/fd/%d", i,
+			i, theirs);
+		ip(text);
+		snprintf(text, sizeof(text), "addr add 10.0.%d.1/24 dev wan%d", i, i);
+		ip(text);
+		snprintf(text, sizeof(text), "addr add fe80::1/64 dev wan%d nodad", i);
+		ip(text);
+		snprintf(text, sizeof(text), "link set wan%d up", i);
+		ip(text);
+		snprintf(text, sizeof(text), "addr add 10.0.%d.2/24 dev far%d", i, i);
+		ip_theirs(text);
+		snprintf(text, sizeof(text), "addr add fe80::2/64 dev far%d nodad", i);
+		ip_theirs(text);
+		snprintf(text, sizeof(text), "link set far%d up", i);
+		ip_theirs(text);
+		snprintf(text, sizeof(text), "route add 10.9.9.9/32 via 10.0.%d.2 metric %d", i, i);
+		ip(text);
+	}
+}
+
+static int
+setup(void **state)
+{
+	struct world *x = mem_new(sizeof(*x));
+
+	connect_namespaces();
+	x->l = loop_new();
+	x->dns.loop = x->l;
+	*state = x;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *x = *state;
+
+	resolver_free(x->r);
+	dns_close(&x->dns);
+	loop_free(x->l);
+	free(x);
+	ip_theirs("link del far1");
+	enter(theirs);
+	if (if_nametoindex("far2"))
+		ip("link del far2");
+	enter(ours);
+	return 0;
+}
+
+static struct dns_point *
+serve(struct world *x, const char *endpoint, const char *device)
+{
+	struct dns_point *p;
+
+	enter(theirs);
+	p = dns_open(&x->dns, endpoint, device);
+	enter(ours);
+	return p;
+}
+
+/* servers: with commas between; interface and source may be NULL. */
+static void
+make(struct world *x, const char *interface, const char *source, const char *servers)
+{
+	struct endpoint list[4];
+	struct addr a;
+	struct resolver_config cfg = {.interface = interface, .servers = list};
+	char *copy = mem_text(servers), *rest = copy, *one;
+
+	while ((one = strsep(&rest, ",")))
+		assert_int_equal(endpoint_parse(one, 0, &list[cfg.n_servers++]), 0);
+	free(copy);
+	if (source) {
+		assert_int_equal(addr_parse(source, &a), 0);
+		cfg.sources = &a;
+		cfg.n_sources = 1;
+	}
+	x->r = resolver_new(x->l, &cfg);
+	assert_non_null(x->r);
+}
+
+static void
+on_answer(void *arg, const struct resolver_answer *a)
+{
+	struct world *x = arg;
+
+	x->answers++;
+	x->answer = *a;
+	snprintf(x->why, sizeof(x->why), "%s", a->why);
+	if (x->free_inside) {
+		resolver_free(x->r);
+		x->r = NULL;
+	}
+}
+
+static void
+ask_name(struct world *x, const char *name)
+{
+	x->answers = 0;
+	resolver_lookup(x->r, name, on_answer, x);
+	assert_int_equal(x->answers, 0); /* never from inside */
+	WAIT(x->l, x->answers == 1);
+}
+
+static void
+expect(const struct world *x, const char *const *addrs, size_t n)
+{
+	char text[ADDR_TEXT_MAX];
+
+	assert_int_equal(x->answer.error, 0);
+	assert_int_equal(x->answer.n_addrs, n);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(addr_format(&x->answer.addrs[i], text), addrs[i]);
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void
+both_families_are_looked_up_ipv6_first(void **state)
+{
+	struct world *x = *state;
+	static const char *const want[] = {"2001:db8::10", "192.0.2.10", "192.0.2.11"};
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "dots.isp1.example", "192.0.2.10", 300);
+	dns_record(&x->dns, "dots.isp1.example", "192.0.2.11", 120);
+	dns_record(&x->dns, "dots.isp1.example", "2001:db8::10", 300);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots.isp1.example");
+	expect(x, want, 3);
+	assert_int_equal(x->answer.ttl, 120); /* the smallest */
+}
+
+static void
+one_family_is_enough(void **state)
+{
+	struct world *x = *state;
+	static const char *const four[] = {"192.0.2.10"}, *const six[] = {"2001:db8::10"};
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "four.example", "192.0.2.10", 60);
+	dns_record(&x->dns, "six.example", "2001:db8::10", 60);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "four.example");
+	expect(x, four, 1);
+	ask_name(x, "six.example");
+	expect(x, six, 1);
+}
+
+static void
+an_alias_is_followed(void **state)
+{
+	struct world *x = *state;
+	static const char *const want[] = {"2001:db8::10", "192.0.2.10"};
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "dots.example", "real.example", 30);
+	dns_record(&x->dns, "real.example", "192.0.2.10", 300);
+	dns_record(&x->dns, "real.example", "2001:db8::10", 300);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots.example");
+	expect(x, want, 2);
+	assert_in_range(x->answer.ttl, 30, 300);
+}
+
+static void
+no_name_and_no_address_are_told(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "empty.example", "nowhere.example", 30);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "none.example");
+	assert_int_equal(x->answer.error, -ENOENT);
+	assert_int_equal(x->answer.n_addrs, 0);
+	assert_true(*x->why);
+	ask_name(x, "empty.example");
+	assert_int_equal(x->answer.error, -ENOENT);
+}
+
+/* No hosts file, no search list, no domain of this host is added. */
+static void
+a_name_is_asked_as_it_is(void **state)
+{
+	struct world *x = *state;
+	struct dns_point *p = serve(x, "10.0.1.2", NULL);
+
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots");
+	assert_string_equal(x->dns.last, "dots");
+	assert_int_equal(p->queries, 2); /* A and AAAA, nothing else */
+	assert_int_equal(x->answer.error, -ENOENT);
+}
+
+static void
+a_truncated_answer_is_fetched_over_tcp(void **state)
+{
+	struct world *x = *state;
+	static const char *const want[] = {"2001:db8::10", "192.0.2.10"};
+
+	serve(x, "10.0.1.2", NULL);
+	x->dns.truncate = true;
+	dns_record(&x->dns, "dots.example", "192.0.2.10", 300);
+	dns_record(&x->dns, "dots.example", "2001:db8::10", 300);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots.example");
+	expect(x, want, 2);
+}
+
+static void
+of_many_addresses_sixteen_are_taken_of_both_families(void **state)
+{
+	struct world *x = *state;
+	static char text[40][ADDR_TEXT_MAX];
+	size_t six = 0;
+
+	serve(x, "10.0.1.2", NULL);
+	for (int i = 0; i < 40; i++) {
+		snprintf(text[i], ADDR_TEXT_MAX, i < 20 ? "2001:db8::%d" : "192.0.2.%d", i + 1);
+		dns_record(&x->dns, "dots.example", text[i], 60);
+	}
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots.example");
+	assert_int_equal(x->answer.n_addrs, RESOLVER_ADDRS_MAX);
+	for (size_t i = 0; i < x->answer.n_addrs; i++)
+		six += x->answer.addrs[i].family == 6;
+	/* A domain may have sources of one family only. */
+	assert_int_equal(six, RESOLVER_ADDRS_MAX / 2);
+	assert_int_equal(x->answer.addrs[0].family, 6);
+}
+
+/* ---- resolvers that do not work -------------------------------------------------------------- */
+
+static void
+silence_is_a_timeout(void **state)
+{
+	struct world *x = *state;
+	struct dns_point *p = serve(x, "10.0.1.2", NULL);
+
+	x->dns.silent = true;
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots.example");
+	assert_int_equal(x->answer.error, -ETIMEDOUT);
+	assert_true(p->queries >= 4); /* each of the two was repeated */
+}
+
+static void
+the_next_resolver_is_asked_when_one_fails(void **state)
+{
+	struct world *x = *state;
+	static const char *const want[] = {"192.0.2.10"};
+	struct dns broken = {.loop = x->l, .refuse = true};
+
+	enter(theirs);
+	dns_open(&broken, "10.0.1.2", NULL);
+	enter(ours);
+	serve(x, "10.0.1.2:5353", NULL);
+	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
+	/* Nobody there, out of order, in order. */
+	make(x, "wan1", "10.0.1.1", "10.0.1.2:5354,10.0.1.2,10.0.1.2:5353");
+	ask_name(x, "dots.example");
+	expect(x, want, 1);
+	dns_close(&broken);
+}
+
+static void
+a_broken_resolver_alone_is_an_error(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	x->dns.refuse = true;
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "dots.example");
+	assert_true(x->answer.error == -EIO || x->answer.error == -ETIMEDOUT);
+}
+
+static void
+without_resolvers_there_is_none(void **state)
+{
+	struct world *x = *state;
+	struct resolver_config cfg = {0};
+
+	assert_null(resolver_new(x->l, &cfg));
+	assert_int_equal(errno, EINVAL);
+}
+
+/* ---- links (9284-5.1-05, 9284-5.2-04) ---------------------------------------------------------
+ */
+
+/* The route prefers wan1; who is bound to wan2 leaves by wan2. */
+static void
+a_bound_resolver_leaves_by_its_link(void **state)
+{
+	struct world *x = *state;
+	static const char *const want[] = {"192.0.2.10"};
+	struct dns_point *one, *two;
+
+	ip_theirs("addr add 10.9.9.9/32 dev lo");
+	one = serve(x, "10.9.9.9", "far1");
+	two = serve(x, "10.9.9.9", "far2");
+	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
+	make(x, "wan2", "10.0.2.1", "10.9.9.9");
+	ask_name(x, "dots.example");
+	expect(x, want, 1);
+	assert_int_equal(one->queries, 0);
+	assert_int_equal(two->queries, 2);
+	ip_theirs("addr del 10.9.9.9/32 dev lo");
+}
+
+/* Its link is down, or gone: the query fails, and does not leave by the other. */
+static void
+nothing_leaves_by_another_link(void **state)
+{
+	struct world *x = *state;
+	struct dns_point *one, *two;
+
+	ip_theirs("addr add 10.9.9.9/32 dev lo");
+	one = serve(x, "10.9.9.9", "far1");
+	two = serve(x, "10.9.9.9", "far2");
+	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
+	make(x, "wan2", "10.0.2.1", "10.9.9.9");
+	ip("link set wan2 down");
+	ask_name(x, "dots.example");
+	assert_int_not_equal(x->answer.error, 0);
+	ip("link set wan2 up");
+	ip("route add 10.9.9.9/32 via 10.0.2.2 metric 2"); /* it went with the link */
+	two->queries = 0;
+	x->dns.silent = true;
+	x->answers = 0;
+	resolver_lookup(x->r, "dots.example", on_answer, x);
+	WAIT(x->l, two->queries >= 2);
+	ip("link del wan2"); /* with the query under way */
+	WAIT(x->l, x->answers == 1);
+	assert_int_not_equal(x->answer.error, 0);
+	x->dns.silent = false;
+	ask_name(x, "dots.example");
+	assert_int_not_equal(x->answer.error, 0);
+	assert_int_equal(one->queries, 0);
+	ip_theirs("addr del 10.9.9.9/32 dev lo");
+}
+
+/* A source that this host does not have (any more) is not replaced by another. */
+static void
+a_lost_source_fails_the_query(void **state)
+{
+	struct world *x = *state;
+	struct dns_point *p = serve(x, "10.0.1.2", NULL);
+
+	make(x, "wan1", "10.0.1.77", "10.0.1.2");
+	ask_name(x, "dots.example");
+	assert_int_not_equal(x->answer.error, 0);
+	assert_int_equal(p->queries, 0);
+}
+
+/* A router that announces its link-local address as resolver. */
+static void
+a_link_local_resolver_is_asked_on_its_link(void **state)
+{
+	struct world *x = *state;
+	static const char *const want[] = {"192.0.2.10"};
+	struct dns_point *one, *two;
+
+	enter(theirs);
+	one = dns_open(&x->dns, "[fe80::2%far1]:53", "far1");
+	two = dns_open(&x->dns, "[fe80::2%far2]:53", "far2");
+	enter(ours);
+	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
+	make(x, "wan2", "fe80::1", "fe80::2");
+	ask_name(x, "dots.example");
+	expect(x, want, 1);
+	assert_int_equal(one->queries, 0);
+	assert_int_equal(two->queries, 2);
+	/* Without a link of the domain's, its scope says which. */
+	resolver_free(x->r);
+	make(x, NULL, NULL, "[fe80::2%wan1]:53");
+	ask_name(x, "dots.example");
+	expect(x, want, 1);
+	assert_int_equal(one->queries, 2);
+	assert_int_equal(two->queries, 2);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void
+freeing_drops_what_is_under_way(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	x->dns.silent = true;
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	for (int i = 0; i < 5; i++)
+		resolver_lookup(x->r, "dots.example", on_answer, x);
+	WAIT(x->l, *x->dns.last);
+	resolver_free(x->r);
+	x->r = NULL;
+	harness_settle(x->l);
+	assert_int_equal(x->answers, 0);
+}
+
+/* Answered, but not told yet. */
+static void
+freeing_drops_what_is_to_be_told(void **state)
+{
+	struct world *x = *state;
+
+	make(x, "wan1", "10.0.1.77", "10.0.1.2"); /* fails inside the call */
+	resolver_lookup(x->r, "dots.example", on_answer, x);
+	resolver_free(x->r);
+	x->r = NULL;
+	harness_settle(x->l);
+	assert_int_equal(x->answers, 0);
+}
+
+static void
+a_callback_may_free_its_resolver(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	x->free_inside = true;
+	resolver_lookup(x->r, "one.example", on_answer, x);
+	resolver_lookup(x->r, "two.example", on_answer, x);
+	WAIT(x->l, x->answers);
+	harness_settle(x->l);
+	assert_int_equal(x->answers, 1);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(both_families_are_looked_up_ipv6_first),
+		CASE(one_family_is_enough),
+		CASE(an_alias_is_followed),
+		CASE(no_name_and_no_address_are_told),
+		CASE(a_name_is_asked_as_it_is),
+		CASE(a_truncated_answer_is_fetched_over_tcp),
+		CASE(of_many_addresses_sixteen_are_taken_of_both_families),
+		CASE(silence_is_a_timeout),
+		CASE(the_next_resolver_is_asked_when_one_fails),
+		CASE(a_broken_resolver_alone_is_an_error),
+		CASE(without_resolvers_there_is_none),
+		CASE(a_bound_resolver_leaves_by_its_link),
+		CASE(nothing_leaves_by_another_link),
+		CASE(a_lost_source_fails_the_query),
+		CASE(a_link_local_resolver_is_asked_on_its_link),
+		CASE(freeing_drops_what_is_under_way),
+		CASE(freeing_drops_what_is_to_be_told),
+		CASE(a_callback_may_free_its_resolver),
+	};
+
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	if (unshare(CLONE_NEWNET) != 0) {
+		puts("1..1\nok 1 # SKIP needs the right to make a network namespace");
+		return 77;
+	}
+	theirs = open("/proc/self/ns/net", O_RDONLY);
+	ip("link set lo up");
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	ip("link set lo up");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
