@@ -203,6 +203,7 @@ on_up(void *arg, struct session *session)
 static void
 peer_free(struct peer *p)
 {
+	p->group->n--;
 	*p->self = p->next;
 	if (p->next)
 		p->next->self = p->self;
