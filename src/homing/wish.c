@@ -477,8 +477,8 @@ replan(struct wishes *w, mono_ms now, wall_ms wall)
 	arena_free(r.arena);
 }
 
-/* What a new configuration has taken from a server is no longer asked for there, not even as part of
- * a request that goes on (M17); what is left of it is planned anew. */
+/* What a new configuration has taken from a server is no longer asked for there, not even as part
+ * of a request that goes on (M17); what is left of it is planned anew. */
 static void
 withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall)
 {

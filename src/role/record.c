@@ -123,7 +123,8 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.bytes_base = (uint64_t)number(j, "bytes_base"),
 	};
 	char own_key[KEY_MAX];
-	int64_t left = expires < 0 ? LIFETIME_INDEFINITE : (persist_until(expires, loop_wall()) + 999) / 1000;
+	int64_t left = expires < 0 ? LIFETIME_INDEFINITE
+				   : (persist_until(expires, loop_wall()) + 999) / 1000;
 	struct schema_error err;
 
 	key_of(&m, own_key);

@@ -453,8 +453,8 @@ delete_mitigate(struct request *r)
 		EVENT_F("scope", m ? buf_text(&scope) : NULL));
 	buf_finish(&scope);
 	/* Also what upstream has not decided yet, or it would come to life after this. */
-	v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.4: mid %u was withdrawn meanwhile",
-		r->path.mid);
+	v = verdict_of(
+		COAP_404_NOT_FOUND, "RFC 9132 4.4.4: mid %u was withdrawn meanwhile", r->path.mid);
 	admission_withdraw(s, r->client->name, r->path.cuid, r->path.mid, &v);
 	server_apply(s, &fx);
 	answer_stored(s, r->ex, &body, 0);

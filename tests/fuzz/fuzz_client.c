@@ -76,7 +76,8 @@ belongs_to(const struct prefix *target, const struct addr *server)
 			if (prefix_contains(&h->domains[d].protects[i], target))
 				return prefix_contains_addr(&h->domains[d].prefixes[0], server) ||
 				       prefix_contains_addr(
-					       &h->domains[d].prefixes[h->domains[d].n_prefixes - 1],
+					       &h->domains[d]
+							.prefixes[h->domains[d].n_prefixes - 1],
 					       server);
 	return false;
 }
@@ -329,8 +330,7 @@ command(struct input *in)
 	if (how & 4)
 		(void)wishes_refresh(dots_client_wishes(client), id, loop_now(loop));
 	else
-		(void)wishes_release(
-			dots_client_wishes(client), id, loop_now(loop), loop_wall());
+		(void)wishes_release(dots_client_wishes(client), id, loop_now(loop), loop_wall());
 	dots_client_run(client);
 	standin_loop_settle(loop);
 }

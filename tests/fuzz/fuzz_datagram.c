@@ -238,10 +238,8 @@ static void
 call(struct input *in, struct caller *c)
 {
 	unsigned how = input_u8(in);
-	struct dtls_setup setup = {.server_name = "dots.example",
-		.mtu = CLIENT_MTU,
-		.push = caller_push,
-		.arg = c};
+	struct dtls_setup setup = {
+		.server_name = "dots.example", .mtu = CLIENT_MTU, .push = caller_push, .arg = c};
 
 	hang_up(c);
 	c->kind = how % SCRATCH_CREDENTIALS;
@@ -261,8 +259,8 @@ caller_established(struct caller *c)
 	struct peer_id id;
 
 	assert(c->kind != SCRATCH_WRONG_CA && c->kind != SCRATCH_STRANGER);
-	c->is_up = dtls_verify(c->dtls, scratch_credentials(c->kind)) &&
-		   dtls_identify(c->dtls, &id);
+	c->is_up =
+		dtls_verify(c->dtls, scratch_credentials(c->kind)) && dtls_identify(c->dtls, &id);
 	assert(c->is_up);
 }
 

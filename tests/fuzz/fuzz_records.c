@@ -1,6 +1,6 @@
 /*
- * What the store may hold after a crash, a downgrade or somebody's hand: records of all kinds, one a
- * line ("kind key value"), read by both roles at start. What cannot be read is left out; what can
+ * What the store may hold after a crash, a downgrade or somebody's hand: records of all kinds, one
+ * a line ("kind key value"), read by both roles at start. What cannot be read is left out; what can
  * is put again, and read from there once more it is the same.
  *
  * Covers: role/record.c homing/wish_store.c

@@ -220,7 +220,8 @@ note_request(struct end *f, const uint8_t *bytes, size_t len)
 	if (seen || !coap_is_request(m.code) || f->n_asked == REQUESTS_MAX)
 		return;
 	a = &f->asked[f->n_asked++];
-	*a = (struct asked){.id = m.id, .con = m.type == COAP_CON, .at = loop_now(world_loop(world))};
+	*a = (struct asked){
+		.id = m.id, .con = m.type == COAP_CON, .at = loop_now(world_loop(world))};
 	a->token_len = m.token_len;
 	memcpy(a->token, m.token, m.token_len);
 	/* RFC 9132 4.4.3: an efficacy update of what is not known is ignored. */
@@ -366,7 +367,10 @@ static void
 compose(struct input *in, struct end *f, uint8_t method)
 {
 	unsigned how = input_u8(in), id = input_u8(in);
-	struct path p = {.resource = PATH_MITIGATE, .content = how & 64 ? 'c' : how & 128 ? 'n' : 'a'};
+	struct path p = {.resource = PATH_MITIGATE,
+		.content = how & 64    ? 'c'
+			   : how & 128 ? 'n'
+				       : 'a'};
 	char storage[4 * (PATH_ID_MAX + 8)];
 	struct coap_msg m;
 	struct buf body;
@@ -412,8 +416,8 @@ heartbeat(struct input *in, struct end *f)
 static void
 reply(struct input *in, struct end *f)
 {
-	static const uint8_t codes[] = {COAP_204_CHANGED, COAP_EMPTY, COAP_404_NOT_FOUND,
-		COAP_500_INTERNAL_SERVER_ERROR};
+	static const uint8_t codes[] = {
+		COAP_204_CHANGED, COAP_EMPTY, COAP_404_NOT_FOUND, COAP_500_INTERNAL_SERVER_ERROR};
 	unsigned how = input_u8(in);
 	struct coap_msg m;
 	uint8_t bytes[64];

@@ -47,10 +47,10 @@ make_for(const char *name, const struct made *issuer, bool server, double days)
 	must(gnutls_x509_crt_set_dn_by_oid(
 		m.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name)));
 	if (issuer) {
-		must(gnutls_x509_crt_set_subject_alt_name(m.crt, GNUTLS_SAN_DNSNAME, name,
-			(unsigned)strlen(name), GNUTLS_FSAN_SET));
-		must(gnutls_x509_crt_set_key_purpose_oid(m.crt,
-			server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT, 0));
+		must(gnutls_x509_crt_set_subject_alt_name(
+			m.crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_SET));
+		must(gnutls_x509_crt_set_key_purpose_oid(
+			m.crt, server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT, 0));
 	} else {
 		must(gnutls_x509_crt_set_ca_status(m.crt, 1));
 		must(gnutls_x509_crt_set_key_usage(m.crt, GNUTLS_KEY_KEY_CERT_SIGN));

@@ -29,7 +29,8 @@ static const char both[] =
 	"wider-targets: clip\n"
 	"listen: [{address: 203.0.113.1}]\n"
 	"clients:\n"
-	"  one: {psk: [{identity: one, file: one.psk}], prefixes: [192.0.2.64/26, 203.0.113.0/25]}\n"
+	"  one: {psk: [{identity: one, file: one.psk}], prefixes: [192.0.2.64/26, "
+	"203.0.113.0/25]}\n"
 	"mitigators: [{dry-run: {}}]\n";
 
 static const char other[] =

@@ -35,19 +35,35 @@ struct client_text {
 	struct filter_action action;
 };
 
-#define ONE {"one", "one", "one.example", NULL, {"192.0.2.0/24", "2001:db8::/32"}, {2, 6, 4, 2}, {0}}
-#define TWO {"two", "two", NULL, NULL, {"198.51.100.0/24", "192.0.2.0/25"}, {8, 1000, 256, 2}, {0}}
+#define ONE                                                                                        \
+	{                                                                                          \
+		"one", "one", "one.example", NULL, {"192.0.2.0/24", "2001:db8::/32"},              \
+			{2, 6, 4, 2},                                                              \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+#define TWO                                                                                        \
+	{                                                                                          \
+		"two", "two", NULL, NULL, {"198.51.100.0/24", "192.0.2.0/25"}, {8, 1000, 256, 2},  \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 #define THREE                                                                                      \
-	{"three", NULL, NULL, spki_three, {"192.0.2.128/25"}, {1, 2, 1, 1},                        \
-		{ACTION_LIMIT, 1000, RATE_BYTES}}
+	{                                                                                          \
+		"three", NULL, NULL, spki_three, {"192.0.2.128/25"}, {1, 2, 1, 1},                 \
+		{                                                                                  \
+			ACTION_LIMIT, 1000, RATE_BYTES                                             \
+		}                                                                                  \
+	}
 
 static const struct client_text texts[WORLD_CONFIGS][3] = {
 	{ONE, TWO, THREE},
 	{{"one", "one", NULL, NULL, {"192.0.2.0/28"}, {1, 2, 1, 1}, {0}}, THREE},
 	{TWO, {"one", NULL, "one.example", NULL, {"192.0.2.0/24"}, {2, 6, 4, 2}, {0}}},
 };
-static const struct heartbeat_config heartbeats[WORLD_CONFIGS] = {
-	{30000, 15}, {1000, 3}, {0, 15}};
+static const struct heartbeat_config heartbeats[WORLD_CONFIGS] = {{30000, 15}, {1000, 3}, {0, 15}};
 static const struct mitigation_policy policies[WORLD_CONFIGS] = {
 	{LIFETIME_MAX_S, false, 120, 300, MITIGATIONS_MAX},
 	{600, false, 0, 300, MITIGATIONS_MAX},
@@ -349,8 +365,8 @@ keep(void *arg, struct mitigation *m)
 	struct keeping *k = arg;
 
 	assert(k->n < MITIGATIONS_MAX);
-	k->list[k->n++] = (struct kept){mem_text(m->client), mem_text(m->cuid), m->mid,
-		mitigation_remaining(m, k->now)};
+	k->list[k->n++] = (struct kept){
+		mem_text(m->client), mem_text(m->cuid), m->mid, mitigation_remaining(m, k->now)};
 	return true;
 }
 
@@ -455,8 +471,8 @@ world_upstream_status(struct world *w, unsigned n, unsigned status)
 	if (!m || !w->asked.gateway)
 		return;
 	key = mem_printf("%s/%s/%u", m->client, m->cuid, m->mid);
-	w->upstream.status(w->upstream.arg, key, status % ATTACK_MITIGATION_SIGNAL_LOSS + 1,
-		status, 0);
+	w->upstream.status(
+		w->upstream.arg, key, status % ATTACK_MITIGATION_SIGNAL_LOSS + 1, status, 0);
 	free(key);
 	standin_loop_settle(w->loop);
 }

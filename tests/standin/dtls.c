@@ -16,7 +16,7 @@
 
 enum {
 	HEADER = 13,
-	DATA_MAX = 1200,    /* what 1252 bytes of UDP leave a GnuTLS record with an AEAD cipher */
+	DATA_MAX = 1200, /* what 1252 bytes of UDP leave a GnuTLS record with an AEAD cipher */
 	FLIGHT_MS = 1000,
 	APPLICATION = 23,
 	RECORD_MAX = HEADER + DATA_MAX,

@@ -19,7 +19,7 @@ enum {
 	DEADLINES_MAX = 1000000, /* in one standin_loop_advance */
 };
 
-#define START_MS 1000000
+#define START_MS   1000000
 #define START_WALL 1750000000000LL /* some day of 2025 */
 
 struct timer {
