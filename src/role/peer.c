@@ -130,14 +130,16 @@ static void
 enforce_limit(const struct peer *newest, uint32_t limit)
 {
 	struct peer *oldest = NULL;
+	size_t n = 0;
 
-	if (newest->group->n <= limit)
-		return;
-	for (struct peer *p = newest->group->peers; p; p = p->next)
-		if (p != newest && session_is_up(p->session) &&
-			(!oldest || p->heard < oldest->heard))
+	for (struct peer *p = newest->group->peers; p; p = p->next) {
+		if (!session_is_up(p->session)) /* replaced, or closed: `down` is on its way */
+			continue;
+		n++;
+		if (p != newest && (!oldest || p->heard < oldest->heard))
 			oldest = p;
-	if (oldest)
+	}
+	if (n > limit && oldest)
 		session_close(oldest->session);
 }
 
