@@ -91,6 +91,10 @@ class Daemon:
                            capture_output=True, timeout=PATIENCE, check=False)
         return r.returncode, json.loads(r.stdout) if r.stdout else {"error": r.stderr}
 
+    def server(self):
+        """The first upstream server of `dotsctl sessions`."""
+        return self("sessions")[1]["upstream"][0]
+
     def events(self, name=None, **fields):
         path = self.folder / "events.json"
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
