@@ -171,19 +171,37 @@ on_datagram(void *arg, const struct udp_path *path, const uint8_t *bytes, size_t
 
 /* ---- what the clients say ---- */
 
+/* A session in good health is closed for a new one only if that would be one too many. */
+static void
+check_closed(const struct end *newest, const bool *healthy)
+{
+	bool silent;
+	const char *client = world_client(world, newest->path.remote.port, &silent);
+	size_t limit, n = client ? world_sessions(world, client, &limit) : 0;
+
+	for (size_t i = 0; i < ENDS; i++)
+		if (healthy[i] && !ends[i].up && &ends[i] != newest)
+			assert(client && n >= limit);
+}
+
 static void
 connect_as(struct end *f, unsigned who)
 {
+	bool healthy[ENDS], silent;
 	uint8_t bytes[128];
 	size_t n = standin_association_hello(bytes, sizeof(bytes), (uint8_t)who, ++attempt);
 	struct udp_path path = {*world_address(), {{4, {198, 51, 100, 1}}, 0, 0}, 1};
 
+	for (unsigned i = 0; i < ENDS; i++)
+		healthy[i] = world_client(world, (uint16_t)(FIRST_PORT + i), &silent) && !silent &&
+			     ends[i].up;
 	path.remote.port = (uint16_t)(FIRST_PORT + (f - ends));
 	memset(f, 0, sizeof(*f));
 	f->path = path;
 	f->up = who < WORLD_PEERS; /* until an alert says otherwise */
 	standin_udp_receive(&path, bytes, n);
 	world_advance(world, 2); /* it may have to wait for the next turn's budget */
+	check_closed(f, healthy);
 }
 
 /* A well-formed request with a Message ID that is new is owed an answer. */

@@ -480,6 +480,55 @@ world_upstream_status(struct world *w, unsigned n, unsigned status)
 	standin_loop_settle(w->loop);
 }
 
+/* ---- sessions ---- */
+
+struct search {
+	const char *client; /* looked for, or found */
+	uint16_t port;
+	size_t n;
+	bool silent;
+};
+
+static void
+count_session(void *arg, const struct peer_view *v)
+{
+	struct search *s = arg;
+
+	s->n += !strcmp(v->client, s->client);
+}
+
+size_t
+world_sessions(struct world *w, const char *client, size_t *ret_limit)
+{
+	struct search s = {.client = client};
+	const struct client *c = clients_named(w->clients, client);
+
+	server_sessions(w->server, count_session, &s);
+	*ret_limit = c ? c->limits.sessions : 0;
+	return s.n;
+}
+
+static void
+match_port(void *arg, const struct peer_view *v)
+{
+	struct search *s = arg;
+
+	if (v->remote.port != s->port)
+		return;
+	s->client = v->client;
+	s->silent = !strcmp(v->state, "silent");
+}
+
+const char *
+world_client(struct world *w, uint16_t port, bool *ret_silent)
+{
+	struct search s = {.port = port};
+
+	server_sessions(w->server, match_port, &s);
+	*ret_silent = s.silent;
+	return s.client;
+}
+
 /* ---- what always holds ---- */
 
 struct tally {

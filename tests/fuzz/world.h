@@ -37,6 +37,10 @@ void world_failed(struct world *w, unsigned n);
 size_t world_undecided(const struct world *w);
 void world_decide(struct world *w, uint8_t code);
 void world_upstream_status(struct world *w, unsigned n, unsigned status);
+/* Sessions of that client that stand, and how many it may have. */
+size_t world_sessions(struct world *w, const char *client, size_t *ret_limit);
+/* Of the session from that port: its client, NULL if there is none; and whether it is silent. */
+const char *world_client(struct world *w, uint16_t port, bool *ret_silent);
 /* What always holds between two events. */
 void world_check(struct world *w);
 

@@ -1,128 +1,15 @@
 """Sessions against other implementations of DTLS and CoAP.
 
-The programs under test are echo_server and echo_client (DOTSD_INTEROP_DIR names the directory they
-were built in); the peers are libcoap's tools, gnutls-cli, gnutls-serv and openssl.
+The programs under test are echo_server and echo_client; the peers are libcoap's tools, gnutls-cli,
+gnutls-serv and openssl.
 """
 
-import os
-import pathlib
-import queue
-import re
-import shutil
-import socket
 import subprocess
-import threading
-import time
 
 import pytest
 
-BUILT = pathlib.Path(os.environ.get("DOTSD_INTEROP_DIR", "."))
-PATIENCE = 30
-IDENTITY = "jane"
-KEY_TEXT = "sixteen-byte-key"  # libcoap takes the key as text
-KEY_HEX = KEY_TEXT.encode().hex()
-HB = "/.well-known/dots/hb"
-
-
-def need(program):
-    if not shutil.which(program):
-        pytest.skip(f"{program} is not installed")
-    return program
-
-
-def free_port():
-    # libcoap's server listens for DTLS on the port after the one it is given
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory):
-    """ca, server (dots.example, 127.0.0.1) and client, foreign: signed by another CA."""
-    d = tmp_path_factory.mktemp("pki")
-
-    def openssl(*args):
-        subprocess.run(["openssl", *args], cwd=d, check=True, capture_output=True)
-
-    def ca(name):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", f"{name}.key", "-out", f"{name}.crt", "-days", "2", "-subj",
-                f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-
-    def leaf(name, issuer, extensions, new_key):
-        (d / f"{name}.ext").write_text("basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n"
-                                       + extensions)
-        openssl("req", *new_key, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.crt", "-CAkey",
-                f"{issuer}.key", "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext",
-                "-out", f"{name}.crt")
-
-    ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    rsa = ["-newkey", "rsa:2048"]
-    ca("ca")
-    ca("ca2")
-    server_names = ("subjectAltName=DNS:dots.example,DNS:localhost,IP:127.0.0.1\n"
-                    "extendedKeyUsage=serverAuth\n")
-    leaf("server", "ca", server_names, ec)
-    leaf("server-rsa", "ca", server_names, rsa)
-    leaf("client", "ca", "extendedKeyUsage=clientAuth\n", ec)
-    leaf("client-rsa", "ca", "extendedKeyUsage=clientAuth\n", rsa)
-    leaf("foreign", "ca2", "extendedKeyUsage=clientAuth\n", ec)
-    (d / "key.psk").write_text(KEY_HEX + "\n")
-    return d
-
-
-class Program:
-    """A running program whose lines can be waited for."""
-
-    def __init__(self, *args, stdin=None):
-        self.process = subprocess.Popen([str(a) for a in args], stdin=stdin or subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        errors="replace", bufsize=1)
-        self.lines = []
-        self.queue = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.queue.put(line.rstrip("\n"))
-        self.queue.put(None)
-
-    def wait_for(self, pattern):
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                line = self.queue.get(timeout=max(0.01, end - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise AssertionError(f"no line matches {pattern!r}:\n" + "\n".join(self.lines))
-            self.lines.append(line)
-            if re.search(pattern, line):
-                return line
-
-    def say(self, text):
-        self.process.stdin.write(text)
-        self.process.stdin.flush()
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def run():
-    programs = []
-
-    def start(*args, **kwargs):
-        programs.append(Program(*args, **kwargs))
-        return programs[-1]
-
-    yield start
-    for p in programs:
-        p.stop()
+from peers import (BUILT, COAP_CLIENTS, COAP_SERVERS, HB, IDENTITY, KEY_HEX, KEY_TEXT, PATIENCE,
+                   certificate_of, free_port, gnutls_cli, need, s_client, until_bound)
 
 
 @pytest.fixture
@@ -143,14 +30,7 @@ def serve(run, pki):
     return start
 
 
-def certificate_of(pki, name, trust="ca"):
-    return pki / f"{name}.crt", pki / f"{name}.key", pki / f"{trust}.crt"
-
-
 # --- libcoap's clients against our server ----------------------------------------------------------
-
-COAP_CLIENTS = ["coap-client-gnutls", "coap-client-openssl"]
-
 
 def coap(client, port, *args, path=HB):
     return subprocess.run([need(client), "-B", "10", *[str(a) for a in args],
@@ -221,16 +101,6 @@ def test_both_kinds_on_one_port(serve, pki):
 
 
 # --- DTLS clients against our server ---------------------------------------------------------------
-
-
-def gnutls_cli(run, port, *args):
-    return run(need("gnutls-cli"), "--udp", "--port", port, "--sni-hostname", "dots.example",
-               "--verify-hostname", "dots.example", *args, "127.0.0.1", stdin=subprocess.PIPE)
-
-
-def s_client(run, port, *args):
-    return run(need("openssl"), "s_client", "-dtls1_2", "-connect", f"127.0.0.1:{port}", *args,
-               stdin=subprocess.PIPE)
 
 
 def test_gnutls_cli_with_certificate(run, serve, pki):
@@ -346,22 +216,6 @@ def visit(port, name, path, *credentials):
     return subprocess.run([BUILT / "echo_client", f"127.0.0.1:{port}", name, path,
                            *[str(c) for c in credentials]],
                           capture_output=True, text=True, timeout=PATIENCE).stdout
-
-
-def until_bound(port):
-    """Until somebody has that UDP port."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"nobody listens on {port}")
-
-
-COAP_SERVERS = ["coap-server-gnutls", "coap-server-openssl"]
 
 
 @pytest.mark.parametrize("server", COAP_SERVERS)

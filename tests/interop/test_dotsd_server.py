@@ -1,0 +1,271 @@
+"""dotsd as a server, asked by libcoap's clients over DTLS: the whole life of mitigation requests,
+with bodies made and read by another CBOR library."""
+
+import re
+import subprocess
+
+import pytest
+
+import dots
+from daemon import SERVER, Daemon
+from peers import COAP_CLIENTS, IDENTITY, KEY_TEXT, PATIENCE, certificate_of, need, until
+
+HB = dots.WELL_KNOWN + "/hb"
+CONFIG = dots.WELL_KNOWN + "/config"
+RECEIVED = re.compile(r"v:1 t:(\w+) c:([2-5]\.\d\d) i:\w+ \{\w*\} \[ ?(.*?) ?\]")
+
+
+@pytest.fixture(scope="module")
+def server(pki, tmp_path_factory):
+    d = Daemon(tmp_path_factory.mktemp("dotsd") / "server", SERVER, pki=pki).start()
+    yield d
+    assert d.stop() == 0
+
+
+class Answer:
+    def __init__(self, out, err, payload):
+        found = RECEIVED.findall(out)
+        assert found, out + err
+        self.type, self.code, self.options = found[-1]
+        self.payload = payload
+        self.text = err.strip()
+
+
+class Client:
+    """One of libcoap's clients with one credential; each request is a session of its own."""
+
+    def __init__(self, tool, port, credential, folder):
+        self.tool, self.port, self.credential, self.folder = tool, port, credential, folder
+
+    def arguments(self, method, path, *more, payload=None, content_format=dots.FORMAT, non=False):
+        args = [need(self.tool), *map(str, self.credential), "-v", "7", "-m", method, *more]
+        if payload is not None:
+            (self.folder / "request").write_bytes(payload)
+            args += ["-f", str(self.folder / "request"), "-t", str(content_format)]
+        if non:
+            args.append("-N")
+        return [*args, f"coaps://127.0.0.1:{self.port}{path}"]
+
+    def __call__(self, method, path, *more, **kwargs):
+        out = self.folder / "response"
+        out.unlink(missing_ok=True)
+        r = subprocess.run(self.arguments(method, path, "-B", "20", "-o", str(out), *more, **kwargs),
+                           capture_output=True, timeout=PATIENCE, check=False)
+        return Answer(r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace"),
+                      out.read_bytes() if out.exists() else b"")
+
+
+@pytest.fixture(params=[(tool, kind) for tool in COAP_CLIENTS for kind in ("certificate", "psk")],
+                ids=lambda p: f"{p[0]}-{p[1]}")
+def client(request, server, pki, tmp_path):
+    """A client with its own cuid and its own part of the address space."""
+    tool, kind = request.param
+    if kind == "psk":
+        c = Client(tool, server.port, ["-u", IDENTITY, "-k", KEY_TEXT], tmp_path)
+        c.name, c.network = "jane", "198.51.100"
+    else:
+        crt, key, trust = certificate_of(pki, "client")
+        c = Client(tool, server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)
+        c.name, c.network = "acme", "192.0.2"
+    c.cuid = f"cuid-of-{c.name}"
+    c.host = f"{c.network}.{10 + COAP_CLIENTS.index(tool)}/32"
+    return c
+
+
+MIDS = iter(range(1, 100000))
+
+
+@pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
+def test_the_life_of_a_request(client, server, non):
+    mid = next(MIDS)
+    path = dots.mitigate(client.cuid, mid)
+    answer_type = "NON" if non else "ACK"
+    body = dots.request([client.host], 3600, **{"target-protocol": [17], "target-port-range": [
+        {"lower-port": 80, "upper-port": 90}]})
+
+    put = client("put", path, payload=body, non=non)
+    assert (put.type, put.code) == (answer_type, "2.01"), put.text
+    assert dots.scopes(put.payload) == [{"mid": mid, "lifetime": 3600}]
+    server.until_event("rule-installed", client=client.name, scope=client.host)
+
+    again = client("put", path, payload=body, non=non)
+    assert (again.type, again.code) == (answer_type, "2.04")
+    assert dots.scopes(again.payload)[0]["mid"] == mid
+
+    got = client("get", path, non=non)
+    assert (got.type, got.code) == (answer_type, "2.05")
+    [scope] = dots.scopes(got.payload)
+    assert scope["mid"] == mid and scope["target-prefix"] == [client.host]
+    assert scope["target-protocol"] == [17]
+    assert scope["target-port-range"] == [{"lower-port": 80, "upper-port": 90}]
+    assert 3500 < scope["lifetime"] <= 3600 and scope["status"] == dots.MITIGATED
+    assert scope["bytes-dropped"] == 0 and scope["mitigation-start"] > 1700000000
+
+    gone = client("delete", path, non=non)
+    assert (gone.type, gone.code) == (answer_type, "2.02")
+    server.until_event("mitigation-ended", client=client.name, mid=mid)
+    after = client("get", path, non=non)
+    assert after.code == "4.04" and "RFC 9132 4.4.2" in after.text
+    # 9132-4.4.4: also of what is not there
+    assert client("delete", path, non=non).code == "2.02"
+
+
+def test_all_requests_and_parts_of_them(client, server):
+    mids = [next(MIDS), next(MIDS)]
+    other = client.host.replace("/32", "").rsplit(".", 1)[0] + ".200/32"
+    for mid, prefix in zip(mids, (client.host, other)):
+        put = client("put", dots.mitigate(client.cuid, mid), payload=dots.request([prefix], 600))
+        assert put.code == "2.01", put.text
+        server.until_event("rule-installed", client=client.name, scope=prefix)
+    everything = dots.scopes(client("get", dots.mitigate(client.cuid)).payload)
+    assert [s["mid"] for s in everything] == mids
+    configured = dots.scopes(client("get", dots.mitigate(client.cuid) + "?c=c").payload)
+    assert [s["target-prefix"] for s in configured] == [[client.host], [other]]
+    assert not any("status" in s for s in configured)
+    state = dots.scopes(client("get", dots.mitigate(client.cuid) + "?c=n").payload)
+    assert [s["status"] for s in state] == [dots.MITIGATED] * 2
+    assert not any("target-prefix" in s for s in state)
+    for mid in mids:
+        assert client("delete", dots.mitigate(client.cuid, mid)).code == "2.02"
+        server.until_event("mitigation-ended", client=client.name, mid=mid)
+
+
+def test_efficacy_update(client, server):
+    mid = next(MIDS)
+    path = dots.mitigate(client.cuid, mid)
+    assert client("put", path, payload=dots.request([client.host], 600)).code == "2.01"
+    update = dots.request([client.host], 900, **{"attack-status": 1})
+    answer = client("put", path, "-O", "1,", payload=update)
+    assert answer.code == "2.04", answer.text
+    assert dots.scopes(answer.payload)[0]["lifetime"] == 900
+    # Without If-Match it is no efficacy update.
+    assert client("put", path, payload=update).code == "4.00"
+    assert client("delete", path).code == "2.02"
+    server.until_event("mitigation-ended", client=client.name, mid=mid)
+
+
+# 9132-4.4.3: an efficacy update of what is not there is ignored; Confirmable, it is acknowledged.
+@pytest.mark.parametrize("tool", COAP_CLIENTS)
+def test_efficacy_update_of_nothing_is_only_acknowledged(tool, server, pki, tmp_path):
+    crt, key, trust = certificate_of(pki, "client")
+    client = Client(tool, server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)
+    update = dots.request(["192.0.2.77/32"], 900, **{"attack-status": 1})
+    r = subprocess.run(client.arguments("put", dots.mitigate("cuid-of-acme", 99999), "-O", "1,",
+                                        "-B", "3", payload=update),
+                       capture_output=True, timeout=PATIENCE, check=False)
+    out = r.stdout.decode(errors="replace")
+    assert re.search(r"v:1 t:ACK c:0\.00", out), out
+    assert not RECEIVED.search(out), out
+
+
+@pytest.mark.parametrize("selector", ["", "?c=n"], ids=["all", "state"])
+def test_observation(client, server, run, tmp_path, selector):
+    mid = next(MIDS)
+    path = dots.mitigate(client.cuid, mid)
+    assert client("put", path, payload=dots.request([client.host], 600)).code == "2.01"
+    server.until_event("rule-installed", client=client.name, scope=client.host)
+    seen = tmp_path / "seen"
+    watcher = run(*client.arguments("get", path + selector, "-s", "50", "-o", str(seen)))
+    watcher.wait_for(r"t:ACK c:2\.05 .*Observe:\d")
+    assert client("delete", path).code == "2.02"
+    # RFC 9132 4.4.2.1: notifications are Non-confirmable
+    watcher.wait_for(r"t:NON c:2\.05 .*Observe:\d")
+
+    def statuses():
+        return [d["mitigation-scope"]["scope"][0] for d in dots.decode_all(seen.read_bytes())]
+
+    until(lambda: statuses()[-1]["status"] == dots.TERMINATED, lambda: str(statuses()))
+    assert statuses()[0]["status"] == dots.MITIGATED
+    assert all(("target-prefix" in s) == (not selector) for s in statuses())
+    assert statuses()[-1]["lifetime"] == 0
+
+
+def test_sessions_that_are_over_do_not_count(server, run, pki, tmp_path):
+    """A client may have eight at a time; it has had many."""
+    crt, key, trust = certificate_of(pki, "client")
+    client = Client(COAP_CLIENTS[0], server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)
+    path = dots.mitigate("cuid-of-acme", next(MIDS))
+    assert client("put", path, payload=dots.request(["192.0.2.99/32"], 600)).code == "2.01"
+    for _ in range(8):
+        assert client("get", CONFIG).code == "2.05"
+    watcher = run(*client.arguments("get", path, "-s", "50"))
+    watcher.wait_for(r"t:ACK c:2\.05 .*Observe:\d")
+    assert client("delete", path).code == "2.02"
+    watcher.wait_for(r"t:NON c:2\.05 .*Observe:\d")
+
+
+def test_session_configuration(client):
+    answer = client("get", CONFIG)
+    assert answer.code == "2.05"
+    config = dots.decode(answer.payload)["signal-config"]
+    for part in ("mitigating-config", "idle-config"):
+        assert config[part]["heartbeat-interval"]["current-value"] == 30
+        assert config[part]["missing-hb-allowed"]["current-value"] == 15
+        assert config[part]["max-retransmit"]["current-value"] == 3
+        assert float(config[part]["ack-timeout"]["current-value-decimal"]) == 2.0
+        assert float(config[part]["ack-random-factor"]["current-value-decimal"]) == 1.5
+
+
+@pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
+def test_heartbeat(client, server, non):
+    before = len(server.events("heartbeat", direction="in", peer=client.name))
+    answer = client("put", HB, payload=dots.heartbeat(), non=non)
+    assert (answer.type, answer.code) == ("NON" if non else "ACK", "2.04")
+    assert answer.payload == b""
+    server.until_event("heartbeat", before + 1, direction="in", peer=client.name)
+    assert client("put", HB, non=non).code == "4.00"
+
+
+GOOD = dots.request(["192.0.2.9/32"])
+ERRORS = {
+    "no such resource": ("get", "/.well-known/dots/nothing", {}, "4.04", "RFC 9132 4.2"),
+    "not ours": ("get", "/.well-known/core", {}, "4.04", "RFC 9132 4.2"),
+    "post": ("post", dots.mitigate("c", 1), {"payload": GOOD}, "4.05", "method"),
+    "fetch": ("fetch", CONFIG, {}, "4.05", "method"),
+    "heartbeat read": ("get", HB, {}, "4.05", "method"),
+    "text": ("put", dots.mitigate("c", 1), {"payload": GOOD, "content_format": 0}, "4.15", "271"),
+    "plain cbor": ("put", dots.mitigate("c", 1), {"payload": GOOD, "content_format": 60}, "4.15",
+                   "271"),
+    "no body": ("put", dots.mitigate("c", 1), {}, "4.00", "body is missing"),
+    "no cbor": ("put", dots.mitigate("c", 1), {"payload": b"\xff\x00hello"}, "4.00", "RFC 9132"),
+    "no cuid": ("put", dots.mitigate(), {"payload": GOOD}, "4.00", "cuid"),
+    "no mid": ("put", dots.mitigate("c"), {"payload": GOOD}, "4.00", "mid"),
+    "mid no number": ("put", dots.mitigate("c", "x"), {"payload": GOOD}, "4.00", "mid"),
+    "somebody else's": ("put", dots.mitigate("c", 1), {"payload": dots.request(["203.0.113.1/32"])},
+                        "4.00", "203.0.113.1/32"),
+    "loopback": ("put", dots.mitigate("c", 1), {"payload": dots.request(["127.0.0.1/32"])}, "4.00",
+                 "127.0.0.1/32"),
+    "lifetime 0": ("put", dots.mitigate("c", 1), {"payload": dots.request(["192.0.2.9/32"], 0)},
+                   "4.00", "lifetime"),
+}
+
+
+@pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_is_wrong(case, non, server, pki, tmp_path):
+    method, path, kwargs, code, text = ERRORS[case]
+    crt, key, trust = certificate_of(pki, "client")
+    client = Client(COAP_CLIENTS[non], server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)
+    answer = client(method, path, non=non, **kwargs)
+    assert answer.type == ("NON" if non else "ACK")
+    assert answer.code == code and text in answer.text, answer.text
+
+
+def test_unknown_critical_option(client):
+    answer = client("get", CONFIG, "-O", "65001,x")
+    assert answer.code == "4.02" and "65001" in answer.text
+
+
+def test_a_cuid_has_one_owner(server, pki, tmp_path):
+    crt, key, trust = certificate_of(pki, "client")
+    acme = Client(COAP_CLIENTS[0], server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)
+    jane = Client(COAP_CLIENTS[1], server.port, ["-u", IDENTITY, "-k", KEY_TEXT], tmp_path)
+    path = dots.mitigate("shared", next(MIDS))
+    assert acme("put", path, payload=dots.request(["192.0.2.222/32"], 600)).code == "2.01"
+    collision = jane("put", path, payload=dots.request(["198.51.100.222/32"], 600))
+    assert collision.code == "4.09" and "dots+cbor" in collision.options
+    # libcoap's client writes error bodies as text: what is in it shows the server's event
+    event = server.until_event("put-mitigate", code="4.09")
+    assert event["from"] == "jane" and "cuid" in event["reason"]
+    assert jane("get", path).code == "4.04"
+    assert acme("delete", path).code == "2.02"
