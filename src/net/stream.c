@@ -24,7 +24,7 @@ enum {
 static void
 stream_keep(struct stream *st, const uint8_t *bytes, size_t len)
 {
-	if (st->len + len > st->cap) {
+	if (!st->bytes || st->len + len > st->cap) {
 		st->cap = st->len + len;
 		st->bytes = mem_grow(st->bytes, st->cap, 1);
 	}

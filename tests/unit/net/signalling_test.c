@@ -421,20 +421,33 @@ a_released_session_answers_first(void **state)
 	table_stop(&t);
 }
 
-/* Not for ever, though. */
+/* Not for ever, though; and not at all if there is nothing to answer. */
 static void
 a_released_session_does_not_wait_for_ever(void **state)
 {
+	struct credentials *c = harness_credentials("client", "ca");
+	struct coap_msg release = message(COAP_704_RELEASE);
+	struct line *idle;
 	struct table t;
 
 	(void)state;
 	table_up(&t);
+	idle = line_new(t.loop, &t.at, NULL, c);
+	credentials_unref(c);
+	WAIT(t.loop, line_is_up(idle));
+	line_greet(idle);
+	WAIT(t.loop, t.side.ups == 2);
 	t.side.hold = true;
 	send_code(&t, COAP_GET);
 	send_code(&t, COAP_704_RELEASE);
-	WAIT(t.loop, t.side.downs == 1 && line_is_over(t.line));
+	WAIT(t.loop, t.side.n_held == 1);
+	line_send_msg(idle, &release);
+	WAIT(t.loop, line_is_over(idle) || line_is_over(t.line));
+	assert_false(line_is_over(t.line));
+	WAIT(t.loop, t.side.downs == 2 && line_is_over(t.line));
 	assert_null(exchange_session(t.side.held[0]));
 	side_answer_held(&t.side);
+	line_free(idle);
 	table_stop(&t);
 }
 
