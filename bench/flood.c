@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,21 @@ open_link(struct flood *f, const char *interface)
 		err(1, "%s", interface);
 }
 
+/* "02:00:00:00:00:01" */
+static bool
+parse_mac(const char *text, uint8_t mac[static ETH_ALEN])
+{
+	for (int i = 0; i < ETH_ALEN; i++) {
+		char *end;
+
+		mac[i] = (uint8_t)strtoul(text, &end, 16);
+		if (end != text + 2 || *end != (i + 1 < ETH_ALEN ? ':' : '\0'))
+			return false;
+		text = end + 1;
+	}
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -138,8 +154,7 @@ main(int argc, char **argv)
 	uint8_t mac[ETH_ALEN];
 	uint32_t first, clients, shift;
 
-	if (argc != 9 || sscanf(argv[2], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2],
-				 &mac[3], &mac[4], &mac[5]) != ETH_ALEN)
+	if (argc != 9 || !parse_mac(argv[2], mac))
 		errx(2, "usage: flood INTERFACE MAC FIRST-BYTE CLIENTS PREFIX-LEN ITEMS "
 			"SECONDS KSOFTIRQD-PID");
 	first = (uint32_t)strtoul(argv[3], NULL, 10);
@@ -147,7 +162,7 @@ main(int argc, char **argv)
 	shift = 32 - (uint32_t)strtoul(argv[5], NULL, 10);
 	f.n_frames = strtoul(argv[6], NULL, 10);
 	if (!clients || shift > 16 || !f.n_frames ||
-		clock_getcpuclockid(atoi(argv[8]), &f.soft) != 0)
+		clock_getcpuclockid((pid_t)strtoul(argv[8], NULL, 10), &f.soft) != 0)
 		errx(2, "a number is out of range");
 	open_link(&f, argv[1]);
 	memcpy(f.to.sll_addr, mac, ETH_ALEN);

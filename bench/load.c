@@ -14,6 +14,7 @@
  *	install ITEM                          from the PUT to a GET that tells status 2
  *	shake full|resumed SECONDS WINDOW     handshakes, each closed at once
  */
+#include <assert.h>
 #include <err.h>
 #include <getopt.h>
 #include <poll.h>
@@ -27,7 +28,14 @@
 #include "batch.h"
 #include "fleet.h"
 
-enum { WINDOW_MAX = 4096, PATIENCE_S = 2, INSTALLED = 2, COMMAND_MAX = 256 };
+enum {
+	WINDOW_MAX = 4096,
+	PATIENCE_S = 2, /* for one answer */
+	GRACE_S = 20,   /* for the first of a measurement */
+	INSTALLED = 2,
+	COMMAND_MAX = 256,
+	WORDS_MAX = 5,
+};
 
 /* A request that is outstanding. */
 struct slot {
@@ -103,6 +111,7 @@ tell(const struct load *l, const struct mark *from, const struct mark *to)
 static uint32_t
 draw(struct load *l, uint32_t n)
 {
+	assert(n);
 	l->random = l->random * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (uint32_t)((l->random >> 33) % n);
 }
@@ -201,13 +210,42 @@ give_up(struct load *l)
 
 /* --- commands ------------------------------------------------------------------------------- */
 
+static unsigned
+number(const char *text)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (end == text || *end || v > UINT32_MAX)
+		errx(2, "%s: not a number", text);
+	return (unsigned)v;
+}
+
+static enum ask
+kind_of(const char *name)
+{
+	enum ask kind = ask_named(name);
+
+	if (kind == ASK_KINDS)
+		errx(2, "%s: no such request", name);
+	return kind;
+}
+
+/* On a machine that is busy otherwise, the first right answer may take longer than was asked for.
+ */
+static bool
+is_over(const struct load *l, double until)
+{
+	return now() >= until && (l->tally.ok || now() >= until + GRACE_S);
+}
+
 /* Until `until`, or all of a range is answered. */
 static void
 pump(struct load *l, double until)
 {
 	double check = now() + 0.1;
 
-	while (l->n_used && now() < until) {
+	while (l->n_used && !is_over(l, until)) {
 		fleet_pump(l->fleet, 10);
 		if (now() >= check) {
 			give_up(l);
@@ -219,8 +257,9 @@ pump(struct load *l, double until)
 static void
 begin(struct load *l, struct work work, unsigned window)
 {
-	if (window > WINDOW_MAX || !window)
-		errx(2, "a window of %u", window);
+	if (window > WINDOW_MAX || !window || !l->n_sessions || (!work.end && !work.items))
+		errx(2, "%u outstanding of %u items on %u sessions", window, work.items,
+			l->n_sessions);
 	l->work = work;
 	l->tally = (struct tally){0};
 	l->window = l->n_used = window;
@@ -237,18 +276,14 @@ drain(struct load *l)
 }
 
 static void
-do_run(struct load *l, const char *line)
+do_run(struct load *l, char **words)
 {
-	char name[16];
-	double seconds;
-	unsigned window, items;
+	struct work work = {.kind = kind_of(words[1]), .items = number(words[4])};
+	double seconds = strtod(words[2], NULL);
 	struct mark from, to;
 	unsigned long ok;
 
-	if (sscanf(line, "run %15s %lf %u %u", name, &seconds, &window, &items) != 4 ||
-		ask_named(name) == ASK_KINDS || !items)
-		errx(2, "not understood: %s", line);
-	begin(l, (struct work){.kind = ask_named(name), .items = items}, window);
+	begin(l, work, number(words[3]));
 	pump(l, now() + (seconds < 1 ? seconds / 2 : 0.5));
 	l->tally = (struct tally){.all = l->tally.all};
 	from = mark(l);
@@ -261,17 +296,15 @@ do_run(struct load *l, const char *line)
 }
 
 static void
-do_each(struct load *l, const char *line)
+do_each(struct load *l, char **words)
 {
-	struct work work = {0};
+	struct work work = {
+		.kind = kind_of(words[1]), .next = number(words[2]), .end = number(words[3])};
+	unsigned window = number(words[4]);
 	struct mark from, to;
-	unsigned window;
-	char name[16];
 
-	if (sscanf(line, "each %15s %u %u %u", name, &work.next, &work.end, &window) != 4 ||
-		ask_named(name) == ASK_KINDS || work.next >= work.end)
-		errx(2, "not understood: %s", line);
-	work.kind = ask_named(name);
+	if (work.next >= work.end)
+		errx(2, "nothing from %u to %u", work.next, work.end);
 	if (window > work.end - work.next)
 		window = work.end - work.next;
 	from = mark(l);
@@ -291,14 +324,12 @@ ask_one(struct load *l, enum ask kind, uint32_t item)
 }
 
 static void
-do_install(struct load *l, const char *line)
+do_install(struct load *l, char **words)
 {
 	struct mark from = mark(l), to;
-	unsigned item;
+	unsigned item = number(words[1]);
 	bool good;
 
-	if (sscanf(line, "install %u", &item) != 1)
-		errx(2, "not understood: %s", line);
 	good = ask_one(l, ASK_PUT, item);
 	l->status = 0;
 	while (good && l->status != INSTALLED && now() < from.at + 60) {
@@ -328,17 +359,16 @@ nudge(struct load *l, uint32_t number)
 }
 
 static void
-do_open(struct load *l, const char *line)
+do_open(struct load *l, char **words)
 {
+	unsigned first = number(words[1]), n = number(words[2]), window = number(words[3]);
+	unsigned begun = first;
 	struct mark from = mark(l), to;
-	unsigned n, window, first, begun;
 	double end = now() + 300;
 
-	if (sscanf(line, "open %u %u %u", &first, &n, &window) != 3 || n > FLEET_PASSING ||
-		first >= n || first != l->n_sessions || n % l->items.clients)
-		errx(2, "not understood: %s", line);
+	if (n > FLEET_PASSING || first >= n || first != l->n_sessions || n % l->items.clients)
+		errx(2, "sessions from %u to %u", first, n);
 	l->tally = (struct tally){.bad = n - first};
-	begun = first;
 	l->n_sessions = n;
 	while (first < n && now() < end) {
 		while (begun < n && begun - first < window)
@@ -398,7 +428,7 @@ shake_until(struct shaking *k, double until)
 {
 	struct tally *t = &k->load->tally;
 
-	while (now() < until) {
+	while (!is_over(k->load, until)) {
 		fleet_pump(k->load->fleet, 10);
 		for (unsigned i = 0; i < k->window; i++) {
 			struct session *s = k->sessions[i];
@@ -417,18 +447,16 @@ shake_until(struct shaking *k, double until)
 }
 
 static void
-do_shake(struct load *l, const char *line)
+do_shake(struct load *l, char **words)
 {
-	struct shaking k = {.load = l, .next = FLEET_PASSING};
+	struct shaking k = {.load = l, .next = FLEET_PASSING, .window = number(words[3])};
+	double seconds = strtod(words[2], NULL);
 	gnutls_datum_t ticket = {0};
 	struct mark from, to;
-	char name[16];
-	double seconds;
 
-	if (sscanf(line, "shake %15s %lf %u", name, &seconds, &k.window) != 3 ||
-		k.window > WINDOW_MAX)
-		errx(2, "not understood: %s", line);
-	if (!strcmp(name, "resumed")) {
+	if (k.window > WINDOW_MAX)
+		errx(2, "a window of %u", k.window);
+	if (!strcmp(words[1], "resumed")) {
 		ticket = get_ticket(l);
 		k.ticket = &ticket;
 	}
@@ -450,25 +478,31 @@ do_shake(struct load *l, const char *line)
 
 static const struct {
 	const char *word;
-	void (*run)(struct load *l, const char *line);
+	size_t n_words;
+	void (*run)(struct load *l, char **words);
 } commands[] = {
-	{"open ", do_open},
-	{"run ", do_run},
-	{"each ", do_each},
-	{"install ", do_install},
-	{"shake ", do_shake},
+	{"open", 4, do_open},
+	{"run", 5, do_run},
+	{"each", 5, do_each},
+	{"install", 2, do_install},
+	{"shake", 4, do_shake},
 };
 
 static void
-obey(struct load *l, const char *line)
+obey(struct load *l, char *line)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strncmp(line, commands[i].word, strlen(commands[i].word))) {
-			commands[i].run(l, line);
+	char *words[WORDS_MAX + 1], *rest = line;
+	size_t n = 0;
+
+	while (n <= WORDS_MAX && (words[n] = strtok_r(NULL, " \n", &rest)))
+		n++;
+	for (size_t i = 0; n && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(words[0], commands[i].word) && n == commands[i].n_words) {
+			commands[i].run(l, words);
 			fflush(stdout);
 			return;
 		}
-	errx(2, "not understood: %s", line);
+	errx(2, "%s: not understood", n ? words[0] : "");
 }
 
 /* Between commands heartbeats are answered. */
@@ -510,20 +544,21 @@ main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's')
 			setup.server = parse_endpoint(optarg);
-		else if (c == 'p' && clock_getcpuclockid(atoi(optarg), &l.server_clock) != 0)
+		else if (c == 'p' &&
+			 clock_getcpuclockid((pid_t)number(optarg), &l.server_clock) != 0)
 			errx(2, "no process %s", optarg);
 		else if (c == 'c')
-			l.items.clients = (unsigned)atoi(optarg);
+			l.items.clients = number(optarg);
 		else if (c == 'k')
 			setup.psk = optarg;
 		else if (c == 'x')
 			setup.certificates = optarg;
 		else if (c == 'l')
-			l.items.prefix_len = (unsigned)atoi(optarg);
+			l.items.prefix_len = number(optarg);
 		else if (c == 'r')
-			l.items.request_len = (size_t)atol(optarg);
+			l.items.request_len = number(optarg);
 		else if (c == 'a')
-			l.items.answer_len = (size_t)atol(optarg);
+			l.items.answer_len = number(optarg);
 		else if (c == '?')
 			return 2;
 	}
