@@ -17,6 +17,8 @@ VICTIMS = ["s1", "s2", "cpe", "c1", "c2", "s1.helper", "s2.helper"]
 HEARTBEAT = {"heartbeat-interval": 0.5, "missing-hb-allowed": 3}
 # Withdrawals that end at once, and some that pass through the terminating period.
 TERMINATING = {"s1": 1, "s2": 0}
+# A disk with a head: a commit takes its time, and what comes meanwhile waits in memory.
+SYNC_MS, WRITE_MS = 10, 3
 WITHDRAWN = "dots-client-withdrawn-mitigation"  # status 5: still filtering, for that period
 
 # What is asked for is always a whole group, so that requests are equal or do not overlap at all, and
@@ -45,23 +47,35 @@ class Wish:
 class Load:
     """The requests of one client. Its decisions depend on the seed alone, not on the answers."""
 
-    def __init__(self, rig, client, rng):
-        self.rig, self.client, self.rng = rig, client, rng
+    def __init__(self, rig, client, rng, news):
+        self.rig, self.client, self.rng, self.news = rig, client, rng, news
         self.lock = threading.Lock()
         self.wishes, self.number = {}, 0
-        self.begun, self.counts = 0, {}
-        self.problem = None
+        self.begun = self.told = 0  # operations; those that were acknowledged
+        self.counts, self.problem = {}, None
 
     def run(self, operations):
         try:
             for _ in range(operations):
-                with self.lock:
-                    self.begun += 1
-                if self.one() == 3:  # dead: no use to ask it before it is back
+                self.tell("begun")
+                status = self.one()
+                if status in (0, 4):
+                    self.tell("told")
+                if status == 3:  # dead: no use to ask it before it is back
                     until(lambda: self.rig.ctl(self.client, "status")[0] == 0 or self.problem,
                           f"{self.client} answers again")
         except Exception as e:  # told by the main thread
             self.problem = f"load at {self.client}: {e}"
+        self.tell("over")
+
+    def tell(self, what):
+        """To whoever waits for a moment to strike."""
+        with self.news:
+            if what == "over":
+                self.begun = self.told = 1 << 30
+            else:
+                setattr(self, what, getattr(self, what) + 1)
+            self.news.notify_all()
 
     def one(self):
         draw = self.rng.random()
@@ -71,7 +85,7 @@ class Load:
                                                       self.rng.choice(mine).name)[0])
         if draw < 0.5 and mine:
             return self.withdraw(self.rng.choice(mine))
-        return self.ask(self.rng.choice(GROUPS), self.rng.choice([0, 0, 0, 1]))
+        return self.ask(self.rng.choice(GROUPS), self.rng.choice([0, 0, 1, 1]))
 
     def count(self, what, status):
         key = (what, status)
@@ -132,7 +146,8 @@ class Load:
 class Crash:
     def __init__(self, case, rig):
         self.case, self.rig = case, rig
-        self.loads = {c: Load(rig, c, case.rng("load", c)) for c in CLIENTS}
+        self.news = threading.Condition()
+        self.loads = {c: Load(rig, c, case.rng("load", c), self.news) for c in CLIENTS}
         self.kills, self.recovery = dict.fromkeys(VICTIMS, 0), []
         self.checks = 0
         self.deck, self.dealer = [], case.rng("victims")
@@ -146,20 +161,22 @@ class Crash:
     def play(self, number):
         rng = self.case.rng("round", number)
         operations = rng.randint(6, 12)
-        strikes = sorted((rng.randint(1, operations), rng.uniform(0, 0.03), rng.uniform(0, 0.3),
+        # At any moment, or at the very moment that something was promised.
+        strikes = sorted((rng.randint(1, operations - 2), rng.choice(("begun", "told")),
+                          rng.uniform(0, 0.05), rng.uniform(0, 0.3),
                           self.victims(rng.choice([1, 1, 1, 2])))
                          for _ in range(rng.choice([1, 1, 2])))
         for load in self.loads.values():
-            load.begun = 0
+            load.begun = load.told = 0
         threads = [threading.Thread(target=load.run, args=(operations,))
                    for load in self.loads.values()]
         for t in threads:
             t.start()
         try:
-            for after, moment, down, victims in strikes:
-                self.rig.until(lambda: any(load.begun >= after or load.problem
-                                           for load in self.loads.values()), "the load goes on")
-                time.sleep(moment)  # a random moment: nothing is waited for
+            for after, what, moment, down, victims in strikes:
+                self.wait_for(what, after)
+                if what == "begun":
+                    time.sleep(moment)  # a random moment: nothing is waited for
                 self.strike(victims, down)
         except BaseException:
             for load in self.loads.values():
@@ -174,6 +191,13 @@ class Crash:
         begun = time.monotonic()
         self.settle()
         self.recovery.append(time.monotonic() - begun)
+
+    def wait_for(self, what, count):
+        """At once when it happens: the disk has milliseconds only."""
+        with self.news:
+            if not self.news.wait_for(lambda: any(getattr(load, what) >= count
+                                                  for load in self.loads.values()), 120):
+                raise Failure("the load does not go on")
 
     def strike(self, victims, down):
         for v in victims:
@@ -306,6 +330,12 @@ def owner(target):
 
 
 def configure(rig):
+    disk = rig.folder / "disk"
+    disk.write_text(f"{SYNC_MS} {WRITE_MS}\n")
+    for name in rig.agents.configs:
+        process = rig.agents.processes[name]
+        process.argv = ["/usr/bin/env", f"LD_PRELOAD={rig.case.binaries['slowdisk.so']}",
+                        f"SLOWDISK={disk}", *process.argv]
     for name, cfg in rig.agents.configs.items():
         # The lab runs over IPv4 alone; targets are of both.
         for domain, more in SIX.items():

@@ -2,7 +2,7 @@
 import random
 import time
 
-PATIENCE = 40  # seconds; only what never happens takes as long
+PATIENCE = 90  # seconds; only what never happens takes as long
 
 
 class Failure(Exception):

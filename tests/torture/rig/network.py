@@ -117,7 +117,7 @@ class Rig:
 
     # ---- conditions ----
 
-    def until(self, condition, what, seconds=40):
+    def until(self, condition, what, seconds=90):
         def watch():
             self.journal.poll()
             self.check_alive()
@@ -135,7 +135,7 @@ class Rig:
         return [r for r in self.by_event[at, event] if r.time >= since
                 and all(str(r.fields.get(k)) == str(v) for k, v in fields.items())]
 
-    def until_event(self, at, event, since=0.0, seconds=40, **fields):
+    def until_event(self, at, event, since=0.0, seconds=90, **fields):
         return self.until(lambda: self.events(at, event, since, **fields),
                           f"event {event} {fields or ''} at {at}", seconds)[0]
 
@@ -144,7 +144,7 @@ class Rig:
         status, reply = self.ctl(name, "sessions")
         return {s["name"]: s["state"] for s in reply.get("upstream", [])} if not status else {}
 
-    def until_connected(self, *names, seconds=40):
+    def until_connected(self, *names, seconds=90):
         def missing():
             return {n: s for n in names for s in [self.upstream(n)]
                     if not s or set(s.values()) != {"available"}}
