@@ -24,6 +24,7 @@ free_credentials_files(struct domain_credentials *dc)
 	free(dc->certificate);
 	free(dc->key);
 	free(dc->trust);
+	free(dc->crl);
 	free(dc->psk_identity);
 	free(dc->psk_file);
 }

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "daemon/config_table.h"
 
-enum { WHY_MAX = 400 };
+enum { WHY_MAX = 400, DAY_S = 86400 };
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
@@ -24,7 +24,7 @@ check_files(struct options *o, const struct domain_credentials *dc, const void *
 	const struct {
 		const char *key, *path;
 	} files[] = {{"certificate", dc->certificate}, {"key", dc->key}, {"trust", dc->trust},
-		{"psk-file", dc->psk_file}};
+		{"crl", dc->crl}, {"psk-file", dc->psk_file}};
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -37,12 +37,45 @@ check_files(struct options *o, const struct domain_credentials *dc, const void *
 	return ok;
 }
 
+/* What of a list of revoked certificates the operator should look at, or NULL. */
+static const char *
+doubt_of(const struct crl_view *list, int64_t now)
+{
+	if (list->expires <= now)
+		return "has expired, expected a newer one (it still counts)";
+	if (list->expires < now + DAY_S)
+		return "expires within a day, expected a newer one by then";
+	if (list->issued > now)
+		return "is of the future, expected it to agree with the clock (it counts)";
+	return NULL;
+}
+
+static void
+check_lists(struct options *o, const struct credentials *c, const struct domain_credentials *dc,
+	const void *object)
+{
+	struct spot spot = options_spot(o, object, "crl");
+	const char *doubt, *ca;
+	struct crl_view list;
+
+	for (unsigned i = 0; credentials_crl(c, i, &list); i++)
+		if ((doubt = doubt_of(&list, loop_wall() / 1000)))
+			options_problem(o, false, spot, "%s: the list of %s %s (RFC 5280 5.1.2.5)",
+				dc->crl, list.issuer, doubt);
+	for (unsigned i = 0; (ca = credentials_without_crl(c, i)); i++)
+		options_problem(o, false, spot,
+			"%s: nothing of %s, who is in `trust`, expected its list: without one its "
+			"peers are refused (RFC 5280 6.3.3)",
+			dc->crl, ca);
+}
+
 static struct credentials *
 load_credentials(struct options *o, const struct domain_credentials *dc, const void *object)
 {
 	struct credentials_config cfg = {.certificate = dc->certificate,
 		.key = dc->key,
 		.trust = dc->trust,
+		.crl = dc->crl,
 		.psk_identity = dc->psk_identity,
 		.psk_file = dc->psk_file};
 	struct credentials *c = NULL;
@@ -53,7 +86,8 @@ load_credentials(struct options *o, const struct domain_credentials *dc, const v
 	switch (credentials_load(&cfg, &c, why, sizeof(why))) {
 	case CREDENTIALS_BROKEN:
 		options_problem(o, true, options_spot(o, object, ""),
-			"%s, expected {certificate, key, trust} or {psk-identity, psk-file}", why);
+			"%s, expected {certificate, key, trust, crl} or {psk-identity, psk-file}",
+			why);
 		return NULL;
 	case CREDENTIALS_EXPIRED:
 		options_problem(o, false, options_spot(o, object, "certificate"),
@@ -62,6 +96,7 @@ load_credentials(struct options *o, const struct domain_credentials *dc, const v
 	case CREDENTIALS_OK:
 		break;
 	}
+	check_lists(o, c, dc, object);
 	return c;
 }
 

@@ -34,6 +34,8 @@ static const struct option credentials_rows[] = {
 		AT(struct domain_credentials, key)},
 	{"trust", OPTION_PATH, ONE, "PEM file of the CAs we accept",
 		AT(struct domain_credentials, trust)},
+	{"crl", OPTION_PATH, ONE, "PEM file of what these CAs have revoked",
+		AT(struct domain_credentials, crl)},
 	{"psk-identity", OPTION_TEXT, ONE, "our name with a pre-shared key",
 		AT(struct domain_credentials, psk_identity)},
 	{"psk-file", OPTION_PATH, ONE, "file of the pre-shared key",

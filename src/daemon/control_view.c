@@ -9,6 +9,7 @@
 
 #include "base/event.h"
 #include "base/mem.h"
+#include "daemon/expiry.h"
 #include "daemon/store.h"
 
 enum { TEXT_MAX = 1024 };
@@ -358,9 +359,22 @@ associated(const json_t *server)
 	return !strcmp(state, "available") || !strcmp(state, "silent");
 }
 
+static void
+add_expired(void *arg, const char *domain, const struct crl_view *list)
+{
+	char issuer[TEXT_MAX];
+
+	if (list->expires > loop_wall() / 1000)
+		return;
+	event_escape(issuer, sizeof(issuer), list->issuer, strlen(list->issuer));
+	json_array_append_new(
+		arg, json_sprintf("the list of certificates revoked by %s%s%s has expired", issuer,
+			     domain ? ", for " : "", domain ? domain : ""));
+}
+
 /* What the operator should look at, in words. */
 static json_t *
-alerts_json(json_t *servers, size_t backlog)
+alerts_json(const struct config *c, json_t *servers, size_t backlog)
 {
 	json_t *alerts = json_array(), *s;
 	size_t i;
@@ -377,6 +391,7 @@ alerts_json(json_t *servers, size_t backlog)
 						json_string_value(json_object_get(s, "domain")),
 						state, *reason ? ": " : "", reason));
 	}
+	expiry_each(c, add_expired, alerts);
 	if (backlog)
 		json_array_append_new(alerts,
 			json_string(
@@ -416,7 +431,7 @@ view_status(const struct control_parts *p, mono_ms started)
 	add_number(j, "mitigations", p->server ? (int64_t)book_count(server_book(p->server)) : 0);
 	add_number(j, "sessions", (int64_t)sessions);
 	add_number(j, "handshakes", p->server ? (int64_t)server_handshakes(p->server) : 0);
-	json_object_set_new(j, "alerts", alerts_json(servers, backlog));
+	json_object_set_new(j, "alerts", alerts_json(p->config, servers, backlog));
 	json_decref(servers);
 	json_decref(peers);
 	return j;

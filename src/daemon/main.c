@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/expiry.h"
 #include "daemon/process.h"
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
@@ -37,6 +38,7 @@ struct daemon {
 	struct control *control;
 	struct control_parts parts;
 	struct signal_watch *signals[3];
+	struct expiry *expiry;
 	struct timer *clock, *watchdog;
 	wall_ms clock_wall;
 	mono_ms clock_mono;
@@ -321,6 +323,7 @@ swap(struct daemon *d, struct config *new)
 	if (d->server)
 		server_reload(d->server, &ss);
 	set_parts(d);
+	expiry_watch(d->expiry, new);
 	config_free(old); /* nobody looks at it any more */
 }
 
@@ -448,6 +451,8 @@ start(struct daemon *d, char *why, size_t cap)
 	d->store = store_open(d->loop, d->config->state, why, cap);
 	if (!d->store || !start_roles(d, why, cap))
 		return false;
+	d->expiry = expiry_new(d->loop);
+	expiry_watch(d->expiry, d->config);
 	set_parts(d);
 	return process_drop(d->config, why, cap);
 }
@@ -460,6 +465,7 @@ stop(struct daemon *d)
 	if (d->store)
 		store_close(d->store);
 	stop_housekeeping(d);
+	expiry_free(d->expiry);
 	event_raise(EVENT_STOP, EVENT_F("reason", d->reason));
 	loop_free(d->loop);
 	event_clear_sinks();

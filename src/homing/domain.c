@@ -180,6 +180,7 @@ free_domain(struct domain *d)
 	free(d->credentials.certificate);
 	free(d->credentials.key);
 	free(d->credentials.trust);
+	free(d->credentials.crl);
 	free(d->credentials.psk_identity);
 	free(d->credentials.psk_file);
 }

@@ -23,7 +23,7 @@ struct domain_server {
 
 /* Files; NULL if absent. The daemon loads them; here they are only carried. */
 struct domain_credentials {
-	char *certificate, *key, *trust, *psk_identity, *psk_file;
+	char *certificate, *key, *trust, *crl, *psk_identity, *psk_file;
 };
 
 struct domain {

@@ -1262,6 +1262,20 @@ same_server(const struct domain_server *a, const struct domain_server *b)
 	return true;
 }
 
+/* The servers are judged by what the new credentials trust: those of live sessions now, one whose
+ * handshake is under way by beginning it anew. */
+static void
+judge_sessions(struct upstream *u)
+{
+	for (int i = 0; i < 2; i++)
+		if (u->session[i] && session_is_up(u->session[i]))
+			session_judge_by(u->session[i], u->credentials);
+	if (!u->session[CANDIDATE] || session_is_up(u->session[CANDIDATE]))
+		return;
+	drop_session(u, CANDIDATE);
+	attempt_at(u, loop_now(u->cx.loop));
+}
+
 bool
 upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred)
@@ -1276,6 +1290,7 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 		credentials_ref(cred);
 	credentials_unref(u->credentials);
 	u->credentials = cred;
+	judge_sessions(u);
 	heartbeat_configure(&u->hb, &d->heartbeat, loop_now(u->cx.loop));
 	hb_rearm(u);
 	return true;

@@ -6,8 +6,8 @@
  *
  * In: "send HEX", "again" (closes, comes back from a new port with its ticket), "close".
  * Out: "asked N" (datagrams sent in this handshake), "begun" (the server did more than ask for a
- * cookie), "up full", "up resumed", "got HEX", "down REASON" (then it ends). Mute, it says no more
- *than the two ClientHellos.
+ * cookie), "up full", "up resumed", "got HEX", "down REASON". Mute, it says no more than the two
+ * ClientHellos.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ struct talker {
 	gnutls_session_t tls;
 	gnutls_datum_t ticket;
 	int fd;
-	bool mute, handshaking;
+	bool mute, handshaking, up;
 	unsigned asked, heard;
 };
 
@@ -107,10 +107,10 @@ open_socket(struct talker *t)
 }
 
 static void
-end(const char *reason)
+end(struct talker *t, const char *reason)
 {
+	t->up = false;
 	tell("down", reason);
-	exit(0);
 }
 
 static void
@@ -142,20 +142,24 @@ shake_hands(struct talker *t)
 		r = gnutls_handshake(t->tls);
 	while (r < 0 && !gnutls_error_is_fatal(r));
 	t->handshaking = false;
-	if (r < 0)
-		end(r == GNUTLS_E_FATAL_ALERT_RECEIVED
+	t->up = r >= 0;
+	if (!t->up) {
+		end(t, r == GNUTLS_E_FATAL_ALERT_RECEIVED
 				? gnutls_alert_get_name(gnutls_alert_get(t->tls))
 				: gnutls_strerror(r));
+		return;
+	}
+	gnutls_free(t->ticket.data);
+	t->ticket = (gnutls_datum_t){0};
+	must(gnutls_session_get_data2(t->tls, &t->ticket), "ticket");
 	tell("up", gnutls_session_is_resumed(t->tls) ? "resumed" : "full");
 }
 
 static void
 again(struct talker *t)
 {
-	gnutls_free(t->ticket.data);
-	t->ticket = (gnutls_datum_t){0};
-	must(gnutls_session_get_data2(t->tls, &t->ticket), "ticket");
-	gnutls_bye(t->tls, GNUTLS_SHUT_WR);
+	if (t->up)
+		gnutls_bye(t->tls, GNUTLS_SHUT_WR);
 	gnutls_deinit(t->tls);
 	close(t->fd);
 	shake_hands(t);
@@ -172,10 +176,13 @@ tell_received(struct talker *t)
 
 	if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
 		return;
-	if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		end(gnutls_alert_get_name(gnutls_alert_get(t->tls)));
-	if (n <= 0)
-		end(n == 0 ? "closed" : gnutls_strerror((int)n));
+	if (n <= 0) {
+		end(t, n == GNUTLS_E_FATAL_ALERT_RECEIVED
+				? gnutls_alert_get_name(gnutls_alert_get(t->tls))
+			: n == 0 ? "closed"
+				 : gnutls_strerror((int)n));
+		return;
+	}
 	for (ssize_t i = 0; i < n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
 	tell("got", hex);
@@ -203,7 +210,7 @@ obey(struct talker *t, char *line)
 		again(t);
 	} else if (!strcmp(line, "close")) {
 		gnutls_bye(t->tls, GNUTLS_SHUT_WR);
-		end("closed by us");
+		end(t, "closed by us");
 	} else {
 		fprintf(stderr, "what is %s?\n", line);
 		exit(2);
@@ -218,11 +225,11 @@ talk(struct talker *t)
 	setvbuf(stdin, NULL, _IONBF, 0);
 	for (;;) {
 		struct pollfd fds[] = {
-			{.fd = t->fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+			{.fd = t->up ? t->fd : -1, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
 
-		if (!gnutls_record_check_pending(t->tls) && poll(fds, 2, -1) < 0)
+		if (poll(fds, 2, t->up && gnutls_record_check_pending(t->tls) ? 0 : -1) < 0)
 			continue;
-		if (gnutls_record_check_pending(t->tls) || fds[0].revents)
+		if (t->up && (gnutls_record_check_pending(t->tls) || fds[0].revents))
 			tell_received(t);
 		if (!fds[1].revents)
 			continue;
