@@ -218,6 +218,16 @@ def test_a_revoked_server_is_left(pki, run):
     assert client("mitigate", "192.0.2.7", "--wait", "0")[0] == 4  # kept, and sent to nobody
 
 
+def test_a_handshake_under_way_at_a_reload_is_begun_anew(pki, run):
+    """It would be judged by what was known before. Nobody answers here, so it takes its time."""
+    client = run("client", CLIENT)
+    until(lambda: client.events("session-attempt"), "first attempt")
+    assert client.server()["state"] == "connecting"
+    reload(client)
+    until(lambda: len(client.events("session-attempt")) == 2, "second attempt")
+    assert not client.events("session-failed")
+
+
 def test_the_lists_are_read_anew_or_not_at_all(pki, run, talk, folder):
     server = run("server", SERVER)
     acme = talk(server, "acme")

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "net/association.h"
 #include "net/crl.h"
@@ -459,6 +460,39 @@ a_dialled_session_is_judged_by_the_new_list(void **state)
 	part(&m);
 }
 
+/* A session outlives the certificate it came up with until its peer is judged again: no timer looks
+ * at it. Its owner has longer and longer to come up in time. */
+static void
+a_certificate_that_expired_meanwhile_is_found_by_the_next_judge(void **state)
+{
+	struct meeting m;
+	int valid = 2;
+	time_t made;
+
+	(void)state;
+	for (;; valid *= 2) {
+		made = time(NULL);
+		pki_make(&(struct pki_spec){.name = "brief",
+			.issuer = "ca",
+			.cn = "brief.example",
+			.client = true,
+			.until_seconds = valid});
+		meet(&m, harness_credentials("server", "ca"), harness_credentials("brief", "ca"));
+		WAIT(m.loop, m.server.ups + m.server.downs == 1 && m.client.ups + m.client.downs);
+		if (m.server.ups)
+			break;
+		WAIT(m.loop, m.client.downs == 1);
+		part(&m);
+	}
+	WAIT(m.loop, time(NULL) > made + valid);
+	harness_settle(m.loop);
+	assert_int_equal(m.server.downs, 0);
+	session_judge(m.server.session);
+	WAIT(m.loop, m.server.downs == 1 && m.client.downs == 1);
+	assert_non_null(strstr(m.server.reason, "expired"));
+	part(&m);
+}
+
 /* ---- */
 
 static void
@@ -549,6 +583,7 @@ main(void)
 		cmocka_unit_test(a_ticket_of_before_does_not_bring_a_revoked_peer_back),
 		cmocka_unit_test(a_live_session_is_judged_by_the_new_list),
 		cmocka_unit_test(a_dialled_session_is_judged_by_the_new_list),
+		cmocka_unit_test(a_certificate_that_expired_meanwhile_is_found_by_the_next_judge),
 	};
 
 	return cmocka_run_group_tests(tests, start, finish);

@@ -157,7 +157,8 @@ pki_make(const struct pki_spec *spec)
 	must(gnutls_x509_crt_set_activation_time(
 		crt, now + (dated ? spec->from_days : -1) * DAY_S));
 	must(gnutls_x509_crt_set_expiration_time(
-		crt, now + (dated ? spec->until_days : 1) * DAY_S));
+		crt, now + (spec->until_seconds ? spec->until_seconds
+						: (dated ? spec->until_days : 1) * DAY_S)));
 	must(gnutls_x509_crt_set_key(crt, key));
 	add_names(crt, spec);
 	add_usage(crt, spec);

@@ -16,6 +16,7 @@ struct pki_spec {
 	bool ca;                   /* a CA of its issuer; without issuer it is one anyway */
 	bool server, client;       /* extended key usage; neither: no such extension */
 	int from_days, until_days; /* validity, relative to now; both 0: yesterday to tomorrow */
+	int until_seconds;         /* its end more exactly */
 };
 
 /* A directory of its own, removed by pki_finish. */
