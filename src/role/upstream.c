@@ -888,8 +888,8 @@ link_lost(struct upstream *u)
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool bound, up = pick_interface(u, &bound) || !bound;
 	bool ours = has_interface(u->domain, interface);
+	bool bound, up = pick_interface(u, &bound) || !bound;
 
 	if (ours && !up)
 		link_lost(u);

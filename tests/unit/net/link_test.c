@@ -51,8 +51,6 @@ teardown(void **state)
 {
 	struct told *t = *state;
 
-	if (!t)
-		return 0;
 	links_free(t->links);
 	loop_free(t->loop);
 	free(t);
@@ -85,8 +83,6 @@ up_is_with_carrier_only(void **state)
 {
 	struct told *t = *state;
 
-	if (!t)
-		skip();
 	assert_true(links_exists(t->links, "near"));
 	assert_false(links_exists(t->links, "other"));
 	assert_false(links_up(t->links, "near"));
@@ -109,8 +105,6 @@ addresses_are_told_when_something_changes(void **state)
 	struct told *t = *state;
 	unsigned before;
 
-	if (!t)
-		skip();
 	run("ip link set near up");
 	WAIT(t->loop, links_up(t->links, "near"));
 	run("ip addr add 2001:db8::1/64 dev near nodad valid_lft 100 preferred_lft 50");
@@ -144,8 +138,6 @@ a_tentative_address_is_told_again_when_it_is_usable(void **state)
 {
 	struct told *t = *state;
 
-	if (!t)
-		skip();
 	run("ip link set near up && ip addr add 2001:db8::2/64 dev near");
 	WAIT(t->loop, find(t, "2001:db8::2"));
 	assert_true(find(t, "2001:db8::2")->tentative);
@@ -164,5 +156,10 @@ main(void)
 		IN_NAMESPACE(a_tentative_address_is_told_again_when_it_is_usable),
 	};
 
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	if (unshare(CLONE_NEWNET) != 0) {
+		puts("1..1\nok 1 # SKIP needs the right to make a network namespace");
+		return 77;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
