@@ -12,11 +12,11 @@
 
 enum { SLOTS_MIN = 16 };
 
+/* Small, so that with a short key it is one line of the cache. */
 struct entry {
 	struct entry *next;
-	uint64_t hash;
 	void *value; /* NULL: removed while map_each walks */
-	size_t len;
+	uint32_t hash, len;
 	uint8_t key[];
 };
 
@@ -117,9 +117,9 @@ map_count(const struct map *m)
 }
 
 static struct entry **
-slot_of(const struct map *m, const void *key, size_t len, uint64_t *ret_hash)
+slot_of(const struct map *m, const void *key, size_t len, uint32_t *ret_hash)
 {
-	uint64_t hash = siphash(m, key, len);
+	uint32_t hash = (uint32_t)siphash(m, key, len);
 	struct entry **p = &m->slots[hash & (m->n_slots - 1)].first;
 
 	*ret_hash = hash;
@@ -161,7 +161,7 @@ fit(struct map *m)
 void *
 map_get(const struct map *m, const void *key, size_t len)
 {
-	uint64_t hash;
+	uint32_t hash;
 	struct entry *e = *slot_of(m, key, len, &hash);
 
 	return e ? e->value : NULL;
@@ -170,7 +170,7 @@ map_get(const struct map *m, const void *key, size_t len)
 void *
 map_set(struct map *m, const void *key, size_t len, void *value)
 {
-	uint64_t hash;
+	uint32_t hash;
 	struct entry **p = slot_of(m, key, len, &hash), *e = *p;
 	void *old;
 
@@ -183,7 +183,7 @@ map_set(struct map *m, const void *key, size_t len, void *value)
 	e = mem_new(sizeof(*e) + len);
 	e->hash = hash;
 	e->value = value;
-	e->len = len;
+	e->len = (uint32_t)len;
 	memcpy(e->key, key, len);
 	*p = e;
 	m->count++;
@@ -194,7 +194,7 @@ map_set(struct map *m, const void *key, size_t len, void *value)
 void *
 map_remove(struct map *m, const void *key, size_t len)
 {
-	uint64_t hash;
+	uint32_t hash;
 	struct entry **p = slot_of(m, key, len, &hash), *e = *p;
 	void *old;
 

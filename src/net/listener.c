@@ -82,29 +82,34 @@ struct listener {
 
 /* --- keys ----------------------------------------------------------------------------------- */
 
-/* A 5-tuple; the socket stands for protocol and bound device. */
+/* A 5-tuple; the socket stands for protocol and bound device. As short as the family allows: it is
+ * looked up for every datagram. */
 struct flow {
-	uint8_t bytes[sizeof(void *) + 2 * sizeof(struct addr) + 2 + 4];
+	uint8_t bytes[sizeof(void *) + 2 * 16 + 2 + 4];
+	size_t len;
 };
 
 static struct flow
 flow_of(const void *socket, const struct udp_path *path)
 {
-	struct flow f = {0};
+	size_t n = addr_bits(&path->remote.addr) / 8;
+	struct flow f;
 	uint8_t *p = f.bytes;
 
 	p = mempcpy(p, &socket, sizeof(socket));
-	p = mempcpy(p, &path->local.addr, sizeof(struct addr));
-	p = mempcpy(p, &path->remote.addr, sizeof(struct addr));
+	p = mempcpy(p, path->local.addr.bytes, n);
+	p = mempcpy(p, path->remote.addr.bytes, n);
 	p = mempcpy(p, &path->remote.port, 2);
-	memcpy(p, &path->remote.scope_id, 4);
+	if (path->remote.scope_id)
+		p = mempcpy(p, &path->remote.scope_id, 4);
+	f.len = (size_t)(p - f.bytes);
 	return f;
 }
 
 static struct session *
 flow_get(const struct map *m, const struct flow *f)
 {
-	return map_get(m, f->bytes, sizeof(f->bytes));
+	return map_get(m, f->bytes, f->len);
 }
 
 static struct flow
@@ -120,7 +125,7 @@ flow_remove(struct map *m, const struct session *s)
 	struct flow f = flow_of_session(s);
 
 	if (flow_get(m, &f) == s)
-		map_remove(m, f.bytes, sizeof(f.bytes));
+		map_remove(m, f.bytes, f.len);
 }
 
 static struct prefix
@@ -279,7 +284,7 @@ listener_accept(struct listener *ln, struct session *s)
 	struct flow f = flow_of_session(s);
 
 	a->source = source_of(&s->path.remote.addr);
-	map_set(ln->half, f.bytes, sizeof(f.bytes), s);
+	map_set(ln->half, f.bytes, f.len, s);
 	source_set(ln, &a->source, source_count(ln, &a->source) + 1);
 	if (listener_has_budget(ln) && TAILQ_EMPTY(&ln->waiting))
 		listener_begin(ln, s);
@@ -343,9 +348,8 @@ listener_hello(struct listen_point *p, const struct udp_path *path, const struct
 		listener_feed(half, hello, len);
 		return;
 	}
-	if (!cookies_check(ln->cookies, f->bytes, sizeof(f->bytes), hello, len, &pre)) {
-		n = cookies_ask(
-			ln->cookies, f->bytes, sizeof(f->bytes), hello, answer, sizeof(answer));
+	if (!cookies_check(ln->cookies, f->bytes, f->len, hello, len, &pre)) {
+		n = cookies_ask(ln->cookies, f->bytes, f->len, hello, answer, sizeof(answer));
 		if (n)
 			udp_send(p->udp, path, answer, n);
 		return;
@@ -410,7 +414,7 @@ listener_established(struct session *s)
 	struct session *old;
 
 	accepting_free(ln, s);
-	old = map_set(ln->live, f.bytes, sizeof(f.bytes), s);
+	old = map_set(ln->live, f.bytes, f.len, s);
 	if (old)
 		session_end(old, "replaced by a new handshake of the same peer");
 }
