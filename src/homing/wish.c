@@ -321,6 +321,7 @@ predecessor(const struct replan *r, const struct plan_request *q)
 
 		if (p->server != q->server && r->w->homing->servers[p->server]->domain == domain &&
 			r->w->available[p->server] == SERVER_UNAVAILABLE && p->sent &&
+			!p->standby && p->trigger_mitigation == q->trigger_mitigation &&
 			target_covers(&p->target, &q->target) &&
 			target_covers(&q->target, &p->target))
 			return p;

@@ -608,6 +608,34 @@ a_part_is_planned_as_the_whole_would_be(void **state)
 	}
 }
 
+/* M6: each request is followed by its own. */
+static void
+requests_that_differ_in_trigger_only_keep_their_mids_at_the_next_server(void **state)
+{
+	struct world *x = *state;
+	struct target t = target_from(x->a, "192.0.2.66/32");
+	struct wish_request r = {.id = "b", .asker = "o", .target = &t};
+	uint32_t s1 = server_named(x->h, "s1"), first, second;
+	struct wish_view v;
+	char made[WISH_ID_MAX], why[200];
+
+	ask(x, "a", "192.0.2.66/32");
+	first = x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(wishes_ask(x->w, &r, x->now, epoch, made, why, sizeof(why)), 0);
+	drain(x);
+	second = x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_not_equal(first, second);
+	wishes_available(x->w, s1, SERVER_UNAVAILABLE, x->now, epoch);
+	drain(x);
+	assert_int_equal(x->puts, 2);
+	assert_true(wishes_view(x->w, "a", x->now, x->a, &v));
+	assert_int_equal(v.parts[0].mid, first);
+	assert_true(wishes_view(x->w, "b", x->now, x->a, &v));
+	assert_int_equal(v.parts[0].mid, second);
+}
+
 /* M6: back at the first server it is the request that stayed there, not a second one of that mid.
  */
 static void
@@ -860,6 +888,7 @@ main(void)
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
 		IN_WORLD(the_next_server_of_the_domain_takes_over),
+		IN_WORLD(requests_that_differ_in_trigger_only_keep_their_mids_at_the_next_server),
 		IN_WORLD(the_first_server_takes_its_own_request_back),
 		IN_WORLD(what_a_reload_takes_from_a_provider_is_withdrawn_there),
 		IN_WORLD(what_stands_by_runs_out),
