@@ -287,6 +287,7 @@ bytes_and_the_end_arrive(void **state)
 static void
 last_words_arrive_although_the_peer_was_talking(void **state)
 {
+	uint8_t byte[1];
 	struct pair p;
 
 	(void)state;
@@ -299,6 +300,8 @@ last_words_arrive_although_the_peer_was_talking(void **state)
 	p.server.tcp = NULL;
 	WAIT(p.loop, p.client.got == 3);
 	WAIT(p.loop, p.client.last == 0);
+	harness_settle(p.loop);
+	assert_int_equal(tcp_read(p.client.tcp, byte, 1), 0); /* and no reset behind it */
 	pair_stop(&p);
 }
 
