@@ -13,6 +13,7 @@ enum {
 	NOTIFY_GAP_MS = 3000,     /* RFC 9132 4.4.2.1: without an RTT estimate */
 	NOTIFY_PERIOD_MS = 15000, /* fresh counters */
 	OBSERVERS_PER_CLIENT = 256,
+	ENDED_MAX = 64, /* last words that wait for the gap */
 	PAYLOAD_MAX = 16384,
 };
 
@@ -26,6 +27,9 @@ struct observer {
 	uint32_t sequence;
 	mono_ms sent;
 	struct timer *timer;
+	struct arena *arena; /* holds ended */
+	struct scope *ended; /* mitigations that are gone, and that it has not been told of */
+	size_t n_ended;
 };
 
 /* All observers of one client and cuid. */
@@ -52,6 +56,7 @@ observer_free(struct observer *o)
 		}
 	o->watchers->n--;
 	timer_free(o->timer);
+	arena_free(o->arena);
 	free(o);
 }
 
@@ -62,18 +67,23 @@ struct listing {
 	size_t n, cap;
 };
 
+static struct scope *
+list_more(struct listing *l)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 4;
+		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
+	}
+	return &l->scopes[l->n++];
+}
+
 static bool
 list_one(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
-	if (l->path->has_mid && m->mid != l->path->mid)
-		return true;
-	if (l->n == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 4;
-		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
-	}
-	mitigation_describe(m, l->path->content, l->now, &l->scopes[l->n++]);
+	if (!l->path->has_mid || m->mid == l->path->mid)
+		mitigation_describe(m, l->path->content, l->now, list_more(l));
 	return true;
 }
 
@@ -98,18 +108,24 @@ notify(struct observer *o, struct scope *scopes, size_t n)
 	return r;
 }
 
+/* What is gone comes before what is there: a mid may have been used again. */
 static void
 observer_due(void *arg)
 {
 	struct observer *o = arg;
 	struct dots_server *s = o->watchers->server;
 	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
+	size_t gone = o->n_ended;
 
+	for (size_t i = 0; i < o->n_ended; i++)
+		*list_more(&l) = o->ended[i];
 	book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
-	if (l.n && notify(o, l.scopes, l.n) == 0)
+	if (l.n && notify(o, l.scopes, l.n) == 0 && l.n > gone) {
+		o->n_ended = 0;
 		timer_after(o->timer, NOTIFY_PERIOD_MS);
-	else
+	} else {
 		observer_free(o);
+	}
 	free(l.scopes);
 }
 
@@ -208,17 +224,26 @@ observe_session_gone(struct dots_server *s, struct session *session)
 	map_each(s->observers, remove_matching, &r);
 }
 
-/* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. */
+/* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. Kept, for the
+ * mitigation goes. */
 static void
-notify_end(struct observer *o, const struct mitigation *m)
+keep_end(struct observer *o, const struct mitigation *m)
 {
-	struct scope scope;
+	struct scope scope, *kept;
 
+	if (!o->n_ended) {
+		arena_free(o->arena);
+		o->arena = arena_new();
+		o->ended = arena_alloc(o->arena, ENDED_MAX, sizeof(*o->ended));
+	}
+	if (o->n_ended == ENDED_MAX)
+		return;
 	mitigation_describe(m, o->path.content, loop_now(o->watchers->server->loop), &scope);
 	scope.status =
 		m->status == ATTACK_MITIGATION_WITHDRAWN ? m->status : ATTACK_MITIGATION_TERMINATED;
 	scope.lifetime = 0;
-	notify(o, &scope, 1);
+	kept = &o->ended[o->n_ended++];
+	schema_copy(&scope_schema, o->arena, &scope, kept);
 }
 
 void
@@ -227,18 +252,12 @@ observe_changed(struct dots_server *s, const struct mitigation *m, bool ended)
 	struct watchers *w = watchers_get(s, m->client, m->cuid, false);
 	mono_ms now = loop_now(s->loop);
 
-	for (struct observer *o = w ? w->list : NULL, *next; o; o = next) {
-		next = o->next;
+	for (struct observer *o = w ? w->list : NULL; o; o = o->next) {
 		if (o->path.has_mid && o->path.mid != m->mid)
 			continue;
-		if (ended) {
-			notify_end(o, m);
-			if (o->path.has_mid)
-				observer_free(o);
-		} else {
-			timer_at(o->timer,
-				o->sent + NOTIFY_GAP_MS > now ? o->sent + NOTIFY_GAP_MS : now);
-		}
+		if (ended)
+			keep_end(o, m);
+		timer_at(o->timer, o->sent + NOTIFY_GAP_MS > now ? o->sent + NOTIFY_GAP_MS : now);
 	}
 }
 

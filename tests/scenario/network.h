@@ -88,7 +88,9 @@ struct hand {
 	char text[200]; /* the diagnostic payload */
 	mono_ms answered;
 	unsigned notifications;
-	uint64_t status; /* of the last notification */
+	uint64_t status;     /* in the last notification, of its first entry */
+	unsigned entries;    /* in it */
+	int64_t observation; /* handle of the last one */
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
@@ -96,7 +98,8 @@ void hand_begin(struct hand *h, const char *server, const char *server_address);
 void hand_dial(struct hand *h, const char *server, const char *server_address);  /* until up */
 void hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime);
 void hand_delete(struct hand *h, uint32_t mid);
-void hand_observe(struct hand *h, uint32_t mid);
+void hand_observe(struct hand *h, uint32_t mid); /* 0: all */
+void hand_forget(struct hand *h);                /* the observation, without a word to the server */
 void hand_heartbeat(struct hand *h);
 void hand_free(struct hand *h);
 
