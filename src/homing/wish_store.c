@@ -155,6 +155,13 @@ struct restoring {
 	wall_ms wall;
 };
 
+/* By the clock, which may have been set back meanwhile: never more than it had. */
+static int64_t
+left(int64_t by_clock, int64_t most)
+{
+	return by_clock < most ? by_clock : most;
+}
+
 static void
 restore_wish(void *arg, const char *key, const char *value)
 {
@@ -177,7 +184,8 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->lifetime = number_of(j, "lifetime");
 	wish->asked = number_of(j, "asked");
 	wish->until = number_of(j, "until");
-	wish->ends = wish->until ? r->now + (wish->until - r->wall) : INT64_MAX;
+	wish->ends = wish->until ? r->now + left(wish->until - r->wall, wish->until - wish->asked)
+				 : INT64_MAX;
 	wish_add(r->w, wish);
 	json_decref(j);
 }
@@ -225,6 +233,7 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 	json_t *asks = json_object_get(j, "asks");
 	size_t n = json_array_size(asks);
 	const char **list = mem_array(n, sizeof(char *));
+	int64_t most = p->lifetime > 0 ? p->lifetime * 1000 : INT64_MAX / 2;
 
 	for (size_t i = 0; i < n; i++)
 		list[i] = json_string_value(json_array_get(asks, i));
@@ -235,7 +244,7 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 			p->state = s;
 	p->code = (uint8_t)number_of(j, "code");
 	snprintf(p->why, sizeof(p->why), "%s", text_of(j, "why"));
-	p->expires = expires < 0 ? INT64_MAX : expires ? r->now + (expires - r->wall) : 0;
+	p->expires = expires < 0 ? INT64_MAX : expires ? r->now + left(expires - r->wall, most) : 0;
 	p->standby = json_is_true(json_object_get(j, "standby"));
 	p->status = (uint64_t)number_of(j, "status");
 	p->sent = true; /* it may have left before we went down */

@@ -489,6 +489,12 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 	dots_client_run(c);
 }
 
+void
+dots_client_clock_set(struct dots_client *c)
+{
+	wishes_clock_set(c->wishes, loop_now(c->loop), loop_wall());
+}
+
 struct wishes *
 dots_client_wishes(struct dots_client *c)
 {
