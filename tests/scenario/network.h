@@ -56,6 +56,10 @@ struct customer {
 void customer_make(struct customer *c, const char *const *domains, size_t n);
 void customer_address(struct customer *c, const char *server, const char *address);
 void customer_resolver(struct customer *c, const char *domain, const char *address);
+/* A new snapshot of these domains; `fill` sets addresses and the like of it. Credentials of domains
+ * named in `renew` are new ones. */
+void customer_reload(struct customer *c, const char *const *domains, size_t n,
+	void (*fill)(struct customer *c), const char *renew);
 void customer_start(struct customer *c);
 void customer_stop(struct customer *c);
 void customer_restart(struct customer *c); /* after a crash, or in order */
