@@ -149,11 +149,21 @@ exchange_send(struct exchange *ex, const struct coap_msg *response)
 		dedup_answer(&m->dedup, ex->id, bytes, n, loop_now(m->loop));
 }
 
+/* The request is dealt with, and there is nothing to say. */
+static void
+exchange_silence(struct exchange *ex)
+{
+	if (ex->confirmable && ex->ack_at)
+		messaging_empty(&ex->session->coap, COAP_ACK, ex->id);
+}
+
 void
 exchange_respond(struct exchange *ex, const struct coap_msg *response)
 {
 	if (ex->session) {
-		if (ex->session->state == SESSION_UP)
+		if (ex->session->state == SESSION_UP && response->code == COAP_EMPTY)
+			exchange_silence(ex);
+		else if (ex->session->state == SESSION_UP)
 			exchange_send(ex, response);
 		exchange_unlink(&ex->session->coap, ex);
 	}

@@ -137,6 +137,33 @@ handshakes_beside_a_silent_session_keep_their_pace(void **state)
 	assert_int_equal(provider_sessions(&x->isp2), 1);
 }
 
+/* 9132-4.7-16: the old session answers now and then, and each time cuts off a handshake: the next
+ * one keeps its distance all the same. */
+static void
+answers_now_and_then_do_not_hasten_handshakes(void **state)
+{
+	struct scene *x = *state;
+	struct way *way;
+	char target[32];
+
+	scene_start(x);
+	virtual_run(100 * S);
+	virtual_listener(x->isp2.loop, MEETS, 10 * S); /* slower than the old session */
+	way = virtual_way(x->us.loop, "wan2");
+	virtual_mark();
+	for (int i = 0; i < 50; i++) {
+		way->lose_in = true;
+		snprintf(target, sizeof(target), "198.51.100.%d/32", 65 + i);
+		assert_int_equal(customer_ask(&x->us, NULL, target, 0), 0);
+		virtual_run(8 * S);
+		way->lose_in = false;
+		virtual_run(4 * S);
+	}
+	assert_in_range(virtual_events(EVENT_SESSION_ATTEMPT, ""), 5, 10);
+	assert_true(virtual_events_gap(EVENT_SESSION_ATTEMPT, "") >= RETRY_ATTACK);
+	assert_int_equal(provider_mitigations(&x->isp2), 50);
+}
+
 /* The new session came up and never answers either (the server went down in between): it is given
  * up, and others are tried at their pace. */
 static void
@@ -216,6 +243,7 @@ main(void)
 		CASE(a_session_that_died_a_moment_ago_delays_nothing),
 		CASE(the_old_session_that_answers_first_stays),
 		CASE(handshakes_beside_a_silent_session_keep_their_pace),
+		CASE(answers_now_and_then_do_not_hasten_handshakes),
 		CASE(a_second_session_that_never_answers_is_given_up),
 		CASE(requests_go_out_at_once_whatever_is_open),
 		CASE(a_withdrawal_is_repeated_on_both_sessions),
