@@ -625,8 +625,10 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 		revive(b, m);
 		effect(fx, EFFECT_NOTIFY, m, NULL);
 	}
-	if (SCOPE_HAS(r->scope, LIFETIME))
+	if (SCOPE_HAS(r->scope, LIFETIME)) {
+		m->scope.lifetime = r->scope->lifetime;
 		reschedule(b, m, expiry(b, r->scope, r->now));
+	}
 	if (revived)
 		effect(fx, EFFECT_STORE, m, NULL);
 	else if (SCOPE_HAS(r->scope, LIFETIME))

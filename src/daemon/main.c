@@ -376,8 +376,13 @@ check_clock(void *arg)
 	mono_ms mono = loop_now(d->loop);
 	int64_t jump = (wall - d->clock_wall) - (mono - d->clock_mono);
 
-	if (jump > CLOCK_JUMP_MS || jump < -CLOCK_JUMP_MS)
+	if (jump > CLOCK_JUMP_MS || jump < -CLOCK_JUMP_MS) {
 		event_raise(EVENT_CLOCK_JUMP, EVENT_N("seconds", jump / 1000));
+		if (d->client)
+			dots_client_clock_set(d->client);
+		if (d->server)
+			server_clock_set(d->server);
+	}
 	d->clock_wall = wall;
 	d->clock_mono = mono;
 	timer_after(d->clock, CLOCK_CHECK_MS);

@@ -1269,6 +1269,23 @@ move_placements(struct wishes *w, const struct homing *h)
 }
 
 void
+wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct wish *wish = w->list[i];
+		int64_t duration = wish->until - wish->asked;
+
+		if (wish->releasing || !wish->until)
+			continue;
+		wish->until = wall + (wish->ends.at - now);
+		wish->asked = wish->until - duration;
+		store_wish(w, wish);
+	}
+	for (size_t i = 0; i < w->n_placements; i++)
+		store_placement(w, w->placements[i], now, wall);
+}
+
+void
 wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wall)
 {
 	enum availability *available = mem_array(h->n_servers, sizeof(*available));

@@ -27,6 +27,8 @@ void wishes_restore(struct wishes *w, mono_ms now, wall_ms wall);
 /* A new configuration: everything is planned again (same owner: kept). Domains and servers are
  * matched by name. */
 void wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wall);
+/* The wall clock was set: what is kept in it is reckoned anew; nothing ends earlier or later. */
+void wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall);
 /* Our identity at a domain: stored once, the same over credential changes (RFC 9132 4.4.1.1).
  * `derived`: the cuid that follows from the credential, used when none is stored; mid then starts
  * at Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */

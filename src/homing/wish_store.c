@@ -164,6 +164,15 @@ struct restoring {
 	wall_ms wall;
 };
 
+/* By the clock, which may have been set back meanwhile: never more than it had. */
+static int64_t
+left(wall_ms moment, wall_ms wall, int64_t most)
+{
+	int64_t by_clock = persist_until(moment, wall);
+
+	return by_clock < most ? by_clock : most;
+}
+
 static void
 restore_wish(void *arg, const char *key, const char *value)
 {
@@ -186,8 +195,9 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->lifetime = lifetime_of(j);
 	wish->asked = number_of(j, "asked");
 	wish->until = number_of(j, "until");
-	wish_add(
-		r->w, wish, wish->until ? r->now + persist_until(wish->until, r->wall) : INT64_MAX);
+	wish_add(r->w, wish,
+		wish->until ? r->now + left(wish->until, r->wall, wish->until - wish->asked)
+			    : INT64_MAX);
 	json_decref(j);
 }
 
@@ -232,6 +242,7 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 {
 	wall_ms expires = number_of(j, "expires");
 	json_t *asks = json_object_get(j, "asks");
+	int64_t most = p->lifetime > 0 ? p->lifetime * 1000 : INT64_MAX / 2;
 	size_t n = 0;
 	const char **list = mem_array(json_array_size(asks), sizeof(char *));
 
@@ -245,9 +256,7 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 			p->state = s;
 	p->code = (uint8_t)number_of(j, "code");
 	snprintf(p->why, sizeof(p->why), "%s", text_of(j, "why"));
-	p->expires = expires < 0 ? INT64_MAX
-		     : expires   ? r->now + persist_until(expires, r->wall)
-				 : 0;
+	p->expires = expires < 0 ? INT64_MAX : expires ? r->now + left(expires, r->wall, most) : 0;
 	p->standby = json_is_true(json_object_get(j, "standby"));
 	p->status = (uint64_t)number_of(j, "status");
 	p->sent = true; /* it may have left before we went down */

@@ -276,10 +276,12 @@ exchange_free(struct exchange *ex)
 void
 exchange_respond(struct exchange *ex, const struct coap_msg *response)
 {
-	if (ex->session && response->code == COAP_EMPTY)
-		exchange_stay_silent(ex);
-	else if (ex->session && ex->session->state == SESSION_UP)
-		exchange_answer(ex, response);
+	if (ex->session && ex->session->state == SESSION_UP) {
+		if (response->code == COAP_EMPTY)
+			exchange_stay_silent(ex);
+		else
+			exchange_answer(ex, response);
+	}
 	exchange_free(ex);
 }
 

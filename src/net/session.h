@@ -193,7 +193,7 @@ int request_repeat(struct session *s, int64_t handle);
 void request_cancel(struct session *s, int64_t handle);
 
 /* Answers and frees the exchange; type and id are set here (piggybacked, separate or NON as due).
- * A response of code 0.00 is none: a Confirmable request gets its empty ACK, any other silence.
+ * Code 0: there is no response (RFC 9132 4.4.3), only the acknowledgement of a Confirmable request.
  * A payload that does not fit one message goes out in blocks (RFC 7959 2.2): the first one now, the
  * others as the peer asks for them, from a copy that is kept with the session until another large
  * answer takes its place or 30 s went by without a request for it (10 s once the last block was

@@ -484,13 +484,25 @@ dots_client_free(struct dots_client *c)
 	free(c);
 }
 
+/* Requests that wait for the store go to the server they were meant for, or nowhere. */
+static void
+move_outgoing(struct dots_client *c, const uint32_t *moved)
+{
+	for (struct batch *b = c->batches; b; b = b->next)
+		for (struct outgoing *o = b->first; o; o = o->next)
+			if (o->server != UINT32_MAX)
+				o->server = moved[o->server];
+}
+
 void
 dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 {
 	size_t n = s->homing->n_servers, n_old = c->n_upstreams;
 	struct upstream **old = c->upstreams, **now = mem_array(n ? n : 1, sizeof(*now));
+	uint32_t *moved = mem_array(n_old ? n_old : 1, sizeof(*moved)); /* old ordinal -> new */
 
-	for (size_t i = 0; i < n; i++) {
+	memset(moved, 0xff, n_old * sizeof(*moved));
+	for (uint32_t i = 0; i < n; i++) {
 		const struct domain_server *ds = s->homing->servers[i];
 
 		for (size_t j = 0; j < n_old && !now[i]; j++)
@@ -499,20 +511,33 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 					ds, s->credentials[ds->domain])) {
 				now[i] = old[j];
 				old[j] = NULL;
+				moved[j] = i;
 			}
 	}
 	for (size_t j = 0; j < n_old; j++)
 		upstream_free(old[j]);
 	free(old);
+	move_outgoing(c, moved);
+	free(moved);
 	c->homing = s->homing;
 	c->upstreams = now;
 	c->n_upstreams = n;
 	wishes_set_limit(c->wishes, s->max_wishes);
 	wishes_reload(c->wishes, s->homing, loop_now(c->loop), loop_wall());
-	for (size_t i = 0; i < n; i++)
-		if (!now[i])
-			now[i] = make_upstream(c, s, s->homing->servers[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (now[i])
+			continue;
+		now[i] = make_upstream(c, s, s->homing->servers[i]);
+		/* Its name may be known, the association is not. */
+		wishes_available(c->wishes, i, SERVER_UNAVAILABLE, loop_now(c->loop), loop_wall());
+	}
 	dots_client_run(c);
+}
+
+void
+dots_client_clock_set(struct dots_client *c)
+{
+	wishes_clock_set(c->wishes, loop_now(c->loop), loop_wall());
 }
 
 struct wishes *

@@ -28,6 +28,9 @@ void dots_client_free(struct dots_client *c);
 /* A new snapshot; sessions whose server, access and credentials are the same are kept. */
 void dots_client_reload(struct dots_client *c, const struct dots_client_setup *s);
 
+/* The wall clock was set. */
+void dots_client_clock_set(struct dots_client *c);
+
 /* The wish engine. After any call that changes it: dots_client_run, which carries out what is due.
  */
 struct wishes *dots_client_wishes(struct dots_client *c);

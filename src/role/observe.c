@@ -13,6 +13,7 @@
 enum {
 	NOTIFY_GAP_MS = 3000,     /* RFC 9132 4.4.2.1: without an RTT estimate */
 	NOTIFY_PERIOD_MS = 15000, /* fresh counters */
+	ENDED_MAX = 64,           /* last words that wait for the gap */
 };
 
 struct observer {
@@ -25,6 +26,9 @@ struct observer {
 	uint32_t sequence;
 	mono_ms sent;
 	struct timer *timer;
+	struct arena *arena; /* holds ended */
+	struct scope *ended; /* mitigations that are gone, and that it has not been told of */
+	size_t n_ended;
 };
 
 /* All observers of one client and cuid; goes with the last of them. */
@@ -62,6 +66,7 @@ observer_free(struct observer *o)
 	w->server->n_observers--;
 	o->peer->group->n_observers--;
 	timer_free(o->timer);
+	arena_free(o->arena);
 	free(o);
 	if (LIST_EMPTY(&w->list))
 		watchers_free(w);
@@ -74,18 +79,23 @@ struct listing {
 	size_t n, cap;
 };
 
+static struct scope *
+list_more(struct listing *l)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 4;
+		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
+	}
+	return &l->scopes[l->n++];
+}
+
 static bool
 list_one(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
-	if (l->path->has_mid && m->mid != l->path->mid)
-		return true;
-	if (l->n == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 4;
-		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
-	}
-	mitigation_describe(m, l->path->content, l->now, &l->scopes[l->n++]);
+	if (!l->path->has_mid || m->mid == l->path->mid)
+		mitigation_describe(m, l->path->content, l->now, list_more(l));
 	return true;
 }
 
@@ -132,6 +142,7 @@ is_for_later(int error)
 	return error == -EBUSY || error == -ENOBUFS;
 }
 
+/* What is gone comes before what is there: a mid may have been used again. */
 static void
 observer_due(void *arg)
 {
@@ -139,16 +150,21 @@ observer_due(void *arg)
 	struct dots_server *s = o->watchers->server;
 	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
 	int r = -ENOENT;
+	size_t gone = o->n_ended;
 
+	for (size_t i = 0; i < o->n_ended; i++)
+		*list_more(&l) = o->ended[i];
 	book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
 	if (l.n)
 		r = notify(o, l.scopes, l.n);
-	if (r == 0)
-		timer_after(o->timer, NOTIFY_PERIOD_MS);
-	else if (is_for_later(r))
+	if (is_for_later(r)) {
 		timer_after(o->timer, NOTIFY_GAP_MS);
-	else
+	} else if (r == 0 && l.n > gone) {
+		o->n_ended = 0;
+		timer_after(o->timer, NOTIFY_PERIOD_MS);
+	} else {
 		observer_free(o);
+	}
 	free(l.scopes);
 }
 
@@ -247,25 +263,26 @@ observe_session_gone(struct peer *p)
 		observer_free(LIST_FIRST(&p->observers));
 }
 
-static int
-notify_end_as(struct observer *o, const struct mitigation *m, char content)
+/* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. Kept, for the
+ * mitigation goes. */
+static void
+keep_end(struct observer *o, const struct mitigation *m)
 {
-	struct scope scope;
+	struct scope scope, *kept;
 
-	mitigation_describe(m, content, loop_now(o->watchers->server->loop), &scope);
+	if (!o->n_ended) {
+		arena_free(o->arena);
+		o->arena = arena_new();
+		o->ended = arena_alloc(o->arena, ENDED_MAX, sizeof(*o->ended));
+	}
+	if (o->n_ended == ENDED_MAX)
+		return;
+	mitigation_describe(m, o->path.content, loop_now(o->watchers->server->loop), &scope);
 	scope.status =
 		m->status == ATTACK_MITIGATION_WITHDRAWN ? m->status : ATTACK_MITIGATION_TERMINATED;
 	scope.lifetime = 0;
-	return notify(o, &scope, 1);
-}
-
-/* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. There is no
- * later for it: with targets too many to be told now it goes without them. */
-static void
-notify_end(struct observer *o, const struct mitigation *m)
-{
-	if (is_for_later(notify_end_as(o, m, o->path.content)))
-		notify_end_as(o, m, 'n');
+	kept = &o->ended[o->n_ended++];
+	schema_copy(&scope_schema, o->arena, &scope, kept);
 }
 
 void
@@ -274,18 +291,13 @@ observe_changed(struct dots_server *s, const struct mitigation *m, bool ended)
 	struct watchers *w = watchers_get(s, m->client, m->cuid, false);
 	mono_ms now = loop_now(s->loop);
 
-	for (struct observer *o = w ? LIST_FIRST(&w->list) : NULL, *next; o; o = next) {
-		next = LIST_NEXT(o, of_watchers); /* w goes with the last one */
+	for (struct observer *o = w ? LIST_FIRST(&w->list) : NULL; o;
+		o = LIST_NEXT(o, of_watchers)) {
 		if (o->path.has_mid && o->path.mid != m->mid)
 			continue;
-		if (ended) {
-			notify_end(o, m);
-			if (o->path.has_mid)
-				observer_free(o);
-		} else {
-			timer_at(o->timer,
-				o->sent + NOTIFY_GAP_MS > now ? o->sent + NOTIFY_GAP_MS : now);
-		}
+		if (ended)
+			keep_end(o, m);
+		timer_at(o->timer, o->sent + NOTIFY_GAP_MS > now ? o->sent + NOTIFY_GAP_MS : now);
 	}
 }
 

@@ -118,6 +118,20 @@ number(const json_t *j, const char *name)
 	return json_integer_value(json_object_get(j, name));
 }
 
+/* What is left of it by the clock, which may have been set back meanwhile: never more than it had,
+ * or than it can have had when a refresh gave it. */
+static int64_t
+seconds_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires)
+{
+	int64_t left = (persist_until(expires, loop_wall()) + 999) / 1000, most = m->scope.lifetime;
+
+	if (m->lifetime_row || most < 0 || most > s->setup.policy.lifetime_max)
+		most = s->setup.policy.lifetime_max;
+	if (m->terminating)
+		most = m->terminating_s;
+	return left > most ? most : left;
+}
+
 static bool
 restore_one(struct dots_server *s, const char *key, const json_t *j, struct arena *a)
 {
@@ -143,13 +157,12 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 
 	lifetimes_find(
 		s->lifetimes, m.id, (uint64_t)number(j, "lifetimes"), &expires, &m.lifetime_row);
-	left = expires < 0 ? LIFETIME_INDEFINITE
-			   : (persist_until(expires, loop_wall()) + 999) / 1000;
 	key_of(&m, own_key);
 	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
 		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
 		return false;
-	if (left == 0 || left < LIFETIME_INDEFINITE || (left < 0 && expires >= 0)) {
+	left = expires < 0 ? LIFETIME_INDEFINITE : seconds_left(s, &m, expires);
+	if (expires >= 0 && left <= 0) {
 		record_remove(s, &m); /* its lifetime ended while we were away */
 		return true;
 	}
@@ -169,6 +182,19 @@ restore_mitigation(void *arg, const char *key, const char *value)
 			EVENT_F("target", key));
 	arena_free(a);
 	json_decref(j);
+}
+
+static bool
+put_one(void *arg, struct mitigation *m)
+{
+	record_put(arg, m);
+	return true;
+}
+
+void
+records_rewrite(struct dots_server *s)
+{
+	book_all(s->book, put_one, s);
 }
 
 void

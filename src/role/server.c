@@ -458,6 +458,12 @@ server_free(struct dots_server *s)
 	free(s);
 }
 
+void
+server_clock_set(struct dots_server *s)
+{
+	records_rewrite(s);
+}
+
 const struct book *
 server_book(const struct dots_server *s)
 {

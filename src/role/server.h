@@ -72,6 +72,9 @@ struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
 /* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */
 void server_start(struct dots_server *s);
 
+/* The wall clock was set: lifetimes inside do not change, what the store holds of them does. */
+void server_clock_set(struct dots_server *s);
+
 const struct book *server_book(const struct dots_server *s);
 struct peer_view {
 	const char *client, *credential, *ca, *state; /* "available", "silent" */

@@ -116,6 +116,7 @@ void record_remove(struct dots_server *s, const struct mitigation *m);
 void record_cuid(struct dots_server *s, const char *client, const char *cuid);
 void record_endpoint(struct dots_server *s, const struct endpoint *e);
 void records_restore(struct dots_server *s);
+void records_rewrite(struct dots_server *s); /* the wall clock was set */
 
 /* server.c */
 void server_apply(struct dots_server *s, struct effects *fx); /* carries out and finishes them */

@@ -203,14 +203,6 @@ soonest(const struct upstream *u)
 	return u->failed && u->failed + RETRY_ATTACK_MS > now ? u->failed + RETRY_ATTACK_MS : now;
 }
 
-/* The server has answered: the session is of use, and what failed before is forgotten. */
-static void
-has_answered(struct upstream *u)
-{
-	u->answered = true;
-	u->failed = 0;
-}
-
 /* The interface that the current session uses; "" if none is known. */
 static const char *
 current_interface(const struct upstream *u)
@@ -316,7 +308,7 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 		promote(u);
 	else if (!u->requests) /* the first that answers wins */
 		drop_candidate(u);
-	has_answered(u);
+	u->answered = true;
 	send_waiting(u);
 	u->cx.ops->answered(u->cx.arg, u, mid, method, response);
 	if (renewed)
@@ -499,7 +491,7 @@ observation_answer(void *arg, struct session *s, const struct coap_msg *response
 		return;
 	}
 	o->answered = true;
-	has_answered(o->u);
+	o->u->answered = true;
 	if (coap_class(response->code) != 2 ||
 		!coap_get_uint(response, COAP_OPT_OBSERVE, &sequence))
 		o->handle = 0; /* that was the last one (RFC 7641 3.2, 4.2) */
@@ -635,7 +627,7 @@ hb_answered(void *arg, struct session *s, const struct coap_msg *response, int e
 		return;
 	u->hb_handle = 0;
 	if (response) {
-		has_answered(u);
+		u->answered = true;
 		heartbeat_answered(&u->hb, loop_now(u->cx.loop));
 	}
 }
@@ -733,7 +725,7 @@ promote(struct upstream *u)
 	}
 	u->session[CURRENT] = u->session[CANDIDATE];
 	u->session[CANDIDATE] = NULL;
-	u->candidate_up = 0;
+	u->candidate_up = u->failed = 0;
 	u->answered = u->pressing = false;
 	if (old)
 		session_abandon(old);
@@ -876,7 +868,7 @@ on_request(void *arg, struct session *s, struct exchange *ex, const struct coap_
 		req->code == COAP_PUT) {
 		coap_init(&response, COAP_NON, COAP_204_CHANGED);
 		if (s == u->session[CURRENT]) {
-			has_answered(u);
+			u->answered = true;
 			heartbeat_peer(&u->hb, loop_now(u->cx.loop));
 		}
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "client"), EVENT_F("direction", "in"),

@@ -1,103 +1,8 @@
-/*
- * The client-domain gateway (rules M12, M13, M16; RFC 9284 5.2; RFC 9132 4.7): a client by hand,
- * the real gateway, two providers by script.
- *
- *   c1 (10.0.0.1) ── 10.0.0.254 gw ─┬ wan1 ── s1, owns 192.0.2.64/26
- *                                   └ wan2 ── s2, owns 198.51.100.64/26
- */
-#include "network.h"
+/* The client-domain gateway (rules M12, M13, M16; RFC 9284 5.2; RFC 9132 4.7). */
+#include "behind.h"
 
 enum { REPEAT = 3 * S };
 static const char both[] = "192.0.2.66/32,198.51.100.66/32";
-
-struct world {
-	struct script s1, s2;
-	struct customer us;
-	struct gateway *gateway;
-	struct provider gw;
-	struct hand c1;
-};
-
-static void
-start_gateway(struct world *x)
-{
-	customer_start(&x->us);
-	x->gateway = gateway_new(x->us.loop, x->us.client, x->us.homing, false);
-	x->gw.escalation = gateway_escalation(x->gateway);
-	provider_start(&x->gw);
-}
-
-static void
-stop_gateway(struct world *x)
-{
-	provider_stop(&x->gw);
-	gateway_free(x->gateway);
-	x->gateway = NULL;
-	customer_stop(&x->us);
-}
-
-static bool
-is_state(struct world *x, const char *server, const char *state)
-{
-	return !strcmp(customer_server(&x->us, server), state);
-}
-
-static int
-setup(void **state)
-{
-	static const char *const domains[] = {
-		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
-	struct world *x = mem_new(sizeof(*x));
-
-	virtual_start();
-	script_make(&x->s1, "s1", "192.0.2.10");
-	script_make(&x->s2, "s2", "198.51.100.10");
-	x->s1.status = x->s2.status = ATTACK_MITIGATION_IN_PROGRESS;
-	customer_make(&x->us, domains, 2);
-	virtual_link(x->us.loop, "wan1", "192.0.2.65/26");
-	virtual_link(x->us.loop, "wan2", "198.51.100.65/26");
-	customer_address(&x->us, "s1", "192.0.2.10");
-	customer_address(&x->us, "s2", "198.51.100.10");
-	x->gw.loop = x->us.loop;
-	provider_make(&x->gw, "gw", "10.0.0.254", "0.0.0.0/0");
-	provider_client(&x->gw, "c1", "0.0.0.0/0");
-	x->gw.n_mitigators = 0;
-	x->gw.setup.policy.terminating = 0; /* it is the upstream's */
-	start_gateway(x);
-	UNTIL(1 * S, is_state(x, "s1", "available") && is_state(x, "s2", "available"));
-	hand_make(&x->c1, "c1", "10.0.0.1/24");
-	hand_dial(&x->c1, "gw", "10.0.0.254");
-	virtual_mark();
-	*state = x;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *x = *state;
-
-	hand_free(&x->c1);
-	stop_gateway(x);
-	provider_free(&x->gw);
-	customer_free(&x->us);
-	script_free(&x->s1);
-	script_free(&x->s2);
-	virtual_end();
-	free(x);
-	return 0;
-}
-
-/* Time from the request to its answer; the answer is there within `most`. */
-static mono_ms
-put(struct world *x, uint32_t mid, const char *target, int64_t most)
-{
-	mono_ms asked = virtual_now();
-
-	hand_put(&x->c1, mid, target, 3600);
-	UNTIL(most, x->c1.code != 0);
-	return x->c1.answered - asked;
-}
 
 /* ---- the four outcomes ---------------------------------------------------------------------- */
 
@@ -105,10 +10,10 @@ put(struct world *x, uint32_t mid, const char *target, int64_t most)
 static void
 the_first_acceptance_is_the_answer(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	virtual_way(x->us.loop, "wan2")->delay = 700;
-	assert_in_range(put(x, 1, both, 5 * S), 40, 100);
+	assert_in_range(behind_put(x, 1, both, 5 * S), 40, 100);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 	assert_int_equal(x->c1.lifetime, 3600);
 	assert_int_equal(x->s1.puts, 1);
@@ -122,10 +27,10 @@ the_first_acceptance_is_the_answer(void **state)
 static void
 after_three_seconds_of_silence_it_is_ours(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.silent = x->s2.silent = true;
-	assert_in_range(put(x, 1, both, 5 * S), 3000, 3100);
+	assert_in_range(behind_put(x, 1, both, 5 * S), 3000, 3100);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 	assert_int_equal(provider_mitigation(&x->gw, 1)->status, ATTACK_MITIGATION_IN_PROGRESS);
 	virtual_run(1 * MINUTE);
@@ -140,11 +45,11 @@ after_three_seconds_of_silence_it_is_ours(void **state)
 static void
 a_refusal_and_silence_are_granted(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.put = COAP_400_BAD_REQUEST;
 	x->s2.silent = true;
-	assert_in_range(put(x, 1, both, 5 * S), 3000, 3100);
+	assert_in_range(behind_put(x, 1, both, 5 * S), 3000, 3100);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 }
 
@@ -152,11 +57,11 @@ a_refusal_and_silence_are_granted(void **state)
 static void
 when_all_refuse_so_does_the_gateway(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.put = COAP_400_BAD_REQUEST;
 	x->s2.put = COAP_400_BAD_REQUEST;
-	assert_in_range(put(x, 1, both, 5 * S), 40, 100);
+	assert_in_range(behind_put(x, 1, both, 5 * S), 40, 100);
 	assert_int_equal(x->c1.code, COAP_400_BAD_REQUEST);
 	assert_true(*x->c1.text);
 	assert_null(strstr(x->c1.text, "s1"));
@@ -167,7 +72,7 @@ when_all_refuse_so_does_the_gateway(void **state)
 	assert_int_equal(virtual_store_count(x->us.loop, "wish"), 0);
 	x->s1.put = x->s2.put = COAP_409_CONFLICT;
 	x->s1.conflict_cause = x->s2.conflict_cause = CUID_COLLISION;
-	put(x, 2, both, 5 * S);
+	behind_put(x, 2, both, 5 * S);
 	assert_int_equal(x->c1.code, COAP_409_CONFLICT);
 }
 
@@ -176,11 +81,11 @@ when_all_refuse_so_does_the_gateway(void **state)
 static void
 without_association_it_is_503_and_nothing_is_kept(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	virtual_link_set(x->us.loop, "wan2", false);
 	virtual_run(1 * S);
-	assert_in_range(put(x, 1, "198.51.100.66/32", 1 * S), 0, 30);
+	assert_in_range(behind_put(x, 1, "198.51.100.66/32", 1 * S), 0, 30);
 	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
 	assert_true(x->c1.max_age > 0);
 	assert_true(virtual_events(EVENT_ALERT, "198.51.100.66/32") > 0);
@@ -191,7 +96,7 @@ without_association_it_is_503_and_nothing_is_kept(void **state)
 	virtual_run(10 * MINUTE);
 	assert_int_equal(x->s1.puts + x->s2.puts, 0);
 	/* Asked again it is granted. */
-	put(x, 1, "198.51.100.66/32", 1 * S);
+	behind_put(x, 1, "198.51.100.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 }
 
@@ -199,11 +104,11 @@ without_association_it_is_503_and_nothing_is_kept(void **state)
 static void
 a_pending_part_follows_when_its_provider_is_back(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	virtual_link_set(x->us.loop, "wan2", false);
 	virtual_run(1 * S);
-	put(x, 1, both, 1 * S);
+	behind_put(x, 1, both, 1 * S);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 	virtual_run(30 * MINUTE);
 	assert_int_equal(x->s2.puts, 0);
@@ -215,9 +120,9 @@ a_pending_part_follows_when_its_provider_is_back(void **state)
 static void
 a_foreign_target_is_refused_at_once(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
-	assert_in_range(put(x, 1, "203.0.113.7/32,192.0.2.66/32", 1 * S), 0, 30);
+	assert_in_range(behind_put(x, 1, "203.0.113.7/32,192.0.2.66/32", 1 * S), 0, 30);
 	assert_int_equal(x->c1.code, COAP_400_BAD_REQUEST);
 	assert_non_null(strstr(x->c1.text, "203.0.113.7/32"));
 	virtual_run(1 * MINUTE);
@@ -230,7 +135,7 @@ a_foreign_target_is_refused_at_once(void **state)
 static void
 repeats_of_the_client_share_the_answer(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	virtual_way(x->us.loop, "wan1")->delay = 1000;
 	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
@@ -246,12 +151,12 @@ repeats_of_the_client_share_the_answer(void **state)
 static void
 a_refresh_is_answered_at_once(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
-	put(x, 1, "192.0.2.66/32", 1 * S);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	virtual_run(10 * MINUTE);
 	x->s1.silent = true;
-	assert_in_range(put(x, 1, "192.0.2.66/32", 1 * S), 0, 30);
+	assert_in_range(behind_put(x, 1, "192.0.2.66/32", 1 * S), 0, 30);
 	assert_int_equal(x->c1.code, COAP_204_CHANGED);
 	assert_int_equal(x->c1.lifetime, 3600);
 }
@@ -260,10 +165,10 @@ a_refresh_is_answered_at_once(void **state)
 static void
 a_withdrawal_is_answered_at_once_and_repeated_upstream(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 	mono_ms asked;
 
-	put(x, 1, both, 1 * S);
+	behind_put(x, 1, both, 1 * S);
 	x->s1.silent = true;
 	virtual_run(10 * S);
 	virtual_mark();
@@ -289,9 +194,9 @@ a_withdrawal_is_answered_at_once_and_repeated_upstream(void **state)
 static void
 a_withdrawal_that_nobody_answers_ends_with_the_request(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
-	put(x, 1, "192.0.2.66/32", 1 * S);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	x->s1.silent = true;
 	hand_delete(&x->c1, 1);
 	virtual_run(59 * MINUTE);
@@ -304,7 +209,7 @@ a_withdrawal_that_nobody_answers_ends_with_the_request(void **state)
 static void
 a_request_that_waits_can_be_withdrawn(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.silent = true;
 	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
@@ -322,7 +227,7 @@ a_request_that_waits_can_be_withdrawn(void **state)
 static void
 a_request_withdrawn_before_its_answer_is_not_granted(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.silent = true;
 	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
@@ -338,7 +243,7 @@ a_request_withdrawn_before_its_answer_is_not_granted(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 	assert_true(x->s1.deletes > 0);
 	/* The same mid can be asked for again. */
-	put(x, 1, "192.0.2.66/32", 1 * S);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 }
 
@@ -346,9 +251,9 @@ a_request_withdrawn_before_its_answer_is_not_granted(void **state)
 static void
 a_refresh_is_overtaken_by_a_withdrawal(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
-	put(x, 1, "192.0.2.66/32", 1 * S);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
 	hand_delete(&x->c1, 1);
 	virtual_run(1 * MINUTE);
@@ -361,7 +266,7 @@ a_refresh_is_overtaken_by_a_withdrawal(void **state)
 static void
 what_expires_below_is_withdrawn_above(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	hand_put(&x->c1, 1, "192.0.2.66/32", 120);
 	virtual_run(119 * S);
@@ -375,7 +280,7 @@ what_expires_below_is_withdrawn_above(void **state)
 /* ---- status --------------------------------------------------------------------------------- */
 
 static void
-say(struct world *x, enum dots_status one, enum dots_status two)
+say(struct behind *x, enum dots_status one, enum dots_status two)
 {
 	script_notify(&x->s1, one, 3000);
 	script_notify(&x->s2, two, 3000);
@@ -386,9 +291,9 @@ say(struct world *x, enum dots_status one, enum dots_status two)
 static void
 the_merged_status_is_the_worst(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
-	put(x, 1, both, 1 * S);
+	behind_put(x, 1, both, 1 * S);
 	hand_observe(&x->c1, 1);
 	virtual_run(4 * S);
 	say(x, ATTACK_SUCCESSFULLY_MITIGATED, ATTACK_MITIGATION_IN_PROGRESS);
@@ -406,7 +311,7 @@ the_merged_status_is_the_worst(void **state)
 	UNTIL(4 * S, x->c1.status == ATTACK_MITIGATION_TERMINATED);
 	/* It is over: asked for again it is asked for upstream again. */
 	assert_int_equal(provider_mitigations(&x->gw), 0);
-	put(x, 1, both, 1 * S);
+	behind_put(x, 1, both, 1 * S);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 	assert_int_equal(x->s1.puts, 2);
 	assert_int_equal(x->s1.deletes, 0);
@@ -416,22 +321,22 @@ the_merged_status_is_the_worst(void **state)
 static void
 refused_and_pending_parts_count(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s2.put = COAP_400_BAD_REQUEST;
-	put(x, 1, both, 1 * S);
+	behind_put(x, 1, both, 1 * S);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 	virtual_run(4 * S);
 	assert_int_equal(provider_mitigation(&x->gw, 1)->status, ATTACK_EXCEEDED_CAPABILITY);
 	x->s1.status = ATTACK_SUCCESSFULLY_MITIGATED;
-	put(x, 2, "192.0.2.67/32", 1 * S);
+	behind_put(x, 2, "192.0.2.67/32", 1 * S);
 	virtual_run(4 * S);
 	assert_int_equal(provider_mitigation(&x->gw, 2)->status, ATTACK_SUCCESSFULLY_MITIGATED);
 	virtual_link_set(x->us.loop, "wan1", false);
 	virtual_run(4 * S);
 	assert_int_equal(provider_mitigation(&x->gw, 2)->status, ATTACK_SUCCESSFULLY_MITIGATED);
 	x->s1.silent = true;
-	put(x, 3, "198.51.100.67/32,192.0.2.68/32", 1 * S);
+	behind_put(x, 3, "198.51.100.67/32,192.0.2.68/32", 1 * S);
 	virtual_run(4 * S);
 	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
 }
@@ -440,11 +345,11 @@ refused_and_pending_parts_count(void **state)
 static void
 counters_are_summed(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.packets = 100;
 	x->s2.packets = 20;
-	put(x, 1, both, 1 * S);
+	behind_put(x, 1, both, 1 * S);
 	virtual_run(4 * S);
 	assert_int_equal(provider_mitigation(&x->gw, 1)->packets, 120);
 	assert_int_equal(provider_mitigation(&x->gw, 1)->bytes, 12000);
@@ -454,7 +359,7 @@ counters_are_summed(void **state)
 static void
 heartbeats_are_not_relayed(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 	unsigned before = x->s1.heartbeats;
 
 	for (int i = 0; i < 10; i++) {
@@ -472,18 +377,18 @@ heartbeats_are_not_relayed(void **state)
 static void
 a_granted_request_survives_the_gateways_crash(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 	uint32_t mid;
 
-	put(x, 1, "192.0.2.66/32", 1 * S);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	mid = PACKET(0, .from = x->us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE)->mid;
 	virtual_run(10 * S);
 	virtual_crash(x->us.loop);
-	stop_gateway(x);
+	behind_stop(x);
 	virtual_run(10 * S);
 	virtual_boot(x->us.loop);
 	virtual_mark();
-	start_gateway(x);
+	behind_start(x);
 	UNTIL(1 * S, x->s1.puts == 2);
 	assert_int_equal(
 		PACKET(0, .from = x->us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE)->mid,
@@ -503,24 +408,22 @@ a_granted_request_survives_the_gateways_crash(void **state)
 static void
 a_request_under_way_is_not_left_behind_by_a_crash(void **state)
 {
-	struct world *x = *state;
+	struct behind *x = *state;
 
 	x->s1.silent = true;
 	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
 	virtual_run(1 * S);
 	assert_int_equal(x->s1.puts, 1);
 	virtual_crash(x->us.loop);
-	stop_gateway(x);
+	behind_stop(x);
 	x->s1.silent = false;
 	virtual_boot(x->us.loop);
-	start_gateway(x);
+	behind_start(x);
 	virtual_run(2 * HOUR);
 	assert_int_equal(provider_mitigations(&x->gw), 0);
 	assert_int_equal(customer_wishes(&x->us), 0);
 	assert_true(x->s1.deletes > 0);
 }
-
-#define BEHIND(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)

@@ -10,9 +10,9 @@ enum { PORT = 4646, BODY_MAX = 1000, PATH_STORAGE = 4 * (PATH_ID_MAX + 8) };
 
 /* ---- what both need ------------------------------------------------------------------------ */
 
-/* The first scope of a body, NULL if there is none. */
+/* The scopes of a body, NULL if there is none. */
 static const struct scope *
-scope_of(struct arena *a, const struct coap_msg *m)
+scopes_of(struct arena *a, const struct coap_msg *m, size_t *ret_n)
 {
 	struct signal_msg *msg = arena_alloc(a, 1, sizeof(*msg));
 	struct schema_error err;
@@ -23,7 +23,16 @@ scope_of(struct arena *a, const struct coap_msg *m)
 		signal_decode(a, m->payload, m->payload_len, msg, &err) != 0 ||
 		!(msg->has & 1ULL << SIGNAL_MITIGATION_SCOPE) || !msg->mitigation_scope.n_scope)
 		return NULL;
-	return &msg->mitigation_scope.scope[0];
+	*ret_n = msg->mitigation_scope.n_scope;
+	return msg->mitigation_scope.scope;
+}
+
+static const struct scope *
+scope_of(struct arena *a, const struct coap_msg *m)
+{
+	size_t n;
+
+	return scopes_of(a, m, &n);
 }
 
 static void
@@ -161,21 +170,24 @@ hand_observed(void *arg, struct session *s, const struct coap_msg *m, int error)
 {
 	struct hand *h = arg;
 	const struct scope *scope;
+	size_t n = 0;
 
 	(void)s;
 	(void)error;
 	if (!m)
 		return;
 	arena_reset(h->arena);
-	scope = scope_of(h->arena, m);
+	scope = scopes_of(h->arena, m, &n);
 	h->notifications++;
+	h->entries = (unsigned)n;
 	h->status = scope && SCOPE_HAS(scope, STATUS) ? scope->status : 0;
 }
 
 static void
 hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, char *storage)
 {
-	struct path path = {.resource = PATH_MITIGATE, .has_mid = true, .mid = mid, .content = 'a'};
+	struct path path = {
+		.resource = PATH_MITIGATE, .has_mid = mid != 0, .mid = mid, .content = 'a'};
 
 	snprintf(path.cuid, sizeof(path.cuid), "%s", credentials_cuid(h->credentials));
 	coap_init(m, COAP_NON, method);
@@ -220,7 +232,14 @@ hand_observe(struct hand *h, uint32_t mid)
 
 	hand_message(h, &m, COAP_GET, mid, storage);
 	coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
-	assert_true(request_send(h->session, &m, hand_observed, h) > 0);
+	h->observation = request_send(h->session, &m, hand_observed, h);
+	assert_true(h->observation > 0);
+}
+
+void
+hand_forget(struct hand *h)
+{
+	request_cancel(h->session, h->observation);
 }
 
 void

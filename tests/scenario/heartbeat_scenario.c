@@ -24,7 +24,7 @@ says(const struct packet *p)
 	return msg.heartbeat.peer_hb_status;
 }
 
-/* 9132-4.5-02, 9132-4.5.2-05, 9132-4.5.2-07, 9132-4.7-01, 9132-4.7-03, 9132-4.7-04, 9132-4.7-06,
+/* 9132-4.5-02, 9132-4.5.2-05, 9132-4.7-01, 9132-4.7-03, 9132-4.7-04, 9132-4.7-06,
  * 9132-4.7-10: each end beats every 30 s on the one session and is answered 2.04 without a body. */
 static void
 both_ends_beat_every_interval(void **state)

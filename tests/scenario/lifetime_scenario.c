@@ -192,7 +192,7 @@ a_mid_that_is_behind_is_raised_once(void **state)
 	UNTIL(1 * S, is(x, WISH_PLACED));
 }
 
-/* 9132-4.4.1.3-39: our cuid is somebody else's there: a matter for the operator. */
+/* Our cuid is somebody else's there: a matter for the operator. */
 static void
 a_cuid_collision_is_told(void **state)
 {

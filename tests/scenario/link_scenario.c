@@ -94,7 +94,7 @@ a_refusing_server_is_tried_every_60_s(void **state)
 		RETRY_ATTACK + 2 * S);
 }
 
-/* 9132-4.7-16, 9132-8-05: a server that does not know our credential closes when the handshake is
+/* 9132-4.7-16: a server that does not know our credential closes when the handshake is
  * over. Nothing was ever answered on that session: that is a failure too. */
 static void
 a_server_that_closes_at_once_is_not_run_at(void **state)

@@ -185,6 +185,36 @@ customer_resolver(struct customer *c, const char *domain, const char *address)
 }
 
 void
+customer_reload(struct customer *c, const char *const *domains, size_t n,
+	void (*fill)(struct customer *c), const char *renew)
+{
+	struct homing *old = c->homing;
+	struct credentials *credentials[DOMAINS_MAX] = {0};
+	struct dots_client_setup setup;
+	char why[200] = "";
+
+	c->homing = make_homing(domains, n);
+	fill(c);
+	assert_int_equal(homing_index(c->homing, why, sizeof(why)), 0);
+	for (size_t i = 0; i < n; i++) {
+		int before = homing_domain(old, c->homing->domains[i].name);
+		bool same = before >= 0 && !strstr(renew, c->homing->domains[i].name);
+
+		credentials[i] = same ? credentials_ref(c->credentials[before])
+				      : virtual_credentials("acme");
+		if (!same) /* another file */
+			c->homing->domains[i].credentials.certificate = mem_text("new.crt");
+	}
+	setup = (struct dots_client_setup){.homing = c->homing, .credentials = credentials};
+	dots_client_reload(c->client, &setup);
+	virtual_turn(c->loop);
+	for (size_t i = 0; i < DOMAINS_MAX; i++)
+		credentials_unref(c->credentials[i]);
+	memcpy(c->credentials, credentials, sizeof(credentials));
+	homing_free(old);
+}
+
+void
 customer_start(struct customer *c)
 {
 	struct dots_client_setup setup = {.homing = c->homing, .credentials = c->credentials};

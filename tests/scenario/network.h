@@ -56,6 +56,10 @@ struct customer {
 void customer_make(struct customer *c, const char *const *domains, size_t n);
 void customer_address(struct customer *c, const char *server, const char *address);
 void customer_resolver(struct customer *c, const char *domain, const char *address);
+/* A new snapshot of these domains; `fill` sets addresses and the like of it. Credentials of domains
+ * named in `renew` are new ones. */
+void customer_reload(struct customer *c, const char *const *domains, size_t n,
+	void (*fill)(struct customer *c), const char *renew);
 void customer_start(struct customer *c);
 void customer_stop(struct customer *c);
 void customer_restart(struct customer *c); /* after a crash, or in order */
@@ -88,7 +92,9 @@ struct hand {
 	char text[200]; /* the diagnostic payload */
 	mono_ms answered;
 	unsigned notifications;
-	uint64_t status; /* of the last notification */
+	uint64_t status;     /* in the last notification, of its first entry */
+	unsigned entries;    /* in it */
+	int64_t observation; /* handle of the last one */
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
@@ -96,7 +102,8 @@ void hand_begin(struct hand *h, const char *server, const char *server_address);
 void hand_dial(struct hand *h, const char *server, const char *server_address);  /* until up */
 void hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime);
 void hand_delete(struct hand *h, uint32_t mid);
-void hand_observe(struct hand *h, uint32_t mid);
+void hand_observe(struct hand *h, uint32_t mid); /* 0: all */
+void hand_forget(struct hand *h);                /* the observation, without a word to the server */
 void hand_heartbeat(struct hand *h);
 void hand_free(struct hand *h);
 

@@ -103,6 +103,27 @@ the_old_session_that_answers_first_stays(void **state)
 	UNTIL(1 * S, is_state(x, "s2", "available"));
 }
 
+/* The same with a withdrawal, after whose answer nothing else comes: the new one goes at once. */
+static void
+the_answer_alone_decides(void **state)
+{
+	struct scene *x = *state;
+	struct way *way;
+
+	scene_start(x);
+	scene_place(x);
+	virtual_run(31 * S);
+	way = virtual_way(x->us.loop, "wan2");
+	way->lose_dial = OLD;
+	virtual_mark();
+	assert_int_equal(customer_release(&x->us, "w"), 0);
+	UNTIL(7 * S, provider_sessions(&x->isp2) == 2);
+	way->lose_dial = NEW;
+	UNTIL(2 * REPEAT, customer_wishes(&x->us) == 0);
+	UNTIL(10, COUNT(.from = x->us.loop, .kind = CLOSE, .dial = NEW) == 1);
+	assert_int_equal(COUNT(.from = x->us.loop, .kind = CLOSE, .dial = OLD), 0);
+}
+
 /* 9132-4.7-16, 9132-4.7-18, 9132-4.7-19: nothing comes in at all: the request is repeated every 3
  * s, handshakes follow each other at 60 s, and the old session is kept. */
 static void
@@ -135,6 +156,33 @@ handshakes_beside_a_silent_session_keep_their_pace(void **state)
 	assert_int_equal(COUNT(.kind = HELLO), 0);
 	assert_int_equal(COUNT(PUTS(x)), 0);
 	assert_int_equal(provider_sessions(&x->isp2), 1);
+}
+
+/* 9132-4.7-16: the old session answers now and then, and each time cuts off a handshake: the next
+ * one keeps its distance all the same. */
+static void
+answers_now_and_then_do_not_hasten_handshakes(void **state)
+{
+	struct scene *x = *state;
+	struct way *way;
+	char target[32];
+
+	scene_start(x);
+	virtual_run(100 * S);
+	virtual_listener(x->isp2.loop, MEETS, 10 * S); /* slower than the old session */
+	way = virtual_way(x->us.loop, "wan2");
+	virtual_mark();
+	for (int i = 0; i < 50; i++) {
+		way->lose_in = true;
+		snprintf(target, sizeof(target), "198.51.100.%d/32", 65 + i);
+		assert_int_equal(customer_ask(&x->us, NULL, target, 0), 0);
+		virtual_run(8 * S);
+		way->lose_in = false;
+		virtual_run(4 * S);
+	}
+	assert_in_range(virtual_events(EVENT_SESSION_ATTEMPT, ""), 5, 10);
+	assert_true(virtual_events_gap(EVENT_SESSION_ATTEMPT, "") >= RETRY_ATTACK);
+	assert_int_equal(provider_mitigations(&x->isp2), 50);
 }
 
 /* The new session came up and never answers either (the server went down in between): it is given
@@ -215,7 +263,9 @@ main(void)
 		CASE(an_unanswered_request_goes_over_a_second_session_too),
 		CASE(a_session_that_died_a_moment_ago_delays_nothing),
 		CASE(the_old_session_that_answers_first_stays),
+		CASE(the_answer_alone_decides),
 		CASE(handshakes_beside_a_silent_session_keep_their_pace),
+		CASE(answers_now_and_then_do_not_hasten_handshakes),
 		CASE(a_second_session_that_never_answers_is_given_up),
 		CASE(requests_go_out_at_once_whatever_is_open),
 		CASE(a_withdrawal_is_repeated_on_both_sessions),

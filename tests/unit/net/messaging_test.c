@@ -49,6 +49,29 @@ non_is_answered_by_non(void **state)
 	table_stop(&t);
 }
 
+/* 9132-4.4.3-10: some requests are to be ignored. */
+static void
+silence_is_no_message(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_start(&t);
+	t.side.hold = true;
+	send_message(&t, COAP_NON, COAP_PUT, 7);
+	send_message(&t, COAP_CON, COAP_PUT, 8);
+	WAIT(t.loop, t.side.n_held == 2);
+	side_answer(t.side.held[0], COAP_EMPTY, "");
+	side_answer(t.side.held[1], COAP_EMPTY, "");
+	t.side.n_held = 0;
+	harness_settle(t.loop);
+	assert_int_equal(raw_count(t.raw), 1); /* nothing to the one, an ACK to the other */
+	assert_int_equal(raw_msg(t.raw, 0)->type, COAP_ACK);
+	assert_int_equal(raw_msg(t.raw, 0)->id, 8);
+	assert_int_equal(raw_msg(t.raw, 0)->code, COAP_EMPTY);
+	table_stop(&t);
+}
+
 static void
 repeated_con_is_answered_again_and_served_once(void **state)
 {
@@ -705,6 +728,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(con_is_answered_in_the_ack),
 		cmocka_unit_test(non_is_answered_by_non),
+		cmocka_unit_test(silence_is_no_message),
 		cmocka_unit_test(repeated_con_is_answered_again_and_served_once),
 		cmocka_unit_test(repeated_non_is_dropped),
 		cmocka_unit_test(late_answer_is_separate_and_repeated),
