@@ -79,8 +79,6 @@ list_one(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
-	if (l->path->has_mid && m->mid != l->path->mid)
-		return true;
 	if (l->n == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : 4;
 		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
@@ -116,8 +114,12 @@ observer_due(void *arg)
 	struct observer *o = arg;
 	struct dots_server *s = o->watchers->server;
 	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
+	struct mitigation *m;
 
-	book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
+	if (!o->path.has_mid)
+		book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
+	else if ((m = book_find(s->book, o->watchers->client, o->watchers->cuid, o->path.mid)))
+		list_one(&l, m);
 	if (l.n && notify(o, l.scopes, l.n) == 0)
 		timer_after(o->timer, NOTIFY_PERIOD_MS);
 	else
