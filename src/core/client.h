@@ -11,12 +11,12 @@
 #include "core/verdict.h"
 
 struct client_limits {
-	uint32_t sessions;    /* default 8 */
-	uint32_t mitigations; /* default 1000 */
-	uint32_t targets;     /* prefixes in one request; default 256 */
-	uint32_t ports;       /* port ranges in one request; default 256 */
-	uint32_t cuids;       /* default 4 */
-	uint32_t observers;   /* subscriptions to status; default 256 */
+	uint32_t sessions;         /* default 8 */
+	uint32_t mitigations;      /* default 1000 */
+	uint32_t targets;          /* prefixes in one request; default 256 */
+	uint32_t ports;            /* port ranges in one request; default 256 */
+	uint32_t cuids;            /* default 4 */
+	uint32_t observers;        /* subscriptions to status; default 256 */
 	uint32_t waiting_requests; /* of one session, not answered yet; default 64 */
 };
 #define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 256, 4, 256, 64})

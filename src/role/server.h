@@ -20,7 +20,8 @@ struct escalation_ops {
 	 * is on record already (renews what was asked for). share: as many as that client may have
 	 * at a time, those being withdrawn included; beyond: 5.03. */
 	void (*admit)(struct escalation *e, const char *key, const struct scope *scope,
-		size_t share, bool refresh, void (*decide)(void *arg, const struct verdict *v), void *arg);
+		size_t share, bool refresh, void (*decide)(void *arg, const struct verdict *v),
+		void *arg);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
 	/* status: from the loop, after each change. lifetime: shortest granted, 0 unknown. */

@@ -44,14 +44,14 @@ struct dots_server {
 	struct escalation *escalation;
 	struct book *book;
 	struct cuids *cuids;
-	struct map *psk;            /* identity -> struct psk_entry */
-	struct timer *timer;        /* book_deadline */
-	struct map *peers;          /* client -> its sessions */
-	struct map *observers;      /* "client/cuid" -> struct watchers, those that have any */
+	struct map *psk;       /* identity -> struct psk_entry */
+	struct timer *timer;   /* book_deadline */
+	struct map *peers;     /* client -> its sessions */
+	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
 	size_t n_observers;
-	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
+	struct map *admissions; /* key -> struct admission: asked upstream, not answered yet */
 	TAILQ_HEAD(, answer) answers; /* waiting for the store */
-	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
+	struct endpoint *endpoints;   /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 

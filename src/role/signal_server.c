@@ -401,7 +401,9 @@ get_mitigate(struct request *r)
 		observed = observe_add(r->peer, r->msg, &r->path);
 	event_raise(EVENT_GET_MITIGATE, EVENT_F("from", r->client->name),
 		EVENT_F("cuid", r->path.cuid), EVENT_F("code", l.n ? "2.05" : "4.04"),
-		EVENT_F("observe", observed ? "yes" : wants && l.n ? "too many" : "no"));
+		EVENT_F("observe", observed       ? "yes"
+				   : wants && l.n ? "too many"
+						  : "no"));
 	if (l.n) {
 		answer_list(r, &l, observed);
 	} else {

@@ -484,11 +484,8 @@ static int
 ask_as(struct world *x, const char *asker, size_t share, const char *id, const char *target)
 {
 	struct target t = target_from(x->a, target);
-	struct wish_request r = {.id = id,
-		.asker = asker,
-		.target = &t,
-		.trigger_mitigation = true,
-		.share = share};
+	struct wish_request r = {
+		.id = id, .asker = asker, .target = &t, .trigger_mitigation = true, .share = share};
 	char made[WISH_ID_MAX], why[200];
 	int error = wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
 
