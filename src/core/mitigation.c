@@ -33,6 +33,7 @@ struct book {
 	struct mitigation **heap;
 	size_t n_heap, cap_heap;
 	uint64_t last_id;
+	uint64_t *walks; /* searches for overlaps so far; counted for who only looks, too */
 };
 
 /* ---- keys ---- */
@@ -199,6 +200,7 @@ book_new(const struct mitigation_policy *policy)
 	b->by_id = map_new();
 	b->shelves = map_new();
 	b->per_client = map_new();
+	b->walks = mem_new(sizeof(*b->walks));
 	return b;
 }
 
@@ -236,6 +238,7 @@ book_free(struct book *b)
 	map_free(b->shelves);
 	map_free(b->per_client);
 	free(b->heap);
+	free(b->walks);
 	free(b);
 }
 
@@ -448,6 +451,7 @@ struct overlaps {
 	struct mitigation *higher;
 	struct mitigation **lower;
 	size_t n_lower, cap_lower;
+	uint64_t walk; /* number of this search: what it has met is marked by it */
 };
 
 static bool
@@ -463,9 +467,9 @@ note_overlap(void *arg, const struct prefix *p, void *value)
 		o->higher = m;
 		return false;
 	}
-	for (size_t i = 0; i < o->n_lower; i++)
-		if (o->lower[i] == m)
-			return true;
+	if (m->walk == o->walk)
+		return true;
+	m->walk = o->walk;
 	if (o->n_lower == o->cap_lower) {
 		o->cap_lower = o->cap_lower ? 2 * o->cap_lower : 4;
 		o->lower = mem_grow(o->lower, o->cap_lower, sizeof(struct mitigation *));
@@ -474,19 +478,37 @@ note_overlap(void *arg, const struct prefix *p, void *value)
 	return true;
 }
 
+static int
+compare_prefixes(const void *a, const void *b)
+{
+	return prefix_compare(a, b);
+}
+
+/* Prefix by prefix, those inside others left out: what is inside of a wide one is walked over once,
+ * however often a request names it. */
 static void
 find_overlaps(const struct book *b, const struct mitigation_request *r, struct overlaps *ret)
 {
 	const struct shelf *s = shelf_get(b, r->client->name, r->cuid);
 	const struct target *t = &r->scope->target;
+	const struct prefix *outer = NULL;
+	struct prefix *sorted;
 
-	*ret = (struct overlaps){.mid = r->mid};
-	for (size_t i = 0; s && i < t->n_target_prefix; i++) {
+	*ret = (struct overlaps){.mid = r->mid, .walk = ++*b->walks};
+	if (!s || !t->n_target_prefix)
+		return;
+	sorted = mem_copy(t->target_prefix, t->n_target_prefix * sizeof(*sorted));
+	qsort(sorted, t->n_target_prefix, sizeof(*sorted), compare_prefixes);
+	for (size_t i = 0; i < t->n_target_prefix && !ret->higher; i++) {
 		const struct trie *trie = s->targets[r->scope->trigger_mitigation];
 
-		trie_covering(trie, &t->target_prefix[i], note_overlap, ret);
-		trie_covered(trie, &t->target_prefix[i], note_overlap, ret);
+		if (outer && prefix_contains(outer, &sorted[i]))
+			continue;
+		outer = &sorted[i];
+		trie_covering(trie, outer, note_overlap, ret);
+		trie_covered(trie, outer, note_overlap, ret);
 	}
+	free(sorted);
 }
 
 static struct verdict

@@ -48,6 +48,7 @@ struct mitigation {
 		bool full_seen;
 	} rate_mark;
 	unsigned heap_index;
+	uint64_t walk; /* last search for overlaps that met it */
 };
 
 enum effect_kind {

@@ -80,12 +80,14 @@ load_credentials(struct options *o, const struct domain_credentials *dc, const v
 		.psk_file = dc->psk_file};
 	struct credentials *c = NULL;
 	char why[WHY_MAX] = "";
+	const char *key;
 
 	if (!check_files(o, dc, object))
 		return NULL;
 	switch (credentials_load(&cfg, &c, why, sizeof(why))) {
 	case CREDENTIALS_BROKEN:
-		options_problem(o, true, options_spot(o, object, ""),
+		key = dc->crl && !strncmp(why, dc->crl, strlen(dc->crl)) ? "crl" : "";
+		options_problem(o, true, options_spot(o, object, key),
 			"%s, expected {certificate, key, trust, crl} or {psk-identity, psk-file}",
 			why);
 		return NULL;

@@ -94,8 +94,7 @@ list_one(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
-	if (!l->path->has_mid || m->mid == l->path->mid)
-		mitigation_describe(m, l->path->content, l->now, list_more(l));
+	mitigation_describe(m, l->path->content, l->now, list_more(l));
 	return true;
 }
 
@@ -149,12 +148,16 @@ observer_due(void *arg)
 	struct observer *o = arg;
 	struct dots_server *s = o->watchers->server;
 	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
+	struct mitigation *m;
 	int r = -ENOENT;
 	size_t gone = o->n_ended;
 
 	for (size_t i = 0; i < o->n_ended; i++)
 		*list_more(&l) = o->ended[i];
-	book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
+	if (!o->path.has_mid)
+		book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
+	else if ((m = book_find(s->book, o->watchers->client, o->watchers->cuid, o->path.mid)))
+		list_one(&l, m);
 	if (l.n)
 		r = notify(o, l.scopes, l.n);
 	if (is_for_later(r)) {

@@ -153,8 +153,7 @@ echo_psk(void *arg, const char *identity, uint8_t *key, size_t *inout_len)
 static struct credentials *
 load(char **argv)
 {
-	struct credentials_config cfg = {
-		.certificate = argv[0], .key = argv[1], .trust = argv[2]};
+	struct credentials_config cfg = {.certificate = argv[0], .key = argv[1], .trust = argv[2]};
 	struct credentials *c = NULL;
 	char why[256];
 

@@ -400,6 +400,27 @@ limits_are_told_with_when_to_come_back(void **state)
 		COAP_204_CHANGED);
 }
 
+/* However the prefixes of a request lie in each other, and however often they are named. */
+static void
+overlaps_are_found_in_nested_and_repeated_prefixes(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, "{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.65/32\"], " HOUR "}");
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.128/25\"], " HOUR "}");
+	put(w, 3, "{\"target-prefix\": [\"192.0.2.80/32\"], " HOUR "}");
+	assert_int_equal(
+		put(w, 9,
+			"{\"target-prefix\": [\"192.0.2.65/32\", \"192.0.2.200/32\", "
+			"\"192.0.2.64/28\", \"192.0.2.65/32\", \"192.0.2.0/30\"], " HOUR "}")
+			.code,
+		COAP_201_CREATED);
+	assert_int_equal(count(w, EFFECT_END), 2); /* 1 and 2, each once */
+	assert_null(find(w, 1));
+	assert_null(find(w, 2));
+	assert_non_null(find(w, 3));
+}
+
 /* An operator who lowers a limit takes nothing away from those who hold more. */
 static void
 sizes_are_limited_but_not_those_on_record(void **state)
@@ -603,6 +624,7 @@ main(void)
 		IN_WORLD(a_revived_one_terminates_longer),
 		IN_WORLD(lifetimes_are_granted_within_policy),
 		IN_WORLD(limits_are_told_with_when_to_come_back),
+		IN_WORLD(overlaps_are_found_in_nested_and_repeated_prefixes),
 		IN_WORLD(sizes_are_limited_but_not_those_on_record),
 		IN_WORLD(descriptions_hold_what_was_asked_for),
 		IN_WORLD(counters_go_on_over_reinstallation),

@@ -30,6 +30,14 @@ start(void **state)
 		.cn = "old.example",
 		.from_days = -9,
 		.until_days = -2});
+	pki_make_crl(&(struct pki_crl){.name = "list", .issuer = "ca", .revoked = {"two"}});
+	pki_make_crl(&(struct pki_crl){
+		.name = "ended", .issuer = "ca", .from_seconds = -90, .until_seconds = -60});
+	pki_make_crl(&(struct pki_crl){
+		.name = "ending", .issuer = "ca", .from_seconds = -90, .until_seconds = 80000});
+	pki_make(&(struct pki_spec){.name = "ca2", .cn = "CA two"});
+	pki_write("both.crt", "");
+	pki_join((const char *[]){"both", "ca", "ca2", NULL}, ".crt");
 	pki_write("a.psk", "00112233445566778899aabbccddeeff\n");
 	pki_write("bad.psk", "no hexadecimal\n");
 	return 0;
@@ -207,13 +215,15 @@ a_server_loads(void **state)
 		     "    psk: [{identity: acme, file: a.psk}]\n"
 		     "    prefixes: [192.0.2.0/24]\n"
 		     "    action: {limit: 1000, unit: bytes, per: source}\n"
-		     "    limits: {sessions: 2}\n"
+		     "    limits: {sessions: 2, mitigations: 3, targets: 4, ports: 5, cuids: 6, "
+		     "observers: 7, waiting-requests: 8}\n"
 		     "  other: {certificates: [o.example], prefixes: ['2001:db8::/32']}\n"
 		     "mitigators: [{nftables: {}}, {dry-run: {}}]\n"
 		     "session: {heartbeat-interval: 15.5, missing-hb-allowed: 3}\n"
 		     "mitigation: {lifetime-max: 7200, allow-indefinite: yes}\n"
 		     "limits: {sessions: 5, half-open: 6, half-open-per-prefix: 7, "
-		     "handshakes-per-turn: 9, mitigations: 10, "
+		     "handshakes-per-turn: 9, mitigations: 10, handshake-timeout: 1.5, "
+		     "observers: 11, wishes: 12, control-connections: 13, "
 		     "response-body: 2048, response-bodies: 4096}\n");
 	const struct client *cl;
 
@@ -236,9 +246,15 @@ a_server_loads(void **state)
 	assert_int_equal(cl->action.rate, 1000);
 	assert_int_equal(cl->action.unit, RATE_BYTES);
 	assert_int_equal(cl->limits.sessions, 2);
-	assert_int_equal(cl->limits.mitigations, 1000);
+	assert_int_equal(cl->limits.mitigations, 3);
+	assert_int_equal(cl->limits.targets, 4);
+	assert_int_equal(cl->limits.ports, 5);
+	assert_int_equal(cl->limits.cuids, 6);
+	assert_int_equal(cl->limits.observers, 7);
+	assert_int_equal(cl->limits.waiting_requests, 8);
 	assert_ptr_equal(clients_by_psk(c->clients, "acme"), cl);
-	assert_int_equal(clients_named(c->clients, "other")->limits.cuids, 4);
+	cl = clients_named(c->clients, "other");
+	assert_memory_equal(&cl->limits, &CLIENT_LIMITS_DEFAULT, sizeof(cl->limits));
 	assert_int_equal(clients_named(c->clients, "other")->action.kind, ACTION_DROP);
 	assert_int_equal(c->n_psk, 1);
 	assert_int_equal(c->psk[0].len, 16);
@@ -258,6 +274,10 @@ a_server_loads(void **state)
 	assert_int_equal(c->handshakes_per_turn, 9);
 	assert_int_equal(c->max_body, 2048);
 	assert_int_equal(c->max_bodies, 4096);
+	assert_int_equal(c->handshake_timeout_ms, 1500);
+	assert_int_equal(c->max_observers, 11);
+	assert_int_equal(c->max_wishes, 12);
+	assert_int_equal(c->max_control, 13);
 	assert_int_equal(problems.n, 0);
 	config_free(c);
 }
@@ -315,6 +335,14 @@ static void
 mistakes_of_form_are_told_with_their_place(void **state)
 {
 	static const struct mistake list[] = {
+		{"limits: {observers: -1}\n", "1:21: observers (subscriptions of all clients) is "
+					      "\"-1\", expected a whole number from 0 to"},
+		{"limits: {wishes: 0}\n", "1:18: wishes (requests of our own) is \"0\""},
+		{"limits: {control-connections: 1025}\n", "1:31: control-connections"},
+		{"limits: {handshake-timeout: 0.5}\n", "1:29: handshake-timeout"},
+		{"clients: {acme: {limits: {targets: 4097}}}\n", "1:36: targets"},
+		{"clients: {acme: {limits: {ports: 257}}}\n", "1:34: ports"},
+		{"clients: {acme: {limits: {waiting-requests: 65}}}\n", "1:45: waiting-requests"},
 		{"domains: [x\nlisten: 3\n", "3:1: flow sequence without a closing bracket"},
 		{"state: a\nstate: b\n", "2:1: duplicate key"},
 		{"- a\n- b\n", "1:3: the file is a list, expected a map"},
@@ -404,6 +432,17 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"readable file"},
 		{DOMAIN "    credentials: {certificate: one.crt, key: two.key, trust: ca.crt}\n",
 			"4:5: *The certificate and the given key do not match"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: ca.crt, "
+			"crl: gone.crl}\n",
+			"4:75: *gone.crl cannot be read"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: ca.crt, "
+			"crl: a.psk}\n",
+			"4:75: *expected {certificate"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: ca2.crt, "
+			"crl: list.crl}\n",
+			"4:76: *CA, who issued a list, is no CA of `trust`"},
+		{DOMAIN "    credentials: {psk-identity: acme, psk-file: a.psk, crl: list.crl}\n",
+			"4:5: certificate, key and trust go together"},
 		{DOMAIN "    credentials: {certificate: one.crt, key: one.key}\n",
 			"4:5: certificate, key and trust go together"},
 		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: a.psk}\n",
@@ -447,6 +486,16 @@ doubtful_settings_are_warnings(void **state)
 	static const struct mistake list[] = {
 		{GOOD "    interface: nosuch0\n",
 			"5:16: interface nosuch0 is not there at present"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: ca.crt, "
+			"crl: ended.crl}\n",
+			"4:75: *the list of CA has expired, expected a newer one (it still "
+			"counts) (RFC 5280 5.1.2.5)"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: ca.crt, "
+			"crl: ending.crl}\n",
+			"4:75: *the list of CA expires within a day"},
+		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: both.crt, "
+			"crl: list.crl}\n",
+			"4:77: *nothing of CA two, who is in `trust`, expected its list"},
 		{GOOD "    heartbeat-interval: 0.5\n", "5:25: heartbeat-interval is 0.5, expected "
 						       "15 to 240 seconds (RFC 9132 4.5.2)"},
 		{GOOD "    missing-hb-allowed: 21\n",

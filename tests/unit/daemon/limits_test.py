@@ -219,15 +219,19 @@ def test_entries_of_a_request_beyond_the_limits_are_refused(serve, talk):
 
 
 # 9132-11-08 9132-11-09
-def test_cuids_of_a_client_are_limited(serve, talk):
-    server = serve(acme="cuids: 2")
+@pytest.mark.parametrize("role", ["server", "gateway"])
+def test_cuids_of_a_client_are_limited(role, serve, talk):
+    """A gateway without anybody upstream answers 5.03 for that, before and after."""
+    server = serve(acme="cuids: 2", upstream=free_port() if role == "gateway" else None)
+    taken = "5.03" if role == "gateway" else "2.01"
     acme = talk(server)
-    assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"
-    assert acme.put("b", 1, ["192.0.2.2/32"]).code == "2.01"
+    assert acme.put("a", 1, ["192.0.2.1/32"]).code == taken
+    assert acme.put("b", 1, ["192.0.2.2/32"]).code == taken
     for i in range(100):
         answer = acme.put(f"c{i}", 1, ["192.0.2.3/32"])
         assert answer.code == "4.29" and b"one more than the 2" in answer.payload
-    assert len(server("list")[1]["mitigations"]) == 2
+    assert acme.put("a", 2, ["192.0.2.4/32"]).code == taken
+    assert len(server("list")[1]["mitigations"]) == (3 if role == "server" else 0)
 
 
 def test_observers_beyond_the_limits_get_a_plain_answer(serve, talk):

@@ -141,7 +141,7 @@ def reasons(daemon, event, text):
     return [e for e in daemon.events(event) if text in e["reason"]]
 
 
-# 9132-8-05 9132-8-06
+# 9132-8-06
 def test_a_revoked_client_is_out_and_its_mitigations_stay(pki, run, talk):
     server = run("server", SERVER)
     acme, beta = talk(server, "acme"), talk(server, "beta")
@@ -204,6 +204,7 @@ def test_a_client_of_another_name_in_the_file_is_out(pki, run, talk):
     until(lambda: [s["client"] for s in server("sessions")[1]["clients"]] == ["beta"], "session of beta")
 
 
+# 9132-7.1-04
 def test_a_revoked_server_is_left(pki, run):
     server = run("server", SERVER)
     client = run("client", CLIENT.replace("{port}", str(server.port)))

@@ -160,6 +160,7 @@ refused_by_server(struct credentials *server, struct credentials *client, const 
 	refused_by(&m.server, &m, why);
 }
 
+/* 9132-8-06 */
 static void
 a_revoked_client_is_refused_and_no_other(void **state)
 {
@@ -170,6 +171,7 @@ a_revoked_client_is_refused_and_no_other(void **state)
 	comes_in(with_lists("server", "ca", "plain"), harness_credentials("client", "ca"));
 }
 
+/* 9132-7.1-04 */
 static void
 a_revoked_server_is_refused(void **state)
 {
@@ -213,7 +215,7 @@ without_a_list_of_its_issuer_a_peer_is_refused(void **state)
 	comes_in(harness_credentials("server", "both"), harness_credentials("foreign", "ca"));
 }
 
-/* ca signs mid, mid signs deep; deep shows mid. */
+/* ca signs mid, mid signs deep; deep shows mid. 9132-7.1-04 */
 static void
 the_whole_path_is_looked_at(void **state)
 {
@@ -461,7 +463,7 @@ a_dialled_session_is_judged_by_the_new_list(void **state)
 }
 
 /* A session outlives the certificate it came up with until its peer is judged again: no timer looks
- * at it. Its owner has longer and longer to come up in time. */
+ * at it. Its owner has longer and longer to come up in time. 9132-8-06 */
 static void
 a_certificate_that_expired_meanwhile_is_found_by_the_next_judge(void **state)
 {
