@@ -2,7 +2,8 @@
  * The control socket of a daemon with both roles: each line of the input is one frame, and each
  * gets one JSON object with an exit code. A line "wait" lets a minute go by, "next" opens another
  * connection, "gone" closes the last one; "peer" is a client that comes and asks our server, "up"
- * the servers that take our own client in, "placed" their 2.01 to what it asks.
+ * the servers that take our own client in, "placed" their 2.01 to what it asks,
+ * "crowd" more connections than are taken.
  *
  * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
  */
@@ -31,7 +32,7 @@
 #include "tmpdir.h"
 #include "wire/coap.h"
 
-enum { LINES_MAX = 64, CONNECTIONS = 3, WAIT_MS = 60000 };
+enum { LINES_MAX = 64, CONNECTIONS = 3, CROWD = 40, WAIT_MS = 60000, STORE_MS = 5 };
 
 static struct loop *loop;
 static struct mitigator *mitigators[1];
@@ -153,6 +154,7 @@ begin(void)
 	loop = loop_new();
 	parts = (struct control_parts){.loop = loop, .config = c, .reload = reload};
 	parts.store = standin_store_new(loop);
+	standin_store_delay(parts.store, STORE_MS);
 	parts.client = dots_client_new(loop, parts.store, &cs);
 	parts.server = server_new(loop, parts.store, &ss, mitigators, 1, NULL, why, sizeof(why));
 	assert(parts.server);
@@ -182,9 +184,12 @@ hang_up(unsigned i)
 static void
 end(void)
 {
+	if (current & 1) /* either side may be the first to go */
+		control_free(control);
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		hang_up(i);
-	control_free(control);
+	if (!(current & 1))
+		control_free(control);
 	server_free(parts.server);
 	mitigators[0]->ops->free(mitigators[0]);
 	dots_client_free(parts.client);
@@ -231,6 +236,20 @@ read_all(void)
 		read_replies(i);
 }
 
+static void
+crowd_comes(void)
+{
+	int crowd[CROWD];
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		crowd[i] = frame_connect(path);
+		standin_loop_settle(loop);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		close(crowd[i]);
+	standin_loop_settle(loop);
+}
+
 /* ---- requests ---- */
 
 static void
@@ -258,7 +277,8 @@ step(const uint8_t *line, size_t len)
 	static const struct {
 		const char *word;
 		void (*happens)(void);
-	} others[] = {{"peer", peer_comes}, {"up", servers_come_up}, {"placed", servers_place}};
+	} others[] = {{"peer", peer_comes}, {"up", servers_come_up}, {"placed", servers_place},
+		{"crowd", crowd_comes}};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (is(line, len, others[i].word)) {
