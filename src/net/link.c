@@ -143,7 +143,7 @@ parse_addr(const struct ifaddrmsg *ifa, int len, struct addr *ret, uint32_t *ret
 		if (rta->rta_type == IFA_FLAGS && n >= sizeof(*ret_flags))
 			memcpy(ret_flags, RTA_DATA(rta), sizeof(*ret_flags));
 		/* On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours. */
-		if (n > sizeof(ret->bytes) ||
+		if (n != addr_bits(ret) / 8 ||
 			(rta->rta_type != IFA_LOCAL && rta->rta_type != IFA_ADDRESS))
 			continue;
 		if (rta->rta_type == IFA_LOCAL || !local)

@@ -1,7 +1,9 @@
 /*
  * The control socket of a daemon with both roles: each line of the input is one frame, and each
  * gets one JSON object with an exit code. A line "wait" lets a minute go by, "next" opens another
- * connection, "gone" closes the last one.
+ * connection, "gone" closes the last one; "peer" is a client that comes and asks our server, "up"
+ * the servers that take our own client in, "placed" their 2.01 to what it asks,
+ * "crowd" more connections than are taken.
  *
  * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
  */
@@ -19,6 +21,7 @@
 #include "daemon/store.h"
 #include "fuzz.h"
 #include "mitigator/dryrun.h"
+#include "net/record.h"
 #include "snapshot.h"
 #include "standin/association.h"
 #include "standin/link.h"
@@ -27,8 +30,9 @@
 #include "standin/store.h"
 #include "standin/udp.h"
 #include "tmpdir.h"
+#include "wire/coap.h"
 
-enum { LINES_MAX = 64, CONNECTIONS = 3, WAIT_MS = 60000 };
+enum { LINES_MAX = 64, CONNECTIONS = 3, CROWD = 40, WAIT_MS = 60000, STORE_MS = 5 };
 
 static struct loop *loop;
 static struct mitigator *mitigators[1];
@@ -37,6 +41,81 @@ static struct control *control;
 static const char *path;
 static int fds[CONNECTIONS];
 static unsigned current, owed[CONNECTIONS];
+
+/* ---- the other ends ---- */
+
+enum { SOCKETS = 64, FIRST_PORT = 40000, PEER_PORT = 50000, APPLICATION = 23, MESSAGE_MAX = 1500 };
+
+/* The last request on each socket of our client. */
+static struct coap_msg asked[SOCKETS];
+
+static void
+on_datagram(void *arg, const struct udp_path *p, const uint8_t *bytes, size_t len)
+{
+	unsigned n = (unsigned)p->local.port - FIRST_PORT;
+	struct coap_msg m;
+	const char *why;
+
+	(void)arg;
+	if (n < SOCKETS && record_type(bytes) == APPLICATION &&
+		coap_decode(bytes + 13, len - 13, &m, &why) == 0 && coap_is_request(m.code))
+		asked[n] = m;
+}
+
+static void
+peer_comes(void)
+{
+	static const uint8_t put[] =
+		"\x50\x03\x12\x34\xbb.well-known\x04"
+		"dots\x08mitigate"
+		"\x06"
+		"cuid=c\x05mid=1\x12\x01\x0f\xff\xa1\x01\xa1\x02\x81\xa2\x06\x81\x6f"
+		"203.0.113.64/28\x0e\x18\x3c";
+	struct udp_path p = {
+		{{4, {203, 0, 113, 1}}, 4646, 0}, {{4, {192, 0, 2, 70}}, PEER_PORT, 0}, 0};
+	uint8_t record[MESSAGE_MAX];
+
+	standin_udp_receive(&p, record, standin_association_hello(record, sizeof(record), 0, 1));
+	standin_loop_settle(loop);
+	standin_udp_receive(&p, record,
+		standin_association_record(
+			record, sizeof(record), APPLICATION, put, sizeof(put) - 1));
+}
+
+static void
+servers_come_up(void)
+{
+	uint8_t record[MESSAGE_MAX];
+
+	for (unsigned i = 0; i < standin_udp_connected(); i++) {
+		standin_udp_receive_at(
+			i, record, standin_association_hello(record, sizeof(record), 0, 1));
+		standin_loop_settle(loop);
+	}
+}
+
+static void
+servers_place(void)
+{
+	uint8_t record[MESSAGE_MAX], bytes[MESSAGE_MAX];
+
+	for (unsigned i = 0; i < standin_udp_connected() && i < SOCKETS; i++) {
+		struct coap_msg m;
+		int n;
+
+		coap_init(&m, COAP_NON, COAP_201_CREATED);
+		m.id = (uint16_t)(1000 + asked[i].id);
+		m.token_len = asked[i].token_len;
+		memcpy(m.token, asked[i].token, m.token_len);
+		n = coap_encode(&m, bytes, sizeof(bytes));
+		if (!asked[i].code || n < 0)
+			continue;
+		standin_udp_receive_at(i, record,
+			standin_association_record(
+				record, sizeof(record), APPLICATION, bytes, (size_t)n));
+		standin_loop_settle(loop);
+	}
+}
 
 /* In place of daemon/store.c: our store is another one. */
 size_t
@@ -56,7 +135,7 @@ reload(void *arg, char *why, size_t cap)
 static void
 begin(void)
 {
-	static const struct peer_id server = {.kind = PEER_PSK, .name = "server"};
+	static const struct peer_id one = {.kind = PEER_PSK, .name = "one"};
 	static const struct addr address = {4, {192, 0, 2, 65}};
 	struct config *c = snapshot_config();
 	struct dots_client_setup cs = {.homing = c->homing, .credentials = c->credentials};
@@ -72,11 +151,13 @@ begin(void)
 	standin_random_begin();
 	standin_link_begin();
 	standin_resolver_set(0, &address, 3600);
-	standin_association_peers(&server, 1);
-	standin_udp_set_out(NULL, NULL);
+	standin_association_peers(&one, 1);
+	standin_udp_set_out(on_datagram, NULL);
+	memset(asked, 0, sizeof(asked));
 	loop = loop_new();
 	parts = (struct control_parts){.loop = loop, .config = c, .reload = reload};
 	parts.store = standin_store_new(loop);
+	standin_store_delay(parts.store, STORE_MS);
 	parts.client = dots_client_new(loop, parts.store, &cs);
 	parts.server = server_new(loop, parts.store, &ss, mitigators, 1, NULL, why, sizeof(why));
 	assert(parts.server);
@@ -106,9 +187,12 @@ hang_up(unsigned i)
 static void
 end(void)
 {
+	if (current & 1) /* either side may be the first to go */
+		control_free(control);
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		hang_up(i);
-	control_free(control);
+	if (!(current & 1))
+		control_free(control);
 	server_free(parts.server);
 	mitigators[0]->ops->free(mitigators[0]);
 	dots_client_free(parts.client);
@@ -155,6 +239,20 @@ read_all(void)
 		read_replies(i);
 }
 
+static void
+crowd_comes(void)
+{
+	int crowd[CROWD];
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		crowd[i] = frame_connect(path);
+		standin_loop_settle(loop);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		close(crowd[i]);
+	standin_loop_settle(loop);
+}
+
 /* ---- requests ---- */
 
 static void
@@ -179,6 +277,18 @@ is(const uint8_t *line, size_t len, const char *word)
 static void
 step(const uint8_t *line, size_t len)
 {
+	static const struct {
+		const char *word;
+		void (*happens)(void);
+	} others[] = {{"peer", peer_comes}, {"up", servers_come_up}, {"placed", servers_place},
+		{"crowd", crowd_comes}};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (is(line, len, others[i].word)) {
+			others[i].happens();
+			read_all();
+			return;
+		}
 	if (is(line, len, "wait"))
 		standin_loop_advance(loop, WAIT_MS);
 	else if (is(line, len, "next"))

@@ -239,9 +239,12 @@ hang_up(struct caller *c)
 static void
 call(struct input *in, struct caller *c)
 {
+	static const char *const names[] = {"dots.example", "other.example", "192.0.2.1", "::1"};
 	unsigned how = input_u8(in);
-	struct association_setup setup = {
-		.server_name = "dots.example", .mtu = CLIENT_MTU, .push = caller_push, .arg = c};
+	struct association_setup setup = {.server_name = names[how >> 5 & 3],
+		.mtu = CLIENT_MTU,
+		.push = caller_push,
+		.arg = c};
 
 	hang_up(c);
 	c->kind = how % SCRATCH_CREDENTIALS;

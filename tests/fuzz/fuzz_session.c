@@ -104,7 +104,8 @@ check_body(const struct coap_msg *m)
 		assert(m->payload_len > 0);
 	if (coap_get_uint(m, COAP_OPT_CONTENT_FORMAT, &format)) {
 		assert(format == COAP_FORMAT_DOTS_CBOR);
-		assert(signal_decode(a, m->payload, m->payload_len, &msg, &err) == 0);
+		assert(coap_find(m, COAP_OPT_BLOCK2) || /* a part of it */
+			signal_decode(a, m->payload, m->payload_len, &msg, &err) == 0);
 	} else {
 		assert(coap_class(m->code) != 2 || !m->payload_len);
 		for (size_t i = 0; i < m->payload_len && coap_class(m->code) >= 4; i++)
@@ -362,9 +363,20 @@ add_options(struct coap_msg *m, unsigned how)
 		coap_add_uint(m, COAP_OPT_CONTENT_FORMAT, how & 32 ? 60 : COAP_FORMAT_DOTS_CBOR);
 }
 
-/* method, how, whose cuid and which mid, and for PUT the body. */
 static void
-compose(struct input *in, struct end *f, uint8_t method)
+raw_body(struct input *in, struct buf *out)
+{
+	size_t len;
+	uint8_t *bytes = input_bytes(in, input_u16(in) % MESSAGE_MAX, &len);
+
+	buf_bytes(out, bytes, len);
+	free(bytes);
+}
+
+/* How, whose cuid and which mid, and for PUT the body. */
+static void
+compose(struct input *in, struct end *f, uint8_t method,
+	void (*body_of)(struct input *, struct buf *))
 {
 	unsigned how = input_u8(in), id = input_u8(in);
 	struct path p = {.resource = PATH_MITIGATE,
@@ -380,9 +392,9 @@ compose(struct input *in, struct end *f, uint8_t method)
 	p.has_mid = !(id & 128);
 	p.mid = PICK(mids, id);
 	if (id == 64)
-		p.resource = PATH_CONFIG;
-	if (method == COAP_PUT)
-		compose_body(in, &body);
+		p = (struct path){.resource = PATH_CONFIG, .content = 'a'};
+	if (body_of)
+		body_of(in, &body);
 	coap_init(&m, how & 1 ? COAP_CON : COAP_NON, method);
 	path_add(&m, &p, storage);
 	add_options(&m, how);
@@ -537,13 +549,13 @@ step(struct input *in)
 		raw(in, f);
 		break;
 	case 2:
-		compose(in, f, COAP_PUT);
+		compose(in, f, COAP_PUT, compose_body);
 		break;
 	case 3:
-		compose(in, f, COAP_GET);
+		compose(in, f, COAP_GET, NULL);
 		break;
 	case 4:
-		compose(in, f, COAP_DELETE);
+		compose(in, f, COAP_DELETE, NULL);
 		break;
 	case 5:
 		heartbeat(in, f);
@@ -569,8 +581,11 @@ step(struct input *in)
 	case 12:
 		administer(in);
 		break;
+	case 13:
+		compose(in, f, COAP_PUT, raw_body);
+		break;
 	default:
-		compose(in, f, op & 15);
+		compose(in, f, op & 15, NULL); /* methods that nobody knows */
 		break;
 	}
 }

@@ -11,6 +11,8 @@
 
 /* Turns until nothing is due any more and no descriptor has anything to say. */
 void standin_loop_settle(struct loop *l);
+/* One turn, whatever is left for the next. */
+void standin_loop_turn(struct loop *l);
 /* Lets that much time go by, from deadline to deadline. */
 void standin_loop_advance(struct loop *l, int64_t ms);
 /* Timers that exist, armed or not. */

@@ -28,6 +28,7 @@ struct store {
 	struct items items;
 	struct promises promises;
 	struct timer *timer;
+	int64_t delay;
 	bool durable;
 };
 
@@ -101,7 +102,7 @@ after(struct persist *p, void (*done)(void *arg, bool durable), void *arg)
 
 	*new = (struct promise){.done = done, .arg = arg};
 	TAILQ_INSERT_TAIL(&s->promises, new, entry);
-	timer_after(s->timer, 0);
+	timer_after(s->timer, s->delay);
 }
 
 /* Like the real one it reads first and visits then: a visitor may put and remove. */
@@ -162,6 +163,12 @@ void
 standin_store_durable(struct persist *p, bool durable)
 {
 	((struct store *)p)->durable = durable;
+}
+
+void
+standin_store_delay(struct persist *p, int64_t ms)
+{
+	((struct store *)p)->delay = ms;
 }
 
 void
