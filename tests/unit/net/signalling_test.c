@@ -213,7 +213,7 @@ we_send_no_more_than_the_peer_takes(void **state)
 	t.side.answer_len = 9000;
 	m = message(COAP_GET);
 	line_send_msg(t.line, &m);
-	assert_int_equal(came(&t, 4)->code, COAP_500_INTERNAL_SERVER_ERROR);
+	assert_in_range(came(&t, 4)->payload_len, 1, 8192 - AROUND);
 	line_send(t.line, "\x50\xe1\x24\xff\xff\xff\xff", 7);
 	send_code(&t, COAP_702_PING);
 	came(&t, 5);
