@@ -101,7 +101,7 @@ session_out(void *arg, const void *bytes, size_t len)
 	return true;
 }
 
-void
+static void
 session_arm(struct session *s)
 {
 	mono_ms when = s->patience, flight;

@@ -31,6 +31,8 @@ struct session_ops {
 	 * accepts, else the reason: the handshake ends with an alert and `down` follows. It may be
 	 * run again by session_judge. */
 	const char *(*judge)(void *arg, struct session *s);
+	/* Over TCP once the peer's CSM has come (RFC 8323 5.3): by then a client knows that the
+	 * server has accepted it. */
 	void (*up)(void *arg, struct session *s);
 	/* The association is over: never came up, closed by an authenticated alert, timed out in
 	 * the handshake, or session_close. A server's session never goes down for silence alone.
@@ -41,7 +43,8 @@ struct session_ops {
 	 * by exchange_respond, now or later. */
 	void (*request)(
 		void *arg, struct session *s, struct exchange *ex, const struct coap_msg *req);
-	/* Any authenticated datagram from the peer, before it is looked at. */
+	/* Any authenticated datagram from the peer, or data of its stream, before it is looked at.
+	 */
 	void (*heard)(void *arg, struct session *s);
 	/* The peer rejected a notification (RST, RFC 7641 3.6): forget this observer. */
 	void (*observer_gone)(void *arg, struct session *s, const uint8_t *token, size_t token_len);
@@ -82,7 +85,8 @@ struct listener_config {
 	psk_lookup psk;                  /* NULL: certificates only */
 	uint32_t max_sessions;  /* established ones; 0 = 10000. Beyond: new handshakes are not
 				   begun, and those under way are refused at their end */
-	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512 */
+	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512. An accepted TCP
+				   connection is one; beyond any limit it is reset */
 	uint32_t max_half_open_per_prefix; /* per /24 or /56; 0 = 16 */
 	uint32_t handshakes_per_turn;  /* budget of full handshakes begun per loop turn; 0 = 8 */
 	uint32_t handshake_timeout_ms; /* a handshake that takes longer is over; 0 = 20000 */
@@ -189,7 +193,8 @@ int64_t request_send(struct session *s, const struct coap_msg *msg, response_cb 
 /* The same NON request again: same token, new Message ID. 0 or -ENOENT. Nothing goes out while the
  * rest of its answer is being fetched. */
 int request_repeat(struct session *s, int64_t handle);
-/* Forgets it, without callback; a later answer is ignored (a notification is answered RST). */
+/* Forgets it, without callback; a later answer is ignored. Over UDP a notification is answered RST,
+ * over TCP the server is told at once that an observation is over (RFC 8323 7.4). */
 void request_cancel(struct session *s, int64_t handle);
 
 /* Answers and frees the exchange; type and id are set here (piggybacked, separate or NON as due).

@@ -87,8 +87,6 @@ bool session_begin(struct session *s, struct association_setup *setup, uint32_t 
 void session_step(struct session *s, const uint8_t *record, size_t len);
 /* Both have agreed: it is up. */
 void session_establish(struct session *s);
-/* Sees to it that the timer fires when the next patience ends. */
-void session_arm(struct session *s);
 /* One record for a session in SESSION_HANDSHAKE. */
 void session_handshake(struct session *s, const uint8_t *record, size_t len);
 /* One record for a session in SESSION_UP; false: it is not from the peer, nothing happened. */
