@@ -3,12 +3,17 @@ from kit.filters import Filtered
 from kit.table import Spread, Table
 
 LIMIT_MS = 50
+MEANING = """\
+One client's view: from sending the PUT to the answer to a GET that tells status 2 (asked every 0.2 ms),
+so with the store's commit, the message to `dotsd-priv`, and the kernel's transaction, which checks all
+chains of the table again each time. Targets are single addresses (/32, in a hash map) or ranges (/28,
+in an interval map)."""
 
 
 def run(bench):
     numbers = bench.scale["scopes"]
     table = Table("6. From PUT to installed in nftables",
-                  ["scopes", "targets", "ms", "CPU ms of dotsd"])
+                  ["scopes", "targets", "ms", "CPU ms of dotsd"], MEANING)
     things = [(n, length, Filtered(bench, n, length), Spread(), Spread(), [])
               for n in numbers for length in (32, 28)]
     for _ in range(bench.scale["runs"]):

@@ -9,6 +9,11 @@ from kit.servers import CLIENTS
 from kit.table import Spread, Table
 
 LIMIT = 2
+MEANING = """\
+Packets through a veth into a namespace with the table, one after the other to all targets in turn
+(dropped by their scopes, each of them counted), or past all scopes (others: they pass). Sending and
+receiving happen on one core; the figure is all of it, the last column what the table adds to none,
+where the packet is thrown away later, by routing."""
 NS = 1e9
 SCOPED, OTHER = 10, 11  # first byte of destinations inside and outside all scopes
 
@@ -57,7 +62,8 @@ class Path:
         received, counted = self.received(), self.counted()
         argv = ["ip", "netns", "exec", self.outside, "taskset", "-c", LOAD_CORE,
                 self.bench.program("flood"), "out", self.mac, self.first, CLIENTS,
-                self.prefix_len, self.destinations, self.bench.scale["seconds"], softirq_thread(LOAD_CORE)]
+                self.prefix_len, self.destinations, self.bench.scale["seconds"],
+                softirq_thread(LOAD_CORE)]
         out = subprocess.run([str(a) for a in argv], check=True, capture_output=True, text=True)
         got = json.loads(out.stdout)
         received, counted = self.received() - received, self.counted() - counted
@@ -71,7 +77,7 @@ class Path:
 def run(bench):
     few, many = bench.scale["scopes"]
     table = Table("7. Packets against the installed rules (one core, UDP of 60 bytes)",
-                  ["rules", "destinations", "ns/packet", "over no table"])
+                  ["rules", "destinations", "ns/packet", "over no table"], MEANING)
     bare = Path(bench, "no table", 0, many)
     small = Path(bench, f"{few:,} scopes /32", few, few)
     large = Path(bench, f"{many:,} scopes /32", many, many)

@@ -36,8 +36,8 @@ class Spread:
 class Table:
     """One figure: rows of cells, and what has to hold of them."""
 
-    def __init__(self, title, columns):
-        self.title, self.columns = title, columns
+    def __init__(self, title, columns, meaning):
+        self.title, self.columns, self.meaning = title, columns, meaning
         self.rows, self.notes, self.limits, self.counts = [], [], [], []
 
     def row(self, *cells):
@@ -74,7 +74,7 @@ class Table:
     def print(self, markdown):
         lines = [self.columns, *self.rows]
         width = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        print(f"\n{'### ' if markdown else ''}{self.title}\n" if markdown else f"\n{self.title}")
+        print(f"\n## {self.title}\n{self.meaning}\n" if markdown else f"\n{self.title}")
         for n, line in enumerate(lines):
             cells = [c.ljust(width[i]) if i == 0 else c.rjust(width[i])
                      for i, c in enumerate(line)]
