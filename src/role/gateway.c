@@ -24,6 +24,7 @@ struct decision {
 	void (*decide)(void *arg, const struct verdict *v);
 	void *arg;
 	bool made; /* it stands already: upstream is not waited for */
+	bool kept; /* asked upstream before: by a life that ended before it was on record here */
 	struct verdict verdict;
 };
 
@@ -59,6 +60,13 @@ decide(struct gateway *g, const char *id, const struct verdict *v)
 	free(d);
 }
 
+/* What may be in force upstream is not ended because upstream cannot be reached just now. */
+static bool
+outlasts(const struct decision *d, const struct verdict *v)
+{
+	return d->kept && v->code == COAP_503_SERVICE_UNAVAILABLE;
+}
+
 /* The wish changed: an answer for a request that waits, a status for one that was granted. */
 static void
 on_change(void *arg, const char *id)
@@ -76,7 +84,7 @@ on_change(void *arg, const char *id)
 		!view.releasing) {
 		merge_parts(view.parts, view.n_parts, &m);
 		if (d && !d->made) {
-			if (m.answer && !verdict_ok(&m.verdict))
+			if (m.answer && !verdict_ok(&m.verdict) && !outlasts(d, &m.verdict))
 				wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop),
 					loop_wall()); /* refused by all: nothing is kept */
 			if (m.answer)
@@ -181,6 +189,17 @@ ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_
 	return error || refresh;
 }
 
+static bool
+is_asked(const struct gateway *g, const char *id)
+{
+	struct arena *a = arena_new();
+	struct wish_view view;
+	bool asked = wishes_view(dots_client_wishes(g->client), id, loop_now(g->loop), a, &view);
+
+	arena_free(a);
+	return asked;
+}
+
 static void
 admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
 	void (*decided)(void *arg, const struct verdict *v), void *arg)
@@ -191,6 +210,7 @@ admit(struct escalation *e, const char *key, const struct scope *scope, size_t s
 
 	d->decide = decided;
 	d->arg = arg;
+	d->kept = is_asked(g, id);
 	d->made = ask_upstream(g, id, scope, share, refresh, &d->verdict);
 	free(map_set(g->waiting, id, strlen(id), d));
 	owe(g, id);

@@ -8,6 +8,7 @@
  * record has its random, are made anew for every datagram. Prints "sent N in S".
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -69,6 +70,13 @@ now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static unsigned
+digit(char c)
+{
+	return isdigit((unsigned char)c) ? (unsigned)(c - '0')
+					 : (unsigned)(tolower((unsigned char)c) - 'a' + 10);
+}
+
 static void
 read_templates(void)
 {
@@ -76,9 +84,11 @@ read_templates(void)
 
 	while (n_templates < TEMPLATES_MAX && fgets(line, sizeof(line), stdin)) {
 		struct template *t = &templates[n_templates];
+		const char *at = line;
 
-		for (t->len = 0; sscanf(line + 2 * t->len, "%2hhx", &t->bytes[t->len]) == 1;)
-			t->len++;
+		for (t->len = 0; isxdigit((unsigned char)at[0]) && isxdigit((unsigned char)at[1]);
+			at += 2)
+			t->bytes[t->len++] = (uint8_t)(digit(at[0]) << 4 | digit(at[1]));
 		n_templates += t->len > 0;
 	}
 }

@@ -19,17 +19,19 @@ slowness(enum operation op)
 {
 	const char *path = getenv("SLOWDISK");
 	FILE *f = path ? fopen(path, "re") : NULL;
-	long ms[] = {0, 0};
+	char line[64] = "", *rest;
+	long ms[2];
 
 	if (!f)
 		return 0;
-	if (fscanf(f, "%ld %ld", &ms[SYNC], &ms[WRITE]) < 1)
-		ms[SYNC] = 0;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
 	fclose(f);
+	ms[SYNC] = strtol(line, &rest, 10);
+	ms[WRITE] = strtol(rest, NULL, 10);
 	return ms[op];
 }
 
-/* Looks often: a disk that is well again is so at once. */
 static void
 wait_for_the_disk(enum operation op)
 {

@@ -188,11 +188,13 @@ class Store:
         self.rig.stop(*victims, how=signal.SIGKILL)
         for v in victims:
             self.disks[v].empty()
-        self.rig.start(*victims)
-        for v in victims:
-            lost = sorted(t for t in safe[v] if v not in self.holders(t))
-            if lost:
-                raise Failure(f"{what}: {v} lost {lost}, which it had called durable")
+        for v in reversed(victims):  # servers first: nobody can have withdrawn anything yet
+            self.rig.start(v)
+            reply = self.rig.ask(v, "list")
+            here = {t for x in reply["wishes" if v == "c1" else "mitigations"] for t in x["targets"]}
+            if not safe[v] <= here:
+                raise Failure(f"{what}: {v} lost {sorted(safe[v] - here)}, which it had called "
+                              "durable")
             self.claims += len(safe[v])
         self.rig.until_connected("cpe", "c1")
         self.forget(asked, what)
@@ -207,12 +209,17 @@ class Store:
             self.rig.until(lambda again=again: self.is_placed(again), f"{what}: {again} is placed")
         for name in (*names, *names.values()):
             self.rig.ctl("c1", "withdraw", name)
-        self.rig.until(lambda: not self.rig.elements("s1") and not any(
-            self.holders(t) for t in asked.values()), f"{what}: all are withdrawn")
+        def left():
+            return {t: h for t in asked.values() for h in [self.holders(t)] if h}
+
+        self.rig.until(lambda: not left() and not self.rig.elements("s1"),
+                       lambda: f"{what}: all are withdrawn, but {left()}")
 
     def is_placed(self, name):
+        """For all three: a client that was told so once believes it, whatever the others forgot."""
         wish = self.rig.ask("c1", "show", name)["wish"]
-        if {p["state"] for p in wish["parts"]} == {"placed"}:
+        if {p["state"] for p in wish["parts"]} == {"placed"} and all(
+                {"c1", "cpe", "s1"} <= set(self.holders(t)) for t in wish["targets"]):
             return True
         self.rig.ctl("c1", "refresh", name)  # not when its time comes, but now
         return False

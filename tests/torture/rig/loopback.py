@@ -50,6 +50,11 @@ class Daemon:
     def list(self, what):
         return self("list")[1][what]
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(PATIENCE) == 0, (self.folder / f"{self.name}.log").read_text()

@@ -3,9 +3,12 @@
 not decided on it.
 
 DOTSD, DOTSCTL and PEER name the programs. Run as a program it prints TAP."""
+import json
 import os
 import pathlib
 import shutil
+import signal
+import sqlite3
 import sys
 import tempfile
 
@@ -63,17 +66,20 @@ class Network:
         self.server = Daemon(folder, "server", SERVER.format(port=port))
         self.gateway = Daemon(folder, "gateway", GATEWAY.format(port=port, own=self.port))
         until(lambda: self.gateway("sessions")[1]["upstream"][0]["state"] == "available", "session")
-        self.peer = Peer([os.environ["PEER"]])
+        self.folder, self.peer = folder, Peer([os.environ["PEER"]])
+        self.connect()
+
+    def connect(self):
         self.peer.psk("c", "127.0.0.1", self.port, "c", KEY)
         self.peer.up("c")
 
     def put(self, mid, target, token):
         options = [*coap.mitigate(f"cuid={CUID}", f"mid={mid}"),
                    (coap.CONTENT_FORMAT, coap.number(coap.DOTS_CBOR))]
-        return coap.message(coap.NON, coap.PUT, mid * 2, token, options, cbor.scope(target))
+        return coap.message(coap.NON, coap.PUT, self.peer.id("c"), token, options, cbor.scope(target))
 
     def delete(self, mid, token):
-        return coap.message(coap.NON, coap.DELETE, mid * 2 + 1, token,
+        return coap.message(coap.NON, coap.DELETE, self.peer.id("c"), token,
                             coap.mitigate(f"cuid={CUID}", f"mid={mid}"))
 
     def answer(self, token):
@@ -144,6 +150,36 @@ def test_what_is_refused_at_the_end_is_not_left_upstream(network):
             assert network.answer(b"r%d" % mid) == "2.02"
         until(network.nothing_left, f"everything of {pair} is gone")
     assert "4.09" in seen
+
+
+def test_what_stands_upstream_outlasts_a_gateway_that_forgot_to_whom_it_belongs(network):
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    # As after a crash between asking upstream and granting: the wish is on disk, the grant is not.
+    network.gateway.kill()
+    db = sqlite3.connect(network.folder / "gateway-state/dotsd.db")
+    db.execute("DELETE FROM record WHERE kind = 'mitigation'")
+    (key, value), = db.execute("SELECT key, value FROM record WHERE kind = 'placement'").fetchall()
+    db.execute("UPDATE record SET value = ? WHERE kind = 'placement' AND key = ?",
+               (json.dumps(json.loads(value) | {"state": "wanted"}), key))
+    db.commit()
+    db.close()
+    network.server.process.send_signal(signal.SIGSTOP)  # upstream does not answer for a while
+    network.gateway.start()
+    network.peer.close("c", "drop")
+    network.connect()
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"q"))
+    assert network.answer(b"q") == "5.03"
+    network.server.process.send_signal(signal.SIGCONT)
+    until(lambda: network.gateway("sessions")[1]["upstream"][0]["state"] == "available", "session")
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"r"))
+    assert network.answer(b"r") == "2.01"
+    assert len(network.server.list("mitigations")) == 1
+    events = (network.folder / "server.json").read_text()
+    assert '"delete-mitigate"' not in events
+    network.peer.send("c", network.delete(1, b"d"))
+    assert network.answer(b"d") == "2.02"
+    until(network.nothing_left, "withdrawal upstream")
 
 
 if __name__ == "__main__":
