@@ -96,19 +96,29 @@ a_crash_after_a_day_backwards_changes_nothing(void **state)
 /* Set back while nobody ran (no battery): what is in the store lives no longer than it was meant
  * to. */
 static void
-a_clock_set_back_while_down_prolongs_nothing(void **state)
+a_clock_set_back_while_down_prolongs_no_wish(void **state)
 {
 	struct scene *x = *state;
 
 	place_two(x);
 	virtual_crash(x->us.loop);
-	provider_crash(&x->isp2);
 	virtual_jump_wall(-DAY);
 	customer_restart(&x->us);
-	provider_restart(&x->isp2);
 	virtual_run(31 * MINUTE);
 	assert_int_equal(customer_state(&x->us, "v", 0), (enum wish_state)NO_WISH);
+}
+
+static void
+a_clock_set_back_while_down_prolongs_no_mitigation(void **state)
+{
+	struct scene *x = *state;
+
+	place_two(x);
 	customer_stop(&x->us); /* nobody refreshes */
+	provider_crash(&x->isp2);
+	virtual_jump_wall(-DAY);
+	provider_restart(&x->isp2);
+	assert_int_equal(provider_mitigations(&x->isp2), 2);
 	virtual_run(61 * MINUTE);
 	assert_int_equal(provider_mitigations(&x->isp2), 0);
 }
@@ -121,7 +131,8 @@ main(void)
 		CASE(a_day_backwards_changes_nothing),
 		CASE(a_crash_after_a_day_forwards_changes_nothing),
 		CASE(a_crash_after_a_day_backwards_changes_nothing),
-		CASE(a_clock_set_back_while_down_prolongs_nothing),
+		CASE(a_clock_set_back_while_down_prolongs_no_wish),
+		CASE(a_clock_set_back_while_down_prolongs_no_mitigation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,29 @@ without_any_server_it_waits(void **state)
 	assert_int_equal(provider_mitigations(&x->first), 0);
 }
 
+/* Both go: it waits where it was, for the one that carried it last. */
+static void
+with_all_servers_gone_it_waits_where_it_was(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid = place(x);
+
+	virtual_run(40 * S);
+	provider_stop(&x->first);
+	UNTIL(1 * S, provider_mitigation(&x->second, mid) != NULL);
+	virtual_run(40 * S);
+	provider_stop(&x->second);
+	virtual_run(1 * S);
+	assert_int_equal(customer_state(&x->us, "w", 0), WISH_PLACED);
+	assert_int_equal(customer_part(&x->us, "w", 0).server, 1); /* s1b */
+	virtual_run(1 * MINUTE);
+	provider_start(&x->second);
+	UNTIL(90 * S, is_state(x, "s1b", "available"));
+	virtual_run(1 * S);
+	assert_non_null(provider_mitigation(&x->second, mid));
+	assert_int_equal(virtual_store_count(x->us.loop, "placement"), 2);
+}
+
 /* Back and forth: the second goes too, the first is back. Each has the mid once; the release ends
  * it everywhere. */
 static void
@@ -330,7 +353,7 @@ a_mid_from_an_earlier_life_is_passed_by_all_copies(void **state)
 	customer_restart(&x->us);
 	virtual_mark();
 	virtual_run(1 * S);
-	assert_int_equal(customer_ask(&x->us, "v", "192.0.2.100/32", 0), 0);
+	assert_int_equal(customer_ask(&x->us, "v", "192.0.2.64/27", 0), 0); /* a new mid */
 	virtual_run(1 * S);
 	assert_int_equal(COUNT(.code = COAP_409_CONFLICT), 0);
 }
@@ -362,6 +385,7 @@ main(void)
 		TWO(silence_is_no_reason_to_change),
 		TWO(a_request_under_way_moves_too),
 		TWO(without_any_server_it_waits),
+		TWO(with_all_servers_gone_it_waits_where_it_was),
 		TWO(back_and_forth_leaves_nothing_behind),
 		ALL(copies_over_all_attachments_are_one_request),
 		ALL(a_wider_wish_is_one_request_at_all_attachments_too),

@@ -354,6 +354,27 @@ a_wish_ends_by_itself(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 }
 
+/* ---- two sessions ---------------------------------------------------------------------------- */
+
+/* 9132-4.7-24: the server closes the old one while the new one waits for its first answer: that one
+ * takes over, without another handshake. */
+static void
+a_second_session_takes_over_when_the_first_is_closed(void **state)
+{
+	struct world *x = *state;
+	struct session *old = x->s1.session;
+
+	x->s1.silent = true;
+	ask(x);
+	UNTIL(8 * S, x->s1.session != old);
+	virtual_run(1 * S);
+	session_close(old);
+	x->s1.silent = false;
+	UNTIL(REPEAT + 100, is(x, WISH_PLACED));
+	assert_int_equal(COUNT(.kind = HELLO), 1);
+	assert_string_equal(customer_server(&x->us, "s1"), "available");
+}
+
 #define SCRIPTED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -377,6 +398,7 @@ main(void)
 		SCRIPTED(a_request_under_way_can_be_withdrawn),
 		SCRIPTED(an_unanswered_withdrawal_ends_with_the_lifetime),
 		SCRIPTED(a_wish_ends_by_itself),
+		SCRIPTED(a_second_session_takes_over_when_the_first_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

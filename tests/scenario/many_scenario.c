@@ -101,6 +101,20 @@ many_go_out_on_a_silent_session(void **state)
 	assert_int_equal(placed(x), MANY);
 }
 
+/* The same before the first heartbeat was due: there is room made for it. */
+static void
+heartbeats_find_room_among_many(void **state)
+{
+	struct scene *x = *state;
+
+	virtual_way(x->us.loop, "wan2")->lose_in = true;
+	virtual_mark();
+	ask(x, 0, MANY);
+	virtual_run(5 * MINUTE);
+	assert_in_range(
+		COUNT(.from = x->us.loop, .code = COAP_PUT, .resource = PATH_HB, .dial = 2), 9, 10);
+}
+
 /* What ended leaves room: each of these replaces the one before. */
 static void
 what_is_over_takes_no_room(void **state)
@@ -130,6 +144,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		MANY_CASE(many_are_placed_and_kept),
 		MANY_CASE(many_go_out_on_a_silent_session),
+		MANY_CASE(heartbeats_find_room_among_many),
 		MANY_CASE(what_is_over_takes_no_room),
 	};
 
