@@ -867,8 +867,8 @@ drop_session(struct upstream *u, int line)
 	u->session[line] = NULL;
 }
 
-/* Sessions stay: a short flap loses nothing. New attempts wait for the link; what is under way is
- * given up, which is no failure of the server. */
+/* Sessions stay: a short flap loses nothing. New attempts wait for the link; one that is under way
+ * is given up, and counts for the distance between handshakes: the server has seen it. */
 static void
 link_lost(struct upstream *u)
 {
@@ -878,6 +878,8 @@ link_lost(struct upstream *u)
 	snprintf(u->reason, sizeof(u->reason), "interface %s is down", u->domain->interfaces[0]);
 	for (struct open_request *r = u->requests; r; r = r->next)
 		r->handle[CANDIDATE] = 0;
+	if (u->session[CANDIDATE] && !session_is_up(u->session[CANDIDATE]))
+		u->failed = loop_now(u->cx.loop);
 	drop_session(u, CANDIDATE);
 	resolver_free(u->resolver);
 	u->resolver = NULL;
@@ -899,9 +901,9 @@ upstream_link_changed(struct upstream *u, const char *interface)
 		return; /* an address on another link may be the source that was missing */
 	u->needs_link = false;
 	u->local_retry = 0;
-	u->failed = 0; /* the gap is for servers that do not answer, not for links that were down */
 	if (!u->session[CURRENT] || u->hb.lost)
-		attempt_at(u, loop_now(u->cx.loop));
+		attempt_at(
+			u, loop_now(u->cx.loop)); /* sooner than its pace allows it is not made */
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
