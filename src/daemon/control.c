@@ -18,7 +18,7 @@
 /* What the store calls back with; it outlives a connection that goes meanwhile. */
 struct promise {
 	TAILQ_ENTRY(promise) entry;
-	struct control *control;
+	struct control *control;       /* NULL: gone */
 	struct connection *connection; /* NULL: gone */
 	void (*continued)(struct asker *a);
 };
@@ -98,7 +98,8 @@ on_stored(void *arg, bool durable)
 
 	/* If the store failed, it said so in an event, and the request goes on all the same. */
 	(void)durable;
-	TAILQ_REMOVE(&p->control->promises, p, entry);
+	if (p->control)
+		TAILQ_REMOVE(&p->control->promises, p, entry);
 	if (p->connection)
 		p->continued(&p->connection->asker);
 	free(p);
@@ -219,7 +220,7 @@ control_new(
 	return c;
 }
 
-/* The loop does not run any more, so the store keeps no promise either. */
+/* The store lets go of its promises when it is closed. */
 void
 control_free(struct control *c)
 {
@@ -230,10 +231,8 @@ control_free(struct control *c)
 		return;
 	while ((open = TAILQ_FIRST(&c->connections)))
 		connection_free(open);
-	while ((p = TAILQ_FIRST(&c->promises))) {
-		TAILQ_REMOVE(&c->promises, p, entry);
-		free(p);
-	}
+	TAILQ_FOREACH(p, &c->promises, entry)
+	p->control = NULL;
 	watch_free(c->watch);
 	close(c->fd);
 	unlink(c->path);

@@ -769,12 +769,13 @@ abandon_commit(struct store *st)
 }
 
 static void
-free_waiters(struct waiters *list)
+tell_all(struct waiters *list, bool durable)
 {
 	struct waiter *w;
 
 	while ((w = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, w, entry);
+		w->done(w->arg, durable);
 		free(w);
 	}
 }
@@ -784,20 +785,22 @@ store_close(struct persist *p)
 {
 	struct store *st = store_of(p);
 	char why[WHY_MAX] = "";
+	bool ok;
 
 	if (!p)
 		return;
 	abandon_commit(st);
-	if (!TAILQ_EMPTY(&st->gathering.list) &&
-		!database_write(&st->db, &st->gathering, why, sizeof(why)))
+	ok = TAILQ_EMPTY(&st->gathering.list) ||
+	     database_write(&st->db, &st->gathering, why, sizeof(why));
+	if (!ok)
 		event_raise(EVENT_STORE_VOLATILE, EVENT_F("reason", why));
 	batch_finish(&st->gathering);
 	database_close(&st->db);
 	map_free(st->db.known);
 	free(st->db.dir);
 	free(st->db.path);
-	free_waiters(&st->waiting);
-	free_waiters(&st->ready);
+	tell_all(&st->ready, ok);
+	tell_all(&st->waiting, ok);
 	timer_free(st->patience);
 	timer_free(st->retry);
 	timer_free(st->answer);

@@ -14,8 +14,8 @@
 /* Opens or creates <dir>/dotsd.db. NULL with `why`: directory or file unusable, schema newer than
  * we know. */
 struct persist *store_open(struct loop *l, const char *dir, char *why, size_t cap);
-/* Writes what is queued (waits for the worker), closes; who still waits is not told. The loop does
- * not run any more. */
+/* Writes what is queued (waits for the worker), closes, and tells those who still wait: they are to
+ * let go. The loop does not run any more. */
 void store_close(struct persist *p);
 /* Records accepted but not on disk (the store is failing): 0 in health. */
 size_t store_backlog(const struct persist *p);

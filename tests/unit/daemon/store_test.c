@@ -318,6 +318,34 @@ commits_that_take_over_a_second_are_not_waited_for(void **state)
 	assert_string_equal(on_disk("wish"), "a=1;b=1;");
 }
 
+static void
+note_told(void *arg, bool durable)
+{
+	struct told *t = arg;
+
+	t->times++;
+	t->durable = durable;
+}
+
+static void
+who_waits_when_it_is_closed_is_told(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+	struct told t = {.loop = l};
+
+	(void)state;
+	persist_after(p, note_told, &t); /* nothing to wait for, but the loop does not run */
+	persist_put(p, "wish", "a", "1");
+	persist_after(p, note_told, &t);
+	assert_int_equal(t.times, 0);
+	store_close(p);
+	assert_int_equal(t.times, 2);
+	assert_true(t.durable);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "a=1;");
+}
+
 /* Somebody else who writes: no commit of ours gets through until let go. */
 static sqlite3 *
 lock_out(void)
@@ -678,6 +706,8 @@ main(void)
 			what_is_no_database_or_no_directory_is_refused, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			commits_that_take_over_a_second_are_not_waited_for, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			who_waits_when_it_is_closed_is_told, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			what_came_and_went_meanwhile_leaves_nothing, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
