@@ -203,34 +203,20 @@ soonest(const struct upstream *u)
 	return u->failed && u->failed + RETRY_ATTACK_MS > now ? u->failed + RETRY_ATTACK_MS : now;
 }
 
-/* The interface that the current session uses; "" if none is known. */
-static const char *
-current_interface(const struct upstream *u)
-{
-	const struct session *s = u->session[CURRENT];
-	size_t n = 0;
-	const struct link_addr *la = links_addrs(u->cx.links, &n);
-
-	if (*session_interface(s))
-		return session_interface(s);
-	for (size_t i = 0; i < n; i++)
-		if (addr_equal(&la[i].addr, &session_local(s)->addr))
-			return la[i].interface;
-	return "";
-}
-
 /* The current session's link is up and has its address still. */
 static bool
 line_works(const struct upstream *u)
 {
-	const struct addr *local = &session_local(u->session[CURRENT])->addr;
-	const char *interface = current_interface(u);
+	const struct session *s = u->session[CURRENT];
+	const char *bound = session_interface(s);
 	size_t n = 0;
 	const struct link_addr *la = links_addrs(u->cx.links, &n);
 
 	for (size_t i = 0; i < n; i++)
-		if (addr_equal(&la[i].addr, local) && !strcmp(la[i].interface, interface))
-			return links_up(u->cx.links, interface);
+		if (addr_equal(&la[i].addr, &session_local(s)->addr) && !la[i].tentative &&
+			(!*bound || !strcmp(la[i].interface, bound)) &&
+			links_up(u->cx.links, la[i].interface))
+			return true;
 	return false;
 }
 

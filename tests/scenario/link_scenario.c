@@ -258,6 +258,27 @@ a_lost_address_is_replaced_by_a_new_session(void **state)
 	assert_int_equal(provider_sessions(&x->isp2), 1);
 }
 
+/* IPv6 after link-up: the address is there and cannot be used yet. The session waits for it. */
+static void
+a_tentative_address_is_waited_for(void **state)
+{
+	struct scene *x = *state;
+
+	scene_start(x);
+	virtual_run(40 * S);
+	virtual_mark();
+	virtual_addr_tentative(x->us.loop, "198.51.100.66", true);
+	virtual_run(100);
+	assert_int_equal(customer_ask(&x->us, "w", "198.51.100.66/32", 0), 0);
+	assert_int_equal(customer_state(&x->us, "w", 0), WISH_PENDING);
+	virtual_run(1 * S);
+	assert_int_equal(COUNT(PUTS(x)), 0);
+	virtual_addr_tentative(x->us.loop, "198.51.100.66", false);
+	UNTIL(1 * S, customer_state(&x->us, "w", 0) == WISH_PLACED);
+	assert_int_equal(PACKET(0, PUTS(x))->dial, 2);
+	assert_int_equal(COUNT(HELLOS(x)), 0);
+}
+
 /* The address comes after the link (DHCP): it is what the first attempt waited for. */
 static void
 an_address_that_comes_later_is_used_at_once(void **state)
@@ -371,6 +392,7 @@ main(void)
 		CASE(a_session_outlives_a_flap),
 		CASE(a_vanished_device_ends_its_session),
 		CASE(a_lost_address_is_replaced_by_a_new_session),
+		CASE(a_tentative_address_is_waited_for),
 		CASE(an_address_that_comes_later_is_used_at_once),
 		CASE(the_second_link_of_an_access_takes_over),
 		CASE(without_an_interface_any_active_link_is_used),

@@ -67,8 +67,7 @@ struct way *virtual_way(struct loop *l, const char *interface);
 void virtual_link_set(struct loop *l, const char *interface, bool up);
 void virtual_link_remove(struct loop *l, const char *interface);
 void virtual_addr(struct loop *l, const char *interface, const char *address);
-void virtual_addr_flags(
-	struct loop *l, const char *address, bool deprecated, bool temporary, bool tentative);
+void virtual_addr_tentative(struct loop *l, const char *address, bool tentative);
 void virtual_addr_remove(struct loop *l, const char *address);
 
 /* --- names ---------------------------------------------------------------------------------- */

@@ -161,6 +161,19 @@ virtual_addr(struct loop *l, const char *interface, const char *address)
 }
 
 void
+virtual_addr_tentative(struct loop *l, const char *address, bool tentative)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(address, &a), 0);
+	for (size_t i = 0; i < l->n_addrs; i++)
+		if (addr_equal(&l->addrs[i].addr, &a)) {
+			l->addrs[i].tentative = tentative;
+			world_tell_links(l, l->addrs[i].interface);
+		}
+}
+
+void
 virtual_addr_remove(struct loop *l, const char *address)
 {
 	struct addr a;
