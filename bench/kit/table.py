@@ -68,6 +68,9 @@ class Table:
 
     def limit_lines(self):
         for what, value, bound, at_least, holds in self.limits:
+            if value is None:
+                yield f"{what}: not measured"
+                continue
             yield (f"{what}: {short(value)}, {'at least' if at_least else 'at most'} "
                    f"{short(bound)}: {'holds' if holds else 'DOES NOT HOLD'}")
 
