@@ -1,5 +1,6 @@
 /*
- * Interfaces and addresses by rtnetlink: one dump at start, then events; after an overrun, a new dump.
+ * Interfaces and addresses by rtnetlink: one dump at start, then events; after an overrun, a new
+ * dump.
  */
 #include "net/link.h"
 
@@ -113,7 +114,8 @@ parse_addr(const struct ifaddrmsg *ifa, int len, struct addr *ret, uint32_t *ret
 		if (rta->rta_type == IFA_FLAGS && n >= sizeof(*ret_flags))
 			memcpy(ret_flags, RTA_DATA(rta), sizeof(*ret_flags));
 		/* On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours. */
-		if (n != addr_bits(ret) / 8 || (rta->rta_type != IFA_LOCAL && rta->rta_type != IFA_ADDRESS))
+		if (n != addr_bits(ret) / 8 ||
+			(rta->rta_type != IFA_LOCAL && rta->rta_type != IFA_ADDRESS))
 			continue;
 		if (rta->rta_type == IFA_LOCAL || !local)
 			memcpy(ret->bytes, RTA_DATA(rta), n);
@@ -210,8 +212,8 @@ read_once(struct links *ls, int flags)
 	ssize_t n = recv(ls->fd, buf, size, flags);
 	int r = n < 0 ? -errno : 0;
 
-	for (const struct nlmsghdr *nh = (const struct nlmsghdr *)buf; n > 0 && NLMSG_OK(nh, (size_t)n);
-		nh = NLMSG_NEXT(nh, n)) {
+	for (const struct nlmsghdr *nh = (const struct nlmsghdr *)buf;
+		n > 0 && NLMSG_OK(nh, (size_t)n); nh = NLMSG_NEXT(nh, n)) {
 		if (nh->nlmsg_type == NLMSG_DONE || nh->nlmsg_type == NLMSG_ERROR)
 			r = 1;
 		else

@@ -19,8 +19,8 @@ struct link_addr {
 struct links;
 /* changed(arg, interface, up) after each change of state or addresses, from the loop.
  * NULL with errno set. */
-struct links *links_new(struct loop *l, void (*changed)(void *arg, const char *interface, bool up),
-        void *arg);
+struct links *links_new(
+	struct loop *l, void (*changed)(void *arg, const char *interface, bool up), void *arg);
 void links_free(struct links *ls);
 /* Exists, is administratively up and has carrier (or does not know). */
 bool links_up(const struct links *ls, const char *interface);

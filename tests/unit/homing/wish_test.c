@@ -402,7 +402,8 @@ requests_that_differ_in_trigger_only_keep_their_mids_at_the_next_server(void **s
 	assert_int_equal(v.parts[0].mid, second);
 }
 
-/* M6: back at the first server it is the request that stayed there, not a second one of that mid. */
+/* M6: back at the first server it is the request that stayed there, not a second one of that mid.
+ */
 static void
 the_first_server_takes_its_own_request_back(void **state)
 {
