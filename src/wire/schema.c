@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/event.h"
 #include "wire/schema_engine.h"
 
 size_t
@@ -95,7 +96,7 @@ engine_fail_key(struct engine *e, uint64_t key)
 bool
 engine_fail(struct engine *e, const char *fmt, ...)
 {
-	char reason[SCHEMA_ERROR_MAX];
+	char reason[SCHEMA_ERROR_MAX], printable[4 * SCHEMA_ERROR_MAX];
 	const char *where = engine_where(e);
 	va_list ap;
 
@@ -105,8 +106,11 @@ engine_fail(struct engine *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
+	/* It may quote the peer, cut in the middle of a character, and goes back to it as a
+	 * diagnostic payload (RFC 7252 5.5.2). */
+	event_escape(printable, sizeof(printable), reason, strlen(reason));
 	snprintf(e->err->why, sizeof(e->err->why), "%.80s%s%.76s", where, *where ? ": " : "",
-		reason);
+		printable);
 	return false;
 }
 

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@
 
 enum { MESSAGES_MAX = 64, MESSAGE_MAX = 512, BATCH_MAX = 8192, LINKS = 4 };
 
-ssize_t __wrap_recv(int fd, void *bytes, size_t cap, int flags);
+ssize_t __wrap_recvfrom(
+	int fd, void *bytes, size_t cap, int flags, struct sockaddr *from, socklen_t *from_len);
 ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
 int __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len);
 int __wrap_socket(int domain, int type, int protocol);
@@ -158,8 +160,10 @@ __wrap_send(int fd, const void *bytes, size_t len, int flags)
 
 /* A dump ends; between dumps the socket runs dry or overflows, as the input says. */
 ssize_t
-__wrap_recv(int fd, void *bytes, size_t cap, int flags)
+__wrap_recvfrom(
+	int fd, void *bytes, size_t cap, int flags, struct sockaddr *from, socklen_t *from_len)
 {
+	struct sockaddr_nl *sender = (struct sockaddr_nl *)from;
 	_Alignas(struct nlmsghdr) uint8_t batch[BATCH_MAX] = {0};
 	size_t n;
 
@@ -174,7 +178,9 @@ __wrap_recv(int fd, void *bytes, size_t cap, int flags)
 		n += add_end(batch + n, NLMSG_DONE);
 		dumping = false;
 	}
-	assert(n <= cap);
+	assert(n <= cap && *from_len == sizeof(*sender));
+	sender->nl_pid =
+		input_left(&input) && input_u8(&input) == 1; /* another process may write */
 	memcpy(bytes, batch, n);
 	return (ssize_t)n;
 }

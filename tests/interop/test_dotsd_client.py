@@ -45,6 +45,7 @@ def mitigate(d, *more):
 # --- an independent DOTS server --------------------------------------------------------------------
 
 
+# 9132-3-10
 def test_a_request_and_its_withdrawal(client, other):
     d = client(other.port)
     status, wish, part = mitigate(d, "--protocol", "udp", "--port", "80-90")
@@ -95,6 +96,7 @@ def test_refresh(client, other):
     assert len(other.mitigations) == 1
 
 
+# 9132-4.7-03, 9132-4.7-04, 9132-4.7-07, 9132-4.7-10
 def test_heartbeats_both_ways(client, other):
     d = client(other.port, heartbeat=1)
     ours = other.until_message(coap.PUT, "/hb", 2)

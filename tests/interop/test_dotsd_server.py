@@ -75,6 +75,7 @@ def client(request, server, pki, tmp_path):
 MIDS = iter(range(1, 100000))
 
 
+# 9132-3-20, 9132-4.4.1.3-06, 9132-4.4.1.3-07, 9132-4.4.2-18, 9132-4.4.2-23
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 def test_the_life_of_a_request(client, server, non):
     mid = next(MIDS)
@@ -110,6 +111,7 @@ def test_the_life_of_a_request(client, server, non):
     assert client("delete", path, non=non).code == "2.02"
 
 
+# 9132-4.4.2-08, 9132-4.4.2-16, 9132-4.4.2-17, 9132-4.4.2-21
 def test_all_requests_and_parts_of_them(client, server):
     mids = [next(MIDS), next(MIDS)]
     other = client.host.replace("/32", "").rsplit(".", 1)[0] + ".200/32"
@@ -130,6 +132,7 @@ def test_all_requests_and_parts_of_them(client, server):
         server.until_event("mitigation-ended", client=client.name, mid=mid)
 
 
+# 9132-4.4.3-08
 def test_efficacy_update(client, server):
     mid = next(MIDS)
     path = dots.mitigate(client.cuid, mid)
@@ -144,7 +147,7 @@ def test_efficacy_update(client, server):
     server.until_event("mitigation-ended", client=client.name, mid=mid)
 
 
-# 9132-4.4.3: an efficacy update of what is not there is ignored; Confirmable, it is acknowledged.
+# 9132-4.4.3-10: an efficacy update of what is not there is ignored; Confirmable, it is acknowledged.
 @pytest.mark.parametrize("tool", COAP_CLIENTS)
 def test_efficacy_update_of_nothing_is_only_acknowledged(tool, server, pki, tmp_path):
     crt, key, trust = certificate_of(pki, "client")
@@ -158,6 +161,7 @@ def test_efficacy_update_of_nothing_is_only_acknowledged(tool, server, pki, tmp_
     assert not RECEIVED.search(out), out
 
 
+# 9132-4.4.2.1-02, 9132-4.4.2.1-03, 9132-4.4.2.1-04
 @pytest.mark.parametrize("selector", ["", "?c=n"], ids=["all", "state"])
 def test_observation(client, server, run, tmp_path, selector):
     mid = next(MIDS)
@@ -194,6 +198,7 @@ def test_sessions_that_are_over_do_not_count(server, run, pki, tmp_path):
     watcher.wait_for(r"t:NON c:2\.05 .*Observe:\d")
 
 
+# 9132-4.5.1-04, 9132-4.5.1-05, 9132-4.5.1-12
 def test_session_configuration(client):
     answer = client("get", CONFIG)
     assert answer.code == "2.05"
@@ -206,6 +211,7 @@ def test_session_configuration(client):
         assert float(config[part]["ack-random-factor"]["current-value-decimal"]) == 1.5
 
 
+# 9132-4.7-04, 9132-4.7-07, 9132-4.7-10
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 def test_heartbeat(client, server, non):
     before = len(server.events("heartbeat", direction="in", peer=client.name))
@@ -229,6 +235,12 @@ ERRORS = {
     "no body": ("put", dots.mitigate("c", 1), {}, "4.00", "body is missing"),
     "no cbor": ("put", dots.mitigate("c", 1), {"payload": b"\xff\x00hello"}, "4.00", "RFC 9132"),
     "no cuid": ("put", dots.mitigate(), {"payload": GOOD}, "4.00", "cuid"),
+    "two scopes": ("put", dots.mitigate("c", 1), {"payload": dots.encode({"mitigation-scope": {
+        "scope": [{"target-prefix": ["192.0.2.9/32"], "lifetime": 9}] * 2}})}, "4.00",
+                   "2 entries instead of one"),
+    "withdrawn without cuid": ("delete", dots.mitigate(), {}, "4.00", "cuid"),
+    "withdrawn without mid": ("delete", dots.mitigate("c"), {}, "4.00", "mid"),
+    "nothing on record": ("get", dots.mitigate("nobody"), {}, "4.04", "RFC 9132 4.4.2"),
     "no mid": ("put", dots.mitigate("c"), {"payload": GOOD}, "4.00", "mid"),
     "mid no number": ("put", dots.mitigate("c", "x"), {"payload": GOOD}, "4.00", "mid"),
     "somebody else's": ("put", dots.mitigate("c", 1), {"payload": dots.request(["203.0.113.1/32"])},
@@ -240,6 +252,8 @@ ERRORS = {
 }
 
 
+# 9132-4.4.1.3-09, 9132-4.4.1.3-10, 9132-4.4.2-19, 9132-4.4.4-05, 9132-9-01, 9132-9-02, 9132-9-04,
+# 9132-9-07, 9132-9-08, 9132-9-12
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_say_what_is_wrong(case, non, server, pki, tmp_path):
@@ -256,6 +270,7 @@ def test_unknown_critical_option(client):
     assert answer.code == "4.02" and "65001" in answer.text
 
 
+# 9132-9-10
 def test_a_cuid_has_one_owner(server, pki, tmp_path):
     crt, key, trust = certificate_of(pki, "client")
     acme = Client(COAP_CLIENTS[0], server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)

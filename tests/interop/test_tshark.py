@@ -47,6 +47,11 @@ class Capture:
                           int(length or 0)))
         return found
 
+    def server_names(self):
+        """SNI of all ClientHellos."""
+        return set(self._tshark("-Y", "dtls.handshake.type == 1", "-T", "fields", "-e",
+                                "dtls.handshake.extensions_server_name", check=True))
+
     def until_messages(self, n):
         return until(lambda: len(self.messages()) >= n and self.messages(),
                      lambda: f"{n} messages in {self.messages()}")
@@ -68,6 +73,7 @@ def server(pki, tmp_path):
     assert d.stop() == 0
 
 
+# 9132-3-21
 def test_requests_and_answers(server, run, pki, tmp_path):
     """coap-client-gnutls logs the keys of its sessions."""
     capture = Capture(run, tmp_path, server.port)
@@ -123,6 +129,7 @@ def test_a_heartbeat_from_openssl(server, run, pki, tmp_path):
     capture.finish()
 
 
+# 9132-7.1-11
 def test_our_client(pki, run, tmp_path):
     """An OpenSSL server logs the keys of what our client sends."""
     other = OtherServer(pki, keylog=tmp_path / "keys")
@@ -147,6 +154,7 @@ def test_our_client(pki, run, tmp_path):
         # RFC 9132 4.4, 4.7: all of it is Non-confirmable
         assert {m[0] for m in capture.messages()} == {"NON"}
         capture.finish()
+        assert capture.server_names() == {"dots.example"}
     finally:
         assert d.stop() == 0
         other.stop()

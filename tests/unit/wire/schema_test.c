@@ -229,6 +229,18 @@ skipped_values_nest_only_so_deep(void **state)
 	assert_non_null(strstr(reason(deep, &m, NULL), "nested deeper"));
 }
 
+/* The text goes back to the peer, and to terminals. */
+static void
+what_is_quoted_is_printable(void **state)
+{
+	struct signal_msg m;
+
+	(void)state;
+	/* target-prefix "a", escape, "[2J" */
+	assert_string_equal(reason("a1 01 a1 02 81 a2 06 81 65 61 1b 5b 32 4a 0e 01", &m, NULL),
+		"scope[0].target-prefix[0]: a\\x1b[2J is not a prefix");
+}
+
 /* A skipped value may hold anything, but it has to be CBOR. */
 static void
 skipped_values_are_well_formed(void **state)
@@ -486,6 +498,7 @@ main(void)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(announced_gigabytes_cost_nothing),
 		cmocka_unit_test(skipped_values_nest_only_so_deep),
+		cmocka_unit_test(what_is_quoted_is_printable),
 		cmocka_unit_test(skipped_values_are_well_formed),
 		cmocka_unit_test(chunked_texts_cost_what_they_hold),
 		cmocka_unit_test(lists_have_a_limit),
