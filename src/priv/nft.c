@@ -11,8 +11,8 @@
 
 #include "base/map.h"
 #include "priv/nft_link.h"
+#include "priv/nft_map.h"
 #include "priv/nft_msg.h"
-#include "priv/range.h"
 
 enum { BATCH_MAX = 1024 * 1024 * 1024, LIST_TRIES = 8 };
 
@@ -34,19 +34,13 @@ struct rule {
 	bool standing; /* while reconciling: its counter tells of the same contents */
 };
 
-struct elements {
-	struct nft_element *list;
-	size_t n;
-};
-
 struct nft {
 	struct nft_link *link;
 	char table[FILTER_PROTO_INSTANCE_MAX + 16];
 	bool synced;         /* what follows is what the kernel has */
 	struct map *rules;   /* id -> struct rule */
 	struct map *clients; /* key -> struct client */
-	struct map *cells;   /* chain name -> itself */
-	struct elements elements;
+	struct nft_map *map;
 	char error[NFT_LINK_WHY_MAX];
 };
 
@@ -57,15 +51,14 @@ struct nft {
 struct change {
 	struct nft *t;
 	struct buf frame, elements_out, parts_out, parts_in, elements_in;
-	struct map *cells;
-	struct elements elements;
+	struct map *clients; /* key -> struct client: those that may have come or may go */
 	uint32_t n_new;
 };
 
 static void
 change_init(struct change *c, struct nft *t)
 {
-	*c = (struct change){.t = t, .cells = map_new()};
+	*c = (struct change){.t = t, .clients = map_new()};
 	buf_init(&c->frame, BATCH_MAX);
 	buf_init(&c->elements_out, BATCH_MAX);
 	buf_init(&c->parts_out, BATCH_MAX);
@@ -89,28 +82,32 @@ change_run(struct change *c)
 	}
 	t->synced = nft_link_run(t->link, &all, t->error);
 	buf_finish(&all);
-	free(t->elements.list);
-	map_free(t->cells);
-	t->elements = c->elements;
-	t->cells = c->cells;
+	map_free(c->clients);
 	return t->synced ? NULL : t->error;
 }
 
 /* ---- clients ---- */
 
+static void
+touch_client(struct change *c, struct client *client)
+{
+	map_set(c->clients, &client->key, sizeof(client->key), client);
+}
+
 static struct client *
-need_client(struct nft *t, const char *name)
+need_client(struct change *c, const char *name)
 {
 	uint64_t key = nft_msg_hash(name, strlen(name));
-	struct client *c = map_get(t->clients, &key, sizeof(key));
+	struct client *client = map_get(c->t->clients, &key, sizeof(key));
 
-	if (!c) {
-		c = mem_new(sizeof(*c));
-		c->key = key;
-		c->fresh = true;
-		map_set(t->clients, &key, sizeof(key), c);
+	if (!client) {
+		client = mem_new(sizeof(*client));
+		client->key = key;
+		client->fresh = true;
+		map_set(c->t->clients, &key, sizeof(key), client);
 	}
-	return c;
+	touch_client(c, client);
+	return client;
 }
 
 static bool
@@ -138,8 +135,8 @@ put_clients(struct change *c, const struct filter_msg *m)
 	struct nft *t = c->t;
 
 	for (size_t i = 0; i < m->n_flows; i++)
-		need_client(t, m->flows[i].client)->n_flows = m->flows[i].n;
-	map_each(t->clients, settle_client, c);
+		need_client(c, m->flows[i].client)->n_flows = m->flows[i].n;
+	map_each(c->clients, settle_client, c);
 	for (size_t i = 0; i < m->n_flows; i++) {
 		const struct filter_flows *f = &m->flows[i];
 		uint64_t key = nft_msg_hash(f->client, strlen(f->client));
@@ -167,7 +164,7 @@ digest_of(const struct filter *f)
 }
 
 static struct rule *
-rule_new(struct nft *t, const struct filter *f, uint64_t digest)
+rule_new(struct change *c, const struct filter *f, uint64_t digest)
 {
 	struct rule *r = mem_new(sizeof(*r));
 	struct prefix *prefixes;
@@ -187,17 +184,29 @@ rule_new(struct nft *t, const struct filter *f, uint64_t digest)
 		memcpy(ports, f->ports, f->n_ports * sizeof(*ports));
 	r->digest = digest;
 	r->fresh = true;
-	r->client = need_client(t, f->client);
+	r->client = need_client(c, f->client);
 	r->client->n_rules++;
+	for (size_t i = 0; i < f->n_prefixes; i++)
+		nft_map_hold(c->t->map, &prefixes[i], f->id);
 	return r;
 }
 
 static void
 rule_free(struct rule *r)
 {
-	r->client->n_rules--;
 	arena_free(r->arena);
 	free(r);
+}
+
+/* It covers nothing any more. */
+static void
+rule_drop(struct change *c, struct rule *r)
+{
+	r->client->n_rules--;
+	touch_client(c, r->client);
+	for (size_t i = 0; i < r->filter.n_prefixes; i++)
+		nft_map_drop(c->t->map, &r->filter.prefixes[i], r->filter.id);
+	rule_free(r);
 }
 
 /* One and the same filter stays as it is, with its counter. */
@@ -214,9 +223,9 @@ take(struct change *c, const struct filter *f)
 	}
 	if (old && !old->fresh)
 		nft_msg_mitigation_reset(t->table, &old->filter, &c->parts_out);
-	map_set(t->rules, &f->id, sizeof(f->id), rule_new(t, f, digest));
+	map_set(t->rules, &f->id, sizeof(f->id), rule_new(c, f, digest));
 	if (old)
-		rule_free(old);
+		rule_drop(c, old);
 }
 
 static void
@@ -246,139 +255,26 @@ remove_gone(struct change *c, const struct filter_msg *m)
 		nft_msg_mitigation_reset(t->table, &r->filter, &c->parts_out);
 		nft_msg_delete(t->table, NFT_CHAIN, chain, &c->parts_out);
 		map_remove(t->rules, &m->removed[i], sizeof(uint64_t));
-		rule_free(r);
+		rule_drop(c, r);
 		n++;
 	}
 	return n;
 }
 
-static bool
-put_fresh(void *arg, const void *key, size_t len, void *value)
-{
-	struct change *c = arg;
-	struct rule *r = value;
-
-	(void)key;
-	(void)len;
-	if (r->fresh) {
-		nft_msg_mitigation(
-			c->t->table, &r->filter, r->client->key, r->digest, &c->parts_in);
-		c->n_new++;
-	}
-	r->fresh = false;
-	return true;
-}
-
-/* ---- ranges ---- */
-
-struct items {
-	struct range_item *list;
-	size_t n;
-};
-
-static bool
-count_prefixes(void *arg, const void *key, size_t len, void *value)
-{
-	(void)key;
-	(void)len;
-	*(size_t *)arg += ((const struct rule *)value)->filter.n_prefixes;
-	return true;
-}
-
-static bool
-add_items(void *arg, const void *key, size_t len, void *value)
-{
-	struct items *items = arg;
-	const struct filter *f = &((const struct rule *)value)->filter;
-
-	(void)key;
-	(void)len;
-	for (size_t i = 0; i < f->n_prefixes; i++)
-		items->list[items->n++] = (struct range_item){f->prefixes[i], f->id};
-	return true;
-}
-
-static size_t
-cut_all(struct nft *t, struct arena *a, struct range **ret)
-{
-	struct items items = {0};
-	size_t n = 0;
-
-	map_each(t->rules, count_prefixes, &n);
-	items.list = arena_alloc(a, n + 1, sizeof(*items.list));
-	map_each(t->rules, add_items, &items);
-	return range_cut(items.list, items.n, a, ret);
-}
-
-/* The elements that are wanted, and the cells they lead to. */
 static void
-plan_elements(struct change *c)
+put_fresh(struct change *c, const struct filter_msg *m)
 {
 	struct nft *t = c->t;
-	struct arena *a = arena_new();
-	struct range *ranges;
-	size_t n = cut_all(t, a, &ranges);
 
-	c->elements = (struct elements){mem_array(n, sizeof(struct nft_element)), n};
-	for (size_t i = 0; i < n; i++) {
-		struct nft_element *e = &c->elements.list[i];
-		size_t len;
+	for (size_t i = 0; i < m->n_added; i++) {
+		struct rule *r = map_get(t->rules, &m->added[i].id, sizeof(uint64_t));
 
-		e->first = ranges[i].first;
-		e->last = ranges[i].last;
-		nft_msg_chain(&ranges[i], e->chain);
-		len = strlen(e->chain);
-		if (ranges[i].n_ids > 1 && !map_set(c->cells, e->chain, len, t) &&
-			!map_get(t->cells, e->chain, len))
-			nft_msg_cell(t->table, &ranges[i], &c->elements_in);
+		if (!r || !r->fresh)
+			continue;
+		nft_msg_mitigation(t->table, &r->filter, r->client->key, r->digest, &c->parts_in);
+		r->fresh = false;
+		c->n_new++;
 	}
-	arena_free(a);
-}
-
-static bool
-same_element(const struct nft_element *a, const struct nft_element *b)
-{
-	return addr_equal(&a->first, &b->first) && addr_equal(&a->last, &b->last) &&
-	       !strcmp(a->chain, b->chain);
-}
-
-static bool
-put_dead_cell(void *arg, const void *key, size_t len, void *value)
-{
-	struct change *c = arg;
-	char name[NFT_NAME_MAX];
-
-	(void)value;
-	snprintf(name, sizeof(name), "%.*s", (int)len, (const char *)key);
-	if (!map_get(c->cells, key, len)) {
-		nft_msg_flush_chain(c->t->table, name, &c->elements_out);
-		nft_msg_delete(c->t->table, NFT_CHAIN, name, &c->elements_out);
-	}
-	return true;
-}
-
-/* Both lists ascend: one pass tells what goes and what comes. */
-static void
-put_differences(struct change *c)
-{
-	const struct elements *old = &c->t->elements, *now = &c->elements;
-	size_t i = 0, k = 0;
-
-	while (i < old->n || k < now->n) {
-		int order = i == old->n   ? 1
-			    : k == now->n ? -1
-					  : addr_compare(&old->list[i].first, &now->list[k].first);
-
-		if (order == 0 && same_element(&old->list[i], &now->list[k])) {
-			i++;
-			k++;
-		} else if (order <= 0) {
-			nft_msg_element(c->t->table, false, &old->list[i++], &c->elements_out);
-		} else {
-			nft_msg_element(c->t->table, true, &now->list[k++], &c->elements_in);
-		}
-	}
-	map_each(c->t->cells, put_dead_cell, c);
 }
 
 /* ---- one change ---- */
@@ -430,10 +326,9 @@ nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_don
 		take(&c, &m->added[i]);
 	ret_done->gone = remove_gone(&c, m);
 	put_clients(&c, m);
-	map_each(t->rules, put_fresh, &c);
+	put_fresh(&c, m);
 	ret_done->n_new = c.n_new;
-	plan_elements(&c);
-	put_differences(&c);
+	nft_map_update(t->map, t->table, &c.elements_out, &c.elements_in);
 	return change_run(&c);
 }
 
@@ -538,7 +433,7 @@ is_wanted(const struct change *c, const char *name)
 		return nft_msg_is_frame(name);
 	switch (*name) {
 	case 'c':
-		return map_get(c->cells, name, strlen(name)) != NULL;
+		return nft_map_has_cell(c->t->map, name);
 	case 'm':
 		return r != NULL;
 	case 'n':
@@ -610,8 +505,7 @@ forget_all(struct nft *t)
 	map_each(t->clients, forget_client, NULL);
 	map_free(t->rules);
 	map_free(t->clients);
-	map_free(t->cells);
-	free(t->elements.list);
+	nft_map_free(t->map);
 }
 
 static void
@@ -619,8 +513,7 @@ remember_nothing(struct nft *t)
 {
 	t->rules = map_new();
 	t->clients = map_new();
-	t->cells = map_new();
-	t->elements = (struct elements){0};
+	t->map = nft_map_new();
 }
 
 /* From what stands there to what is wanted. */
@@ -634,13 +527,12 @@ reconcile(struct change *c, const struct filter_msg *m, const struct listing *ch
 	nft_msg_frame(t->table, &c->frame);
 	nft_msg_flush_maps(t->table, &c->elements_out);
 	put_clients(c, m);
-	plan_elements(c);
-	put_differences(c);
+	nft_map_update(t->map, t->table, &c->elements_out, &c->elements_in);
 	flush_strays(c, chains);
 	ret_done->gone = delete_strays(c, chains);
 	delete_strays(c, sets);
 	delete_strays(c, counters);
-	map_each(t->rules, put_fresh, c);
+	put_fresh(c, m);
 	ret_done->n_new = c->n_new;
 }
 
