@@ -161,6 +161,21 @@ a_refresh_is_answered_at_once(void **state)
 	assert_int_equal(x->c1.lifetime, 3600);
 }
 
+/* Whatever has become of it upstream: it is ours since it was granted. */
+static void
+a_refresh_of_what_is_ours_is_not_refused(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.silent = true;
+	behind_put(x, 1, "192.0.2.66/32", 5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	virtual_link_set(x->us.loop, "wan1", false);
+	virtual_run(1 * MINUTE);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_204_CHANGED);
+}
+
 /* 9132-4.4.4-01, M16: 2.02 at once; upstream until it is answered. */
 static void
 a_withdrawal_is_answered_at_once_and_repeated_upstream(void **state)
@@ -438,6 +453,7 @@ main(void)
 		BEHIND(a_foreign_target_is_refused_at_once),
 		BEHIND(repeats_of_the_client_share_the_answer),
 		BEHIND(a_refresh_is_answered_at_once),
+		BEHIND(a_refresh_of_what_is_ours_is_not_refused),
 		BEHIND(a_withdrawal_is_answered_at_once_and_repeated_upstream),
 		BEHIND(a_withdrawal_that_nobody_answers_ends_with_the_request),
 		BEHIND(a_request_that_waits_can_be_withdrawn),

@@ -195,6 +195,28 @@ an_unheard_client_comes_back_when_the_server_has_closed(void **state)
 	UNTIL(330 * S, !strcmp(customer_server(&x->us, "s2"), "available"));
 }
 
+/* The span counts from what was heard last, wherever that falls between two heartbeats. */
+static void
+the_span_counts_from_what_was_heard_last(void **state)
+{
+	struct scene *x = *state;
+	struct hand h;
+	mono_ms last;
+
+	provider_start(&x->isp1);
+	hand_make(&h, "acme", "10.0.0.1/24");
+	hand_dial(&h, "s1", "192.0.2.10");
+	UNTIL(31 * S, h.heartbeats == 1);
+	virtual_run(25 * S);
+	hand_heartbeat(&h);
+	virtual_run(20);
+	last = virtual_now();
+	virtual_way(h.loop, "eth0")->lose_out = true;
+	UNTIL(SPAN + 1 * S, virtual_events(EVENT_SESSION_DOWN, "role=server") == 1);
+	assert_in_range(virtual_now() - last, SPAN - 100, SPAN);
+	hand_free(&h);
+}
+
 /* 9132-4.7-08: a client that never beats is told so after two intervals, and kept as long as it
  * answers. */
 static void
@@ -265,6 +287,7 @@ main(void)
 		CASE(a_new_session_replaces_the_old),
 		CASE(a_server_ends_a_session_after_total_silence),
 		CASE(an_unheard_client_comes_back_when_the_server_has_closed),
+		CASE(the_span_counts_from_what_was_heard_last),
 		CASE(a_client_that_never_beats_is_told_so),
 		CASE(a_server_that_never_beats_is_told_so),
 		CASE(interval_zero_beats_nowhere),
