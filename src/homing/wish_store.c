@@ -193,8 +193,8 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->target = s.target;
 	wish->trigger_mitigation = s.trigger_mitigation;
 	wish->lifetime = lifetime_of(j);
-	wish->asked = number_of(j, "asked");
-	wish->until = number_of(j, "until");
+	wish->asked = persist_until(number_of(j, "asked"), 0);
+	wish->until = persist_until(number_of(j, "until"), 0);
 	wish_add(r->w, wish,
 		wish->until ? r->now + left(wish->until, r->wall, wish->until - wish->asked)
 			    : INT64_MAX);

@@ -142,7 +142,8 @@ widen(struct nft_map *m)
 
 		trie_covering(m->targets, &p, take_first, &m->touched[i]);
 	}
-	qsort(m->touched, m->n_touched, sizeof(*m->touched), compare_prefixes);
+	if (m->n_touched)
+		qsort(m->touched, m->n_touched, sizeof(*m->touched), compare_prefixes);
 	for (size_t i = 0; i < m->n_touched; i++)
 		if (!n || !prefix_contains(&m->touched[n - 1], &m->touched[i]))
 			m->touched[n++] = m->touched[i];
