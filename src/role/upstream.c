@@ -203,7 +203,9 @@ soonest(const struct upstream *u)
 	return u->failed && u->failed + RETRY_ATTACK_MS > now ? u->failed + RETRY_ATTACK_MS : now;
 }
 
-/* The current session's link is up and has its address still. */
+/* The current session's link is up, and its address is there still. The address may be one of
+ * another link (of the domain's prefix on the inside); without a device of its own the session's
+ * link is where the address is. */
 static bool
 line_works(const struct upstream *u)
 {
@@ -214,8 +216,7 @@ line_works(const struct upstream *u)
 
 	for (size_t i = 0; i < n; i++)
 		if (addr_equal(&la[i].addr, &session_local(s)->addr) && !la[i].tentative &&
-			(!*bound || !strcmp(la[i].interface, bound)) &&
-			links_up(u->cx.links, la[i].interface))
+			links_up(u->cx.links, *bound ? bound : la[i].interface))
 			return true;
 	return false;
 }
@@ -887,7 +888,7 @@ choose_source(struct upstream *u, const char *interface, const struct addr *to, 
 	int r;
 
 	for (size_t i = 0; i < n; i++)
-		if (links_up(u->cx.links, la[i].interface))
+		if (interface || links_up(u->cx.links, la[i].interface))
 			local[n_local++] = (struct local_addr){.addr = la[i].addr,
 				.on_link = la[i].prefix,
 				.interface = la[i].interface,

@@ -294,6 +294,31 @@ an_address_that_comes_later_is_used_at_once(void **state)
 	UNTIL(1 * S, is_state(x, "s2", "available"));
 }
 
+/* M1: the domain's address is on the inside, the session leaves by its link all the same; what
+ * becomes of the inside does not concern it. */
+static void
+an_address_of_the_inside_is_a_source(void **state)
+{
+	struct scene *x = *state;
+
+	virtual_addr_remove(x->us.loop, "198.51.100.66");
+	virtual_link(x->us.loop, "lan", "198.51.100.65/26");
+	scene_start(x);
+	virtual_run(40 * S);
+	virtual_mark();
+	virtual_link_set(x->us.loop, "lan", false);
+	virtual_run(40 * S);
+	assert_true(is_state(x, "s2", "available"));
+	provider_restart(&x->isp2);
+	UNTIL(3 * S, provider_sessions(&x->isp2) == 1);
+	assert_int_equal(COUNT(HELLOS(x)), 1);
+	assert_string_equal(PACKET(0, HELLOS(x))->interface, "wan2");
+	virtual_link_set(x->us.loop, "lan", true);
+	virtual_run(1 * S);
+	assert_int_equal(COUNT(HELLOS(x)), 1);
+	scene_place(x);
+}
+
 /* ---- several links of one access ------------------------------------------------------------ */
 
 static void
@@ -394,6 +419,7 @@ main(void)
 		CASE(a_lost_address_is_replaced_by_a_new_session),
 		CASE(a_tentative_address_is_waited_for),
 		CASE(an_address_that_comes_later_is_used_at_once),
+		CASE(an_address_of_the_inside_is_a_source),
 		CASE(the_second_link_of_an_access_takes_over),
 		CASE(without_an_interface_any_active_link_is_used),
 		CASE(several_addresses_are_tried_in_turn),
