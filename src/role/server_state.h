@@ -13,6 +13,8 @@
 
 struct observer; /* observe.c */
 LIST_HEAD(observer_list, observer);
+struct answer; /* answer.c */
+TAILQ_HEAD(answer_list, answer);
 
 /* The sessions of one `clients:` entry. */
 struct peer_group {
@@ -49,9 +51,9 @@ struct dots_server {
 	struct map *peers;     /* client -> its sessions */
 	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
 	size_t n_observers;
-	struct map *admissions; /* key -> struct admission: asked upstream, not answered yet */
-	TAILQ_HEAD(, answer) answers; /* waiting for the store */
-	struct endpoint *endpoints;   /* where clients reach us, learnt from sessions; survives */
+	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
+	struct answer_list answers; /* waiting for the store */
+	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 
