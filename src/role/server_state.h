@@ -14,6 +14,8 @@
 
 struct observer; /* observe.c */
 LIST_HEAD(observer_list, observer);
+struct answer; /* answer.c */
+TAILQ_HEAD(answer_list, answer);
 
 /* The sessions of one `clients:` entry. */
 struct peer_group {
@@ -51,12 +53,12 @@ struct dots_server {
 	struct map *peers;     /* client -> its sessions */
 	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
 	size_t n_observers;
-	struct map *admissions; /* key -> struct admission: asked upstream, not answered yet */
-	TAILQ_HEAD(, answer) answers; /* waiting for the store */
-	struct timer *recheck;        /* runs while something is marked volatile */
-	mono_ms refused_since;        /* handshakes refused: of this second … */
-	unsigned refused, untold;     /* … and those that no event told of yet */
-	struct endpoint *endpoints;   /* where clients reach us, learnt from sessions; survives */
+	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
+	struct answer_list answers; /* waiting for the store */
+	struct timer *recheck;      /* runs while something is marked volatile */
+	mono_ms refused_since;      /* handshakes refused: of this second … */
+	unsigned refused, untold;   /* … and those that no event told of yet */
+	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from peers import KEY_HEX, Program
+from peers import BUILT, IDENTITY, KEY_HEX, Program, free_port
 
 
 class Issuer:
@@ -77,3 +77,21 @@ def run():
     yield start
     for p in programs:
         p.stop()
+
+
+@pytest.fixture
+def serve(run, pki):
+    """Starts echo_server; kinds: x509, psk. Returns (program, port)."""
+
+    def start(*kinds, certificate="server"):
+        port = free_port()
+        args = [BUILT / "echo_server", f"127.0.0.1:{port}"]
+        if "x509" in kinds:
+            args += [pki / f"{certificate}.crt", pki / f"{certificate}.key", pki / "ca.crt"]
+        if "psk" in kinds:
+            args += [IDENTITY, pki / "key.psk"]
+        server = run(*args)
+        server.wait_for("^listening$")
+        return server, port
+
+    return start

@@ -5,10 +5,8 @@ import zlib
 
 import pytest
 
-from test_session import (COAP_CLIENTS, COAP_SERVERS, IDENTITY, KEY_TEXT, PATIENCE, coap, free_port,
-                          need, pki, run, serve, until_bound, visit)
-
-assert pki and run and serve  # fixtures
+from peers import COAP_CLIENTS, COAP_SERVERS, IDENTITY, KEY_TEXT, PATIENCE, free_port, need, until_bound
+from test_session import coap, visit
 
 PSK = ["-u", IDENTITY, "-k", KEY_TEXT]
 LARGE = 20000

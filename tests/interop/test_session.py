@@ -12,24 +12,6 @@ from peers import (BUILT, COAP_CLIENTS, COAP_SERVERS, HB, IDENTITY, KEY_HEX, KEY
                    certificate_of, free_port, gnutls_cli, need, s_client, until_bound)
 
 
-@pytest.fixture
-def serve(run, pki):
-    """Starts echo_server; kinds: x509, psk. Returns (program, port)."""
-
-    def start(*kinds, certificate="server"):
-        port = free_port()
-        args = [BUILT / "echo_server", f"127.0.0.1:{port}"]
-        if "x509" in kinds:
-            args += [pki / f"{certificate}.crt", pki / f"{certificate}.key", pki / "ca.crt"]
-        if "psk" in kinds:
-            args += [IDENTITY, pki / "key.psk"]
-        server = run(*args)
-        server.wait_for("^listening$")
-        return server, port
-
-    return start
-
-
 # --- libcoap's clients against our server ----------------------------------------------------------
 
 def coap(client, port, *args, path=HB):

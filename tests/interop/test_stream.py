@@ -11,9 +11,8 @@ import time
 
 import pytest
 
-from test_session import (BUILT, COAP_CLIENTS, COAP_SERVERS, HB, IDENTITY, KEY_HEX, KEY_TEXT, PATIENCE,
-                          certificate_of, need)
-from test_session import pki, run, serve  # noqa: F401, fixtures
+from peers import (BUILT, COAP_CLIENTS, COAP_SERVERS, HB, IDENTITY, KEY_HEX, KEY_TEXT, PATIENCE,
+                   certificate_of, need)
 
 CSM = b"\x01\xe1\n"  # with the token "\n": programs that read lines pass it on
 VERSIONS = ["1.2", "1.3"]
