@@ -1134,9 +1134,10 @@ access_changed(struct upstream *u)
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool bound, up = pick_interface(u, &bound) || !bound;
+	bool ours = has_interface(u->domain, interface), bound;
+	bool up = pick_interface(u, &bound) || !bound;
 
-	if (has_interface(u->domain, interface)) {
+	if (ours) {
 		check_device(u);
 		if (up) {
 			access_changed(u);
