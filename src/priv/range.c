@@ -125,7 +125,8 @@ range_cut(struct range_item *items, size_t n, struct arena *a, struct range **re
 
 	s.open = arena_alloc(a, n + 1, sizeof(const struct range_item *));
 	s.ends = arena_alloc(a, n + 1, sizeof(number));
-	qsort(items, n, sizeof(*items), compare_items);
+	if (n)
+		qsort(items, n, sizeof(*items), compare_items);
 	for (size_t i = 0; i < n; i++)
 		open_item(&s, &items[i]);
 	while (s.depth)

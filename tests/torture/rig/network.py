@@ -162,7 +162,7 @@ class Rig:
             return []  # before the first synchronisation there is none
         found = []
         for m in (o["map"] for o in json.loads(r.stdout)["nftables"] if "map" in o):
-            if m["name"] in ("mit4", "mit6"):
+            if m["name"] in ("mit4", "mit6", "one4", "one6"):
                 found += [(*ends(key), target(verdict)) for key, verdict in m.get("elem", [])]
         return found
 
