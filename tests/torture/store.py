@@ -1,10 +1,12 @@
 """The store cannot be written: the disk is full, read-only, slow, or the directory is gone. What is
 asked for meanwhile is served and answered, marked volatile and alerted, and on disk once the store is
 back; what was withdrawn meanwhile does not come back."""
+import contextlib
 import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -41,9 +43,13 @@ class Disk:
             f.write(bytes(free(self.mount) - left))
 
     def fill(self):
-        """Full, and kept so: a store that is closed frees a little."""
+        """Full, and kept so: a store that is closed frees a little. Its write-ahead log is emptied
+        first, or many requests would find room in there."""
         if self.filling:
             return
+        for file in self.state.glob("*.db"):
+            with contextlib.closing(sqlite3.connect(file)) as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         stop = threading.Event()
 
         def run():
@@ -131,9 +137,9 @@ class Store:
         """Asks until the full disks are felt. They are no lasting failure: the store may find room
         in its own files."""
         for _ in range(tries):
-            if all(self.state(v) == "volatile" for v in victims):
+            felt = self.provoke(lambda: all(self.state(v) == "volatile" for v in victims))
+            if felt:
                 return True
-            self.provoke()
         raise Failure(f"{tries} requests, and the full disks of {victims} are not felt")
 
     # ---- what is asked ----
@@ -149,11 +155,14 @@ class Store:
                        f"{target} is filtered for", 30)
         return target + "/32"
 
-    def provoke(self):
-        """Something to write for everybody, which is away again at once."""
+    def provoke(self, look=lambda: None):
+        """Something to write for everybody, which is away again at once; what look said before
+        that, for nothing waits for the disk after it."""
         target = self.ask("short")
+        seen = look()
         self.rig.ask("c1", "withdraw", "short")
         self.rig.until(lambda: not self.holders(target), f"{target} is withdrawn")
+        return seen
 
     def holders(self, target):
         """Where a target is still held."""
