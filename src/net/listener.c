@@ -401,7 +401,7 @@ listener_datagram(void *arg, const struct udp_path *path, uint8_t *bytes, size_t
 static const char *
 listener_admit(const struct session *s)
 {
-	struct flow f = flow_of(s->udp, &s->path);
+	struct flow f = flow_of_session(s);
 
 	return listener_is_full(s->listener, &f) ? "as many sessions as this server takes" : NULL;
 }

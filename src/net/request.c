@@ -202,7 +202,7 @@ request_ask_block(struct messaging *m, struct request *r)
 	}
 	if (error) {
 		request_fail(m, r, NULL, error);
-	} else if (!r->confirmable) {
+	} else if (!r->confirmable && !messaging_is_reliable(m)) {
 		r->block->again = loop_now(m->loop) + BLOCK_GAP_MS;
 		messaging_due(m, r->block->again);
 	}

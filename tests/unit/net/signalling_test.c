@@ -566,6 +566,52 @@ nothing_is_sent_twice(void **state)
 	table_stop(&t);
 }
 
+/* Nor is the wish for a block, however long it takes. */
+static void
+a_block_is_asked_for_once(void **state)
+{
+	enum {
+		LONGER_MS = 4000,
+		SZX_1024 = 6,
+		MORE = 8
+	}; /* than the time between repeats over UDP */
+	static uint8_t payload[1024];
+	const struct coap_msg *asked;
+	struct answers a = {0};
+	struct coap_msg m;
+	struct table t;
+	uint32_t block;
+	long begun;
+
+	(void)state;
+	table_up(&t);
+	assert_true(ask(t.side.session, COAP_NON, "", &a) > 0);
+	asked = came(&t, 1);
+	coap_init(&m, COAP_NON, COAP_205_CONTENT);
+	m.token_len = asked->token_len;
+	memcpy(m.token, asked->token, asked->token_len);
+	coap_add_uint(&m, COAP_OPT_BLOCK2, MORE | SZX_1024);
+	m.payload = payload;
+	m.payload_len = sizeof(payload);
+	line_send_msg(t.line, &m);
+	asked = came(&t, 2);
+	assert_true(coap_get_uint(asked, COAP_OPT_BLOCK2, &block));
+	assert_int_equal(block, 1 << 4 | SZX_1024);
+	begun = harness_ms();
+	WAIT(t.loop, harness_ms() - begun > LONGER_MS);
+	assert_int_equal(line_count(t.line), 3);
+	coap_init(&m, COAP_NON, COAP_205_CONTENT);
+	m.token_len = asked->token_len;
+	memcpy(m.token, asked->token, asked->token_len);
+	coap_add_uint(&m, COAP_OPT_BLOCK2, 1 << 4 | SZX_1024);
+	m.payload = payload;
+	m.payload_len = 1;
+	line_send_msg(t.line, &m);
+	WAIT(t.loop, a.n == 1);
+	assert_int_equal(a.error, 0);
+	table_stop(&t);
+}
+
 /* --- observations --------------------------------------------------------------------------- */
 
 static int64_t
@@ -710,6 +756,7 @@ main(void)
 		cmocka_unit_test(only_requests_are_answered),
 		cmocka_unit_test(unknown_critical_option_of_a_request_is_a_bad_option),
 		cmocka_unit_test(nothing_is_sent_twice),
+		cmocka_unit_test(a_block_is_asked_for_once),
 		cmocka_unit_test(notifications_need_no_numbers),
 		cmocka_unit_test(a_cancelled_observation_is_deregistered),
 		cmocka_unit_test(our_notifications_go_out),

@@ -834,6 +834,48 @@ messages_of_the_largest_size_go_both_ways(void **state)
 	pair_stop(&p);
 }
 
+struct body {
+	unsigned n;
+	int error;
+	size_t len;
+};
+
+static void
+body_cb(void *arg, struct session *s, const struct coap_msg *response, int error)
+{
+	struct body *b = arg;
+
+	(void)s;
+	b->n++;
+	b->error = error;
+	b->len = response ? response->payload_len : 0;
+}
+
+/* RFC 7959 over the stream: what Max-Message-Size does not let through comes all the same. */
+static void
+a_body_larger_than_a_message_comes_in_blocks(void **state)
+{
+	static const size_t sizes[] = {16000, 17000, 100000};
+	struct coap_msg m;
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, "127.0.0.1");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct body b = {0};
+
+		p.server.answer_len = sizes[i];
+		coap_init(&m, COAP_NON, COAP_GET);
+		coap_add_text(&m, COAP_OPT_URI_PATH, "list");
+		assert_true(request_send(p.client.session, &m, body_cb, &b) > 0);
+		WAIT(p.loop, b.n == 1);
+		assert_int_equal(b.error, 0);
+		assert_int_equal(b.len, sizes[i]);
+	}
+	assert_int_equal(p.server.requests, 3); /* the rest came from the copy */
+	pair_stop(&p);
+}
+
 /* --- a peer that does not read -------------------------------------------------------------- */
 
 /* What it asks waits where it is until it has read what it asked before. */
@@ -1072,6 +1114,7 @@ main(void)
 		cmocka_unit_test(many_records_come_at_once),
 		cmocka_unit_test(a_message_may_come_in_many_records),
 		cmocka_unit_test(messages_of_the_largest_size_go_both_ways),
+		cmocka_unit_test(a_body_larger_than_a_message_comes_in_blocks),
 		cmocka_unit_test(a_peer_is_not_served_faster_than_it_reads),
 		cmocka_unit_test(requests_that_were_read_wait_too),
 		cmocka_unit_test(a_peer_that_never_reads_is_closed),
