@@ -6,6 +6,7 @@ DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -292,6 +293,38 @@ def test_requests_that_wait_are_limited(serve, talk):
     assert burst(next(mids))[0] == "2.01"
 
 
+def test_repeats_of_a_request_that_waits_share_its_answer_up_to_eight(serve, talk):
+    gateway = silent_upstream(serve)
+    acme = talk(gateway)
+
+    mids = iter(range(1, 100))
+
+    def one_too_many():
+        """Nine at once; their answers, if none came before the last one was sent."""
+        mid = next(mids)
+        tokens = [acme.send(PUT, acme.mitigate_path("a", mid), [(CONTENT_FORMAT, DOTS_CBOR)],
+                            acme.put_body([f"192.0.2.{mid}/32"])) for _ in range(9)]
+        answers = [acme.answer(t) for t in tokens]
+        return answers if "5.03" in {a.code for a in answers} else None
+
+    answers = until(one_too_many, "one too many")
+    assert answers[8].code == "5.03" and answers[8].number(MAX_AGE) > 0
+    assert {a.code for a in answers[:8]} == {"2.01"}
+
+
+def test_endpoints_learnt_from_sessions_are_limited(serve, talk, folder):
+    server = serve()
+    server.path.write_text(server.path.read_text().replace("address: 127.0.0.1, ", ""))
+    assert server.stop() == 0
+    server.start()
+    for i in range(1, 67):
+        talk(server, address=f"127.0.0.{i}").say("close")
+    acme = talk(server)
+    assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"  # answered when all before it is on disk
+    with sqlite3.connect(folder / "server-state" / "dotsd.db") as db:
+        assert db.execute("SELECT count(*) FROM record WHERE kind = 'endpoint'").fetchone() == (64,)
+
+
 # --- our own requests ------------------------------------------------------------------------------
 
 
@@ -370,6 +403,16 @@ def test_control_connections_are_limited(serve):
     for raw in few + more:
         raw.s.close()
     until(server.answers, "room for a connection")
+
+
+def test_a_list_shows_a_thousand(serve):
+    server = serve(upstream=free_port())
+    raw = Raw(server.socket)
+    for i in range(1001):
+        target = f"192.0.2.{i}" if i < 256 else f"198.51.100.{i % 256}"
+        assert raw.ask({"command": "mitigate", "targets": [target], "wait": 0})["exit"] == 4
+    reply = raw.ask({"command": "list"})
+    assert len(reply["wishes"]) == 1000 and reply["not_shown"] == 1
 
 
 if __name__ == "__main__":

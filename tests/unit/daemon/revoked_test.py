@@ -13,7 +13,7 @@ import tempfile
 import pytest
 
 from control_test import DOTSD, PATIENCE, Daemon, Tap, free_port, until
-from talking import Talker
+from talking import KEY, Talker
 
 CA = """[ca]
 default_ca = ours
@@ -181,7 +181,7 @@ def test_a_removed_client_is_out(pki, run, talk):
     server.path.write_text("".join(line for line in text.splitlines(True) if "acme" not in line))
     reload(server)
     acme.expect("down")
-    assert reasons(server, "session-down", "no client of ours has this credential")
+    until(lambda: reasons(server, "session-down", "no client of ours has this credential"), "end")
     until(lambda: not server("list")[1]["mitigations"], "end with the client")
     acme.say("again")
     until(lambda: reasons(server, "session-refused", "no client of ours has this credential"), "refusal")
@@ -198,10 +198,43 @@ def test_a_client_of_another_name_in_the_file_is_out(pki, run, talk):
         "[beta.example]", "[beta.example, acme.example]"))
     reload(server)
     acme.expect("down")
-    assert reasons(server, "session-down", "stands for another client")
+    until(lambda: reasons(server, "session-down", "stands for another client"), "end")
     acme.say("again")
     acme.up()
     until(lambda: [s["client"] for s in server("sessions")[1]["clients"]] == ["beta"], "session of beta")
+
+
+def test_pre_shared_keys_follow_a_reload(pki, run, talk, folder):
+    """One that comes first, one that goes, and a listening side that loses its certificate."""
+    (folder / "a.psk").write_text(KEY + "\n")
+    server = run("server", SERVER)
+    acme = talk(server, "acme")
+    acme.up()
+    with_keys = server.path.read_text()
+    for client, name in (("acme", "joe"), ("beta", "jane")):
+        with_keys = with_keys.replace(f"[{client}.example]",
+                                      f"[{client}.example], psk: [{{identity: {name}, file: a.psk}}]")
+    server.path.write_text(with_keys)
+    reload(server)
+    jane, joe = (Talker(server.port, "psk", name, KEY) for name in ("jane", "joe"))
+    try:
+        assert jane.up() == "up full" and joe.up() == "up full"
+        server.path.write_text(with_keys.replace(", psk: [{identity: jane, file: a.psk}]", ""))
+        reload(server)
+        jane.expect("down")
+        until(lambda: reasons(server, "session-down", "psk identity is not known any more"), "end")
+        jane.say("again")
+        until(lambda: reasons(server, "session-refused", "psk identity is not known"), "refusal")
+        server.path.write_text("".join(line for line in with_keys.splitlines(True) if "credentials" not in line))
+        reload(server)
+        acme.expect("down")
+        until(lambda: reasons(server, "session-down", "none is accepted here"), "end")
+        assert joe.beat().code == "2.04"
+        jane.say("again")
+        jane.up()
+    finally:
+        jane.stop()
+        joe.stop()
 
 
 # 9132-7.1-04

@@ -83,9 +83,9 @@ class Answer:
 class Talker:
     """One session at a time; every line of it is kept."""
 
-    def __init__(self, port, *credentials, source="127.0.0.1", mute=False):
+    def __init__(self, port, *credentials, address="127.0.0.1", source="127.0.0.1", mute=False):
         self.process = subprocess.Popen(
-            [TALKER, "127.0.0.1", str(port), source, *(["mute"] if mute else []), *map(str, credentials)],
+            [TALKER, address, str(port), source, *(["mute"] if mute else []), *map(str, credentials)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.lines, self.mail, self.queue, self.id = [], [], queue.Queue(), 0
         threading.Thread(target=self._read, daemon=True).start()
