@@ -77,7 +77,7 @@ class Table:
     def print(self, markdown):
         lines = [self.columns, *self.rows]
         width = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        print(f"\n## {self.title}\n{self.meaning}\n" if markdown else f"\n{self.title}")
+        print(f"\n### {self.title}\n{self.meaning}\n" if markdown else f"\n{self.title}")
         for n, line in enumerate(lines):
             cells = [c.ljust(width[i]) if i == 0 else c.rjust(width[i])
                      for i, c in enumerate(line)]
