@@ -113,7 +113,7 @@ collision(void)
 	struct verdict v =
 		verdict_of(COAP_409_CONFLICT, "RFC 9132 4.4.1.1: cuid is in use by another client");
 
-	v.conflict_cause = CUID_COLLISION;
+	v.conflict.cause = CUID_COLLISION;
 	return v;
 }
 

@@ -517,7 +517,7 @@ conflict_with(const struct mitigation *m)
 	struct verdict v = verdict_of(COAP_409_CONFLICT,
 		"RFC 9132 4.4.1.3: overlaps with the newer request mid %u", m->mid);
 
-	v.conflict_cause = OVERLAPPING_TARGETS;
+	v.conflict.cause = OVERLAPPING_TARGETS;
 	v.has_conflict_mid = true;
 	v.conflict_mid = m->mid;
 	return v;
@@ -779,6 +779,17 @@ book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_
 	effect(fx, EFFECT_NOTIFY, m, NULL);
 }
 
+void
+book_conflict(
+	struct book *b, struct mitigation *m, const struct conflict *conflict, struct effects *fx)
+{
+	(void)b;
+	if (conflict_equal(&m->conflict, conflict))
+		return;
+	m->conflict = *conflict;
+	effect(fx, EFFECT_NOTIFY, m, NULL);
+}
+
 /* Averages a second: over the first bucket while it lasts, then over the last full one (4.4.2). */
 static void
 update_rates(struct mitigation *m, mono_ms now)
@@ -868,6 +879,7 @@ describe_state(const struct mitigation *m, struct scope *s)
 {
 	SCOPE_SET(s, STATUS);
 	s->status = m->status;
+	verdict_conflict(&m->conflict, s);
 	if (m->status == ATTACK_MITIGATION_SIGNAL_LOSS)
 		return; /* no mitigation-start, no counters (4.4.2) */
 	SCOPE_SET(s, MITIGATION_START);

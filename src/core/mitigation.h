@@ -29,13 +29,14 @@ struct mitigation {
 	struct scope scope; /* as asked (target, trigger_mitigation, lifetime); lives in arena */
 	struct arena *arena;
 	enum dots_status status;
-	wall_ms started;         /* mitigation-start */
-	mono_ms expires;         /* INT64_MAX: never */
-	bool terminating;        /* withdrawn by the client, still active (status 5) */
-	bool volatile_;          /* accepted while the store could not take it */
-	uint32_t terminating_s;  /* length of its terminating period, doubled when asked again
-				    (4.4.4) */
-	uint64_t packets, bytes; /* dropped in all */
+	struct conflict conflict; /* with what others ask for (4.4.1.3) */
+	wall_ms started;          /* mitigation-start */
+	mono_ms expires;          /* INT64_MAX: never */
+	bool terminating;         /* withdrawn by the client, still active (status 5) */
+	bool volatile_;           /* accepted while the store could not take it */
+	uint32_t terminating_s;   /* length of its terminating period, doubled when asked again
+				     (4.4.4) */
+	uint64_t packets, bytes;  /* dropped in all */
 	uint64_t packets_base, bytes_base; /* dropped by earlier installations of its filter */
 	uint64_t pps, bps;                 /* averages a second over five-minute buckets (4.4.2) */
 	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
@@ -111,6 +112,9 @@ void book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *
 /* What happened at the mitigators. */
 void book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
 	struct effects *fx);
+/* The conflict it is in now; cause 0: in none any more. */
+void book_conflict(
+	struct book *b, struct mitigation *m, const struct conflict *conflict, struct effects *fx);
 void book_counters(
 	struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now);
 /* Ends it whatever its state: client removed, scope no longer authorised, by the operator's hand.

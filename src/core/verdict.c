@@ -17,3 +17,28 @@ verdict_of(uint8_t code, const char *fmt, ...)
 	va_end(args);
 	return v;
 }
+
+void
+verdict_conflict(const struct conflict *c, struct scope *s)
+{
+	struct conflict_information *ci = &s->conflict_information;
+
+	if (!c->cause)
+		return;
+	SCOPE_SET(s, CONFLICT_INFORMATION);
+	ci->has = 1ULL << CONFLICT_CAUSE | (c->status ? 1ULL << CONFLICT_STATUS : 0) |
+		  (c->retry_timer ? 1ULL << CONFLICT_RETRY_TIMER : 0);
+	ci->conflict_status = c->status;
+	ci->conflict_cause = c->cause;
+	ci->retry_timer = c->retry_timer;
+}
+
+struct conflict
+conflict_of(const struct scope *s)
+{
+	const struct conflict_information *ci = &s->conflict_information;
+
+	if (!SCOPE_HAS(s, CONFLICT_INFORMATION))
+		return (struct conflict){0};
+	return (struct conflict){ci->conflict_status, ci->conflict_cause, ci->retry_timer};
+}

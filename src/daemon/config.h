@@ -38,7 +38,8 @@ struct config {
 	uint32_t handshake_timeout_ms, max_observers, max_wishes, max_control;
 	struct mitigator_config *mitigators;
 	size_t n_mitigators;
-	bool trim; /* mixed-targets: trim */
+	bool trim;     /* mixed-targets: trim */
+	bool separate; /* aggregate: no */
 };
 
 /* One finding, as "file:line:column: what, expected what". */

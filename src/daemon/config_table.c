@@ -319,6 +319,8 @@ const struct option config_rows[] = {
 		AT(struct draft, wider), .fallback = "refuse", CHOICES("refuse", "clip")},
 	{"mixed-targets", OPTION_CHOICE, ONE, "requests with foreign targets",
 		AT(struct draft, mixed), .fallback = "refuse", CHOICES("refuse", "trim")},
+	{"aggregate", OPTION_BOOL, ONE, "upstream all clients share our sessions and cuid",
+		AT(struct draft, aggregate), .fallback = "yes"},
 	{"allow-anycast", OPTION_BOOL, ONE, "one address for several gateways is meant so",
 		AT(struct draft, allow_anycast), .fallback = "no"},
 	{"listen", OPTION_MAP, LIST, "where clients are served",

@@ -57,7 +57,7 @@ struct draft {
 	struct draft_domain *domains, *gateways;
 	size_t n_domains, n_gateways;
 	uint32_t wider, mixed; /* choices */
-	bool allow_anycast;
+	bool allow_anycast, aggregate;
 	struct draft_listen *listen;
 	size_t n_listen;
 	struct domain_credentials credentials;

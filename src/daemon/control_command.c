@@ -390,27 +390,30 @@ run_mitigate(struct asker *a, const json_t *request)
 static void
 run_refresh(struct asker *a, const json_t *request)
 {
-	int error = wishes_refresh(
-		dots_client_wishes(a->parts->client), id_of(request), loop_now(a->parts->loop));
+	struct dots_client *c = dots_client_holding(a->parts->client, id_of(request));
 
-	dots_client_run(a->parts->client);
-	if (error)
+	if (!c) {
 		no_such_id(a, request);
-	else
-		answer_done(a);
+		return;
+	}
+	wishes_refresh(dots_client_wishes(c), id_of(request), loop_now(a->parts->loop));
+	dots_client_run(c);
+	answer_done(a);
 }
 
 static void
 run_withdraw(struct asker *a, const json_t *request)
 {
-	int error = wishes_release(dots_client_wishes(a->parts->client), id_of(request),
-		loop_now(a->parts->loop), loop_wall());
+	struct dots_client *c = dots_client_holding(a->parts->client, id_of(request));
 
-	dots_client_run(a->parts->client);
-	if (error)
+	if (!c) {
 		no_such_id(a, request);
-	else
-		a->ops->stored(a, answer_done);
+		return;
+	}
+	wishes_release(
+		dots_client_wishes(c), id_of(request), loop_now(a->parts->loop), loop_wall());
+	dots_client_run(c);
+	a->ops->stored(a, answer_done);
 }
 
 static void

@@ -112,6 +112,22 @@ static const char *const wish_states[] = {
 };
 
 static void
+add_conflict(json_t *object, const struct conflict *c)
+{
+	json_t *j;
+
+	if (!c->cause)
+		return;
+	j = json_object();
+	if (c->status)
+		add_text(j, "status", conflict_status_name((int)c->status));
+	add_text(j, "cause", conflict_cause_name((int)c->cause));
+	if (c->retry_timer)
+		add_number(j, "retry_timer", (int64_t)c->retry_timer);
+	json_object_set_new(object, "conflict", j);
+}
+
+static void
 add_place(json_t *j, const struct config *c, const struct wish_part *p)
 {
 	const struct domain *d = p->domain >= 0 ? &c->homing->domains[p->domain] : NULL;
@@ -139,6 +155,7 @@ part_json(const struct config *c, const struct wish_part *p)
 		add_text(j, "code", coap_code_format(p->code, code));
 	if (p->status)
 		add_text(j, "status", dots_status_name((int)p->status));
+	add_conflict(j, &p->conflict);
 	if (p->state == WISH_PLACED) {
 		add_number(j, "lifetime", p->lifetime);
 		add_number(j, "dropped_packets", (int64_t)p->pkts_dropped);
@@ -159,14 +176,14 @@ view_parts(const struct config *c, const struct wish_part *parts, size_t n)
 	return j;
 }
 
-json_t *
-view_wish(const struct control_parts *p, const char *id)
+static json_t *
+wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 {
 	struct arena *a = arena_new();
 	struct wish_view v;
 	json_t *j = NULL;
 
-	if (wishes_view(dots_client_wishes(p->client), id, loop_now(p->loop), a, &v)) {
+	if (wishes_view(dots_client_wishes(c), id, loop_now(p->loop), a, &v)) {
 		j = json_object();
 		add_text(j, "id", v.id);
 		add_text(j, "asker", v.asker);
@@ -181,8 +198,17 @@ view_wish(const struct control_parts *p, const char *id)
 	return j;
 }
 
+json_t *
+view_wish(const struct control_parts *p, const char *id)
+{
+	struct dots_client *c = dots_client_holding(p->client, id);
+
+	return c ? wish_json(p, c, id) : NULL;
+}
+
 struct listing {
 	const struct control_parts *parts;
+	struct dots_client *client; /* whose wishes are listed just now */
 	json_t *array;
 	size_t max, all;
 };
@@ -193,16 +219,25 @@ add_wish(void *arg, const char *id)
 	struct listing *l = arg;
 
 	if (l->all++ < l->max)
-		json_array_append_new(l->array, view_wish(l->parts, id));
+		json_array_append_new(l->array, wish_json(l->parts, l->client, id));
+}
+
+static void
+add_wishes(void *arg, struct dots_client *c)
+{
+	struct listing *l = arg;
+
+	l->client = c;
+	wishes_each(dots_client_wishes(c), add_wish, l);
 }
 
 json_t *
 view_wishes(const struct control_parts *p, size_t max, size_t *ret_all)
 {
-	struct listing l = {p, json_array(), max, 0};
+	struct listing l = {.parts = p, .array = json_array(), .max = max};
 
 	if (p->client)
-		wishes_each(dots_client_wishes(p->client), add_wish, &l);
+		dots_client_each(p->client, add_wishes, &l);
 	*ret_all = l.all;
 	return l.array;
 }
@@ -222,6 +257,7 @@ add_server(void *arg, const struct server_view *v)
 	json_object_set_new(j, "remote", endpoint_json(&v->remote));
 	add_text(j, "credential", v->credential);
 	add_text(j, "cuid", v->cuid);
+	add_text(j, "behalf", v->behalf);
 	add_bool(j, "resumed", v->resumed);
 	if (v->heard_s >= 0)
 		add_number(j, "heard", v->heard_s);
@@ -325,6 +361,7 @@ view_mitigation(const struct mitigation *m, mono_ms now)
 	add_number(j, "dropped_bytes", (int64_t)m->bytes);
 	add_number(j, "pps", (int64_t)m->pps);
 	add_number(j, "bps", (int64_t)m->bps);
+	add_conflict(j, &m->conflict);
 	add_bool(j, "volatile", m->volatile_);
 	return j;
 }
@@ -341,7 +378,7 @@ add_mitigation(void *arg, struct mitigation *m)
 json_t *
 view_mitigations(const struct control_parts *p, size_t max, size_t *ret_all)
 {
-	struct listing l = {p, json_array(), max, 0};
+	struct listing l = {.parts = p, .array = json_array(), .max = max};
 
 	if (p->server)
 		book_all(server_book(p->server), add_mitigation, &l);
@@ -383,13 +420,15 @@ alerts_json(const struct config *c, json_t *servers, size_t backlog)
 	{
 		const char *state = json_string_value(json_object_get(s, "state"));
 		const char *reason = json_string_value(json_object_get(s, "reason"));
+		const char *behalf = json_string_value(json_object_get(s, "behalf"));
 
 		if (strcmp(state, "available") != 0)
 			json_array_append_new(
-				alerts, json_sprintf("%s of %s is %s%s%s",
+				alerts, json_sprintf("%s of %s%s%s is %s%s%s",
 						json_string_value(json_object_get(s, "name")),
 						json_string_value(json_object_get(s, "domain")),
-						state, *reason ? ": " : "", reason));
+						*behalf ? " for " : "", behalf, state,
+						*reason ? ": " : "", reason));
 	}
 	expiry_each(c, add_expired, alerts);
 	if (backlog)
@@ -426,8 +465,7 @@ view_status(const struct control_parts *p, mono_ms started)
 	add_text(store, "state", backlog ? "volatile" : "durable");
 	add_number(store, "backlog", (int64_t)backlog);
 	json_object_set_new(j, "store", store);
-	add_number(
-		j, "wishes", p->client ? (int64_t)wishes_count(dots_client_wishes(p->client)) : 0);
+	add_number(j, "wishes", p->client ? (int64_t)dots_client_wish_count(p->client) : 0);
 	add_number(j, "mitigations", p->server ? (int64_t)book_count(server_book(p->server)) : 0);
 	add_number(j, "sessions", (int64_t)sessions);
 	add_number(j, "handshakes", p->server ? (int64_t)server_handshakes(p->server) : 0);

@@ -106,6 +106,15 @@ client_setup(const struct config *c)
 		.homing = c->homing, .credentials = c->credentials, .max_wishes = c->max_wishes};
 }
 
+static struct gateway_setup
+gateway_setup(const struct config *c)
+{
+	return (struct gateway_setup){.homing = c->homing,
+		.clients = c->clients,
+		.trim = c->trim,
+		.separate = c->separate};
+}
+
 static struct server_setup
 server_setup(const struct config *c)
 {
@@ -201,6 +210,7 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct config *c = d->config;
 	struct dots_client_setup cs = client_setup(c);
 	struct server_setup ss = server_setup(c);
+	struct gateway_setup gs = gateway_setup(c);
 
 	if (has_client(c))
 		d->client = dots_client_new(d->loop, d->store, &cs);
@@ -208,7 +218,7 @@ start_roles(struct daemon *d, char *why, size_t cap)
 		return true;
 	start_mitigators(d);
 	if (d->client && escalates(c))
-		d->gateway = gateway_new(d->loop, d->client, c->homing, c->trim);
+		d->gateway = gateway_new(d->loop, d->client, &gs);
 	d->server = server_new(d->loop, d->store, &ss, d->mitigators, d->n_mitigators,
 		d->gateway ? gateway_escalation(d->gateway) : NULL, why, cap);
 	if (!d->server)
@@ -314,12 +324,13 @@ swap(struct daemon *d, struct config *new)
 	struct config *old = d->config;
 	struct dots_client_setup cs = client_setup(new);
 	struct server_setup ss = server_setup(new);
+	struct gateway_setup gs = gateway_setup(new);
 
 	d->config = new;
 	if (d->client)
 		dots_client_reload(d->client, &cs);
 	if (d->gateway)
-		gateway_reload(d->gateway, new->homing, new->trim);
+		gateway_reload(d->gateway, &gs);
 	if (d->server)
 		server_reload(d->server, &ss);
 	set_parts(d);

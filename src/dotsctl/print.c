@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-enum { COLUMNS_MAX = 10, CELL_MAX = 512, LISTED_MAX = 8, ROOM_MAX = (LISTED_MAX + 1) * CELL_MAX };
+enum { COLUMNS_MAX = 11, CELL_MAX = 512, LISTED_MAX = 8, ROOM_MAX = (LISTED_MAX + 1) * CELL_MAX };
 
 /* ---- a value as a cell ---- */
 
@@ -95,10 +95,15 @@ print_section(const char *title, const json_t *rows, const struct column *column
 	print_table(rows, columns);
 }
 
-static const struct column server_columns[] = {{"DOMAIN", "domain"}, {"SERVER", "name"},
-	{"STATE", "state"}, {"INTERFACE", "interface"}, {"BY", "transport"}, {"FROM", "local"},
-	{"TO", "remote"}, {"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"REASON", "reason"},
-	{0}};
+#define SERVER_COLUMNS                                                                             \
+	{"DOMAIN", "domain"}, {"SERVER", "name"}, {"STATE", "state"}, {"INTERFACE", "interface"},  \
+		{"BY", "transport"}, {"FROM", "local"}, {"TO", "remote"},                          \
+		{"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"REASON", "reason"},            \
+	{                                                                                          \
+		0                                                                                  \
+	}
+static const struct column server_columns[] = {SERVER_COLUMNS};
+static const struct column separate_columns[] = {{"FOR", "behalf"}, SERVER_COLUMNS};
 static const struct column peer_columns[] = {{"CLIENT", "client"}, {"STATE", "state"},
 	{"BY", "transport"}, {"FROM", "remote"}, {"TO", "local"}, {"CREDENTIAL", "credential"},
 	{"HEARD", "heard"}, {0}};
@@ -114,6 +119,19 @@ static const struct column domain_columns[] = {{"DOMAIN", "name"}, {"INTERFACES"
 static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "client"},
 	{"MID", "mid"}, {"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"},
 	{"DROPPED", "dropped_packets"}, {"PPS", "pps"}, {0}};
+
+/* Sessions on behalf of somebody are rare; then all tell whom they are for. */
+static void
+print_servers(const char *title, const json_t *servers)
+{
+	const struct column *columns = server_columns;
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(servers, i, s) if (json_string_length(json_object_get(s, "behalf")))
+		columns = separate_columns;
+	print_section(title, servers, columns);
+}
 
 /* ---- one a command ---- */
 
@@ -148,14 +166,14 @@ print_domains(const json_t *reply)
 		print_table(domains, domain_columns);
 	json_array_foreach(domains, i, domain)
 		json_array_extend(all, json_object_get(domain, "servers"));
-	print_section("\nSERVERS", all, server_columns);
+	print_servers("\nSERVERS", all);
 	json_decref(all);
 }
 
 void
 print_sessions(const json_t *reply)
 {
-	print_section("UPSTREAM", json_object_get(reply, "upstream"), server_columns);
+	print_servers("UPSTREAM", json_object_get(reply, "upstream"));
 	print_section("CLIENTS", json_object_get(reply, "clients"), peer_columns);
 }
 

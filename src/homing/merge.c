@@ -84,9 +84,33 @@ merge_counters(const struct wish_part *parts, size_t n, struct merged *ret)
 		ret->pkts_dropped += p->pkts_dropped;
 		ret->bps_dropped += p->bps_dropped;
 		ret->pps_dropped += p->pps_dropped;
-		if (p->state == WISH_PLACED && p->lifetime > 0 &&
-			(!ret->lifetime || p->lifetime < ret->lifetime))
-			ret->lifetime = p->lifetime;
+	}
+}
+
+/* Of our own cuid upstream; the client's has nothing to do with it (RFC 9132 4.4.1.1). */
+static bool
+is_ours(const struct conflict *c)
+{
+	return c->cause == CUID_COLLISION;
+}
+
+/* Is `a` shorter? What is unknown is not, what is for ever never. */
+static bool
+shorter(int64_t a, int64_t b)
+{
+	return a && (!b || (a > 0 && (b < 0 || a < b)));
+}
+
+static void
+merge_grants(const struct wish_part *parts, size_t n, struct merged *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct wish_part *p = &parts[i];
+
+		if (p->state == WISH_PLACED && shorter(p->granted, ret->lifetime))
+			ret->lifetime = p->granted;
+		if (p->state == WISH_PLACED && !ret->conflict.cause && !is_ours(&p->conflict))
+			ret->conflict = p->conflict;
 	}
 }
 
@@ -97,9 +121,13 @@ refusal(const struct wish_part *p)
 	uint8_t code = coap_class(p->code) >= 4 ? p->code : COAP_400_BAD_REQUEST;
 	struct verdict v = verdict_of(code, "RFC 9132 4.4.1.3: refused upstream");
 
-	if (code == COAP_409_CONFLICT)
-		v.conflict_cause = OVERLAPPING_TARGETS;
-	if (code == COAP_503_SERVICE_UNAVAILABLE)
+	if (is_ours(&p->conflict))
+		v.code = COAP_503_SERVICE_UNAVAILABLE;
+	else if (code == COAP_409_CONFLICT)
+		v.conflict = p->conflict;
+	if (v.code == COAP_409_CONFLICT && !v.conflict.cause)
+		v.conflict.cause = OVERLAPPING_TARGETS;
+	if (v.code == COAP_503_SERVICE_UNAVAILABLE)
 		v.max_age = RETRY_S;
 	return v;
 }
@@ -130,4 +158,7 @@ merge_parts(const struct wish_part *parts, size_t n, struct merged *ret)
 	}
 	merge_status(parts, n, ret);
 	merge_counters(parts, n, ret);
+	merge_grants(parts, n, ret);
+	if (verdict_ok(&ret->verdict))
+		ret->verdict.conflict = ret->conflict;
 }

@@ -16,7 +16,9 @@ struct merged {
 			    is no association anywhere, then nothing is kept */
 	enum dots_status status; /* 5, 6, 7 only if all parts ended, else the worst of 4 > 1 > 8 > 2
 				    > 3; a refused part counts as 4, a pending or silent one as 1 */
-	int64_t lifetime;        /* shortest granted; 0: none known yet */
+	int64_t lifetime;        /* shortest granted; -1 for ever; 0: none known yet */
+	struct conflict
+		conflict; /* the first that an upstream tells, without what is named there */
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped,
 		pps_dropped; /* summed over distinct placements */
 };

@@ -327,6 +327,8 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 	int64_t granted = a->lifetime ? a->lifetime : p->lifetime;
 
 	close_exchange(p);
+	p->granted = granted;
+	p->conflict = a->conflict;
 	p->answered = now;
 	p->state = PLACEMENT_PLACED;
 	p->code = a->code;
@@ -349,8 +351,9 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 {
 	close_exchange(p);
 	p->code = a->code;
+	p->conflict = a->conflict;
 	snprintf(p->why, sizeof(p->why), "%s", a->why ? a->why : "");
-	if (a->code == COAP_409_CONFLICT && a->conflict_cause == CUID_COLLISION)
+	if (a->code == COAP_409_CONFLICT && a->conflict.cause == CUID_COLLISION)
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (coap_class(a->code) == 5) /* it may work later */
@@ -381,7 +384,7 @@ static bool
 mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
 {
-	if (a->code != COAP_409_CONFLICT || a->conflict_cause != OVERLAPPING_TARGETS ||
+	if (a->code != COAP_409_CONFLICT || a->conflict.cause != OVERLAPPING_TARGETS ||
 		p->retried_mid)
 		return false;
 	store_forget_placement(w, p);

@@ -43,7 +43,9 @@ struct placement {
 	uint8_t code;
 	char why[WISH_WHY_MAX];
 	int64_t lifetime; /* asked for */
-	mono_ms expires;  /* at the server; INT64_MAX never, 0 unknown */
+	int64_t granted;  /* by the last acceptance; 0 unknown */
+	struct conflict conflict;
+	mono_ms expires; /* at the server; INT64_MAX never, 0 unknown */
 	mono_ms due; /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX
 			none) */
 	mono_ms answered;    /* when it was last accepted; 0 never */
@@ -85,9 +87,12 @@ struct queued_action {
 	struct wish_action action;
 };
 
+enum store_kind { STORE_IDENTITY, STORE_WISH, STORE_PLACEMENT, STORE_KINDS };
+
 struct wishes {
 	const struct homing *homing;
 	struct persist *persist;
+	char *kinds[STORE_KINDS];
 	struct map *by_id;  /* wish id -> struct wish */
 	struct map *askers; /* asker up to "/" -> number of its wishes */
 	size_t max;
@@ -139,6 +144,8 @@ void placement_answer(struct wishes *w, struct placement *p, const struct wish_a
 bool placement_next(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *ret);
 
 /* wish_store.c */
+void store_begin(struct wishes *w, const char *owner); /* owner: see wishes_new */
+void store_end(struct wishes *w);
 void store_wish(struct wishes *w, const struct wish *wish);
 void store_forget_wish(struct wishes *w, const char *id);
 void store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall);

@@ -591,6 +591,8 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 	part->lifetime = p->expires == INT64_MAX ? -1
 			 : p->expires > now      ? (p->expires - now) / 1000
 						 : 0;
+	part->granted = p->granted;
+	part->conflict = p->conflict;
 	part->status = p->status;
 	part->bytes_dropped = p->bytes_dropped;
 	part->pkts_dropped = p->pkts_dropped;
@@ -990,6 +992,12 @@ wishes_count(const struct wishes *w)
 }
 
 bool
+wishes_has(const struct wishes *w, const char *id)
+{
+	return wish_get(w, id);
+}
+
+bool
 wishes_under_attack(const struct wishes *w, uint32_t domain)
 {
 	for (size_t i = 0; i < w->n_placements; i++) {
@@ -1086,6 +1094,7 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 		return;
 	changed = p->status != entry->status;
 	p->status = entry->status;
+	p->conflict = conflict_of(entry);
 	take_counters(p, entry);
 	over = entry->status == ATTACK_MITIGATION_TERMINATED ||
 	       entry->status == ATTACK_MITIGATION_WITHDRAWN;
@@ -1171,12 +1180,13 @@ wishes_deadline(const struct wishes *w)
 /* ---- life ---- */
 
 struct wishes *
-wishes_new(const struct homing *h, struct persist *p)
+wishes_new(const struct homing *h, struct persist *p, const char *owner)
 {
 	struct wishes *w = mem_new(sizeof(*w));
 
 	w->homing = h;
 	w->persist = p;
+	store_begin(w, owner);
 	w->by_id = map_new();
 	w->by_mid = map_new();
 	w->asked = overlap_new(1);
@@ -1226,6 +1236,7 @@ wishes_free(struct wishes *w)
 	heap_finish(&w->due);
 	heap_finish(&w->ends);
 	map_free(w->askers);
+	store_end(w);
 	free(w->list);
 	free(w->placements);
 	free(w->available);

@@ -11,6 +11,7 @@
 
 #include "base/loop.h" /* mono_ms, wall_ms only */
 #include "core/persist.h"
+#include "core/verdict.h"
 #include "homing/plan.h"
 
 enum { WISH_ID_MAX = 160, WISH_WHY_MAX = 200 };
@@ -18,8 +19,8 @@ enum { WISH_ID_MAX = 160, WISH_WHY_MAX = 200 };
 struct wishes;
 
 /* Store kinds: "identity" (key domain name: cuid, next mid), "wish" (key id), "placement" (key
- * domain/server/mid). */
-struct wishes *wishes_new(const struct homing *h, struct persist *p);
+ * domain/server/mid); with an owner "identity of <owner>" and so on: several lists in one store. */
+struct wishes *wishes_new(const struct homing *h, struct persist *p, const char *owner);
 void wishes_free(struct wishes *w);
 /* Reads the store: every wish and placement goes on where it stood; PUTs not answered and
  * withdrawals not answered are sent again; lifetimes count from the ask. */
@@ -65,8 +66,10 @@ struct wish_part {
 	enum wish_state state;
 	uint8_t code; /* last answer */
 	uint32_t mid;
-	int64_t lifetime; /* granted, seconds left; -1 for ever */
-	uint64_t status;  /* enum dots_status; 0 unknown */
+	int64_t lifetime;         /* granted, seconds left; -1 for ever */
+	int64_t granted;          /* seconds of the last grant; -1 for ever, 0 unknown */
+	struct conflict conflict; /* what the server last told of it */
+	uint64_t status;          /* enum dots_status; 0 unknown */
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
 	const char *section,
 		*reason; /* of the plan, or of the refusal; peer text is escaped by the sink */
@@ -98,6 +101,7 @@ bool wishes_view(
 	struct wishes *w, const char *id, mono_ms now, struct arena *a, struct wish_view *ret);
 void wishes_each(struct wishes *w, void (*visit)(void *arg, const char *id), void *arg);
 size_t wishes_count(const struct wishes *w);
+bool wishes_has(const struct wishes *w, const char *id);
 /* Domain has a live or pending request: it counts as under attack (M3). */
 bool wishes_under_attack(const struct wishes *w, uint32_t domain);
 
@@ -117,11 +121,11 @@ void wishes_sent(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now);
 /* Answer to a PUT or DELETE; answers to a request that was given up are ignored. */
 struct wish_answer {
 	uint8_t method, code;
-	int64_t lifetime;        /* of 2.xx PUT; 0 unknown */
-	uint64_t conflict_cause; /* of 4.09 */
-	uint32_t conflict_mid;   /* of 4.09: the higher one of ours on record; 0 unknown */
-	const char *why;         /* diagnostic text, may be NULL */
-	uint32_t max_age;        /* of 5.03 */
+	int64_t lifetime;         /* of 2.xx PUT; 0 unknown */
+	struct conflict conflict; /* of 4.09, and of 2.xx PUT */
+	uint32_t conflict_mid;    /* of 4.09: the higher one of ours on record; 0 unknown */
+	const char *why;          /* diagnostic text, may be NULL */
+	uint32_t max_age;         /* of 5.03 */
 };
 void wishes_answer(struct wishes *w, uint32_t server, uint32_t mid,
 	const struct wish_answer *answer, mono_ms now, wall_ms wall);

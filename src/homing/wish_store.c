@@ -18,12 +18,30 @@ static const char *const state_names[] = {[PLACEMENT_WANTED] = "wanted",
 	[PLACEMENT_ENDED] = "ended",
 	[PLACEMENT_GOING] = "going"};
 
+void
+store_begin(struct wishes *w, const char *owner)
+{
+	static const char *const names[] = {[STORE_IDENTITY] = "identity",
+		[STORE_WISH] = "wish",
+		[STORE_PLACEMENT] = "placement"};
+
+	for (int i = 0; i < STORE_KINDS; i++)
+		w->kinds[i] = owner ? mem_printf("%s of %s", names[i], owner) : mem_text(names[i]);
+}
+
+void
+store_end(struct wishes *w)
+{
+	for (int i = 0; i < STORE_KINDS; i++)
+		free(w->kinds[i]);
+}
+
 static void
-put(struct wishes *w, const char *kind, const char *key, json_t *j)
+put(struct wishes *w, enum store_kind kind, const char *key, json_t *j)
 {
 	char *text = json_dumps(j, JSON_COMPACT);
 
-	persist_put(w->persist, kind, key, text);
+	persist_put(w->persist, w->kinds[kind], key, text);
 	free(text);
 	json_decref(j);
 }
@@ -83,7 +101,7 @@ lifetime_of(const json_t *j)
 void
 store_put_identity(struct wishes *w, const char *domain, const struct identity *id)
 {
-	put(w, "identity", domain,
+	put(w, STORE_IDENTITY, domain,
 		json_pack("{ss sI}", "cuid", id->cuid ? id->cuid : "", "next_mid",
 			(json_int_t)id->reserved));
 }
@@ -145,7 +163,7 @@ restore_identity(void *arg, const char *key, const char *value)
 void
 store_wish(struct wishes *w, const struct wish *wish)
 {
-	put(w, "wish", wish->id,
+	put(w, STORE_WISH, wish->id,
 		json_pack("{ss so sI sI sI}", "asker", wish->asker, "target",
 			target_json(&wish->target, wish->trigger_mitigation), "lifetime",
 			(json_int_t)wish->lifetime, "asked", (json_int_t)wish->asked, "until",
@@ -155,7 +173,7 @@ store_wish(struct wishes *w, const struct wish *wish)
 void
 store_forget_wish(struct wishes *w, const char *id)
 {
-	persist_remove(w->persist, "wish", id);
+	persist_remove(w->persist, w->kinds[STORE_WISH], id);
 }
 
 struct restoring {
@@ -219,7 +237,7 @@ store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_m
 	for (size_t i = 0; i < p->n_asks; i++)
 		json_array_append_new(asks, json_string(p->asks[i]));
 	placement_key(p, key, sizeof(key));
-	put(w, "placement", key,
+	put(w, STORE_PLACEMENT, key,
 		json_pack("{ss ss sI so ss si ss sI sI so sb sI}", "domain", p->domain, "server",
 			p->server_name, "mid", (json_int_t)p->mid, "target",
 			target_json(&p->target, p->trigger_mitigation), "state",
@@ -234,7 +252,7 @@ store_forget_placement(struct wishes *w, const struct placement *p)
 	char key[640];
 
 	placement_key(p, key, sizeof(key));
-	persist_remove(w->persist, "placement", key);
+	persist_remove(w->persist, w->kinds[STORE_PLACEMENT], key);
 }
 
 static void
@@ -283,7 +301,8 @@ restore_placement(void *arg, const char *key, const char *value)
 		else
 			placement_file(r->w, p);
 	} else {
-		persist_remove(r->w->persist, "placement", key); /* that server is no longer ours */
+		persist_remove(r->w->persist, r->w->kinds[STORE_PLACEMENT],
+			key); /* that server is no longer ours */
 	}
 	arena_free(a);
 	json_decref(j);
@@ -294,7 +313,7 @@ store_restore(struct wishes *w, mono_ms now, wall_ms wall)
 {
 	struct restoring r = {w, now, wall};
 
-	persist_each(w->persist, "identity", restore_identity, w);
-	persist_each(w->persist, "wish", restore_wish, &r);
-	persist_each(w->persist, "placement", restore_placement, &r);
+	persist_each(w->persist, w->kinds[STORE_IDENTITY], restore_identity, w);
+	persist_each(w->persist, w->kinds[STORE_WISH], restore_wish, &r);
+	persist_each(w->persist, w->kinds[STORE_PLACEMENT], restore_placement, &r);
 }

@@ -246,6 +246,18 @@ credentials_cuid(const struct credentials *c)
 	return c->cuid;
 }
 
+void
+credentials_cuid_for(
+	const struct credentials *c, const char *name, char ret[static CUID_TEXT_LEN + 1])
+{
+	char *both = mem_printf("%s/%s", c->cuid, name);
+	uint8_t digest[32];
+
+	peer_psk_digest(both, digest);
+	cuid_from_digest(digest, ret);
+	free(both);
+}
+
 gnutls_certificate_credentials_t
 credentials_x509(const struct credentials *c)
 {

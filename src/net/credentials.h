@@ -42,6 +42,9 @@ void credentials_unref(struct credentials *c); /* NULL is legal */
 const char *credentials_label(const struct credentials *c);
 /* cuid derived from our certificate's SPKI, else from our PSK identity (RFC 9132 4.4.1.1). */
 const char *credentials_cuid(const struct credentials *c);
+/* Another one, as stable, for each name: of sessions on behalf of somebody. */
+void credentials_cuid_for(
+	const struct credentials *c, const char *name, char ret[static CUID_TEXT_LEN + 1]);
 /* The i-th list of revoked certificates, in the order of the file; false: no more. Times are Unix
  * seconds; INT64_MAX: never. One that has expired still counts. */
 struct crl_view {

@@ -169,9 +169,7 @@ answer_verdict(struct exchange *ex, const struct verdict *v)
 	struct answer_body body = {.code = v->code, .text = v->why, .max_age = v->max_age};
 
 	if (v->code == COAP_409_CONFLICT) {
-		SCOPE_SET(&scope, CONFLICT_INFORMATION);
-		ci->has = 1ULL << CONFLICT_CAUSE;
-		ci->conflict_cause = v->conflict_cause;
+		verdict_conflict(&v->conflict, &scope);
 		if (v->has_conflict_mid) {
 			ci->has |= 1ULL << CONFLICT_SCOPE;
 			SCOPE_SET(&ci->conflict_scope, MID);

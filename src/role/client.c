@@ -9,11 +9,14 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "role/upstream.h"
 #include "wire/signal.h"
 
 enum { SCOPE_BYTES_MAX = 16384, CODE_TEXT = 5 };
+
+static const char deputy_kind[] = "deputy"; /* in the store */
 
 /* An action that waits for the store before it goes on the wire (M16). */
 struct outgoing {
@@ -31,9 +34,11 @@ struct batch {
 };
 
 struct dots_client {
+	char *name; /* of a deputy: whom it acts for; NULL */
 	struct loop *loop;
 	struct persist *persist;
-	struct links *links;
+	struct links *links; /* a deputy's are its chief's */
+	struct dots_client_setup setup;
 	const struct homing *homing;
 	struct upstream **upstreams; /* by ordinal */
 	size_t n_upstreams;
@@ -41,9 +46,17 @@ struct dots_client {
 	struct timer *timer;
 	struct batch *batches;
 	bool running;
-	void (*changed)(void *arg, const char *wish);
+	void (*changed)(void *arg, const char *wish); /* the chief's for all */
 	void *changed_arg;
+	struct dots_client *chief; /* of a deputy */
+	struct map *deputies;      /* by name; a deputy has none */
 };
+
+const char *
+dots_client_name(const struct dots_client *c)
+{
+	return c->name ? c->name : "";
+}
 
 static const struct domain *
 domain_of(const struct dots_client *c, uint32_t server)
@@ -57,9 +70,13 @@ static const char *
 cuid_for(struct dots_client *c, uint32_t server)
 {
 	struct credentials *cred = upstream_credentials(c->upstreams[server]);
+	char derived[CUID_TEXT_LEN + 1] = "";
 
-	return wishes_cuid(c->wishes, c->homing->servers[server]->domain,
-		cred ? credentials_cuid(cred) : "", loop_wall());
+	if (cred && c->name)
+		credentials_cuid_for(cred, c->name, derived);
+	else if (cred)
+		snprintf(derived, sizeof(derived), "%s", credentials_cuid(cred));
+	return wishes_cuid(c->wishes, c->homing->servers[server]->domain, derived, loop_wall());
 }
 
 static char *
@@ -79,8 +96,8 @@ raise_sent(const struct dots_client *c, const struct wish_action *a, const char 
 	struct buf scope;
 
 	event_raise(EVENT_SENT, EVENT_F("domain", domain_of(c, a->server)->name),
-		EVENT_F("server", c->homing->servers[a->server]->name), EVENT_N("mid", a->mid),
-		EVENT_F("scope", scope_text(&a->scope.target, &scope)),
+		EVENT_F("server", c->homing->servers[a->server]->name), EVENT_F("behalf", c->name),
+		EVENT_N("mid", a->mid), EVENT_F("scope", scope_text(&a->scope.target, &scope)),
 		EVENT_N("lifetime", a->scope.lifetime), EVENT_F("kind", kind));
 	buf_finish(&scope);
 }
@@ -143,7 +160,8 @@ batch_add(struct dots_client *c, struct batch **batch, const struct wish_action 
 		o->method = COAP_DELETE;
 		event_raise(EVENT_SENT, EVENT_F("domain", domain_of(c, a->server)->name),
 			EVENT_F("server", c->homing->servers[a->server]->name),
-			EVENT_N("mid", a->mid), EVENT_F("kind", "withdraw"));
+			EVENT_F("behalf", c->name), EVENT_N("mid", a->mid),
+			EVENT_F("kind", "withdraw"));
 	}
 	o->server = a->server;
 	o->mid = a->mid;
@@ -243,6 +261,13 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 }
 
 static void
+tell_changed(const struct dots_client *c, const char *wish)
+{
+	if (c->changed)
+		c->changed(c->changed_arg, wish);
+}
+
+static void
 carry_out(struct dots_client *c, const struct wish_action *a, struct batch **batch)
 {
 	switch (a->kind) {
@@ -268,8 +293,7 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 		upstream_forget(c->upstreams[a->server], a->mid);
 		break;
 	case WISH_ACTION_CHANGED:
-		if (c->changed)
-			c->changed(c->changed_arg, a->ask);
+		tell_changed(c->chief ? c->chief : c, a->ask);
 		break;
 	}
 }
@@ -294,6 +318,12 @@ dots_client_run(struct dots_client *c)
 		timer_stop(c->timer);
 	else
 		timer_at(c->timer, at);
+}
+
+void
+dots_client_run_later(struct dots_client *c)
+{
+	timer_after(c->timer, 0);
 }
 
 static void
@@ -373,13 +403,13 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	if (scope && SCOPE_HAS(scope, LIFETIME))
 		answer.lifetime = scope->lifetime;
 	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)) {
-		answer.conflict_cause = scope->conflict_information.conflict_cause;
+		answer.conflict = conflict_of(scope);
 		answer.conflict_mid = (uint32_t)scope->conflict_information.conflict_scope.mid;
 	}
 	event_raise(EVENT_RESPONSE,
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
-		EVENT_F("server", upstream_server(u)->name), EVENT_N("mid", mid),
-		EVENT_F("code", coap_code_format(m->code, code)),
+		EVENT_F("server", upstream_server(u)->name), EVENT_F("behalf", c->name),
+		EVENT_N("mid", mid), EVENT_F("code", coap_code_format(m->code, code)),
 		EVENT_F("text", *why ? why : NULL));
 	wishes_answer(c->wishes, upstream_server(u)->ordinal, mid, &answer, loop_now(c->loop),
 		loop_wall());
@@ -424,55 +454,64 @@ static const struct upstream_ops upstream_ops = {
 };
 
 static void
+link_changed(void *arg, struct dots_client *c)
+{
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		upstream_link_changed(c->upstreams[i], arg);
+}
+
+static void
 on_link(void *arg, const char *interface, bool up)
 {
-	struct dots_client *c = arg;
-
 	event_raise(
 		EVENT_LINK, EVENT_F("interface", interface), EVENT_F("state", up ? "up" : "down"));
-	for (size_t i = 0; i < c->n_upstreams; i++)
-		upstream_link_changed(c->upstreams[i], interface);
+	dots_client_each(arg, link_changed, (void *)(uintptr_t)interface);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
 
 static struct upstream *
-make_upstream(
-	struct dots_client *c, const struct dots_client_setup *s, const struct domain_server *ds)
+make_upstream(struct dots_client *c, const struct domain_server *ds)
 {
-	struct upstream_context cx = {
-		.loop = c->loop, .links = c->links, .ops = &upstream_ops, .arg = c};
+	const struct dots_client_setup *s = &c->setup;
+	struct upstream_context cx = {.loop = c->loop,
+		.links = c->links,
+		.ops = &upstream_ops,
+		.arg = c,
+		.behalf = c->name};
 
 	return upstream_new(
 		&cx, s->homing, &s->homing->domains[ds->domain], ds, s->credentials[ds->domain]);
 }
 
-struct dots_client *
-dots_client_new(struct loop *l, struct persist *p, const struct dots_client_setup *s)
+static struct dots_client *
+client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s,
+	struct dots_client *chief, const char *name)
 {
 	struct dots_client *c = mem_new(sizeof(*c));
 
 	c->loop = l;
 	c->persist = p;
-	c->links = links_new(l, on_link, c);
+	c->chief = chief;
+	c->name = name ? mem_text(name) : NULL;
+	c->setup = *s;
 	c->homing = s->homing;
+	c->links = chief ? chief->links : links_new(l, on_link, c);
 	c->timer = timer_new(l, timer_due, c);
-	c->wishes = wishes_new(s->homing, p);
+	c->wishes = wishes_new(s->homing, p, name);
 	wishes_set_limit(c->wishes, s->max_wishes);
 	wishes_restore(c->wishes, loop_now(l), loop_wall());
 	c->n_upstreams = s->homing->n_servers;
 	c->upstreams = mem_array(c->n_upstreams ? c->n_upstreams : 1, sizeof(*c->upstreams));
 	for (size_t i = 0; i < c->n_upstreams; i++)
-		c->upstreams[i] = make_upstream(c, s, s->homing->servers[i]);
-	timer_after(c->timer, 0);
+		c->upstreams[i] = make_upstream(c, s->homing->servers[i]);
+	dots_client_run_later(c);
 	return c;
 }
 
-void
-dots_client_free(struct dots_client *c)
+static void
+client_end(struct dots_client *c)
 {
-	if (!c)
-		return;
 	for (struct batch *b = c->batches; b; b = b->next)
 		b->client = NULL;
 	for (size_t i = 0; i < c->n_upstreams; i++)
@@ -480,8 +519,124 @@ dots_client_free(struct dots_client *c)
 	free(c->upstreams);
 	wishes_free(c->wishes);
 	timer_free(c->timer);
-	links_free(c->links);
+	if (!c->chief)
+		links_free(c->links);
+	free(c->name);
 	free(c);
+}
+
+struct names {
+	char **list;
+	size_t n;
+};
+
+static void
+note_name(void *arg, const char *key, const char *value)
+{
+	struct names *names = arg;
+
+	(void)value;
+	names->list = mem_grow(names->list, names->n + 1, sizeof(char *));
+	names->list[names->n++] = mem_text(key);
+}
+
+/* Each reads the store itself. */
+static void
+restore_deputies(struct dots_client *c)
+{
+	struct names names = {0};
+
+	persist_each(c->persist, deputy_kind, note_name, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		map_set(c->deputies, names.list[i], strlen(names.list[i]),
+			client_make(c->loop, c->persist, &c->setup, c, names.list[i]));
+		free(names.list[i]);
+	}
+	free(names.list);
+}
+
+struct dots_client *
+dots_client_new(struct loop *l, struct persist *p, const struct dots_client_setup *s)
+{
+	struct dots_client *c = client_make(l, p, s, NULL, NULL);
+
+	c->deputies = map_new();
+	restore_deputies(c);
+	return c;
+}
+
+static bool
+end_deputy(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	client_end(value);
+	return true;
+}
+
+void
+dots_client_free(struct dots_client *c)
+{
+	if (!c)
+		return;
+	map_each(c->deputies, end_deputy, NULL);
+	map_free(c->deputies);
+	client_end(c);
+}
+
+/* ---- deputies ----------------------------------------------------------------------------- */
+
+struct dots_client *
+dots_client_deputy(struct dots_client *c, const char *name, bool make)
+{
+	struct dots_client *d = map_get(c->deputies, name, strlen(name));
+
+	if (d || !make)
+		return d;
+	persist_put(c->persist, deputy_kind, name, "{}");
+	d = client_make(c->loop, c->persist, &c->setup, c, name);
+	map_set(c->deputies, name, strlen(name), d);
+	return d;
+}
+
+bool
+dots_client_dismiss(struct dots_client *c, const char *name)
+{
+	struct dots_client *d = map_get(c->deputies, name, strlen(name));
+
+	if (!d || wishes_count(d->wishes))
+		return !d;
+	persist_remove(c->persist, deputy_kind, name);
+	map_remove(c->deputies, name, strlen(name));
+	client_end(d);
+	return true;
+}
+
+struct visit {
+	void (*visit)(void *arg, struct dots_client *c);
+	void *arg;
+};
+
+static bool
+visit_deputy(void *arg, const void *key, size_t len, void *value)
+{
+	const struct visit *v = arg;
+
+	(void)key;
+	(void)len;
+	v->visit(v->arg, value);
+	return true;
+}
+
+void
+dots_client_each(struct dots_client *c, void (*visit)(void *arg, struct dots_client *c), void *arg)
+{
+	struct visit v = {visit, arg};
+
+	visit(arg, c);
+	if (c->deputies)
+		map_each(c->deputies, visit_deputy, &v);
 }
 
 /* Requests that wait for the store go to the server they were meant for, or nowhere. */
@@ -494,9 +649,10 @@ move_outgoing(struct dots_client *c, const uint32_t *moved)
 				o->server = moved[o->server];
 }
 
-void
-dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
+static void
+reload_one(void *arg, struct dots_client *c)
 {
+	const struct dots_client_setup *s = arg;
 	size_t n = s->homing->n_servers, n_old = c->n_upstreams;
 	struct upstream **old = c->upstreams, **now = mem_array(n ? n : 1, sizeof(*now));
 	uint32_t *moved = mem_array(n_old ? n_old : 1, sizeof(*moved)); /* old ordinal -> new */
@@ -519,6 +675,7 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 	free(old);
 	move_outgoing(c, moved);
 	free(moved);
+	c->setup = *s;
 	c->homing = s->homing;
 	c->upstreams = now;
 	c->n_upstreams = n;
@@ -527,7 +684,7 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 	for (uint32_t i = 0; i < n; i++) {
 		if (now[i])
 			continue;
-		now[i] = make_upstream(c, s, s->homing->servers[i]);
+		now[i] = make_upstream(c, s->homing->servers[i]);
 		/* Its name may be known, the association is not. */
 		wishes_available(c->wishes, i, SERVER_UNAVAILABLE, loop_now(c->loop), loop_wall());
 	}
@@ -535,9 +692,56 @@ dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 }
 
 void
+dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
+{
+	dots_client_each(c, reload_one, (void *)(uintptr_t)s);
+}
+
+static void
+clock_set_one(void *arg, struct dots_client *c)
+{
+	(void)arg;
+	wishes_clock_set(c->wishes, loop_now(c->loop), loop_wall());
+}
+
+void
 dots_client_clock_set(struct dots_client *c)
 {
-	wishes_clock_set(c->wishes, loop_now(c->loop), loop_wall());
+	dots_client_each(c, clock_set_one, NULL);
+}
+
+struct search {
+	const char *wish;
+	struct dots_client *found;
+	size_t count;
+};
+
+static void
+search_one(void *arg, struct dots_client *c)
+{
+	struct search *s = arg;
+
+	s->count += wishes_count(c->wishes);
+	if (s->wish && wishes_has(c->wishes, s->wish))
+		s->found = c;
+}
+
+struct dots_client *
+dots_client_holding(struct dots_client *c, const char *wish)
+{
+	struct search s = {.wish = wish};
+
+	dots_client_each(c, search_one, &s);
+	return s.found;
+}
+
+size_t
+dots_client_wish_count(struct dots_client *c)
+{
+	struct search s = {0};
+
+	dots_client_each(c, search_one, &s);
+	return s.count;
 }
 
 struct wishes *
@@ -554,15 +758,31 @@ dots_client_on_change(
 	c->changed_arg = arg;
 }
 
-void
-dots_client_servers(
-	struct dots_client *c, void (*visit)(void *arg, const struct server_view *v), void *arg)
+struct server_visit {
+	void (*visit)(void *arg, const struct server_view *v);
+	void *arg;
+};
+
+static void
+visit_servers(void *arg, struct dots_client *c)
 {
+	const struct server_visit *to = arg;
+
 	for (size_t i = 0; i < c->n_upstreams; i++) {
 		struct server_view v;
 
 		upstream_view(c->upstreams[i], &v);
 		v.cuid = cuid_for(c, (uint32_t)i);
-		visit(arg, &v);
+		v.behalf = dots_client_name(c);
+		to->visit(to->arg, &v);
 	}
+}
+
+void
+dots_client_servers(
+	struct dots_client *c, void (*visit)(void *arg, const struct server_view *v), void *arg)
+{
+	struct server_visit to = {visit, arg};
+
+	dots_client_each(c, visit_servers, &to);
 }

@@ -16,8 +16,8 @@ struct dots_client;
 struct dots_client_setup {
 	const struct homing
 		*homing; /* borrowed; outlives the client or its replacement by reload */
-	struct credentials **credentials; /* by domain index, borrowed (referenced); NULL: that
-					     domain cannot be used (unreadable at run time) */
+	struct credentials **credentials; /* by domain index, borrowed likewise; NULL: that domain
+					     cannot be used (unreadable at run time) */
 	size_t max_wishes;                /* kept at a time; 0 = 100000 */
 };
 
@@ -28,13 +28,35 @@ void dots_client_free(struct dots_client *c);
 /* A new snapshot; sessions whose server, access and credentials are the same are kept. */
 void dots_client_reload(struct dots_client *c, const struct dots_client_setup *s);
 
+/*
+ * Deputies: clients that act for one client of a gateway each, with sessions and a cuid of their
+ * own (RFC 8811 2.3.1 figure 7). They share the setup and the links of the client that made them,
+ * and live as long as it does or until they are dismissed; those that had something on record are
+ * there again after a restart. What is said below of "the whole" covers the client and its
+ * deputies: freeing, reloading, clock_set, servers, on_change.
+ */
+/* The deputy of that name; if it is not there, it is made, or NULL. */
+struct dots_client *dots_client_deputy(struct dots_client *c, const char *name, bool make);
+/* Nobody needs it any more: its sessions are closed. False, and it is kept, while it has a wish. */
+bool dots_client_dismiss(struct dots_client *c, const char *name);
+/* The client first, then its deputies by name. */
+void dots_client_each(
+	struct dots_client *c, void (*visit)(void *arg, struct dots_client *c), void *arg);
+/* Which of the whole has that wish; NULL: none. */
+struct dots_client *dots_client_holding(struct dots_client *c, const char *wish);
+/* Of a deputy: whom it acts for; "" of others. */
+const char *dots_client_name(const struct dots_client *c);
+/* Wishes of the whole. */
+size_t dots_client_wish_count(struct dots_client *c);
+
 /* The wall clock was set. */
 void dots_client_clock_set(struct dots_client *c);
 
-/* The wish engine. After any call that changes it: dots_client_run, which carries out what is due.
- */
+/* The wish engine of this one. After any call that changes it: dots_client_run, which carries out
+ * what is due, or dots_client_run_later, which does so from the loop. */
 struct wishes *dots_client_wishes(struct dots_client *c);
 void dots_client_run(struct dots_client *c);
+void dots_client_run_later(struct dots_client *c);
 /* Tells when the view of a wish changed (for the gateway). */
 void dots_client_on_change(
 	struct dots_client *c, void (*changed)(void *arg, const char *wish), void *arg);
@@ -46,6 +68,7 @@ struct server_view {
 	const char *state;      /* "available", "silent", "connecting", "waiting", "link down" */
 	const char *reason;     /* why not available, "" */
 	const char *credential; /* label, never key material */
+	const char *behalf;     /* whom that session is for (a deputy's); "" */
 	const char *cuid;
 	struct endpoint local, remote; /* family 0 if none */
 	bool gateway, resumed;

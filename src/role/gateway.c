@@ -14,14 +14,14 @@
 #include "homing/merge.h"
 #include "homing/plan.h"
 
-enum { FULL_RETRY_S = 60 };
+enum { FULL_RETRY_S = 60, TIDY_MS = 1000 };
 
 /* Wishes of downstream requests are told from the operator's by this prefix of their id. */
 static const char wish_prefix[] = "client:";
 
 /* Owed to the server until it is given, or withdrawn. */
 struct decision {
-	void (*decide)(void *arg, const struct verdict *v);
+	void (*decide)(void *arg, const struct verdict *v, int64_t lifetime);
 	void *arg;
 	bool made; /* it stands already: upstream is not waited for */
 	bool kept; /* asked upstream before: by a life that ended before it was on record here */
@@ -32,14 +32,13 @@ struct gateway {
 	struct escalation escalation; /* first: the server knows this part only */
 	struct loop *loop;
 	struct dots_client *client;
-	const struct homing *homing;
-	bool trim;
+	struct gateway_setup setup;
 	struct map *waiting; /* wish id -> struct decision */
 	struct timer *later; /* decisions are given from the loop, never from inside admit */
 	char **due;          /* wish ids to be looked at then */
 	size_t n_due, cap_due;
-	void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
-		uint64_t bytes);
+	struct timer *tidy; /* deputies whose client is gone leave with their last wish */
+	void (*status)(void *arg, const char *key, const struct escalation_status *s);
 	void *status_arg;
 };
 
@@ -49,14 +48,64 @@ wish_id(const char *key)
 	return mem_printf("%s%s", wish_prefix, key);
 }
 
+/* The client of ours that the id names: it ends with "/<cuid>/<mid>". */
+static char *
+client_of(const char *id)
+{
+	char *name = mem_text(id + strlen(wish_prefix)), *slash;
+
+	for (int i = 0; i < 2 && (slash = strrchr(name, '/')); i++)
+		*slash = '\0';
+	return name;
+}
+
+/* Who has asked for it upstream: we, or the deputy of the client it is for; NULL: nobody. */
+static struct dots_client *
+holder(const struct gateway *g, const char *id)
+{
+	char *name = client_of(id);
+	struct dots_client *deputy = dots_client_deputy(g->client, name, false);
+
+	free(name);
+	if (wishes_has(dots_client_wishes(g->client), id))
+		return g->client;
+	return deputy && wishes_has(dots_client_wishes(deputy), id) ? deputy : NULL;
+}
+
+/* Who is to ask for it. */
+static struct dots_client *
+asker_of(const struct gateway *g, const char *id)
+{
+	struct dots_client *c = holder(g, id);
+	char *name;
+
+	if (c || !g->setup.separate)
+		return c ? c : g->client;
+	name = client_of(id);
+	c = dots_client_deputy(g->client, name, true);
+	free(name);
+	return c;
+}
+
 static void
-decide(struct gateway *g, const char *id, const struct verdict *v)
+release(struct gateway *g, const char *id)
+{
+	struct dots_client *c = holder(g, id);
+
+	if (!c)
+		return;
+	wishes_release(dots_client_wishes(c), id, loop_now(g->loop), loop_wall());
+	dots_client_run_later(c);
+}
+
+static void
+decide(struct gateway *g, const char *id, const struct verdict *v, int64_t lifetime)
 {
 	struct decision *d = map_remove(g->waiting, id, strlen(id));
 
 	if (!d)
 		return;
-	d->decide(d->arg, v);
+	d->decide(d->arg, v, lifetime);
 	free(d);
 }
 
@@ -67,34 +116,54 @@ outlasts(const struct decision *d, const struct verdict *v)
 	return d->kept && v->code == COAP_503_SERVICE_UNAVAILABLE;
 }
 
+/* False: no such wish, or not any more. */
+static bool
+look(const struct gateway *g, const char *id, struct merged *ret)
+{
+	struct dots_client *c = holder(g, id);
+	struct arena *a = arena_new();
+	struct wish_view view;
+	bool there = c && wishes_view(dots_client_wishes(c), id, loop_now(g->loop), a, &view) &&
+		     !view.releasing;
+
+	if (there)
+		merge_parts(view.parts, view.n_parts, ret);
+	arena_free(a);
+	return there;
+}
+
 /* The wish changed: an answer for a request that waits, a status for one that was granted. */
 static void
 on_change(void *arg, const char *id)
 {
 	struct gateway *g = arg;
-	struct arena *a;
 	const struct decision *d = map_get(g->waiting, id, strlen(id));
-	struct wish_view view;
 	struct merged m;
 
-	if (strncmp(id, wish_prefix, strlen(wish_prefix)) != 0)
+	if (strncmp(id, wish_prefix, strlen(wish_prefix)) != 0 || !look(g, id, &m))
 		return;
-	a = arena_new();
-	if (wishes_view(dots_client_wishes(g->client), id, loop_now(g->loop), a, &view) &&
-		!view.releasing) {
-		merge_parts(view.parts, view.n_parts, &m);
-		if (d && !d->made) {
-			if (m.answer && !verdict_ok(&m.verdict) && !outlasts(d, &m.verdict))
-				wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop),
-					loop_wall()); /* refused by all: nothing is kept */
-			if (m.answer)
-				decide(g, id, &m.verdict);
-		}
-		if (g->status && (!m.answer || verdict_ok(&m.verdict)))
-			g->status(g->status_arg, id + strlen(wish_prefix), m.status, m.pkts_dropped,
-				m.bytes_dropped);
+	if (d && !d->made) {
+		if (m.answer && !verdict_ok(&m.verdict) && !outlasts(d, &m.verdict))
+			release(g, id); /* refused by all: nothing is kept */
+		if (m.answer)
+			decide(g, id, &m.verdict, m.lifetime);
 	}
-	arena_free(a);
+	if (g->status && (!m.answer || verdict_ok(&m.verdict)))
+		g->status(g->status_arg, id + strlen(wish_prefix),
+			&(struct escalation_status){
+				m.status, m.conflict, m.pkts_dropped, m.bytes_dropped});
+}
+
+/* What stands already is renewed on the terms that upstream last told. */
+static void
+decide_made(struct gateway *g, const char *id, const struct decision *d)
+{
+	struct verdict v = d->verdict;
+	struct merged m = {0};
+
+	if (look(g, id, &m) && verdict_ok(&v))
+		v.conflict = m.conflict;
+	decide(g, id, &v, m.lifetime);
 }
 
 /* Whoever waits for this wish gets its answer on the next turn. */
@@ -122,13 +191,12 @@ later(void *arg)
 		const struct decision *d = map_get(g->waiting, ids[i], strlen(ids[i]));
 
 		if (d && d->made)
-			decide(g, ids[i], &d->verdict);
+			decide_made(g, ids[i], d);
 		else
 			on_change(g, ids[i]);
 		free(ids[i]);
 	}
 	free(ids);
-	dots_client_run(g->client);
 }
 
 /* ---- the server's questions ------------------------------------------------------------------ */
@@ -140,7 +208,7 @@ all_owned(const struct gateway *g, const struct scope *scope, struct verdict *v)
 	struct prefix foreign;
 	char text[PREFIX_TEXT_MAX];
 
-	if (g->trim || plan_owns_all(g->homing, &scope->target, &foreign))
+	if (g->setup.trim || plan_owns_all(g->setup.homing, &scope->target, &foreign))
 		return true;
 	*v = verdict_of(COAP_400_BAD_REQUEST,
 		"RFC 9284 5.3: target-prefix %s belongs to no provider of this network",
@@ -176,12 +244,15 @@ ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
 		.share = share};
+	struct dots_client *c;
 	int error;
 
 	if (!all_owned(g, scope, v))
 		return true;
-	error = wishes_ask(dots_client_wishes(g->client), &r, loop_now(g->loop), loop_wall(), made,
-		why, sizeof(why));
+	c = asker_of(g, id);
+	error = wishes_ask(
+		dots_client_wishes(c), &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
+	dots_client_run_later(c);
 	if (error)
 		*v = refusal_of(error, why);
 	else if (refresh) /* upstream is refreshed by the wish itself */
@@ -189,20 +260,9 @@ ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_
 	return error || refresh;
 }
 
-static bool
-is_asked(const struct gateway *g, const char *id)
-{
-	struct arena *a = arena_new();
-	struct wish_view view;
-	bool asked = wishes_view(dots_client_wishes(g->client), id, loop_now(g->loop), a, &view);
-
-	arena_free(a);
-	return asked;
-}
-
 static void
 admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
-	void (*decided)(void *arg, const struct verdict *v), void *arg)
+	void (*decided)(void *arg, const struct verdict *v, int64_t lifetime), void *arg)
 {
 	struct gateway *g = (struct gateway *)e;
 	char *id = wish_id(key);
@@ -210,7 +270,7 @@ admit(struct escalation *e, const char *key, const struct scope *scope, size_t s
 
 	d->decide = decided;
 	d->arg = arg;
-	d->kept = is_asked(g, id);
+	d->kept = holder(g, id) != NULL;
 	d->made = ask_upstream(g, id, scope, share, refresh, &d->verdict);
 	free(map_set(g->waiting, id, strlen(id), d));
 	owe(g, id);
@@ -224,16 +284,13 @@ withdraw(struct escalation *e, const char *key)
 	char *id = wish_id(key);
 
 	free(map_remove(g->waiting, id, strlen(id)));
-	if (wishes_release(dots_client_wishes(g->client), id, loop_now(g->loop), loop_wall()) == 0)
-		timer_after(g->later, 0);
+	release(g, id);
 	free(id);
 }
 
 static void
 on_status(struct escalation *e,
-	void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
-		uint64_t bytes),
-	void *arg)
+	void (*status)(void *arg, const char *key, const struct escalation_status *s), void *arg)
 {
 	struct gateway *g = (struct gateway *)e;
 
@@ -249,19 +306,60 @@ static const struct escalation_ops escalation_ops = {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static bool
+is_needed(const struct gateway *g, const char *name)
+{
+	return g->setup.separate && clients_named(g->setup.clients, name);
+}
+
+struct leaving {
+	struct gateway *gateway;
+	bool any;
+};
+
+static void
+see_deputy(void *arg, struct dots_client *c)
+{
+	struct leaving *l = arg;
+	const char *name = dots_client_name(c);
+
+	if (*name && !is_needed(l->gateway, name) && !dots_client_dismiss(l->gateway->client, name))
+		l->any = true;
+}
+
+static void
+tidy(void *arg)
+{
+	struct leaving l = {.gateway = arg};
+
+	dots_client_each(l.gateway->client, see_deputy, &l);
+	if (l.any)
+		timer_after(l.gateway->tidy, TIDY_MS);
+}
+
+/* Their sessions stand before there is an attack. */
+static void
+appoint_deputies(struct gateway *g)
+{
+	for (size_t i = 0; g->setup.separate && i < clients_count(g->setup.clients); i++)
+		dots_client_deputy(g->client, clients_get(g->setup.clients, i)->name, true);
+	timer_after(g->tidy, 0);
+}
+
 struct gateway *
-gateway_new(struct loop *l, struct dots_client *client, const struct homing *homing, bool trim)
+gateway_new(struct loop *l, struct dots_client *client, const struct gateway_setup *setup)
 {
 	struct gateway *g = mem_new(sizeof(*g));
 
 	g->escalation.ops = &escalation_ops;
 	g->loop = l;
 	g->client = client;
-	g->homing = homing;
-	g->trim = trim;
+	g->setup = *setup;
 	g->waiting = map_new();
 	g->later = timer_new(l, later, g);
+	g->tidy = timer_new(l, tidy, g);
 	dots_client_on_change(client, on_change, g);
+	appoint_deputies(g);
 	return g;
 }
 
@@ -287,14 +385,15 @@ gateway_free(struct gateway *g)
 	map_each(g->waiting, free_decision, NULL);
 	map_free(g->waiting);
 	timer_free(g->later);
+	timer_free(g->tidy);
 	free(g);
 }
 
 void
-gateway_reload(struct gateway *g, const struct homing *homing, bool trim)
+gateway_reload(struct gateway *g, const struct gateway_setup *setup)
 {
-	g->homing = homing;
-	g->trim = trim;
+	g->setup = *setup;
+	appoint_deputies(g);
 }
 
 struct escalation *

@@ -10,12 +10,19 @@
 #include "role/server.h"
 
 struct gateway;
-/* trim: forward the owned part of a request that holds foreign targets (`mixed-targets: trim`),
- * instead of refusing it. homing as in the client's setup. */
+struct gateway_setup {
+	const struct homing *homing;   /* as in the client's setup */
+	const struct clients *clients; /* as in the server's */
+	bool trim;     /* forward the owned part of a request that holds foreign targets
+			  (`mixed-targets: trim`), instead of refusing it */
+	bool separate; /* each client has sessions and a cuid of its own upstream (`aggregate: no`;
+			  RFC 8811 2.3.1 figure 7), instead of all of them ours */
+};
 struct gateway *gateway_new(
-	struct loop *l, struct dots_client *client, const struct homing *homing, bool trim);
+	struct loop *l, struct dots_client *client, const struct gateway_setup *setup);
 void gateway_free(struct gateway *g);
-void gateway_reload(struct gateway *g, const struct homing *homing, bool trim);
+/* What is asked for upstream stays where it was asked; what comes is asked as the setup says. */
+void gateway_reload(struct gateway *g, const struct gateway_setup *setup);
 struct escalation *gateway_escalation(struct gateway *g);
 
 #endif

@@ -200,8 +200,7 @@ server_events(struct dots_server *s, size_t mitigator)
 /* ---- what upstream says (gateway) ------------------------------------------------------------ */
 
 static void
-on_escalation_status(
-	void *arg, const char *key, enum dots_status status, uint64_t packets, uint64_t bytes)
+on_escalation_status(void *arg, const char *key, const struct escalation_status *e)
 {
 	struct dots_server *s = arg;
 	const char *mid = strrchr(key, '/'), *cuid = strchr(key, '/');
@@ -217,11 +216,12 @@ on_escalation_status(
 	if (!m)
 		return;
 	if (!s->n_mitigators)
-		book_counters(s->book, m, packets, bytes, loop_now(s->loop));
-	book_status(s->book, m, status, loop_now(s->loop), &fx);
+		book_counters(s->book, m, e->packets, e->bytes, loop_now(s->loop));
+	book_conflict(s->book, m, &e->conflict, &fx);
+	book_status(s->book, m, e->status, loop_now(s->loop), &fx);
 	/* Nobody handles it any more: asked for again it is a new request. */
-	if (!s->n_mitigators &&
-		(status == ATTACK_MITIGATION_TERMINATED || status == ATTACK_MITIGATION_WITHDRAWN))
+	if (!s->n_mitigators && (e->status == ATTACK_MITIGATION_TERMINATED ||
+					e->status == ATTACK_MITIGATION_WITHDRAWN))
 		book_end(s->book, m, "ended upstream", &fx);
 	server_apply(s, &fx);
 }

@@ -15,19 +15,24 @@
 
 /* Asks somebody else before a request is answered (role/gateway). key: "client/cuid/mid". */
 struct escalation;
+struct escalation_status {
+	enum dots_status status;
+	struct conflict conflict;
+	uint64_t packets, bytes; /* dropped there */
+};
 struct escalation_ops {
-	/* decide is called once, from the loop, and never after withdraw. refresh: the request
-	 * is on record already (renews what was asked for). share: as many as that client may have
-	 * at a time, those being withdrawn included; beyond: 5.03. */
+	/* decide is called once, from the loop, and never after withdraw; lifetime: the longest
+	 * that may be granted, -1 for ever, 0: as asked. refresh: the request is on record already
+	 * (renews what was asked for). share: as many as that client may have at a time, those
+	 * being withdrawn included; beyond: 5.03. */
 	void (*admit)(struct escalation *e, const char *key, const struct scope *scope,
-		size_t share, bool refresh, void (*decide)(void *arg, const struct verdict *v),
-		void *arg);
+		size_t share, bool refresh,
+		void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
-	/* status: from the loop, after each change. lifetime: shortest granted, 0 unknown. */
+	/* status: from the loop, after each change. */
 	void (*on_status)(struct escalation *e,
-		void (*status)(void *arg, const char *key, enum dots_status status,
-			uint64_t packets, uint64_t bytes),
+		void (*status)(void *arg, const char *key, const struct escalation_status *s),
 		void *arg);
 };
 struct escalation {

@@ -55,7 +55,7 @@ raise_put(const char *from, const struct path *path, const struct target *t, int
 	buf_finish(&scope);
 }
 
-/* RFC 9132 4.4.1.3, figure 10: mid and granted lifetime. */
+/* RFC 9132 4.4.1.3, figure 10: mid, granted lifetime, and the conflict it is in. */
 static void
 answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigation *m, uint8_t code)
 {
@@ -67,6 +67,7 @@ answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigati
 	SCOPE_SET(&scope, LIFETIME);
 	scope.mid = m->mid;
 	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
+	verdict_conflict(&m->conflict, &scope);
 	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
 	msg.mitigation_scope.scope = &scope;
 	msg.mitigation_scope.n_scope = 1;
@@ -103,7 +104,8 @@ request_of(const struct dots_server *s, const struct client *c, const struct pat
 /* Grants it: the book changes, effects are carried out, every exchange gets the answer. */
 static void
 grant(struct dots_server *s, const struct client *c, const struct path *path,
-	const struct scope *scope, bool if_match, struct exchange **exchanges, size_t n)
+	const struct scope *scope, bool if_match, const struct conflict *conflict,
+	struct exchange **exchanges, size_t n)
 {
 	struct mitigation_request mr = request_of(s, c, path, scope, if_match);
 	struct effects fx = {0};
@@ -111,6 +113,8 @@ grant(struct dots_server *s, const struct client *c, const struct path *path,
 	struct verdict v = book_put(s->book, &mr, &fx, &m);
 
 	assert(c && (m || !verdict_ok(&v))); /* what is granted is in the book */
+	if (m)
+		book_conflict(s->book, m, conflict, &fx);
 	raise_put(c->name, path, &scope->target, m ? mitigation_remaining(m, mr.now) : 0, &v);
 	server_apply(s, &fx);
 	for (size_t i = 0; i < n; i++) {
@@ -139,8 +143,16 @@ admission_refuse(struct admission *a, const struct verdict *v)
 	admission_free(a);
 }
 
+/* No longer than upstream grants it (M13). */
 static void
-admission_decided(void *arg, const struct verdict *v)
+shorten(struct scope *scope, int64_t lifetime)
+{
+	if (lifetime > 0 && (scope->lifetime < 0 || scope->lifetime > lifetime))
+		scope->lifetime = lifetime;
+}
+
+static void
+admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 {
 	struct admission *a = arg;
 	struct dots_server *s = a->server;
@@ -151,8 +163,10 @@ admission_decided(void *arg, const struct verdict *v)
 
 	if (!c)
 		v = &gone;
+	shorten(&a->scope, lifetime);
 	if (verdict_ok(v))
-		grant(s, c, &a->path, &a->scope, a->if_match, a->exchanges, a->n_exchanges);
+		grant(s, c, &a->path, &a->scope, a->if_match, &v->conflict, a->exchanges,
+			a->n_exchanges);
 	else
 		raise_put(a->client, &a->path, &a->scope.target, 0, v);
 	/* What we cannot take after all is not to live on there. */
@@ -316,7 +330,7 @@ put_mitigate(struct request *r)
 	else if (s->escalation)
 		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
 	else
-		grant(s, r->client, &r->path, scope, if_match, &r->ex, 1);
+		grant(s, r->client, &r->path, scope, if_match, &v.conflict, &r->ex, 1);
 }
 
 /* ---- GET and DELETE mitigate --------------------------------------------------------------- */

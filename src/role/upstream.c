@@ -165,7 +165,8 @@ tell_failure(struct upstream *u, const char *reason)
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", e ? endpoint_format(e, remote) : NULL),
 		EVENT_F("reason", reason),
-		EVENT_N("retry", (u->next_attempt - loop_now(u->cx.loop)) / 1000));
+		EVENT_N("retry", (u->next_attempt - loop_now(u->cx.loop)) / 1000),
+		EVENT_F("behalf", u->cx.behalf));
 	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9132 4.7"));
 }
@@ -601,7 +602,8 @@ static void
 raise_session(enum event_id id, const struct upstream *u)
 {
 	event_raise(id, EVENT_F("role", "client"), EVENT_F("domain", u->domain->name),
-		EVENT_F("server", u->server->name), EVENT_F("peer", u->server->name));
+		EVENT_F("server", u->server->name), EVENT_F("peer", u->server->name),
+		EVENT_F("behalf", u->cx.behalf));
 }
 
 static void
@@ -748,7 +750,8 @@ raise_up(struct upstream *u, struct session *s)
 		EVENT_F("transport", session_transport_name(session_transport(s))),
 		EVENT_F("ca", peer->issuer),
 		EVENT_F("credential", credentials_label(u->credentials)),
-		EVENT_F("resumed", session_was_resumed(s) ? "yes" : "no"));
+		EVENT_F("resumed", session_was_resumed(s) ? "yes" : "no"),
+		EVENT_F("behalf", u->cx.behalf));
 }
 
 /* The candidate becomes the session, whatever was answered. */
@@ -796,7 +799,7 @@ lose_current(struct upstream *u, const char *reason)
 	snprintf(u->reason, sizeof(u->reason), "%s", reason);
 	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "client"), EVENT_F("peer", u->server->name),
 		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
-		EVENT_F("reason", reason));
+		EVENT_F("reason", reason), EVENT_F("behalf", u->cx.behalf));
 	see_availability(u);
 	if (u->candidate_up)
 		take_over(u);
@@ -927,8 +930,8 @@ dial_address(struct upstream *u, const char *interface, const struct addr *to, c
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", endpoint_format(&d.remote, remote)),
 		EVENT_F("source", addr_format(&d.source, source)), EVENT_F("interface", interface),
-		EVENT_F("transport", session_transport_name(d.transport)),
-		EVENT_F("reason", cause));
+		EVENT_F("transport", session_transport_name(d.transport)), EVENT_F("reason", cause),
+		EVENT_F("behalf", u->cx.behalf));
 	return true;
 }
 

@@ -36,6 +36,7 @@ struct upstream_context {
 	struct links *links;
 	const struct upstream_ops *ops;
 	void *arg;
+	const char *behalf; /* whom the sessions are for, told in events; NULL: ourselves */
 };
 
 /* homing, domain, server, credentials: borrowed until upstream_rebind or free. */

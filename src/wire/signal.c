@@ -66,6 +66,12 @@ dots_status_name(int status)
 }
 
 const char *
+conflict_status_name(int status)
+{
+	return name_of(conflict_status_names, status);
+}
+
+const char *
 conflict_cause_name(int cause)
 {
 	return name_of(conflict_cause_names, cause);

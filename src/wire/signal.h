@@ -33,6 +33,7 @@ enum attack_status { UNDER_ATTACK = 1, ATTACK_STATUS_SUCCESSFULLY_MITIGATED = 2 
 enum activation_type { ACTIVATE_WHEN_MITIGATING = 1, ACTIVATE_IMMEDIATE = 2, DEACTIVATE = 3 };
 
 const char *dots_status_name(int status); /* "attack-stopped"; "?" if unknown */
+const char *conflict_status_name(int status);
 const char *conflict_cause_name(int cause);
 
 #define LIFETIME_INDEFINITE ((int64_t)-1)

@@ -146,7 +146,7 @@ world_address(void)
 
 struct undecided {
 	char *key;
-	void (*decide)(void *arg, const struct verdict *v);
+	void (*decide)(void *arg, const struct verdict *v, int64_t lifetime);
 	void *arg;
 };
 
@@ -154,8 +154,7 @@ struct upstream {
 	struct escalation escalation;
 	struct undecided *list;
 	size_t n;
-	void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
-		uint64_t bytes);
+	void (*status)(void *arg, const char *key, const struct escalation_status *s);
 	void *arg;
 };
 
@@ -171,7 +170,8 @@ take(struct upstream *u, size_t i)
 
 static void
 upstream_admit(struct escalation *e, const char *key, const struct scope *scope, size_t share,
-	bool refresh, void (*decide)(void *arg, const struct verdict *v), void *arg)
+	bool refresh, void (*decide)(void *arg, const struct verdict *v, int64_t lifetime),
+	void *arg)
 {
 	struct upstream *u = (struct upstream *)e;
 
@@ -194,9 +194,7 @@ upstream_withdraw(struct escalation *e, const char *key)
 
 static void
 upstream_on_status(struct escalation *e,
-	void (*status)(void *arg, const char *key, enum dots_status status, uint64_t packets,
-		uint64_t bytes),
-	void *arg)
+	void (*status)(void *arg, const char *key, const struct escalation_status *s), void *arg)
 {
 	struct upstream *u = (struct upstream *)e;
 
@@ -459,8 +457,8 @@ world_decide(struct world *w, uint8_t code)
 	if (!w->upstream.n)
 		return;
 	d = take(&w->upstream, 0);
-	v.conflict_cause = OVERLAPPING_TARGETS;
-	d.decide(d.arg, &v);
+	v.conflict.cause = OVERLAPPING_TARGETS;
+	d.decide(d.arg, &v, code % 7 ? 0 : 30);
 	free(d.key);
 	standin_loop_settle(w->loop);
 }
@@ -474,8 +472,10 @@ world_upstream_status(struct world *w, unsigned n, unsigned status)
 	if (!m || !w->asked.gateway)
 		return;
 	key = mem_printf("%s/%s/%u", m->client, m->cuid, m->mid);
-	w->upstream.status(
-		w->upstream.arg, key, status % ATTACK_MITIGATION_SIGNAL_LOSS + 1, status, 0);
+	w->upstream.status(w->upstream.arg, key,
+		&(struct escalation_status){.status = status % ATTACK_MITIGATION_SIGNAL_LOSS + 1,
+			.conflict = {status % 4, status % 3, status},
+			.packets = status});
 	free(key);
 	standin_loop_settle(w->loop);
 }

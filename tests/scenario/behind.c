@@ -4,7 +4,9 @@ void
 behind_start(struct behind *x)
 {
 	customer_start(&x->us);
-	x->gateway = gateway_new(x->us.loop, x->us.client, x->us.homing, false);
+	x->gateway = gateway_new(x->us.loop, x->us.client,
+		&(struct gateway_setup){
+			.homing = x->us.homing, .clients = x->gw.clients, .separate = x->separate});
 	x->gw.escalation = gateway_escalation(x->gateway);
 	provider_start(&x->gw);
 }

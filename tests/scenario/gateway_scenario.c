@@ -70,10 +70,218 @@ when_all_refuse_so_does_the_gateway(void **state)
 	virtual_run(1 * MINUTE);
 	assert_int_equal(customer_wishes(&x->us), 0);
 	assert_int_equal(virtual_store_count(x->us.loop, "wish"), 0);
+}
+
+/* 9132-4.4.1.1-20: a cuid in use by another is ours, not the client's. */
+static void
+a_collision_of_our_cuid_is_no_conflict_of_the_client(void **state)
+{
+	struct behind *x = *state;
+
 	x->s1.put = x->s2.put = COAP_409_CONFLICT;
-	x->s1.conflict_cause = x->s2.conflict_cause = CUID_COLLISION;
-	behind_put(x, 2, both, 5 * S);
+	x->s1.conflict.cause = x->s2.conflict.cause = CUID_COLLISION;
+	behind_put(x, 1, both, 5 * S);
+	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
+	assert_true(x->c1.max_age > 0);
+	assert_int_equal(x->c1.conflict.cause, 0);
+}
+
+/* ---- sessions of their own (aggregate: no) --------------------------------------------------- */
+
+static const char wish_of_c1[] = "client:c1/YzEAAAAAAAAAAAAAAAAAAA/1";
+
+static bool
+is_held(const struct dots_client *c, const char *id)
+{
+	return c && wishes_has(dots_client_wishes((struct dots_client *)c), id);
+}
+
+/* The gateway starts anew, by that rule. */
+static void
+start_again(struct behind *x, bool separate)
+{
+	behind_stop(x);
+	x->separate = separate;
+	x->s1.ups = x->s2.ups = 0;
+	behind_start(x);
+	virtual_run(5 * S);
+	hand_dial(&x->c1, "gw", "10.0.0.254");
+}
+
+/* M13; RFC 8811 2.3.1 figure 7: before there is anything to ask. */
+static void
+each_client_has_its_session_and_cuid_upstream(void **state)
+{
+	struct behind *x = *state;
+	char ours[PATH_ID_MAX + 1];
+
+	behind_put(x, 1, both, 1 * S);
+	memcpy(ours, x->s1.cuid, sizeof(ours));
+	hand_delete(&x->c1, 1);
+	virtual_run(2 * S);
+	start_again(x, true);
+	assert_int_equal(x->s1.ups, 3); /* ours, acme's, c1's */
+	behind_put(x, 1, both, 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_string_not_equal(x->s1.cuid, ours);
+	assert_int_equal(customer_wishes(&x->us), 0);
+	assert_true(is_held(dots_client_deputy(x->us.client, "c1", false), wish_of_c1));
+	assert_false(is_held(dots_client_deputy(x->us.client, "acme", false), wish_of_c1));
+	assert_ptr_equal(dots_client_holding(x->us.client, wish_of_c1),
+		dots_client_deputy(x->us.client, "c1", false));
+	assert_int_equal(dots_client_wish_count(x->us.client), 1);
+	assert_true(virtual_events(EVENT_SENT, "c1") > 0);
+}
+
+/* What it holds is known after a restart, under the same cuid, and withdrawn by it. */
+static void
+a_session_of_its_own_survives_a_restart(void **state)
+{
+	struct behind *x = *state;
+	char theirs[PATH_ID_MAX + 1];
+	unsigned puts;
+
+	start_again(x, true);
+	behind_put(x, 1, both, 1 * S);
+	memcpy(theirs, x->s1.cuid, sizeof(theirs));
+	puts = x->s1.puts;
+	start_again(x, true);
+	assert_int_equal(x->s1.puts, puts + 1); /* told again */
+	assert_string_equal(x->s1.cuid, theirs);
+	hand_delete(&x->c1, 1);
+	virtual_run(2 * S);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_string_equal(x->s1.cuid, theirs);
+	assert_int_equal(virtual_store_count(x->us.loop, "wish of c1"), 0);
+	assert_int_equal(virtual_store_count(x->us.loop, "placement of c1"), 0);
+}
+
+/* A client that is no longer one of ours: its sessions go with its last request. */
+static void
+a_removed_client_leaves_when_all_is_withdrawn(void **state)
+{
+	struct behind *x = *state;
+	struct gateway_setup setup = {
+		.homing = x->us.homing, .clients = clients_new(), .separate = true};
+
+	start_again(x, true);
+	behind_put(x, 1, both, 1 * S);
+	gateway_reload(x->gateway, &setup);
+	virtual_run(10 * MINUTE);
+	assert_null(dots_client_deputy(x->us.client, "acme", false));
+	assert_non_null(dots_client_deputy(x->us.client, "c1", false));
+	assert_int_equal(virtual_store_count(x->us.loop, "deputy"), 1);
+	hand_delete(&x->c1, 1);
+	virtual_run(5 * S);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_null(dots_client_deputy(x->us.client, "c1", false));
+	assert_int_equal(virtual_store_count(x->us.loop, "deputy"), 0);
+	setup.homing = NULL;
+	clients_free((struct clients *)(uintptr_t)setup.clients);
+}
+
+/* The other rule after a reload: what stands stays where it is, under its cuid, until it is over.
+ */
+static void
+what_stands_stays_when_the_rule_changes(void **state)
+{
+	struct behind *x = *state;
+	struct gateway_setup setup = {
+		.homing = x->us.homing, .clients = x->gw.clients, .separate = true};
+	char ours[PATH_ID_MAX + 1];
+
+	behind_put(x, 1, both, 1 * S);
+	memcpy(ours, x->s1.cuid, sizeof(ours));
+	gateway_reload(x->gateway, &setup);
+	virtual_run(5 * S);
+	assert_int_equal(behind_put(x, 1, both, 1 * S) >= 0, 1);
+	assert_int_equal(x->c1.code, COAP_204_CHANGED);
+	assert_true(is_held(x->us.client, wish_of_c1));
+	behind_put(x, 2, "192.0.2.70/32", 1 * S);
+	assert_string_not_equal(x->s1.cuid, ours);
+	hand_delete(&x->c1, 1);
+	virtual_run(2 * S);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_string_equal(x->s1.cuid, ours);
+	assert_int_equal(customer_wishes(&x->us), 0);
+}
+
+/* ---- lifetimes and conflicts ---------------------------------------------------------------- */
+
+/* M13: not longer than upstream grants it, not longer than asked. */
+static void
+the_lifetime_is_the_one_granted_upstream(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.lifetime = 600;
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->c1.lifetime, 600);
+	x->s1.lifetime = 86400;
+	behind_put(x, 2, "192.0.2.67/32", 1 * S);
+	assert_int_equal(x->c1.lifetime, 3600);
+	x->s1.lifetime = LIFETIME_INDEFINITE;
+	behind_put(x, 3, "192.0.2.68/32", 1 * S);
+	assert_int_equal(x->c1.lifetime, 3600);
+}
+
+/* What was granted stands; renewed, it is for the shortest time that any of them grants. */
+static void
+a_refresh_is_granted_for_the_shortest_of_them(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.lifetime = 600;
+	x->s2.lifetime = 300;
+	virtual_way(x->us.loop, "wan2")->delay = 700;
+	behind_put(x, 1, both, 1 * S);
+	assert_int_equal(x->c1.lifetime, 600);
+	virtual_run(2 * S);
+	assert_in_range(
+		mitigation_remaining(provider_mitigation(&x->gw, 1), virtual_now()), 590, 600);
+	behind_put(x, 1, both, 1 * S);
+	assert_int_equal(x->c1.code, COAP_204_CHANGED);
+	assert_int_equal(x->c1.lifetime, 300);
+	virtual_run(100 * S);
+	behind_put(x, 1, both, 1 * S);
+	assert_int_equal(x->c1.lifetime, 300); /* not what is left of it there */
+}
+
+/* 9132-4.4.1.3-33: in the answer, in notifications, and gone with its cause. */
+static void
+a_conflict_upstream_is_told_to_the_client(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.conflict = (struct conflict){REQUEST_ACTIVE, OVERLAPPING_TARGETS, 0};
+	behind_put(x, 1, both, 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->c1.conflict.status, REQUEST_ACTIVE);
+	assert_int_equal(x->c1.conflict.cause, OVERLAPPING_TARGETS);
+	hand_observe(&x->c1, 1);
+	UNTIL(1 * S, x->c1.notifications == 1);
+	assert_int_equal(x->c1.conflict.cause, OVERLAPPING_TARGETS);
+	behind_put(x, 1, both, 1 * S);
+	assert_int_equal(x->c1.conflict.cause, OVERLAPPING_TARGETS);
+	virtual_run(20 * S);
+	x->s1.conflict = (struct conflict){0};
+	script_notify(&x->s1, ATTACK_SUCCESSFULLY_MITIGATED, 3000);
+	UNTIL(5 * S, x->c1.conflict.cause == 0);
+}
+
+/* 9132-4.4.1.3-32, 9132-4.4.1.3-42. */
+static void
+a_refusal_for_a_conflict_says_when_to_ask_again(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.put = COAP_409_CONFLICT;
+	x->s1.conflict =
+		(struct conflict){REQUEST_INACTIVE_OTHER_ACTIVE, CONFLICT_WITH_ACCEPTLIST, 1800};
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_409_CONFLICT);
+	assert_true(conflict_equal(&x->c1.conflict, &x->s1.conflict));
 }
 
 /* 9284-5.2-10, 9284-5.2-11: nobody can be asked: 5.03 at once with when to come back; nothing is
@@ -448,6 +656,15 @@ main(void)
 		BEHIND(after_three_seconds_of_silence_it_is_ours),
 		BEHIND(a_refusal_and_silence_are_granted),
 		BEHIND(when_all_refuse_so_does_the_gateway),
+		BEHIND(a_collision_of_our_cuid_is_no_conflict_of_the_client),
+		BEHIND(each_client_has_its_session_and_cuid_upstream),
+		BEHIND(a_session_of_its_own_survives_a_restart),
+		BEHIND(a_removed_client_leaves_when_all_is_withdrawn),
+		BEHIND(what_stands_stays_when_the_rule_changes),
+		BEHIND(the_lifetime_is_the_one_granted_upstream),
+		BEHIND(a_refresh_is_granted_for_the_shortest_of_them),
+		BEHIND(a_conflict_upstream_is_told_to_the_client),
+		BEHIND(a_refusal_for_a_conflict_says_when_to_ask_again),
 		BEHIND(without_association_it_is_503_and_nothing_is_kept),
 		BEHIND(a_pending_part_follows_when_its_provider_is_back),
 		BEHIND(a_foreign_target_is_refused_at_once),

@@ -155,9 +155,7 @@ hand_answered(void *arg, struct session *s, const struct coap_msg *m, int error)
 	h->code = m->code;
 	h->answered = virtual_now();
 	h->lifetime = scope && SCOPE_HAS(scope, LIFETIME) ? scope->lifetime : 0;
-	h->conflict_cause = scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)
-				    ? scope->conflict_information.conflict_cause
-				    : 0;
+	h->conflict = scope ? conflict_of(scope) : (struct conflict){0};
 	h->max_age = 0;
 	coap_get_uint(m, COAP_OPT_MAX_AGE, &h->max_age);
 	h->text[0] = '\0';
@@ -181,6 +179,7 @@ hand_observed(void *arg, struct session *s, const struct coap_msg *m, int error)
 	h->notifications++;
 	h->entries = (unsigned)n;
 	h->status = scope && SCOPE_HAS(scope, STATUS) ? scope->status : 0;
+	h->conflict = scope ? conflict_of(scope) : (struct conflict){0};
 }
 
 static void
@@ -262,7 +261,10 @@ hand_free(struct hand *h)
 static void
 script_up(void *arg, struct session *s)
 {
-	((struct script *)arg)->session = s;
+	struct script *t = arg;
+
+	t->session = s;
+	t->ups++;
 }
 
 static void
@@ -306,11 +308,8 @@ script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 		SCOPE_SET(&scope, MID);
 		SCOPE_SET(&scope, LIFETIME);
 		scope.lifetime = t->lifetime ? t->lifetime : asked->lifetime;
-	} else if (t->conflict_cause) {
-		SCOPE_SET(&scope, CONFLICT_INFORMATION);
-		scope.conflict_information.has = 1ULL << CONFLICT_CAUSE;
-		scope.conflict_information.conflict_cause = t->conflict_cause;
 	}
+	verdict_conflict(&t->conflict, &scope);
 	script_answer(t, ex, code, scope.has ? &scope : NULL);
 }
 
@@ -329,6 +328,7 @@ script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 		scope.pkts_dropped = t->packets;
 		scope.bytes_dropped = t->packets * 100;
 	}
+	verdict_conflict(&t->conflict, &scope);
 	memcpy(t->token, m->token, m->token_len);
 	t->token_len = m->token_len;
 	t->observed_mid = mid;
@@ -350,6 +350,7 @@ script_request(void *arg, struct session *s, struct exchange *ex, const struct c
 		answer(ex, COAP_204_CHANGED);
 		return;
 	}
+	snprintf(t->cuid, sizeof(t->cuid), "%s", path.cuid);
 	t->puts += m->code == COAP_PUT;
 	t->gets += m->code == COAP_GET;
 	t->deletes += m->code == COAP_DELETE;
@@ -392,6 +393,7 @@ script_notify(struct script *t, enum dots_status status, int64_t lifetime)
 	SCOPE_SET(&scope, MID);
 	SCOPE_SET(&scope, STATUS);
 	SCOPE_SET(&scope, LIFETIME);
+	verdict_conflict(&t->conflict, &scope);
 	coap_init(&m, COAP_NON, COAP_205_CONTENT);
 	coap_add_uint(&m, COAP_OPT_OBSERVE, ++t->sequence);
 	add_scope(&m, &scope, &out);

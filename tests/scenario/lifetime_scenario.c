@@ -178,7 +178,7 @@ a_mid_that_is_behind_is_raised_once(void **state)
 	uint32_t first;
 
 	x->s1.put = COAP_409_CONFLICT;
-	x->s1.conflict_cause = OVERLAPPING_TARGETS;
+	x->s1.conflict.cause = OVERLAPPING_TARGETS;
 	ask(x);
 	virtual_run(1 * MINUTE);
 	assert_int_equal(x->s1.puts, 2);
@@ -199,7 +199,7 @@ a_cuid_collision_is_told(void **state)
 	struct world *x = *state;
 
 	x->s1.put = COAP_409_CONFLICT;
-	x->s1.conflict_cause = CUID_COLLISION;
+	x->s1.conflict.cause = CUID_COLLISION;
 	ask(x);
 	virtual_run(10 * MINUTE);
 	assert_int_equal(x->s1.puts, 1);

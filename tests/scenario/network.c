@@ -189,28 +189,29 @@ customer_reload(struct customer *c, const char *const *domains, size_t n,
 	void (*fill)(struct customer *c), const char *renew)
 {
 	struct homing *old = c->homing;
-	struct credentials *credentials[DOMAINS_MAX] = {0};
+	struct credentials *before[DOMAINS_MAX];
 	struct dots_client_setup setup;
 	char why[200] = "";
 
+	memcpy(before, c->credentials, sizeof(before));
+	memset(c->credentials, 0, sizeof(c->credentials));
 	c->homing = make_homing(domains, n);
 	fill(c);
 	assert_int_equal(homing_index(c->homing, why, sizeof(why)), 0);
 	for (size_t i = 0; i < n; i++) {
-		int before = homing_domain(old, c->homing->domains[i].name);
-		bool same = before >= 0 && !strstr(renew, c->homing->domains[i].name);
+		int at = homing_domain(old, c->homing->domains[i].name);
+		bool same = at >= 0 && !strstr(renew, c->homing->domains[i].name);
 
-		credentials[i] = same ? credentials_ref(c->credentials[before])
-				      : virtual_credentials("acme");
+		c->credentials[i] =
+			same ? credentials_ref(before[at]) : virtual_credentials("acme");
 		if (!same) /* another file */
 			c->homing->domains[i].credentials.certificate = mem_text("new.crt");
 	}
-	setup = (struct dots_client_setup){.homing = c->homing, .credentials = credentials};
+	setup = (struct dots_client_setup){.homing = c->homing, .credentials = c->credentials};
 	dots_client_reload(c->client, &setup);
 	virtual_turn(c->loop);
 	for (size_t i = 0; i < DOMAINS_MAX; i++)
-		credentials_unref(c->credentials[i]);
-	memcpy(c->credentials, credentials, sizeof(credentials));
+		credentials_unref(before[i]);
 	homing_free(old);
 }
 

@@ -88,8 +88,8 @@ struct hand {
 	uint8_t code;        /* of the last response to hand_put and the like; 0: none yet */
 	int64_t lifetime;    /* in it; 0 none */
 	uint32_t max_age;
-	uint64_t conflict_cause;
-	char text[200]; /* the diagnostic payload */
+	struct conflict conflict; /* in it, or in the last notification */
+	char text[200];           /* the diagnostic payload */
 	mono_ms answered;
 	unsigned notifications;
 	uint64_t status;     /* in the last notification, of its first entry */
@@ -119,10 +119,12 @@ struct script {
 	uint8_t put, get, delete; /* codes; 0: 2.01 or 2.04, 2.05, 2.02 */
 	int64_t lifetime;         /* granted; 0: what was asked */
 	uint32_t max_age;
-	uint64_t conflict_cause;
-	uint64_t status;  /* in answers to GET */
-	uint64_t packets; /* dropped, in answers to GET; of 100 bytes each */
+	struct conflict conflict; /* in answers to PUT and GET, in notifications */
+	uint64_t status;          /* in answers to GET */
+	uint64_t packets;         /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
+	unsigned ups;                  /* sessions that came up */
+	char cuid[PATH_ID_MAX + 1];    /* of the last request */
 	uint8_t token[COAP_TOKEN_MAX]; /* of the last observation */
 	size_t token_len;
 	uint32_t observed_mid, sequence;

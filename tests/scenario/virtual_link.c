@@ -438,6 +438,16 @@ credentials_cuid(const struct credentials *c)
 	return c->cuid;
 }
 
+/* Another for each name, of as many characters. */
+void
+credentials_cuid_for(
+	const struct credentials *c, const char *name, char ret[static CUID_TEXT_LEN + 1])
+{
+	snprintf(ret, CUID_TEXT_LEN + 1, "%.10s-%-11.11s", c->cuid, name);
+	for (char *p = ret; (p = strchr(p, ' '));)
+		*p = '_';
+}
+
 enum credentials_problem
 credentials_load(
 	const struct credentials_config *cfg, struct credentials **ret, char *why, size_t cap)

@@ -61,7 +61,7 @@ class Statement:
 
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
-           "ca", "credential", "resumed", "transport", "reason"}
+           "ca", "credential", "resumed", "transport", "behalf", "reason"}
 # name -> attributes, beside those of MATCHING and text=. Those of the product: the fields of
 # src/base/event.h, plus what assertions.py derives from them.
 PRODUCT_EVENTS = {
@@ -97,9 +97,9 @@ PRODUCT_EVENTS = {
     "planned": {"ask", "domain", "pvd", "server", "interface", "target", "reason", "section"},
     "refused": {"ask", "target", "domain", "pvd", "reason", "section"},
     "pending": {"ask", "target", "domain", "pvd", "server", "reason", "section"},
-    "sent": {"domain", "pvd", "server", "mid", "scope", "lifetime", "kind"},
+    "sent": {"domain", "pvd", "server", "behalf", "mid", "scope", "lifetime", "kind"},
     "placed": {"domain", "pvd", "server", "mid", "scope", "lifetime", "code"},
-    "response": {"domain", "pvd", "server", "mid", "code", "if", "port"},
+    "response": {"domain", "pvd", "server", "behalf", "mid", "code", "if", "port"},
     "status-change": {"domain", "pvd", "server", "mid", "status"},
     "withdrawn": {"domain", "pvd", "server", "mid", "code"},
     "released": {"ask", "asker", "reason"},

@@ -19,7 +19,7 @@ a_cuid_belongs_to_one_client(void **state)
 	assert_string_equal(cuids_owner(cu, "one"), "acme");
 	v = cuids_bind(cu, b, "one", &fresh);
 	assert_int_equal(v.code, COAP_409_CONFLICT);
-	assert_int_equal(v.conflict_cause, CUID_COLLISION);
+	assert_int_equal(v.conflict.cause, CUID_COLLISION);
 	assert_false(v.has_conflict_mid);
 	cuids_free(cu);
 	clients_free(cs);

@@ -241,7 +241,7 @@ a_lower_mid_that_overlaps_is_a_conflict(void **state)
 	put(w, 300, PLAIN);
 	v = put(w, 299, "{\"target-prefix\": [\"192.0.2.0/24\"], " HOUR "}");
 	assert_int_equal(v.code, COAP_409_CONFLICT);
-	assert_int_equal(v.conflict_cause, OVERLAPPING_TARGETS);
+	assert_int_equal(v.conflict.cause, OVERLAPPING_TARGETS);
 	assert_true(v.has_conflict_mid);
 	assert_int_equal(v.conflict_mid, 300);
 	assert_int_equal(put(w, 299, "{\"target-prefix\": [\"192.0.2.1/32\"], " HOUR "}").code,

@@ -69,7 +69,7 @@ setup(void **state)
 	x->h = make_homing(two_isps, 2);
 	assert_int_equal(homing_index(x->h, why, sizeof(why)), 0);
 	x->p = memory_store_new();
-	x->w = wishes_new(x->h, x->p);
+	x->w = wishes_new(x->h, x->p, NULL);
 	x->a = arena_new();
 	for (uint32_t i = 0; i < x->h->n_servers; i++)
 		wishes_available(x->w, i, SERVER_AVAILABLE, 0, epoch);
@@ -96,7 +96,7 @@ static void
 crash(struct world *x)
 {
 	wishes_free(x->w);
-	x->w = wishes_new(x->h, x->p);
+	x->w = wishes_new(x->h, x->p, NULL);
 	wishes_restore(x->w, x->now, epoch + x->now);
 	for (uint32_t i = 0; i < x->h->n_servers; i++)
 		wishes_available(x->w, i, SERVER_AVAILABLE, x->now, epoch + x->now);
