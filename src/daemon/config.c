@@ -96,6 +96,7 @@ config_free(struct config *c)
 	free(c->credentials);
 	credentials_unref(c->server_credentials);
 	homing_free(c->homing);
+	homing_free(c->base);
 	clients_free(c->clients);
 	free_psk(c->psk, c->n_psk);
 	free_mitigators(c->mitigators, c->n_mitigators);

@@ -17,12 +17,14 @@ struct mitigator_config {
 
 struct config {
 	char *path;
-	char *instance;                   /* "dotsd" */
-	char *state;                      /* directory of the store */
-	char *control;                    /* path of the control socket */
-	char *events;                     /* JSON lines go there; NULL: nowhere */
-	char *user;                       /* dropped to when started as root; NULL: stays */
-	struct homing *homing;            /* never NULL; without domains no client role */
+	char *instance;        /* "dotsd" */
+	char *state;           /* directory of the store */
+	char *control;         /* path of the control socket */
+	char *events;          /* JSON lines go there; NULL: nowhere */
+	char *user;            /* dropped to when started as root; NULL: stays */
+	struct homing *homing; /* never NULL; without domains no client role; with what was
+				  learned (daemon/learned.h) */
+	struct homing *base;   /* as the file has it; NULL: homing is that */
 	struct credentials **credentials; /* by domain index; loaded; NULL entries: see problems */
 	/* server side; without listen no server role */
 	struct listen_socket *listen;

@@ -43,7 +43,8 @@ build_domain(struct options *o, struct draft_domain *dd, bool gateway, struct do
 	ret->servers = mem_array(dd->n_servers, sizeof(struct domain_server *));
 	for (size_t i = 0; i < dd->n_servers; i++)
 		ret->servers[ret->n_servers++] = build_server(o, &dd->servers[i]);
-	if (!gateway && !ret->protects && ret->prefixes) {
+	ret->protects_assigned = !gateway && !ret->protects;
+	if (ret->protects_assigned && ret->prefixes) {
 		ret->protects = mem_copy(ret->prefixes, ret->n_prefixes * sizeof(*ret->prefixes));
 		ret->n_protects = ret->n_prefixes;
 	}

@@ -72,6 +72,8 @@ static const struct option server_rows[] = {
 			ROWS(server_rows, struct draft_server)},                                   \
 		{"credentials", OPTION_MAP, ONE, "ours towards these servers",                     \
 			AT(struct draft_domain, domain.credentials), .rows = credentials_rows},    \
+		{"trusted-names", OPTION_TEXT, LIST, "names of servers that may be learned",       \
+			MANY(struct draft_domain, domain.trusted_names, domain.n_trusted_names)},  \
 		{"source", OPTION_ADDRESS, ONE, "our address towards these servers",               \
 			AT(struct draft_domain, domain.source)},                                   \
 		{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",             \

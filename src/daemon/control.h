@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "daemon/config.h"
+#include "daemon/learned.h"
 #include "role/client.h"
 #include "role/gateway.h"
 #include "role/server.h"
@@ -17,8 +18,10 @@ struct control_parts {
 	struct dots_client *client;
 	struct dots_server *server;
 	struct persist *store;
+	struct learned *learned;                          /* NULL without the client role */
+	void (*rehome)(void *arg);                        /* what was learned has changed */
 	void (*reload)(void *arg, char *why, size_t cap); /* why "" when done */
-	void *reload_arg;
+	void *reload_arg;                                 /* of both */
 };
 
 struct control;

@@ -72,6 +72,7 @@ run_domains(struct asker *a, const json_t *request)
 
 	(void)request;
 	json_object_set_new(j, "domains", view_domains(a->parts));
+	json_object_set_new(j, "learned", view_learned(a->parts));
 	answer(a, DONE, j);
 }
 
@@ -429,6 +430,122 @@ run_reload(struct asker *a, const json_t *request)
 		answer_done(a);
 }
 
+/* ---- what is known of a domain --------------------------------------------------------------- */
+
+static const char *
+text_in(const json_t *request, const char *name, const char *fallback)
+{
+	const char *text = json_string_value(json_object_get(request, name));
+
+	return text ? text : fallback;
+}
+
+static json_int_t
+number_in(const json_t *request, const char *name, json_int_t fallback)
+{
+	const json_t *j = json_object_get(request, name);
+
+	return j ? json_integer_value(j) : fallback;
+}
+
+/* False, and answered. */
+static bool
+read_fact(struct asker *a, const json_t *request, struct fact *f)
+{
+	const char *kind = text_in(request, "kind", ""), *value = text_in(request, "value", ""),
+		   *source = text_in(request, "source", "operator"),
+		   *transport = text_in(request, "transport", "udp");
+	json_int_t expires = number_in(request, "expires", 0);
+	enum fact_source from;
+	enum fact_kind k;
+	char why[WHY_MAX] = "";
+
+	if (!fact_kind_parse(kind, &k))
+		command_refuse(a, USAGE,
+			"%.60s can be neither set nor unset, expected prefix, resolver, server or "
+			"gateway",
+			kind);
+	else if (!fact_source_parse(source, &from))
+		command_refuse(a, USAGE,
+			"source is %.60s, expected operator, dhcp, naptr or dns-sd", source);
+	else if (strcmp(transport, "udp") != 0 && strcmp(transport, "tcp") != 0)
+		command_refuse(a, USAGE, "transport is %.60s, expected udp or tcp", transport);
+	else if (fact_parse(k, value, f, why, sizeof(why)) < 0)
+		command_refuse(a, USAGE, "%s", why);
+	else {
+		f->domain = text_in(request, "name", "");
+		f->source = from;
+		f->port = (uint16_t)number_in(request, "port", f->port);
+		f->tcp = !strcmp(transport, "tcp");
+		f->priority = (uint32_t)number_in(request, "priority", 0);
+		f->expires = expires ? loop_wall() + expires * 1000 : 0;
+		snprintf(f->interface, sizeof(f->interface), "%s",
+			text_in(request, "interface", ""));
+		return true;
+	}
+	return false;
+}
+
+static void
+set_fact(struct asker *a, const json_t *request)
+{
+	const struct control_parts *p = a->parts;
+	char why[WHY_MAX] = "";
+	struct fact f;
+	int changed;
+
+	if (!read_fact(a, request, &f))
+		return;
+	changed = learned_set(p->learned, p->config->base, &f, why, sizeof(why));
+	if (changed < 0) {
+		command_refuse(a, REFUSED, "%s", why);
+		return;
+	}
+	p->rehome(p->reload_arg);
+	a->ops->stored(a, answer_done);
+}
+
+static void
+unset_fact(struct asker *a, const json_t *request)
+{
+	const struct control_parts *p = a->parts;
+	const char *value = text_in(request, "value", NULL), *name = text_in(request, "name", "");
+	char text[FACT_TEXT_MAX], why[WHY_MAX] = "";
+	enum fact_source from;
+	enum fact_kind k;
+	struct fact f;
+
+	if (!fact_kind_parse(text_in(request, "kind", ""), &k) ||
+		!fact_source_parse(text_in(request, "source", "operator"), &from))
+		command_refuse(a, USAGE,
+			"expected prefix, resolver, server or gateway, and as source operator, "
+			"dhcp, naptr or dns-sd");
+	else if (value && fact_parse(k, value, &f, why, sizeof(why)) < 0)
+		command_refuse(a, USAGE, "%s", why);
+	else if (!learned_unset(p->learned, name, k, from, value ? fact_format(&f, text) : NULL))
+		command_refuse(a, REFUSED,
+			"nothing of that kind and source was learned about %.100s; see dotsctl "
+			"domains. What is configured is changed in the file",
+			name);
+	else {
+		p->rehome(p->reload_arg);
+		a->ops->stored(a, answer_done);
+	}
+}
+
+static void
+run_domain(struct asker *a, const json_t *request)
+{
+	const char *action = text_in(request, "action", "");
+
+	if (!strcmp(action, "set"))
+		set_fact(a, request);
+	else if (!strcmp(action, "unset"))
+		unset_fact(a, request);
+	else
+		command_refuse(a, USAGE, "%.60s is no action, expected set or unset", action);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct argument {
@@ -458,6 +575,20 @@ static const struct argument mitigate_arguments[] = {
 	{0},
 };
 
+static const struct argument domain_arguments[] = {
+	{"name", TEXT, true, 1, WISH_ID_MAX - 1},
+	{"action", TEXT, true, 1, 8},
+	{"kind", TEXT, true, 1, 16},
+	{"value", TEXT, false, 1, FACT_TEXT_MAX - 1},
+	{"source", TEXT, false, 1, 16},
+	{"expires", NUMBER, false, 1, LIFETIME_MAX},
+	{"port", NUMBER, false, 1, 65535},
+	{"transport", TEXT, false, 3, 3},
+	{"priority", NUMBER, false, 0, 65535},
+	{"interface", TEXT, false, 1, IFNAMSIZ - 1},
+	{0},
+};
+
 static const struct command {
 	const char *name;
 	bool client; /* needs the client role */
@@ -466,6 +597,7 @@ static const struct command {
 } commands[] = {
 	{"status", false, no_arguments, run_status},
 	{"domains", false, no_arguments, run_domains},
+	{"domain", true, domain_arguments, run_domain},
 	{"sessions", false, no_arguments, run_sessions},
 	{"mitigate", true, mitigate_arguments, run_mitigate},
 	{"list", false, no_arguments, run_list},

@@ -258,6 +258,9 @@ add_server(void *arg, const struct server_view *v)
 	add_text(j, "credential", v->credential);
 	add_text(j, "cuid", v->cuid);
 	add_text(j, "behalf", v->behalf);
+	add_text(j, "learned", v->learned);
+	if (v->expires)
+		add_time(j, "expires", v->expires);
 	add_bool(j, "resumed", v->resumed);
 	if (v->heard_s >= 0)
 		add_number(j, "heard", v->heard_s);
@@ -299,6 +302,38 @@ domain_json(const struct domain *d, const json_t *servers)
 	add_prefixes(j, "protects", d->protects, d->n_protects);
 	json_object_set_new(j, "resolvers", resolvers);
 	json_object_set_new(j, "servers", own);
+	return j;
+}
+
+static void
+add_fact(void *arg, const struct fact *f)
+{
+	char value[FACT_TEXT_MAX];
+	json_t *j = json_object();
+
+	add_text(j, "domain", f->domain);
+	add_text(j, "kind", fact_kind_name(f->kind));
+	add_text(j, "value", fact_format(f, value));
+	add_text(j, "source", fact_source_name(f->source));
+	if (f->kind == FACT_SERVER || f->kind == FACT_GATEWAY) {
+		add_number(j, "port", f->port);
+		add_text(j, "transport", f->tcp ? "tcp" : "udp");
+		add_number(j, "priority", f->priority);
+	}
+	if (*f->interface)
+		add_text(j, "interface", f->interface);
+	if (f->expires)
+		add_time(j, "expires", f->expires);
+	json_array_append_new(arg, j);
+}
+
+json_t *
+view_learned(const struct control_parts *p)
+{
+	json_t *j = json_array();
+
+	if (p->learned)
+		learned_each(p->learned, add_fact, j);
 	return j;
 }
 

@@ -14,6 +14,7 @@ json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no su
 json_t *view_mitigation(const struct mitigation *m, mono_ms now);
 json_t *view_servers(const struct control_parts *p);
 json_t *view_peers(const struct control_parts *p);
+json_t *view_learned(const struct control_parts *p);
 json_t *view_domains(const struct control_parts *p);
 /* At most `max` of them; how many there are in all in *ret_all. */
 json_t *view_wishes(const struct control_parts *p, size_t max, size_t *ret_all);

@@ -15,6 +15,7 @@
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/expiry.h"
+#include "daemon/learned.h"
 #include "daemon/process.h"
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct control_parts parts;
 	struct signal_watch *signals[3];
 	struct expiry *expiry;
+	struct learned *learned; /* NULL without the client role */
 	struct timer *clock, *watchdog;
 	wall_ms clock_wall;
 	mono_ms clock_mono;
@@ -242,6 +244,7 @@ stop_roles(struct daemon *d)
 /* ---- reload ---- */
 
 static void reload(void *arg, char *why, size_t cap);
+static void rehome(void *arg);
 
 static void
 set_parts(struct daemon *d)
@@ -251,6 +254,8 @@ set_parts(struct daemon *d)
 	d->parts.client = d->client;
 	d->parts.server = d->server;
 	d->parts.store = d->store;
+	d->parts.learned = d->learned;
+	d->parts.rehome = rehome;
 	d->parts.reload = reload;
 	d->parts.reload_arg = d;
 }
@@ -318,14 +323,44 @@ unchangeable(const struct config *old, const struct config *new)
 	return NULL;
 }
 
+/* The snapshot that the roles take: the file's, and what was learned. */
+static void
+learn(struct daemon *d, struct config *c)
+{
+	if (!d->learned)
+		return;
+	c->base = c->homing;
+	c->homing = learned_apply(d->learned, c->base);
+}
+
+static void
+rehome(void *arg)
+{
+	struct daemon *d = arg;
+	struct homing *old = d->config->homing;
+	struct dots_client_setup cs;
+	struct gateway_setup gs;
+
+	d->config->homing = learned_apply(d->learned, d->config->base);
+	cs = client_setup(d->config);
+	gs = gateway_setup(d->config);
+	dots_client_reload(d->client, &cs);
+	if (d->gateway)
+		gateway_reload(d->gateway, &gs);
+	homing_free(old);
+}
+
 static void
 swap(struct daemon *d, struct config *new)
 {
 	struct config *old = d->config;
-	struct dots_client_setup cs = client_setup(new);
+	struct dots_client_setup cs;
 	struct server_setup ss = server_setup(new);
-	struct gateway_setup gs = gateway_setup(new);
+	struct gateway_setup gs;
 
+	learn(d, new);
+	cs = client_setup(new);
+	gs = gateway_setup(new);
 	d->config = new;
 	if (d->client)
 		dots_client_reload(d->client, &cs);
@@ -465,7 +500,12 @@ start(struct daemon *d, char *why, size_t cap)
 	if (!d->control)
 		return false;
 	d->store = store_open(d->loop, d->config->state, why, cap);
-	if (!d->store || !start_roles(d, why, cap))
+	if (!d->store)
+		return false;
+	if (has_client(d->config))
+		d->learned = learned_new(d->loop, d->store, rehome, d);
+	learn(d, d->config);
+	if (!start_roles(d, why, cap))
 		return false;
 	d->expiry = expiry_new(d->loop);
 	expiry_watch(d->expiry, d->config);
@@ -478,6 +518,7 @@ stop(struct daemon *d)
 {
 	control_free(d->control);
 	stop_roles(d);
+	learned_free(d->learned);
 	if (d->store)
 		store_close(d->store);
 	stop_housekeeping(d);

@@ -30,10 +30,20 @@ struct option_row {
 	const char *help;
 };
 
+/* A word without dashes; the last row is empty. */
+struct word {
+	const char *member, *what; /* as it is called when it is missing; NULL: it may be */
+};
+static const struct word target_words[] = {{"targets", "a target"}, {NULL, NULL}};
+static const struct word id_words[] = {{"id", "an id (see dotsctl list)"}, {NULL, NULL}};
+static const struct word domain_words[] = {{"name", "the name of a domain (see dotsctl domains)"},
+	{"action", "set or unset"}, {"kind", "prefix, resolver, server or gateway"},
+	{"value", NULL}, {NULL, NULL}};
+
 struct command {
 	const char *name, *arguments, *help;
-	const char *positional; /* member of the words without dashes */
-	bool many;              /* a list of them, else exactly one */
+	const struct word *words; /* those without dashes, in this order; NULL: none */
+	bool many;                /* the last of them may stand several times: a list */
 	const struct option_row *options;
 	void (*print)(const json_t *reply);
 };
@@ -51,6 +61,16 @@ static const struct option_row mitigate_options[] = {
 	{"--wait", "wait", OPTION_NUMBER, "seconds to wait for the answers of the providers (3)"},
 	{NULL, NULL, 0, NULL},
 };
+static const struct option_row domain_options[] = {
+	{"--expires", "expires", OPTION_NUMBER, "seconds until it is forgotten (never)"},
+	{"--source", "source", OPTION_TEXT,
+		"who says so: operator, dhcp, naptr, dns-sd (operator)"},
+	{"--interface", "interface", OPTION_TEXT, "the link a server is used over (the domain's)"},
+	{"--port", "port", OPTION_NUMBER, "of a server (4646)"},
+	{"--transport", "transport", OPTION_TEXT, "of a server: udp, tcp (udp)"},
+	{"--priority", "priority", OPTION_NUMBER, "of a server: lower is asked first (0)"},
+	{NULL, NULL, 0, NULL},
+};
 static const struct option_row explain_options[] = {
 	{"--port", "ports", OPTION_LIST, "as of mitigate"},
 	{"--protocol", "protocols", OPTION_PROTOCOL, "as of mitigate"},
@@ -60,22 +80,27 @@ static const struct option_row explain_options[] = {
 static const struct command commands[] = {
 	{"status", "", "what runs, and what is wrong", NULL, false, NULL, print_status},
 	{"domains", "", "providers: links, prefixes, servers", NULL, false, NULL, print_domains},
+	{"domain",
+		"NAME set|unset prefix|resolver|server|gateway [VALUE] [--expires S] [--source S] "
+		"[--interface IF] [--port P] [--transport T] [--priority N]",
+		"what a provider assigned or offers, learned since the start", domain_words, false,
+		domain_options, print_done},
 	{"sessions", "", "signal channels, upstream and of clients", NULL, false, NULL,
 		print_sessions},
 	{"mitigate",
 		"TARGET... [--port P[-Q]]... [--protocol NAME|N]... [--lifetime S] [--for S] [--id "
 		"ID] "
 		"[--asker A] [--wait S]",
-		"ask the provider that owns each target for help", "targets", true,
+		"ask the provider that owns each target for help", target_words, true,
 		mitigate_options, print_parts},
 	{"list", "", "requests of ours, and mitigations of our clients", NULL, false, NULL,
 		print_list},
-	{"show", "ID", "one of them in full", "id", false, NULL, print_show},
-	{"refresh", "ID", "send its requests again now", "id", false, NULL, print_done},
-	{"withdraw", "ID", "end it: the providers stop filtering for it", "id", false, NULL,
+	{"show", "ID", "one of them in full", id_words, false, NULL, print_show},
+	{"refresh", "ID", "send its requests again now", id_words, false, NULL, print_done},
+	{"withdraw", "ID", "end it: the providers stop filtering for it", id_words, false, NULL,
 		print_done},
 	{"explain", "TARGET... [--port P[-Q]]... [--protocol NAME|N]...",
-		"who would be asked, and why; nothing is sent", "targets", true, explain_options,
+		"who would be asked, and why; nothing is sent", target_words, true, explain_options,
 		print_explained},
 	{"reload", "", "read the configuration again; sessions and mitigations stay", NULL, false,
 		NULL, print_done},
@@ -185,12 +210,27 @@ find_option(const struct command *c, const char *word)
 }
 
 static int
+take_word(const struct command *c, const struct word **next, const char *text, json_t *request)
+{
+	if (!*next || !(*next)->member)
+		return misuse(c, "one word too many: ", text);
+	if (c->many && !(*next)[1].member) {
+		append(request, (*next)->member, json_string(text));
+		return 0;
+	}
+	json_object_set_new(request, (*next)->member, json_string(text));
+	++*next;
+	return 0;
+}
+
+static int
 parse_words(const struct command *c, int n, char **words, json_t *request)
 {
-	int positional = 0;
+	const struct word *next = c->words;
 
 	for (int i = 0; i < n; i++) {
 		const struct option_row *o = find_option(c, words[i]);
+		int code = 0;
 
 		if (o && i + 1 == n)
 			return misuse(c, "a value is missing after ", words[i]);
@@ -199,22 +239,17 @@ parse_words(const struct command *c, int n, char **words, json_t *request)
 				o->kind == OPTION_PROTOCOL ? "unknown protocol: "
 							   : "expected a whole number, found ",
 				words[i + 1]);
-		if (o) {
+		if (o)
 			i++;
-			continue;
-		}
-		if (words[i][0] == '-')
+		else if (words[i][0] == '-')
 			return misuse(c, "unknown option: ", words[i]);
-		if (!c->positional || (!c->many && positional))
-			return misuse(c, "one word too many: ", words[i]);
-		if (c->many)
-			append(request, c->positional, json_string(words[i]));
 		else
-			json_object_set_new(request, c->positional, json_string(words[i]));
-		positional++;
+			code = take_word(c, &next, words[i], request);
+		if (code)
+			return code;
 	}
-	if (c->positional && !positional)
-		return misuse(c, "missing: ", c->many ? "a target" : "an id (see dotsctl list)");
+	if (next && next->member && next->what && !json_object_get(request, next->member))
+		return misuse(c, "missing: ", next->what);
 	return 0;
 }
 

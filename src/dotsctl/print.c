@@ -116,6 +116,9 @@ static const struct column explained_columns[] = {{"TARGET", "target"}, {"STATE"
 	{"SECTION", "section"}, {"REASON", "reason"}, {0}};
 static const struct column domain_columns[] = {{"DOMAIN", "name"}, {"INTERFACES", "interfaces"},
 	{"PREFIXES", "prefixes"}, {"PROTECTS", "protects"}, {"RESOLVERS", "resolvers"}, {0}};
+static const struct column learned_columns[] = {{"DOMAIN", "domain"}, {"KIND", "kind"},
+	{"VALUE", "value"}, {"FROM", "source"}, {"INTERFACE", "interface"}, {"EXPIRES", "expires"},
+	{0}};
 static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "client"},
 	{"MID", "mid"}, {"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"},
 	{"DROPPED", "dropped_packets"}, {"PPS", "pps"}, {0}};
@@ -168,6 +171,7 @@ print_domains(const json_t *reply)
 		json_array_extend(all, json_object_get(domain, "servers"));
 	print_servers("\nSERVERS", all);
 	json_decref(all);
+	print_section("\nLEARNED", json_object_get(reply, "learned"), learned_columns);
 }
 
 void

@@ -141,6 +141,80 @@ homing_domain(const struct homing *h, const char *name)
 	return -1;
 }
 
+/* ---- copying ---- */
+
+static void *
+copy_list(const void *list, size_t n, size_t size)
+{
+	return n ? mem_copy(list, n * size) : NULL;
+}
+
+static char **
+copy_texts(char *const *list, size_t n)
+{
+	char **copy = n ? mem_array(n, sizeof(char *)) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = mem_text(list[i]);
+	return copy;
+}
+
+static void
+copy_credentials(const struct domain_credentials *from, struct domain_credentials *to)
+{
+	*to = (struct domain_credentials){.certificate = mem_text(from->certificate),
+		.key = mem_text(from->key),
+		.trust = mem_text(from->trust),
+		.crl = mem_text(from->crl),
+		.psk_identity = mem_text(from->psk_identity),
+		.psk_file = mem_text(from->psk_file)};
+}
+
+static struct domain_server *
+copy_server(const struct domain_server *s)
+{
+	struct domain_server *copy = mem_copy(s, sizeof(*s));
+
+	copy->name = mem_text(s->name);
+	copy->addresses = copy_list(s->addresses, s->n_addresses, sizeof(*s->addresses));
+	return copy;
+}
+
+static void
+copy_domain(const struct domain *from, struct domain *to)
+{
+	*to = *from;
+	to->name = mem_text(from->name);
+	to->interfaces = copy_texts(from->interfaces, from->n_interfaces);
+	to->prefixes = copy_list(from->prefixes, from->n_prefixes, sizeof(*from->prefixes));
+	to->protects = copy_list(from->protects, from->n_protects, sizeof(*from->protects));
+	to->resolvers = copy_list(from->resolvers, from->n_resolvers, sizeof(*from->resolvers));
+	to->trusted_names = copy_texts(from->trusted_names, from->n_trusted_names);
+	to->servers = mem_array(from->n_servers, sizeof(struct domain_server *));
+	for (size_t i = 0; i < from->n_servers; i++)
+		to->servers[i] = copy_server(from->servers[i]);
+	copy_credentials(&from->credentials, &to->credentials);
+}
+
+struct homing *
+homing_copy(const struct homing *h)
+{
+	struct homing *copy = mem_copy(h, sizeof(*h));
+
+	copy->domains = mem_array(h->n_domains, sizeof(*h->domains));
+	for (size_t i = 0; i < h->n_domains; i++)
+		copy_domain(&h->domains[i], &copy->domains[i]);
+	copy->provider_independent = copy_list(h->provider_independent, h->n_provider_independent,
+		sizeof(*h->provider_independent));
+	copy->never_signal =
+		copy_list(h->never_signal, h->n_never_signal, sizeof(*h->never_signal));
+	copy->pi_list = copy_texts(h->pi_list, h->n_pi_list);
+	copy->servers = NULL;
+	copy->n_servers = 0;
+	copy->owners = NULL;
+	return copy;
+}
+
 /* ---- freeing ---- */
 
 static bool
@@ -173,6 +247,7 @@ free_domain(struct domain *d)
 	}
 	free(d->servers);
 	free_texts(d->interfaces, d->n_interfaces);
+	free_texts(d->trusted_names, d->n_trusted_names);
 	free(d->name);
 	free(d->prefixes);
 	free(d->protects);

@@ -5,7 +5,10 @@
 #ifndef DOTSD_HOMING_DOMAIN_H
 #define DOTSD_HOMING_DOMAIN_H
 
+#include <net/if.h>
+
 #include "base/addr.h"
+#include "base/loop.h" /* wall_ms only */
 #include "base/trie.h"
 #include "core/heartbeat.h"
 
@@ -19,6 +22,11 @@ struct domain_server {
 	uint32_t priority; /* lower first; then by name */
 	uint32_t ordinal;  /* index over all servers of the snapshot: 0..homing->n_servers-1 */
 	uint32_t domain;   /* index of its domain */
+	/* Of one that is not configured: */
+	const char *learned;      /* from whom ("dhcp"); NULL: it is configured */
+	char interface[IFNAMSIZ]; /* found there, and asked over no other; "": the domain's access
+				   */
+	wall_ms expires;          /* 0: never */
 };
 
 /* Files; NULL if absent. The daemon loads them; here they are only carried. */
@@ -35,8 +43,11 @@ struct domain {
 	size_t n_prefixes;
 	struct prefix *protects; /* what its servers can mitigate; default: prefixes */
 	size_t n_protects;
+	bool protects_assigned; /* that default: what is learned to be assigned counts too */
 	struct endpoint *resolvers;
 	size_t n_resolvers;
+	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1); none: any */
+	size_t n_trusted_names;
 	struct addr source;             /* override, family 0: chosen (M1) */
 	struct domain_server **servers; /* by priority, then name */
 	size_t n_servers;
@@ -76,6 +87,8 @@ struct owner {
 	size_t n_domains;
 };
 
+/* A copy, not indexed, of what the configuration says. */
+struct homing *homing_copy(const struct homing *h);
 /* Builds ownership and ordinals once the plain fields are filled. 0, or -EINVAL with *why a text
  * naming what contradicts what (a prefix *assigned* by two domains, an unknown name in pi_list). */
 int homing_index(struct homing *h, char *why, size_t cap);

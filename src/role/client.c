@@ -774,6 +774,8 @@ visit_servers(void *arg, struct dots_client *c)
 		upstream_view(c->upstreams[i], &v);
 		v.cuid = cuid_for(c, (uint32_t)i);
 		v.behalf = dots_client_name(c);
+		v.learned = c->homing->servers[i]->learned ? c->homing->servers[i]->learned : "";
+		v.expires = c->homing->servers[i]->expires;
 		to->visit(to->arg, &v);
 	}
 }

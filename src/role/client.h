@@ -68,6 +68,8 @@ struct server_view {
 	const char *state;      /* "available", "silent", "connecting", "waiting", "link down" */
 	const char *reason;     /* why not available, "" */
 	const char *credential; /* label, never key material */
+	const char *learned;    /* from whom; "": it is configured */
+	wall_ms expires;        /* of one that is learned; 0: never */
 	const char *behalf;     /* whom that session is for (a deputy's); "" */
 	const char *cuid;
 	struct endpoint local, remote; /* family 0 if none */
