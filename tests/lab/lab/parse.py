@@ -80,6 +80,8 @@ PRODUCT_EVENTS = {
     "session-attempt": SESSION,
     "session-failed": SESSION | {"retry"},
     "hb": {"role", "peer", "from", "direction", "domain", "pvd", "server"},
+    "learned": {"domain", "pvd", "kind", "value", "source", "interface", "expires"},
+    "forgotten": {"domain", "pvd", "kind", "value", "source", "interface", "reason"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},
     "resolve-failed": {"domain", "name", "reason"},
     "put-mitigate": {"from", "cuid", "mid", "scope", "lifetime", "code", "reason"},
