@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "daemon/config_table.h"
+#include "homing/nat.h"
 
 enum { WHY_MAX = 400, DAY_S = 86400 };
 
@@ -197,6 +198,29 @@ check_servers(struct options *o, const struct draft_domain *dd, const struct dom
 				dom->servers[i]->name, dom->name);
 }
 
+/* What a NAT does to addresses: as many outside, or fewer. */
+static void
+check_nat(struct options *o, const struct draft_domain *dd, const struct domain *dom)
+{
+	for (size_t i = 0; i < dom->n_nat; i++) {
+		const struct nat_entry *e = &dom->nat[i];
+
+		if (!e->inside.addr.family || !e->outside.addr.family ||
+			e->inside.addr.family != e->outside.addr.family ||
+			e->outside.len < e->inside.len)
+			options_problem(o, true, options_spot(o, dd, "nat-map"),
+				"entry %zu of the nat-map of %s, expected `inside` and `outside` "
+				"of "
+				"one family, outside not wider",
+				i + 1, dom->name);
+		else if (nat_is_inside(&e->outside))
+			options_problem(o, true, options_spot(o, dd, "nat-map"),
+				"entry %zu of the nat-map of %s is private outside too, expected "
+				"what the provider sees",
+				i + 1, dom->name);
+	}
+}
+
 static void
 check_domain(struct options *o, const struct draft *d, struct config *c, size_t domain)
 {
@@ -209,6 +233,7 @@ check_domain(struct options *o, const struct draft *d, struct config *c, size_t 
 	check_interfaces(o, dd, dom);
 	check_heartbeat(o, dd, &dom->heartbeat);
 	check_servers(o, dd, dom);
+	check_nat(o, dd, dom);
 	check_domain_credentials(o, d, c, domain);
 }
 

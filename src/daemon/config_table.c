@@ -90,8 +90,18 @@ static const struct option server_rows[] = {
 	}
 /* clang-format on */
 
+static const struct option nat_rows[] = {
+	{"inside", OPTION_PREFIX, ONE, "addresses of this network", AT(struct nat_entry, inside)},
+	{"outside", OPTION_PREFIX, ONE, "what they are for this provider",
+		AT(struct nat_entry, outside)},
+	{0},
+};
+
 static const struct option domain_rows[] = {
 	ACCESS_ROWS,
+	{"nat-map", OPTION_MAP, LIST, "what inside addresses are for this provider",
+		MANY(struct draft_domain, domain.nat, domain.n_nat),
+		ROWS(nat_rows, struct nat_entry)},
 	{"prefixes", OPTION_PREFIX, LIST, "assigned by this provider",
 		MANY(struct draft_domain, domain.prefixes, domain.n_prefixes)},
 	{"protects", OPTION_PREFIX, LIST, "what its servers can mitigate",

@@ -188,6 +188,7 @@ copy_domain(const struct domain *from, struct domain *to)
 	to->interfaces = copy_texts(from->interfaces, from->n_interfaces);
 	to->prefixes = copy_list(from->prefixes, from->n_prefixes, sizeof(*from->prefixes));
 	to->protects = copy_list(from->protects, from->n_protects, sizeof(*from->protects));
+	to->nat = copy_list(from->nat, from->n_nat, sizeof(*from->nat));
 	to->resolvers = copy_list(from->resolvers, from->n_resolvers, sizeof(*from->resolvers));
 	to->trusted_names = copy_texts(from->trusted_names, from->n_trusted_names);
 	to->servers = mem_array(from->n_servers, sizeof(struct domain_server *));
@@ -251,6 +252,7 @@ free_domain(struct domain *d)
 	free(d->name);
 	free(d->prefixes);
 	free(d->protects);
+	free(d->nat);
 	free(d->resolvers);
 	free(d->credentials.certificate);
 	free(d->credentials.key);

@@ -34,6 +34,11 @@ struct domain_credentials {
 	char *certificate, *key, *trust, *crl, *psk_identity, *psk_file;
 };
 
+/* Of a `nat-map`: both of one family, outside not shorter. */
+struct nat_entry {
+	struct prefix inside, outside;
+};
+
 struct domain {
 	char *name;
 	bool gateway; /* from `gateways:`: takes any target (M12); protects = its filter rules */
@@ -44,6 +49,8 @@ struct domain {
 	struct prefix *protects; /* what its servers can mitigate; default: prefixes */
 	size_t n_protects;
 	bool protects_assigned; /* that default: what is learned to be assigned counts too */
+	struct nat_entry *nat;  /* what inside addresses are for this provider (M15) */
+	size_t n_nat;
 	struct endpoint *resolvers;
 	size_t n_resolvers;
 	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1); none: any */

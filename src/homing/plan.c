@@ -12,6 +12,7 @@
 
 #include "homing/carry.h"
 #include "homing/join.h"
+#include "homing/nat.h"
 #include "homing/target.h"
 
 /* ---- cutting along owners (M2) ---- */
@@ -356,7 +357,11 @@ place_piece(struct planning *p, const struct ask *ask, const struct piece *piece
 	char prefix[PREFIX_TEXT_MAX];
 
 	prefix_format(&piece->prefix, prefix);
-	if (!piece->owner)
+	if (!piece->owner && nat_is_inside(&piece->prefix))
+		refuse_part(p, ask, &piece->prefix, "RFC 9284 5.2",
+			text(p->arena, "%s is private, and no nat-map says what it is outside",
+				prefix));
+	else if (!piece->owner)
 		refuse_part(p, ask, &piece->prefix, "RFC 9284 5.1",
 			text(p->arena, "%s belongs to no provider of this network", prefix));
 	else if (piece->owner->kind == OWNER_NEVER)
@@ -369,7 +374,7 @@ place_piece(struct planning *p, const struct ask *ask, const struct piece *piece
 			ask_domain(p, ask, piece, piece->owner->domains[i]);
 }
 
-/* One target prefix of an ask: cut, then M3, M4, or on to the domains. */
+/* One target prefix of an ask: cut, then M3, M4, M15, or on to the domains. */
 static void
 place_prefix(struct planning *p, const struct ask *ask, const struct prefix *prefix)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "homing/nat.h"
 #include "homing/placement.h"
 #include "homing/target.h"
 #include "wire/coap.h"
@@ -872,8 +873,8 @@ check_room(const struct wishes *w, const struct wish_request *r, char *why, size
 	return 0;
 }
 
-int
-wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall, char *ret_id,
+static int
+ask_outside(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall, char *ret_id,
 	char *why, size_t cap)
 {
 	struct wish *wish = r->id ? wish_get(w, r->id) : NULL;
@@ -904,6 +905,21 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 	}
 	store_wish(w, wish);
 	return 0;
+}
+
+int
+wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall, char *ret_id,
+	char *why, size_t cap)
+{
+	struct arena *a = arena_new();
+	struct target outside = nat_outside(w->homing, r->target, a);
+	struct wish_request mapped = *r;
+	int error;
+
+	mapped.target = &outside;
+	error = ask_outside(w, &mapped, now, wall, ret_id, why, cap);
+	arena_free(a);
+	return error;
 }
 
 int
@@ -946,7 +962,9 @@ wishes_refresh(struct wishes *w, const char *id, mono_ms now)
 size_t
 wishes_explain(struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret)
 {
-	struct ask ask = {.id = "explain", .target = *t, .trigger_mitigation = true};
+	struct ask ask = {.id = "explain",
+		.target = nat_outside(w->homing, t, a),
+		.trigger_mitigation = true};
 	struct plan result;
 
 	plan(w->homing, &ask, 1, NULL, 0, w->available, a, &result);

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "homing/merge.h"
+#include "homing/nat.h"
 #include "homing/plan.h"
 
 enum { FULL_RETRY_S = 60, TIDY_MS = 1000 };
@@ -205,10 +206,14 @@ later(void *arg)
 static bool
 all_owned(const struct gateway *g, const struct scope *scope, struct verdict *v)
 {
+	struct arena *a = arena_new();
+	struct target outside = nat_outside(g->setup.homing, &scope->target, a);
 	struct prefix foreign;
 	char text[PREFIX_TEXT_MAX];
+	bool owned = g->setup.trim || plan_owns_all(g->setup.homing, &outside, &foreign);
 
-	if (g->setup.trim || plan_owns_all(g->setup.homing, &scope->target, &foreign))
+	arena_free(a);
+	if (owned)
 		return true;
 	*v = verdict_of(COAP_400_BAD_REQUEST,
 		"RFC 9284 5.3: target-prefix %s belongs to no provider of this network",
