@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum scope { SCOPE_INTERFACE = 1, SCOPE_LINK = 2, SCOPE_SITE = 5, SCOPE_GLOBAL = 14 };
+#include "homing/nat.h"
+
+enum address_scope { SCOPE_INTERFACE = 1, SCOPE_LINK = 2, SCOPE_SITE = 5, SCOPE_GLOBAL = 14 };
 
 /* RFC 6724 section 2.1, default policy table. */
 static const struct policy {
@@ -173,6 +175,15 @@ in_any(const struct prefix *list, size_t n, const struct addr *a)
 	return false;
 }
 
+/* A NAT of ours gives it an address of this provider (M15). */
+static bool
+is_translated(const struct domain *d, const struct local_addr *l)
+{
+	struct prefix host = prefix_of(&l->addr, addr_bits(&l->addr));
+
+	return d->n_nat && nat_is_inside(&host);
+}
+
 /* Ours whatever the provider, where that one assigned nothing. */
 static bool
 is_independent(const struct homing *h, const struct domain *d, const struct local_addr *l)
@@ -189,7 +200,8 @@ is_member(const struct homing *h, const struct domain *d, const char *interface,
 		return true;
 	if (!interface) /* no access named: any active interface's address, but no other domain's */
 		return !addr_is_loopback(&l->addr);
-	return !strcmp(l->interface, interface) && !is_shared(h, d, interface);
+	return !strcmp(l->interface, interface) &&
+	       (is_translated(d, l) || !is_shared(h, d, interface));
 }
 
 static bool

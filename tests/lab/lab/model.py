@@ -276,7 +276,7 @@ class Lab:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss"):
             self.node(st, args[0])
-        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone"):
+        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone", "forget-flows"):
             self.known(st, args[0])
         if verb == "coap":
             self.check_coap(st)

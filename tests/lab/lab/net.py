@@ -215,9 +215,15 @@ class Network:
             return
         family = "ip6" if ":" in st.get("to") else "ip"
         self.nft(st.args[0], f"""table {family} lab_snat {{
-            chain post {{ type nat hook postrouting priority srcnat; policy accept; }} }}
-            add rule {family} lab_snat post oifname "{st.get('oif')}" {family} saddr """
-                 f"{st.get('from')} snat to {st.get('to')}\n")
+            chain post {{
+                type nat hook postrouting priority srcnat; policy accept;
+                oifname "{st.get('oif')}" {family} saddr {st.get('from')} snat to {st.get('to')};
+            }}
+            chain in {{
+                type filter hook input priority filter; policy accept;
+                iifname "{st.get('oif')}" ct state new drop;
+            }}
+        }}\n""")
 
     def counters(self, ns):
         """Named counters of a namespace -> packets."""

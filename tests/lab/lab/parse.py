@@ -147,6 +147,7 @@ VERBS = {
     "loss": (2, 2, set()),
     "drop": (2, 2, set()),
     "undrop": (1, 1, set()),
+    "forget-flows": (1, 1, set()),
     "zone": (4, 4, set()),
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),

@@ -155,6 +155,9 @@ class Steps:
     def do_undrop(self, st, ns):
         self.net.undo_table(ns, "lab_drop")
 
+    def do_forget_flows(self, st, ns):
+        self.net.run(ns, ["conntrack", "--flush"])
+
     def do_zone(self, st, *record):
         if record[2] not in ("A", "AAAA") or record[3] == "-" or self.lab.wanted(record[3]):
             self.dns.change(*record)

@@ -165,10 +165,35 @@ tentative_loopback_and_foreign_addresses_do_not_count(void **state)
 	homing_free(h);
 }
 
+/* M15: a host behind a NAT has private addresses only; the NAT gives them one of the provider. Those
+ * that the provider assigned still go before them. */
+static void
+a_private_address_will_do_where_it_is_translated(void **state)
+{
+	static const char *const domains[] = {
+		"isp1 eth0 192.0.2.64/26 s1", "isp2 eth0 198.51.100.64/26 s2"};
+	struct homing *h = make_homing(domains, 2);
+	struct local_addr l[] = {local("100.64.0.11/24", "eth0"), local("192.0.2.70/26", "eth0")};
+	char why[100];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 1), "none");
+	h->domains[0].nat = mem_new(sizeof(struct nat_entry));
+	h->domains[0].nat[0] = (struct nat_entry){
+		prefix_from("100.64.0.66/32"), prefix_from("192.0.2.66/32")};
+	h->domains[0].n_nat = 1;
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 1), "100.64.0.11");
+	assert_string_equal(chosen(h, 1, "198.51.100.10", l, 1), "none");
+	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 2), "192.0.2.70");
+	homing_free(h);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_private_address_will_do_where_it_is_translated),
 		cmocka_unit_test(membership_comes_before_the_rules),
 		cmocka_unit_test(on_a_shared_interface_the_prefix_decides),
 		cmocka_unit_test(independent_addresses_go_first_where_nothing_was_assigned),
