@@ -263,9 +263,9 @@ listed(const struct homing *h, const struct domain *d)
 	return false;
 }
 
-/* Domains by name, so that their order in the configuration does not matter. */
+/* Providers, or gateways, by name, so that their order in the configuration does not matter. */
 static size_t
-sorted_domains(const struct homing *h, struct arena *a, uint32_t **ret)
+sorted_domains(const struct homing *h, bool gateways, struct arena *a, uint32_t **ret)
 {
 	uint32_t *list = arena_alloc(a, h->n_domains, sizeof(*list));
 	size_t n = 0;
@@ -273,7 +273,7 @@ sorted_domains(const struct homing *h, struct arena *a, uint32_t **ret)
 	for (uint32_t i = 0; i < h->n_domains; i++) {
 		size_t k = n;
 
-		if (h->domains[i].gateway)
+		if (h->domains[i].gateway != gateways)
 			continue;
 		for (; k && strcmp(h->domains[list[k - 1]].name, h->domains[i].name) > 0; k--)
 			list[k] = list[k - 1];
@@ -299,10 +299,14 @@ static void
 ask_provider_independent(struct planning *p, const struct ask *ask, const struct piece *piece)
 {
 	uint32_t *domains;
-	size_t n = sorted_domains(p->h, p->arena, &domains), chosen = 0;
+	size_t n = sorted_domains(p->h, false, p->arena, &domains), chosen = 0;
 
-	if (!n)
+	if (!n) { /* the gateways know the providers (M12) */
+		n = sorted_domains(p->h, true, p->arena, &domains);
+		for (size_t i = 0; i < n; i++)
+			ask_domain(p, ask, piece, domains[i]);
 		return;
+	}
 	switch (p->h->pi) {
 	case PI_ALL:
 	case PI_LIST:
