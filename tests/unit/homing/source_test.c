@@ -165,8 +165,8 @@ tentative_loopback_and_foreign_addresses_do_not_count(void **state)
 	homing_free(h);
 }
 
-/* M15: a host behind a NAT has private addresses only; the NAT gives them one of the provider. Those
- * that the provider assigned still go before them. */
+/* M15: a host behind a NAT has private addresses only; the NAT gives them one of the provider.
+ * Those that the provider assigned still go before them. */
 static void
 a_private_address_will_do_where_it_is_translated(void **state)
 {
@@ -180,8 +180,8 @@ a_private_address_will_do_where_it_is_translated(void **state)
 	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
 	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 1), "none");
 	h->domains[0].nat = mem_new(sizeof(struct nat_entry));
-	h->domains[0].nat[0] = (struct nat_entry){
-		prefix_from("100.64.0.66/32"), prefix_from("192.0.2.66/32")};
+	h->domains[0].nat[0] =
+		(struct nat_entry){prefix_from("100.64.0.66/32"), prefix_from("192.0.2.66/32")};
 	h->domains[0].n_nat = 1;
 	assert_string_equal(chosen(h, 0, "192.0.2.10", l, 1), "100.64.0.11");
 	assert_string_equal(chosen(h, 1, "198.51.100.10", l, 1), "none");
