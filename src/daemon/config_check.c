@@ -237,7 +237,27 @@ check_domain(struct options *o, const struct draft *d, struct config *c, size_t 
 	check_domain_credentials(o, d, c, domain);
 }
 
-/* Where to point at for two domains that assigned the same prefix. */
+static const char *
+mend_for(const char *contradiction)
+{
+	if (strstr(contradiction, "assigned"))
+		return "one domain to assign it (others may list it under `protects`)";
+	if (strstr(contradiction, "two servers"))
+		return "one entry with all its addresses, or different names";
+	return "names of domains";
+}
+
+static bool
+has_twins(const struct domain *d)
+{
+	for (size_t i = 0; i < d->n_servers; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(d->servers[i]->id, d->servers[k]->id))
+				return true;
+	return false;
+}
+
+/* Where to point at for two domains that assigned the same prefix, or two servers of one. */
 static struct spot
 spot_of_conflict(const struct options *o, const struct draft *d, const struct homing *h)
 {
@@ -249,6 +269,9 @@ spot_of_conflict(const struct options *o, const struct draft *d, const struct ho
 						    &h->domains[k].prefixes[q]))
 						return options_spot(
 							o, draft_domain(d, i), "prefixes");
+	for (size_t i = 0; i < h->n_domains; i++)
+		if (has_twins(&h->domains[i]))
+			return options_spot(o, draft_domain(d, i), "servers");
 	return options_spot(o, d, "pi");
 }
 
@@ -280,9 +303,7 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 		check_domain(o, d, c, i);
 	if (homing_index(c->homing, why, sizeof(why)) < 0)
 		options_problem(o, true, spot_of_conflict(o, d, c->homing), "%s, expected %s", why,
-			strstr(why, "assigned")
-				? "one domain to assign it (others may list it under `protects`)"
-				: "names of domains");
+			mend_for(why));
 	check_independent(o, d, c->homing);
 	config_check_anycast(o, d, c->homing);
 	if (c->homing->pi != PI_ALL && !c->n_listen)

@@ -18,7 +18,48 @@ compare_servers(const void *a, const void *b)
 
 	if (x->priority != y->priority)
 		return x->priority < y->priority ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return strcmp(x->id, y->id);
+}
+
+enum { DOTS_PORT = 4646 };
+
+static char *
+id_of(const struct domain_server *s)
+{
+	bool usual = s->port == DOTS_PORT && s->transport == SERVER_UDP;
+	char port[16] = "";
+
+	if (!usual)
+		snprintf(port, sizeof(port), ":%u%s", s->port,
+			s->transport == SERVER_TCP ? "/tcp" : "");
+	return mem_printf("%s%s%s%s", s->name, port, *s->interface ? "%" : "", s->interface);
+}
+
+static void
+name_servers(struct homing *h)
+{
+	for (size_t i = 0; i < h->n_domains; i++)
+		for (size_t k = 0; k < h->domains[i].n_servers; k++)
+			h->domains[i].servers[k]->id = id_of(h->domains[i].servers[k]);
+}
+
+static int
+check_servers(const struct homing *h, char *why, size_t cap)
+{
+	for (size_t i = 0; i < h->n_domains; i++) {
+		const struct domain *d = &h->domains[i];
+
+		for (size_t k = 0; k < d->n_servers; k++)
+			for (size_t j = 0; j < k; j++)
+				if (!strcmp(d->servers[j]->id, d->servers[k]->id)) {
+					snprintf(why, cap,
+						"%s has two servers %s of the same port and "
+						"transport",
+						d->name, d->servers[k]->name);
+					return -EINVAL;
+				}
+	}
+	return 0;
 }
 
 static void
@@ -114,6 +155,9 @@ homing_index(struct homing *h, char *why, size_t cap)
 {
 	int r = check_assignments(h, why, cap);
 
+	name_servers(h);
+	if (!r)
+		r = check_servers(h, why, cap);
 	number_servers(h);
 	h->owners = trie_new();
 	for (size_t i = 0; i < h->n_provider_independent; i++)
@@ -176,6 +220,7 @@ copy_server(const struct domain_server *s)
 	struct domain_server *copy = mem_copy(s, sizeof(*s));
 
 	copy->name = mem_text(s->name);
+	copy->id = NULL;
 	copy->addresses = copy_list(s->addresses, s->n_addresses, sizeof(*s->addresses));
 	return copy;
 }
@@ -243,6 +288,7 @@ free_domain(struct domain *d)
 {
 	for (size_t i = 0; i < d->n_servers; i++) {
 		free(d->servers[i]->name);
+		free(d->servers[i]->id);
 		free(d->servers[i]->addresses);
 		free(d->servers[i]);
 	}

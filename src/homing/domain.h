@@ -14,6 +14,8 @@
 
 struct domain_server {
 	char *name; /* reference identity, SNI; for an address-only server the address text */
+	char *id;   /* tells it from the others of its domain, over reloads and restarts: its name,
+		       and what is not usual of port, transport and interface; by homing_index */
 	struct addr
 		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
@@ -96,8 +98,9 @@ struct owner {
 
 /* A copy, not indexed, of what the configuration says. */
 struct homing *homing_copy(const struct homing *h);
-/* Builds ownership and ordinals once the plain fields are filled. 0, or -EINVAL with *why a text
- * naming what contradicts what (a prefix *assigned* by two domains, an unknown name in pi_list). */
+/* Builds ownership, ordinals and the ids of servers once the plain fields are filled. 0, or -EINVAL
+ * with *why a text naming what contradicts what (a prefix *assigned* by two domains, an unknown
+ * name in pi_list, two servers that nothing tells apart). */
 int homing_index(struct homing *h, char *why, size_t cap);
 /* Frees the snapshot and all it owns (everything is allocated by mem_*). NULL is legal. */
 void homing_free(struct homing *h);

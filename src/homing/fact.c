@@ -231,15 +231,51 @@ add_prefix(struct domain *d, const struct prefix *p)
 }
 
 static void
+add_addresses(struct domain_server *s, const struct fact *f)
+{
+	for (size_t i = 0; i < f->n_addrs; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < s->n_addresses; k++)
+			known = known || addr_equal(&s->addresses[k], &f->addrs[i]);
+		if (!known)
+			s->addresses = append(
+				s->addresses, &s->n_addresses, sizeof(*f->addrs), &f->addrs[i]);
+	}
+}
+
+/* DHCP tells the addresses of each family by itself. One that is configured stays as it is. */
+static bool
+is_known_server(struct domain *d, const struct fact *f, const char *name)
+{
+	for (size_t i = 0; i < d->n_servers; i++) {
+		struct domain_server *s = d->servers[i];
+
+		if (strcmp(s->name, name) != 0 || s->port != f->port ||
+			(s->transport == SERVER_TCP) != f->tcp ||
+			strcmp(s->interface, f->interface) != 0)
+			continue;
+		if (s->learned)
+			add_addresses(s, f);
+		if (s->learned && f->expires && (!s->expires || f->expires < s->expires))
+			s->expires = f->expires;
+		return true;
+	}
+	return false;
+}
+
+static void
 add_server(struct domain *d, const struct fact *f)
 {
-	struct domain_server *s = mem_new(sizeof(*s));
 	char text[ADDR_TEXT_MAX];
+	const char *name = *f->name ? f->name : addr_format(&f->addrs[0], text);
+	struct domain_server *s;
 
-	s->name = mem_text(*f->name ? f->name : addr_format(&f->addrs[0], text));
-	if (f->n_addrs)
-		s->addresses = mem_copy(f->addrs, f->n_addrs * sizeof(*f->addrs));
-	s->n_addresses = f->n_addrs;
+	if (is_known_server(d, f, name))
+		return;
+	s = mem_new(sizeof(*s));
+	s->name = mem_text(name);
+	add_addresses(s, f);
 	s->port = f->port;
 	s->transport = f->tcp ? SERVER_TCP : SERVER_UDP;
 	s->priority = f->priority;

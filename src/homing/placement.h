@@ -24,7 +24,7 @@ enum placement_exchange {
 };
 
 struct placement {
-	char *domain, *server_name; /* identity over reloads */
+	char *domain, *server_name; /* its name, the server's id: identity over reloads */
 	uint32_t server;            /* ordinal in the present snapshot */
 	uint32_t mid;
 	struct arena *arena; /* holds target */
@@ -121,7 +121,7 @@ void placement_free(struct placement *p);
 void placement_file(struct wishes *w, struct placement *p);
 /* Out of every index but wishes.placements. */
 void placement_unfile(struct wishes *w, struct placement *p);
-/* Ordinal of that server in a snapshot; UINT32_MAX: it is not there. */
+/* Ordinal of the server of that id in a snapshot; UINT32_MAX: it is not there. */
 uint32_t placement_server(const struct homing *h, const char *domain, const char *server);
 void placement_drop(struct wishes *w, struct placement *p); /* also from the store */
 struct placement *placement_find(const struct wishes *w, uint32_t server, uint32_t mid);

@@ -1321,7 +1321,7 @@ wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wal
 
 	for (uint32_t i = 0; i < h->n_servers; i++) {
 		uint32_t before = placement_server(
-			w->homing, h->domains[h->servers[i]->domain].name, h->servers[i]->name);
+			w->homing, h->domains[h->servers[i]->domain].name, h->servers[i]->id);
 
 		if (before != UINT32_MAX)
 			available[i] = w->available[before];

@@ -456,6 +456,17 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"it"},
 		{"domains: {a: {prefixes: [10.0.0.0/8]}}\nprovider-independent: [10.0.0.0/8]\n",
 			"2:1: 10.0.0.0/8 is provider-independent and assigned by a"},
+		{"domains:\n  a: {servers: [{name: s, addresses: [192.0.2.9]}, {name: s}], "
+		 "credentials: " PSK "}\n",
+			"2:7: a has two servers s of the same port and transport, expected one "
+			"entry"},
+		{"domains:\n  a: {nat-map: [{inside: 10.0.0.0/24, outside: 192.0.2.0/23}]}\n",
+			"2:7: entry 1 of the nat-map of a, expected `inside` and `outside` of "
+			"one"},
+		{"domains:\n  a: {nat-map: [{inside: 10.0.0.0/24}]}\n",
+			"2:7: entry 1 of the nat-map of a, expected `inside`"},
+		{"domains:\n  a: {nat-map: [{inside: 10.0.0.1, outside: 100.64.0.1}]}\n",
+			"2:7: entry 1 of the nat-map of a is private outside too"},
 		{"domains: {a: {}}\npi: [b]\n",
 			"2:1: pi names b, which is no domain, expected names of domains"},
 		{"domains: {a: {}}\ngateways:\n  a: {servers: [{name: x}], credentials: " PSK "}\n",

@@ -175,6 +175,66 @@ what_is_configured_stays(void **state)
 	homing_free(base);
 }
 
+/* Each family by itself (RFC 8973 5): one server with the addresses of both; another port or
+ * transport is another one, with an id of its own. */
+static void
+what_is_told_of_one_server_is_put_together(void **state)
+{
+	struct fact facts[] = {fact("isp2", FACT_SERVER, "s.example@198.51.100.9", FACT_DHCP),
+		fact("isp2", FACT_SERVER, "s.example@2001:db8::9,198.51.100.9", FACT_DHCP),
+		fact("isp2", FACT_SERVER, "s.example@198.51.100.9", FACT_DHCP),
+		fact("isp2", FACT_SERVER, "s.example@198.51.100.9", FACT_DHCP)};
+	struct homing *base = network(), *h;
+	struct domain_server *const *s;
+
+	(void)state;
+	facts[0].expires = 5000;
+	facts[1].expires = 3000;
+	facts[2].port = 5000;
+	facts[3].tcp = true;
+	h = applied(base, facts, 4);
+	s = h->domains[1].servers;
+	assert_int_equal(h->domains[1].n_servers, 3);
+	assert_string_equal(s[0]->id, "s.example");
+	assert_int_equal(s[0]->n_addresses, 2);
+	assert_int_equal(s[0]->expires, 3000);
+	assert_string_equal(s[1]->id, "s.example:4646/tcp");
+	assert_string_equal(s[2]->id, "s.example:5000");
+	homing_free(h);
+	homing_free(base);
+}
+
+/* One that is configured is what it is. */
+static void
+a_configured_server_is_not_added_to(void **state)
+{
+	struct fact f = fact("isp1", FACT_SERVER, "s1@192.0.2.9", FACT_OPERATOR);
+	struct homing *base = network(), *h = applied(base, &f, 1);
+
+	(void)state;
+	assert_int_equal(h->domains[0].n_servers, 1);
+	assert_int_equal(h->domains[0].servers[0]->n_addresses, 0);
+	assert_null(h->domains[0].servers[0]->learned);
+	homing_free(h);
+	homing_free(base);
+}
+
+static void
+two_servers_have_to_differ(void **state)
+{
+	static const char *const domains[] = {"isp1 wan1 192.0.2.64/26 s1,s1"};
+	struct homing *h = make_homing(domains, 1);
+
+	(void)state;
+	assert_int_not_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_non_null(strstr(why, "two servers s1"));
+	homing_free(h);
+	h = make_homing(domains, 1);
+	h->domains[0].servers[1]->transport = SERVER_TCP;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	homing_free(h);
+}
+
 static void
 assigned_prefixes_are_owned(void **state)
 {
@@ -293,6 +353,9 @@ main(void)
 		cmocka_unit_test(addresses_of_no_server_are_left_out),
 		cmocka_unit_test(the_first_source_that_says_something_counts),
 		cmocka_unit_test(what_is_configured_stays),
+		cmocka_unit_test(what_is_told_of_one_server_is_put_together),
+		cmocka_unit_test(a_configured_server_is_not_added_to),
+		cmocka_unit_test(two_servers_have_to_differ),
 		cmocka_unit_test(assigned_prefixes_are_owned),
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(only_trusted_names_are_believed),
