@@ -1,6 +1,6 @@
 /*
  * Placements: one request of ours at one server, and its exchange with that server. Used by wish.c,
- * wish_store.c and placement.c only.
+ * replan.c, wish_store.c and placement.c only.
  */
 #ifndef DOTSD_HOMING_PLACEMENT_H
 #define DOTSD_HOMING_PLACEMENT_H
@@ -157,7 +157,17 @@ void store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms
 void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 
+/* replan.c */
+/* Plans that wish, or all, anew, and everything that has to do with it. */
+void replan_wish(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wall);
+void replan_all(struct wishes *w, mono_ms now, wall_ms wall);
+/* Before that, with a new configuration: what has been taken from a server is withdrawn there. */
+void replan_withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall);
+
 /* wish.c */
+struct wish *wish_get(const struct wishes *w, const char *id); /* NULL: there is none */
+/* How its parts were planned; tells what is new of them. */
+void wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part *from, size_t n);
 struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
 void wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);
