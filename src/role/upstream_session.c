@@ -206,6 +206,15 @@ upstream_session_lost(struct upstream *u, const char *reason)
 		take_over(u);
 }
 
+/* The server may refuse its own ticket instead of falling back: the next handshake is a full one.
+ */
+static void
+forget_ticket(struct upstream *u)
+{
+	resumption_free(u->resume);
+	u->resume = NULL;
+}
+
 static void
 on_down(void *arg, struct session *s, const char *reason)
 {
@@ -213,6 +222,8 @@ on_down(void *arg, struct session *s, const char *reason)
 
 	if (s == u->session[CANDIDATE]) {
 		upstream_request_line_gone(u, CANDIDATE);
+		if (!u->candidate_up)
+			forget_ticket(u);
 		u->candidate_up = 0;
 		upstream_dial_failed(u, reason);
 		u->session[CANDIDATE] = NULL;

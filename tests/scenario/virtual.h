@@ -91,7 +91,7 @@ const struct virtual_lookup *virtual_lookups(void);
 /* Of a certificate with that DNS name. One reference is the caller's. */
 struct credentials *virtual_credentials(const char *name);
 /* How the listener of that host meets handshakes from now on. */
-enum virtual_mood { MEETS, MUTE, REFUSES };
+enum virtual_mood { MEETS, MUTE, REFUSES, REFUSES_TICKETS };
 void virtual_listener(struct loop *l, enum virtual_mood mood, int64_t takes);
 /* Tickets are no longer understood there. */
 void virtual_forget_tickets(struct loop *l);

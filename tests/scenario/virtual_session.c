@@ -503,6 +503,12 @@ reply(struct session *s, enum packet_kind kind, int64_t extra)
 	world_send(f, extra);
 }
 
+static bool
+is_refused(const struct listener *ln, const struct flight *f)
+{
+	return ln->loop->mood == REFUSES || (ln->loop->mood == REFUSES_TICKETS && f->ticket);
+}
+
 static void
 arrive_at_listener(struct listener *ln, struct session *s, const struct flight *f)
 {
@@ -511,7 +517,7 @@ arrive_at_listener(struct listener *ln, struct session *s, const struct flight *
 	if (f->packet->kind == HELLO) {
 		if (!s)
 			s = greet(ln, f);
-		if (s->state == HANDSHAKE && ln->loop->mood == REFUSES)
+		if (s->state == HANDSHAKE && is_refused(ln, f))
 			say_close(s, "handshake failure");
 		else if (s->state == HANDSHAKE)
 			reply(s, HELLO_REPLY, ln->loop->takes);
