@@ -80,6 +80,7 @@ struct wish {
 struct identity {
 	char *cuid;
 	uint32_t next_mid, reserved; /* mids below `reserved` may be used without writing */
+	wall_ms renamed;             /* when the cuid was last replaced; 0: it was not */
 };
 
 struct queued_action {
@@ -154,6 +155,8 @@ struct identity *store_identity(struct wishes *w, const char *domain, wall_ms wa
 uint32_t store_take_mid(struct wishes *w, const char *domain, wall_ms wall);
 /* Later ones are above that mid. */
 void store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms wall);
+/* Another cuid, at most one an hour; false: not yet. */
+bool store_rename(struct wishes *w, const char *domain, const char *cuid, wall_ms wall);
 void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 

@@ -126,6 +126,8 @@ struct wish_answer {
 	uint32_t conflict_mid;    /* of 4.09: the higher one of ours on record; 0 unknown */
 	const char *why;          /* diagnostic text, may be NULL */
 	uint32_t max_age;         /* of 5.03 */
+	const char *fresh_cuid;   /* of 4.09 for a cuid-collision: a random one, to be ours at that
+				     domain if it may change; borrowed during the call */
 };
 void wishes_answer(struct wishes *w, uint32_t server, uint32_t mid,
 	const struct wish_answer *answer, mono_ms now, wall_ms wall);
@@ -160,6 +162,7 @@ enum wish_report {
 	WISH_REPORT_ENDED,
 	WISH_REPORT_WITHDRAWN,
 	WISH_REPORT_RELEASED,
+	WISH_REPORT_RENAMED, /* a new cuid of ours at that domain */
 };
 struct wish_action {
 	enum wish_action_kind kind;

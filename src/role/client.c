@@ -218,6 +218,7 @@ static const struct {
 	[WISH_REPORT_ENDED] = {EVENT_STATUS, true},
 	[WISH_REPORT_WITHDRAWN] = {EVENT_WITHDRAWN, false},
 	[WISH_REPORT_RELEASED] = {EVENT_RELEASED, false},
+	[WISH_REPORT_RENAMED] = {EVENT_ALERT, false},
 };
 
 /* Every report fills the same candidates; the event's own row decides which of them it has. */
@@ -395,7 +396,7 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	struct arena *arena = arena_new();
 	struct signal_msg msg;
 	const struct scope *scope = body_scope(m, arena, &msg);
-	char why[WISH_WHY_MAX], code[CODE_TEXT];
+	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1];
 	struct wish_answer answer = {.method = method, .code = m->code};
 
 	answer.why = diagnostic(m, why, sizeof(why));
@@ -405,6 +406,10 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)) {
 		answer.conflict = conflict_of(scope);
 		answer.conflict_mid = (uint32_t)scope->conflict_information.conflict_scope.mid;
+	}
+	if (answer.conflict.cause == CUID_COLLISION) {
+		credentials_random_cuid(fresh_cuid);
+		answer.fresh_cuid = fresh_cuid;
 	}
 	event_raise(EVENT_RESPONSE,
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),

@@ -72,7 +72,21 @@ when_all_refuse_so_does_the_gateway(void **state)
 	assert_int_equal(virtual_store_count(x->us.loop, "wish"), 0);
 }
 
-/* 9132-4.4.1.1-20: a cuid in use by another is ours, not the client's. */
+/* 9132-4.4.1.1-19, 9132-4.4.1.1-20: a cuid in use by another is ours, not the client's: a new one
+ * is taken before the client notices. */
+static void
+a_collision_of_our_cuid_is_mended_upstream(void **state)
+{
+	struct behind *x = *state;
+
+	snprintf(x->s1.taken, sizeof(x->s1.taken), "%s", credentials_cuid(x->us.credentials[0]));
+	behind_put(x, 1, "192.0.2.66/32", 5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->c1.conflict.cause, 0);
+	assert_int_equal(x->s1.puts, 2);
+}
+
+/* One that is refused whatever it is: 9132-4.4.1.1-20. */
 static void
 a_collision_of_our_cuid_is_no_conflict_of_the_client(void **state)
 {
@@ -656,6 +670,7 @@ main(void)
 		BEHIND(after_three_seconds_of_silence_it_is_ours),
 		BEHIND(a_refusal_and_silence_are_granted),
 		BEHIND(when_all_refuse_so_does_the_gateway),
+		BEHIND(a_collision_of_our_cuid_is_mended_upstream),
 		BEHIND(a_collision_of_our_cuid_is_no_conflict_of_the_client),
 		BEHIND(each_client_has_its_session_and_cuid_upstream),
 		BEHIND(a_session_of_its_own_survives_a_restart),
