@@ -185,10 +185,20 @@ free_domain(struct domain *d)
 	free(d->credentials.psk_file);
 }
 
+struct homing *
+homing_ref(const struct homing *h)
+{
+	struct homing *own =
+		(struct homing *)(uintptr_t)h; /* the count is not part of what is read */
+
+	own->references++;
+	return own;
+}
+
 void
 homing_free(struct homing *h)
 {
-	if (!h)
+	if (!h || h->references-- > 0)
 		return;
 	if (h->owners)
 		trie_walk(h->owners, free_owner, NULL);

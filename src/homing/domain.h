@@ -66,6 +66,7 @@ struct homing {
 	bool clip; /* M4: send the owned parts of a wider target */
 	/* Built by homing_index. */
 	struct trie *owners; /* prefix -> struct owner */
+	unsigned references; /* beside that of who made it */
 };
 
 /* What one prefix of the ownership table stands for. */
@@ -79,7 +80,11 @@ struct owner {
 /* Builds ownership and ordinals once the plain fields are filled. 0, or -EINVAL with *why a text
  * naming what contradicts what (a prefix *assigned* by two domains, an unknown name in pi_list). */
 int homing_index(struct homing *h, char *why, size_t cap);
-/* Frees the snapshot and all it owns (everything is allocated by mem_*). NULL is legal. */
+/* One more who has to free it. */
+struct homing *homing_ref(const struct homing *h);
+/* The last one frees the snapshot and all it owns (everything is allocated by mem_*). NULL is
+ * legal.
+ */
 void homing_free(struct homing *h);
 /* Index of the domain of that name, or -1. */
 int homing_domain(const struct homing *h, const char *name);

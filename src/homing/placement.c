@@ -270,6 +270,19 @@ placement_sendable(const struct wishes *w, const struct placement *p)
 }
 
 void
+placement_bound_expiry(struct placement *p, mono_ms now)
+{
+	if (!p->expires)
+		p->expires = now + (p->lifetime > 0 ? p->lifetime * 1000 : 0);
+}
+
+bool
+placement_stands(const struct placement *p)
+{
+	return p->sent && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED;
+}
+
+void
 placement_forget_ask(struct placement *p, const char *ask)
 {
 	for (size_t i = 0; i < p->n_asks; i++) {

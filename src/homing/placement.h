@@ -133,6 +133,10 @@ bool placement_set_asks(struct wishes *w, struct placement *p, const char *const
 /* That wish is gone; another one may come under its id. */
 void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
+/* Never answered: it may live there for what we asked. */
+void placement_bound_expiry(struct placement *p, mono_ms now);
+/* It may stand at its server. */
+bool placement_stands(const struct placement *p);
 void placement_sent(struct wishes *w, struct placement *p, mono_ms now); /* it leaves now */
 /* The server does not know it. */
 void placement_lost(struct wishes *w, struct placement *p, mono_ms now);

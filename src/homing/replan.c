@@ -193,14 +193,6 @@ wanted_lifetime(const struct replan *r, const struct plan_request *q)
 	return lifetime ? lifetime : d->lifetime;
 }
 
-/* Never answered: it may live there for what we asked. */
-static void
-bound_expiry(struct placement *p, mono_ms now)
-{
-	if (!p->expires)
-		p->expires = now + (p->lifetime > 0 ? p->lifetime * 1000 : 0);
-}
-
 /* It stays at its server until it expires there or is withdrawn; it is not refreshed any more. */
 static void
 stand_by(struct wishes *w, struct placement *p, mono_ms now)
@@ -208,7 +200,7 @@ stand_by(struct wishes *w, struct placement *p, mono_ms now)
 	p->standby = true;
 	p->exchange = EXCHANGE_NONE;
 	p->due = INT64_MAX;
-	bound_expiry(p, now);
+	placement_bound_expiry(p, now);
 	placement_file(w, p);
 }
 
@@ -299,13 +291,13 @@ is_replaced(const struct replan *r, const struct placement *p)
 static void
 withdraw_one(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 {
-	if (!p->sent || p->state == PLACEMENT_REFUSED || p->state == PLACEMENT_ENDED) {
+	if (!placement_stands(p)) {
 		placement_drop(w, p); /* nothing stands there */
 		return;
 	}
 	p->state = PLACEMENT_GOING;
 	p->standby = p->superseded = false;
-	bound_expiry(p, now);
+	placement_bound_expiry(p, now);
 	placement_queue(w, p, now);
 	store_placement(w, p, now, wall);
 }

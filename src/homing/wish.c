@@ -769,8 +769,77 @@ wishes_restore(struct wishes *w, mono_ms now, wall_ms wall)
 	replan_all(w, now, wall);
 }
 
-/* Ordinals are those of the snapshot: everything is filed anew. What stands at a server that is no
- * longer ours cannot be withdrawn any more. */
+/* ---- a new configuration ---- */
+
+struct parting {
+	const struct homing *to;
+	wish_leave leave;
+	void *arg;
+	mono_ms now;
+	wall_ms wall;
+};
+
+/* M14: a copy of it stays at another server of the domain; withdrawn here it might end there, where
+ * it is the same request. */
+static bool
+has_copy(const struct wishes *w, const struct placement *p, const struct homing *to)
+{
+	const struct domain *d = &w->homing->domains[w->homing->servers[p->server]->domain];
+
+	for (size_t i = 0; i < d->n_servers; i++) {
+		const struct placement *o = placement_find(w, d->servers[i]->ordinal, p->mid);
+
+		if (o && o != p && o->state != PLACEMENT_GOING && placement_stands(o) &&
+			placement_server(to, o->domain, o->server_name) != UINT32_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* The role withdraws it, as it was placed. */
+static bool
+is_left(struct wishes *w, struct placement *p, const struct parting *parting)
+{
+	struct wish_leaving l = {.server = p->server,
+		.mid = p->mid,
+		.cuid = store_identity(w, p->domain, parting->wall)->cuid};
+
+	if (!placement_stands(p) || !l.cuid)
+		return false;
+	placement_bound_expiry(p, parting->now);
+	l.expires = p->expires;
+	return parting->leave(parting->arg, &l);
+}
+
+/* True: its server is gone, or the new snapshot has taken it from there (M17) and the withdrawal
+ * goes another way than those to come. */
+static bool
+parts(struct wishes *w, struct placement *p, const struct parting *parting)
+{
+	uint32_t server = placement_server(parting->to, p->domain, p->server_name);
+
+	if (server != UINT32_MAX)
+		return !plan_may_hold(parting->to, server, &p->target) && is_left(w, p, parting);
+	if (!has_copy(w, p, parting->to))
+		is_left(w, p, parting);
+	return true;
+}
+
+static void
+part(struct wishes *w, const struct parting *parting)
+{
+	for (size_t i = w->n_placements; i-- > 0;) {
+		struct placement *p = i < w->n_placements ? w->placements[i] : NULL;
+
+		if (!p || !parts(w, p, parting))
+			continue;
+		placement_unfile(w, p);
+		p->server = UINT32_MAX;
+		placement_drop(w, p);
+	}
+}
+
+/* Ordinals are those of the snapshot: everything is filed anew. */
 static void
 move_placements(struct wishes *w, const struct homing *h)
 {
@@ -780,15 +849,12 @@ move_placements(struct wishes *w, const struct homing *h)
 	overlap_free(w->replaced);
 	w->live = overlap_new(h->n_servers);
 	w->replaced = overlap_new(h->n_servers);
-	for (size_t i = w->n_placements; i-- > 0;) {
+	for (size_t i = 0; i < w->n_placements; i++) {
 		struct placement *p = w->placements[i];
 
 		p->server = placement_server(h, p->domain, p->server_name);
-		if (p->server == UINT32_MAX)
-			placement_drop(w, p);
+		placement_file(w, p);
 	}
-	for (size_t i = 0; i < w->n_placements; i++)
-		placement_file(w, w->placements[i]);
 }
 
 void
@@ -809,10 +875,13 @@ wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall)
 }
 
 void
-wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wall)
+wishes_reload(struct wishes *w, const struct homing *h, wish_leave leave, void *leave_arg,
+	mono_ms now, wall_ms wall)
 {
+	struct parting parting = {h, leave, leave_arg, now, wall};
 	enum availability *available = mem_array(h->n_servers, sizeof(*available));
 
+	part(w, &parting);
 	for (uint32_t i = 0; i < h->n_servers; i++) {
 		uint32_t before = placement_server(
 			w->homing, h->domains[h->servers[i]->domain].name, h->servers[i]->name);

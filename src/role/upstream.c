@@ -68,15 +68,29 @@ drop_session(struct upstream *u, int line)
 	u->session[line] = NULL;
 }
 
+static void
+drop_requests(struct upstream *u)
+{
+	while (u->requests)
+		upstream_request_drop(u, u->requests);
+	while (u->observations)
+		upstream_observe_end(u, u->observations->mid);
+}
+
+void
+upstream_leave(struct upstream *u, const struct upstream_ops *ops, void *arg)
+{
+	drop_requests(u);
+	u->cx.ops = ops;
+	u->cx.arg = arg;
+}
+
 void
 upstream_free(struct upstream *u)
 {
 	if (!u)
 		return;
-	while (u->requests)
-		upstream_request_drop(u, u->requests);
-	while (u->observations)
-		upstream_observe_end(u, u->observations->mid);
+	drop_requests(u);
 	if (u->hb_handle > 0 && u->session[CURRENT])
 		request_cancel(u->session[CURRENT], u->hb_handle);
 	drop_session(u, CURRENT);
@@ -160,6 +174,18 @@ const struct domain_server *
 upstream_server(const struct upstream *u)
 {
 	return u->server;
+}
+
+enum availability
+upstream_availability(const struct upstream *u)
+{
+	return u->availability;
+}
+
+const char *
+upstream_behalf(const struct upstream *u)
+{
+	return u->cx.behalf;
 }
 
 struct credentials *

@@ -194,6 +194,38 @@ a_removed_client_leaves_when_all_is_withdrawn(void **state)
 	clients_free((struct clients *)(uintptr_t)setup.clients);
 }
 
+static void
+fill_first(struct customer *c)
+{
+	customer_address(c, "s1", "192.0.2.10");
+}
+
+/* M17: nor before what stood at a server that was removed is withdrawn there. */
+static void
+a_removed_client_takes_leave_of_removed_servers(void **state)
+{
+	static const char *const first[] = {"isp1 wan1 192.0.2.64/26 s1"};
+	struct behind *x = *state;
+	struct gateway_setup setup = {.clients = clients_new(), .separate = true};
+
+	start_again(x, true);
+	behind_put(x, 1, both, 1 * S);
+	x->s2.silent = true;
+	customer_reload(&x->us, first, 1, fill_first, "");
+	setup.homing = x->us.homing;
+	gateway_reload(x->gateway, &setup);
+	hand_delete(&x->c1, 1);
+	virtual_run(30 * S);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_true(x->s2.deletes > 5);
+	assert_non_null(dots_client_deputy(x->us.client, "c1", false));
+	x->s2.silent = false;
+	virtual_run(10 * S);
+	assert_null(dots_client_deputy(x->us.client, "c1", false));
+	setup.homing = NULL;
+	clients_free((struct clients *)(uintptr_t)setup.clients);
+}
+
 /* The other rule after a reload: what stands stays where it is, under its cuid, until it is over.
  */
 static void
@@ -675,6 +707,7 @@ main(void)
 		BEHIND(each_client_has_its_session_and_cuid_upstream),
 		BEHIND(a_session_of_its_own_survives_a_restart),
 		BEHIND(a_removed_client_leaves_when_all_is_withdrawn),
+		BEHIND(a_removed_client_takes_leave_of_removed_servers),
 		BEHIND(what_stands_stays_when_the_rule_changes),
 		BEHIND(the_lifetime_is_the_one_granted_upstream),
 		BEHIND(a_refresh_is_granted_for_the_shortest_of_them),
