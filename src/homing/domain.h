@@ -14,11 +14,11 @@ struct domain_server {
 	struct addr
 		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
-	uint16_t port; /* 4646 */
-	enum { SERVER_UDP, SERVER_TCP } transport;
-	uint32_t priority; /* lower first; then by name */
-	uint32_t ordinal;  /* index over all servers of the snapshot: 0..homing->n_servers-1 */
-	uint32_t domain;   /* index of its domain */
+	uint16_t port;                                         /* 4646 */
+	enum { SERVER_UDP, SERVER_TCP, SERVER_ANY } transport; /* any: RFC 9132 4.3 */
+	uint32_t priority;                                     /* lower first; then by name */
+	uint32_t ordinal; /* index over all servers of the snapshot: 0..homing->n_servers-1 */
+	uint32_t domain;  /* index of its domain */
 };
 
 /* Files; NULL if absent. The daemon loads them; here they are only carried. */

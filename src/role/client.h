@@ -67,7 +67,7 @@ void dots_client_on_change(
 /* For dotsctl. */
 struct server_view {
 	const char *domain, *server, *interface; /* "" if none */
-	const char *transport;                   /* "udp", "tcp" */
+	const char *transport;                   /* "udp", "tcp"; "any": of none so far */
 	const char *state;      /* "available", "silent", "connecting", "waiting", "link down" */
 	const char *reason;     /* why not available, "" */
 	const char *credential; /* label, never key material */

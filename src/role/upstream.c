@@ -11,12 +11,6 @@
 #include "base/mem.h"
 #include "role/upstream_private.h"
 
-enum session_transport
-upstream_transport(const struct upstream *u)
-{
-	return u->server->transport == SERVER_TCP ? SESSION_TCP : SESSION_UDP;
-}
-
 static void
 set_availability(struct upstream *u, enum availability a)
 {
@@ -50,6 +44,8 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	u->credentials = cred ? credentials_ref(cred) : NULL;
 	u->hb_timer = timer_new(cx->loop, upstream_session_hb_due, u);
 	u->dial_timer = timer_new(cx->loop, upstream_dial_due, u);
+	u->race_timer = timer_new(cx->loop, upstream_race_due, u);
+	u->probe_timer = timer_new(cx->loop, upstream_race_probe, u);
 	u->observe_timer = timer_new(cx->loop, upstream_observe_due, u);
 	u->window_timer = timer_new(cx->loop, upstream_request_window, u);
 	u->heard = -1;
@@ -93,15 +89,19 @@ upstream_free(struct upstream *u)
 	drop_requests(u);
 	if (u->hb_handle > 0 && u->session[CURRENT])
 		request_cancel(u->session[CURRENT], u->hb_handle);
+	upstream_race_stop(u);
 	drop_session(u, CURRENT);
 	drop_session(u, CANDIDATE);
 	resolver_free(u->resolver);
 	resumption_free(u->resume);
 	timer_free(u->hb_timer);
 	timer_free(u->dial_timer);
+	timer_free(u->race_timer);
+	timer_free(u->probe_timer);
 	timer_free(u->observe_timer);
 	timer_free(u->window_timer);
 	credentials_unref(u->credentials);
+	free(u->failures);
 	free(u);
 }
 
@@ -144,9 +144,9 @@ judge_sessions(struct upstream *u)
 	for (int i = 0; i < 2; i++)
 		if (u->session[i] && session_is_up(u->session[i]))
 			session_judge_by(u->session[i], u->credentials);
-	if (!u->session[CANDIDATE] || session_is_up(u->session[CANDIDATE]))
+	if (!u->race)
 		return;
-	drop_session(u, CANDIDATE);
+	upstream_race_stop(u);
 	upstream_dial_at(u, loop_now(u->cx.loop));
 }
 
@@ -199,9 +199,19 @@ state_text(const struct upstream *u)
 {
 	if (u->session[CURRENT] && u->availability != SERVER_UNAVAILABLE)
 		return u->availability == SERVER_SILENT ? "silent" : "available";
-	if (u->session[CANDIDATE] || u->resolving)
+	if (upstream_dial_under_way(u))
 		return "connecting";
 	return u->next_attempt == INT64_MAX && u->credentials ? "link down" : "waiting";
+}
+
+static const char *
+transport_text(const struct upstream *u)
+{
+	static const char *const names[] = {
+		[SERVER_UDP] = "udp", [SERVER_TCP] = "tcp", [SERVER_ANY] = "any"};
+
+	return u->session[CURRENT] ? session_transport_name(session_transport(u->session[CURRENT]))
+				   : names[u->server->transport];
 }
 
 void
@@ -214,7 +224,7 @@ upstream_view(const struct upstream *u, struct server_view *ret)
 		.domain = u->domain->name,
 		.server = u->server->name,
 		.interface = u->interface,
-		.transport = session_transport_name(upstream_transport(u)),
+		.transport = transport_text(u),
 		.state = state_text(u),
 		.reason = u->reason,
 		.credential = u->credentials ? credentials_label(u->credentials) : "",

@@ -36,31 +36,35 @@ retry_gap(const struct upstream *u)
 		       : RETRY_IDLE_MS;
 }
 
-static void
-tell_failure(struct upstream *u, const char *reason)
+void
+upstream_dial_tell(struct upstream *u, const struct session *s, const char *reason, int64_t retry_s)
 {
 	char remote[ENDPOINT_TEXT_MAX] = "";
-	const struct endpoint *e =
-		u->session[CANDIDATE] ? session_remote(u->session[CANDIDATE]) : NULL;
 
-	snprintf(u->reason, sizeof(u->reason), "%s", reason);
 	event_raise(EVENT_SESSION_FAILED, EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name),
-		EVENT_F("address", e ? endpoint_format(e, remote) : NULL),
-		EVENT_F("reason", reason),
-		EVENT_N("retry", (u->next_attempt - loop_now(u->cx.loop)) / 1000),
+		EVENT_F("address", s ? endpoint_format(session_remote(s), remote) : NULL),
+		EVENT_F("transport", s ? session_transport_name(session_transport(s)) : NULL),
+		EVENT_F("reason", reason), EVENT_N("retry", retry_s),
 		EVENT_F("behalf", u->cx.behalf));
+}
+
+static void
+tell_failure(struct upstream *u, const struct session *s, const char *reason)
+{
+	snprintf(u->reason, sizeof(u->reason), "%s", reason);
+	upstream_dial_tell(u, s, reason, (u->next_attempt - loop_now(u->cx.loop)) / 1000);
 	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9132 4.7"));
 }
 
 void
-upstream_dial_failed(struct upstream *u, const char *reason)
+upstream_dial_failed(struct upstream *u, const struct session *s, const char *reason)
 {
 	u->failed = loop_now(u->cx.loop);
 	u->next_addr++;
 	upstream_dial_at(u, u->failed + retry_gap(u));
-	tell_failure(u, reason);
+	tell_failure(u, s, reason);
 }
 
 /* No packet left for the server, so RFC 9132 4.7 asks for no pause; told once. */
@@ -75,7 +79,7 @@ cannot_attempt(struct upstream *u, const char *reason)
 		u->local_retry = LOCAL_RETRY_MAX;
 	upstream_dial_at(u, loop_now(u->cx.loop) + u->local_retry);
 	if (!known)
-		tell_failure(u, reason);
+		tell_failure(u, NULL, reason);
 }
 
 mono_ms
@@ -84,6 +88,12 @@ upstream_dial_soonest(const struct upstream *u)
 	mono_ms now = loop_now(u->cx.loop);
 
 	return u->failed && u->failed + RETRY_ATTACK_MS > now ? u->failed + RETRY_ATTACK_MS : now;
+}
+
+bool
+upstream_dial_under_way(const struct upstream *u)
+{
+	return u->race || u->session[CANDIDATE] || u->resolving;
 }
 
 bool
@@ -116,26 +126,27 @@ choose_source(struct upstream *u, const char *interface, const struct addr *to, 
 	return r == 0;
 }
 
-/* False: nothing can be sent there, `why` says so. */
-static bool
-dial_address(struct upstream *u, const char *interface, const struct addr *to, const char *cause,
-	char *why, size_t cap)
+struct session *
+upstream_dial_address(struct upstream *u, const char *interface, const struct addr *to,
+	enum session_transport transport, const char *cause, char why[static REASON_MAX])
 {
 	char source[ADDR_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
-	struct dial d = {.transport = upstream_transport(u),
+	struct dial d = {.transport = transport,
 		.interface = interface,
 		.remote = {.addr = *to, .port = u->server->port},
 		.server_name = u->server->name,
 		.credentials = u->credentials,
-		.resume = u->resume};
+		.resume = u->resume_over == transport ? u->resume : NULL};
+	struct session *s;
 	int error = 0;
 
-	if (!choose_source(u, interface, to, &d.source, why, cap))
-		return false;
-	u->session[CANDIDATE] = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
-	if (!u->session[CANDIDATE]) {
-		snprintf(why, cap, "%s: %s", endpoint_format(&d.remote, remote), strerror(-error));
-		return false;
+	if (!choose_source(u, interface, to, &d.source, why, REASON_MAX))
+		return NULL;
+	s = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
+	if (!s) {
+		snprintf(why, REASON_MAX, "%s: %s", endpoint_format(&d.remote, remote),
+			strerror(-error));
+		return NULL;
 	}
 	u->suspended = false;
 	u->local_retry = 0;
@@ -143,25 +154,37 @@ dial_address(struct upstream *u, const char *interface, const struct addr *to, c
 		EVENT_F("server", u->server->name),
 		EVENT_F("address", endpoint_format(&d.remote, remote)),
 		EVENT_F("source", addr_format(&d.source, source)), EVENT_F("interface", interface),
-		EVENT_F("transport", session_transport_name(d.transport)), EVENT_F("reason", cause),
+		EVENT_F("transport", session_transport_name(transport)), EVENT_F("reason", cause),
 		EVENT_F("behalf", u->cx.behalf));
-	return true;
+	return s;
 }
 
-/* The next address in turn that we have a source for: the others are no attempts. */
-static void
-dial_next(struct upstream *u, const char *interface, const struct addr *addrs, size_t n,
-	const char *cause)
+const struct addr *
+upstream_dial_addresses(const struct upstream *u, size_t *ret_n)
 {
-	char why[REASON_MAX] = "", first[REASON_MAX] = "";
+	*ret_n = u->server->n_addresses ? u->server->n_addresses : u->n_addrs;
+	return u->server->n_addresses ? u->server->addresses : u->addrs;
+}
 
-	for (size_t i = 0; i < n; i++, u->next_addr++) {
-		if (dial_address(u, interface, &addrs[u->next_addr % n], cause, why, sizeof(why)))
+/* Over any transport all addresses race; else it is the next in turn that we have a source for: the
+ * others are no attempts. */
+static void
+dial(struct upstream *u, const char *interface, const char *cause)
+{
+	bool any = u->server->transport == SERVER_ANY;
+	struct race_field field = {.over = {[SESSION_UDP] = u->server->transport != SERVER_TCP,
+					   [SESSION_TCP] = u->server->transport != SERVER_UDP}};
+	char why[REASON_MAX] = "";
+	size_t n;
+	const struct addr *addrs = upstream_dial_addresses(u, &n);
+
+	field.n = any ? n : 1;
+	for (size_t i = 0; i < n; i += field.n, u->next_addr++) {
+		field.addrs = any ? addrs : &addrs[u->next_addr % n];
+		if (upstream_race_begin(u, &field, interface, cause, why))
 			return;
-		if (!i)
-			memcpy(first, why, sizeof(first));
 	}
-	cannot_attempt(u, first);
+	cannot_attempt(u, why);
 }
 
 static void
@@ -259,7 +282,7 @@ upstream_dial_begin(struct upstream *u, const char *why)
 	bool bound;
 	const char *interface = upstream_link_pick(u, &bound);
 
-	if (u->session[CANDIDATE] || u->resolving || !u->credentials)
+	if (upstream_dial_under_way(u) || !u->credentials)
 		return;
 	if (bound && !interface) {
 		upstream_link_wait(u, u->domain->interfaces[0]);
@@ -271,10 +294,8 @@ upstream_dial_begin(struct upstream *u, const char *why)
 	}
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
-	if (u->server->n_addresses)
-		dial_next(u, interface, u->server->addresses, u->server->n_addresses, why);
-	else if (knows_addresses(u))
-		dial_next(u, interface, u->addrs, u->n_addrs, why);
+	if (u->server->n_addresses || knows_addresses(u))
+		dial(u, interface, why);
 	else
 		resolve(u, interface);
 }
@@ -286,7 +307,7 @@ upstream_dial_due(void *arg)
 
 	if (u->candidate_up) { /* it came up beside the old session and answered nothing either */
 		upstream_session_drop_candidate(u);
-		upstream_dial_failed(u, "the new session answers nothing");
+		upstream_dial_failed(u, NULL, "the new session answers nothing");
 	} else if (upstream_dial_wanted(u)) {
 		upstream_dial_begin(u, u->ever_up ? "reconnect" : "start");
 	}
@@ -308,7 +329,6 @@ upstream_hurry(struct upstream *u)
 {
 	bool usable = u->session[CURRENT] && upstream_link_works(u);
 
-	if (!usable && !u->session[CANDIDATE] && !u->resolving &&
-		upstream_dial_soonest(u) < u->next_attempt)
+	if (!usable && !upstream_dial_under_way(u) && upstream_dial_soonest(u) < u->next_attempt)
 		upstream_dial_at(u, upstream_dial_soonest(u));
 }

@@ -97,7 +97,7 @@ upstream_link_changed(struct upstream *u, const char *interface)
 		}
 	}
 	/* An address on another link may be the source that was missing. */
-	if (up && u->suspended && !u->session[CURRENT] && !u->session[CANDIDATE] && !u->resolving) {
+	if (up && u->suspended && !u->session[CURRENT] && !upstream_dial_under_way(u)) {
 		u->local_retry = 0;
 		upstream_dial_at(u, upstream_dial_soonest(u));
 	}

@@ -53,9 +53,14 @@ struct upstream {
 	bool resolving;
 	struct session *session[2]; /* current, candidate */
 	struct resumption *resume;
+	enum session_transport resume_over;
+	struct race *race; /* attempts under way; NULL: none */
+	struct outcome *failures;
+	size_t n_failures;
 	struct heartbeat hb;
 	int64_t hb_handle;
-	struct timer *hb_timer, *dial_timer, *observe_timer, *window_timer;
+	struct timer *hb_timer, *dial_timer, *race_timer, *probe_timer, *observe_timer,
+		*window_timer;
 	enum availability availability;
 	mono_ms next_attempt; /* INT64_MAX: none planned */
 	mono_ms failed;       /* when the last attempt failed or was cut off; 0: it did not */
@@ -74,7 +79,6 @@ struct upstream {
 };
 
 /* upstream.c */
-enum session_transport upstream_transport(const struct upstream *u);
 /* Tells the owner if its availability has changed. */
 void upstream_see(struct upstream *u);
 
@@ -115,6 +119,8 @@ void upstream_session_hb_rearm(struct upstream *u);
 void upstream_session_promote(struct upstream *u);
 /* Not needed, or cut off. */
 void upstream_session_drop_candidate(struct upstream *u);
+/* The current session is heard and nothing is open on it. */
+void upstream_session_serves(struct upstream *u);
 /* The current session is gone. A candidate that is up takes its place. */
 void upstream_session_lost(struct upstream *u, const char *reason);
 
@@ -124,9 +130,40 @@ void upstream_dial_at(struct upstream *u, mono_ms when);
 /* One attempt now; nothing while one is under way, the link is known to be down or the last failure
  * is too near. */
 void upstream_dial_begin(struct upstream *u, const char *why);
-void upstream_dial_failed(struct upstream *u, const char *reason);
+bool upstream_dial_under_way(const struct upstream *u);
+/* s: the session that failed, NULL: none was begun. */
+void upstream_dial_failed(struct upstream *u, const struct session *s, const char *reason);
+void upstream_dial_tell(
+	struct upstream *u, const struct session *s, const char *reason, int64_t retry_s);
+/* A handshake; NULL: nothing can be sent there, `why` says so. */
+struct session *upstream_dial_address(struct upstream *u, const char *interface,
+	const struct addr *to, enum session_transport transport, const char *cause,
+	char why[static REASON_MAX]);
+/* Those of the server, configured or as they were resolved last. */
+const struct addr *upstream_dial_addresses(const struct upstream *u, size_t *ret_n);
 /* The moment from which on the pace of RFC 9132 4.7 allows an attempt. */
 mono_ms upstream_dial_soonest(const struct upstream *u);
 bool upstream_dial_wanted(const struct upstream *u); /* beside or instead of the current one */
+
+/* upstream_race.c */
+struct race_field {
+	const struct addr *addrs;
+	size_t n;
+	bool over[SESSION_TCP + 1]; /* by transport */
+	bool probe;                 /* beside a session that serves; a failure changes nothing */
+};
+void upstream_race_due(void *arg);   /* timer */
+void upstream_race_probe(void *arg); /* timer */
+/* False: none could be begun, `why` says what was in the way of the first. */
+bool upstream_race_begin(struct upstream *u, const struct race_field *field, const char *interface,
+	const char *cause, char why[static REASON_MAX]);
+void upstream_race_stop(struct upstream *u);
+bool upstream_race_probes(const struct upstream *u); /* one for UDP is under way */
+/* That one is up: it is the candidate, and the race is over. True: it was a probe. */
+bool upstream_race_won(struct upstream *u, struct session *s);
+/* False: it is none of the race. */
+bool upstream_race_lost(struct upstream *u, struct session *s, const char *reason);
+/* There is a new current session. */
+void upstream_race_settled(struct upstream *u);
 
 #endif

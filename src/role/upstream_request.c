@@ -69,7 +69,7 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	if (line == CANDIDATE)
 		upstream_session_promote(u);
 	else if (!u->requests) /* the first that answers wins */
-		upstream_session_drop_candidate(u);
+		upstream_session_serves(u);
 	u->answered = true;
 	send_waiting(u);
 	u->cx.ops->answered(u->cx.arg, u, mid, method, response);

@@ -90,16 +90,27 @@ upstream_session_hb_due(void *arg)
 void
 upstream_session_drop_candidate(struct upstream *u)
 {
-	if (!u->session[CANDIDATE])
+	if (!u->race && !u->session[CANDIDATE])
 		return;
-	upstream_request_line_gone(u, CANDIDATE);
-	if (!u->candidate_up)
+	if (u->race && !upstream_race_probes(u))
 		u->failed = loop_now(u->cx.loop);
+	upstream_race_stop(u);
+	upstream_request_line_gone(u, CANDIDATE);
 	u->candidate_up = 0;
-	session_abandon(u->session[CANDIDATE]);
+	if (u->session[CANDIDATE])
+		session_abandon(u->session[CANDIDATE]);
 	u->session[CANDIDATE] = NULL;
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
+}
+
+/* The old one lives: a new attempt is not needed (RFC 9132 4.7), but for one that may lead from TCP
+ * to UDP. */
+void
+upstream_session_serves(struct upstream *u)
+{
+	if (!upstream_race_probes(u))
+		upstream_session_drop_candidate(u);
 }
 
 /* The candidate is the session from now on; the caller tells that it is `renewed`, if an answer has
@@ -127,6 +138,7 @@ upstream_session_promote(struct upstream *u)
 	u->reason[0] = '\0';
 	upstream_see(u);
 	upstream_observe_renew(u);
+	upstream_race_settled(u);
 }
 
 /* ---- session callbacks ------------------------------------------------------------------- */
@@ -171,17 +183,18 @@ static void
 on_up(void *arg, struct session *s)
 {
 	struct upstream *u = arg;
+	bool probe = upstream_race_won(u, s);
 
-	assert(s == u->session[CANDIDATE]);
 	u->ever_up = true;
 	u->heard = u->candidate_up = loop_now(u->cx.loop);
 	resumption_free(u->resume);
 	u->resume = session_resumption(s);
+	u->resume_over = session_transport(s);
 	snprintf(u->interface, sizeof(u->interface), "%s", session_interface(s));
 	raise_up(u, s);
 	/* Beside a session that may live the first that answers wins; without open requests the
-	 * handshake itself was the answer. */
-	if (u->session[CURRENT] && u->requests && upstream_link_works(u)) {
+	 * handshake itself was the answer, as it is to a probe. */
+	if (u->session[CURRENT] && u->requests && upstream_link_works(u) && !probe) {
 		upstream_request_all(u, CANDIDATE);
 		upstream_dial_at(u, u->candidate_up + CANDIDATE_MS);
 		return;
@@ -206,37 +219,28 @@ upstream_session_lost(struct upstream *u, const char *reason)
 		take_over(u);
 }
 
-/* The server may refuse its own ticket instead of falling back: the next handshake is a full one.
- */
-static void
-forget_ticket(struct upstream *u)
-{
-	resumption_free(u->resume);
-	u->resume = NULL;
-}
-
 static void
 on_down(void *arg, struct session *s, const char *reason)
 {
 	struct upstream *u = arg;
 
+	if (upstream_race_lost(u, s, reason))
+		return;
 	if (s == u->session[CANDIDATE]) {
 		upstream_request_line_gone(u, CANDIDATE);
-		if (!u->candidate_up)
-			forget_ticket(u);
 		u->candidate_up = 0;
-		upstream_dial_failed(u, reason);
 		u->session[CANDIDATE] = NULL;
+		upstream_dial_failed(u, s, reason);
 		return;
 	}
 	assert(s == u->session[CURRENT]);
 	upstream_session_lost(u, reason);
-	if (u->session[CURRENT] || u->session[CANDIDATE])
+	if (u->session[CURRENT] || u->race || u->session[CANDIDATE])
 		return;
 	if (u->answered)
 		upstream_dial_at(u, loop_now(u->cx.loop) + RECONNECT_MS);
 	else /* closed before it was of any use, as for a client that is not welcome */
-		upstream_dial_failed(u, reason);
+		upstream_dial_failed(u, s, reason);
 }
 
 static void
@@ -251,8 +255,8 @@ on_heard(void *arg, struct session *s)
 		raise_session(EVENT_SESSION_HEARD, u);
 		upstream_see(u);
 	}
-	if (!u->requests) /* the old one lives: the new attempt is not needed (RFC 9132 4.7) */
-		upstream_session_drop_candidate(u);
+	if (!u->requests)
+		upstream_session_serves(u);
 	upstream_session_hb_rearm(u);
 }
 

@@ -74,6 +74,7 @@ enum wish_state customer_state(struct customer *c, const char *id, size_t n);
 size_t customer_wishes(const struct customer *c);
 /* "available", "silent"…; of that server. */
 const char *customer_server(struct customer *c, const char *server);
+const char *customer_transport(struct customer *c, const char *server);
 
 /* --- a client by hand ----------------------------------------------------------------------- */
 

@@ -55,9 +55,10 @@ void virtual_boot(struct loop *l);
 
 /* The way between a link and the servers that are reached over it. */
 struct way {
-	int64_t delay;              /* one way */
-	bool lose_out;              /* what leaves the link */
-	bool lose_in;               /* what comes in by it */
+	int64_t delay; /* one way */
+	bool lose_out; /* what leaves the link */
+	bool lose_in;  /* what comes in by it */
+	bool lose_udp, lose_tcp, lose_ipv6;
 	unsigned next_out, next_in; /* so many more are lost */
 	uint64_t lose_dial;         /* everything of that association: a translator forgot it */
 };
@@ -105,6 +106,7 @@ struct packet {
 	uint64_t dial; /* which association, from 1 */
 	char interface[IFNAMSIZ];
 	struct endpoint client, server;
+	enum session_transport transport;
 	enum packet_kind kind;
 	bool resumed; /* of HELLO: with a ticket */
 	/* of DATA; of a response: resource and mid of its request */
