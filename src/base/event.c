@@ -64,7 +64,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"domain server behalf address source interface transport reason",
 		"a handshake is begun"},
 	[EVENT_SESSION_FAILED] = {"session-failed", EVENT_WARNING, PLAIN,
-		"domain server behalf address reason retry",
+		"domain server behalf address transport reason retry",
 		"a handshake failed; the next follows in retry s"},
 	[EVENT_HEARTBEAT] = {"heartbeat", EVENT_DEBUG, PLAIN, "role peer direction domain server",
 		"a heartbeat was sent or received"},

@@ -454,7 +454,7 @@ read_fact(struct asker *a, const json_t *request, struct fact *f)
 {
 	const char *kind = text_in(request, "kind", ""), *value = text_in(request, "value", ""),
 		   *source = text_in(request, "source", "operator"),
-		   *transport = text_in(request, "transport", "udp");
+		   *transport = text_in(request, "transport", "any");
 	json_int_t expires = number_in(request, "expires", 0);
 	enum fact_source from;
 	enum fact_kind k;
@@ -468,15 +468,14 @@ read_fact(struct asker *a, const json_t *request, struct fact *f)
 	else if (!fact_source_parse(source, &from))
 		command_refuse(a, USAGE,
 			"source is %.60s, expected operator, dhcp, naptr or dns-sd", source);
-	else if (strcmp(transport, "udp") != 0 && strcmp(transport, "tcp") != 0)
-		command_refuse(a, USAGE, "transport is %.60s, expected udp or tcp", transport);
 	else if (fact_parse(k, value, f, why, sizeof(why)) < 0)
 		command_refuse(a, USAGE, "%s", why);
+	else if (!fact_transport_parse(transport, &f->transport))
+		command_refuse(a, USAGE, "transport is %.60s, expected udp, tcp or any", transport);
 	else {
 		f->domain = text_in(request, "name", "");
 		f->source = from;
 		f->port = (uint16_t)number_in(request, "port", f->port);
-		f->tcp = !strcmp(transport, "tcp");
 		f->priority = (uint32_t)number_in(request, "priority", 0);
 		f->expires = expires ? loop_wall() + expires * 1000 : 0;
 		snprintf(f->interface, sizeof(f->interface), "%s",

@@ -317,7 +317,7 @@ add_fact(void *arg, const struct fact *f)
 	add_text(j, "source", fact_source_name(f->source));
 	if (f->kind == FACT_SERVER || f->kind == FACT_GATEWAY) {
 		add_number(j, "port", f->port);
-		add_text(j, "transport", f->tcp ? "tcp" : "udp");
+		add_text(j, "transport", fact_transport_name(f->transport));
 		add_number(j, "priority", f->priority);
 	}
 	if (*f->interface)

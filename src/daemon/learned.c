@@ -31,17 +31,18 @@ key_of(const struct fact *f)
 
 	return mem_printf("%s %s %s %s %s %u %s", f->domain, fact_kind_name(f->kind),
 		fact_source_name(f->source), fact_format(f, value),
-		*f->interface ? f->interface : "-", f->port, f->tcp ? "tcp" : "udp");
+		*f->interface ? f->interface : "-", f->port, fact_transport_name(f->transport));
 }
 
 static void
 write_record(struct learned *le, const struct fact *f)
 {
 	char value[FACT_TEXT_MAX], *key = key_of(f), *text;
-	json_t *j = json_pack("{ss ss ss ss ss si sb sI sI}", "domain", f->domain, "kind",
+	json_t *j = json_pack("{ss ss ss ss ss si ss sI sI}", "domain", f->domain, "kind",
 		fact_kind_name(f->kind), "source", fact_source_name(f->source), "value",
-		fact_format(f, value), "interface", f->interface, "port", f->port, "tcp", f->tcp,
-		"priority", (json_int_t)f->priority, "expires", (json_int_t)f->expires);
+		fact_format(f, value), "interface", f->interface, "port", f->port, "transport",
+		fact_transport_name(f->transport), "priority", (json_int_t)f->priority, "expires",
+		(json_int_t)f->expires);
 
 	text = json_dumps(j, JSON_COMPACT);
 	persist_put(le->persist, store_kind, key, text);
@@ -63,24 +64,24 @@ read_record(void *arg, const char *key, const char *value)
 {
 	struct learned *le = arg;
 	json_t *j = json_loads(value, 0, NULL);
-	const char *domain = NULL, *kind = "", *source = "", *text = "", *interface = "";
+	const char *domain = NULL, *kind = "", *source = "", *text = "", *interface = "",
+		   *transport = "";
 	json_int_t port = 0, priority = 0, expires = 0;
 	enum fact_source from;
 	char why[WHY_MAX];
 	enum fact_kind k;
 	struct fact f;
-	int tcp = 0;
 
 	if (j &&
-		json_unpack(j, "{ss ss ss ss ss sI sb sI sI}", "domain", &domain, "kind", &kind,
+		json_unpack(j, "{ss ss ss ss ss sI ss sI sI}", "domain", &domain, "kind", &kind,
 			"source", &source, "value", &text, "interface", &interface, "port", &port,
-			"tcp", &tcp, "priority", &priority, "expires", &expires) == 0 &&
+			"transport", &transport, "priority", &priority, "expires", &expires) == 0 &&
 		fact_kind_parse(kind, &k) && fact_source_parse(source, &from) &&
-		fact_parse(k, text, &f, why, sizeof(why)) == 0) {
+		fact_parse(k, text, &f, why, sizeof(why)) == 0 &&
+		fact_transport_parse(transport, &f.transport)) {
 		f.domain = domain;
 		f.source = from;
 		f.port = (uint16_t)port;
-		f.tcp = tcp;
 		f.priority = (uint32_t)priority;
 		f.expires = expires;
 		snprintf(f.interface, sizeof(f.interface), "%s", interface);

@@ -67,7 +67,7 @@ static const struct option_row domain_options[] = {
 		"who says so: operator, dhcp, naptr, dns-sd (operator)"},
 	{"--interface", "interface", OPTION_TEXT, "the link a server is used over (the domain's)"},
 	{"--port", "port", OPTION_NUMBER, "of a server (4646)"},
-	{"--transport", "transport", OPTION_TEXT, "of a server: udp, tcp (udp)"},
+	{"--transport", "transport", OPTION_TEXT, "of a server: udp, tcp, any (any)"},
 	{"--priority", "priority", OPTION_NUMBER, "of a server: lower is asked first (0)"},
 	{NULL, NULL, 0, NULL},
 };

@@ -26,7 +26,7 @@ enum { DOTS_PORT = 4646 };
 static char *
 id_of(const struct domain_server *s)
 {
-	bool usual = s->port == DOTS_PORT && s->transport == SERVER_UDP;
+	bool usual = s->port == DOTS_PORT && s->transport != SERVER_TCP;
 	char port[16] = "";
 
 	if (!usual)
@@ -258,6 +258,7 @@ homing_copy(const struct homing *h)
 	copy->servers = NULL;
 	copy->n_servers = 0;
 	copy->owners = NULL;
+	copy->references = 0;
 	return copy;
 }
 
@@ -308,10 +309,20 @@ free_domain(struct domain *d)
 	free(d->credentials.psk_file);
 }
 
+struct homing *
+homing_ref(const struct homing *h)
+{
+	struct homing *own =
+		(struct homing *)(uintptr_t)h; /* the count is not part of what is read */
+
+	own->references++;
+	return own;
+}
+
 void
 homing_free(struct homing *h)
 {
-	if (!h)
+	if (!h || h->references-- > 0)
 		return;
 	if (h->owners)
 		trie_walk(h->owners, free_owner, NULL);

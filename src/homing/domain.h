@@ -20,7 +20,11 @@ struct domain_server {
 		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
 	uint16_t port; /* 4646 */
-	enum { SERVER_UDP, SERVER_TCP } transport;
+	enum server_transport {
+		SERVER_UDP,
+		SERVER_TCP,
+		SERVER_ANY
+	} transport;       /* any: RFC 9132 4.3 */
 	uint32_t priority; /* lower first; then by name */
 	uint32_t ordinal;  /* index over all servers of the snapshot: 0..homing->n_servers-1 */
 	uint32_t domain;   /* index of its domain */
@@ -86,6 +90,7 @@ struct homing {
 	bool clip; /* M4: send the owned parts of a wider target */
 	/* Built by homing_index. */
 	struct trie *owners; /* prefix -> struct owner */
+	unsigned references; /* beside that of who made it */
 };
 
 /* What one prefix of the ownership table stands for. */
@@ -102,7 +107,11 @@ struct homing *homing_copy(const struct homing *h);
  * with *why a text naming what contradicts what (a prefix *assigned* by two domains, an unknown
  * name in pi_list, two servers that nothing tells apart). */
 int homing_index(struct homing *h, char *why, size_t cap);
-/* Frees the snapshot and all it owns (everything is allocated by mem_*). NULL is legal. */
+/* One more who has to free it. */
+struct homing *homing_ref(const struct homing *h);
+/* The last one frees the snapshot and all it owns (everything is allocated by mem_*). NULL is
+ * legal.
+ */
 void homing_free(struct homing *h);
 /* Index of the domain of that name, or -1. */
 int homing_domain(const struct homing *h, const char *name);

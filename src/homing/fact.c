@@ -22,6 +22,19 @@ static const char *const sources[FACT_SOURCES] = {[FACT_OPERATOR] = "operator",
 	[FACT_NAPTR] = "naptr",
 	[FACT_DNS_SD] = "dns-sd"};
 
+static const char *const transports[] = {
+	[SERVER_UDP] = "udp", [SERVER_TCP] = "tcp", [SERVER_ANY] = "any"};
+#define COUNT(list) (sizeof(list) / sizeof(*(list)))
+
+static int
+index_of(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], name))
+			return (int)i;
+	return -1;
+}
+
 const char *
 fact_kind_name(enum fact_kind k)
 {
@@ -34,26 +47,40 @@ fact_source_name(enum fact_source s)
 	return sources[s];
 }
 
+const char *
+fact_transport_name(enum server_transport t)
+{
+	return transports[t];
+}
+
 bool
 fact_kind_parse(const char *name, enum fact_kind *ret)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (!strcmp(kinds[i], name)) {
-			*ret = (enum fact_kind)i;
-			return true;
-		}
-	return false;
+	int i = index_of(kinds, COUNT(kinds), name);
+
+	if (i >= 0)
+		*ret = (enum fact_kind)i;
+	return i >= 0;
 }
 
 bool
 fact_source_parse(const char *name, enum fact_source *ret)
 {
-	for (size_t i = 0; i < FACT_SOURCES; i++)
-		if (!strcmp(sources[i], name)) {
-			*ret = (enum fact_source)i;
-			return true;
-		}
-	return false;
+	int i = index_of(sources, COUNT(sources), name);
+
+	if (i >= 0)
+		*ret = (enum fact_source)i;
+	return i >= 0;
+}
+
+bool
+fact_transport_parse(const char *name, enum server_transport *ret)
+{
+	int i = index_of(transports, COUNT(transports), name);
+
+	if (i >= 0)
+		*ret = (enum server_transport)i;
+	return i >= 0;
 }
 
 /* ---- from text and to it ---- */
@@ -143,7 +170,7 @@ read_gateway(const char *text, struct fact *f, char *why, size_t cap)
 int
 fact_parse(enum fact_kind kind, const char *text, struct fact *ret, char *why, size_t cap)
 {
-	*ret = (struct fact){.kind = kind, .port = DOTS_PORT};
+	*ret = (struct fact){.kind = kind, .port = DOTS_PORT, .transport = SERVER_ANY};
 	switch (kind) {
 	case FACT_PREFIX:
 		if (prefix_parse(text, &ret->prefix) == 0 && !prefix_is_special(&ret->prefix))
@@ -204,7 +231,7 @@ fact_equal(const struct fact *a, const struct fact *b)
 	char x[FACT_TEXT_MAX], y[FACT_TEXT_MAX];
 
 	return a->kind == b->kind && a->source == b->source && a->port == b->port &&
-	       a->tcp == b->tcp && !strcmp(a->domain, b->domain) &&
+	       a->transport == b->transport && !strcmp(a->domain, b->domain) &&
 	       !strcmp(a->interface, b->interface) && !strcmp(fact_format(a, x), fact_format(b, y));
 }
 
@@ -252,7 +279,7 @@ is_known_server(struct domain *d, const struct fact *f, const char *name)
 		struct domain_server *s = d->servers[i];
 
 		if (strcmp(s->name, name) != 0 || s->port != f->port ||
-			(s->transport == SERVER_TCP) != f->tcp ||
+			(s->transport == SERVER_TCP) != (f->transport == SERVER_TCP) ||
 			strcmp(s->interface, f->interface) != 0)
 			continue;
 		if (s->learned)
@@ -277,7 +304,7 @@ add_server(struct domain *d, const struct fact *f)
 	s->name = mem_text(name);
 	add_addresses(s, f);
 	s->port = f->port;
-	s->transport = f->tcp ? SERVER_TCP : SERVER_UDP;
+	s->transport = f->transport;
 	s->priority = f->priority;
 	s->learned = f->kind == FACT_GATEWAY ? "router" : fact_source_name(f->source);
 	s->expires = f->expires;

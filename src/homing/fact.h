@@ -16,9 +16,11 @@ enum fact_kind { FACT_PREFIX, FACT_RESOLVER, FACT_SERVER, FACT_GATEWAY };
 enum fact_source { FACT_OPERATOR, FACT_DHCP, FACT_NAPTR, FACT_DNS_SD, FACT_SOURCES };
 const char *fact_kind_name(enum fact_kind k);     /* "prefix", "resolver", "server", "gateway" */
 const char *fact_source_name(enum fact_source s); /* "operator", "dhcp", "naptr", "dns-sd" */
+const char *fact_transport_name(enum server_transport t); /* "udp", "tcp", "any" */
 /* False: no such name, *ret untouched. */
 bool fact_kind_parse(const char *name, enum fact_kind *ret);
 bool fact_source_parse(const char *name, enum fact_source *ret);
+bool fact_transport_parse(const char *name, enum server_transport *ret);
 
 enum { FACT_NAME_MAX = 254, FACT_ADDRS_MAX = 16 };
 struct fact {
@@ -32,7 +34,7 @@ struct fact {
 	struct addr addrs[FACT_ADDRS_MAX];
 	size_t n_addrs; /* 0: the name is resolved in that domain */
 	uint16_t port;
-	bool tcp;
+	enum server_transport transport; /* fact_parse: any */
 	uint32_t priority;
 	char interface[IFNAMSIZ]; /* where it was found, and is used; "": anywhere in the domain */
 	wall_ms expires;          /* 0: never */

@@ -270,6 +270,19 @@ placement_sendable(const struct wishes *w, const struct placement *p)
 }
 
 void
+placement_bound_expiry(struct placement *p, mono_ms now)
+{
+	if (!p->expires)
+		p->expires = now + (p->lifetime > 0 ? p->lifetime * 1000 : 0);
+}
+
+bool
+placement_stands(const struct placement *p)
+{
+	return p->sent && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED;
+}
+
+void
 placement_forget_ask(struct placement *p, const char *ask)
 {
 	for (size_t i = 0; i < p->n_asks; i++) {
@@ -346,6 +359,12 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 	drop_superseded(w, p);
 }
 
+static bool
+is_collision(uint8_t code, const struct conflict *c)
+{
+	return code == COAP_409_CONFLICT && c->cause == CUID_COLLISION;
+}
+
 static void
 refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
@@ -353,7 +372,7 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	p->code = a->code;
 	p->conflict = a->conflict;
 	snprintf(p->why, sizeof(p->why), "%s", a->why ? a->why : "");
-	if (a->code == COAP_409_CONFLICT && a->conflict.cause == CUID_COLLISION)
+	if (is_collision(a->code, &a->conflict))
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (coap_class(a->code) == 5) /* it may work later */
@@ -396,6 +415,60 @@ mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a
 	return true;
 }
 
+/* Something may stand at that domain under the cuid we have there. What this server was asked and
+ * has not answered does not: the cuid is another client's. */
+static bool
+stands_there(const struct wishes *w, const struct placement *p, mono_ms now)
+{
+	for (size_t i = 0; i < w->n_placements; i++) {
+		const struct placement *o = w->placements[i];
+		bool asked = o->server != p->server && o->state == PLACEMENT_WANTED && o->sent;
+
+		if (!strcmp(o->domain, p->domain) &&
+			(asked || (o->expires > now && o->state != PLACEMENT_ENDED)))
+			return true;
+	}
+	return false;
+}
+
+/* Everything that is wanted at that domain and was asked under the cuid that is not ours. */
+static void
+ask_anew(struct wishes *w, const char *domain, mono_ms now, wall_ms wall)
+{
+	for (size_t i = 0; i < w->n_placements; i++) {
+		struct placement *p = w->placements[i];
+		bool asked = p->state == PLACEMENT_REFUSED ? is_collision(p->code, &p->conflict)
+							   : p->exchange == EXCHANGE_OPEN;
+
+		if (strcmp(p->domain, domain) != 0 || p->state == PLACEMENT_GOING || !asked)
+			continue;
+		placement_forget(w, p);
+		p->state = PLACEMENT_WANTED;
+		placement_queue(w, p, now);
+		store_placement(w, p, now, wall);
+		wish_changed(w, p);
+	}
+}
+
+/* RFC 9132 4.4.1.1: our cuid is another client's there. A new one is taken, unless mitigations may
+ * be active under the old one, and the same requests go out again. */
+static bool
+cuid_is_taken(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
+	wall_ms wall)
+{
+	struct wish_part part = {.domain = homing_domain(w->homing, p->domain),
+		.server = (int)p->server,
+		.section = "RFC 9132 4.4.1.1"};
+
+	if (!is_collision(a->code, &a->conflict) || !a->fresh_cuid || stands_there(w, p, now) ||
+		!store_rename(w, p->domain, a->fresh_cuid, wall))
+		return false;
+	wish_report(w, WISH_REPORT_RENAMED, p->n_asks ? p->asks[0] : "", p, &part,
+		"our cuid is in use by another client there: a new one is taken");
+	ask_anew(w, p->domain, now, wall);
+	return true;
+}
+
 void
 placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
@@ -412,7 +485,7 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 		return;
 	if (coap_class(a->code) == 2)
 		accepted(w, p, a, now);
-	else if (!mid_is_behind(w, p, a, now, wall))
+	else if (!mid_is_behind(w, p, a, now, wall) && !cuid_is_taken(w, p, a, now, wall))
 		refused(w, p, a, now);
 	placement_file(w, p);
 	store_placement(w, p, now, wall);

@@ -1,6 +1,6 @@
 /*
  * Placements: one request of ours at one server, and its exchange with that server. Used by wish.c,
- * wish_store.c and placement.c only.
+ * replan.c, wish_store.c and placement.c only.
  */
 #ifndef DOTSD_HOMING_PLACEMENT_H
 #define DOTSD_HOMING_PLACEMENT_H
@@ -80,6 +80,7 @@ struct wish {
 struct identity {
 	char *cuid;
 	uint32_t next_mid, reserved; /* mids below `reserved` may be used without writing */
+	wall_ms renamed;             /* when the cuid was last replaced; 0: it was not */
 };
 
 struct queued_action {
@@ -132,6 +133,10 @@ bool placement_set_asks(struct wishes *w, struct placement *p, const char *const
 /* That wish is gone; another one may come under its id. */
 void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
+/* Never answered: it may live there for what we asked. */
+void placement_bound_expiry(struct placement *p, mono_ms now);
+/* It may stand at its server. */
+bool placement_stands(const struct placement *p);
 void placement_sent(struct wishes *w, struct placement *p, mono_ms now); /* it leaves now */
 /* The server does not know it. */
 void placement_lost(struct wishes *w, struct placement *p, mono_ms now);
@@ -154,10 +159,22 @@ struct identity *store_identity(struct wishes *w, const char *domain, wall_ms wa
 uint32_t store_take_mid(struct wishes *w, const char *domain, wall_ms wall);
 /* Later ones are above that mid. */
 void store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms wall);
+/* Another cuid, at most one an hour; false: not yet. */
+bool store_rename(struct wishes *w, const char *domain, const char *cuid, wall_ms wall);
 void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 
+/* replan.c */
+/* Plans that wish, or all, anew, and everything that has to do with it. */
+void replan_wish(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wall);
+void replan_all(struct wishes *w, mono_ms now, wall_ms wall);
+/* Before that, with a new configuration: what has been taken from a server is withdrawn there. */
+void replan_withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall);
+
 /* wish.c */
+struct wish *wish_get(const struct wishes *w, const char *id); /* NULL: there is none */
+/* How its parts were planned; tells what is new of them. */
+void wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part *from, size_t n);
 struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
 void wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);

@@ -25,9 +25,21 @@ void wishes_free(struct wishes *w);
 /* Reads the store: every wish and placement goes on where it stood; PUTs not answered and
  * withdrawals not answered are sent again; lifetimes count from the ask. */
 void wishes_restore(struct wishes *w, mono_ms now, wall_ms wall);
+/* What is to be withdrawn at a server that the new snapshot does not have, or that the role may not
+ * reach any more as it did when this was placed (M17). */
+struct wish_leaving {
+	uint32_t server; /* ordinal in the snapshot of before */
+	uint32_t mid;
+	const char *cuid;
+	mono_ms expires; /* there */
+};
+/* False: the server is reached as before, the withdrawal is an action like others. True: the role
+ * sees to it by itself. */
+typedef bool (*wish_leave)(void *arg, const struct wish_leaving *l);
 /* A new configuration: everything is planned again (same owner: kept). Domains and servers are
- * matched by name. */
-void wishes_reload(struct wishes *w, const struct homing *h, mono_ms now, wall_ms wall);
+ * matched by name. `leave` is called from inside. */
+void wishes_reload(struct wishes *w, const struct homing *h, wish_leave leave, void *leave_arg,
+	mono_ms now, wall_ms wall);
 /* The wall clock was set: what is kept in it is reckoned anew; nothing ends earlier or later. */
 void wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall);
 /* Our identity at a domain: stored once, the same over credential changes (RFC 9132 4.4.1.1).
@@ -127,6 +139,8 @@ struct wish_answer {
 	uint32_t conflict_mid;    /* of 4.09: the higher one of ours on record; 0 unknown */
 	const char *why;          /* diagnostic text, may be NULL */
 	uint32_t max_age;         /* of 5.03 */
+	const char *fresh_cuid;   /* of 4.09 for a cuid-collision: a random one, to be ours at that
+				     domain if it may change; borrowed during the call */
 };
 void wishes_answer(struct wishes *w, uint32_t server, uint32_t mid,
 	const struct wish_answer *answer, mono_ms now, wall_ms wall);
@@ -161,6 +175,7 @@ enum wish_report {
 	WISH_REPORT_ENDED,
 	WISH_REPORT_WITHDRAWN,
 	WISH_REPORT_RELEASED,
+	WISH_REPORT_RENAMED, /* a new cuid of ours at that domain */
 };
 struct wish_action {
 	enum wish_action_kind kind;

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "homing/placement.h"
 
-enum { MID_BLOCK = 64, TARGET_MAX = 256 * 1024 };
+enum { MID_BLOCK = 64, TARGET_MAX = 256 * 1024, RENAME_GAP_MS = 3600 * 1000 };
 
 static const char *const state_names[] = {[PLACEMENT_WANTED] = "wanted",
 	[PLACEMENT_PLACED] = "placed",
@@ -102,8 +102,8 @@ void
 store_put_identity(struct wishes *w, const char *domain, const struct identity *id)
 {
 	put(w, STORE_IDENTITY, domain,
-		json_pack("{ss sI}", "cuid", id->cuid ? id->cuid : "", "next_mid",
-			(json_int_t)id->reserved));
+		json_pack("{ss sI sI}", "cuid", id->cuid ? id->cuid : "", "next_mid",
+			(json_int_t)id->reserved, "renamed", (json_int_t)id->renamed));
 }
 
 struct identity *
@@ -144,6 +144,21 @@ store_take_mid(struct wishes *w, const char *domain, wall_ms wall)
 	return id->next_mid++;
 }
 
+/* After the clock was set back it is not known how long that is ago. */
+bool
+store_rename(struct wishes *w, const char *domain, const char *cuid, wall_ms wall)
+{
+	struct identity *id = store_identity(w, domain, wall);
+
+	if (wall >= id->renamed && wall - id->renamed < RENAME_GAP_MS)
+		return false;
+	free(id->cuid);
+	id->cuid = mem_text(cuid);
+	id->renamed = wall;
+	store_put_identity(w, domain, id);
+	return true;
+}
+
 static void
 restore_identity(void *arg, const char *key, const char *value)
 {
@@ -154,6 +169,7 @@ restore_identity(void *arg, const char *key, const char *value)
 
 	id->cuid = *cuid ? mem_text(cuid) : NULL;
 	id->next_mid = id->reserved = (uint32_t)number_of(j, "next_mid");
+	id->renamed = number_of(j, "renamed");
 	map_set(w->identities, key, strlen(key), id);
 	json_decref(j);
 }

@@ -258,6 +258,15 @@ credentials_cuid_for(
 	free(both);
 }
 
+void
+credentials_random_cuid(char ret[static CUID_TEXT_LEN + 1])
+{
+	uint8_t bytes[32] = {0}; /* the first half of a digest, as it were */
+
+	tls_random(bytes, sizeof(bytes) / 2);
+	cuid_from_digest(bytes, ret);
+}
+
 gnutls_certificate_credentials_t
 credentials_x509(const struct credentials *c)
 {

@@ -45,6 +45,8 @@ const char *credentials_cuid(const struct credentials *c);
 /* Another one, as stable, for each name: of sessions on behalf of somebody. */
 void credentials_cuid_for(
 	const struct credentials *c, const char *name, char ret[static CUID_TEXT_LEN + 1]);
+/* One that follows from nothing, for when another client uses ours (RFC 9132 4.4.1.1). */
+void credentials_random_cuid(char ret[static CUID_TEXT_LEN + 1]);
 /* The i-th list of revoked certificates, in the order of the file; false: no more. Times are Unix
  * seconds; INT64_MAX: never. One that has expired still counts. */
 struct crl_view {

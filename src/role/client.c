@@ -11,6 +11,7 @@
 #include "base/event.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "role/farewell.h"
 #include "role/upstream.h"
 #include "wire/signal.h"
 
@@ -42,6 +43,8 @@ struct dots_client {
 	const struct homing *homing;
 	struct upstream **upstreams; /* by ordinal */
 	size_t n_upstreams;
+	struct farewell **farewells; /* to servers of earlier snapshots */
+	size_t n_farewells;
 	struct wishes *wishes;
 	struct timer *timer;
 	struct batch *batches;
@@ -218,6 +221,7 @@ static const struct {
 	[WISH_REPORT_ENDED] = {EVENT_STATUS, true},
 	[WISH_REPORT_WITHDRAWN] = {EVENT_WITHDRAWN, false},
 	[WISH_REPORT_RELEASED] = {EVENT_RELEASED, false},
+	[WISH_REPORT_RENAMED] = {EVENT_ALERT, false},
 };
 
 /* Every report fills the same candidates; the event's own row decides which of them it has. */
@@ -395,7 +399,7 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	struct arena *arena = arena_new();
 	struct signal_msg msg;
 	const struct scope *scope = body_scope(m, arena, &msg);
-	char why[WISH_WHY_MAX], code[CODE_TEXT];
+	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1];
 	struct wish_answer answer = {.method = method, .code = m->code};
 
 	answer.why = diagnostic(m, why, sizeof(why));
@@ -405,6 +409,10 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)) {
 		answer.conflict = conflict_of(scope);
 		answer.conflict_mid = (uint32_t)scope->conflict_information.conflict_scope.mid;
+	}
+	if (answer.conflict.cause == CUID_COLLISION) {
+		credentials_random_cuid(fresh_cuid);
+		answer.fresh_cuid = fresh_cuid;
 	}
 	event_raise(EVENT_RESPONSE,
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
@@ -458,6 +466,8 @@ link_changed(void *arg, struct dots_client *c)
 {
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		upstream_link_changed(c->upstreams[i], arg);
+	for (size_t i = 0; i < c->n_farewells; i++)
+		farewell_link_changed(c->farewells[i], arg);
 }
 
 static void
@@ -517,6 +527,9 @@ client_end(struct dots_client *c)
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		upstream_free(c->upstreams[i]);
 	free(c->upstreams);
+	for (size_t i = 0; i < c->n_farewells; i++)
+		farewell_free(c->farewells[i]);
+	free(c->farewells);
 	wishes_free(c->wishes);
 	timer_free(c->timer);
 	if (!c->chief)
@@ -605,7 +618,7 @@ dots_client_dismiss(struct dots_client *c, const char *name)
 {
 	struct dots_client *d = map_get(c->deputies, name, strlen(name));
 
-	if (!d || wishes_count(d->wishes))
+	if (!d || wishes_count(d->wishes) || d->n_farewells)
 		return !d;
 	persist_remove(c->persist, deputy_kind, name);
 	map_remove(c->deputies, name, strlen(name));
@@ -649,6 +662,51 @@ move_outgoing(struct dots_client *c, const uint32_t *moved)
 				o->server = moved[o->server];
 }
 
+/* ---- a new configuration ------------------------------------------------------------------ */
+
+/* The upstreams of before, by ordinal: NULL is one that was taken over. */
+struct parting {
+	struct dots_client *client;
+	const struct homing *homing;
+	struct upstream **upstreams;
+	struct farewell **farewells; /* beside them */
+};
+
+static void
+farewell_over(void *arg, struct farewell *f)
+{
+	struct dots_client *c = arg;
+
+	for (size_t i = 0; i < c->n_farewells; i++)
+		if (c->farewells[i] == f)
+			c->farewells[i] = c->farewells[--c->n_farewells];
+	farewell_free(f);
+}
+
+static struct farewell *
+say_farewell(struct dots_client *c, struct upstream *u, const struct homing *h)
+{
+	struct farewell *f = farewell_new(c->loop, u, h, farewell_over, c);
+
+	c->farewells = mem_grow(c->farewells, c->n_farewells + 1, sizeof(*c->farewells));
+	c->farewells[c->n_farewells++] = f;
+	return f;
+}
+
+static bool
+leave(void *arg, const struct wish_leaving *l)
+{
+	struct parting *p = arg;
+
+	if (!p->upstreams[l->server])
+		return false;
+	if (!p->farewells[l->server])
+		p->farewells[l->server] =
+			say_farewell(p->client, p->upstreams[l->server], p->homing);
+	farewell_withdraw(p->farewells[l->server], l->cuid, l->mid, l->expires);
+	return true;
+}
+
 static void
 reload_one(void *arg, struct dots_client *c)
 {
@@ -656,6 +714,7 @@ reload_one(void *arg, struct dots_client *c)
 	size_t n = s->homing->n_servers, n_old = c->n_upstreams;
 	struct upstream **old = c->upstreams, **now = mem_array(n ? n : 1, sizeof(*now));
 	uint32_t *moved = mem_array(n_old ? n_old : 1, sizeof(*moved)); /* old ordinal -> new */
+	struct parting parting;
 
 	memset(moved, 0xff, n_old * sizeof(*moved));
 	for (uint32_t i = 0; i < n; i++) {
@@ -670,17 +729,21 @@ reload_one(void *arg, struct dots_client *c)
 				moved[j] = i;
 			}
 	}
-	for (size_t j = 0; j < n_old; j++)
-		upstream_free(old[j]);
-	free(old);
 	move_outgoing(c, moved);
 	free(moved);
+	parting = (struct parting){
+		c, c->homing, old, mem_array(n_old ? n_old : 1, sizeof(struct farewell *))};
 	c->setup = *s;
 	c->homing = s->homing;
 	c->upstreams = now;
 	c->n_upstreams = n;
 	wishes_set_limit(c->wishes, s->max_wishes);
-	wishes_reload(c->wishes, s->homing, loop_now(c->loop), loop_wall());
+	wishes_reload(c->wishes, s->homing, leave, &parting, loop_now(c->loop), loop_wall());
+	for (size_t j = 0; j < n_old; j++)
+		if (!parting.farewells[j])
+			upstream_free(old[j]);
+	free(parting.farewells);
+	free(old);
 	for (uint32_t i = 0; i < n; i++) {
 		if (now[i])
 			continue;

@@ -25,7 +25,9 @@ struct dots_client *dots_client_new(
 	struct loop *l, struct persist *p, const struct dots_client_setup *s);
 /* Closes sessions; wishes stay in the store, mitigations stay at the servers. */
 void dots_client_free(struct dots_client *c);
-/* A new snapshot; sessions whose server, access and credentials are the same are kept. */
+/* A new snapshot; sessions whose server, access and credentials are the same are kept. What is to
+ * be withdrawn over others is, for a minute at most, before they are closed: the old snapshot may
+ * be freed meanwhile. */
 void dots_client_reload(struct dots_client *c, const struct dots_client_setup *s);
 
 /*
@@ -37,7 +39,8 @@ void dots_client_reload(struct dots_client *c, const struct dots_client_setup *s
  */
 /* The deputy of that name; if it is not there, it is made, or NULL. */
 struct dots_client *dots_client_deputy(struct dots_client *c, const char *name, bool make);
-/* Nobody needs it any more: its sessions are closed. False, and it is kept, while it has a wish. */
+/* Nobody needs it any more: its sessions are closed. False, and it is kept, while it has a wish or
+ * a withdrawal under way. */
 bool dots_client_dismiss(struct dots_client *c, const char *name);
 /* The client first, then its deputies by name. */
 void dots_client_each(
@@ -64,7 +67,7 @@ void dots_client_on_change(
 /* For dotsctl. */
 struct server_view {
 	const char *domain, *server, *interface; /* "" if none */
-	const char *transport;                   /* "udp", "tcp" */
+	const char *transport;                   /* "udp", "tcp"; "any": of none so far */
 	const char *state;      /* "available", "silent", "connecting", "waiting", "link down" */
 	const char *reason;     /* why not available, "" */
 	const char *credential; /* label, never key material */

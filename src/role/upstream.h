@@ -1,6 +1,6 @@
 /*
  * One DOTS server as our client sees it: where it is, the sessions to it, heartbeats, open
- * requests. Used by role/client.c only.
+ * requests. Used by role/client.c and role/farewell.c only.
  *
  * At most two sessions at a time: `current`, and a `candidate` that is being set up beside it. The
  * old one is kept until the new one has answered (RFC 9132 4.7).
@@ -47,7 +47,11 @@ void upstream_free(struct upstream *u);
  * credentials): make a new upstream. */
 bool upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred);
+/* From another owner from now on: with the sessions as they are, without what is open on them. */
+void upstream_leave(struct upstream *u, const struct upstream_ops *ops, void *arg);
 const struct domain_server *upstream_server(const struct upstream *u);
+enum availability upstream_availability(const struct upstream *u);
+const char *upstream_behalf(const struct upstream *u); /* see upstream_context */
 struct credentials *upstream_credentials(const struct upstream *u);
 void upstream_link_changed(struct upstream *u, const char *interface);
 /* Something waits for this server: the next attempt is brought forward as far as the pacing allows.

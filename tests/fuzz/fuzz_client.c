@@ -3,7 +3,10 @@
  * resolve or do not, restarts, while wishes are made and released. Whatever happens, a target goes
  * to the servers of its own domain only (RFC 9284 5.1).
  *
- * Covers: role/client.c role/upstream.c homing/wish.c homing/placement.c homing/wish_store.c
+ * Covers: role/client.c role/farewell.c role/upstream.c role/upstream_dial.c role/upstream_link.c
+ * Covers: role/upstream_observe.c role/upstream_race.c role/upstream_request.c
+ * Covers: role/upstream_session.c
+ * Covers: homing/wish.c homing/replan.c homing/placement.c homing/wish_store.c
  * Covers: net/dial.c net/request.c
  */
 #include <assert.h>

@@ -326,6 +326,32 @@ a_wider_wish_is_one_request_at_all_attachments_too(void **state)
 	assert_int_equal(provider_mitigations(&x->first), 1);
 }
 
+static void
+fill_one_attachment(struct customer *c)
+{
+	customer_address(c, "s1", "192.0.2.10");
+	c->homing->domains[0].attachments = ATTACHMENTS_ALL;
+}
+
+/* M17: an attachment that is removed is not told that the request is over: at the other one it goes
+ * on, and it is the same. */
+static void
+a_removed_attachment_does_not_end_the_request(void **state)
+{
+	static const char *const one[] = {"isp1 wan1 192.0.2.64/26 s1"};
+	struct world *x = *state;
+
+	assert_int_equal(customer_ask(&x->us, "w", "192.0.2.66/32", 0), 0);
+	virtual_run(1 * MINUTE);
+	virtual_mark();
+	customer_reload(&x->us, one, 1, fill_one_attachment, "");
+	virtual_run(1 * HOUR);
+	assert_int_equal(COUNT(.code = COAP_DELETE), 0);
+	assert_int_equal(provider_sessions(&x->first), 1);
+	assert_int_equal(provider_mitigations(&x->first), 1);
+	assert_int_equal(recorder_starts(x->first.recorder), 1);
+}
+
 /* 9132-4.4.1.3-20: a higher mid of ours from an earlier life stands there, and our own count was
  * lost: raised above it, at all attachments alike. */
 static void
@@ -388,6 +414,7 @@ main(void)
 		TWO(with_all_servers_gone_it_waits_where_it_was),
 		TWO(back_and_forth_leaves_nothing_behind),
 		ALL(copies_over_all_attachments_are_one_request),
+		ALL(a_removed_attachment_does_not_end_the_request),
 		ALL(a_wider_wish_is_one_request_at_all_attachments_too),
 		ALL(a_mid_from_an_earlier_life_is_passed_by_all_copies),
 		ALL(a_failing_attachment_changes_nothing),

@@ -72,7 +72,21 @@ when_all_refuse_so_does_the_gateway(void **state)
 	assert_int_equal(virtual_store_count(x->us.loop, "wish"), 0);
 }
 
-/* 9132-4.4.1.1-20: a cuid in use by another is ours, not the client's. */
+/* 9132-4.4.1.1-19, 9132-4.4.1.1-20: a cuid in use by another is ours, not the client's: a new one
+ * is taken before the client notices. */
+static void
+a_collision_of_our_cuid_is_mended_upstream(void **state)
+{
+	struct behind *x = *state;
+
+	snprintf(x->s1.taken, sizeof(x->s1.taken), "%s", credentials_cuid(x->us.credentials[0]));
+	behind_put(x, 1, "192.0.2.66/32", 5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->c1.conflict.cause, 0);
+	assert_int_equal(x->s1.puts, 2);
+}
+
+/* One that is refused whatever it is: 9132-4.4.1.1-20. */
 static void
 a_collision_of_our_cuid_is_no_conflict_of_the_client(void **state)
 {
@@ -176,6 +190,38 @@ a_removed_client_leaves_when_all_is_withdrawn(void **state)
 	assert_int_equal(x->s1.deletes, 1);
 	assert_null(dots_client_deputy(x->us.client, "c1", false));
 	assert_int_equal(virtual_store_count(x->us.loop, "deputy"), 0);
+	setup.homing = NULL;
+	clients_free((struct clients *)(uintptr_t)setup.clients);
+}
+
+static void
+fill_first(struct customer *c)
+{
+	customer_address(c, "s1", "192.0.2.10");
+}
+
+/* M17: nor before what stood at a server that was removed is withdrawn there. */
+static void
+a_removed_client_takes_leave_of_removed_servers(void **state)
+{
+	static const char *const first[] = {"isp1 wan1 192.0.2.64/26 s1"};
+	struct behind *x = *state;
+	struct gateway_setup setup = {.clients = clients_new(), .separate = true};
+
+	start_again(x, true);
+	behind_put(x, 1, both, 1 * S);
+	x->s2.silent = true;
+	customer_reload(&x->us, first, 1, fill_first, "");
+	setup.homing = x->us.homing;
+	gateway_reload(x->gateway, &setup);
+	hand_delete(&x->c1, 1);
+	virtual_run(30 * S);
+	assert_int_equal(x->s1.deletes, 1);
+	assert_true(x->s2.deletes > 5);
+	assert_non_null(dots_client_deputy(x->us.client, "c1", false));
+	x->s2.silent = false;
+	virtual_run(10 * S);
+	assert_null(dots_client_deputy(x->us.client, "c1", false));
 	setup.homing = NULL;
 	clients_free((struct clients *)(uintptr_t)setup.clients);
 }
@@ -656,10 +702,12 @@ main(void)
 		BEHIND(after_three_seconds_of_silence_it_is_ours),
 		BEHIND(a_refusal_and_silence_are_granted),
 		BEHIND(when_all_refuse_so_does_the_gateway),
+		BEHIND(a_collision_of_our_cuid_is_mended_upstream),
 		BEHIND(a_collision_of_our_cuid_is_no_conflict_of_the_client),
 		BEHIND(each_client_has_its_session_and_cuid_upstream),
 		BEHIND(a_session_of_its_own_survives_a_restart),
 		BEHIND(a_removed_client_leaves_when_all_is_withdrawn),
+		BEHIND(a_removed_client_takes_leave_of_removed_servers),
 		BEHIND(what_stands_stays_when_the_rule_changes),
 		BEHIND(the_lifetime_is_the_one_granted_upstream),
 		BEHIND(a_refresh_is_granted_for_the_shortest_of_them),

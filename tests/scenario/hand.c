@@ -301,15 +301,20 @@ script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 {
 	const struct scope *asked = scope_of(t->arena, m);
 	struct scope scope = {.mid = mid};
+	struct conflict conflict = t->conflict;
 	uint8_t code = t->put ? t->put : COAP_201_CREATED;
 
 	assert_non_null(asked);
+	if (!strcmp(t->cuid, t->taken)) {
+		code = COAP_409_CONFLICT;
+		conflict.cause = CUID_COLLISION;
+	}
 	if (coap_class(code) == 2) {
 		SCOPE_SET(&scope, MID);
 		SCOPE_SET(&scope, LIFETIME);
 		scope.lifetime = t->lifetime ? t->lifetime : asked->lifetime;
 	}
-	verdict_conflict(&t->conflict, &scope);
+	verdict_conflict(&conflict, &scope);
 	script_answer(t, ex, code, scope.has ? &scope : NULL);
 }
 

@@ -1,4 +1,6 @@
 /* What a server may answer, and when we come back to it (RFC 9132 4.4.1, 4.4.2, 4.4.4). */
+#include <stdio.h>
+
 #include "scene.h"
 
 enum { REPEAT = 3 * S };
@@ -192,9 +194,121 @@ a_mid_that_is_behind_is_raised_once(void **state)
 	UNTIL(1 * S, is(x, WISH_PLACED));
 }
 
-/* Our cuid is somebody else's there: a matter for the operator. */
+/* ---- a cuid in use by another client --------------------------------------------------------- */
+
+static const char *
+our_cuid(struct world *x)
+{
+	return credentials_cuid(x->us.credentials[0]);
+}
+
+/* The cuid that we use at that server is another client's now. */
 static void
-a_cuid_collision_is_told(void **state)
+take(struct script *s, const char *cuid)
+{
+	snprintf(s->taken, sizeof(s->taken), "%s", cuid);
+}
+
+static int
+ask_for(struct world *x, const char *id, const char *target)
+{
+	return customer_ask(&x->us, id, target, 0);
+}
+
+static bool
+is_placed(struct world *x, const char *id)
+{
+	return customer_state(&x->us, id, 0) == WISH_PLACED;
+}
+
+/* 9132-4.4.1.1-19, 9132-4.4.1.1-15: a new one is taken, and the same request goes out again. */
+static void
+a_collision_is_answered_by_a_new_cuid(void **state)
+{
+	struct world *x = *state;
+
+	take(&x->s1, our_cuid(x));
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_PLACED));
+	assert_int_equal(x->s1.puts, 2);
+	assert_int_equal(PACKET(1, PUTS(x))->mid, PACKET(0, PUTS(x))->mid);
+	assert_string_not_equal(x->s1.cuid, our_cuid(x));
+	assert_int_equal(strlen(x->s1.cuid), 22);
+	assert_int_equal(virtual_events(EVENT_ALERT, "a new one is taken"), 1);
+	assert_int_equal(virtual_events(EVENT_REFUSED, ""), 0);
+	customer_release(&x->us, "w");
+	UNTIL(1 * S, x->s1.deletes == 1);
+	assert_string_not_equal(x->s1.cuid, our_cuid(x));
+}
+
+/* All that was under way with the old one, and nothing twice. */
+static void
+a_collision_of_several_requests_needs_one_cuid(void **state)
+{
+	struct world *x = *state;
+
+	take(&x->s1, our_cuid(x));
+	virtual_store_hold(x->us.loop, true); /* they leave together */
+	assert_int_equal(ask_for(x, "a", "192.0.2.66/32"), 0);
+	assert_int_equal(ask_for(x, "b", "192.0.2.67/32"), 0);
+	assert_int_equal(ask_for(x, "c", "192.0.2.68/32"), 0);
+	virtual_store_hold(x->us.loop, false);
+	UNTIL(1 * S, is_placed(x, "a") && is_placed(x, "b") && is_placed(x, "c"));
+	assert_int_equal(x->s1.puts, 6);
+	assert_int_equal(virtual_events(EVENT_ALERT, "a new one is taken"), 1);
+	assert_int_equal(virtual_events(EVENT_REFUSED, ""), 0);
+}
+
+/* M16, 9132-4.4.1.1-12: it is on disk before it is used, and stays. */
+static void
+a_new_cuid_is_stored_before_it_is_sent(void **state)
+{
+	struct world *x = *state;
+	char cuid[sizeof(x->s1.cuid)];
+
+	take(&x->s1, our_cuid(x));
+	ask(x);
+	UNTIL(1 * S, x->s1.puts == 1);
+	virtual_store_hold(x->us.loop, true);
+	virtual_run(500);
+	assert_int_equal(x->s1.puts, 1);
+	virtual_store_hold(x->us.loop, false);
+	UNTIL(1 * S, x->s1.puts == 2);
+	virtual_crash(x->us.loop);
+	memcpy(cuid, x->s1.cuid, sizeof(cuid));
+	take(&x->s1, "");
+	customer_restart(&x->us);
+	UNTIL(5 * MINUTE, x->s1.puts == 3);
+	assert_string_equal(x->s1.cuid, cuid);
+}
+
+/* 9132-4.4.1.1-14: not while a mitigation may be active under the old one. */
+static void
+the_cuid_stays_while_a_mitigation_stands_under_it(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.lifetime = 600;
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_PLACED));
+	take(&x->s1, our_cuid(x));
+	assert_int_equal(ask_for(x, "v", "192.0.2.67/32"), 0);
+	UNTIL(1 * S, customer_state(&x->us, "v", 0) == WISH_REFUSED);
+	assert_int_equal(virtual_events(EVENT_ALERT, "our cuid is in use"), 1);
+	virtual_run(310 * S); /* the refresh is refused too, what it was for stands */
+	assert_true(is(x, WISH_REFUSED));
+	assert_int_equal(ask_for(x, "u", "192.0.2.68/32"), 0);
+	UNTIL(1 * S, customer_state(&x->us, "u", 0) == WISH_REFUSED);
+	assert_string_equal(x->s1.cuid, our_cuid(x));
+	virtual_run(300 * S); /* until it has expired */
+	assert_int_equal(ask_for(x, "t", "192.0.2.69/32"), 0);
+	UNTIL(1 * S, is_placed(x, "t") && is_placed(x, "u") && is_placed(x, "v"));
+	assert_string_not_equal(x->s1.cuid, our_cuid(x));
+}
+
+/* One an hour: whoever refuses every cuid is told to the operator. */
+static void
+a_cuid_is_not_replaced_twice_in_an_hour(void **state)
 {
 	struct world *x = *state;
 
@@ -202,9 +316,19 @@ a_cuid_collision_is_told(void **state)
 	x->s1.conflict.cause = CUID_COLLISION;
 	ask(x);
 	virtual_run(10 * MINUTE);
-	assert_int_equal(x->s1.puts, 1);
+	assert_int_equal(x->s1.puts, 2);
 	assert_true(is(x, WISH_REFUSED));
-	assert_int_equal(virtual_events(EVENT_ALERT, "our cuid is in use"), 1);
+	assert_int_equal(virtual_events(EVENT_REFUSED, "our cuid is in use"), 1);
+	customer_restart(&x->us); /* a restart is no way around it */
+	UNTIL(1 * S, !strcmp(customer_server(&x->us, "s1"), "available"));
+	assert_int_equal(ask_for(x, "v", "192.0.2.67/32"), 0);
+	virtual_run(49 * MINUTE);
+	assert_int_equal(x->s1.puts, 3);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(ask_for(x, "u", "192.0.2.68/32"), 0);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(x->s1.puts, 6); /* v once more too */
+	assert_int_equal(virtual_events(EVENT_ALERT, "a new one is taken"), 2);
 }
 
 /* ---- status --------------------------------------------------------------------------------- */
@@ -389,7 +513,11 @@ main(void)
 		SCRIPTED(overload_without_a_time_is_retried_after_a_minute),
 		SCRIPTED(a_refusal_is_told_and_final),
 		SCRIPTED(a_mid_that_is_behind_is_raised_once),
-		SCRIPTED(a_cuid_collision_is_told),
+		SCRIPTED(a_collision_is_answered_by_a_new_cuid),
+		SCRIPTED(a_collision_of_several_requests_needs_one_cuid),
+		SCRIPTED(a_new_cuid_is_stored_before_it_is_sent),
+		SCRIPTED(the_cuid_stays_while_a_mitigation_stands_under_it),
+		SCRIPTED(a_cuid_is_not_replaced_twice_in_an_hour),
 		SCRIPTED(what_the_server_ended_is_not_asked_again),
 		SCRIPTED(notifications_are_followed),
 		SCRIPTED(an_unanswered_subscription_is_repeated_for_a_minute),

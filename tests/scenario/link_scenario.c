@@ -127,6 +127,28 @@ after_an_orderly_close_the_client_is_back_at_once(void **state)
 	assert_int_equal(COUNT(HELLOS(x)), 1);
 }
 
+/* 9132-4.7-14, 9132-4.7-16: a server that answers its own tickets with an alert is reached by a
+ * full handshake, as soon as the pace allows one. */
+static void
+a_server_that_refuses_its_own_tickets_is_reached(void **state)
+{
+	struct scene *x = *state;
+
+	scene_start(x);
+	scene_place(x);
+	virtual_run(40 * S);
+	virtual_mark();
+	virtual_listener(x->isp2.loop, REFUSES_TICKETS, 0);
+	provider_restart(&x->isp2);
+	virtual_run(RETRY_ATTACK + 5 * S);
+	assert_true(is_state(x, "s2", "available"));
+	assert_int_equal(COUNT(HELLOS(x)), 2);
+	assert_true(PACKET(0, HELLOS(x))->resumed);
+	assert_false(PACKET(1, HELLOS(x))->resumed);
+	assert_true(GAP(HELLOS(x)) >= RETRY_ATTACK);
+	assert_int_equal(provider_sessions(&x->isp2), 1);
+}
+
 /* ---- links ---------------------------------------------------------------------------------- */
 
 /* M3: nothing is sent while the link is known to be down; link-up is followed at once. */
@@ -411,6 +433,7 @@ main(void)
 		CASE(a_refusing_server_is_tried_every_60_s),
 		CASE(a_server_that_closes_at_once_is_not_run_at),
 		CASE(after_an_orderly_close_the_client_is_back_at_once),
+		CASE(a_server_that_refuses_its_own_tickets_is_reached),
 		CASE(no_attempt_while_the_link_is_down_and_one_at_link_up),
 		CASE(a_flapping_link_does_not_hasten_handshakes),
 		CASE(link_up_after_a_failure_waits_for_the_rest_of_the_gap),

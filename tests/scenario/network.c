@@ -311,7 +311,7 @@ customer_wishes(const struct customer *c)
 }
 
 struct asked_server {
-	const char *name, *state;
+	const char *name, *state, *transport;
 };
 
 static void
@@ -319,15 +319,26 @@ note_server(void *arg, const struct server_view *v)
 {
 	struct asked_server *s = arg;
 
-	if (!strcmp(v->server, s->name))
+	if (!strcmp(v->server, s->name)) {
 		s->state = v->state;
+		s->transport = v->transport;
+	}
 }
 
 const char *
 customer_server(struct customer *c, const char *server)
 {
-	struct asked_server s = {server, ""};
+	struct asked_server s = {server, "", ""};
 
 	dots_client_servers(c->client, note_server, &s);
 	return s.state;
+}
+
+const char *
+customer_transport(struct customer *c, const char *server)
+{
+	struct asked_server s = {server, "", ""};
+
+	dots_client_servers(c->client, note_server, &s);
+	return s.transport;
 }

@@ -74,6 +74,7 @@ enum wish_state customer_state(struct customer *c, const char *id, size_t n);
 size_t customer_wishes(const struct customer *c);
 /* "available", "silent"…; of that server. */
 const char *customer_server(struct customer *c, const char *server);
+const char *customer_transport(struct customer *c, const char *server);
 
 /* --- a client by hand ----------------------------------------------------------------------- */
 
@@ -119,9 +120,10 @@ struct script {
 	uint8_t put, get, delete; /* codes; 0: 2.01 or 2.04, 2.05, 2.02 */
 	int64_t lifetime;         /* granted; 0: what was asked */
 	uint32_t max_age;
-	struct conflict conflict; /* in answers to PUT and GET, in notifications */
-	uint64_t status;          /* in answers to GET */
-	uint64_t packets;         /* dropped, in answers to GET; of 100 bytes each */
+	struct conflict conflict;    /* in answers to PUT and GET, in notifications */
+	uint64_t status;             /* in answers to GET */
+	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
+	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
 	unsigned ups;                  /* sessions that came up */
 	char cuid[PATH_ID_MAX + 1];    /* of the last request */

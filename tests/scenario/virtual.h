@@ -55,9 +55,10 @@ void virtual_boot(struct loop *l);
 
 /* The way between a link and the servers that are reached over it. */
 struct way {
-	int64_t delay;              /* one way */
-	bool lose_out;              /* what leaves the link */
-	bool lose_in;               /* what comes in by it */
+	int64_t delay; /* one way */
+	bool lose_out; /* what leaves the link */
+	bool lose_in;  /* what comes in by it */
+	bool lose_udp, lose_tcp, lose_ipv6;
 	unsigned next_out, next_in; /* so many more are lost */
 	uint64_t lose_dial;         /* everything of that association: a translator forgot it */
 };
@@ -91,7 +92,7 @@ const struct virtual_lookup *virtual_lookups(void);
 /* Of a certificate with that DNS name. One reference is the caller's. */
 struct credentials *virtual_credentials(const char *name);
 /* How the listener of that host meets handshakes from now on. */
-enum virtual_mood { MEETS, MUTE, REFUSES };
+enum virtual_mood { MEETS, MUTE, REFUSES, REFUSES_TICKETS };
 void virtual_listener(struct loop *l, enum virtual_mood mood, int64_t takes);
 /* Tickets are no longer understood there. */
 void virtual_forget_tickets(struct loop *l);
@@ -105,6 +106,7 @@ struct packet {
 	uint64_t dial; /* which association, from 1 */
 	char interface[IFNAMSIZ];
 	struct endpoint client, server;
+	enum session_transport transport;
 	enum packet_kind kind;
 	bool resumed; /* of HELLO: with a ticket */
 	/* of DATA; of a response: resource and mid of its request */

@@ -448,6 +448,12 @@ credentials_cuid_for(
 		*p = '_';
 }
 
+void
+credentials_random_cuid(char ret[static CUID_TEXT_LEN + 1])
+{
+	snprintf(ret, CUID_TEXT_LEN + 1, "random-%015llu", (unsigned long long)++world.numbers);
+}
+
 enum credentials_problem
 credentials_load(
 	const struct credentials_config *cfg, struct credentials **ret, char *why, size_t cap)

@@ -99,6 +99,7 @@ flight_of(const struct session *s, enum packet_kind kind)
 	f->packet = p;
 	p->from = s->loop;
 	p->outward = !s->listener;
+	p->transport = s->transport;
 	p->dial = s->dial;
 	p->client = s->listener ? s->remote : s->local;
 	p->server = s->listener ? s->local : s->remote;
@@ -192,7 +193,9 @@ is_lost(const struct packet *p, struct virtual_link *v)
 {
 	unsigned *next;
 
-	if (!v || !v->up || v->way.lose_dial == p->dial)
+	if (!v || !v->up || v->way.lose_dial == p->dial ||
+		(p->transport == SESSION_UDP ? v->way.lose_udp : v->way.lose_tcp) ||
+		(p->server.addr.family == 6 && v->way.lose_ipv6))
 		return true;
 	next = p->outward ? &v->way.next_out : &v->way.next_in;
 	if (*next) {
@@ -483,6 +486,7 @@ greet(struct listener *ln, const struct flight *f)
 
 	s->listener = ln;
 	s->dial = f->packet->dial;
+	s->transport = f->packet->transport;
 	s->local = f->packet->server;
 	s->remote = f->packet->client;
 	s->resumed = f->ticket == ln->loop->ticket_key;
@@ -503,6 +507,12 @@ reply(struct session *s, enum packet_kind kind, int64_t extra)
 	world_send(f, extra);
 }
 
+static bool
+is_refused(const struct listener *ln, const struct flight *f)
+{
+	return ln->loop->mood == REFUSES || (ln->loop->mood == REFUSES_TICKETS && f->ticket);
+}
+
 static void
 arrive_at_listener(struct listener *ln, struct session *s, const struct flight *f)
 {
@@ -511,7 +521,7 @@ arrive_at_listener(struct listener *ln, struct session *s, const struct flight *
 	if (f->packet->kind == HELLO) {
 		if (!s)
 			s = greet(ln, f);
-		if (s->state == HANDSHAKE && ln->loop->mood == REFUSES)
+		if (s->state == HANDSHAKE && is_refused(ln, f))
 			say_close(s, "handshake failure");
 		else if (s->state == HANDSHAKE)
 			reply(s, HELLO_REPLY, ln->loop->takes);

@@ -381,6 +381,15 @@ def test_a_server_is_reached_over_the_transport_that_is_configured(client, serve
     until(lambda: not client("list")[1]["wishes"], "withdrawal over TCP")
 
 
+def test_over_any_transport_the_first_that_is_up_is_kept(client, server):
+    """9132-4.3-06: UDP, as long as the server is reached by it."""
+    client.path.write_text(client.path.read_text().replace("port:", "transport: any, port:"))
+    assert client("reload")[0] == 0
+    until(lambda: client.server()["state"] == "available", "session")
+    assert client.server()["transport"] == "udp"
+    assert [e["transport"] for e in client.events("session-up")][-2:] == ["udp", "udp"]
+
+
 def test_strangers_do_not_fill_the_log(server):
     """Connections that say nothing: ten a second are told of, the others are counted."""
     before = len(server.events("session-refused"))

@@ -191,7 +191,7 @@ what_is_told_of_one_server_is_put_together(void **state)
 	facts[0].expires = 5000;
 	facts[1].expires = 3000;
 	facts[2].port = 5000;
-	facts[3].tcp = true;
+	facts[3].transport = SERVER_TCP;
 	h = applied(base, facts, 4);
 	s = h->domains[1].servers;
 	assert_int_equal(h->domains[1].n_servers, 3);

@@ -663,6 +663,14 @@ the_first_server_takes_its_own_request_back(void **state)
 	assert_int_equal(x->repeats, 0); /* the answer found it */
 }
 
+static bool
+as_before(void *arg, const struct wish_leaving *l)
+{
+	(void)arg;
+	(void)l;
+	return false;
+}
+
 /* M17 */
 static void
 what_a_reload_takes_from_a_provider_is_withdrawn_there(void **state)
@@ -679,7 +687,7 @@ what_a_reload_takes_from_a_provider_is_withdrawn_there(void **state)
 	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
 	x->h = make_homing(narrower, 2);
 	assert_int_equal(homing_index(x->h, why, sizeof(why)), 0);
-	wishes_reload(x->w, x->h, x->now, epoch + x->now);
+	wishes_reload(x->w, x->h, as_before, NULL, x->now, epoch + x->now);
 	homing_free(old);
 	drain(x);
 	assert_int_equal(x->deletes, 1); /* it named 198.51.100.100 */
@@ -795,6 +803,33 @@ the_cuid_survives_new_credentials(void **state)
 	assert_string_equal(wishes_cuid(x->w, 1, "other", epoch), "other"); /* 9284-6-09 */
 }
 
+/* 9132-4.4.1.1-14: M14: what another server of the domain was asked and has not answered may be
+ * active there. */
+static void
+the_cuid_stays_while_another_server_may_hold_something(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_409_CONFLICT,
+		.conflict.cause = CUID_COLLISION,
+		.fresh_cuid = "fresh"};
+	uint32_t s1 = server_named(x->h, "s1"), s1b = server_named(x->h, "s1b");
+
+	x->h->domains[0].attachments = ATTACHMENTS_ALL;
+	wishes_cuid(x->w, 0, "ours", epoch);
+	ask(x, "a", "192.0.2.66/32");
+	assert_int_equal(x->puts, 2);
+	wishes_answer(x->w, s1, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 1);
+	assert_string_equal(wishes_cuid(x->w, 0, "", epoch), "ours");
+	wishes_answer(x->w, s1b, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_string_equal(wishes_cuid(x->w, 0, "", epoch), "fresh");
+	assert_int_equal(x->reports[WISH_REPORT_RENAMED], 1);
+	assert_int_equal(x->puts, 2); /* both, under it */
+}
+
 static void
 the_server_may_end_it(void **state)
 {
@@ -900,6 +935,7 @@ main(void)
 		IN_WORLD(a_renewed_session_is_told_what_stands),
 		IN_WORLD(repeats_count_from_when_it_left),
 		IN_WORLD(the_cuid_survives_new_credentials),
+		IN_WORLD(the_cuid_stays_while_another_server_may_hold_something),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),

@@ -74,6 +74,19 @@ certificate_is_loaded(void **state)
 	credentials_unref(NULL);
 }
 
+/* 9132-4.4.1.1-19, 9132-4.4.1.1-11 */
+static void
+random_cuids_differ(void **state)
+{
+	char one[CUID_TEXT_LEN + 1], other[CUID_TEXT_LEN + 1];
+
+	(void)state;
+	credentials_random_cuid(one);
+	credentials_random_cuid(other);
+	assert_int_equal(strlen(one), CUID_TEXT_LEN);
+	assert_string_not_equal(one, other);
+}
+
 static void
 key_of_another_is_broken(void **state)
 {
@@ -190,6 +203,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificate_is_loaded),
+		cmocka_unit_test(random_cuids_differ),
 		cmocka_unit_test(key_of_another_is_broken),
 		cmocka_unit_test(missing_file_is_broken_and_named),
 		cmocka_unit_test(outside_validity_is_loaded_and_told),

@@ -1,0 +1,334 @@
+/*
+ * Attempts at a session: name, address, source, and their pacing (RFC 9284 5.1, RFC 9132 4.3, 4.7).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "homing/source.h"
+#include "role/upstream_private.h"
+
+enum {
+	RETRY_ATTACK_MS = 60000,  /* RFC 9132 4.7: never more often than every 60 s … */
+	RETRY_IDLE_MS = 300000,   /* … and not more often than every 300 s */
+	LOCAL_RETRY_MS = 100,     /* nothing could be sent (no address, no route): doubled … */
+	LOCAL_RETRY_MAX = 6400,   /* … up to this */
+	RESOLVE_RETRY_MS = 10000, /* a name that could not be resolved */
+};
+
+/* ---- pacing ------------------------------------------------------------------------------ */
+
+void
+upstream_dial_at(struct upstream *u, mono_ms when)
+{
+	u->next_attempt = when;
+	timer_at(u->dial_timer, when);
+}
+
+static int64_t
+retry_gap(const struct upstream *u)
+{
+	return !u->ever_up || u->cx.ops->under_attack(u->cx.arg, (struct upstream *)u)
+		       ? RETRY_ATTACK_MS
+		       : RETRY_IDLE_MS;
+}
+
+void
+upstream_dial_tell(struct upstream *u, const struct session *s, const char *reason, int64_t retry_s)
+{
+	char remote[ENDPOINT_TEXT_MAX] = "";
+
+	event_raise(EVENT_SESSION_FAILED, EVENT_F("domain", u->domain->name),
+		EVENT_F("server", u->server->name),
+		EVENT_F("address", s ? endpoint_format(session_remote(s), remote) : NULL),
+		EVENT_F("transport", s ? session_transport_name(session_transport(s)) : NULL),
+		EVENT_F("reason", reason), EVENT_N("retry", retry_s),
+		EVENT_F("behalf", u->cx.behalf));
+}
+
+static void
+tell_failure(struct upstream *u, const struct session *s, const char *reason)
+{
+	snprintf(u->reason, sizeof(u->reason), "%s", reason);
+	upstream_dial_tell(u, s, reason, (u->next_attempt - loop_now(u->cx.loop)) / 1000);
+	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", u->domain->name),
+		EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9132 4.7"));
+}
+
+void
+upstream_dial_failed(struct upstream *u, const struct session *s, const char *reason)
+{
+	u->failed = loop_now(u->cx.loop);
+	u->next_addr++;
+	upstream_dial_at(u, u->failed + retry_gap(u));
+	tell_failure(u, s, reason);
+}
+
+/* No packet left for the server, so RFC 9132 4.7 asks for no pause; told once. */
+static void
+cannot_attempt(struct upstream *u, const char *reason)
+{
+	bool known = !strcmp(u->reason, reason);
+
+	u->suspended = true;
+	u->local_retry = u->local_retry ? 2 * u->local_retry : LOCAL_RETRY_MS;
+	if (u->local_retry > LOCAL_RETRY_MAX)
+		u->local_retry = LOCAL_RETRY_MAX;
+	upstream_dial_at(u, loop_now(u->cx.loop) + u->local_retry);
+	if (!known)
+		tell_failure(u, NULL, reason);
+}
+
+mono_ms
+upstream_dial_soonest(const struct upstream *u)
+{
+	mono_ms now = loop_now(u->cx.loop);
+
+	return u->failed && u->failed + RETRY_ATTACK_MS > now ? u->failed + RETRY_ATTACK_MS : now;
+}
+
+bool
+upstream_dial_under_way(const struct upstream *u)
+{
+	return u->race || u->session[CANDIDATE] || u->resolving;
+}
+
+bool
+upstream_dial_wanted(const struct upstream *u)
+{
+	return !u->session[CURRENT] || u->hb.lost || u->pressing || !upstream_link_works(u);
+}
+
+/* ---- dialling ---------------------------------------------------------------------------- */
+
+static bool
+choose_source(struct upstream *u, const char *interface, const struct addr *to, struct addr *ret,
+	char *why, size_t cap)
+{
+	size_t n = 0, n_local = 0;
+	const struct link_addr *la = links_addrs(u->cx.links, &n);
+	struct local_addr *local = mem_array(n ? n : 1, sizeof(*local));
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		if (interface || links_up(u->cx.links, la[i].interface))
+			local[n_local++] = (struct local_addr){.addr = la[i].addr,
+				.on_link = la[i].prefix,
+				.interface = la[i].interface,
+				.deprecated = la[i].deprecated,
+				.temporary = la[i].temporary,
+				.tentative = la[i].tentative};
+	r = source_select(u->homing, u->domain, interface, to, local, n_local, ret, why, cap);
+	free(local);
+	return r == 0;
+}
+
+struct session *
+upstream_dial_address(struct upstream *u, const char *interface, const struct addr *to,
+	enum session_transport transport, const char *cause, char why[static REASON_MAX])
+{
+	char source[ADDR_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+	struct dial d = {.transport = transport,
+		.interface = interface,
+		.remote = {.addr = *to, .port = u->server->port},
+		.server_name = u->server->name,
+		.credentials = u->credentials,
+		.resume = u->resume_over == transport ? u->resume : NULL};
+	struct session *s;
+	int error = 0;
+
+	if (!choose_source(u, interface, to, &d.source, why, REASON_MAX))
+		return NULL;
+	s = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
+	if (!s) {
+		snprintf(why, REASON_MAX, "%s: %s", endpoint_format(&d.remote, remote),
+			strerror(-error));
+		return NULL;
+	}
+	u->suspended = false;
+	u->local_retry = 0;
+	event_raise(EVENT_SESSION_ATTEMPT, EVENT_F("domain", u->domain->name),
+		EVENT_F("server", u->server->name),
+		EVENT_F("address", endpoint_format(&d.remote, remote)),
+		EVENT_F("source", addr_format(&d.source, source)), EVENT_F("interface", interface),
+		EVENT_F("transport", session_transport_name(transport)), EVENT_F("reason", cause),
+		EVENT_F("behalf", u->cx.behalf));
+	return s;
+}
+
+const struct addr *
+upstream_dial_addresses(const struct upstream *u, size_t *ret_n)
+{
+	*ret_n = u->server->n_addresses ? u->server->n_addresses : u->n_addrs;
+	return u->server->n_addresses ? u->server->addresses : u->addrs;
+}
+
+/* Over any transport all addresses race; else it is the next in turn that we have a source for: the
+ * others are no attempts. */
+static void
+dial(struct upstream *u, const char *interface, const char *cause)
+{
+	bool any = u->server->transport == SERVER_ANY;
+	struct race_field field = {.over = {[SESSION_UDP] = u->server->transport != SERVER_TCP,
+					   [SESSION_TCP] = u->server->transport != SERVER_UDP}};
+	char why[REASON_MAX] = "";
+	size_t n;
+	const struct addr *addrs = upstream_dial_addresses(u, &n);
+
+	field.n = any ? n : 1;
+	for (size_t i = 0; i < n; i += field.n, u->next_addr++) {
+		field.addrs = any ? addrs : &addrs[u->next_addr % n];
+		if (upstream_race_begin(u, &field, interface, cause, why))
+			return;
+	}
+	cannot_attempt(u, why);
+}
+
+static void
+on_resolved(void *arg, const struct resolver_answer *a)
+{
+	struct upstream *u = arg;
+	mono_ms now = loop_now(u->cx.loop);
+	char text[ADDR_TEXT_MAX];
+
+	u->resolving = false;
+	if (a->error) {
+		event_raise(EVENT_RESOLVE_FAILED, EVENT_F("domain", u->domain->name),
+			EVENT_F("name", u->server->name), EVENT_F("reason", a->why));
+		snprintf(u->reason, sizeof(u->reason), "cannot resolve %.100s", u->server->name);
+		u->addrs_until = now + RESOLVE_RETRY_MS; /* what was known serves meanwhile */
+		upstream_dial_at(u, u->n_addrs ? now : now + RESOLVE_RETRY_MS);
+		return;
+	}
+	u->n_addrs = a->n_addrs;
+	memcpy(u->addrs, a->addrs, a->n_addrs * sizeof(a->addrs[0]));
+	u->addrs_until = now + (a->ttl > 60 ? (int64_t)a->ttl : 60) * 1000;
+	event_raise(EVENT_RESOLVED, EVENT_F("domain", u->domain->name),
+		EVENT_F("name", u->server->name),
+		EVENT_F("addresses", addr_format(&a->addrs[0], text)),
+		EVENT_F("interface", u->interface));
+	upstream_dial_at(u, now);
+}
+
+/* One source a family, and those resolvers that one of them can ask; the resolver's own choice of
+ * a source might be another domain's address. False with `why`: none. */
+static bool
+choose_resolvers(struct upstream *u, const char *interface, struct resolver_config *cfg,
+	struct addr sources[static 2], struct endpoint *servers, char *why, size_t cap)
+{
+	const struct domain *d = u->domain;
+
+	for (size_t i = 0; i < d->n_resolvers; i++) {
+		const struct addr *to = &d->resolvers[i].addr;
+		bool known = false;
+
+		for (size_t k = 0; k < cfg->n_sources; k++)
+			known |= sources[k].family == to->family;
+		if (!known && choose_source(u, interface, to, &sources[cfg->n_sources], why, cap)) {
+			cfg->n_sources++;
+			known = true;
+		}
+		if (known)
+			servers[cfg->n_servers++] = d->resolvers[i];
+	}
+	cfg->sources = sources;
+	cfg->servers = servers;
+	return cfg->n_servers > 0;
+}
+
+/* The domain's own resolvers, over its own link, from its own address (RFC 9284 5.1). */
+static void
+resolve(struct upstream *u, const char *interface)
+{
+	struct endpoint *servers = mem_array(u->domain->n_resolvers + 1, sizeof(*servers));
+	struct addr sources[2];
+	char why[REASON_MAX] = "no address and no resolver configured";
+	struct resolver_config cfg = {.interface = interface};
+
+	if (choose_resolvers(u, interface, &cfg, sources, servers, why, sizeof(why))) {
+		resolver_free(u->resolver);
+		u->resolver = resolver_new(u->cx.loop, &cfg);
+		if (!u->resolver)
+			snprintf(why, sizeof(why), "resolver: %s", strerror(errno));
+		u->resolving = u->resolver != NULL;
+	}
+	free(servers);
+	if (!u->resolving) {
+		cannot_attempt(u, why);
+		return;
+	}
+	u->suspended = false;
+	u->local_retry = 0;
+	snprintf(u->interface, sizeof(u->interface), "%s", interface ? interface : "");
+	resolver_lookup(u->resolver, u->server->name, on_resolved, u);
+}
+
+/* Addresses that were looked up are good for their time; beside a session that answers nothing,
+ * when an answer of the resolver would not come in either, also longer, until an attempt has
+ * failed. */
+static bool
+knows_addresses(const struct upstream *u)
+{
+	return u->n_addrs &&
+	       (loop_now(u->cx.loop) < u->addrs_until || (u->session[CURRENT] && !u->failed));
+}
+
+void
+upstream_dial_begin(struct upstream *u, const char *why)
+{
+	bool bound;
+	const char *interface = upstream_link_pick(u, &bound);
+
+	if (upstream_dial_under_way(u) || !u->credentials)
+		return;
+	if (bound && !interface) {
+		upstream_link_wait(u, u->domain->interfaces[0]);
+		return;
+	}
+	if (upstream_dial_soonest(u) > loop_now(u->cx.loop)) {
+		upstream_dial_at(u, upstream_dial_soonest(u));
+		return;
+	}
+	timer_stop(u->dial_timer);
+	u->next_attempt = INT64_MAX;
+	if (u->server->n_addresses || knows_addresses(u))
+		dial(u, interface, why);
+	else
+		resolve(u, interface);
+}
+
+void
+upstream_dial_due(void *arg)
+{
+	struct upstream *u = arg;
+
+	if (u->candidate_up) { /* it came up beside the old session and answered nothing either */
+		upstream_session_drop_candidate(u);
+		upstream_dial_failed(u, NULL, "the new session answers nothing");
+	} else if (upstream_dial_wanted(u)) {
+		upstream_dial_begin(u, u->ever_up ? "reconnect" : "start");
+	}
+}
+
+void
+upstream_parallel(struct upstream *u)
+{
+	if (!u->session[CURRENT]) {
+		upstream_hurry(u);
+		return;
+	}
+	u->pressing = true;
+	upstream_dial_begin(u, "request unanswered");
+}
+
+void
+upstream_hurry(struct upstream *u)
+{
+	bool usable = u->session[CURRENT] && upstream_link_works(u);
+
+	if (!usable && !upstream_dial_under_way(u) && upstream_dial_soonest(u) < u->next_attempt)
+		upstream_dial_at(u, upstream_dial_soonest(u));
+}

@@ -1,0 +1,163 @@
+/*
+ * Subscriptions to the status of requests (RFC 9132 4.4.2.1).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "role/upstream_private.h"
+
+enum {
+	OBSERVE_REPEAT_MS = 3000, /* RFC 9132 4.4: Non-confirmable requests at most every 3 s */
+	OBSERVE_TRIES = 20,
+	OBSERVATIONS_MAX = 24, /* subscriptions */
+	LOOKS_MAX = 8,         /* questions for the status of what has none */
+};
+
+static struct observation *
+observation_find(const struct upstream *u, uint32_t mid)
+{
+	struct observation *o = u->observations;
+
+	while (o && o->mid != mid)
+		o = o->next;
+	return o;
+}
+
+static void
+observation_answer(void *arg, struct session *s, const struct coap_msg *response, int error)
+{
+	struct observation *o = arg;
+	uint32_t sequence;
+
+	(void)s;
+	(void)error;
+	if (!response) {
+		o->handle = 0;
+		o->answered = false;
+		return;
+	}
+	o->answered = true;
+	o->u->answered = true;
+	if (coap_class(response->code) != 2 ||
+		!coap_get_uint(response, COAP_OPT_OBSERVE, &sequence))
+		o->handle = 0; /* that was the last one (RFC 7641 3.2, 4.2) */
+	o->u->cx.ops->observed(o->u->cx.arg, o->u, o->mid, response);
+}
+
+static unsigned
+count_open(const struct upstream *u, bool subscribed)
+{
+	unsigned n = 0;
+
+	for (const struct observation *o = u->observations; o; o = o->next)
+		n += o->handle > 0 && o->subscribed == subscribed;
+	return n;
+}
+
+/* With Observe while there is room; else its status is asked for once, in turn with others. */
+static void
+observation_send(struct observation *o)
+{
+	struct upstream *u = o->u;
+	struct session *s = u->session[CURRENT];
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+	int64_t handle = 0;
+
+	if (!s || !session_is_up(s))
+		return;
+	timer_after(u->observe_timer, OBSERVE_REPEAT_MS);
+	if (o->handle > 0) {
+		request_repeat(s, o->handle);
+	} else {
+		o->subscribed = count_open(u, true) < OBSERVATIONS_MAX;
+		if (!o->subscribed && count_open(u, false) >= LOOKS_MAX)
+			return; /* later */
+		upstream_request_build(&m, COAP_GET, o->cuid, o->mid, storage);
+		if (o->subscribed)
+			coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
+		handle = request_send(s, &m, observation_answer, o);
+		o->handle = handle > 0 ? handle : 0;
+	}
+	if (o->handle) {
+		o->sent = loop_now(u->cx.loop);
+		o->tries++;
+	}
+}
+
+static void
+observation_cancel(struct observation *o)
+{
+	if (o->handle > 0 && o->u->session[CURRENT])
+		request_cancel(o->u->session[CURRENT], o->handle);
+	o->handle = 0;
+}
+
+void
+upstream_observe_due(void *arg)
+{
+	struct upstream *u = arg;
+	mono_ms now = loop_now(u->cx.loop);
+
+	for (struct observation *o = u->observations; o; o = o->next) {
+		if (o->answered || now - o->sent < OBSERVE_REPEAT_MS)
+			continue;
+		if (o->tries < OBSERVE_TRIES)
+			observation_send(o);
+		else
+			observation_cancel(o); /* until it is refreshed */
+	}
+}
+
+void
+upstream_observe(struct upstream *u, const char *cuid, uint32_t mid)
+{
+	struct observation *o = observation_find(u, mid);
+
+	if (o && o->handle > 0)
+		return;
+	if (!o) {
+		o = mem_new(sizeof(*o));
+		o->u = u;
+		o->mid = mid;
+		o->next = u->observations;
+		u->observations = o;
+	}
+	snprintf(o->cuid, sizeof(o->cuid), "%s", cuid);
+	o->answered = false;
+	o->tries = 0;
+	observation_send(o);
+}
+
+void
+upstream_observe_end(struct upstream *u, uint32_t mid)
+{
+	for (struct observation **p = &u->observations; *p; p = &(*p)->next) {
+		struct observation *o = *p;
+
+		if (o->mid != mid)
+			continue;
+		*p = o->next;
+		observation_cancel(o);
+		free(o);
+		return;
+	}
+}
+
+void
+upstream_observe_reset(struct upstream *u)
+{
+	for (struct observation *o = u->observations; o; o = o->next) {
+		observation_cancel(o);
+		o->answered = false;
+		o->tries = 0;
+	}
+}
+
+void
+upstream_observe_renew(struct upstream *u)
+{
+	for (struct observation *o = u->observations; o; o = o->next)
+		observation_send(o);
+}

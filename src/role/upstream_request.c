@@ -1,0 +1,256 @@
+/*
+ * The requests that are open at a server, on one session or on two, and how many leave at a time
+ * (RFC 9132 4.4, 4.7).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "role/upstream_private.h"
+
+enum {
+	/* A session keeps 64 requests open (net/session.h); they are shared out: */
+	WINDOW = 24,     /* requests under way to a server that answers … */
+	WINDOW_MS = 200, /* … and without an answer for that long so many more */
+};
+
+static void send_waiting(struct upstream *u);
+
+void
+upstream_request_build(
+	struct coap_msg *m, uint8_t method, const char *cuid, uint32_t mid, char *storage)
+{
+	struct path path = {.resource = PATH_MITIGATE, .has_mid = true, .mid = mid, .content = 'a'};
+
+	coap_init(m, COAP_NON, method);
+	snprintf(path.cuid, sizeof(path.cuid), "%s", cuid);
+	path_add(m, &path, storage);
+}
+
+void
+upstream_request_drop(struct upstream *u, struct open_request *r)
+{
+	for (struct open_request **p = &u->requests; *p; p = &(*p)->next)
+		if (*p == r) {
+			*p = r->next;
+			break;
+		}
+	for (int i = 0; i < 2; i++)
+		if (r->handle[i] > 0 && u->session[i])
+			request_cancel(u->session[i], r->handle[i]);
+	free(r->payload);
+	free(r);
+	if (!u->requests)
+		u->pressing = false;
+}
+
+static void
+request_done(void *arg, struct session *s, const struct coap_msg *response, int error)
+{
+	struct open_request *r = arg;
+	struct upstream *u = r->u;
+	int line = u->session[CANDIDATE] == s ? CANDIDATE : CURRENT;
+	mono_ms renewed = line == CANDIDATE ? u->candidate_up : 0;
+	uint32_t mid = r->mid;
+	uint8_t method = r->method;
+
+	(void)error;
+	r->handle[line] = 0;
+	if (response && u->in_a_row) {
+		u->in_a_row--;
+		timer_after(u->window_timer, WINDOW_MS);
+	}
+	if (!response) /* that session is over; the other one, or the next, carries it */
+		return;
+	upstream_request_drop(u, r);
+	if (line == CANDIDATE)
+		upstream_session_promote(u);
+	else if (!u->requests) /* the first that answers wins */
+		upstream_session_serves(u);
+	u->answered = true;
+	send_waiting(u);
+	u->cx.ops->answered(u->cx.arg, u, mid, method, response);
+	if (renewed)
+		u->cx.ops->renewed(u->cx.arg, u, renewed);
+}
+
+/* A session keeps so many requests open and no more: the one sent longest ago gives up its place.
+ * It is sent again when its repeat is due. False: there is none. */
+bool
+upstream_request_make_room(struct upstream *u, int line)
+{
+	struct open_request *oldest = NULL;
+
+	for (struct open_request *r = u->requests; r; r = r->next)
+		if (r->handle[line] && (!oldest || r->sent[line] < oldest->sent[line]))
+			oldest = r;
+	if (!oldest)
+		return false;
+	request_cancel(u->session[line], oldest->handle[line]);
+	oldest->handle[line] = 0;
+	return true;
+}
+
+static void
+request_begin(struct open_request *r, int line)
+{
+	struct upstream *u = r->u;
+	struct session *s = u->session[line];
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+	int64_t handle;
+
+	upstream_request_build(&m, r->method, r->cuid, r->mid, storage);
+	if (r->payload) {
+		coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
+		m.payload = r->payload;
+		m.payload_len = r->len;
+	}
+	do
+		handle = request_send(s, &m, request_done, r);
+	while (handle == -EMFILE && upstream_request_make_room(u, line));
+	if (handle > 0)
+		r->handle[line] = handle;
+	else
+		event_raise(EVENT_ALERT, EVENT_F("reason", strerror((int)-handle)),
+			EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
+			EVENT_F("section", "RFC 9132 7.3"));
+}
+
+static void
+request_on_line(struct open_request *r, int line)
+{
+	struct upstream *u = r->u;
+	struct session *s = u->session[line];
+
+	if (!r->waiting[line])
+		return;
+	r->waiting[line] = false;
+	if (!s || !session_is_up(s))
+		return;
+	if (r->handle[line] > 0)
+		request_repeat(s, r->handle[line]);
+	else
+		request_begin(r, line);
+	r->sent[line] = loop_now(u->cx.loop);
+	if (line == CURRENT)
+		u->cx.ops->sent(u->cx.arg, u, r->mid);
+}
+
+static struct open_request *
+first_waiting(const struct upstream *u)
+{
+	struct open_request *r = u->requests;
+
+	while (r && !r->waiting[CURRENT] && !r->waiting[CANDIDATE])
+		r = r->next;
+	return r;
+}
+
+/* A server that answers sets the pace (RFC 9132 4.4: on average one datagram a round trip); one
+ * that does not gets them in heaps that it has room for. */
+static void
+send_waiting(struct upstream *u)
+{
+	struct open_request *r;
+
+	while (u->in_a_row < WINDOW && (r = first_waiting(u))) {
+		if (u->in_a_row++ == 0)
+			timer_after(u->window_timer, WINDOW_MS);
+		request_on_line(r, CURRENT);
+		request_on_line(r, CANDIDATE);
+	}
+}
+
+void
+upstream_request_window(void *arg)
+{
+	struct upstream *u = arg;
+
+	u->in_a_row = 0;
+	send_waiting(u);
+}
+
+void
+upstream_request_all(struct upstream *u, int line)
+{
+	for (struct open_request *r = u->requests; r; r = r->next)
+		r->waiting[line] = true;
+	send_waiting(u);
+}
+
+void
+upstream_request_line_gone(struct upstream *u, int line)
+{
+	for (struct open_request *r = u->requests; r; r = r->next)
+		r->handle[line] = 0;
+}
+
+void
+upstream_request_promote(struct upstream *u)
+{
+	for (struct open_request *r = u->requests; r; r = r->next) {
+		r->handle[CURRENT] = r->handle[CANDIDATE];
+		r->waiting[CURRENT] = r->waiting[CANDIDATE];
+		r->handle[CANDIDATE] = 0;
+		r->waiting[CANDIDATE] = false;
+	}
+}
+
+static struct open_request *
+request_find(const struct upstream *u, uint32_t mid)
+{
+	struct open_request *r = u->requests;
+
+	while (r && r->mid != mid)
+		r = r->next;
+	return r;
+}
+
+void
+upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
+	const uint8_t *payload, size_t len)
+{
+	struct open_request *r = request_find(u, mid), **last = &u->requests;
+
+	if (r)
+		upstream_request_drop(u, r);
+	r = mem_new(sizeof(*r));
+	r->u = u;
+	r->mid = mid;
+	r->method = method;
+	snprintf(r->cuid, sizeof(r->cuid), "%s", cuid);
+	if (payload) {
+		r->payload = mem_copy(payload, len);
+		r->len = len;
+	}
+	while (*last)
+		last = &(*last)->next;
+	*last = r;
+	r->waiting[CURRENT] = r->waiting[CANDIDATE] = true;
+	send_waiting(u);
+}
+
+void
+upstream_repeat(struct upstream *u, uint32_t mid)
+{
+	struct open_request *r = request_find(u, mid);
+
+	if (!r)
+		return;
+	r->waiting[CURRENT] = r->waiting[CANDIDATE] = true;
+	send_waiting(u);
+}
+
+void
+upstream_forget(struct upstream *u, uint32_t mid)
+{
+	struct open_request *r = request_find(u, mid);
+
+	if (r)
+		upstream_request_drop(u, r);
+	upstream_observe_end(u, mid);
+}
