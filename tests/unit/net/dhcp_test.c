@@ -392,30 +392,50 @@ information_requests_are_repeated_with_doubled_waits(void **state)
 	assert_false(x.told.answered);
 }
 
-/* Many probes: neither the first moment nor the transaction is always the same. */
+struct range {
+	int64_t low, high;
+};
+
+static void
+widen(struct range *r, int64_t value)
+{
+	r->low = value < r->low ? value : r->low;
+	r->high = value > r->high ? value : r->high;
+}
+
+/* Many probes: neither the first moment nor the pace nor the transaction is always the same. */
 static void
 probes_do_not_go_out_together(void **state)
 {
-	struct dhcp_probe_config cfg = config_of(6);
-	mono_ms earliest = INT64_MAX, latest = 0;
-	uint8_t xids = 0;
-
 	(void)state;
-	for (int i = 0; i < 40; i++) {
-		mono_ms start = loop_now(x.l);
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		struct dhcp_probe_config cfg = config_of(family);
+		struct range first = {INT64_MAX, 0}, gap = {INT64_MAX, 0};
+		struct range growth = {INT64_MAX, INT64_MIN};
+		uint8_t xids = 0;
 
-		x.n_sent = 0;
-		begin(&cfg);
-		first_question();
-		start = x.sent[0].when - start;
-		earliest = start < earliest ? start : earliest;
-		latest = start > latest ? start : latest;
-		xids |= x.sent[0].bytes[1] ^ x.sent[0].bytes[2];
-		dhcp_probe_free(x.probe);
-		x.probe = NULL;
+		for (int i = 0; i < 40; i++) {
+			mono_ms start = loop_now(x.l);
+
+			x.n_sent = 0;
+			begin(&cfg);
+			standin_loop_advance(x.l, 6000);
+			assert_true(x.n_sent >= 2);
+			widen(&first, x.sent[0].when - start);
+			widen(&gap, x.sent[1].when - x.sent[0].when);
+			if (x.n_sent > 2)
+				widen(&growth, x.sent[2].when - x.sent[1].when -
+						       2 * (x.sent[1].when - x.sent[0].when));
+			xids |= x.sent[0].bytes[family == 4 ? 4 : 1] ^
+				x.sent[0].bytes[family == 4 ? 6 : 2];
+			dhcp_probe_free(x.probe);
+			x.probe = NULL;
+		}
+		assert_true(first.high - first.low > 100);
+		assert_true(gap.high - gap.low > (family == 4 ? 500 : 50));
+		assert_true(family == 4 || growth.high - growth.low > 50);
+		assert_int_not_equal(xids, 0);
 	}
-	assert_true(latest - earliest > 100);
-	assert_int_not_equal(xids, 0);
 }
 
 static void

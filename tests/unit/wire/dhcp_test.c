@@ -169,10 +169,10 @@ an_information_request_asks_for_both_options(void **state)
 /* ---- names ---- */
 
 #define DOTS_EXAMPLE "04646f7473 076578616d706c65 03636f6d 00"
-#define LABEL_63                                                                                   \
-	"3f"                                                                                       \
-	"61616161616161616161616161616161616161616161616161616161616161"                           \
-	"6161616161616161616161616161616161616161616161616161616161616161"
+#define LABEL_63_OF_A                                                                              \
+	"6161616161616161616161616161616161616161616161616161616161616161"                         \
+	"61616161616161616161616161616161616161616161616161616161616161"
+#define LABEL_63 "3f" LABEL_63_OF_A
 #define LABEL_61                                                                                   \
 	"3d"                                                                                       \
 	"616161616161616161616161616161616161616161616161616161616161"                             \
@@ -190,13 +190,13 @@ a_name_is_in_wire_form_and_the_first(void **state)
 		{DOTS_EXAMPLE "0561746c6173 00", "dots.example.com"}, /* two names */
 		{DOTS_EXAMPLE "ffff", "dots.example.com"}, {"0561746c6173 00", "atlas"},
 		{"04446f7473 03612d5f 00", "Dots.a-_"}, {"", ""}, {"00", ""}, /* the root */
-		{"00" DOTS_EXAMPLE, ""},                      /* is the first of them */
-		{"04646f7473 076578616d706c65 03636f6d", ""}, /* no root label */
-		{"04646f7473 076578616d", ""},                /* broken off */
-		{"04646f7473 c000", ""},                      /* compressed */
-		{"c000", ""}, {"40" DOTS_EXAMPLE, ""},        /* 64 */
-		{"646f74732e6578616d706c652e636f6d", ""},     /* as text */
-		{"04646f2e73 00", ""},                        /* a dot in a label */
+		{"00" DOTS_EXAMPLE, ""},                        /* is the first of them */
+		{"04646f7473 076578616d706c65 03636f6d", ""},   /* no root label */
+		{"04646f7473 076578616d", ""},                  /* broken off */
+		{"04646f7473 c000", ""},                        /* compressed */
+		{"c000", ""}, {"40 61" LABEL_63_OF_A "00", ""}, /* 64 */
+		{"646f74732e6578616d706c652e636f6d", ""},       /* as text */
+		{"04646f2e73 00", ""},                          /* a dot in a label */
 		{"04646f0073 00", ""}, {"04646f2073 00", ""}, {"04646fc3a9 00", ""},
 		{LABEL_63 "00", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
 		{LABEL_63 LABEL_63 LABEL_63 LABEL_61 "0161 00", ""}, /* 257 octets */
