@@ -216,16 +216,21 @@ on_signal(void *arg, int signo)
 
 /* ---- start ---- */
 
-/* Only the rights to change packet filters and to use DHCP's ports stay. */
+/* Only the rights to change packet filters and to use DHCP's ports stay. Who started it without the
+ * second gets no sockets. */
 static int
 drop_privileges(void)
 {
-	enum { KEPT = 1u << CAP_NET_ADMIN | 1u << CAP_NET_BIND_SERVICE };
+	const uint32_t filter = 1u << CAP_NET_ADMIN, ports = 1u << CAP_NET_BIND_SERVICE;
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{.effective = KEPT, .permitted = KEPT}};
+	struct __user_cap_data_struct data[2] = {{0}};
+	uint32_t kept;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_capget, &header, data) != 0)
 		return -errno;
+	kept = filter | (data[0].permitted & ports);
+	data[0] = (struct __user_cap_data_struct){.effective = kept, .permitted = kept};
+	data[1] = (struct __user_cap_data_struct){0};
 	return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
 }
 

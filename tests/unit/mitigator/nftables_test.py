@@ -86,8 +86,8 @@ class Helper:
         self.path = str(folder / "priv.sock")
         self.proc = self.sock = None
 
-    def start(self):
-        self.proc = subprocess.Popen(["ip", "netns", "exec", f"{RUN}-r", PRIV, "--socket", self.path,
+    def start(self, *by):
+        self.proc = subprocess.Popen(["ip", "netns", "exec", f"{RUN}-r", *by, PRIV, "--socket", self.path,
                                       "--instance", "test"], stderr=subprocess.DEVNULL)
         for _ in range(500):
             with contextlib.suppress(OSError):
@@ -515,6 +515,15 @@ def test_dhcp_sockets_need_an_interface_and_an_address(helper):
         helper.dhcp_socket(4, "bare0").close()
     finally:
         sh("ip", "-n", f"{RUN}-r", "link", "delete", "bare0")
+
+
+def test_without_the_right_to_low_ports_there_are_filters_but_no_sockets(helper):
+    helper.kill()
+    helper.start("setpriv", "--bounding-set", "-all,+net_admin")
+    assert helper.dhcp_socket(4, "tob") == "Permission denied"
+    assert helper.change(SYNC, [rule(1, ["10.77.2.10/32"])]) == (0, 1, 0)
+    helper.kill()
+    helper.start()
 
 
 def test_dhcp_sockets_of_a_connection_are_limited(helper):
