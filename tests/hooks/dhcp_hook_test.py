@@ -43,14 +43,16 @@ class Control:
     def __init__(self, folder):
         self.folder = folder
         self.log = folder / "log"
+        self.log.touch()
+        self.seen = 0
         program = folder / "dotsctl"
         program.write_text(f"""#!/bin/sh
 if [ "$*" = "--json domains" ]; then
 	cat "{folder}/domains"
 	exit
 fi
-for word; do printf '%s|' "$word"; done >>"{self.log}"
-echo >>"{self.log}"
+line=$(for word; do printf '%s|' "$word"; done)
+printf '%s\\n' "$line" >>"{self.log}"
 echo done
 exit "$(cat "{folder}/status")"
 """)
@@ -65,9 +67,9 @@ exit "$(cat "{folder}/status")"
 
     def calls(self):
         """Every call since the last look: its words."""
-        text = self.log.read_text() if self.log.exists() else ""
-        self.log.unlink(missing_ok=True)
-        return [line.split("|")[:-1] for line in text.splitlines()]
+        new = [line.split("|")[:-1] for line in self.log.read_text().split("\n")[self.seen:-1]]
+        self.seen += len(new)
+        return new
 
     def run(self, shell, *arguments, **environment):
         """(output, errors) of the hook."""
