@@ -54,6 +54,23 @@ number_at(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* What we ask is no answer to it. */
+static void
+check_question(const struct dhcp_question *q, bool v6)
+{
+	struct dhcp_dots d;
+	struct buf out;
+
+	buf_init(&out, DHCP_QUESTION_MAX);
+	if (v6)
+		dhcp_information_request_encode(q, 0, &out);
+	else
+		dhcp_inform_encode(q, 0, &out);
+	assert(!out.failed && dhcp_ack_decode(q, out.bytes, out.len, &d));
+	assert(dhcp_reply_decode(q, out.bytes, out.len, &d));
+	buf_finish(&out);
+}
+
 static const char *
 decode_message(bool v6, bool has_ether, const uint8_t *data, size_t size, struct dhcp_dots *d)
 {
@@ -61,6 +78,7 @@ decode_message(bool v6, bool has_ether, const uint8_t *data, size_t size, struct
 
 	if (size >= 8)
 		q.xid = number_at(data + (v6 ? 0 : 4));
+	check_question(&q, v6);
 	return v6 ? dhcp_reply_decode(&q, data, size, d) : dhcp_ack_decode(&q, data, size, d);
 }
 
