@@ -1,5 +1,7 @@
 #include "mitigator/filter_proto.h"
 
+#include <ctype.h>
+#include <net/if.h>
 #include <string.h>
 
 /* ---- encoding ---- */
@@ -109,6 +111,13 @@ filter_proto_encode(const struct filter_msg *m, struct buf *out)
 			put_flows(out, &m->flows[i]);
 		break;
 	case FILTER_OP_COUNTERS:
+		break;
+	case FILTER_OP_DHCP_SOCKET:
+		buf_u8(out, m->family);
+		put_text(out, m->interface);
+		break;
+	case FILTER_OP_SOCKET:
+		put_text(out, m->error);
 		break;
 	case FILTER_OP_DONE:
 		put_text(out, m->error);
@@ -302,6 +311,17 @@ get_values(struct decoding *d, struct filter_msg *m)
 	}
 }
 
+static void
+get_dhcp_socket(struct decoding *d, struct filter_msg *m)
+{
+	m->family = reader_u8(&d->r);
+	m->interface = get_text(d, IFNAMSIZ - 1);
+	if (m->family != 4 && m->family != 6)
+		fail(d, "a socket of no known family");
+	if (!filter_proto_interface_ok(m->interface))
+		fail(d, "no name of an interface");
+}
+
 const char *
 filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret)
 {
@@ -318,6 +338,12 @@ filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct fi
 		get_commit(&d, ret);
 		break;
 	case FILTER_OP_COUNTERS:
+		break;
+	case FILTER_OP_DHCP_SOCKET:
+		get_dhcp_socket(&d, ret);
+		break;
+	case FILTER_OP_SOCKET:
+		ret->error = get_text(&d, 1024);
 		break;
 	case FILTER_OP_DONE:
 		ret->error = get_text(&d, 1024);
@@ -361,4 +387,17 @@ filter_proto_instance_ok(const char *instance)
 	size_t len = strspn(instance, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
 	return len > 0 && len <= FILTER_PROTO_INSTANCE_MAX && !instance[len];
+}
+
+bool
+filter_proto_interface_ok(const char *interface)
+{
+	size_t len = strlen(interface);
+
+	for (size_t i = 0; i < len; i++)
+		if (interface[i] == '/' || interface[i] == ':' ||
+			isspace((unsigned char)interface[i]))
+			return false;
+	return len > 0 && len < IFNAMSIZ && strcmp(interface, ".") != 0 &&
+	       strcmp(interface, "..") != 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The typed protocol between dotsd and its privileged helper dotsd-priv: filters and flows as
- * values, never rule text. Every field is checked again by the decoder; a malformed message ends
- * the connection.
+ * values, never rule text; and sockets for DHCP. Every field is checked again by the decoder; a
+ * malformed message ends the connection.
  *
  * Frames of base/frame.h; integers in network order; the first byte is the operation.
  */
@@ -13,7 +13,7 @@
 #include "core/mitigator.h"
 
 enum {
-	FILTER_PROTO_VERSION = 2,
+	FILTER_PROTO_VERSION = 3,
 	FILTER_PROTO_FRAME_MAX = 64 * 1024 * 1024,
 	FILTER_PROTO_FILTERS_MAX = 100000,
 	FILTER_PROTO_PREFIXES_MAX = 4096, /* of one filter */
@@ -25,6 +25,7 @@ enum {
 	FILTER_PROTO_FLOW_BYTES_MAX = FILTER_PROTO_FRAME_MAX / 8,
 	FILTER_PROTO_NAME_MAX = 128, /* bytes of a client's name */
 	FILTER_PROTO_INSTANCE_MAX = 32,
+	FILTER_PROTO_SOCKETS_MAX = 64, /* handed out on one connection */
 };
 
 enum filter_op {
@@ -32,9 +33,15 @@ enum filter_op {
 	FILTER_OP_SYNC,      /* exactly these filters and flows are to be there */
 	FILTER_OP_COMMIT,    /* removed ids, added filters, replaced flow sets; one transaction */
 	FILTER_OP_COUNTERS,  /* asks for the counters */
+	/* Asks for a UDP socket of a DHCP client: family, interface. It is on port 68 of every
+	 * address (RFC 2131 4.1) or on 546 of the link-local one (RFC 8415 7.2), bound to the
+	 * interface; the port stays open to other DHCP clients (SO_REUSEADDR). */
+	FILTER_OP_DHCP_SOCKET,
 	FILTER_OP_DONE =
 		128, /* answer to SYNC and COMMIT: error text ("" = done), kept, added, removed */
 	FILTER_OP_VALUES, /* answer to COUNTERS */
+	FILTER_OP_SOCKET, /* answer to DHCP_SOCKET: error text, or "" and a descriptor rides along
+			   */
 };
 
 struct filter_flows {
@@ -57,7 +64,9 @@ struct filter_msg {
 	size_t n_added;
 	struct filter_flows *flows;
 	size_t n_flows;
-	const char *error; /* DONE */
+	uint8_t family; /* DHCP_SOCKET: 4, 6 */
+	const char *interface;
+	const char *error; /* DONE, SOCKET */
 	uint32_t kept, n_new, gone;
 	struct filter_value *values; /* VALUES */
 	size_t n_values;
@@ -74,5 +83,7 @@ size_t filter_proto_flows_size(const struct filter_flows *f);
 const char *filter_proto_check(const struct filter *f);
 /* "[a-z0-9_]{1,32}": the only part of a table's name that is ours to choose. */
 bool filter_proto_instance_ok(const char *instance);
+/* What the kernel allows as the name of an interface (dev_valid_name). */
+bool filter_proto_interface_ok(const char *interface);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * dotsd-priv: the one program with privilege. It takes typed filters over a Unix socket and keeps
- * one nftables table equal to them. What it cannot check it refuses; what it was told stays in the
- * kernel when it ends.
+ * one nftables table equal to them, and it opens sockets for DHCP. What it cannot check it refuses;
+ * what it was told stays in the kernel when it ends.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +17,7 @@
 
 #include "base/frame.h"
 #include "mitigator/filter_proto.h"
+#include "priv/dhcp_socket.h"
 #include "priv/nft.h"
 
 enum { EXIT_USAGE = 2, CONNECTIONS_MAX = 4 };
@@ -27,6 +28,7 @@ struct connection {
 	struct helper *helper;
 	struct frame_conn *conn;
 	bool greeted;
+	unsigned sockets; /* handed out: who has them, and for how long, is not seen here */
 };
 
 struct helper {
@@ -56,15 +58,16 @@ hang_up(struct connection *c, const char *why)
 		loop_stop(h->loop);
 }
 
+/* fd: -1, or what rides along. */
 static void
-answer(struct connection *c, const struct filter_msg *m)
+answer(struct connection *c, const struct filter_msg *m, int fd)
 {
 	struct buf out;
 
 	buf_init(&out, FILTER_PROTO_FRAME_MAX);
 	filter_proto_encode(m, &out);
 	if (!out.failed)
-		frame_send(c->conn, out.bytes, out.len, -1);
+		frame_send(c->conn, out.bytes, out.len, fd);
 	buf_finish(&out);
 }
 
@@ -89,7 +92,7 @@ op_change(struct connection *c, const struct filter_msg *m, struct arena *a)
 	done.error = why ? why : "";
 	if (why)
 		fprintf(stderr, "dotsd-priv: %s\n", why);
-	answer(c, &done);
+	answer(c, &done, -1);
 	return NULL;
 }
 
@@ -100,7 +103,25 @@ op_counters(struct connection *c, const struct filter_msg *m, struct arena *a)
 
 	(void)m;
 	nft_counters(c->helper->nft, a, &values);
-	answer(c, &values);
+	answer(c, &values, -1);
+	return NULL;
+}
+
+static const char *
+op_dhcp_socket(struct connection *c, const struct filter_msg *m, struct arena *a)
+{
+	struct filter_msg reply = {.op = FILTER_OP_SOCKET, .error = ""};
+	int fd = c->sockets < FILTER_PROTO_SOCKETS_MAX ? dhcp_socket(m->family, m->interface)
+						       : -EMFILE;
+
+	(void)a;
+	if (fd >= 0)
+		c->sockets++;
+	else
+		reply.error = strerror(-fd);
+	answer(c, &reply, fd);
+	if (fd >= 0)
+		close(fd);
 	return NULL;
 }
 
@@ -114,6 +135,7 @@ static const struct {
 	{FILTER_OP_SYNC, true, op_change},
 	{FILTER_OP_COMMIT, true, op_change},
 	{FILTER_OP_COUNTERS, true, op_counters},
+	{FILTER_OP_DHCP_SOCKET, true, op_dhcp_socket},
 };
 
 static const char *
@@ -194,16 +216,21 @@ on_signal(void *arg, int signo)
 
 /* ---- start ---- */
 
-/* Only the right to change packet filters stays. */
+/* Only the rights to change packet filters and to use DHCP's ports stay. Who started it without the
+ * second gets no sockets. */
 static int
 drop_privileges(void)
 {
+	const uint32_t filter = 1u << CAP_NET_ADMIN, ports = 1u << CAP_NET_BIND_SERVICE;
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {
-		{.effective = 1u << CAP_NET_ADMIN, .permitted = 1u << CAP_NET_ADMIN}};
+	struct __user_cap_data_struct data[2] = {{0}};
+	uint32_t kept;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_capget, &header, data) != 0)
 		return -errno;
+	kept = filter | (data[0].permitted & ports);
+	data[0] = (struct __user_cap_data_struct){.effective = kept, .permitted = kept};
+	data[1] = (struct __user_cap_data_struct){0};
 	return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
 }
 

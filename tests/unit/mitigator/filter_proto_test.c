@@ -173,6 +173,44 @@ counts_are_limited_and_truncation_is_found(void **state)
 	arena_free(a);
 }
 
+static const char *
+socket_asked(uint8_t family, const char *interface, struct filter_msg *back, struct arena *a)
+{
+	struct filter_msg m = {
+		.op = FILTER_OP_DHCP_SOCKET, .family = family, .interface = interface};
+	struct buf out;
+	const char *why;
+
+	buf_init(&out, 1 << 20);
+	filter_proto_encode(&m, &out);
+	why = filter_proto_decode(a, out.bytes, out.len, back);
+	buf_finish(&out);
+	return why;
+}
+
+static void
+sockets_are_asked_for_by_family_and_interface(void **state)
+{
+	static const char *const good[] = {"a", "wan1.100", "x23456789012345", "pppoe-wan", "..."};
+	static const char *const bad[] = {
+		"", ".", "..", "a b", "a/b", "a:1", "a\n", "a\t", "x234567890123456"};
+	struct arena *a = arena_new();
+	struct filter_msg back;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_null(socket_asked(i % 2 ? 6 : 4, good[i], &back, a));
+		assert_int_equal(back.family, i % 2 ? 6 : 4);
+		assert_string_equal(back.interface, good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_non_null(socket_asked(4, bad[i], &back, a));
+	for (unsigned family = 0; family < 256; family++)
+		assert_int_equal(socket_asked((uint8_t)family, "wan1", &back, a) == NULL,
+			family == 4 || family == 6);
+	arena_free(a);
+}
+
 static void
 instances_are_plain_words(void **state)
 {
@@ -192,6 +230,7 @@ main(void)
 		cmocka_unit_test(every_field_is_checked_again),
 		cmocka_unit_test(flows_come_over_as_they_are_and_are_checked_again),
 		cmocka_unit_test(counts_are_limited_and_truncation_is_found),
+		cmocka_unit_test(sockets_are_asked_for_by_family_and_interface),
 		cmocka_unit_test(instances_are_plain_words),
 	};
 

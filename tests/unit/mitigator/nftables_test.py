@@ -20,8 +20,9 @@ import pytest
 PRIV = os.environ["DOTSD_PRIV"]
 RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
 LIBC = ctypes.CDLL(None, use_errno=True)
-VERSION = 2
-SYNC, COMMIT, COUNTERS = 2, 3, 4
+VERSION = 3
+SYNC, COMMIT, COUNTERS, DHCP_SOCKET, SOCKET = 2, 3, 4, 5, 130
+SOCKETS_MAX = 64
 DROP, LIMIT, PER_SOURCE = 0, 1, 2
 UDP, TCP = 17, 6
 
@@ -85,8 +86,8 @@ class Helper:
         self.path = str(folder / "priv.sock")
         self.proc = self.sock = None
 
-    def start(self):
-        self.proc = subprocess.Popen(["ip", "netns", "exec", f"{RUN}-r", PRIV, "--socket", self.path,
+    def start(self, *by):
+        self.proc = subprocess.Popen(["ip", "netns", "exec", f"{RUN}-r", *by, PRIV, "--socket", self.path,
                                       "--instance", "test"], stderr=subprocess.DEVNULL)
         for _ in range(500):
             with contextlib.suppress(OSError):
@@ -135,6 +136,15 @@ class Helper:
         n = struct.unpack("!I", reply[1:5])[0]
         values = [struct.unpack("!QQQ", reply[5 + 24 * i:29 + 24 * i]) for i in range(n)]
         return {i: (packets, size) for i, packets, size in values}
+
+    def dhcp_socket(self, family, interface):
+        """A socket, or the text of the refusal."""
+        self.send(bytes([DHCP_SOCKET, family]) + text(interface))
+        head, fds, _, _ = socket.recv_fds(self.sock, 4, 4)
+        reply = self.exactly(struct.unpack("!I", head)[0])
+        assert reply[0] == SOCKET and text(reply[3:].decode()) == reply[1:]
+        assert len(fds) == (len(reply) == 3)
+        return socket.socket(fileno=fds[0]) if fds else reply[3:].decode()
 
 
 def text(s):
@@ -403,11 +413,11 @@ def test_a_flushed_rule_set_comes_back_with_the_next_synchronisation(helper):
     assert passes("10.77.2.10", 53) == 0
 
 
-def test_only_the_right_to_filter_is_kept(helper):
+def test_only_the_rights_to_filter_and_to_use_low_ports_are_kept(helper):
     status = pathlib.Path(f"/proc/{helper.proc.pid}/status").read_text().splitlines()
     fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
     for name in ("CapEff", "CapPrm"):
-        assert int(fields[name], 16) == 1 << 12  # CAP_NET_ADMIN
+        assert int(fields[name], 16) == 1 << 12 | 1 << 10  # CAP_NET_ADMIN, CAP_NET_BIND_SERVICE
     assert int(fields["CapInh"], 16) == int(fields["CapAmb"], 16) == 0
     assert fields["NoNewPrivs"].strip() == "1"
 
@@ -418,7 +428,7 @@ s = socket.socket(socket.AF_UNIX)
 s.settimeout(60)
 s.connect(sys.argv[1])
 try:
-    s.sendall(bytes([0, 0, 0, 8, 1, 2, 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
+    s.sendall(bytes([0, 0, 0, 8, 1, 3, 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
     sys.exit(0 if s.recv(1) else 3)
 except ConnectionError:
     sys.exit(3)
@@ -459,6 +469,75 @@ def test_connections_are_limited(helper):
         again.close()  # its end has not been seen yet
     for s in crowd + [again]:
         s.close()
+
+
+def link_local(ns, dev):
+    out = sh("ip", "-n", f"{RUN}-{ns}", "-j", "addr", "show", "dev", dev, "scope", "link").stdout
+    return next(a["local"] for link in json.loads(out) for a in link["addr_info"] if a.get("family") == "inet6")
+
+
+def test_dhcp_sockets_are_bound_to_port_and_interface(helper):
+    with helper.dhcp_socket(4, "tob") as s:
+        assert (s.family, s.type, s.getsockname()) == (socket.AF_INET, socket.SOCK_DGRAM, ("0.0.0.0", 68))
+        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b"tob\0"
+        with helper.dhcp_socket(4, "toa") as other:  # beside each other
+            assert other.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b"toa\0"
+        # A DHCP client that is there has the port, too.
+        with inside("r"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("0.0.0.0", 68))
+            helper.dhcp_socket(4, "tob").close()
+    with helper.dhcp_socket(6, "tob") as s:
+        host, port, _, scope = s.getsockname()
+        with inside("r"):
+            assert (s.family, host.split("%")[0], port, scope) == (
+                socket.AF_INET6, link_local("r", "tob"), 546, socket.if_nametoindex("tob"))
+        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b"tob\0"
+
+
+def test_dhcp_sockets_hear_their_own_interface_only(helper):
+    with helper.dhcp_socket(4, "tob") as s:
+        for ns, said in (("a", b"from a"), ("b", b"from b")):
+            with inside(ns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.sendto(said, (f"10.77.{'1.2' if ns == 'a' else '2.1'}", 68))
+        s.settimeout(60)
+        assert s.recv(100) == b"from b"
+        s.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            s.recv(100)
+
+
+def test_dhcp_sockets_need_an_interface_and_an_address(helper):
+    assert helper.dhcp_socket(4, "nosuch") == "No such device"
+    sh("ip", "-n", f"{RUN}-r", "link", "add", "bare0", "type", "veth", "peer", "name", "bare1")
+    try:
+        assert helper.dhcp_socket(6, "bare0") == "Cannot assign requested address"
+        helper.dhcp_socket(4, "bare0").close()
+    finally:
+        sh("ip", "-n", f"{RUN}-r", "link", "delete", "bare0")
+
+
+def test_without_the_right_to_low_ports_there_are_filters_but_no_sockets(helper):
+    helper.kill()
+    helper.start("setpriv", "--bounding-set", "-all,+net_admin")
+    assert helper.dhcp_socket(4, "tob") == "Permission denied"
+    assert helper.change(SYNC, [rule(1, ["10.77.2.10/32"])]) == (0, 1, 0)
+    helper.kill()
+    helper.start()
+
+
+def test_dhcp_sockets_of_a_connection_are_limited(helper):
+    for _ in range(SOCKETS_MAX):
+        helper.dhcp_socket(4, "tob").close()
+    for _ in range(2):
+        assert helper.dhcp_socket(4, "tob") == "Too many open files"
+    assert helper.counters() == {}  # it serves on, and keeps none of the sockets
+    assert len(os.listdir(f"/proc/{helper.proc.pid}/fd")) < SOCKETS_MAX
+    helper.sock.close()
+    helper.sock = socket.socket(socket.AF_UNIX)
+    helper.sock.connect(helper.path)
+    helper.send(hello())
+    helper.dhcp_socket(4, "tob").close()
 
 
 def test_an_inherited_socket_ends_it(network):
@@ -516,8 +595,11 @@ def test_other_tables_are_not_touched(helper):
 
 
 @pytest.mark.parametrize("body", [b"", b"\x09", b"\x02\xff\xff\xff\xff", b"\x03" + b"\0" * 11,
-                                  hello(version=VERSION + 1), hello("other")],
-                         ids=["empty", "unknown", "counts", "truncated", "version", "instance"])
+                                  hello(version=VERSION + 1), hello("other"),
+                                  bytes([DHCP_SOCKET, 5]) + text("tob"), bytes([DHCP_SOCKET, 4]) + text("a/b"),
+                                  bytes([DHCP_SOCKET, 4]) + text("x" * 16), bytes([DHCP_SOCKET, 4, 0])],
+                         ids=["empty", "unknown", "counts", "truncated", "version", "instance", "family",
+                              "interface", "long-interface", "no-interface"])
 def test_what_is_malformed_ends_the_connection_and_changes_nothing(helper, body):
     helper.change(COMMIT, [rule(1, ["10.77.2.10/32"])])
     helper.send(body)
