@@ -189,7 +189,7 @@ check_servers(struct options *o, const struct draft_domain *dd, const struct dom
 	if (dom->gateway && !dom->n_servers)
 		options_problem(o, true, options_spot(o, dd, "servers"),
 			"gateway %s has no servers, expected `servers`", dom->name);
-	for (size_t i = 0; i < dom->n_servers && !dom->n_resolvers; i++)
+	for (size_t i = 0; i < dom->n_servers && !dom->n_resolvers && !dom->n_via; i++)
 		if (!dom->servers[i]->n_addresses)
 			options_problem(o, false, options_spot(o, dd, "servers"),
 				"server %s has no addresses and %s no resolvers, expected one of "
@@ -233,6 +233,11 @@ check_domain(struct options *o, const struct draft *d, struct config *c, size_t 
 	check_interfaces(o, dd, dom);
 	check_heartbeat(o, dd, &dom->heartbeat);
 	check_servers(o, dd, dom);
+	if (dom->n_via && (dom->n_interfaces || dom->n_resolvers || dom->source.family))
+		options_problem(o, true, options_spot(o, dd, "via"),
+			"%s is reached via other domains and has interface, resolvers or source of "
+			"its own, expected one of both",
+			dom->name);
 	check_nat(o, dd, dom);
 	check_domain_credentials(o, d, c, domain);
 }

@@ -100,6 +100,8 @@ static const struct option nat_rows[] = {
 
 static const struct option domain_rows[] = {
 	ACCESS_ROWS,
+	{"via", OPTION_TEXT, ONE_OR_LIST, "domains over whose links its servers are reached",
+		MANY(struct draft_domain, domain.via, domain.n_via)},
 	{"nat-map", OPTION_MAP, LIST, "what inside addresses are for this provider",
 		MANY(struct draft_domain, domain.nat, domain.n_nat),
 		ROWS(nat_rows, struct nat_entry)},

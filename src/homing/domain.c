@@ -44,6 +44,23 @@ name_servers(struct homing *h)
 }
 
 static int
+check_via(const struct homing *h, char *why, size_t cap)
+{
+	for (size_t i = 0; i < h->n_domains; i++)
+		for (size_t k = 0; k < h->domains[i].n_via; k++) {
+			int other = homing_domain(h, h->domains[i].via[k]);
+
+			if (other >= 0 && !h->domains[other].n_via)
+				continue;
+			snprintf(why, cap, "via of %s names %s, which is no domain%s",
+				h->domains[i].name, h->domains[i].via[k],
+				other < 0 ? "" : " with links of its own");
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static int
 check_servers(const struct homing *h, char *why, size_t cap)
 {
 	for (size_t i = 0; i < h->n_domains; i++) {
@@ -158,6 +175,8 @@ homing_index(struct homing *h, char *why, size_t cap)
 	name_servers(h);
 	if (!r)
 		r = check_servers(h, why, cap);
+	if (!r)
+		r = check_via(h, why, cap);
 	number_servers(h);
 	h->owners = trie_new();
 	for (size_t i = 0; i < h->n_provider_independent; i++)
@@ -231,6 +250,7 @@ copy_domain(const struct domain *from, struct domain *to)
 	*to = *from;
 	to->name = mem_text(from->name);
 	to->interfaces = copy_texts(from->interfaces, from->n_interfaces);
+	to->via = copy_texts(from->via, from->n_via);
 	to->prefixes = copy_list(from->prefixes, from->n_prefixes, sizeof(*from->prefixes));
 	to->protects = copy_list(from->protects, from->n_protects, sizeof(*from->protects));
 	to->nat = copy_list(from->nat, from->n_nat, sizeof(*from->nat));
@@ -296,6 +316,7 @@ free_domain(struct domain *d)
 	free(d->servers);
 	free_texts(d->interfaces, d->n_interfaces);
 	free_texts(d->trusted_names, d->n_trusted_names);
+	free_texts(d->via, d->n_via);
 	free(d->name);
 	free(d->prefixes);
 	free(d->protects);

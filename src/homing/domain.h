@@ -50,6 +50,9 @@ struct domain {
 	bool gateway; /* from `gateways:`: takes any target (M12); protects = its filter rules */
 	char **interfaces; /* access; none: any active interface */
 	size_t n_interfaces;
+	char **via; /* names of the domains over whose accesses a third party is reached; then it
+		       has none of its own */
+	size_t n_via;
 	struct prefix *prefixes; /* assigned by this domain */
 	size_t n_prefixes;
 	struct prefix *protects; /* what its servers can mitigate; default: prefixes */

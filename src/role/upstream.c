@@ -112,15 +112,29 @@ same_text(const char *a, const char *b)
 }
 
 static bool
-same_access(const struct domain *a, const struct domain *b)
+same_credentials(const struct domain *a, const struct domain *b)
 {
-	if (a->n_interfaces != b->n_interfaces || !addr_equal(&a->source, &b->source) ||
-		!same_text(a->credentials.certificate, b->credentials.certificate) ||
-		!same_text(a->credentials.psk_identity, b->credentials.psk_identity))
-		return false;
-	for (size_t i = 0; i < a->n_interfaces; i++)
-		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
+	return same_text(a->credentials.certificate, b->credentials.certificate) &&
+	       same_text(a->credentials.psk_identity, b->credentials.psk_identity);
+}
+
+/* The same ways there, one by one. */
+static bool
+same_access(const struct upstream *u, const struct homing *h, const struct domain *d,
+	const struct domain_server *s)
+{
+	struct access a, b;
+	bool more = true;
+
+	for (size_t n = 0; more; n++) {
+		more = access_nth(u->homing, u->domain, u->server, n, &a);
+		if (more != access_nth(h, d, s, n, &b))
 			return false;
+		if (more && (strcmp(a.domain->name, b.domain->name) != 0 ||
+				    !same_text(a.interface, b.interface) ||
+				    !addr_equal(&a.domain->source, &b.domain->source)))
+			return false;
+	}
 	return true;
 }
 
@@ -154,9 +168,11 @@ bool
 upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred)
 {
-	if (strcmp(u->domain->name, d->name) != 0 || !same_access(u->domain, d) ||
-		!same_server(u->server, s))
+	if (strcmp(u->domain->name, d->name) != 0 || !same_credentials(u->domain, d) ||
+		!same_access(u, h, d, s) || !same_server(u->server, s))
 		return false;
+	if (u->access.domain) /* the same, in the new snapshot */
+		u->access.domain = &h->domains[homing_domain(h, u->access.domain->name)];
 	u->homing = h;
 	u->domain = d;
 	u->server = s;

@@ -8,7 +8,6 @@
 
 #include "base/event.h"
 #include "base/mem.h"
-#include "homing/source.h"
 #include "role/upstream_private.h"
 
 enum {
@@ -63,6 +62,7 @@ upstream_dial_failed(struct upstream *u, const struct session *s, const char *re
 {
 	u->failed = loop_now(u->cx.loop);
 	u->next_addr++;
+	u->first_access += u->domain->n_via > 0; /* that link leads there, or it does not */
 	upstream_dial_at(u, u->failed + retry_gap(u));
 	tell_failure(u, s, reason);
 }
@@ -104,28 +104,6 @@ upstream_dial_wanted(const struct upstream *u)
 
 /* ---- dialling ---------------------------------------------------------------------------- */
 
-static bool
-choose_source(struct upstream *u, const char *interface, const struct addr *to, struct addr *ret,
-	char *why, size_t cap)
-{
-	size_t n = 0, n_local = 0;
-	const struct link_addr *la = links_addrs(u->cx.links, &n);
-	struct local_addr *local = mem_array(n ? n : 1, sizeof(*local));
-	int r;
-
-	for (size_t i = 0; i < n; i++)
-		if (interface || links_up(u->cx.links, la[i].interface))
-			local[n_local++] = (struct local_addr){.addr = la[i].addr,
-				.on_link = la[i].prefix,
-				.interface = la[i].interface,
-				.deprecated = la[i].deprecated,
-				.temporary = la[i].temporary,
-				.tentative = la[i].tentative};
-	r = source_select(u->homing, u->domain, interface, to, local, n_local, ret, why, cap);
-	free(local);
-	return r == 0;
-}
-
 struct session *
 upstream_dial_address(struct upstream *u, const char *interface, const struct addr *to,
 	enum session_transport transport, const char *cause, char why[static REASON_MAX])
@@ -140,7 +118,7 @@ upstream_dial_address(struct upstream *u, const char *interface, const struct ad
 	struct session *s;
 	int error = 0;
 
-	if (!choose_source(u, interface, to, &d.source, why, REASON_MAX))
+	if (!access_source(u->homing, &u->access, u->cx.links, to, &d.source, why, REASON_MAX))
 		return NULL;
 	s = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
 	if (!s) {
@@ -213,49 +191,21 @@ on_resolved(void *arg, const struct resolver_answer *a)
 	upstream_dial_at(u, now);
 }
 
-/* One source a family, and those resolvers that one of them can ask; the resolver's own choice of
- * a source might be another domain's address. False with `why`: none. */
-static bool
-choose_resolvers(struct upstream *u, const char *interface, struct resolver_config *cfg,
-	struct addr sources[static 2], struct endpoint *servers, char *why, size_t cap)
-{
-	const struct domain *d = u->domain;
-
-	for (size_t i = 0; i < d->n_resolvers; i++) {
-		const struct addr *to = &d->resolvers[i].addr;
-		bool known = false;
-
-		for (size_t k = 0; k < cfg->n_sources; k++)
-			known |= sources[k].family == to->family;
-		if (!known && choose_source(u, interface, to, &sources[cfg->n_sources], why, cap)) {
-			cfg->n_sources++;
-			known = true;
-		}
-		if (known)
-			servers[cfg->n_servers++] = d->resolvers[i];
-	}
-	cfg->sources = sources;
-	cfg->servers = servers;
-	return cfg->n_servers > 0;
-}
-
-/* The domain's own resolvers, over its own link, from its own address (RFC 9284 5.1). */
+/* The resolvers of whose link it is, over that link, from our address there (RFC 9284 5.1). */
 static void
-resolve(struct upstream *u, const char *interface)
+resolve(struct upstream *u)
 {
-	struct endpoint *servers = mem_array(u->domain->n_resolvers + 1, sizeof(*servers));
-	struct addr sources[2];
-	char why[REASON_MAX] = "no address and no resolver configured";
-	struct resolver_config cfg = {.interface = interface};
+	const char *interface = u->access.interface;
+	struct access_resolvers r;
+	char why[REASON_MAX];
 
-	if (choose_resolvers(u, interface, &cfg, sources, servers, why, sizeof(why))) {
+	if (access_resolvers(u->homing, &u->access, u->cx.links, &r, why, sizeof(why))) {
 		resolver_free(u->resolver);
-		u->resolver = resolver_new(u->cx.loop, &cfg);
+		u->resolver = resolver_new(u->cx.loop, &r.config);
 		if (!u->resolver)
 			snprintf(why, sizeof(why), "resolver: %s", strerror(errno));
 		u->resolving = u->resolver != NULL;
 	}
-	free(servers);
 	if (!u->resolving) {
 		cannot_attempt(u, why);
 		return;
@@ -279,13 +229,12 @@ knows_addresses(const struct upstream *u)
 void
 upstream_dial_begin(struct upstream *u, const char *why)
 {
-	bool bound;
-	const char *interface = upstream_link_pick(u, &bound);
+	struct access a;
 
 	if (upstream_dial_under_way(u) || !u->credentials)
 		return;
-	if (bound && !interface) {
-		upstream_link_wait(u, u->domain->interfaces[0]);
+	if (!upstream_link_pick(u, &a)) {
+		upstream_link_wait(u, a.interface);
 		return;
 	}
 	if (upstream_dial_soonest(u) > loop_now(u->cx.loop)) {
@@ -294,10 +243,11 @@ upstream_dial_begin(struct upstream *u, const char *why)
 	}
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
+	u->access = a;
 	if (u->server->n_addresses || knows_addresses(u))
-		dial(u, interface, why);
+		dial(u, a.interface, why);
 	else
-		resolve(u, interface);
+		resolve(u);
 }
 
 void

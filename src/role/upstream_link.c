@@ -7,25 +7,40 @@
 
 #include "role/upstream_private.h"
 
-const char *
-upstream_link_pick(const struct upstream *u, bool *ret_bound)
+static size_t
+count_ways(const struct upstream *u)
 {
-	const struct domain *d = u->domain;
+	struct access a;
+	size_t n = 0;
 
-	*ret_bound = d->n_interfaces > 0;
-	for (size_t i = 0; i < d->n_interfaces; i++)
-		if (links_up(u->cx.links, d->interfaces[i]))
-			return d->interfaces[i];
-	return NULL;
+	while (access_nth(u->homing, u->domain, u->server, n, &a))
+		n++;
+	return n;
+}
+
+bool
+upstream_link_pick(const struct upstream *u, struct access *ret)
+{
+	size_t n = count_ways(u);
+
+	for (size_t i = 0; i < n; i++) {
+		access_nth(u->homing, u->domain, u->server, (u->first_access + i) % n, ret);
+		if (access_up(ret, u->cx.links))
+			return true;
+	}
+	access_nth(u->homing, u->domain, u->server, 0, ret);
+	return false;
 }
 
 static bool
-has_interface(const struct domain *d, const char *name)
+uses_interface(const struct upstream *u, const char *name)
 {
-	for (size_t i = 0; i < d->n_interfaces; i++)
-		if (!strcmp(d->interfaces[i], name))
+	struct access a;
+
+	for (size_t n = 0; access_nth(u->homing, u->domain, u->server, n, &a); n++)
+		if (!a.interface || !strcmp(a.interface, name))
 			return true;
-	return d->n_interfaces == 0;
+	return false;
 }
 
 /* The current session's link is up, and its address is there still. The address may be one of
@@ -82,8 +97,8 @@ access_changed(struct upstream *u)
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool ours = has_interface(u->domain, interface), bound;
-	bool up = upstream_link_pick(u, &bound) || !bound;
+	struct access a;
+	bool ours = uses_interface(u, interface), up = upstream_link_pick(u, &a);
 
 	if (ours) {
 		check_device(u);

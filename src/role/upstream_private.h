@@ -7,6 +7,7 @@
 
 #include "core/heartbeat.h"
 #include "net/session.h"
+#include "role/access.h"
 #include "role/upstream.h"
 #include "wire/path.h"
 #include "wire/signal.h"
@@ -46,6 +47,8 @@ struct upstream {
 	const struct domain *domain;
 	const struct domain_server *server;
 	struct credentials *credentials;
+	struct access access; /* of the attempts under way, and of the look-up */
+	size_t first_access;  /* tried before the others */
 	struct resolver *resolver;
 	struct addr addrs[RESOLVER_ADDRS_MAX];
 	size_t n_addrs, next_addr;
@@ -83,8 +86,8 @@ struct upstream {
 void upstream_see(struct upstream *u);
 
 /* upstream_link.c */
-/* First interface of the domain's access that is up; NULL with *ret_bound false: any will do. */
-const char *upstream_link_pick(const struct upstream *u, bool *ret_bound);
+/* The way that attempts take now. False: all links are down; then *ret is the first. */
+bool upstream_link_pick(const struct upstream *u, struct access *ret);
 /* The current session's link is up, and its address is there still. */
 bool upstream_link_works(const struct upstream *u);
 void upstream_link_wait(struct upstream *u, const char *interface); /* no attempt until it is up */

@@ -291,15 +291,15 @@ void
 upstream_race_probe(void *arg)
 {
 	struct upstream *u = arg;
-	bool bound;
-	const char *interface = upstream_link_pick(u, &bound);
+	struct access a;
+	bool up = upstream_link_pick(u, &a);
 	struct race_field field = {.over = {[SESSION_UDP] = true}, .probe = true};
 	char why[REASON_MAX] = "";
 
 	timer_after(u->probe_timer, PROBE_MS);
-	if (!u->session[CURRENT] || upstream_dial_under_way(u) || (bound && !interface) ||
-		!u->credentials)
+	if (!u->session[CURRENT] || upstream_dial_under_way(u) || !up || !u->credentials)
 		return;
+	u->access = a;
 	field.addrs = upstream_dial_addresses(u, &field.n);
-	upstream_race_begin(u, &field, interface, "UDP is tried again", why);
+	upstream_race_begin(u, &field, a.interface, "UDP is tried again", why);
 }

@@ -423,6 +423,80 @@ several_addresses_are_tried_in_turn(void **state)
 	assert_int_equal(PACKET(0, HELLOS(x))->server.addr.bytes[3], 10);
 }
 
+/* ---- third parties (M1) --------------------------------------------------------------------- */
+
+static void
+third_start(struct scene *s, struct provider *isp3)
+{
+	static const char *const domains[] = {"isp1 wan1 192.0.2.64/26 s1",
+		"isp2 wan2 198.51.100.64/26 s2", "third - 203.0.113.0/25 s3"};
+	struct domain *d;
+
+	customer_free(&s->us);
+	customer_make(&s->us, domains, 3);
+	virtual_link(s->us.loop, "wan1", "192.0.2.66/26");
+	virtual_link(s->us.loop, "wan2", "198.51.100.66/26");
+	customer_address(&s->us, "s1", "192.0.2.10");
+	customer_address(&s->us, "s2", "198.51.100.10");
+	customer_address(&s->us, "s3", "203.0.113.162");
+	d = &s->us.homing->domains[2];
+	free(d->prefixes); /* it assigns nothing */
+	d->prefixes = NULL;
+	d->n_prefixes = 0;
+	d->via = mem_array(2, sizeof(char *));
+	d->via[d->n_via++] = mem_text("isp1");
+	d->via[d->n_via++] = mem_text("isp2");
+	provider_make(isp3, "s3", "203.0.113.162", "203.0.113.0/25");
+	provider_start(&s->isp1);
+	provider_start(&s->isp2);
+	provider_start(isp3);
+	customer_start(&s->us);
+}
+
+/* 9284-4-06, 9284-5.1-30: over the links of others, from their addresses; over the next one as soon
+ * as the first is down, and nothing else of its own. */
+static void
+a_third_party_is_reached_over_whatever_link_is_up(void **state)
+{
+	struct scene *s = *state;
+	struct provider isp3 = {0};
+
+	third_start(s, &isp3);
+	UNTIL(1 * S, is_state(s, "s3", "available"));
+	assert_int_equal(
+		virtual_events(EVENT_SESSION_UP, "domain=third server=s3 source=192.0.2.66"), 1);
+	assert_int_equal(customer_ask(&s->us, "w", "203.0.113.7/32", 0), 0);
+	UNTIL(1 * S, customer_state(&s->us, "w", 0) == WISH_PLACED);
+	virtual_mark();
+	virtual_link_set(s->us.loop, "wan1", false);
+	UNTIL(1 * S, virtual_events(
+			     EVENT_SESSION_UP, "domain=third server=s3 source=198.51.100.66") == 1);
+	UNTIL(1 * S, is_state(s, "s3", "available"));
+	assert_int_equal(virtual_events(EVENT_SESSION_UP, "domain=isp1"), 0);
+	virtual_run(10 * S);
+	assert_int_equal(customer_state(&s->us, "w", 0), WISH_PLACED);
+	assert_int_equal(provider_mitigations(&isp3), 1);
+	customer_stop(&s->us);
+	provider_free(&isp3);
+}
+
+/* One of the links is up and leads nowhere: the other is tried next, at the pace of all attempts.
+ */
+static void
+a_link_that_does_not_lead_to_a_third_party_is_left(void **state)
+{
+	struct scene *s = *state;
+	struct provider isp3 = {0};
+
+	third_start(s, &isp3);
+	virtual_way(s->us.loop, "wan1")->lose_out = true;
+	UNTIL(HANDSHAKE + RETRY_ATTACK + 2 * S, is_state(s, "s3", "available"));
+	assert_int_equal(
+		virtual_events(EVENT_SESSION_UP, "domain=third server=s3 source=198.51.100.66"), 1);
+	customer_stop(&s->us);
+	provider_free(&isp3);
+}
+
 int
 main(void)
 {
@@ -446,6 +520,8 @@ main(void)
 		CASE(the_second_link_of_an_access_takes_over),
 		CASE(without_an_interface_any_active_link_is_used),
 		CASE(several_addresses_are_tried_in_turn),
+		CASE(a_third_party_is_reached_over_whatever_link_is_up),
+		CASE(a_link_that_does_not_lead_to_a_third_party_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
