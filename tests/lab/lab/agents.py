@@ -79,7 +79,8 @@ class Configuration:
 
     def server(self):
         clients = [a.name for a in self.lab.agents.values()
-                   if any(self.lab.server_of(p) is self.agent for p in self.lab.upstream_pvds(a))]
+                   if any(self.lab.server_of(p) is self.agent for p in self.lab.upstream_pvds(a))
+                   or self.agent.name in a.st.items("third")]
         interfaces = self.st.items("listen") or sorted(self.lab.interfaces(self.agent.name) - {"lo"})
         cfg = self.serving(interfaces, clients, self.lab.filtered(self.st.items("owns")))
         cfg["mitigation"] = dict(MITIGATION)
@@ -137,10 +138,22 @@ class Configuration:
         return result
 
     def domains(self, pvds):
-        result = {"domains": {p.domain: self.domain(p) for p in pvds}}
+        result = {"domains": {p.domain: self.domain(p) for p in pvds}
+                  | {name: self.third_party(name, pvds) for name in self.st.items("third")}}
         if self.lab.pi:
             result["provider-independent"] = self.lab.pi
         return result
+
+    def third_party(self, name, pvds):
+        """third=s3: that server is reached over the links of these domains."""
+        agent = self.lab.agents.get(name)
+        if not agent or agent.kind != "server":
+            raise self.st.error(f"third={name}: no server {name}")
+        return {"via": [p.domain for p in pvds],
+                "protects": self.lab.filtered(agent.st.items("owns")),
+                "servers": [{"name": agent.st.get("name"),
+                             "addresses": sorted(str(ip) for ip in self.lab.addresses_of(name))}],
+                "credentials": self.as_client(agent.st.get("ca")), **self.heartbeat}
 
     def domain(self, p):
         here = p.interface if p.ns == self.agent.name else self.interface()

@@ -173,7 +173,7 @@ STATEMENTS = {
     "zone": (4, 4, set()),
     "pi": (1, 1, set()),
     "dots": (1, 1, {"kind", "name", "ca", "owns", "mitigator", "listen", "server", "pvds",
-                    "upstream-pvds", "if", "filters", "pins", "heartbeat-interval", "missing-hb-allowed"}),
+                    "upstream-pvds", "if", "filters", "pins", "third", "heartbeat-interval", "missing-hb-allowed"}),
     "identity": (1, 1, {"ca", "known", "owns"}),
     "step": (2, 99, ANY),
     "do": (2, 99, ANY),

@@ -467,6 +467,11 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"2:7: entry 1 of the nat-map of a, expected `inside`"},
 		{"domains:\n  a: {nat-map: [{inside: 10.0.0.1, outside: 100.64.0.1}]}\n",
 			"2:7: entry 1 of the nat-map of a is private outside too"},
+		{"domains:\n  a: {via: b}\n", "1:1: via of a names b, which is no domain"},
+		{"domains:\n  a: {via: [b], interface: lo}\n  b: {}\n",
+			"2:7: a is reached via other domains and has interface"},
+		{"domains:\n  a: {via: b}\n  b: {via: a}\n", "1:1: via of a names b, which is no "
+							     "domain with links of its own"},
 		{"domains: {a: {}}\npi: [b]\n",
 			"2:1: pi names b, which is no domain, expected names of domains"},
 		{"domains: {a: {}}\ngateways:\n  a: {servers: [{name: x}], credentials: " PSK "}\n",
