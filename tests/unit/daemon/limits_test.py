@@ -3,6 +3,7 @@
 daemons, and clients that are not ours.
 
 DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import datetime
 import pathlib
 import shutil
 import signal
@@ -323,6 +324,34 @@ def test_endpoints_learnt_from_sessions_are_limited(serve, talk, folder):
     assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"  # answered when all before it is on disk
     with sqlite3.connect(folder / "server-state" / "dotsd.db") as db:
         assert db.execute("SELECT count(*) FROM record WHERE kind = 'endpoint'").fetchone() == (64,)
+
+
+def moments(events):
+    return [datetime.datetime.fromisoformat(e["time"][:23]) for e in events]
+
+
+def test_a_client_does_not_fill_the_log(serve, talk):
+    """Refusals, heartbeats, withdrawals of nothing: ten a second are told of, the others are counted."""
+    server = serve()
+    acme, beta = talk(server), talk(server, "beta")
+    asked = 200
+    for i in range(asked):
+        assert acme.put("a", i, ["203.0.113.1/32"]).code == "4.00"  # is told as put-mitigate
+        assert acme.ask(PUT, acme.mitigate_path("a", i)).code == "4.00"  # as request-refused
+        assert acme.delete("a", i).code == "2.02"
+        assert acme.beat().code == "2.04"
+    refusal = beta.put("b", 1, ["203.0.113.1/32"])
+    assert refusal.code == "4.00"
+    assert [e["from"] for e in server.events("put-mitigate")][-1] == "beta"  # at once, whatever acme does
+    kinds = {"refusals": (2 * asked, ("put-mitigate", "request-refused")),
+             "idle": (2 * asked, ("delete-mitigate", "heartbeat"))}
+    for number, names in kinds.values():
+        told = sorted((e for name in names for e in server.events(name)
+                       if "acme" in (e.get("from"), e.get("peer")) and e.get("direction") != "out"),
+                      key=lambda e: e["time"])
+        # No more than ten in a second that begins with the first of them, so a whole one between these.
+        assert all((b - a).total_seconds() > 0.9 for a, b in zip(moments(told), moments(told)[20:]))
+        assert len(told) <= len(told) + sum(int(e.get("untold", 0)) for e in told) <= number
 
 
 # --- our own requests ------------------------------------------------------------------------------
