@@ -9,6 +9,7 @@
 
 #include "base/event.h"
 #include "base/map.h"
+#include "core/rate.h"
 #include "role/lifetime.h"
 #include "role/server.h"
 #include "wire/path.h"
@@ -23,6 +24,7 @@ struct peer_group {
 	char *client;
 	struct peer *peers;
 	size_t n, n_observers;
+	struct rate requests;
 	/* What it can make us say: sessions that come up, requests refused, and requests that
 	 * change nothing and are never refused. */
 	struct event_quota sessions, refusals, idle;

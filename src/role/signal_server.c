@@ -573,13 +573,15 @@ static const struct route {
 	enum path_resource resource;
 	uint8_t method;
 	void (*handle)(struct request *r);
+	/* Whatever else the client asks: it lives, or it wants less. */
+	bool always;
 } routes[] = {
-	{PATH_MITIGATE, COAP_PUT, put_mitigate},
-	{PATH_MITIGATE, COAP_GET, get_mitigate},
-	{PATH_MITIGATE, COAP_DELETE, delete_mitigate},
-	{PATH_CONFIG, COAP_GET, get_config},
-	{PATH_CONFIG, COAP_DELETE, delete_config},
-	{PATH_HB, COAP_PUT, put_hb},
+	{PATH_MITIGATE, COAP_PUT, put_mitigate, false},
+	{PATH_MITIGATE, COAP_GET, get_mitigate, false},
+	{PATH_MITIGATE, COAP_DELETE, delete_mitigate, true},
+	{PATH_CONFIG, COAP_GET, get_config, false},
+	{PATH_CONFIG, COAP_DELETE, delete_config, true},
+	{PATH_HB, COAP_PUT, put_hb, true},
 };
 
 static const struct route *
@@ -640,6 +642,23 @@ check_common(struct request *r, const struct route **ret_route)
 	return check_conditions(r);
 }
 
+/* What one client asks too fast is no cost to others (RFC 9132 11). The code is that of RFC 8516,
+ * with when to come back. */
+static struct verdict
+check_rate(const struct request *r)
+{
+	uint32_t rate = r->client->limits.requests_per_second;
+	struct verdict v = {.code = COAP_204_CHANGED};
+	uint32_t seconds = rate_take(&r->peer->group->requests, rate, loop_now(r->server->loop));
+
+	if (seconds) {
+		v = verdict_of(COAP_429_TOO_MANY_REQUESTS,
+			"RFC 9132 11: more than %u requests a second", rate);
+		v.max_age = seconds;
+	}
+	return v;
+}
+
 void
 signal_serve(struct dots_server *s, struct peer *p, struct session *session, struct exchange *ex,
 	const struct coap_msg *req)
@@ -650,6 +669,11 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 
 	r.client = p ? clients_named(s->setup.clients, peer_client(p)) : NULL;
 	v = check_common(&r, &route);
+	if (r.client && !(route && route->always)) {
+		struct verdict rate = check_rate(&r);
+
+		v = verdict_ok(&rate) ? v : rate;
+	}
 	if (!verdict_ok(&v)) {
 		refuse(&r, &v);
 		return;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "core/rate.h"
+
 enum { TOLD = 10, FLOOD = 50, CROWD = 30 };
 
 /* Two clients by hand, of two customers, at s1. */
@@ -161,6 +163,107 @@ notifications_of_a_provider_are_told_ten_times_a_second(void **state)
 	virtual_end();
 }
 
+/* ---- requests ---- */
+
+/* Refused ones count too; so many at once, so many a second. */
+static void
+flood(struct world *x, int n)
+{
+	for (int i = 0; i < n; i++) {
+		hand_put(&x->acme, 1, "203.0.113.1/32", 3600);
+		virtual_run(1);
+	}
+	virtual_run(100);
+}
+
+/* 9132-11-08, 9132-11-09, 9132-4.4.1.3-15 */
+static void
+requests_of_one_client_are_limited(void **state)
+{
+	struct world *x = *state;
+	const struct client *acme = clients_named(x->isp.clients, "acme");
+	uint32_t rate = acme->limits.requests_per_second;
+
+	flood(x, (int)(rate * RATE_BURST_S));
+	assert_int_equal(x->acme.code, COAP_400_BAD_REQUEST);
+	for (int i = 0; i < 20 && x->acme.code != COAP_429_TOO_MANY_REQUESTS; i++)
+		flood(x, (int)rate);
+	assert_int_equal(x->acme.code, COAP_429_TOO_MANY_REQUESTS);
+	assert_int_equal(x->acme.max_age, 1);
+	assert_non_null(strstr(x->acme.text, "RFC 9132 11"));
+	/* Another client does not notice. */
+	hand_put(&x->beta, 1, "198.51.100.70/32", 3600);
+	UNTIL(100, x->beta.code == COAP_201_CREATED);
+	/* Nor does another session of the same one change anything. */
+	flood(x, 10);
+	hand_dial(&x->acme, "s1", "192.0.2.10");
+	flood(x, (int)rate);
+	assert_int_equal(x->acme.code, COAP_429_TOO_MANY_REQUESTS);
+	virtual_run(2 * S);
+	hand_put(&x->acme, 1, "192.0.2.66/32", 3600);
+	UNTIL(100, x->acme.code == COAP_201_CREATED);
+}
+
+/* Who is flooding may live, and want less. */
+static void
+heartbeats_and_withdrawals_are_never_too_many(void **state)
+{
+	struct world *x = *state;
+	struct client *acme = (struct client *)(uintptr_t)clients_named(x->isp.clients, "acme");
+
+	acme->limits.requests_per_second = 1;
+	hand_put(&x->acme, 1, "192.0.2.66/32", 3600);
+	UNTIL(100, x->acme.code == COAP_201_CREATED);
+	flood(x, 2 * RATE_BURST_S);
+	assert_int_equal(x->acme.code, COAP_429_TOO_MANY_REQUESTS);
+	for (int i = 0; i < 100; i++) {
+		hand_heartbeat(&x->acme);
+		virtual_run(1);
+	}
+	virtual_run(100);
+	assert_int_equal(x->acme.code, COAP_204_CHANGED);
+	hand_delete(&x->acme, 1);
+	UNTIL(100, x->acme.code == COAP_202_DELETED);
+	flood(x, 1);
+	assert_int_equal(x->acme.code, COAP_429_TOO_MANY_REQUESTS);
+}
+
+/* A server that says so is asked again when it says so, and what stands there stands. */
+static void
+who_was_too_fast_comes_back_later(void **state)
+{
+	static const char *const domains[] = {"isp9 wan1 192.0.2.64/26 s9"};
+	struct customer us;
+	struct script s9;
+
+	(void)state;
+	virtual_start();
+	script_make(&s9, "s9", "192.0.2.9");
+	customer_make(&us, domains, 1);
+	virtual_link(us.loop, "wan1", "192.0.2.66/26");
+	customer_address(&us, "s9", "192.0.2.9");
+	customer_start(&us);
+	UNTIL(1 * S, s9.session != NULL && !strcmp(customer_server(&us, "s9"), "available"));
+	s9.put = COAP_429_TOO_MANY_REQUESTS;
+	s9.max_age = 7;
+	assert_int_equal(customer_ask(&us, "w", "192.0.2.70/32", 0), 0);
+	virtual_run(6 * S);
+	assert_int_equal(s9.puts, 1);
+	assert_int_equal(customer_state(&us, "w", 0), WISH_REFUSED);
+	s9.put = 0;
+	UNTIL(2 * S, customer_state(&us, "w", 0) == WISH_PLACED);
+	s9.put = COAP_429_TOO_MANY_REQUESTS;
+	virtual_run(1801 * S); /* the refresh */
+	assert_int_equal(s9.puts, 3);
+	assert_int_equal(customer_state(&us, "w", 0), WISH_PLACED);
+	s9.max_age = 0; /* not a matter of time */
+	virtual_run(10 * S);
+	assert_int_equal(customer_state(&us, "w", 0), WISH_REFUSED);
+	customer_free(&us);
+	script_free(&s9);
+	virtual_end();
+}
+
 /* ---- last words ---- */
 
 /* Those of one observation that wait for the time between two notifications. */
@@ -202,6 +305,9 @@ main(void)
 		BETWEEN(requests_that_change_nothing_are_told_ten_times_a_second),
 		BETWEEN(sessions_are_told_ten_times_a_second),
 		cmocka_unit_test(notifications_of_a_provider_are_told_ten_times_a_second),
+		BETWEEN(requests_of_one_client_are_limited),
+		BETWEEN(heartbeats_and_withdrawals_are_never_too_many),
+		cmocka_unit_test(who_was_too_fast_comes_back_later),
 		BETWEEN(last_words_that_wait_are_limited),
 	};
 

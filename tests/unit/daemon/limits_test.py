@@ -236,6 +236,25 @@ def test_cuids_of_a_client_are_limited(role, serve, talk):
     assert len(server("list")[1]["mitigations"]) == (3 if role == "server" else 0)
 
 
+# 9132-11-09
+@pytest.mark.parametrize("role", ["server", "gateway"])
+def test_requests_beyond_the_rate_are_too_many(role, serve, talk):
+    server = serve(acme="requests-per-second: 1", upstream=free_port() if role == "gateway" else None)
+    taken = "5.03" if role == "gateway" else "2.01"
+    acme, again, beta = talk(server), talk(server), talk(server, "beta")
+
+    def is_too_many(answer):
+        return answer.code == "4.29" and answer.number(MAX_AGE) == 1 and b"RFC 9132 11" in answer.payload
+
+    codes = [acme.put("a", 1, ["203.0.113.1/32"]).code for _ in range(10)]
+    assert codes == ["4.00"] * 10  # those of ten seconds at once
+    until(lambda: is_too_many(acme.put("a", 1, ["192.0.2.1/32"])), "one too many")
+    until(lambda: is_too_many(again.put("a", 2, ["192.0.2.2/32"])), "one too many of another session")
+    assert acme.beat().code == "2.04" and acme.delete("a", 7).code == "2.02"
+    assert beta.put("b", 1, ["198.51.100.1/32"]).code == taken
+    until(lambda: acme.put("a", 3, ["192.0.2.3/32"]).code == taken, "its turn")
+
+
 def test_observers_beyond_the_limits_get_a_plain_answer(serve, talk):
     server = serve(acme="observers: 2", limits="observers: 3")
     acme, beta = talk(server), talk(server, "beta")
