@@ -427,30 +427,51 @@ def test_a_client_has_its_share_of_the_wishes(serve, talk):
 # --- the control socket ----------------------------------------------------------------------------
 
 
-def test_control_connections_are_limited(serve):
+def is_closed(raw, request=None):
+    """At once, or after the request."""
+    try:
+        if request:
+            raw.send(request)
+        raw.receive()
+    except (EOFError, ConnectionError):
+        return True
+
+
+def test_idle_control_connections_make_room(serve):
     server = serve(limits="control-connections: 3")
-
-    def is_refused(raw):
-        try:
-            raw.ask({"command": "status"})
-        except (EOFError, OSError):
-            return True
-
-    def crowd(n):
-        raws = [Raw(server.socket) for _ in range(n)]
-        for raw in raws:
-            assert raw.ask({"command": "status"})["exit"] == 0
-        return raws
-
-    few = crowd(3)
-    assert is_refused(Raw(server.socket))
+    status = {"command": "status"}
+    first, second, third = (Raw(server.socket) for _ in range(3))
+    for raw in (first, second, third, first):
+        assert raw.ask(status)["exit"] == 0
+    mute = Raw(server.socket)  # says nothing, which is as good as the others
+    assert is_closed(second) and first.ask(status)["exit"] == 0
+    for _ in range(40):
+        assert server("status")[0] == 0  # one more each, that goes by itself
+    assert is_closed(third)
+    others = [Raw(server.socket) for _ in range(2)]
+    assert is_closed(mute) and first.ask(status)["exit"] == 0
+    assert others[1].ask(status)["exit"] == 0
     server.path.write_text(server.path.read_text().replace("control-connections: 3", "control-connections: 5"))
-    assert few[0].ask({"command": "reload"})["exit"] == 0
-    more = crowd(2)
-    assert is_refused(Raw(server.socket))
-    for raw in few + more:
-        raw.s.close()
+    assert server("reload")[0] == 0
+    crowd = [Raw(server.socket) for _ in range(5)]
+    for raw in crowd + crowd:  # all of them have room
+        assert raw.ask(status)["exit"] == 0
+
+
+def test_control_connections_are_limited(serve):
+    """Whose command is being carried out keeps its place."""
+    server = serve(limits="control-connections: 3", upstream=free_port())
+    busy = [Raw(server.socket) for _ in range(3)]
+    for i, raw in enumerate(busy):
+        raw.send({"command": "mitigate", "targets": [f"192.0.2.{i}"], "id": f"w{i}", "wait": 60})
+    until(lambda: len(server.events("asked")) == 3, "three commands")
+    assert is_closed(Raw(server.socket), {"command": "status"})
+    busy[0].s.close()
     until(server.answers, "room for a connection")
+    for raw in busy[1:]:
+        raw.s.setblocking(False)
+        with pytest.raises(BlockingIOError):  # neither answered nor closed
+            raw.s.recv(1)
 
 
 def test_a_list_shows_a_thousand(serve):
