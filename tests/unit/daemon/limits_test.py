@@ -3,6 +3,7 @@
 daemons, and clients that are not ours.
 
 DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import contextlib
 import datetime
 import pathlib
 import shutil
@@ -371,6 +372,29 @@ def test_a_client_does_not_fill_the_log(serve, talk):
         # No more than ten in a second that begins with the first of them, so a whole one between these.
         assert all((b - a).total_seconds() > 0.9 for a, b in zip(moments(told), moments(told)[20:]))
         assert len(told) <= len(told) + sum(int(e.get("untold", 0)) for e in told) <= number
+
+
+# --- the store -------------------------------------------------------------------------------------
+
+
+def test_what_was_volatile_is_told_to_be_durable_without_a_refresh(serve, talk, folder):
+    server = serve()
+    acme = talk(server)
+
+    def marks():
+        return [m["volatile"] for m in server("list")[1]["mitigations"]]
+
+    with contextlib.closing(sqlite3.connect(folder / "server-state" / "dotsd.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")  # nobody else can write
+        assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"
+        assert acme.put("a", 2, ["192.0.2.2/32"]).code == "2.01"
+        assert marks() == [True, True] and server("status")[1]["store"]["state"] == "volatile"
+        assert acme.delete("a", 2).code == "2.02"
+        assert server("status")[1]["store"]["state"] == "volatile"
+        db.execute("ROLLBACK")
+    until(lambda: marks() == [False], "the mark gone")
+    assert server("status")[1]["store"] == {"state": "durable", "backlog": 0}
+    assert len(server.events("put-mitigate")) == 2 and len(server.events("store-durable")) == 1
 
 
 # --- our own requests ------------------------------------------------------------------------------
