@@ -151,10 +151,13 @@ def test_half_open_handshakes_by_prefix_and_in_time(serve, talk):
 
 
 def test_half_open_handshakes_in_all(serve, talk):
-    server = serve(limits="half-open: 2, handshake-timeout: 3")
-    for i in (5, 6):
-        talk(server, up=False, source=f"127.0.{i}.1", mute=True).expect("begun")
-    late = talk(server, up=False, source="127.0.7.1")
+    server = serve(limits="half-open: 2, half-open-per-prefix: 2, handshake-timeout: 3")
+    for i in (1, 2):
+        talk(server, up=False, source=f"127.0.5.{i}", mute=True).expect("begun")
+    talk(server, source="127.0.7.1")  # comes in at once
+    assert refused(server, "all places for handshakes were taken")
+    talk(server, up=False, source="127.0.6.1", mute=True).expect("begun")
+    late = talk(server, up=False, source="127.0.6.2")  # its prefix has as many as any
     late.up()
     assert refused(server, "handshake timed out")
 

@@ -139,6 +139,44 @@ handshakes_under_way_do_not_come_in_beyond_the_limit(void **state)
 	hall_stop(&h);
 }
 
+/* Two prefixes come again and again for places that they do not use: they take them from each
+ * other. */
+static void
+who_stalls_takes_no_place_of_a_prefix_with_fewer(void **state)
+{
+	enum { CROWD = 20 };
+	struct listener_config cfg = {.max_half_open = 4, .max_half_open_per_prefix = 2};
+	struct raw *crowd[CROWD];
+	struct relay relay;
+	struct gate gate = {0};
+	struct hall h;
+	char source[32];
+
+	(void)state;
+	hall_start(&h, &cfg);
+	relay_start(&relay, h.loop, &h.at);
+	relay.pass_up = pass_gate;
+	relay.pass_arg = &gate;
+	dial_to(&h, &relay.at, h.credentials);
+	WAIT(h.loop, gate.passed == 2);
+	for (unsigned i = 0; i < CROWD; i++) {
+		snprintf(source, sizeof(source), "127.0.%u.%u", 5 + i % 2, 1 + i);
+		crowd[i] = mute_from(&h, source);
+		WAIT(h.loop, raw_datagrams(crowd[i]) >= 1);
+		harness_settle(h.loop);
+	}
+	assert_int_equal(listener_handshakes(h.listener), 4);
+	assert_true(h.server.downs > 0);
+	gate.open = true;
+	WAIT(h.loop, h.server.ups == 1 && h.client.ups == 1);
+	session_close(h.client.session);
+	WAIT(h.loop, h.client.downs == 1);
+	for (unsigned i = 0; i < CROWD; i++)
+		raw_free(crowd[i]);
+	relay_stop(&relay);
+	hall_stop(&h);
+}
+
 static void
 who_waits_for_its_turn_is_not_overtaken(void **state)
 {
@@ -453,6 +491,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stalled_handshake_ends_and_frees_its_places),
 		cmocka_unit_test(handshakes_under_way_do_not_come_in_beyond_the_limit),
+		cmocka_unit_test(who_stalls_takes_no_place_of_a_prefix_with_fewer),
 		cmocka_unit_test(who_waits_for_its_turn_is_not_overtaken),
 		cmocka_unit_test(copies_of_a_hello_that_waits_are_kept_a_few_times_only),
 		cmocka_unit_test(a_chain_of_more_than_eight_is_refused),
