@@ -41,7 +41,8 @@ def client(i, certificates):
     """Client i may ask for 10.i.0.0/16."""
     prefix = ipaddress.ip_network(((10 << 24) + (i << 16), 16))
     entry = {"prefixes": [str(prefix)],
-             "limits": {"sessions": 20000, "mitigations": 200000}}
+             "limits": {"sessions": 20000, "mitigations": 200000,
+                        "requests-per-second": 1000000}}
     if certificates:
         return entry | {"certificates": [f"c{i}.example"]}
     return entry | {"psk": [{"identity": f"c{i}", "file": "key.psk"}]}

@@ -20,6 +20,8 @@ enum {
 	JSON_TEXT_MAX = 4096,
 	FIELDS_MAX = 16,
 	LINE_BYTES_MAX = FIELDS_MAX * 2 * JSON_TEXT_MAX,
+	QUOTA_MAX = 10, /* of one peer, … */
+	QUOTA_MS = 1000,
 };
 
 struct event_row {
@@ -45,11 +47,11 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_LISTENING] = {"listening", EVENT_INFO, PLAIN, "address interface",
 		"clients are served here"},
 	[EVENT_ALERT] = {"alert", EVENT_WARNING, PLAIN,
-		"reason target domain server section ask interface code",
+		"reason target domain server section ask interface code untold",
 		"the operator should look"},
 	[EVENT_SESSION_UP] = {"session-up", EVENT_INFO, PLAIN,
 		"role peer domain server behalf source address interface transport ca credential "
-		"resumed",
+		"resumed untold",
 		"a session is established"},
 	[EVENT_SESSION_DOWN] = {"session-down", EVENT_INFO, PLAIN,
 		"role peer domain server behalf reason", "a session is over"},
@@ -66,8 +68,8 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_SESSION_FAILED] = {"session-failed", EVENT_WARNING, PLAIN,
 		"domain server behalf address transport reason retry",
 		"a handshake failed; the next follows in retry s"},
-	[EVENT_HEARTBEAT] = {"heartbeat", EVENT_DEBUG, PLAIN, "role peer direction domain server",
-		"a heartbeat was sent or received"},
+	[EVENT_HEARTBEAT] = {"heartbeat", EVENT_DEBUG, PLAIN,
+		"role peer direction domain server untold", "a heartbeat was sent or received"},
 	[EVENT_LEARNED] = {"learned", EVENT_INFO, AUDIT,
 		"domain kind value source interface expires",
 		"something about a domain was learned, for so many s (0: for good)"},
@@ -79,12 +81,12 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_RESOLVE_FAILED] = {"resolve-failed", EVENT_WARNING, PLAIN, "domain name reason",
 		"a server name could not be looked up"},
 	[EVENT_PUT_MITIGATE] = {"put-mitigate", EVENT_INFO, AUDIT,
-		"from cuid mid scope lifetime code reason", "a client asked for mitigation"},
+		"from cuid mid scope lifetime code reason untold", "a client asked for mitigation"},
 	[EVENT_GET_MITIGATE] = {"get-mitigate", EVENT_DEBUG, PLAIN, "from cuid mid code observe",
 		"a client asked for status"},
-	[EVENT_DELETE_MITIGATE] = {"delete-mitigate", EVENT_INFO, AUDIT, "from cuid mid code scope",
-		"a client withdrew a request"},
-	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason",
+	[EVENT_DELETE_MITIGATE] = {"delete-mitigate", EVENT_INFO, AUDIT,
+		"from cuid mid code scope untold", "a client withdrew a request"},
+	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason untold",
 		"a request was refused before it reached a rule"},
 	[EVENT_MITIGATION_START] = {"mitigation-started", EVENT_INFO, AUDIT,
 		"id client mid scope lifetime", "filters are wanted"},
@@ -117,7 +119,8 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_RESPONSE] = {"response", EVENT_INFO, PLAIN, "domain server behalf mid code text",
 		"a server answered"},
 	[EVENT_STATUS] = {"status", EVENT_DEBUG, PLAIN,
-		"ask target domain server mid status bytes_dropped pkts_dropped lifetime reason",
+		"ask target domain server mid status bytes_dropped pkts_dropped lifetime reason "
+		"untold",
 		"a provider told how it goes"},
 	[EVENT_WITHDRAWN] = {"withdrawn", EVENT_INFO, AUDIT, "ask domain server mid code",
 		"the provider took the withdrawal"},
@@ -204,6 +207,24 @@ event_raise_fields(enum event_id id, const struct event_field *fields, size_t n)
 		assert(event_has_field(id, fields[i].name));
 	for (size_t i = 0; i < n_sinks; i++)
 		sinks[i].sink(sinks[i].arg, id, fields, n);
+}
+
+bool
+event_quota_take(struct event_quota *q, int64_t now_ms, const char **ret_untold)
+{
+	if (now_ms - q->since >= QUOTA_MS) {
+		q->since = now_ms;
+		q->told = 0;
+	}
+	if (q->told == QUOTA_MAX) {
+		q->untold++;
+		return false;
+	}
+	q->told++;
+	snprintf(q->text, sizeof(q->text), "%u", q->untold);
+	*ret_untold = q->untold ? q->text : NULL;
+	q->untold = 0;
+	return true;
 }
 
 char *

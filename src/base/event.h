@@ -89,6 +89,18 @@ bool event_is_audit(enum event_id id);
 enum event_id event_find(const char *name);
 bool event_has_field(enum event_id id, const char *field);
 
+/* For what a peer can make us say without end: ten a second are told, the others are counted. One
+ * for each peer, all zero at first. */
+struct event_quota {
+	int64_t since; /* this second … */
+	unsigned told; /* … so many */
+	unsigned untold;
+	char text[12];
+};
+/* now_ms: monotonic. True: tell it now, with *ret_untold as the field `untold`: how many were not
+ * told since the last one that was; NULL if none. */
+bool event_quota_take(struct event_quota *q, int64_t now_ms, const char **ret_untold);
+
 typedef void (*event_sink)(void *arg, enum event_id id, const struct event_field *fields, size_t n);
 /* Up to four; with none, events vanish (unit tests). */
 void event_add_sink(event_sink sink, void *arg);

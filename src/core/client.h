@@ -18,8 +18,10 @@ struct client_limits {
 	uint32_t cuids;            /* default 4 */
 	uint32_t observers;        /* subscriptions to status; default 256 */
 	uint32_t waiting_requests; /* of one session, not answered yet; default 64 */
+	/* More than a client of ours with a full link sends (24 every 200 ms); default 200. */
+	uint32_t requests_per_second;
 };
-#define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 256, 4, 256, 64})
+#define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 256, 4, 256, 64, 200})
 
 /* One entry of `clients:`; several credentials may stand for it. */
 struct client {

@@ -29,7 +29,7 @@ conflict_equal(const struct conflict *a, const struct conflict *b)
 struct verdict {
 	uint8_t code; /* enum coap_code; 0: no answer at all (RFC 9132 4.4.3, If-Match) */
 	char why[VERDICT_WHY_MAX]; /* of 4.xx and 5.xx: "RFC 9132 4.4.1.1: lifetime is 0" */
-	uint32_t max_age;          /* of 5.03: seconds; 0 = option absent */
+	uint32_t max_age;          /* of 4.29, 5.03: seconds; 0 = option absent */
 	struct conflict conflict;  /* of 4.09: then the body is CBOR, not `why`; of 2.xx: may be */
 	bool has_conflict_mid;     /* own overlap: the higher mid on record */
 	uint32_t conflict_mid;

@@ -216,6 +216,9 @@ static const struct option client_limits_rows[] = {
 		AT(struct client_limits, observers), .fallback = "256", RANGE(0, MANY_MAX, NULL)},
 	{"waiting-requests", OPTION_NUMBER, ONE, "requests of a session not answered yet",
 		AT(struct client_limits, waiting_requests), .fallback = "64", RANGE(1, 64, NULL)},
+	{"requests-per-second", OPTION_NUMBER, ONE, "requests of all its sessions",
+		AT(struct client_limits, requests_per_second), .fallback = "200",
+		RANGE(1, MANY_MAX, NULL)},
 	{0},
 };
 

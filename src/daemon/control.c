@@ -41,13 +41,20 @@ struct control {
 	char *path;
 	int fd;
 	struct watch *watch;
-	struct connections connections;
+	struct connections connections; /* the one that was used last comes last */
 	size_t n_connections;
 	struct promises promises;
 	mono_ms started;
 };
 
 /* ---- what a command may do with its connection ----------------------------------------------- */
+
+static void
+note_use(struct connection *c)
+{
+	TAILQ_REMOVE(&c->control->connections, c, entry);
+	TAILQ_INSERT_TAIL(&c->control->connections, c, entry);
+}
 
 /* What does not fit is replaced by a word on it, with the same exit code. */
 static void
@@ -58,6 +65,7 @@ send_reply(struct asker *a, json_t *reply)
 	json_t *code;
 
 	c->busy = false;
+	note_use(c);
 	if (text && strlen(text) <= CONTROL_FRAME_MAX) {
 		frame_send(c->frames, text, strlen(text), -1);
 	} else {
@@ -149,6 +157,7 @@ on_message(void *arg, const uint8_t *bytes, size_t len, int fd)
 
 	if (fd >= 0)
 		close(fd);
+	note_use(c);
 	if (c->busy) {
 		command_refuse(&c->asker, USAGE, "one command at a time on a connection");
 		c->busy = true; /* the first one is still to be answered */
@@ -172,6 +181,24 @@ on_closed(void *arg, int error)
 
 static const struct frame_ops frame_ops = {on_message, on_closed};
 
+/* Who says nothing does not keep others out: the one idle longest goes. Nobody goes whose command
+ * is being carried out. */
+static bool
+make_room(struct control *control)
+{
+	struct connection *c;
+
+	while (control->n_connections >= control->parts->config->max_control) {
+		TAILQ_FOREACH(c, &control->connections, entry)
+		if (!c->busy)
+			break;
+		if (!c)
+			return false;
+		connection_free(c);
+	}
+	return true;
+}
+
 static void
 on_accept(void *arg, int events)
 {
@@ -182,7 +209,7 @@ on_accept(void *arg, int events)
 	(void)events;
 	if (fd < 0)
 		return;
-	if (control->n_connections >= control->parts->config->max_control) {
+	if (!make_room(control)) {
 		close(fd);
 		return;
 	}

@@ -446,7 +446,7 @@ add_expired(void *arg, const char *domain, const struct crl_view *list)
 
 /* What the operator should look at, in words. */
 static json_t *
-alerts_json(const struct config *c, json_t *servers, size_t backlog)
+alerts_json(const struct config *c, json_t *servers, bool is_volatile)
 {
 	json_t *alerts = json_array(), *s;
 	size_t i;
@@ -466,7 +466,7 @@ alerts_json(const struct config *c, json_t *servers, size_t backlog)
 						*reason ? ": " : "", reason));
 	}
 	expiry_each(c, add_expired, alerts);
-	if (backlog)
+	if (is_volatile)
 		json_array_append_new(alerts,
 			json_string(
 				"the store fails: what is accepted now would not survive a crash"));
@@ -490,21 +490,22 @@ view_status(const struct control_parts *p, mono_ms started)
 {
 	json_t *j = json_object(), *store = json_object(), *servers = view_servers(p), *s;
 	json_t *peers = view_peers(p);
-	size_t backlog = store_backlog(p->store), sessions = json_array_size(peers), i;
+	bool is_volatile = store_is_volatile(p->store);
+	size_t sessions = json_array_size(peers), i;
 
 	json_array_foreach(servers, i, s) sessions += associated(s);
 	add_text(j, "version", DOTSD_VERSION);
 	add_text(j, "instance", p->config->instance);
 	add_roles(j, p);
 	add_number(j, "uptime", (loop_now(p->loop) - started) / 1000);
-	add_text(store, "state", backlog ? "volatile" : "durable");
-	add_number(store, "backlog", (int64_t)backlog);
+	add_text(store, "state", is_volatile ? "volatile" : "durable");
+	add_number(store, "backlog", (int64_t)store_backlog(p->store));
 	json_object_set_new(j, "store", store);
 	add_number(j, "wishes", p->client ? (int64_t)dots_client_wish_count(p->client) : 0);
 	add_number(j, "mitigations", p->server ? (int64_t)book_count(server_book(p->server)) : 0);
 	add_number(j, "sessions", (int64_t)sessions);
 	add_number(j, "handshakes", p->server ? (int64_t)server_handshakes(p->server) : 0);
-	json_object_set_new(j, "alerts", alerts_json(p->config, servers, backlog));
+	json_object_set_new(j, "alerts", alerts_json(p->config, servers, is_volatile));
 	json_decref(servers);
 	json_decref(peers);
 	return j;

@@ -4,7 +4,8 @@
  * Changes of one loop turn are one batch; one batch at a time is with the worker, the next one
  * gathers meanwhile. A batch is numbered, so that who waits knows which number has to be on disk.
  * What fails goes back in front of what gathered and is tried again every second: nothing is lost,
- * and of several changes of one record the last one counts.
+ * and of several changes of one record the last one counts. If nothing is left to be written, a
+ * record that means nothing is: no answer is acknowledged as durable before a commit returned.
  *
  * While the disk is away, what waits is bounded by what there is: one change for each record that
  * lives and one removal for each that is on disk. A record that came and went meanwhile leaves
@@ -260,6 +261,8 @@ static const char schema[] =
 	" value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;"
 	"INSERT OR IGNORE INTO meta VALUES ('schema', '1');";
 static const char put_text[] = "INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3)";
+/* Has to reach the disk, and means nothing: tells whether anything would. */
+static const char probe_text[] = "INSERT OR REPLACE INTO meta VALUES ('probe', '')";
 static const char remove_text[] = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
 
 static bool
@@ -415,8 +418,9 @@ remove_strays(struct database *db)
 	return ok;
 }
 
-/* One transaction. A database that failed is closed, because only a new look at the file can tell
- * whether it is back; a file that vanished is not replaced by an empty one. */
+/* One transaction; with nothing to write it is a probe. A database that failed is closed, because
+ * only a new look at the file can tell whether it is back; a file that vanished is not replaced by
+ * an empty one. */
 static bool
 database_write(struct database *db, const struct batch *b, char *why, size_t cap)
 {
@@ -429,6 +433,8 @@ database_write(struct database *db, const struct batch *b, char *why, size_t cap
 		return false;
 	ok = sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
 	ok = ok && (!anew || remove_strays(db));
+	if (ok && TAILQ_EMPTY(&b->list))
+		ok = sqlite3_exec(db->sql, probe_text, NULL, NULL, NULL) == SQLITE_OK;
 	TAILQ_FOREACH(c, &b->list, entry)
 	ok = ok && write_change(db, c);
 	ok = ok && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
@@ -604,7 +610,9 @@ on_turn_end(void *arg)
 
 	if (st->commit || st->held)
 		return;
-	if (TAILQ_EMPTY(&st->gathering.list)) {
+	/* While the store fails, each attempt is a commit: only one that returned tells that it is
+	 * back. */
+	if (TAILQ_EMPTY(&st->gathering.list) && !st->volatile_since) {
 		release_written(st, st->number); /* what they wait for has come and gone */
 		return;
 	}
@@ -805,6 +813,12 @@ store_close(struct persist *p)
 	timer_free(st->retry);
 	timer_free(st->answer);
 	free(st);
+}
+
+bool
+store_is_volatile(const struct persist *p)
+{
+	return ((const struct store *)p)->volatile_since != 0;
 }
 
 static size_t

@@ -17,7 +17,9 @@ struct persist *store_open(struct loop *l, const char *dir, char *why, size_t ca
 /* Writes what is queued (waits for the worker), closes, and tells those who still wait: they are to
  * let go. The loop does not run any more. */
 void store_close(struct persist *p);
-/* Records accepted but not on disk (the store is failing): 0 in health. */
+/* It fails, since a commit failed or took over a second and until one returns. */
+bool store_is_volatile(const struct persist *p);
+/* Records accepted but not on disk while it fails: 0 in health. */
 size_t store_backlog(const struct persist *p);
 
 #endif

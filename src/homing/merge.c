@@ -121,7 +121,8 @@ refusal(const struct wish_part *p)
 	uint8_t code = coap_class(p->code) >= 4 ? p->code : COAP_400_BAD_REQUEST;
 	struct verdict v = verdict_of(code, "RFC 9132 4.4.1.3: refused upstream");
 
-	if (is_ours(&p->conflict))
+	/* Who asks too fast there are we, not the client. */
+	if (is_ours(&p->conflict) || code == COAP_429_TOO_MANY_REQUESTS)
 		v.code = COAP_503_SERVICE_UNAVAILABLE;
 	else if (code == COAP_409_CONFLICT)
 		v.conflict = p->conflict;

@@ -365,6 +365,13 @@ is_collision(uint8_t code, const struct conflict *c)
 	return code == COAP_409_CONFLICT && c->cause == CUID_COLLISION;
 }
 
+/* Overload, or too fast: nothing was decided about the request. */
+static bool
+may_work_later(const struct wish_answer *a)
+{
+	return coap_class(a->code) == 5 || (a->code == COAP_429_TOO_MANY_REQUESTS && a->max_age);
+}
+
 static void
 refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
@@ -375,9 +382,9 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	if (is_collision(a->code, &a->conflict))
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
-	if (coap_class(a->code) == 5) /* it may work later */
+	if (may_work_later(a))
 		placement_queue(w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
-	if (p->state != PLACEMENT_PLACED || coap_class(a->code) == 4) {
+	if (p->state != PLACEMENT_PLACED || (coap_class(a->code) == 4 && !may_work_later(a))) {
 		p->state = PLACEMENT_REFUSED;
 		wish_report(w, WISH_REPORT_REFUSED, p->n_asks ? p->asks[0] : "", p, NULL, p->why);
 	}

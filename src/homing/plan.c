@@ -83,6 +83,29 @@ cut(const struct homing *h, const struct prefix *p, struct pieces *ps)
 	cut(h, &half[1], ps);
 }
 
+/* The prefixes of a target, as few as say the same; in the arena. */
+static size_t
+distinct_prefixes(const struct target *t, struct arena *a, struct prefix **ret)
+{
+	struct prefix *list = arena_alloc(a, t->n_target_prefix, sizeof(*list));
+
+	for (size_t i = 0; i < t->n_target_prefix; i++)
+		list[i] = t->target_prefix[i];
+	*ret = list;
+	return target_normalise(list, t->n_target_prefix);
+}
+
+/* Each once, or who names one again and again would make us cut it as often. */
+static void
+cut_all(const struct homing *h, const struct target *t, struct pieces *ps)
+{
+	struct prefix *prefixes;
+	size_t n = distinct_prefixes(t, ps->arena, &prefixes);
+
+	for (size_t i = 0; i < n; i++)
+		cut(h, &prefixes[i], ps);
+}
+
 bool
 plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret_foreign)
 {
@@ -90,8 +113,7 @@ plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret
 	struct pieces ps = {.arena = a};
 	bool all = true;
 
-	for (size_t i = 0; i < t->n_target_prefix; i++)
-		cut(h, &t->target_prefix[i], &ps);
+	cut_all(h, t, &ps);
 	for (size_t i = 0; all && i < ps.n; i++)
 		if (!ps.list[i].owner || ps.list[i].owner->kind == OWNER_NEVER) {
 			*ret_foreign = ps.list[i].prefix;
@@ -119,8 +141,7 @@ plan_may_hold(const struct homing *h, uint32_t server, const struct target *t)
 	struct pieces ps = {.arena = a};
 	bool all = true;
 
-	for (size_t i = 0; i < t->n_target_prefix; i++)
-		cut(h, &t->target_prefix[i], &ps);
+	cut_all(h, t, &ps);
 	for (size_t i = 0; all && i < ps.n; i++)
 		all = is_asked(ps.list[i].owner, h->servers[server]->domain);
 	arena_free(a);
@@ -426,13 +447,9 @@ sort_asks(const struct ask *asks, size_t n, struct arena *a)
 static void
 place_ask(struct planning *p, struct join_ask *a)
 {
-	const struct target *t = &a->ask->target;
-	struct prefix *prefixes = arena_alloc(p->arena, t->n_target_prefix, sizeof(*prefixes));
-	size_t n;
+	struct prefix *prefixes;
+	size_t n = distinct_prefixes(&a->ask->target, p->arena, &prefixes);
 
-	for (size_t i = 0; i < t->n_target_prefix; i++)
-		prefixes[i] = t->target_prefix[i];
-	n = target_normalise(prefixes, t->n_target_prefix);
 	a->first = p->plan->n_parts;
 	for (size_t i = 0; i < n; i++)
 		place_prefix(p, a->ask, &prefixes[i]);

@@ -80,7 +80,7 @@ void plan(const struct homing *h, const struct ask *asks, size_t n_asks, const s
 	size_t n_live, const enum availability *available, struct arena *a, struct plan *ret);
 
 /* True if every target prefix is owned by some domain (M12, gateway side); else *ret_foreign is the
- * first that is not. */
+ * lowest part that is not. */
 bool plan_owns_all(const struct homing *h, const struct target *t, struct prefix *ret_foreign);
 
 /* True if all of a target may stand at that server: a new snapshot may have given part of it to

@@ -426,15 +426,27 @@ exchange_hand_over(struct exchange *ex, const struct coap_msg *request)
 	s->ops->request(s->arg, s, ex, &plain);
 }
 
+static bool
+wants_a_proxy(const struct coap_msg *request)
+{
+	return coap_find(request, COAP_OPT_PROXY_URI) || coap_find(request, COAP_OPT_PROXY_SCHEME);
+}
+
 void
 exchange_receive(struct messaging *m, const struct coap_msg *request)
 {
 	struct session *s = m->session;
 	bool full = m->n_exchanges >= m->exchanges_max;
-	struct exchange *ex = exchange_new(m, request);
 	uint16_t bad = coap_bad_option(request);
+	struct exchange *ex;
 	char text[TEXT_MAX];
 
+	/* RFC 7252 5.4.1, 4.3: rejected, and a Reset so that its sender knows. */
+	if (bad && request->type == COAP_NON && !messaging_is_reliable(m)) {
+		messaging_empty(m, COAP_RST, request->id);
+		return;
+	}
+	ex = exchange_new(m, request);
 	if (ex->confirmable) {
 		ex->ack_at = loop_now(m->loop) + m->params.ack_timeout_ms / 2;
 		messaging_due(m, ex->ack_at);
@@ -446,6 +458,9 @@ exchange_receive(struct messaging *m, const struct coap_msg *request)
 		snprintf(text, sizeof(text), "option %u: not known or not valid (RFC 7252 5.4.1)",
 			bad);
 		exchange_refuse(ex, COAP_402_BAD_OPTION, 0, text);
+	} else if (wants_a_proxy(request)) {
+		exchange_refuse(ex, COAP_505_PROXYING_NOT_SUPPORTED, 0,
+			"nobody is asked by Proxy-Uri or Proxy-Scheme here (RFC 7252 5.10.2)");
 	} else if (!s->ops->request) {
 		exchange_refuse(ex, COAP_404_NOT_FOUND, 0, "no resource here (RFC 7252 5.9.2.5)");
 	} else if (!exchange_refuse_block(ex, request) && !exchange_continue(ex)) {

@@ -4,7 +4,9 @@
  *
  * Built to be asked while under attack: nothing is kept before the cookie, little before the
  * handshake is done, a source prefix gets no more than its share, and a turn of the loop begins
- * only so many handshakes, the rest wait in order. A live session is untouched by anything that is
+ * only so many handshakes, the rest wait in order. When all places for handshakes are taken, one of
+ * the prefix that holds the most makes room, so that a few that stall do not keep everybody else
+ * out. A live session is untouched by anything that is
  * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done. An
  * accepted TCP connection is a handshake under way, whether or not it ever says anything.
  */
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "net/cookie.h"
@@ -30,7 +33,8 @@ enum {
 	SOURCE_PREFIX_V6 = 56,
 	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
 	EARLY_RECORD_MAX = 2048,
-	TURN_MS = 1, /* 0 could fire again before the sockets are looked at */
+	TURN_MS = 1,     /* 0 could fire again before the sockets are looked at */
+	RANK_SHIFT = 40, /* of the number of handshakes, beside a time */
 };
 
 /* One socket. */
@@ -46,10 +50,23 @@ struct early_record {
 	size_t len;
 };
 
+struct accepting;
+TAILQ_HEAD(accepting_list, accepting);
+
+/* A prefix with handshakes under way. */
+struct source {
+	struct prefix prefix;
+	size_t n;
+	struct accepting_list list; /* the oldest first */
+	struct heap_node rank;      /* the fullest first, of these the one with the oldest */
+};
+
 /* What a session has until its handshake is done. */
 struct accepting {
 	uint8_t random[HELLO_RANDOM_LEN]; /* the client's: another one is another attempt */
-	struct prefix source;
+	struct source *source;
+	TAILQ_ENTRY(accepting) of_source;
+	mono_ms since;
 	gnutls_dtls_prestate_st prestate;
 	struct early_record early[EARLY_RECORDS]; /* while it waits for its turn */
 	unsigned n_early;
@@ -58,7 +75,6 @@ struct accepting {
 };
 
 TAILQ_HEAD(session_list, session);
-TAILQ_HEAD(accepting_list, accepting);
 
 struct listener {
 	struct loop *loop;
@@ -72,7 +88,8 @@ struct listener {
 	struct cookies *cookies;
 	struct map *live;             /* flow → session that is up */
 	struct map *half;             /* flow → session in its handshake */
-	struct map *sources;          /* prefix → how many handshakes */
+	struct map *sources;          /* prefix → struct source */
+	struct heap ranking;          /* of the same */
 	struct session_list sessions; /* all, until freed */
 	struct accepting_list waiting;
 	struct timer *turn;
@@ -134,19 +151,52 @@ source_of(const struct addr *a)
 	return prefix_of(a, a->family == 6 ? SOURCE_PREFIX_V6 : SOURCE_PREFIX_V4);
 }
 
-static uintptr_t
+static size_t
 source_count(const struct listener *ln, const struct prefix *p)
 {
-	return (uintptr_t)map_get(ln->sources, p, sizeof(*p));
+	const struct source *src = map_get(ln->sources, p, sizeof(*p));
+
+	return src ? src->n : 0;
 }
 
 static void
-source_set(struct listener *ln, const struct prefix *p, uintptr_t n)
+source_rank(struct listener *ln, struct source *src)
 {
-	if (n)
-		map_set(ln->sources, p, sizeof(*p), (void *)n);
-	else
-		map_remove(ln->sources, p, sizeof(*p));
+	heap_set(&ln->ranking, &src->rank,
+		TAILQ_FIRST(&src->list)->since - ((mono_ms)src->n << RANK_SHIFT));
+}
+
+static void
+source_add(struct listener *ln, const struct prefix *p, struct accepting *a)
+{
+	struct source *src = map_get(ln->sources, p, sizeof(*p));
+
+	if (!src) {
+		src = mem_new(sizeof(*src));
+		src->prefix = *p;
+		TAILQ_INIT(&src->list);
+		map_set(ln->sources, &src->prefix, sizeof(src->prefix), src);
+	}
+	a->source = src;
+	a->since = loop_now(ln->loop);
+	TAILQ_INSERT_TAIL(&src->list, a, of_source);
+	src->n++;
+	source_rank(ln, src);
+}
+
+static void
+source_remove(struct listener *ln, struct accepting *a)
+{
+	struct source *src = a->source;
+
+	TAILQ_REMOVE(&src->list, a, of_source);
+	if (--src->n) {
+		source_rank(ln, src);
+		return;
+	}
+	heap_remove(&ln->ranking, &src->rank);
+	map_remove(ln->sources, &src->prefix, sizeof(src->prefix));
+	free(src);
 }
 
 /* --- handshakes under way ------------------------------------------------------------------- */
@@ -174,7 +224,7 @@ accepting_free(struct listener *ln, struct session *s)
 	struct accepting *a = s->accepting;
 
 	flow_remove(ln->half, s);
-	source_set(ln, &a->source, source_count(ln, &a->source) - 1);
+	source_remove(ln, a);
 	if (a->queue.tqe_prev)
 		TAILQ_REMOVE(&ln->waiting, a, queue);
 	accepting_drop_early(a);
@@ -244,11 +294,35 @@ listener_is_full(const struct listener *ln, const struct flow *f)
 	return map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f));
 }
 
-static bool
-listener_has_room(const struct listener *ln, const struct flow *f, const struct prefix *source)
+/* A handshake that makes room for one of that source: the oldest of the fullest prefix, if that has
+ * more than the source has. NULL: none. */
+static struct session *
+listener_victim(const struct listener *ln, const struct prefix *source)
 {
-	return !listener_is_full(ln, f) && map_count(ln->half) < ln->limits.max_half_open &&
-	       source_count(ln, source) < ln->limits.max_half_open_per_prefix;
+	struct heap_node *first = heap_first(&ln->ranking);
+	const struct source *fullest = first ? heap_entry(first, struct source, rank) : NULL;
+
+	if (!fullest || fullest->n <= source_count(ln, source))
+		return NULL;
+	return TAILQ_FIRST(&fullest->list)->session;
+}
+
+/* False: a handshake from there is not to be begun now. */
+static bool
+listener_make_room(struct listener *ln, const struct flow *f, const struct prefix *source)
+{
+	struct session *victim;
+
+	if (listener_is_full(ln, f) ||
+		source_count(ln, source) >= ln->limits.max_half_open_per_prefix)
+		return false;
+	while (map_count(ln->half) >= ln->limits.max_half_open) {
+		victim = listener_victim(ln, source);
+		if (!victim)
+			return false;
+		session_end(victim, "all places for handshakes were taken, most by its prefix");
+	}
+	return true;
 }
 
 static void
@@ -282,10 +356,10 @@ listener_accept(struct listener *ln, struct session *s)
 {
 	struct accepting *a = s->accepting;
 	struct flow f = flow_of_session(s);
+	struct prefix source = source_of(&s->path.remote.addr);
 
-	a->source = source_of(&s->path.remote.addr);
 	map_set(ln->half, f.bytes, f.len, s);
-	source_set(ln, &a->source, source_count(ln, &a->source) + 1);
+	source_add(ln, &source, a);
 	if (listener_has_budget(ln) && TAILQ_EMPTY(&ln->waiting))
 		listener_begin(ln, s);
 	else
@@ -301,7 +375,7 @@ listener_connection(void *arg, struct tcp *t)
 	struct prefix source = source_of(&tcp_remote(t)->addr);
 	struct session *s;
 
-	if (!listener_has_room(ln, NULL, &source)) {
+	if (!listener_make_room(ln, NULL, &source)) {
 		tcp_free(t);
 		return;
 	}
@@ -321,7 +395,7 @@ listener_greeted(struct listen_point *p, const struct udp_path *path, const stru
 	struct prefix source = source_of(&path->remote.addr);
 	struct session *s;
 
-	if (!listener_has_room(ln, f, &source))
+	if (!listener_make_room(ln, f, &source))
 		return;
 	s = listener_session(ln);
 	s->udp = p->udp;
@@ -522,7 +596,8 @@ listener_free(struct listener *ln)
 	timer_free(ln->turn);
 	map_free(ln->live);
 	map_free(ln->half);
-	map_free(ln->sources);
+	map_free(ln->sources); /* each went with its handshakes */
+	heap_finish(&ln->ranking);
 	cookies_free(ln->cookies);
 	association_server_free(ln->tls);
 	credentials_unref(ln->credentials);

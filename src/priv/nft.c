@@ -516,51 +516,82 @@ remember_nothing(struct nft *t)
 	t->map = nft_map_new();
 }
 
+/* What stands there. */
+struct standing {
+	struct listing chains, sets, counters;
+};
+
+/* False: it cannot be told. */
+static bool
+standing_list(struct nft *t, struct standing *s)
+{
+	bool listed = list(t, NFT_CHAIN, &s->chains);
+
+	listed = list(t, NFT_SET, &s->sets) && listed;
+	return list(t, NFT_COUNTER, &s->counters) && listed;
+}
+
+static void
+standing_finish(struct standing *s)
+{
+	listing_finish(&s->chains);
+	listing_finish(&s->sets);
+	listing_finish(&s->counters);
+}
+
 /* From what stands there to what is wanted. */
 static void
-reconcile(struct change *c, const struct filter_msg *m, const struct listing *chains,
-	const struct listing *sets, const struct listing *counters, struct filter_msg *ret_done)
+reconcile(struct change *c, const struct filter_msg *m, const struct standing *s,
+	struct filter_msg *ret_done)
 {
 	struct nft *t = c->t;
 
-	ret_done->kept = keep_standing(t, counters, chains);
+	ret_done->kept = keep_standing(t, &s->counters, &s->chains);
 	nft_msg_frame(t->table, &c->frame);
 	nft_msg_flush_maps(t->table, &c->elements_out);
 	put_clients(c, m);
 	nft_map_update(t->map, t->table, &c->elements_out, &c->elements_in);
-	flush_strays(c, chains);
-	ret_done->gone = delete_strays(c, chains);
-	delete_strays(c, sets);
-	delete_strays(c, counters);
+	flush_strays(c, &s->chains);
+	ret_done->gone = delete_strays(c, &s->chains);
+	delete_strays(c, &s->sets);
+	delete_strays(c, &s->counters);
 	put_fresh(c, m);
 	ret_done->n_new = c->n_new;
+}
+
+/* s: what of the table may stay; NULL: nothing, it is made anew in the same transaction. */
+static const char *
+synchronise(struct nft *t, const struct filter_msg *m, const struct standing *s,
+	struct filter_msg *ret_done)
+{
+	static const struct standing nothing;
+	struct change c;
+
+	forget_all(t);
+	remember_nothing(t);
+	change_init(&c, t);
+	if (!s)
+		nft_msg_table_gone(t->table, &c.frame);
+	for (size_t i = 0; i < m->n_added; i++)
+		take(&c, &m->added[i]);
+	reconcile(&c, m, s ? s : &nothing, ret_done);
+	return change_run(&c);
 }
 
 const char *
 nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
-	struct listing chains, sets, counters;
-	bool listed;
-	struct change c;
+	struct standing s;
+	const char *why = "nftables: the table cannot be listed";
 
 	if (count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
 		return "too many clients";
-	listed = list(t, NFT_CHAIN, &chains);
-	listed = list(t, NFT_SET, &sets) && listed;
-	listed = list(t, NFT_COUNTER, &counters) && listed;
-	if (listed) {
-		forget_all(t);
-		remember_nothing(t);
-		change_init(&c, t);
-		for (size_t i = 0; i < m->n_added; i++)
-			take(&c, &m->added[i]);
-		reconcile(&c, m, &chains, &sets, &counters, ret_done);
-	}
-	listing_finish(&chains);
-	listing_finish(&sets);
-	listing_finish(&counters);
 	t->synced = false;
-	return listed ? change_run(&c) : "nftables: the table cannot be listed";
+	if (standing_list(t, &s))
+		why = synchronise(t, m, &s, ret_done);
+	standing_finish(&s);
+	/* Another version of ours may have left sets of other types under the same names. */
+	return why ? synchronise(t, m, NULL, ret_done) : NULL;
 }
 
 const char *

@@ -16,8 +16,9 @@ struct nft;
 
 struct nft *nft_new(const char *instance); /* NULL with errno set */
 void nft_free(struct nft *t);              /* the table stays */
-/* The table is to hold exactly this: whatever else is in it goes. NULL or the reason, with the
- * table as it was; what happened in ret_done. */
+/* The table is to hold exactly this: whatever else is in it goes. If it cannot be made of what
+ * stands there (another version's), it is deleted and made anew in one transaction; counters begin
+ * anew. NULL or the reason, with the table as it was; what happened in ret_done. */
 const char *nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done);
 /* Removed, added (an id of both is replaced), flows. After a failure it takes a new nft_sync. */
 const char *nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done);

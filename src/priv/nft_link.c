@@ -88,6 +88,7 @@ subject(uint16_t type)
 		const char *name;
 	} names[] = {
 		{NFT_MSG_NEWTABLE, "table"},
+		{NFT_MSG_DELTABLE, "table to delete"},
 		{NFT_MSG_NEWCHAIN, "new chain"},
 		{NFT_MSG_DELCHAIN, "chain to delete"},
 		{NFT_MSG_NEWRULE, "new rule"},

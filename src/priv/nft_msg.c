@@ -556,14 +556,27 @@ put_map_rule(const char *table, const struct family *f, const char *map, struct 
 	rule_end(&r, out);
 }
 
-void
-nft_msg_frame(const char *table, struct buf *out)
+static void
+put_table(const char *table, uint16_t type, uint16_t flags, struct buf *out)
 {
 	struct message m;
 
-	begin(&m, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	begin(&m, type, flags);
 	put_text(&m, NFTA_TABLE_NAME, table);
 	finish(&m, out);
+}
+
+void
+nft_msg_table_gone(const char *table, struct buf *out)
+{
+	put_table(table, NFT_MSG_NEWTABLE, NLM_F_CREATE, out); /* or it could not be deleted */
+	put_table(table, NFT_MSG_DELTABLE, 0, out);
+}
+
+void
+nft_msg_frame(const char *table, struct buf *out)
+{
+	put_table(table, NFT_MSG_NEWTABLE, NLM_F_CREATE, out);
 	put_base_chain(table, out);
 	for (size_t i = 0; i < N_FAMILIES; i++) {
 		const struct family *f = &families[i];

@@ -24,7 +24,9 @@ uint64_t nft_msg_hash(const void *bytes, size_t len);
 /* The chain for a range: its mitigation's own, or the cell's that jumps to several. */
 void nft_msg_chain(const struct range *r, char ret[static NFT_NAME_MAX]);
 
-/* Table, base chain, verdict maps: harmless where they are there already. */
+/* Whatever there is of the table goes; harmless where there is nothing. */
+void nft_msg_table_gone(const char *table, struct buf *out);
+/* Table, base chain, verdict maps: harmless where they are there already, and of the same kind. */
 void nft_msg_frame(const char *table, struct buf *out);
 /* Is that the name of a part of the frame? */
 bool nft_msg_is_frame(const char *name);

@@ -41,7 +41,8 @@ struct dots_client {
 	struct links *links; /* a deputy's are its chief's */
 	struct dots_client_setup setup;
 	const struct homing *homing;
-	struct upstream **upstreams; /* by ordinal */
+	struct upstream **upstreams;  /* by ordinal */
+	struct event_quota *statuses; /* what a server makes us say by notifications; likewise */
 	size_t n_upstreams;
 	struct farewell **farewells; /* to servers of earlier snapshots */
 	size_t n_farewells;
@@ -234,8 +235,12 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	struct event_field candidates[14], fields[14];
 	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT];
 	struct server_view view = {.interface = ""};
+	const char *untold = NULL;
 	size_t n = 0, used = 0;
 
+	if (at_server && report_events[a->report].event == EVENT_STATUS &&
+		!event_quota_take(&c->statuses[a->server], loop_now(c->loop), &untold))
+		return;
 	if (at_server)
 		upstream_view(c->upstreams[a->server], &view);
 	if (a->prefix.addr.family)
@@ -252,6 +257,7 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	candidates[n++] = EVENT_N("mid", a->mid);
 	candidates[n++] = EVENT_F("code", a->code ? coap_code_format(a->code, code) : NULL);
 	candidates[n++] = EVENT_F("status", a->status ? dots_status_name((int)a->status) : NULL);
+	candidates[n++] = EVENT_F("untold", untold);
 	for (size_t i = 0; i < n; i++)
 		if (event_has_field(id, candidates[i].name))
 			fields[used++] = candidates[i];
@@ -513,6 +519,7 @@ client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s
 	wishes_restore(c->wishes, loop_now(l), loop_wall());
 	c->n_upstreams = s->homing->n_servers;
 	c->upstreams = mem_array(c->n_upstreams ? c->n_upstreams : 1, sizeof(*c->upstreams));
+	c->statuses = mem_array(c->n_upstreams + 1, sizeof(*c->statuses));
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		c->upstreams[i] = make_upstream(c, s->homing->servers[i]);
 	dots_client_run_later(c);
@@ -530,6 +537,7 @@ client_end(struct dots_client *c)
 	for (size_t i = 0; i < c->n_farewells; i++)
 		farewell_free(c->farewells[i]);
 	free(c->farewells);
+	free(c->statuses);
 	wishes_free(c->wishes);
 	timer_free(c->timer);
 	if (!c->chief)
@@ -737,6 +745,8 @@ reload_one(void *arg, struct dots_client *c)
 	c->homing = s->homing;
 	c->upstreams = now;
 	c->n_upstreams = n;
+	free(c->statuses);
+	c->statuses = mem_array(n + 1, sizeof(*c->statuses));
 	wishes_set_limit(c->wishes, s->max_wishes);
 	wishes_reload(c->wishes, s->homing, leave, &parting, loop_now(c->loop), loop_wall());
 	for (size_t j = 0; j < n_old; j++)

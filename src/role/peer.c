@@ -11,8 +11,6 @@
 #include "role/hb.h"
 #include "role/server_state.h"
 
-enum { REFUSALS_TOLD_MAX = 10 }; /* a second */
-
 const char *
 peer_client(const struct peer *p)
 {
@@ -101,9 +99,13 @@ hb_due(void *arg)
 void
 peer_heartbeat_request(struct peer *p)
 {
-	heartbeat_peer(&p->hb, loop_now(p->server->loop));
-	event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "in"),
-		EVENT_F("peer", p->group->client));
+	mono_ms now = loop_now(p->server->loop);
+	const char *untold;
+
+	heartbeat_peer(&p->hb, now);
+	if (event_quota_take(&p->group->idle, now, &untold))
+		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "in"),
+			EVENT_F("peer", p->group->client), EVENT_F("untold", untold));
 }
 
 /* ---- session callbacks --------------------------------------------------------------------- */
@@ -156,13 +158,33 @@ group_add(struct peer_group *g, struct peer *p)
 	g->n++;
 }
 
+/* Its end is told if this is. */
+static void
+tell_up(struct peer *p)
+{
+	const struct session *session = p->session;
+	const struct peer_id *id = session_peer(session);
+	char source[ADDR_TEXT_MAX], address[ENDPOINT_TEXT_MAX];
+	const char *untold;
+
+	p->told = event_quota_take(&p->group->sessions, p->heard, &untold);
+	if (!p->told)
+		return;
+	event_raise(EVENT_SESSION_UP, EVENT_F("role", "server"), EVENT_F("peer", peer_client(p)),
+		EVENT_F("source", addr_format(&session_remote(session)->addr, source)),
+		EVENT_F("address", endpoint_format(session_local(session), address)),
+		EVENT_F("interface", session_interface(session)),
+		EVENT_F("transport", session_transport_name(session_transport(session))),
+		EVENT_F("ca", id->issuer), EVENT_F("credential", id->name),
+		EVENT_F("resumed", session_was_resumed(session) ? "yes" : "no"),
+		EVENT_F("untold", untold));
+}
+
 static void
 on_up(void *arg, struct session *session)
 {
 	struct dots_server *s = arg;
 	const struct client *c = identify(s, session);
-	const struct peer_id *id = session_peer(session);
-	char source[ADDR_TEXT_MAX], address[ENDPOINT_TEXT_MAX];
 	struct peer *p;
 
 	if (!c) { /* a reload came between judge and here */
@@ -178,13 +200,7 @@ on_up(void *arg, struct session *session)
 	heartbeat_init(&p->hb, &s->setup.heartbeat, p->heard);
 	group_add(group_of(s, c->name), p);
 	session_set_data(session, p);
-	event_raise(EVENT_SESSION_UP, EVENT_F("role", "server"), EVENT_F("peer", c->name),
-		EVENT_F("source", addr_format(&session_remote(session)->addr, source)),
-		EVENT_F("address", endpoint_format(session_local(session), address)),
-		EVENT_F("interface", session_interface(session)),
-		EVENT_F("transport", session_transport_name(session_transport(session))),
-		EVENT_F("ca", id->issuer), EVENT_F("credential", id->name),
-		EVENT_F("resumed", session_was_resumed(session) ? "yes" : "no"));
+	tell_up(p);
 	session_set_waiting_max(session, c->limits.waiting_requests);
 	enforce_limit(p, c->limits.sessions);
 	if (server_learn_endpoint(s, session_local(session)))
@@ -208,23 +224,13 @@ peer_free(struct peer *p)
 static void
 tell_refused(struct dots_server *s, const struct session *session, const char *reason)
 {
-	char address[ENDPOINT_TEXT_MAX], untold[16];
-	mono_ms now = loop_now(s->loop);
+	char address[ENDPOINT_TEXT_MAX];
+	const char *untold;
 
-	if (now - s->refused_since >= 1000) {
-		s->refused_since = now;
-		s->refused = 0;
-	}
-	if (s->refused == REFUSALS_TOLD_MAX) {
-		s->untold++;
-		return;
-	}
-	s->refused++;
-	snprintf(untold, sizeof(untold), "%u", s->untold);
-	event_raise(EVENT_SESSION_REFUSED, EVENT_F("role", "server"),
-		EVENT_F("address", endpoint_format(session_remote(session), address)),
-		EVENT_F("reason", reason), EVENT_F("untold", s->untold ? untold : NULL));
-	s->untold = 0;
+	if (event_quota_take(&s->refusals, loop_now(s->loop), &untold))
+		event_raise(EVENT_SESSION_REFUSED, EVENT_F("role", "server"),
+			EVENT_F("address", endpoint_format(session_remote(session), address)),
+			EVENT_F("reason", reason), EVENT_F("untold", untold));
 }
 
 static void
@@ -238,8 +244,9 @@ on_down(void *arg, struct session *session, const char *reason)
 		tell_refused(s, session, reason);
 		return;
 	}
-	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"),
-		EVENT_F("peer", p->group->client), EVENT_F("reason", reason));
+	if (p->told)
+		event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "server"),
+			EVENT_F("peer", p->group->client), EVENT_F("reason", reason));
 	session_set_data(session, NULL);
 	observe_session_gone(p);
 	client = p->group->client; /* the group stays */

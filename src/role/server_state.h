@@ -7,7 +7,9 @@
 
 #include <sys/queue.h>
 
+#include "base/event.h"
 #include "base/map.h"
+#include "core/rate.h"
 #include "role/lifetime.h"
 #include "role/server.h"
 #include "wire/path.h"
@@ -22,6 +24,10 @@ struct peer_group {
 	char *client;
 	struct peer *peers;
 	size_t n, n_observers;
+	struct rate requests;
+	/* What it can make us say: sessions that come up, requests refused, and requests that
+	 * change nothing and are never refused. */
+	struct event_quota sessions, refusals, idle;
 };
 
 /* One live session. */
@@ -34,6 +40,7 @@ struct peer {
 	struct timer *timer;
 	int64_t hb_handle;
 	mono_ms heard;
+	bool told; /* that it is up */
 	struct observer_list observers;
 };
 
@@ -53,12 +60,11 @@ struct dots_server {
 	struct map *peers;     /* client -> its sessions */
 	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
 	size_t n_observers;
-	struct map *admissions;     /* key -> struct admission: asked upstream, not answered yet */
-	struct answer_list answers; /* waiting for the store */
-	struct timer *recheck;      /* runs while something is marked volatile */
-	mono_ms refused_since;      /* handshakes refused: of this second … */
-	unsigned refused, untold;   /* … and those that no event told of yet */
-	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
+	struct map *admissions;      /* key -> struct admission: asked upstream, not answered yet */
+	struct answer_list answers;  /* waiting for the store */
+	struct timer *recheck;       /* runs while something is marked volatile */
+	struct event_quota refusals; /* of handshakes */
+	struct endpoint *endpoints;  /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 

@@ -27,19 +27,39 @@ struct request {
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
+/* Whether a refusal is to be told; who is no client of ours any more is among the strangers. */
+static bool
+may_tell(const struct request *r, const char **ret_untold)
+{
+	struct dots_server *s = r->server;
+
+	return event_quota_take(
+		r->peer ? &r->peer->group->refusals : &s->refusals, loop_now(s->loop), ret_untold);
+}
+
+static void
+raise_refused(const struct request *r, uint8_t code, const char *why)
+{
+	char text[CODE_TEXT] = "";
+	const char *untold;
+
+	if (may_tell(r, &untold))
+		event_raise(EVENT_REQUEST_REFUSED,
+			EVENT_F("from", r->client ? r->client->name : "?"),
+			EVENT_F("code", coap_code_format(code, text)), EVENT_F("reason", why),
+			EVENT_F("untold", untold));
+}
+
 static void
 refuse(const struct request *r, const struct verdict *v)
 {
-	char code[CODE_TEXT] = "";
-
-	event_raise(EVENT_REQUEST_REFUSED, EVENT_F("from", r->client ? r->client->name : "?"),
-		EVENT_F("code", coap_code_format(v->code, code)), EVENT_F("reason", v->why));
+	raise_refused(r, v->code, v->why);
 	answer_verdict(r->ex, v);
 }
 
 static void
 raise_put(const char *from, const struct path *path, const struct target *t, int64_t lifetime,
-	const struct verdict *v)
+	const struct verdict *v, const char *untold)
 {
 	char code[CODE_TEXT] = "none";
 	struct buf scope;
@@ -51,7 +71,7 @@ raise_put(const char *from, const struct path *path, const struct target *t, int
 	event_raise(EVENT_PUT_MITIGATE, EVENT_F("from", from), EVENT_F("cuid", path->cuid),
 		EVENT_N("mid", path->mid), EVENT_F("scope", buf_text(&scope)),
 		EVENT_N("lifetime", lifetime), EVENT_F("code", code),
-		EVENT_F("reason", *v->why ? v->why : NULL));
+		EVENT_F("reason", *v->why ? v->why : NULL), EVENT_F("untold", untold));
 	buf_finish(&scope);
 }
 
@@ -115,7 +135,7 @@ grant(struct dots_server *s, const struct client *c, const struct path *path,
 	assert(c && (m || !verdict_ok(&v))); /* what is granted is in the book */
 	if (m)
 		book_conflict(s->book, m, conflict, &fx);
-	raise_put(c->name, path, &scope->target, m ? mitigation_remaining(m, mr.now) : 0, &v);
+	raise_put(c->name, path, &scope->target, m ? mitigation_remaining(m, mr.now) : 0, &v, NULL);
 	server_apply(s, &fx);
 	for (size_t i = 0; i < n; i++) {
 		if (verdict_ok(&v))
@@ -168,7 +188,7 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 		grant(s, c, &a->path, &a->scope, a->if_match, &v->conflict, a->exchanges,
 			a->n_exchanges);
 	else
-		raise_put(a->client, &a->path, &a->scope.target, 0, v);
+		raise_put(a->client, &a->path, &a->scope.target, 0, v, NULL);
 	/* What we cannot take after all is not to live on there. */
 	if (granted_upstream && !book_find(s->book, a->client, a->path.cuid, a->path.mid))
 		s->escalation->ops->withdraw(s->escalation, a->key);
@@ -299,7 +319,10 @@ needs(const struct request *r, bool mid, struct verdict *v)
 static void
 put_refused(struct request *r, const struct scope *scope, const struct verdict *v)
 {
-	raise_put(r->client->name, &r->path, &scope->target, scope->lifetime, v);
+	const char *untold;
+
+	if (may_tell(r, &untold))
+		raise_put(r->client->name, &r->path, &scope->target, scope->lifetime, v, untold);
 	answer_verdict(r->ex, v); /* code 0: answered with silence (RFC 9132 4.4.3) */
 }
 
@@ -429,11 +452,28 @@ get_mitigate(struct request *r)
 		if (observed) /* an error ends it (RFC 7641 4.2) */
 			observe_remove(r->peer, r->msg->token, r->msg->token_len);
 		raise_get(r, "5.00", "no");
-		event_raise(EVENT_REQUEST_REFUSED, EVENT_F("from", r->client->name),
-			EVENT_F("code", "5.00"),
-			EVENT_F("reason", "RFC 9132 4.4.2: the list is too large"));
+		raise_refused(
+			r, COAP_500_INTERNAL_SERVER_ERROR, "RFC 9132 4.4.2: the list is too large");
 	}
 	free(l.scopes);
+}
+
+/* m: what was withdrawn; NULL: there was nothing, which a client can say without end. */
+static void
+raise_delete(struct request *r, const struct mitigation *m)
+{
+	const char *untold = NULL;
+	struct buf scope;
+
+	if (!m && !event_quota_take(&r->peer->group->idle, loop_now(r->server->loop), &untold))
+		return;
+	buf_init(&scope, 8192);
+	if (m)
+		server_scope_text(&m->scope.target, &scope);
+	event_raise(EVENT_DELETE_MITIGATE, EVENT_F("from", r->client->name),
+		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
+		EVENT_F("scope", m ? buf_text(&scope) : NULL), EVENT_F("untold", untold));
+	buf_finish(&scope);
 }
 
 static void
@@ -442,10 +482,8 @@ delete_mitigate(struct request *r)
 	struct dots_server *s = r->server;
 	struct effects fx = {0};
 	struct answer_body body = {0};
-	struct mitigation *m;
 	struct mitigation_request mr;
 	struct verdict v;
-	struct buf scope;
 
 	if (!needs(r, true, &v)) {
 		refuse(r, &v);
@@ -456,16 +494,9 @@ delete_mitigate(struct request *r)
 		refuse(r, &v);
 		return;
 	}
-	buf_init(&scope, 8192);
-	m = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);
-	if (m)
-		server_scope_text(&m->scope.target, &scope);
+	raise_delete(r, book_find(s->book, r->client->name, r->path.cuid, r->path.mid));
 	mr = request_of(s, r->client, &r->path, NULL, false);
 	body.code = book_delete(s->book, &mr, &fx).code;
-	event_raise(EVENT_DELETE_MITIGATE, EVENT_F("from", r->client->name),
-		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
-		EVENT_F("scope", m ? buf_text(&scope) : NULL));
-	buf_finish(&scope);
 	/* Also what upstream has not decided yet, or it would come to life after this. */
 	v = verdict_of(
 		COAP_404_NOT_FOUND, "RFC 9132 4.4.4: mid %u was withdrawn meanwhile", r->path.mid);
@@ -542,13 +573,15 @@ static const struct route {
 	enum path_resource resource;
 	uint8_t method;
 	void (*handle)(struct request *r);
+	/* Whatever else the client asks: it lives, or it wants less. */
+	bool always;
 } routes[] = {
-	{PATH_MITIGATE, COAP_PUT, put_mitigate},
-	{PATH_MITIGATE, COAP_GET, get_mitigate},
-	{PATH_MITIGATE, COAP_DELETE, delete_mitigate},
-	{PATH_CONFIG, COAP_GET, get_config},
-	{PATH_CONFIG, COAP_DELETE, delete_config},
-	{PATH_HB, COAP_PUT, put_hb},
+	{PATH_MITIGATE, COAP_PUT, put_mitigate, false},
+	{PATH_MITIGATE, COAP_GET, get_mitigate, false},
+	{PATH_MITIGATE, COAP_DELETE, delete_mitigate, true},
+	{PATH_CONFIG, COAP_GET, get_config, false},
+	{PATH_CONFIG, COAP_DELETE, delete_config, true},
+	{PATH_HB, COAP_PUT, put_hb, true},
 };
 
 static const struct route *
@@ -609,6 +642,23 @@ check_common(struct request *r, const struct route **ret_route)
 	return check_conditions(r);
 }
 
+/* What one client asks too fast is no cost to others (RFC 9132 11). The code is that of RFC 8516,
+ * with when to come back. */
+static struct verdict
+check_rate(const struct request *r)
+{
+	uint32_t rate = r->client->limits.requests_per_second;
+	struct verdict v = {.code = COAP_204_CHANGED};
+	uint32_t seconds = rate_take(&r->peer->group->requests, rate, loop_now(r->server->loop));
+
+	if (seconds) {
+		v = verdict_of(COAP_429_TOO_MANY_REQUESTS,
+			"RFC 9132 11: more than %u requests a second", rate);
+		v.max_age = seconds;
+	}
+	return v;
+}
+
 void
 signal_serve(struct dots_server *s, struct peer *p, struct session *session, struct exchange *ex,
 	const struct coap_msg *req)
@@ -619,6 +669,11 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 
 	r.client = p ? clients_named(s->setup.clients, peer_client(p)) : NULL;
 	v = check_common(&r, &route);
+	if (r.client && !(route && route->always)) {
+		struct verdict rate = check_rate(&r);
+
+		v = verdict_ok(&rate) ? v : rate;
+	}
 	if (!verdict_ok(&v)) {
 		refuse(&r, &v);
 		return;

@@ -366,7 +366,8 @@ coap_find(const struct coap_msg *m, uint16_t number)
 	return NULL;
 }
 
-/* Length limits and repeatability of the options a DOTS agent understands. */
+/* Length limits and repeatability of the options a DOTS agent understands, those included that it
+ * refuses (Proxy-Uri, Proxy-Scheme). */
 static const struct known_option {
 	uint16_t number, min, max;
 	bool repeatable;
@@ -386,6 +387,8 @@ static const struct known_option {
 	{COAP_OPT_BLOCK2, 0, 3, false},
 	{COAP_OPT_BLOCK1, 0, 3, false},
 	{COAP_OPT_SIZE2, 0, 4, false},
+	{COAP_OPT_PROXY_URI, 1, 1034, false},
+	{COAP_OPT_PROXY_SCHEME, 1, 255, false},
 	{COAP_OPT_SIZE1, 0, 4, false},
 };
 

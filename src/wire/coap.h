@@ -38,6 +38,7 @@ enum coap_code {
 	COAP_429_TOO_MANY_REQUESTS = COAP_CODE(4, 29),
 	COAP_500_INTERNAL_SERVER_ERROR = COAP_CODE(5, 0),
 	COAP_503_SERVICE_UNAVAILABLE = COAP_CODE(5, 3),
+	COAP_505_PROXYING_NOT_SUPPORTED = COAP_CODE(5, 5),
 	COAP_508_HOP_LIMIT_REACHED = COAP_CODE(5, 8),
 };
 /* Signalling, in streams only (RFC 8323 5). */
@@ -160,8 +161,8 @@ const struct coap_option *coap_find(const struct coap_msg *m, uint16_t number);
 /* The option's value as integer (0 bytes = 0). False if absent, longer than 4 bytes, or of a length
  * that its definition rules out: such an elective option counts as not there (RFC 7252 5.4.3). */
 bool coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret);
-/* The first critical option that DOTS does not know, is too long/short for its definition or
- * repeated where it may not be (RFC 7252 5.4: then 4.02); 0 if all are fine. */
+/* The first critical option that we do not know, is too long/short for its definition or repeated
+ * where it may not be (RFC 7252 5.4); 0 if all are fine. */
 uint16_t coap_bad_option(const struct coap_msg *m);
 
 #endif

@@ -2,6 +2,8 @@
  */
 #include "scene.h"
 
+#include <stdio.h>
+
 enum { PATIENCE = 1 * S };
 
 /* A client by hand at s1. */
@@ -89,6 +91,31 @@ after_a_second_it_is_granted_and_volatile(void **state)
 	hand_put(&x->c, 3, "192.0.2.68/32", 3600);
 	UNTIL(100, x->c.code == COAP_201_CREATED);
 	assert_false(provider_mitigation(&x->scene->isp1, 3)->volatile_);
+}
+
+/* Without a refresh, and although others are accepted all the time; not before it is written. */
+static void
+the_mark_goes_when_its_record_is_written(void **state)
+{
+	struct world *x = *state;
+	struct loop *l = x->scene->isp1.loop;
+	uint32_t mid = 1;
+
+	virtual_store_fail(l, true);
+	for (; mid <= 20; mid++) {
+		char target[32];
+
+		snprintf(target, sizeof(target), "192.0.2.%u/32", 64 + mid);
+		hand_put(&x->c, mid, target, 3600);
+		virtual_run(300);
+		assert_int_equal(x->c.code, COAP_201_CREATED);
+		for (uint32_t m = 1; m <= mid; m++)
+			assert_true(provider_mitigation(&x->scene->isp1, m)->volatile_);
+	}
+	virtual_store_fail(l, false);
+	UNTIL(2 * S, virtual_store_count(l, "mitigation") == mid - 1);
+	for (uint32_t m = 1; m < mid; m++)
+		UNTIL(2 * S, !provider_mitigation(&x->scene->isp1, m)->volatile_);
 }
 
 /* A disk that is full: the same at once, and for as long as it lasts; withdrawals too. */
@@ -196,6 +223,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORED(answers_wait_for_the_store_and_heartbeats_do_not),
+		STORED(the_mark_goes_when_its_record_is_written),
 		STORED(after_a_second_it_is_granted_and_volatile),
 		STORED(a_failing_store_refuses_nobody),
 		STORED(what_was_volatile_is_told_again_after_a_crash),

@@ -10,6 +10,7 @@ enum {
 	HANDSHAKE_MS = 20000,
 	GRACE_MS = 1500, /* after an alert in the handshake */
 	MESSAGE_MAX = 1200,
+	ANSWER_MAX = 16384, /* in one piece; blocks are net's to test */
 	REQUESTS_MAX = 64,
 	EXCHANGES_MAX = 64,
 	TOKEN_LEN = 8,
@@ -891,12 +892,12 @@ session_arrive(struct flight *f)
 /* ---- CoAP: what is sent -------------------------------------------------------------------- */
 
 static int
-encode(struct session *s, struct coap_msg *m, uint8_t *bytes)
+encode(struct session *s, struct coap_msg *m, uint8_t *bytes, size_t cap)
 {
 	int n;
 
 	m->id = ++s->next_id;
-	n = coap_encode(m, bytes, MESSAGE_MAX);
+	n = coap_encode(m, bytes, cap);
 	return n == -ENOSPC ? -EMSGSIZE : n;
 }
 
@@ -916,7 +917,7 @@ request_send(struct session *s, const struct coap_msg *msg, response_cb cb, void
 	m.token_len = TOKEN_LEN;
 	s->last_handle++;
 	memcpy(m.token, &s->last_handle, TOKEN_LEN);
-	n = encode(s, &m, bytes);
+	n = encode(s, &m, bytes, sizeof(bytes));
 	if (n < 0)
 		return n;
 	r = mem_new(sizeof(*r));
@@ -977,7 +978,7 @@ exchange_respond(struct exchange *ex, const struct coap_msg *response)
 {
 	struct session *s = ex->session;
 	struct coap_msg m = *response;
-	uint8_t bytes[MESSAGE_MAX];
+	uint8_t bytes[ANSWER_MAX];
 	int n;
 
 	if (s) {
@@ -991,7 +992,7 @@ exchange_respond(struct exchange *ex, const struct coap_msg *response)
 	m.type = ex->confirmable ? COAP_ACK : COAP_NON;
 	m.token_len = ex->token_len;
 	memcpy(m.token, ex->token, ex->token_len);
-	n = encode(s, &m, bytes);
+	n = encode(s, &m, bytes, sizeof(bytes));
 	assert_true(n > 0);
 	send_bytes(s, bytes, (size_t)n);
 	if (ex->confirmable) {
@@ -1014,7 +1015,7 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	const struct coap_msg *notification)
 {
 	struct coap_msg m = *notification;
-	uint8_t bytes[MESSAGE_MAX];
+	uint8_t bytes[ANSWER_MAX];
 	int n;
 
 	if (s->state != UP)
@@ -1022,7 +1023,7 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	m.type = COAP_NON;
 	m.token_len = (uint8_t)token_len;
 	memcpy(m.token, token, token_len);
-	n = encode(s, &m, bytes);
+	n = encode(s, &m, bytes, sizeof(bytes));
 	return n < 0 ? n : send_bytes(s, bytes, (size_t)n);
 }
 

@@ -27,7 +27,9 @@ def configure(rig):
     cfg["clients"] = {
         "good": {"certificates": ["good.example"], "prefixes": ["198.51.100.0/24"]},
         "evil": {"psk": [{"identity": "evil", "file": str(rig.folder / "evil.psk")}],
-                 "prefixes": ["198.51.100.0/25"]}}
+                 "prefixes": ["198.51.100.0/25"],
+                 # Each message is to get its own answer.
+                 "limits": {"requests-per-second": 1000000}}}
     del cfg["session"]  # heartbeats as they are by default
 
 

@@ -150,6 +150,13 @@ def at(rule, what, expected, segments, code=coap.PUT, payload=None, more=(FORMAT
     return Row(rule, what, expected, code, [*coap.path(*segments), *more], payload, says=says)
 
 
+def bad_option(what, segments, more=(FORMAT,), says=""):
+    """RFC 7252 5.4.1: 4.02 if Confirmable; else rejected."""
+    for kind, expected in ((coap.CON, "4.02"), (coap.NON, RESET)):
+        yield dataclasses.replace(at("9132-9-06", what, expected, segments, more=more, says=says),
+                                  kinds=(kind,))
+
+
 ROOT = (".well-known", "dots", "mitigate")
 CUID, MID = f"cuid={MINE}", "mid=7"
 HB = (".well-known", "dots", "hb")
@@ -204,11 +211,12 @@ PATHS = [
        more=((coap.ACCEPT, b"\x32"),)),
     at("7252-5.10.8.2", "a heartbeat, if there were none", "4.12", HB, payload=cbor.heartbeat(),
        more=(FORMAT, (coap.IF_NONE_MATCH, b""))),
-    at("9132-9-06", "an unknown critical option", "4.02", (*ROOT, CUID, MID),
-       more=(FORMAT, (65001, b"x")), says="65001"),
-    at("9132-9-06", "a segment of 256 bytes", "4.02", (*ROOT, "x" * 256, MID)),
-    at("9132-9-06", "an If-Match of 9 bytes", "4.02", (*ROOT, CUID, MID),
-       more=(FORMAT, (1, b"123456789"))),
+    *bad_option("an unknown critical option", (*ROOT, CUID, MID), (FORMAT, (65001, b"x")), "65001"),
+    *bad_option("a segment of 256 bytes", (*ROOT, "x" * 256, MID)),
+    *bad_option("an If-Match of 9 bytes", (*ROOT, CUID, MID), (FORMAT, (1, b"123456789"))),
+    at("7252-5.10.2", "Proxy-Uri", "5.05", (*ROOT, CUID, MID),
+       more=(FORMAT, (35, b"coap://[2001:db8::1]/"))),
+    at("7252-5.10.2", "Proxy-Scheme", "5.05", (*ROOT, CUID, MID), more=(FORMAT, (39, b"coap"))),
     at("7252-5.4.1", "an unknown elective option", "2.01", (*ROOT, CUID, MID),
        more=(FORMAT, (65000, b"x"))),
     at("9132-4.4.1.3-12", "unknown optional keys", "2.01", (*ROOT, CUID, MID), payload=encode(

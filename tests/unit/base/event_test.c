@@ -192,6 +192,24 @@ count_calls(void *arg, enum event_id id, const struct event_field *fields, size_
 }
 
 static void
+ten_a_second_are_told_and_the_others_counted(void **state)
+{
+	struct event_quota q = {0};
+	const char *untold = "";
+	int told = 0;
+
+	(void)state;
+	for (int ms = 0; ms < 1000; ms++)
+		told += event_quota_take(&q, 5000 + ms, &untold);
+	assert_int_equal(told, 10);
+	assert_null(untold);
+	assert_true(event_quota_take(&q, 6000, &untold));
+	assert_string_equal(untold, "990");
+	assert_true(event_quota_take(&q, 6000, &untold));
+	assert_null(untold);
+}
+
+static void
 every_sink_is_told(void **state)
 {
 	int calls[4] = {0};
@@ -275,6 +293,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(only_the_journal_is_told_priorities),
 		cmocka_unit_test(json_numbers_are_numbers_and_times_are_rfc_3339),
 		cmocka_unit_test(long_values_are_capped_not_broken),
+		cmocka_unit_test(ten_a_second_are_told_and_the_others_counted),
 		cmocka_unit_test(every_sink_is_told),
 		cmocka_unit_test(decisions_that_touch_traffic_are_audited),
 		cmocka_unit_test(names_and_fields_are_found),

@@ -216,7 +216,7 @@ a_server_loads(void **state)
 		     "    prefixes: [192.0.2.0/24]\n"
 		     "    action: {limit: 1000, unit: bytes, per: source}\n"
 		     "    limits: {sessions: 2, mitigations: 3, targets: 4, ports: 5, cuids: 6, "
-		     "observers: 7, waiting-requests: 8}\n"
+		     "observers: 7, waiting-requests: 8, requests-per-second: 9}\n"
 		     "  other: {certificates: [o.example], prefixes: ['2001:db8::/32']}\n"
 		     "mitigators: [{nftables: {}}, {dry-run: {}}]\n"
 		     "session: {heartbeat-interval: 15.5, missing-hb-allowed: 3}\n"
@@ -252,6 +252,7 @@ a_server_loads(void **state)
 	assert_int_equal(cl->limits.cuids, 6);
 	assert_int_equal(cl->limits.observers, 7);
 	assert_int_equal(cl->limits.waiting_requests, 8);
+	assert_int_equal(cl->limits.requests_per_second, 9);
 	assert_ptr_equal(clients_by_psk(c->clients, "acme"), cl);
 	cl = clients_named(c->clients, "other");
 	assert_memory_equal(&cl->limits, &CLIENT_LIMITS_DEFAULT, sizeof(cl->limits));
@@ -343,6 +344,8 @@ mistakes_of_form_are_told_with_their_place(void **state)
 		{"clients: {acme: {limits: {targets: 4097}}}\n", "1:36: targets"},
 		{"clients: {acme: {limits: {ports: 257}}}\n", "1:34: ports"},
 		{"clients: {acme: {limits: {waiting-requests: 65}}}\n", "1:45: waiting-requests"},
+		{"clients: {acme: {limits: {requests-per-second: 0}}}\n",
+			"1:48: requests-per-second"},
 		{"domains: [x\nlisten: 3\n", "3:1: flow sequence without a closing bracket"},
 		{"state: a\nstate: b\n", "2:1: duplicate key"},
 		{"- a\n- b\n", "1:3: the file is a list, expected a map"},

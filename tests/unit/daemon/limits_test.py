@@ -3,6 +3,8 @@
 daemons, and clients that are not ours.
 
 DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import contextlib
+import datetime
 import pathlib
 import shutil
 import signal
@@ -149,10 +151,13 @@ def test_half_open_handshakes_by_prefix_and_in_time(serve, talk):
 
 
 def test_half_open_handshakes_in_all(serve, talk):
-    server = serve(limits="half-open: 2, handshake-timeout: 3")
-    for i in (5, 6):
-        talk(server, up=False, source=f"127.0.{i}.1", mute=True).expect("begun")
-    late = talk(server, up=False, source="127.0.7.1")
+    server = serve(limits="half-open: 2, half-open-per-prefix: 2, handshake-timeout: 3")
+    for i in (1, 2):
+        talk(server, up=False, source=f"127.0.5.{i}", mute=True).expect("begun")
+    talk(server, source="127.0.7.1")  # comes in at once
+    assert refused(server, "all places for handshakes were taken")
+    talk(server, up=False, source="127.0.6.1", mute=True).expect("begun")
+    late = talk(server, up=False, source="127.0.6.2")  # its prefix has as many as any
     late.up()
     assert refused(server, "handshake timed out")
 
@@ -233,6 +238,25 @@ def test_cuids_of_a_client_are_limited(role, serve, talk):
         assert answer.code == "4.29" and b"one more than the 2" in answer.payload
     assert acme.put("a", 2, ["192.0.2.4/32"]).code == taken
     assert len(server("list")[1]["mitigations"]) == (3 if role == "server" else 0)
+
+
+# 9132-11-09
+@pytest.mark.parametrize("role", ["server", "gateway"])
+def test_requests_beyond_the_rate_are_too_many(role, serve, talk):
+    server = serve(acme="requests-per-second: 1", upstream=free_port() if role == "gateway" else None)
+    taken = "5.03" if role == "gateway" else "2.01"
+    acme, again, beta = talk(server), talk(server), talk(server, "beta")
+
+    def is_too_many(answer):
+        return answer.code == "4.29" and answer.number(MAX_AGE) == 1 and b"RFC 9132 11" in answer.payload
+
+    codes = [acme.put("a", 1, ["203.0.113.1/32"]).code for _ in range(10)]
+    assert codes == ["4.00"] * 10  # those of ten seconds at once
+    until(lambda: is_too_many(acme.put("a", 1, ["192.0.2.1/32"])), "one too many")
+    until(lambda: is_too_many(again.put("a", 2, ["192.0.2.2/32"])), "one too many of another session")
+    assert acme.beat().code == "2.04" and acme.delete("a", 7).code == "2.02"
+    assert beta.put("b", 1, ["198.51.100.1/32"]).code == taken
+    until(lambda: acme.put("a", 3, ["192.0.2.3/32"]).code == taken, "its turn")
 
 
 def test_observers_beyond_the_limits_get_a_plain_answer(serve, talk):
@@ -325,6 +349,57 @@ def test_endpoints_learnt_from_sessions_are_limited(serve, talk, folder):
         assert db.execute("SELECT count(*) FROM record WHERE kind = 'endpoint'").fetchone() == (64,)
 
 
+def moments(events):
+    return [datetime.datetime.fromisoformat(e["time"][:23]) for e in events]
+
+
+def test_a_client_does_not_fill_the_log(serve, talk):
+    """Refusals, heartbeats, withdrawals of nothing: ten a second are told of, the others are counted."""
+    server = serve()
+    acme, beta = talk(server), talk(server, "beta")
+    asked = 200
+    for i in range(asked):
+        assert acme.put("a", i, ["203.0.113.1/32"]).code == "4.00"  # is told as put-mitigate
+        assert acme.ask(PUT, acme.mitigate_path("a", i)).code == "4.00"  # as request-refused
+        assert acme.delete("a", i).code == "2.02"
+        assert acme.beat().code == "2.04"
+    refusal = beta.put("b", 1, ["203.0.113.1/32"])
+    assert refusal.code == "4.00"
+    assert [e["from"] for e in server.events("put-mitigate")][-1] == "beta"  # at once, whatever acme does
+    kinds = {"refusals": (2 * asked, ("put-mitigate", "request-refused")),
+             "idle": (2 * asked, ("delete-mitigate", "heartbeat"))}
+    for number, names in kinds.values():
+        told = sorted((e for name in names for e in server.events(name)
+                       if "acme" in (e.get("from"), e.get("peer")) and e.get("direction") != "out"),
+                      key=lambda e: e["time"])
+        # No more than ten in a second that begins with the first of them, so a whole one between these.
+        assert all((b - a).total_seconds() > 0.9 for a, b in zip(moments(told), moments(told)[20:]))
+        assert len(told) <= len(told) + sum(int(e.get("untold", 0)) for e in told) <= number
+
+
+# --- the store -------------------------------------------------------------------------------------
+
+
+def test_what_was_volatile_is_told_to_be_durable_without_a_refresh(serve, talk, folder):
+    server = serve()
+    acme = talk(server)
+
+    def marks():
+        return [m["volatile"] for m in server("list")[1]["mitigations"]]
+
+    with contextlib.closing(sqlite3.connect(folder / "server-state" / "dotsd.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")  # nobody else can write
+        assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.01"
+        assert acme.put("a", 2, ["192.0.2.2/32"]).code == "2.01"
+        assert marks() == [True, True] and server("status")[1]["store"]["state"] == "volatile"
+        assert acme.delete("a", 2).code == "2.02"
+        assert server("status")[1]["store"]["state"] == "volatile"
+        db.execute("ROLLBACK")
+    until(lambda: marks() == [False], "the mark gone")
+    assert server("status")[1]["store"] == {"state": "durable", "backlog": 0}
+    assert len(server.events("put-mitigate")) == 2 and len(server.events("store-durable")) == 1
+
+
 # --- our own requests ------------------------------------------------------------------------------
 
 
@@ -379,30 +454,51 @@ def test_a_client_has_its_share_of_the_wishes(serve, talk):
 # --- the control socket ----------------------------------------------------------------------------
 
 
-def test_control_connections_are_limited(serve):
+def is_closed(raw, request=None):
+    """At once, or after the request."""
+    try:
+        if request:
+            raw.send(request)
+        raw.receive()
+    except (EOFError, ConnectionError):
+        return True
+
+
+def test_idle_control_connections_make_room(serve):
     server = serve(limits="control-connections: 3")
-
-    def is_refused(raw):
-        try:
-            raw.ask({"command": "status"})
-        except (EOFError, OSError):
-            return True
-
-    def crowd(n):
-        raws = [Raw(server.socket) for _ in range(n)]
-        for raw in raws:
-            assert raw.ask({"command": "status"})["exit"] == 0
-        return raws
-
-    few = crowd(3)
-    assert is_refused(Raw(server.socket))
+    status = {"command": "status"}
+    first, second, third = (Raw(server.socket) for _ in range(3))
+    for raw in (first, second, third, first):
+        assert raw.ask(status)["exit"] == 0
+    mute = Raw(server.socket)  # says nothing, which is as good as the others
+    assert is_closed(second) and first.ask(status)["exit"] == 0
+    for _ in range(40):
+        assert server("status")[0] == 0  # one more each, that goes by itself
+    assert is_closed(third)
+    others = [Raw(server.socket) for _ in range(2)]
+    assert is_closed(mute) and first.ask(status)["exit"] == 0
+    assert others[1].ask(status)["exit"] == 0
     server.path.write_text(server.path.read_text().replace("control-connections: 3", "control-connections: 5"))
-    assert few[0].ask({"command": "reload"})["exit"] == 0
-    more = crowd(2)
-    assert is_refused(Raw(server.socket))
-    for raw in few + more:
-        raw.s.close()
+    assert server("reload")[0] == 0
+    crowd = [Raw(server.socket) for _ in range(5)]
+    for raw in crowd + crowd:  # all of them have room
+        assert raw.ask(status)["exit"] == 0
+
+
+def test_control_connections_are_limited(serve):
+    """Whose command is being carried out keeps its place."""
+    server = serve(limits="control-connections: 3", upstream=free_port())
+    busy = [Raw(server.socket) for _ in range(3)]
+    for i, raw in enumerate(busy):
+        raw.send({"command": "mitigate", "targets": [f"192.0.2.{i}"], "id": f"w{i}", "wait": 60})
+    until(lambda: len(server.events("asked")) == 3, "three commands")
+    assert is_closed(Raw(server.socket), {"command": "status"})
+    busy[0].s.close()
     until(server.answers, "room for a connection")
+    for raw in busy[1:]:
+        raw.s.setblocking(False)
+        with pytest.raises(BlockingIOError):  # neither answered nor closed
+            raw.s.recv(1)
 
 
 def test_a_list_shows_a_thousand(serve):

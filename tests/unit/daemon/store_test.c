@@ -404,6 +404,49 @@ what_came_and_went_meanwhile_leaves_nothing(void **state)
 	assert_string_equal(on_disk("wish"), "kept=1;new=1;");
 }
 
+/* Nothing waits any more, and nothing can be written: that is no health. The store finds out by
+ * itself when it is back. */
+static void
+a_store_that_fails_with_nothing_to_write_is_not_back(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p = open_store(l);
+	sqlite3 *db;
+	long end;
+
+	(void)state;
+	assert_true(settle(l, p));
+	assert_false(store_is_volatile(p));
+	db = lock_out();
+	persist_put(p, "wish", "a", "1");
+	assert_false(settle(l, p));
+	persist_remove(p, "wish", "a");
+	while (store_backlog(p) > 0) { /* until the attempt that it was in has failed */
+		struct timespec pause = {.tv_nsec = 1000000};
+
+		settle(l, p);
+		nanosleep(&pause, NULL);
+	}
+	/* Over some more attempts. */
+	end = time(NULL) + 4;
+	while (time(NULL) < end) {
+		struct timespec pause = {.tv_nsec = 10000000};
+
+		assert_false(settle(l, p));
+		assert_true(store_is_volatile(p));
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(volatile_events, 1);
+	assert_int_equal(durable_events, 0);
+	let_go(db, "ROLLBACK");
+	settle_until_durable(l, p);
+	assert_false(store_is_volatile(p));
+	assert_int_equal(durable_events, 1);
+	store_close(p);
+	loop_free(l);
+	assert_string_equal(on_disk("wish"), "");
+}
+
 static void
 what_cancels_out_is_not_waited_for(void **state)
 {
@@ -508,11 +551,48 @@ a_full_disk_is_survived(void **state)
 	assert_int_equal(volatile_events, 1);
 	assert_int_equal(durable_events, 0);
 	assert_int_equal(store_backlog(p), 4);
+	assert_true(store_is_volatile(p));
 	assert_int_equal(unlink(filler), 0);
 	settle_until_durable(l, p);
 	assert_int_equal(durable_events, 1);
+	assert_false(store_is_volatile(p));
 	assert_int_equal(store_backlog(p), 0);
 	assert_string_equal(on_disk("wish"), "a=second;c=new;");
+	store_close(p);
+	loop_free(l);
+	umount(dir);
+}
+
+/* What could not be written is not wanted any more; the disk is as full as before. */
+static void
+a_full_disk_with_nothing_to_write_is_full(void **state)
+{
+	struct loop *l = loop_new();
+	struct persist *p;
+	char filler[128];
+
+	(void)state;
+	if (!mount_small())
+		skip();
+	snprintf(filler, sizeof(filler), "%s/filler", dir);
+	p = open_store(l);
+	assert_true(settle(l, p));
+	fill(filler);
+	persist_put(p, "wish", "a", "1");
+	assert_false(settle(l, p));
+	persist_remove(p, "wish", "a");
+	for (int i = 0; i < 40 && !durable_events; i++) {
+		struct timespec pause = {.tv_nsec = 50000000};
+
+		assert_false(settle(l, p));
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(store_backlog(p), 0);
+	assert_true(store_is_volatile(p));
+	assert_int_equal(durable_events, 0);
+	assert_int_equal(unlink(filler), 0);
+	settle_until_durable(l, p);
+	assert_int_equal(durable_events, 1);
 	store_close(p);
 	loop_free(l);
 	umount(dir);
@@ -711,10 +791,14 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			what_came_and_went_meanwhile_leaves_nothing, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
+			a_store_that_fails_with_nothing_to_write_is_not_back, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
 			what_cancels_out_is_not_waited_for, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			what_a_failed_commit_left_behind_goes, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_survived, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(
+			a_full_disk_with_nothing_to_write_is_full, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(
 			a_file_that_was_removed_is_written_anew, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(

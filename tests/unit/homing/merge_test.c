@@ -68,6 +68,19 @@ only_when_all_refuse_it_is_refused_and_names_nobody(void **state)
 	assert_null(strstr(m.verdict.why, "isp1"));
 }
 
+/* The rate there is that of the gateway. */
+static void
+too_fast_upstream_is_overload_here(void **state)
+{
+	struct wish_part p = part(WISH_REFUSED, COAP_429_TOO_MANY_REQUESTS, 0, 1);
+	struct merged m;
+
+	(void)state;
+	merge_parts(&p, 1, &m);
+	assert_int_equal(m.verdict.code, COAP_503_SERVICE_UNAVAILABLE);
+	assert_true(m.verdict.max_age > 0);
+}
+
 /* 9284-5.2-10 */
 static void
 no_association_anywhere_is_503_with_max_age(void **state)
@@ -134,6 +147,7 @@ main(void)
 		cmocka_unit_test(the_first_acceptance_is_the_answer),
 		cmocka_unit_test(what_has_ended_was_accepted),
 		cmocka_unit_test(only_when_all_refuse_it_is_refused_and_names_nobody),
+		cmocka_unit_test(too_fast_upstream_is_overload_here),
 		cmocka_unit_test(no_association_anywhere_is_503_with_max_age),
 		cmocka_unit_test(three_seconds_of_silence_are_accepted),
 		cmocka_unit_test(the_worst_status_counts),

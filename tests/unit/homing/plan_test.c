@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "homing/target.h"
 
@@ -380,6 +381,61 @@ check_plan(const struct world *w, const struct ask *asks, size_t n)
 		}
 }
 
+static long
+most_memory_kib(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_maxrss;
+}
+
+/* The parts of a request are bounded by the configuration: those of its longer prefixes that lie
+ * inside, and no more however often a target is named. */
+static void
+a_target_named_again_and_again_is_cut_once(void **state)
+{
+	enum { HOLES = 1024, TIMES = 4096, ROOM_KIB = 65536 };
+	struct homing *h =
+		make_homing((const char *const[]){"isp1 wan1 10.0.0.0/16 s1", "isp2 wan2 - s2"}, 2);
+	enum availability up[2] = {SERVER_AVAILABLE, SERVER_AVAILABLE};
+	struct domain *d = &h->domains[1];
+	struct arena *a = arena_new();
+	struct prefix targets[TIMES], foreign;
+	struct ask ask = {.id = "a", .target.target_prefix = targets};
+	struct plan once, often;
+	long before;
+	char why[200];
+
+	(void)state;
+	free(d->prefixes);
+	free(d->protects);
+	d->prefixes = mem_array(HOLES, sizeof(*d->prefixes));
+	d->protects = mem_array(HOLES, sizeof(*d->protects));
+	d->n_prefixes = d->n_protects = HOLES;
+	for (unsigned i = 0; i < HOLES; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.%u.%u/32", i / 128, 2 * (i % 128));
+		d->prefixes[i] = d->protects[i] = prefix_from(text);
+	}
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	for (size_t i = 0; i < TIMES; i++)
+		targets[i] = prefix_from(i % 2 ? "10.0.0.0/16" : "10.0.0.0/20");
+	ask.target.n_target_prefix = 2;
+	plan(h, &ask, 1, NULL, 0, up, a, &once);
+	assert_true(once.n_parts > 2 * HOLES - 1);
+	before = most_memory_kib();
+	ask.target.n_target_prefix = TIMES;
+	plan(h, &ask, 1, NULL, 0, up, a, &often);
+	assert_int_equal(often.n_parts, once.n_parts);
+	assert_true(plan_owns_all(h, &ask.target, &foreign));
+	assert_false(plan_may_hold(h, server_named(h, "s1"), &ask.target));
+	assert_in_range(most_memory_kib(), before, before + ROOM_KIB);
+	arena_free(a);
+	homing_free(h);
+}
+
 /* Never to a domain that does not own it; sent, pending and refused parts are the request; one
  * server never gets two overlapping requests; the order of asks does not matter. */
 static void
@@ -438,6 +494,7 @@ main(void)
 		cmocka_unit_test(gateways_take_all_or_by_filter),
 		cmocka_unit_test(a_gateway_knows_what_is_foreign),
 		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
+		cmocka_unit_test(a_target_named_again_and_again_is_cut_once),
 		cmocka_unit_test(random_plans_keep_the_rules),
 	};
 

@@ -584,6 +584,37 @@ def test_a_new_helper_finds_the_table_as_it_should_be(helper):
     assert passes("10.77.2.14", 10) == 0
 
 
+LEFT = {
+    "map": "set inet dotsd_test mit4 {{ type ipv6_addr; flags interval; }}",
+    "map-of-marks": "map inet dotsd_test one4 {{ type ipv4_addr : mark; }}",
+    "sessions": "set inet dotsd_test {sessions} {{ type ipv4_addr; }}",
+    "base-chain": "chain inet dotsd_test pre {{ type filter hook forward priority 5; }}",
+    "chain": "chain inet dotsd_test m_1 {{ type filter hook input priority 0; }}",
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_table_of_another_version_is_made_anew(helper, left):
+    """In one transaction: a listener to the kernel's news sees the table and the new filter together."""
+    wanted = [rule(1, ["10.77.2.10/32"])]
+    helper.change(SYNC, wanted)
+    sets = [x["set"]["name"] for x in json.loads(nft("-j", "list", "sets"))["nftables"] if "set" in x]
+    sessions = next(n for n in sets if n.startswith("f4_"))
+    helper.kill()
+    nft("delete", "table", "inet", "dotsd_test")
+    nft("add", "table", "inet", "dotsd_test")
+    nft("add " + LEFT[left].format(sessions=sessions))
+    nft("add", "chain", "inet", "dotsd_test", "old")
+    helper.start()
+    kept, new, _ = helper.change(SYNC, wanted)
+    assert (kept, new) == (0, 1)
+    assert passes("10.77.2.10", 53) == 0 and passes("10.77.2.11", 53) == 1
+    assert "chain old" not in nft("list", "table", "inet", "dotsd_test")
+    helper.change(COMMIT, [rule(2, ["10.77.2.11/32"])])
+    assert passes("10.77.2.11", 53) == 0
+    assert helper.change(SYNC, wanted)[0] == 1  # and from then on as ever
+
+
 def test_other_tables_are_not_touched(helper):
     nft = ["ip", "netns", "exec", f"{RUN}-r", "nft"]
     sh(*nft, "add table inet dotsd_other; add chain inet dotsd_other m_1; add counter inet dotsd_other n_1")

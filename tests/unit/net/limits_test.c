@@ -4,8 +4,10 @@
 #include "harness.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "net/session_private.h"
+#include "net/udp.h"
 
 struct hall {
 	struct loop *loop;
@@ -137,6 +139,44 @@ handshakes_under_way_do_not_come_in_beyond_the_limit(void **state)
 	hall_stop(&h);
 }
 
+/* Two prefixes come again and again for places that they do not use: they take them from each
+ * other. */
+static void
+who_stalls_takes_no_place_of_a_prefix_with_fewer(void **state)
+{
+	enum { CROWD = 20 };
+	struct listener_config cfg = {.max_half_open = 4, .max_half_open_per_prefix = 2};
+	struct raw *crowd[CROWD];
+	struct relay relay;
+	struct gate gate = {0};
+	struct hall h;
+	char source[32];
+
+	(void)state;
+	hall_start(&h, &cfg);
+	relay_start(&relay, h.loop, &h.at);
+	relay.pass_up = pass_gate;
+	relay.pass_arg = &gate;
+	dial_to(&h, &relay.at, h.credentials);
+	WAIT(h.loop, gate.passed == 2);
+	for (unsigned i = 0; i < CROWD; i++) {
+		snprintf(source, sizeof(source), "127.0.%u.%u", 5 + i % 2, 1 + i);
+		crowd[i] = mute_from(&h, source);
+		WAIT(h.loop, raw_datagrams(crowd[i]) >= 1);
+		harness_settle(h.loop);
+	}
+	assert_int_equal(listener_handshakes(h.listener), 4);
+	assert_true(h.server.downs > 0);
+	gate.open = true;
+	WAIT(h.loop, h.server.ups == 1 && h.client.ups == 1);
+	session_close(h.client.session);
+	WAIT(h.loop, h.client.downs == 1);
+	for (unsigned i = 0; i < CROWD; i++)
+		raw_free(crowd[i]);
+	relay_stop(&relay);
+	hall_stop(&h);
+}
+
 static void
 who_waits_for_its_turn_is_not_overtaken(void **state)
 {
@@ -252,6 +292,55 @@ a_chain_of_more_than_eight_is_refused(void **state)
 	session_close(first);
 	WAIT(h.loop, h.server.downs == 2 && h.client.downs == 2);
 	hall_stop(&h);
+}
+
+/* --- datagrams ------------------------------------------------------------------------------ */
+
+static unsigned
+arrived(int fd)
+{
+	uint8_t byte;
+	unsigned n = 0;
+
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) > 0)
+		n++;
+	return n;
+}
+
+/* A queue that is full is written before it takes another one; what is left goes out at the end of
+ * the turn. */
+static void
+datagrams_beyond_a_queue_leave_at_once(void **state)
+{
+	enum { QUEUE = 64, MORE = 3 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), error;
+	struct loop *l = loop_new();
+	struct sockaddr_storage ss;
+	struct endpoint at;
+	struct udp_path path = {0};
+	socklen_t len;
+	unsigned late = 0;
+	struct udp *u;
+
+	(void)state;
+	assert_int_equal(endpoint_parse("127.0.0.1", 0, &at), 0);
+	len = endpoint_to_sockaddr(&at, &ss);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	len = sizeof(ss);
+	getsockname(fd, (struct sockaddr *)&ss, &len);
+	endpoint_from_sockaddr((struct sockaddr *)&ss, &at);
+	u = udp_connect(l, NULL, NULL, &at, NULL, NULL, &error);
+	assert_non_null(u);
+	for (int i = 0; i < QUEUE; i++)
+		udp_send(u, &path, "x", 1);
+	assert_int_equal(arrived(fd), 0);
+	for (int i = 0; i < MORE; i++)
+		udp_send(u, &path, "x", 1);
+	assert_int_equal(arrived(fd), QUEUE);
+	WAIT(l, (late += arrived(fd)) == MORE);
+	udp_free(u);
+	close(fd);
+	loop_free(l);
 }
 
 /* --- messages ------------------------------------------------------------------------------- */
@@ -402,9 +491,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stalled_handshake_ends_and_frees_its_places),
 		cmocka_unit_test(handshakes_under_way_do_not_come_in_beyond_the_limit),
+		cmocka_unit_test(who_stalls_takes_no_place_of_a_prefix_with_fewer),
 		cmocka_unit_test(who_waits_for_its_turn_is_not_overtaken),
 		cmocka_unit_test(copies_of_a_hello_that_waits_are_kept_a_few_times_only),
 		cmocka_unit_test(a_chain_of_more_than_eight_is_refused),
+		cmocka_unit_test(datagrams_beyond_a_queue_leave_at_once),
 		cmocka_unit_test(a_session_may_have_fewer_waiting_requests),
 		cmocka_unit_test(separate_answers_beyond_64_are_sent_once),
 		cmocka_unit_test(rejections_of_the_last_32_notifications_are_understood),

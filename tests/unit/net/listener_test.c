@@ -55,6 +55,21 @@ dial_from(struct hall *h, const struct endpoint *to, const char *source)
 	return s;
 }
 
+static struct session *
+dial_tcp(struct hall *h, const char *source)
+{
+	struct dial d = harness_dialling(&h->at, h->client_credentials);
+	struct session *s;
+	int error;
+
+	d.transport = SESSION_TCP;
+	if (source)
+		assert_int_equal(addr_parse(source, &d.source), 0);
+	s = session_dial(h->loop, &d, &side_ops, &h->client, &error);
+	assert_non_null(s);
+	return s;
+}
+
 static struct raw *
 mute_from(struct hall *h, const char *source)
 {
@@ -201,10 +216,37 @@ half_open_handshakes_are_limited(void **state)
 	raw[0] = mute_from(&h, "127.0.5.1");
 	raw[1] = mute_from(&h, "127.0.6.1");
 	WAIT(h.loop, raw_datagrams(raw[0]) > 1 && raw_datagrams(raw[1]) > 1);
-	raw[2] = mute_from(&h, "127.0.7.1");
+	raw[2] = mute_from(&h, "127.0.6.2"); /* no prefix has more than its own */
 	WAIT(h.loop, raw_datagrams(raw[2]) >= 1);
 	harness_settle(h.loop);
 	assert_int_equal(raw_datagrams(raw[2]), 1);
+	for (int i = 0; i < 3; i++)
+		raw_free(raw[i]);
+	hall_stop(&h);
+}
+
+/* All places are taken by two prefixes that stall: one of theirs makes room. */
+static void
+the_fullest_prefix_makes_room_for_a_new_client(void **state)
+{
+	static const char *const stalled[] = {"127.0.5.1", "127.0.6.1", "127.0.6.2"};
+	struct listener_config cfg = {.max_half_open = 3};
+	struct raw *raw[3];
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	for (int i = 0; i < 3; i++) {
+		raw[i] = mute_from(&h, stalled[i]);
+		WAIT(h.loop, raw_datagrams(raw[i]) > 1);
+	}
+	dial_from(&h, &h.at, "127.0.7.1");
+	WAIT(h.loop, h.client.ups == 1 && h.server.downs == 1);
+	assert_non_null(strstr(h.server.reason, "all places"));
+	assert_int_equal(listener_handshakes(h.listener), 2);
+	dial_tcp(&h, "127.0.7.1"); /* into the place that is free */
+	WAIT(h.loop, h.client.ups == 2);
+	assert_int_equal(h.server.downs, 1);
 	for (int i = 0; i < 3; i++)
 		raw_free(raw[i]);
 	hall_stop(&h);
@@ -267,21 +309,6 @@ handshakes_wait_for_their_turn(void **state)
 
 /* --- shares over TCP ------------------------------------------------------------------------ */
 
-static struct session *
-dial_tcp(struct hall *h, const char *source)
-{
-	struct dial d = harness_dialling(&h->at, h->client_credentials);
-	struct session *s;
-	int error;
-
-	d.transport = SESSION_TCP;
-	if (source)
-		assert_int_equal(addr_parse(source, &d.source), 0);
-	s = session_dial(h->loop, &d, &side_ops, &h->client, &error);
-	assert_non_null(s);
-	return s;
-}
-
 /* Whether or not it says something. */
 static void
 connections_are_shared_out_by_prefix(void **state)
@@ -320,8 +347,8 @@ connections_and_handshakes_are_limited_together(void **state)
 	fd[0] = knock(&h.at, "127.0.5.1");
 	raw[0] = mute_from(&h, "127.0.6.1");
 	WAIT(h.loop, raw_datagrams(raw[0]) > 1);
-	fd[1] = knock(&h.at, "127.0.7.1");
-	raw[1] = mute_from(&h, "127.0.8.1");
+	fd[1] = knock(&h.at, "127.0.5.2");
+	raw[1] = mute_from(&h, "127.0.6.2");
 	WAIT(h.loop, !knock_stands(fd[1]) && raw_datagrams(raw[1]) >= 1);
 	harness_settle(h.loop);
 	assert_int_equal(raw_datagrams(raw[1]), 1);
@@ -330,6 +357,29 @@ connections_and_handshakes_are_limited_together(void **state)
 		raw_free(raw[i]);
 		close(fd[i]);
 	}
+	hall_stop(&h);
+}
+
+static void
+the_fullest_prefix_makes_room_for_a_new_connection(void **state)
+{
+	struct listener_config cfg = {.max_half_open = 3};
+	int fd[3];
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	fd[0] = knock(&h.at, "127.0.5.1");
+	fd[1] = knock(&h.at, "127.0.6.1");
+	WAIT(h.loop, listener_handshakes(h.listener) == 2);
+	fd[2] = knock(&h.at, "127.0.6.2");
+	WAIT(h.loop, listener_handshakes(h.listener) == 3);
+	dial_tcp(&h, "127.0.7.1");
+	WAIT(h.loop, h.client.ups == 1 && !knock_stands(fd[1]));
+	assert_true(knock_stands(fd[0]));
+	assert_true(knock_stands(fd[2]));
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
 	hall_stop(&h);
 }
 
@@ -714,11 +764,13 @@ main(void)
 		cmocka_unit_test(answer_to_a_hello_is_smaller_than_the_hello),
 		cmocka_unit_test(half_open_handshakes_are_shared_out_by_prefix),
 		cmocka_unit_test(half_open_handshakes_are_limited),
+		cmocka_unit_test(the_fullest_prefix_makes_room_for_a_new_client),
 		cmocka_unit_test(place_of_a_finished_handshake_is_free_again),
 		cmocka_unit_test(established_sessions_are_limited),
 		cmocka_unit_test(handshakes_wait_for_their_turn),
 		cmocka_unit_test(connections_are_shared_out_by_prefix),
 		cmocka_unit_test(connections_and_handshakes_are_limited_together),
+		cmocka_unit_test(the_fullest_prefix_makes_room_for_a_new_connection),
 		cmocka_unit_test(place_of_a_connection_is_free_again_when_it_is_up_or_gone),
 		cmocka_unit_test(established_connections_are_limited),
 		cmocka_unit_test(connections_wait_for_their_turn),

@@ -273,7 +273,8 @@ malformed_con_is_reset_others_dropped(void **state)
 	table_stop(&t);
 }
 
-/* 9132-3-22 */
+/* 9132-3-22, 9132-9-06; RFC 7252 5.4.1: 4.02 to a Confirmable request, a Non-confirmable one is
+ * rejected. */
 static void
 unknown_critical_option_is_a_bad_option(void **state)
 {
@@ -288,13 +289,40 @@ unknown_critical_option_is_a_bad_option(void **state)
 	assert_int_equal(came(&t, 0)->type, COAP_ACK);
 	m = message(COAP_NON, COAP_GET, 2);
 	coap_add(&m, 9, "x", 1);
+	coap_add_text(&m, COAP_OPT_PROXY_URI, "coap://x");
 	raw_send_msg(t.raw, &m);
-	is_error(came(&t, 1), COAP_402_BAD_OPTION);
+	assert_int_equal(came(&t, 1)->type, COAP_RST);
+	assert_int_equal(came(&t, 1)->code, COAP_EMPTY);
+	assert_int_equal(came(&t, 1)->id, 2);
 	assert_int_equal(t.side.requests, 0);
 	m = message(COAP_NON, COAP_GET, 3); /* elective: ignored */
 	coap_add(&m, 2048, "x", 1);
 	raw_send_msg(t.raw, &m);
 	assert_int_equal(came(&t, 2)->code, COAP_205_CONTENT);
+	table_stop(&t);
+}
+
+/* RFC 7252 5.7.2, 5.10.2: whatever the type, and whatever path stands beside it. */
+static void
+who_wants_a_proxy_is_told_that_there_is_none(void **state)
+{
+	static const uint16_t numbers[] = {COAP_OPT_PROXY_URI, COAP_OPT_PROXY_SCHEME};
+	struct table t;
+	unsigned n = 0;
+
+	(void)state;
+	table_start(&t);
+	for (size_t i = 0; i < 2; i++)
+		for (uint8_t type = COAP_CON; type <= COAP_NON; type++) {
+			struct coap_msg m = message(type, COAP_GET, (uint16_t)(n + 1));
+
+			coap_add_text(&m, numbers[i], "coap");
+			raw_send_msg(t.raw, &m);
+			is_error(came(&t, n), COAP_505_PROXYING_NOT_SUPPORTED);
+			assert_int_equal(came(&t, n)->type, type == COAP_CON ? COAP_ACK : COAP_NON);
+			n++;
+		}
+	assert_int_equal(t.side.requests, 0);
 	table_stop(&t);
 }
 
@@ -739,6 +767,7 @@ main(void)
 		cmocka_unit_test(ping_is_answered_by_rst),
 		cmocka_unit_test(malformed_con_is_reset_others_dropped),
 		cmocka_unit_test(unknown_critical_option_is_a_bad_option),
+		cmocka_unit_test(who_wants_a_proxy_is_told_that_there_is_none),
 		cmocka_unit_test(response_nobody_asked_for_is_reset),
 		cmocka_unit_test(reserved_codes_are_rejected),
 		cmocka_unit_test(con_request_is_repeated_until_answered),

@@ -528,7 +528,7 @@ unknown_critical_option_of_a_request_is_a_bad_option(void **state)
 	(void)state;
 	table_up(&t);
 	coap_add_uint(&m, 2049, 1);
-	line_send_msg(t.line, &m);
+	line_send_msg(t.line, &m); /* there is no other kind of request here, and no Reset */
 	assert_int_equal(came(&t, 1)->code, COAP_402_BAD_OPTION);
 	assert_int_equal(t.side.requests, 0);
 	table_stop(&t);
