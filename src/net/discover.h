@@ -24,7 +24,8 @@ struct discovered {
 	char target[DISCOVER_NAME_MAX]; /* the name its addresses belong to */
 	bool tcp;                       /* signal.tcp, else signal.udp */
 	uint16_t port;
-	/* IPv6 first; none that is multicast, loopback or unspecified. At least one. */
+	/* At least one, IPv6 first; none that is multicast, loopback, unspecified or IPv4-mapped.
+	 */
 	struct addr addrs[RESOLVER_ADDRS_MAX];
 	size_t n_addrs;
 };

@@ -446,13 +446,21 @@ walk_next(struct walk *w)
 	return NULL;
 }
 
-/* One that nobody could be reached at is none. */
+/* Not one of a server elsewhere, or (::ffff:0:0/96) an IPv4 address that hides. */
+static bool
+reaches_nobody(const struct addr *a)
+{
+	static const struct prefix mapped = {{6, {[10] = 0xff, [11] = 0xff}}, 96};
+
+	return addr_is_multicast(a) || addr_is_loopback(a) || addr_is_unspecified(a) ||
+	       prefix_contains_addr(&mapped, a);
+}
+
 static void
 keep_addresses(struct known *k, const struct addr *addrs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!addr_is_multicast(&addrs[i]) && !addr_is_loopback(&addrs[i]) &&
-			!addr_is_unspecified(&addrs[i]))
+		if (!reaches_nobody(&addrs[i]))
 			k->addrs[k->n_addrs++] = addrs[i];
 }
 

@@ -16,6 +16,7 @@ struct world {
 	struct dns dns;
 	struct resolver *r;
 	struct resolver_answer answer;
+	struct resolver_records records;
 	char why[128];
 	unsigned answers;
 	bool free_inside;
@@ -98,6 +99,29 @@ ask_name(struct world *x, const char *name)
 	x->answers = 0;
 	resolver_lookup(x->r, name, on_answer, x);
 	assert_int_equal(x->answers, 0); /* never from inside */
+	WAIT(x->l, x->answers == 1);
+}
+
+static void
+on_records(void *arg, const struct resolver_records *a)
+{
+	struct world *x = arg;
+
+	x->answers++;
+	x->records = *a;
+	snprintf(x->why, sizeof(x->why), "%s", a->why);
+	if (x->free_inside) {
+		resolver_free(x->r);
+		x->r = NULL;
+	}
+}
+
+static void
+ask_records(struct world *x, const char *name, enum rr_type type)
+{
+	x->answers = 0;
+	resolver_lookup_records(x->r, name, type, on_records, x);
+	assert_int_equal(x->answers, 0);
 	WAIT(x->l, x->answers == 1);
 }
 
@@ -227,6 +251,99 @@ of_many_addresses_sixteen_are_taken_of_both_families(void **state)
 	/* A domain may have sources of one family only. */
 	assert_int_equal(six, RESOLVER_ADDRS_MAX / 2);
 	assert_int_equal(x->answer.addrs[0].family, 6);
+}
+
+/* ---- records --- */
+
+static void
+records_come_with_their_time_to_live(void **state)
+{
+	struct world *x = *state;
+	const struct rr *rr = x->records.set.list;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_naptr(
+		&x->dns, "example.net", 100, 10, "s", "DOTS:signal.udp", "", "srv.example.net", 90);
+	dns_naptr(&x->dns, "example.net", 200, 20, "", "DOTS:signal.tcp", "!x!y!", "b.example.net",
+		80);
+	dns_srv(&x->dns, "srv.example.net", 1, 2, 5000, "a.example.net", 70);
+	dns_ptr(&x->dns, "_dots-signal._udp.example.net", "Box 1\\.2._dots-signal._udp.example.net",
+		60);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_records(x, "example.net", RR_NAPTR);
+	assert_int_equal(x->records.error, 0);
+	assert_int_equal(x->records.set.n, 2);
+	assert_int_equal(x->records.set.ttl, 80);
+	assert_int_equal(rr[0].order, 100);
+	assert_string_equal(rr[0].name, "srv.example.net");
+	assert_true(rr[1].regexp);
+	ask_records(x, "srv.example.net", RR_SRV);
+	assert_int_equal(x->records.error, 0);
+	assert_int_equal(x->records.set.ttl, 70);
+	assert_int_equal(rr[0].port, 5000);
+	assert_string_equal(rr[0].name, "a.example.net");
+	ask_records(x, "_dots-signal._udp.example.net", RR_PTR);
+	assert_int_equal(x->records.error, 0);
+	assert_int_equal(x->records.set.ttl, 60);
+	assert_string_equal(rr[0].name, "Box 1\\.2._dots-signal._udp.example.net");
+}
+
+static void
+no_records_are_told_with_how_long(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "address.example", "192.0.2.1", 60);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	x->dns.negative_ttl = 77;
+	ask_records(x, "none.example", RR_SRV);
+	assert_int_equal(x->records.error, -ENOENT);
+	assert_int_equal(x->records.set.ttl, 77);
+	ask_records(x, "address.example", RR_SRV); /* the name is there */
+	assert_int_equal(x->records.error, -ENOENT);
+	assert_int_equal(x->records.set.ttl, 77);
+	x->dns.negative_ttl = 0;
+	ask_records(x, "none.example", RR_SRV);
+	assert_int_equal(x->records.error, -ENOENT);
+	assert_int_equal(x->records.set.ttl, 0);
+	assert_true(*x->why);
+}
+
+static uint16_t
+forge_nonsense(struct dns *d, bool tcp, struct buf *out)
+{
+	(void)d;
+	(void)tcp;
+	buf_u32(out, 0xffffffff);
+	return 3;
+}
+
+static void
+a_malformed_answer_is_told(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	x->dns.forge = forge_nonsense;
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_records(x, "example.net", RR_NAPTR);
+	assert_int_equal(x->records.error, -EBADMSG);
+	assert_string_equal(x->why, "malformed answer");
+	assert_int_equal(x->records.set.n, 0);
+}
+
+static void
+an_answer_that_is_not_to_the_question_is_no_record(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "example.net", "elsewhere.example", 60);
+	dns_srv(&x->dns, "other.example", 1, 2, 5000, "a.example.net", 70);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_records(x, "example.net", RR_SRV);
+	assert_int_equal(x->records.error, -ENOENT);
 }
 
 /* ---- resolvers that do not work -------------------------------------------------------------- */
@@ -390,8 +507,10 @@ freeing_drops_what_is_under_way(void **state)
 	serve(x, "10.0.1.2", NULL);
 	x->dns.silent = true;
 	make(x, "wan1", "10.0.1.1", "10.0.1.2");
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5; i++) {
 		resolver_lookup(x->r, "dots.example", on_answer, x);
+		resolver_lookup_records(x->r, "dots.example", RR_SRV, on_records, x);
+	}
 	WAIT(x->l, *x->dns.last);
 	resolver_free(x->r);
 	x->r = NULL;
@@ -407,6 +526,7 @@ freeing_drops_what_is_to_be_told(void **state)
 
 	make(x, "wan1", "10.0.1.77", "10.0.1.2"); /* fails inside the call */
 	resolver_lookup(x->r, "dots.example", on_answer, x);
+	resolver_lookup_records(x->r, "dots.example", RR_NAPTR, on_records, x);
 	resolver_free(x->r);
 	x->r = NULL;
 	harness_settle(x->l);
@@ -426,6 +546,12 @@ a_callback_may_free_its_resolver(void **state)
 	WAIT(x->l, x->answers);
 	harness_settle(x->l);
 	assert_int_equal(x->answers, 1);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	resolver_lookup_records(x->r, "one.example", RR_SRV, on_records, x);
+	resolver_lookup_records(x->r, "two.example", RR_SRV, on_records, x);
+	WAIT(x->l, x->answers == 2);
+	harness_settle(x->l);
+	assert_int_equal(x->answers, 2);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -441,6 +567,10 @@ main(void)
 		CASE(a_name_is_asked_as_it_is),
 		CASE(a_truncated_answer_is_fetched_over_tcp),
 		CASE(of_many_addresses_sixteen_are_taken_of_both_families),
+		CASE(records_come_with_their_time_to_live),
+		CASE(no_records_are_told_with_how_long),
+		CASE(a_malformed_answer_is_told),
+		CASE(an_answer_that_is_not_to_the_question_is_no_record),
 		CASE(silence_is_a_timeout),
 		CASE(the_next_resolver_is_asked_when_one_fails),
 		CASE(a_broken_resolver_alone_is_an_error),
