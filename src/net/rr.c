@@ -1,6 +1,6 @@
 /*
- * Records out of a message. The resolver library's own readers drop times to live and do not look
- * at whose records they are; its reader of names follows a hostile one for megabytes.
+ * Records out of a message. The resolver library's own readers drop times to live, do not look at
+ * whose records they are, and take names of any length.
  */
 #include "net/rr.h"
 

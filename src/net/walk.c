@@ -54,10 +54,10 @@ struct walk {
 	uint64_t seed;
 	struct known known[WALK_QUESTIONS_MAX];
 	size_t n_known, n_timeouts;
+	bool bounded; /* something was left out for a limit of ours */
 	/* This walk: */
 	struct walk_question question;
-	bool asking;  /* ends it: an answer is needed */
-	bool bounded; /* something was left out for a limit of ours */
+	bool asking; /* ends it: an answer is needed */
 	uint64_t random;
 	bool tcp;
 	size_t n_of_protocol;
@@ -312,9 +312,8 @@ browse(struct walk *w)
 {
 	const char *service = protocols[w->tcp].service;
 	char *name = mem_printf("%s.%s", service, w->domain);
-	const struct known *instances = look_up(w, name, RR_PTR);
+	const struct known *instances = look_up(w, name, RR_PTR), *k;
 	const struct rr *list[RR_MAX];
-	struct known *k;
 	size_t n = 0, n_instances = 0;
 
 	free(name);
@@ -324,10 +323,8 @@ browse(struct walk *w)
 		if (n_instances++ == OF_ONE_PROTOCOL)
 			break;
 		k = look_up(w, instances->list[i].name, RR_SRV);
-		for (size_t j = 0; k && !k->pursued && j < k->n && n < RR_MAX; j++)
+		for (size_t j = 0; k && j < k->n && n < RR_MAX; j++)
 			list[n++] = &k->list[j];
-		if (k)
-			k->pursued = true;
 	}
 	if (!w->asking)
 		find_all(w, list, n);
@@ -435,7 +432,6 @@ const struct walk_question *
 walk_next(struct walk *w)
 {
 	w->asking = false;
-	w->bounded = false;
 	w->random = w->seed;
 	w->n_found = 0;
 	for (int tcp = 0; tcp < 2 && !w->asking; tcp++)

@@ -356,9 +356,12 @@ silence_is_a_timeout(void **state)
 
 	x->dns.silent = true;
 	make(x, "wan1", "10.0.1.1", "10.0.1.2");
-	ask_name(x, "dots.example");
+	resolver_lookup(x->r, "dots.example", on_answer, x);
+	resolver_lookup_records(x->r, "dots.example", RR_SRV, on_records, x);
+	WAIT(x->l, x->answers == 2);
 	assert_int_equal(x->answer.error, -ETIMEDOUT);
-	assert_true(p->queries >= 4); /* each of the two was repeated */
+	assert_int_equal(x->records.error, -ETIMEDOUT);
+	assert_true(p->queries >= 6); /* each of the three was repeated */
 }
 
 static void

@@ -292,7 +292,7 @@ pointers_that_play_tricks_are_refused(void **state)
 
 		assert_int_equal(b.len, 0x1d); /* where the owner will be */
 		buf_bytes(&b, owners[i], strlen(owners[i]));
-		for (int k = 0; k < 64; k++)
+		for (int k = 0; k < 256; k++)
 			buf_u8(&b, 0);
 		assert_int_equal(read_set(&b, "example.net", RR_SRV), -EBADMSG);
 		assert_int_equal(set.n, 0);
@@ -364,6 +364,10 @@ names_for_which_nothing_can_be_done_are_left_out(void **state)
 	dns_put_head(&b, "example.net", DNS_SRV, 60, 6 + 9);
 	buf_bytes(&b, "\0\0\0\0\x12\x26\2ab\1\0\2cd\0", 15);
 	assert_int_equal(read_set(&b, "example.net", RR_SRV), 0);
+	assert_int_equal(set.n, 0);
+	b = begin("example.net", 1, 0);
+	put_pointing(&b, "example.net", DNS_PTR, 60, "");
+	assert_int_equal(read_set(&b, "example.net", RR_PTR), 0);
 	assert_int_equal(set.n, 0);
 }
 

@@ -684,8 +684,10 @@ the_failure_that_matters_is_told(void **state)
 	static const struct row zone[] = {
 		NAPTR("example.net", 1, 1, "a", "DOTS:signal.udp", "a.example.net"),
 		NAPTR("example.net", 1, 2, "s", "DOTS:signal.udp", "b.example.net"),
-		FAILS("a.example.net", RR_ADDRESSES, -ENOENT, 1000),
+		NAPTR("example.net", 1, 3, "", "DOTS:signal.udp", "c.example.net"),
+		FAILS("a.example.net", RR_ADDRESSES, -ENOENT, 100),
 		FAILS("b.example.net", RR_SRV, -ETIMEDOUT, 0),
+		FAILS("c.example.net", RR_NAPTR, -ENOENT, 1000),
 	};
 	struct world *x = *state;
 
