@@ -330,7 +330,7 @@ on_records(void *arg, int status, int timeouts, unsigned char *message, int len)
 		return;
 	}
 	a->error = error_of(status);
-	a->why = ares_strerror(status);
+	a->why = a->error ? ares_strerror(status) : "";
 	/* What says "no" says for how long. */
 	if (message && rr_read(message, (size_t)len, rs->name, rs->type, &a->set) != 0) {
 		a->error = -EBADMSG;

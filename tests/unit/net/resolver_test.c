@@ -272,6 +272,7 @@ records_come_with_their_time_to_live(void **state)
 	make(x, "wan1", "10.0.1.1", "10.0.1.2");
 	ask_records(x, "example.net", RR_NAPTR);
 	assert_int_equal(x->records.error, 0);
+	assert_string_equal(x->why, "");
 	assert_int_equal(x->records.set.n, 2);
 	assert_int_equal(x->records.set.ttl, 80);
 	assert_int_equal(rr[0].order, 100);
