@@ -17,15 +17,23 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-enum { TIMEOUT_MS = 2000, TRIES = 3, SOCKETS_MAX = ARES_GETSOCK_MAXNUM };
+enum { TIMEOUT_MS = 2000, TRIES = 3, CLASS_IN = 1 };
 
 struct lookup {
 	struct lookup *next, **self;
 	struct resolver *resolver;
-	resolver_cb cb;
-	void *arg;
+	resolver_cb cb; /* of addresses, else NULL */
 	struct resolver_answer answer;
+	struct records *records; /* else NULL */
+	void *arg;
 	struct timer *deliver; /* the answer is told from the loop */
+};
+
+struct records {
+	char name[RR_NAME_MAX];
+	enum rr_type type;
+	resolver_records_cb cb;
+	struct resolver_records answer;
 };
 
 struct socket_watch {
@@ -211,6 +219,7 @@ lookup_free(struct lookup *q)
 	if (q->next)
 		q->next->self = q->self;
 	timer_free(q->deliver);
+	free(q->records);
 	free(q);
 }
 
@@ -219,11 +228,17 @@ on_deliver(void *arg)
 {
 	struct lookup *q = arg;
 	struct resolver_answer answer = q->answer;
+	struct records *records = q->records;
 	resolver_cb cb = q->cb;
 	void *cb_arg = q->arg;
 
+	q->records = NULL;
 	lookup_free(q);
-	cb(cb_arg, &answer);
+	if (records)
+		records->cb(cb_arg, &records->answer);
+	else
+		cb(cb_arg, &answer);
+	free(records);
 }
 
 static int
@@ -302,14 +317,37 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 		ares_freeaddrinfo(ai);
 }
 
-void
-resolver_lookup(struct resolver *r, const char *name, resolver_cb cb, void *arg)
+static void
+on_records(void *arg, int status, int timeouts, unsigned char *message, int len)
 {
-	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC};
+	struct lookup *q = arg;
+	struct records *rs = q->records;
+	struct resolver_records *a = &rs->answer;
+
+	(void)timeouts;
+	if (q->resolver->freeing) {
+		lookup_free(q);
+		return;
+	}
+	a->error = error_of(status);
+	a->why = a->error ? ares_strerror(status) : "";
+	/* What says "no" says for how long. */
+	if (message && rr_read(message, (size_t)len, rs->name, rs->type, &a->set) != 0) {
+		a->error = -EBADMSG;
+		a->why = "malformed answer";
+	} else if (!a->error && !a->set.n) {
+		a->error = -ENOENT;
+		a->why = ares_strerror(ARES_ENODATA);
+	}
+	timer_after(q->deliver, 0);
+}
+
+static struct lookup *
+lookup_new(struct resolver *r, void *arg)
+{
 	struct lookup *q = mem_new(sizeof(*q));
 
 	q->resolver = r;
-	q->cb = cb;
 	q->arg = arg;
 	q->deliver = timer_new(r->loop, on_deliver, q);
 	q->next = r->lookups;
@@ -317,7 +355,31 @@ resolver_lookup(struct resolver *r, const char *name, resolver_cb cb, void *arg)
 	if (q->next)
 		q->next->self = &q->next;
 	r->lookups = q;
+	return q;
+}
+
+void
+resolver_lookup(struct resolver *r, const char *name, resolver_cb cb, void *arg)
+{
+	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC};
+	struct lookup *q = lookup_new(r, arg);
+
+	q->cb = cb;
 	ares_getaddrinfo(r->channel, name, NULL, &hints, on_answer, q);
+	rearm(r);
+}
+
+void
+resolver_lookup_records(
+	struct resolver *r, const char *name, enum rr_type type, resolver_records_cb cb, void *arg)
+{
+	struct lookup *q = lookup_new(r, arg);
+
+	q->records = mem_new(sizeof(*q->records));
+	snprintf(q->records->name, RR_NAME_MAX, "%s", name);
+	q->records->type = type;
+	q->records->cb = cb;
+	ares_query(r->channel, name, CLASS_IN, (int)type, on_records, q);
 	rearm(r);
 }
 

@@ -14,59 +14,113 @@
 
 enum {
 	HEADER = 12,
-	TYPE_A = 1,
-	TYPE_CNAME = 5,
-	TYPE_AAAA = 28,
 	CLASS_IN = 1,
 	FLAGS = 0x8180, /* response, recursion desired and available */
 	FLAG_TC = 0x0200,
 	SERVFAIL = 2,
 	NXDOMAIN = 3,
-	MESSAGE_MAX = 4096,
+	QUERIES_MAX = 4096,
+	MESSAGE_MAX = 65535,
 	CHAIN_MAX = 8,
 };
+
+static void
+add(struct dns *d, struct dns_record r)
+{
+	assert_true(d->n_records < DNS_RECORDS_MAX);
+	d->records[d->n_records++] = r;
+}
 
 void
 dns_record(struct dns *d, const char *name, const char *data, uint32_t ttl)
 {
-	assert_true(d->n_records < DNS_RECORDS_MAX);
-	d->records[d->n_records++] = (struct dns_record){name, data, ttl};
+	struct addr a;
+	unsigned type = addr_parse(data, &a) != 0 ? DNS_CNAME : a.family == 6 ? DNS_AAAA : DNS_A;
+
+	add(d, (struct dns_record){.type = type, .name = name, .data = data, .ttl = ttl});
+}
+
+void
+dns_ptr(struct dns *d, const char *name, const char *instance, uint32_t ttl)
+{
+	add(d, (struct dns_record){.type = DNS_PTR, .name = name, .data = instance, .ttl = ttl});
+}
+
+void
+dns_srv(struct dns *d, const char *name, uint16_t priority, uint16_t weight, uint16_t port,
+	const char *target, uint32_t ttl)
+{
+	add(d, (struct dns_record){DNS_SRV, name, target, {priority, weight, port}, {0}, ttl});
+}
+
+void
+dns_naptr(struct dns *d, const char *name, uint16_t order, uint16_t preference, const char *flags,
+	const char *services, const char *regexp, const char *replacement, uint32_t ttl)
+{
+	add(d, (struct dns_record){DNS_NAPTR, name, replacement, {order, preference},
+		       {flags, services, regexp}, ttl});
 }
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
-static void
-put_name(struct buf *b, const char *name)
+void
+dns_put_name(struct buf *b, const char *name)
 {
 	while (*name) {
-		size_t len = strcspn(name, ".");
+		uint8_t label[256], len = 0;
 
-		buf_u8(b, (uint8_t)len);
-		buf_bytes(b, name, len);
-		name += len + (name[len] == '.');
+		for (; *name && *name != '.'; name++) {
+			if (*name == '\\')
+				name++;
+			label[len++] = (uint8_t)*name;
+		}
+		buf_u8(b, len);
+		buf_bytes(b, label, len);
+		name += *name == '.';
 	}
 	buf_u8(b, 0);
 }
 
-static void
-put_record(struct buf *b, const struct dns_record *r, unsigned type, const struct addr *a)
+void
+dns_put_head(struct buf *b, const char *name, unsigned type, uint32_t ttl, size_t len)
 {
-	struct buf name;
-
-	put_name(b, r->name);
+	dns_put_name(b, name);
 	buf_u16(b, (uint16_t)type);
 	buf_u16(b, CLASS_IN);
-	buf_u32(b, r->ttl);
-	if (a) {
-		buf_u16(b, (uint16_t)(addr_bits(a) / 8));
-		buf_bytes(b, a->bytes, addr_bits(a) / 8);
+	buf_u32(b, ttl);
+	buf_u16(b, (uint16_t)len);
+}
+
+static void
+put_data(struct buf *b, const struct dns_record *r)
+{
+	size_t numbers = r->type == DNS_SRV ? 3 : r->type == DNS_NAPTR ? 2 : 0;
+	struct addr a;
+
+	if (r->type == DNS_A || r->type == DNS_AAAA) {
+		assert_int_equal(addr_parse(r->data, &a), 0);
+		buf_bytes(b, a.bytes, addr_bits(&a) / 8);
 		return;
 	}
-	buf_init(&name, 256);
-	put_name(&name, r->data);
-	buf_u16(b, (uint16_t)name.len);
-	buf_bytes(b, name.bytes, name.len);
-	buf_finish(&name);
+	for (size_t i = 0; i < numbers; i++)
+		buf_u16(b, r->number[i]);
+	for (size_t i = 0; i < 3 && r->text[i]; i++) {
+		buf_u8(b, (uint8_t)strlen(r->text[i]));
+		buf_bytes(b, r->text[i], strlen(r->text[i]));
+	}
+	dns_put_name(b, r->data);
+}
+
+static void
+put_record(struct buf *b, const struct dns_record *r)
+{
+	struct buf data;
+
+	buf_init(&data, 1024);
+	put_data(&data, r);
+	dns_put_head(b, r->name, r->type, r->ttl, data.len);
+	buf_bytes(b, data.bytes, data.len);
+	buf_finish(&data);
 }
 
 /* Records of that name and type, and of what it is an alias of. Whether the name exists. */
@@ -81,23 +135,45 @@ put_answers(const struct dns *d, const char *name, unsigned type, struct buf *b,
 
 		for (size_t i = 0; i < d->n_records; i++) {
 			const struct dns_record *r = &d->records[i];
-			struct addr a;
 
 			if (strcasecmp(r->name, name) != 0)
 				continue;
 			exists = true;
-			if (addr_parse(r->data, &a) != 0) {
+			if (r->type == DNS_CNAME)
 				alias = r->data;
-				put_record(b, r, TYPE_CNAME, NULL);
-				++*ret_n;
-			} else if ((a.family == 6) == (type == TYPE_AAAA)) {
-				put_record(b, r, type, &a);
+			if (r->type == DNS_CNAME || r->type == type) {
+				put_record(b, r);
 				++*ret_n;
 			}
 		}
 		name = alias;
 	}
 	return exists;
+}
+
+/* A record of the zone's begin, whose last field is what counts. */
+static void
+put_authority(struct buf *b, uint32_t negative_ttl)
+{
+	dns_put_head(b, "example", DNS_SOA, negative_ttl + 1, 1 + 1 + 5 * 4);
+	dns_put_name(b, "");
+	dns_put_name(b, "");
+	for (uint32_t i = 1; i <= 4; i++)
+		buf_u32(b, i);
+	buf_u32(b, negative_ttl);
+}
+
+/* Appends, with what has to be escaped escaped. */
+static size_t
+add_label(char name[static 256], size_t n, const uint8_t *label, size_t len)
+{
+	for (size_t i = 0; i < len && n < 253; i++) {
+		if (label[i] == '.' || label[i] == '\\')
+			name[n++] = '\\';
+		name[n++] = (char)label[i];
+	}
+	name[n++] = '.';
+	return n;
 }
 
 static bool
@@ -109,9 +185,7 @@ read_question(
 	while (at < len && q[at]) {
 		if (at + 1 + q[at] >= len || n + q[at] + 2 > 255)
 			return false;
-		memcpy(name + n, q + at + 1, q[at]);
-		n += q[at];
-		name[n++] = '.';
+		n = add_label(name, n, q + at + 1, q[at]);
 		at += 1 + (size_t)q[at];
 	}
 	name[n ? n - 1 : 0] = '\0';
@@ -126,26 +200,31 @@ static bool
 respond(struct dns *d, const uint8_t *q, size_t len, bool tcp, struct buf *out)
 {
 	struct buf answers;
-	unsigned type, flags = FLAGS;
+	unsigned flags = FLAGS;
 	uint16_t n = 0;
 	size_t end;
 
-	if (len < HEADER || !read_question(q, len, d->last, &type, &end) || d->silent)
+	if (len < HEADER || !read_question(q, len, d->last, &d->last_type, &end) || d->silent)
 		return false;
 	buf_init(&answers, MESSAGE_MAX);
-	if (d->refuse)
+	if (d->forge)
+		n = d->forge(d, tcp, &answers);
+	else if (d->refuse)
 		flags |= SERVFAIL;
-	else if (d->truncate && !tcp)
+	else if (!d->truncate || tcp)
+		flags |= put_answers(d, d->last, d->last_type, &answers, &n) ? 0 : NXDOMAIN;
+	if (d->truncate && !tcp)
 		flags |= FLAG_TC;
-	else if (!put_answers(d, d->last, type, &answers, &n))
-		flags |= NXDOMAIN;
 	buf_bytes(out, q, 2);
 	buf_u16(out, (uint16_t)flags);
 	buf_u16(out, 1);
 	buf_u16(out, n);
-	buf_u32(out, 0);
+	buf_u16(out, !n && d->negative_ttl);
+	buf_u16(out, 0);
 	buf_bytes(out, q + HEADER, end - HEADER);
 	buf_bytes(out, answers.bytes, answers.len);
+	if (!n && d->negative_ttl)
+		put_authority(out, d->negative_ttl);
 	buf_finish(&answers);
 	return true;
 }
@@ -156,7 +235,7 @@ static void
 on_udp(void *arg, int events)
 {
 	struct dns_point *p = arg;
-	uint8_t q[MESSAGE_MAX];
+	uint8_t q[QUERIES_MAX];
 	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
 	ssize_t n = recvfrom(p->udp, q, sizeof(q), 0, (struct sockaddr *)&from, &from_len);
@@ -187,7 +266,7 @@ static void
 on_peer(void *arg, int events)
 {
 	struct dns_point *p = arg;
-	uint8_t q[MESSAGE_MAX];
+	uint8_t q[QUERIES_MAX];
 	ssize_t n = recv(p->peer, q, sizeof(q), 0);
 	const uint8_t *at = q;
 
@@ -218,11 +297,12 @@ static void
 on_tcp(void *arg, int events)
 {
 	struct dns_point *p = arg;
-	int fd = accept4(p->tcp, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(p->tcp, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), room = 1 << 18;
 
 	(void)events;
 	if (fd < 0)
 		return;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)); /* a whole message at once */
 	drop_peer(p);
 	p->peer = fd;
 	p->peer_watch = watch_new(p->dns->loop, fd, LOOP_READ, on_peer, p);

@@ -1,107 +1,33 @@
-/*
- * Names of servers, asked of a scripted resolver in another network namespace:
- *
- *   ours: wan1 10.0.1.1, wan2 10.0.2.1 ── theirs: far1 10.0.1.2, far2 10.0.2.2, 10.9.9.9 on both
- *
- * 10.9.9.9 is routed over wan1, and over wan2 for who is bound to it.
- */
+/* Names of servers, asked of a scripted resolver in another network namespace (netns.h). */
 #include "harness.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "dns.h"
 #include "net/resolver.h"
-
-enum { WORDS_MAX = 24 };
-
-extern char **environ;
-static char program[] = "ip";
-static int ours = -1, theirs = -1; /* namespaces */
+#include "netns.h"
 
 struct world {
 	struct loop *l;
 	struct dns dns;
 	struct resolver *r;
 	struct resolver_answer answer;
+	struct resolver_records records;
 	char why[128];
 	unsigned answers;
 	bool free_inside;
 };
-
-static void
-enter(int namespace)
-{
-	assert_int_equal(setns(namespace, CLONE_NEWNET), 0);
-}
-
-static void
-ip(const char *text)
-{
-	char *copy = mem_text(text), *rest = copy, *word, *argv[WORDS_MAX] = {program};
-	int status = -1;
-	size_t n = 1;
-	pid_t pid;
-
-	while ((word = strsep(&rest, " ")))
-		argv[n++] = word;
-	assert_true(n < WORDS_MAX);
-	assert_int_equal(posix_spawnp(&pid, program, NULL, NULL, argv, environ), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fail_msg("ip %s", text);
-	free(copy);
-}
-
-static void
-ip_theirs(const char *text)
-{
-	enter(theirs);
-	ip(text);
-	enter(ours);
-}
-
-static void
-connect_namespaces(void)
-{
-	char text[128];
-
-	for (int i = 1; i <= 2; i++) {
-		snprintf(text, sizeof(text),
-			"link add name wan%d type veth peer name far%d netns /proc/self/fd/%d", i,
-			i, theirs);
-		ip(text);
-		snprintf(text, sizeof(text), "addr add 10.0.%d.1/24 dev wan%d", i, i);
-		ip(text);
-		snprintf(text, sizeof(text), "addr add fe80::1/64 dev wan%d nodad", i);
-		ip(text);
-		snprintf(text, sizeof(text), "link set wan%d up", i);
-		ip(text);
-		snprintf(text, sizeof(text), "addr add 10.0.%d.2/24 dev far%d", i, i);
-		ip_theirs(text);
-		snprintf(text, sizeof(text), "addr add fe80::2/64 dev far%d nodad", i);
-		ip_theirs(text);
-		snprintf(text, sizeof(text), "link set far%d up", i);
-		ip_theirs(text);
-		snprintf(text, sizeof(text), "route add 10.9.9.9/32 via 10.0.%d.2 metric %d", i, i);
-		ip(text);
-	}
-}
 
 static int
 setup(void **state)
 {
 	struct world *x = mem_new(sizeof(*x));
 
-	connect_namespaces();
+	netns_connect();
 	x->l = loop_new();
 	x->dns.loop = x->l;
 	*state = x;
@@ -117,11 +43,7 @@ teardown(void **state)
 	dns_close(&x->dns);
 	loop_free(x->l);
 	free(x);
-	ip_theirs("link del far1");
-	enter(theirs);
-	if (if_nametoindex("far2"))
-		ip("link del far2");
-	enter(ours);
+	netns_disconnect();
 	return 0;
 }
 
@@ -130,9 +52,9 @@ serve(struct world *x, const char *endpoint, const char *device)
 {
 	struct dns_point *p;
 
-	enter(theirs);
+	netns_enter(netns_theirs);
 	p = dns_open(&x->dns, endpoint, device);
-	enter(ours);
+	netns_enter(netns_ours);
 	return p;
 }
 
@@ -177,6 +99,29 @@ ask_name(struct world *x, const char *name)
 	x->answers = 0;
 	resolver_lookup(x->r, name, on_answer, x);
 	assert_int_equal(x->answers, 0); /* never from inside */
+	WAIT(x->l, x->answers == 1);
+}
+
+static void
+on_records(void *arg, const struct resolver_records *a)
+{
+	struct world *x = arg;
+
+	x->answers++;
+	x->records = *a;
+	snprintf(x->why, sizeof(x->why), "%s", a->why);
+	if (x->free_inside) {
+		resolver_free(x->r);
+		x->r = NULL;
+	}
+}
+
+static void
+ask_records(struct world *x, const char *name, enum rr_type type)
+{
+	x->answers = 0;
+	resolver_lookup_records(x->r, name, type, on_records, x);
+	assert_int_equal(x->answers, 0);
 	WAIT(x->l, x->answers == 1);
 }
 
@@ -308,6 +253,100 @@ of_many_addresses_sixteen_are_taken_of_both_families(void **state)
 	assert_int_equal(x->answer.addrs[0].family, 6);
 }
 
+/* ---- records --- */
+
+static void
+records_come_with_their_time_to_live(void **state)
+{
+	struct world *x = *state;
+	const struct rr *rr = x->records.set.list;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_naptr(
+		&x->dns, "example.net", 100, 10, "s", "DOTS:signal.udp", "", "srv.example.net", 90);
+	dns_naptr(&x->dns, "example.net", 200, 20, "", "DOTS:signal.tcp", "!x!y!", "b.example.net",
+		80);
+	dns_srv(&x->dns, "srv.example.net", 1, 2, 5000, "a.example.net", 70);
+	dns_ptr(&x->dns, "_dots-signal._udp.example.net", "Box 1\\.2._dots-signal._udp.example.net",
+		60);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_records(x, "example.net", RR_NAPTR);
+	assert_int_equal(x->records.error, 0);
+	assert_string_equal(x->why, "");
+	assert_int_equal(x->records.set.n, 2);
+	assert_int_equal(x->records.set.ttl, 80);
+	assert_int_equal(rr[0].order, 100);
+	assert_string_equal(rr[0].name, "srv.example.net");
+	assert_true(rr[1].regexp);
+	ask_records(x, "srv.example.net", RR_SRV);
+	assert_int_equal(x->records.error, 0);
+	assert_int_equal(x->records.set.ttl, 70);
+	assert_int_equal(rr[0].port, 5000);
+	assert_string_equal(rr[0].name, "a.example.net");
+	ask_records(x, "_dots-signal._udp.example.net", RR_PTR);
+	assert_int_equal(x->records.error, 0);
+	assert_int_equal(x->records.set.ttl, 60);
+	assert_string_equal(rr[0].name, "Box 1\\.2._dots-signal._udp.example.net");
+}
+
+static void
+no_records_are_told_with_how_long(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "address.example", "192.0.2.1", 60);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	x->dns.negative_ttl = 77;
+	ask_records(x, "none.example", RR_SRV);
+	assert_int_equal(x->records.error, -ENOENT);
+	assert_int_equal(x->records.set.ttl, 77);
+	ask_records(x, "address.example", RR_SRV); /* the name is there */
+	assert_int_equal(x->records.error, -ENOENT);
+	assert_int_equal(x->records.set.ttl, 77);
+	x->dns.negative_ttl = 0;
+	ask_records(x, "none.example", RR_SRV);
+	assert_int_equal(x->records.error, -ENOENT);
+	assert_int_equal(x->records.set.ttl, 0);
+	assert_true(*x->why);
+}
+
+static uint16_t
+forge_nonsense(struct dns *d, bool tcp, struct buf *out)
+{
+	(void)d;
+	(void)tcp;
+	buf_u32(out, 0xffffffff);
+	return 3;
+}
+
+static void
+a_malformed_answer_is_told(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	x->dns.forge = forge_nonsense;
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_records(x, "example.net", RR_NAPTR);
+	assert_int_equal(x->records.error, -EBADMSG);
+	assert_string_equal(x->why, "malformed answer");
+	assert_int_equal(x->records.set.n, 0);
+}
+
+static void
+an_answer_that_is_not_to_the_question_is_no_record(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "example.net", "elsewhere.example", 60);
+	dns_srv(&x->dns, "other.example", 1, 2, 5000, "a.example.net", 70);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_records(x, "example.net", RR_SRV);
+	assert_int_equal(x->records.error, -ENOENT);
+}
+
 /* ---- resolvers that do not work -------------------------------------------------------------- */
 
 static void
@@ -318,9 +357,12 @@ silence_is_a_timeout(void **state)
 
 	x->dns.silent = true;
 	make(x, "wan1", "10.0.1.1", "10.0.1.2");
-	ask_name(x, "dots.example");
+	resolver_lookup(x->r, "dots.example", on_answer, x);
+	resolver_lookup_records(x->r, "dots.example", RR_SRV, on_records, x);
+	WAIT(x->l, x->answers == 2);
 	assert_int_equal(x->answer.error, -ETIMEDOUT);
-	assert_true(p->queries >= 4); /* each of the two was repeated */
+	assert_int_equal(x->records.error, -ETIMEDOUT);
+	assert_true(p->queries >= 6); /* each of the three was repeated */
 }
 
 static void
@@ -330,9 +372,9 @@ the_next_resolver_is_asked_when_one_fails(void **state)
 	static const char *const want[] = {"192.0.2.10"};
 	struct dns broken = {.loop = x->l, .refuse = true};
 
-	enter(theirs);
+	netns_enter(netns_theirs);
 	dns_open(&broken, "10.0.1.2", NULL);
-	enter(ours);
+	netns_enter(netns_ours);
 	serve(x, "10.0.1.2:5353", NULL);
 	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
 	/* Nobody there, out of order, in order. */
@@ -375,7 +417,7 @@ a_bound_resolver_leaves_by_its_link(void **state)
 	static const char *const want[] = {"192.0.2.10"};
 	struct dns_point *one, *two;
 
-	ip_theirs("addr add 10.9.9.9/32 dev lo");
+	netns_ip_theirs("addr add 10.9.9.9/32 dev lo");
 	one = serve(x, "10.9.9.9", "far1");
 	two = serve(x, "10.9.9.9", "far2");
 	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
@@ -384,7 +426,7 @@ a_bound_resolver_leaves_by_its_link(void **state)
 	expect(x, want, 1);
 	assert_int_equal(one->queries, 0);
 	assert_int_equal(two->queries, 2);
-	ip_theirs("addr del 10.9.9.9/32 dev lo");
+	netns_ip_theirs("addr del 10.9.9.9/32 dev lo");
 }
 
 /* Its link is down, or gone: the query fails, and does not leave by the other. */
@@ -394,29 +436,29 @@ nothing_leaves_by_another_link(void **state)
 	struct world *x = *state;
 	struct dns_point *one, *two;
 
-	ip_theirs("addr add 10.9.9.9/32 dev lo");
+	netns_ip_theirs("addr add 10.9.9.9/32 dev lo");
 	one = serve(x, "10.9.9.9", "far1");
 	two = serve(x, "10.9.9.9", "far2");
 	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
 	make(x, "wan2", "10.0.2.1", "10.9.9.9");
-	ip("link set wan2 down");
+	netns_ip("link set wan2 down");
 	ask_name(x, "dots.example");
 	assert_int_not_equal(x->answer.error, 0);
-	ip("link set wan2 up");
-	ip("route add 10.9.9.9/32 via 10.0.2.2 metric 2"); /* it went with the link */
+	netns_ip("link set wan2 up");
+	netns_ip("route add 10.9.9.9/32 via 10.0.2.2 metric 2"); /* it went with the link */
 	two->queries = 0;
 	x->dns.silent = true;
 	x->answers = 0;
 	resolver_lookup(x->r, "dots.example", on_answer, x);
 	WAIT(x->l, two->queries >= 2);
-	ip("link del wan2"); /* with the query under way */
+	netns_ip("link del wan2"); /* with the query under way */
 	WAIT(x->l, x->answers == 1);
 	assert_int_not_equal(x->answer.error, 0);
 	x->dns.silent = false;
 	ask_name(x, "dots.example");
 	assert_int_not_equal(x->answer.error, 0);
 	assert_int_equal(one->queries, 0);
-	ip_theirs("addr del 10.9.9.9/32 dev lo");
+	netns_ip_theirs("addr del 10.9.9.9/32 dev lo");
 }
 
 /* A source that this host does not have (any more) is not replaced by another. */
@@ -440,10 +482,10 @@ a_link_local_resolver_is_asked_on_its_link(void **state)
 	static const char *const want[] = {"192.0.2.10"};
 	struct dns_point *one, *two;
 
-	enter(theirs);
+	netns_enter(netns_theirs);
 	one = dns_open(&x->dns, "[fe80::2%far1]:53", "far1");
 	two = dns_open(&x->dns, "[fe80::2%far2]:53", "far2");
-	enter(ours);
+	netns_enter(netns_ours);
 	dns_record(&x->dns, "dots.example", "192.0.2.10", 60);
 	make(x, "wan2", "fe80::1", "fe80::2");
 	ask_name(x, "dots.example");
@@ -469,8 +511,10 @@ freeing_drops_what_is_under_way(void **state)
 	serve(x, "10.0.1.2", NULL);
 	x->dns.silent = true;
 	make(x, "wan1", "10.0.1.1", "10.0.1.2");
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5; i++) {
 		resolver_lookup(x->r, "dots.example", on_answer, x);
+		resolver_lookup_records(x->r, "dots.example", RR_SRV, on_records, x);
+	}
 	WAIT(x->l, *x->dns.last);
 	resolver_free(x->r);
 	x->r = NULL;
@@ -486,6 +530,7 @@ freeing_drops_what_is_to_be_told(void **state)
 
 	make(x, "wan1", "10.0.1.77", "10.0.1.2"); /* fails inside the call */
 	resolver_lookup(x->r, "dots.example", on_answer, x);
+	resolver_lookup_records(x->r, "dots.example", RR_NAPTR, on_records, x);
 	resolver_free(x->r);
 	x->r = NULL;
 	harness_settle(x->l);
@@ -505,6 +550,12 @@ a_callback_may_free_its_resolver(void **state)
 	WAIT(x->l, x->answers);
 	harness_settle(x->l);
 	assert_int_equal(x->answers, 1);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	resolver_lookup_records(x->r, "one.example", RR_SRV, on_records, x);
+	resolver_lookup_records(x->r, "two.example", RR_SRV, on_records, x);
+	WAIT(x->l, x->answers == 2);
+	harness_settle(x->l);
+	assert_int_equal(x->answers, 2);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -520,6 +571,10 @@ main(void)
 		CASE(a_name_is_asked_as_it_is),
 		CASE(a_truncated_answer_is_fetched_over_tcp),
 		CASE(of_many_addresses_sixteen_are_taken_of_both_families),
+		CASE(records_come_with_their_time_to_live),
+		CASE(no_records_are_told_with_how_long),
+		CASE(a_malformed_answer_is_told),
+		CASE(an_answer_that_is_not_to_the_question_is_no_record),
 		CASE(silence_is_a_timeout),
 		CASE(the_next_resolver_is_asked_when_one_fails),
 		CASE(a_broken_resolver_alone_is_an_error),
@@ -533,15 +588,7 @@ main(void)
 		CASE(a_callback_may_free_its_resolver),
 	};
 
-	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	if (unshare(CLONE_NEWNET) != 0) {
-		puts("1..1\nok 1 # SKIP needs the right to make a network namespace");
+	if (!netns_begin())
 		return 77;
-	}
-	theirs = open("/proc/self/ns/net", O_RDONLY);
-	ip("link set lo up");
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	ip("link set lo up");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
