@@ -18,7 +18,25 @@ compare_servers(const void *a, const void *b)
 
 	if (x->priority != y->priority)
 		return x->priority < y->priority ? -1 : 1;
-	return strcmp(x->name, y->name);
+	/* One server over several links: in the order of the file. */
+	return strcmp(x->name, y->name) ? strcmp(x->name, y->name)
+					: (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* One server over several links is several of them here. */
+static char *
+server_key(const struct domain_server *s)
+{
+	size_t size = strlen(s->name) + 1;
+	char *key;
+
+	for (size_t i = 0; i < s->n_interfaces; i++)
+		size += strlen(s->interfaces[i]) + 1;
+	key = mem_new(size);
+	strcpy(key, s->name);
+	for (size_t i = 0; i < s->n_interfaces; i++)
+		strcat(strcat(key, i ? "," : "%"), s->interfaces[i]);
+	return key;
 }
 
 static void
@@ -32,8 +50,11 @@ number_servers(struct homing *h)
 	for (size_t i = 0; i < h->n_domains; i++) {
 		struct domain *d = &h->domains[i];
 
+		for (size_t k = 0; k < d->n_servers; k++)
+			d->servers[k]->ordinal = (uint32_t)k;
 		qsort(d->servers, d->n_servers, sizeof(struct domain_server *), compare_servers);
 		for (size_t k = 0; k < d->n_servers; k++) {
+			d->servers[k]->key = server_key(d->servers[k]);
 			d->servers[k]->domain = (uint32_t)i;
 			d->servers[k]->ordinal = ordinal;
 			h->servers[ordinal++] = d->servers[k];
@@ -168,6 +189,8 @@ free_domain(struct domain *d)
 {
 	for (size_t i = 0; i < d->n_servers; i++) {
 		free(d->servers[i]->name);
+		free(d->servers[i]->key);
+		free_texts(d->servers[i]->interfaces, d->servers[i]->n_interfaces);
 		free(d->servers[i]->addresses);
 		free(d->servers[i]);
 	}
@@ -201,4 +224,11 @@ homing_free(struct homing *h)
 	free(h->never_signal);
 	free_texts(h->pi_list, h->n_pi_list);
 	free(h);
+}
+
+size_t
+domain_access(const struct domain *d, const struct domain_server *s, char ***ret)
+{
+	*ret = s && s->n_interfaces ? s->interfaces : d->interfaces;
+	return s && s->n_interfaces ? s->n_interfaces : d->n_interfaces;
 }

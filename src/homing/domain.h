@@ -11,6 +11,9 @@
 
 struct domain_server {
 	char *name; /* reference identity, SNI; for an address-only server the address text */
+	char *key;  /* what it is called in the store; from name and interfaces, by homing_index */
+	char **interfaces; /* of its domain's those that lead to it; none: all of them */
+	size_t n_interfaces;
 	struct addr
 		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
@@ -83,5 +86,8 @@ int homing_index(struct homing *h, char *why, size_t cap);
 void homing_free(struct homing *h);
 /* Index of the domain of that name, or -1. */
 int homing_domain(const struct homing *h, const char *name);
+/* The links over which a server is reached, the first one that is up: its own, or those of its
+ * domain. Their number, and *ret, owned by the snapshot; 0: any active interface. */
+size_t domain_access(const struct domain *d, const struct domain_server *s, char ***ret);
 
 #endif

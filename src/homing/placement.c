@@ -34,7 +34,7 @@ placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct targ
 	schema_copy(&scope_schema, p->arena, &from, &to);
 	p->target = to.target;
 	p->server = server;
-	p->server_name = mem_text(s->name);
+	p->server_name = mem_text(s->key);
 	p->domain = mem_text(w->homing->domains[s->domain].name);
 	p->mid = mid;
 	p->trigger_mitigation = trigger;
@@ -196,7 +196,7 @@ uint32_t
 placement_server(const struct homing *h, const char *domain, const char *server)
 {
 	for (uint32_t i = 0; i < h->n_servers; i++)
-		if (!strcmp(h->servers[i]->name, server) &&
+		if (!strcmp(h->servers[i]->key, server) &&
 			!strcmp(h->domains[h->servers[i]->domain].name, domain))
 			return i;
 	return UINT32_MAX;

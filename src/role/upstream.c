@@ -131,26 +131,30 @@ retry_gap(const struct upstream *u)
 		       : RETRY_IDLE_MS;
 }
 
-/* First interface of the domain's access that is up; NULL with *ret_bound false: any will do. */
+/* First interface of the server's access that is up; NULL with *ret_bound false: any will do. */
 static const char *
 pick_interface(const struct upstream *u, bool *ret_bound)
 {
-	const struct domain *d = u->domain;
+	char **links;
+	size_t n = domain_access(u->domain, u->server, &links);
 
-	*ret_bound = d->n_interfaces > 0;
-	for (size_t i = 0; i < d->n_interfaces; i++)
-		if (links_up(u->cx.links, d->interfaces[i]))
-			return d->interfaces[i];
+	*ret_bound = n > 0;
+	for (size_t i = 0; i < n; i++)
+		if (links_up(u->cx.links, links[i]))
+			return links[i];
 	return NULL;
 }
 
 static bool
-has_interface(const struct domain *d, const char *name)
+has_interface(const struct upstream *u, const char *name)
 {
-	for (size_t i = 0; i < d->n_interfaces; i++)
-		if (!strcmp(d->interfaces[i], name))
+	char **links;
+	size_t n = domain_access(u->domain, u->server, &links);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(links[i], name))
 			return true;
-	return d->n_interfaces == 0;
+	return n == 0;
 }
 
 static void
@@ -1073,7 +1077,10 @@ start_candidate(struct upstream *u, const char *why)
 	if (u->session[CANDIDATE] || u->resolving || !u->credentials)
 		return;
 	if (bound && !interface) {
-		suspend(u, u->domain->interfaces[0]);
+		char **links;
+
+		domain_access(u->domain, u->server, &links);
+		suspend(u, links[0]);
 		return;
 	}
 	if (soonest(u) > loop_now(u->cx.loop)) {
@@ -1150,7 +1157,7 @@ access_changed(struct upstream *u)
 void
 upstream_link_changed(struct upstream *u, const char *interface)
 {
-	bool ours = has_interface(u->domain, interface), bound;
+	bool ours = has_interface(u, interface), bound;
 	bool up = pick_interface(u, &bound) || !bound;
 
 	if (ours) {
@@ -1234,14 +1241,19 @@ same_text(const char *a, const char *b)
 }
 
 static bool
-same_access(const struct domain *a, const struct domain *b)
+same_access(const struct upstream *u, const struct domain *d, const struct domain_server *s)
 {
-	if (a->n_interfaces != b->n_interfaces || !addr_equal(&a->source, &b->source) ||
-		!same_text(a->credentials.certificate, b->credentials.certificate) ||
-		!same_text(a->credentials.psk_identity, b->credentials.psk_identity))
+	const struct domain *before = u->domain;
+	char **links, **links_before;
+	size_t n = domain_access(d, s, &links);
+
+	if (domain_access(before, u->server, &links_before) != n ||
+		!addr_equal(&before->source, &d->source) ||
+		!same_text(before->credentials.certificate, d->credentials.certificate) ||
+		!same_text(before->credentials.psk_identity, d->credentials.psk_identity))
 		return false;
-	for (size_t i = 0; i < a->n_interfaces; i++)
-		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(links[i], links_before[i]) != 0)
 			return false;
 	return true;
 }
@@ -1276,7 +1288,7 @@ bool
 upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred)
 {
-	if (strcmp(u->domain->name, d->name) != 0 || !same_access(u->domain, d) ||
+	if (strcmp(u->domain->name, d->name) != 0 || !same_access(u, d, s) ||
 		!same_server(u->server, s))
 		return false;
 	u->homing = h;
