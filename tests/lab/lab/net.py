@@ -162,31 +162,36 @@ class Network:
     # ---- routes ----
 
     def route_lines(self, ns, verb="append"):
-        lines = []
-        for st in self.lab.of("route"):
-            if st.args[0] != ns or not self.lab.wanted(st.args[1]):
-                continue
-            extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
-            dev = f" dev {st.get('dev')}" if st.get("dev") else ""
-            hops = st.args[3].split("+")
-            via = f"via {hops[0]}" if len(hops) == 1 else " ".join(f"nexthop via {h}" for h in hops)
-            lines.append(f"route {verb} {st.args[1]}{extra} {via}{dev}")
-        return lines
+        return [self.route_line(st, verb, st.args[1], st.args[3]) for st in self.lab.of("route")
+                if st.args[0] == ns and self.lab.wanted(st.args[1])]
+
+    def route_line(self, st, verb, prefix, gateways):
+        extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
+        dev = f" dev {st.get('dev')}" if st.get("dev") else ""
+        onlink = " onlink" if st.get("onlink") == "yes" else ""
+        hops = gateways.split("+")
+        via = f"via {hops[0]}" if len(hops) == 1 else " ".join(f"nexthop via {h}" for h in hops)
+        return f"route {verb} {prefix}{extra} {via}{dev}{onlink}"
 
     def add_rules(self, ns):
-        batches = {"-4": [], "-6": []}
         for st in self.lab.of("rule"):
-            if st.args[0] != ns:
-                continue
-            if st.args[1:] == ["main-no-default"]:
-                for lines in batches.values():
-                    lines.append(f"rule add prio {st.get('prio')} lookup main suppress_prefixlength 0")
-            elif self.lab.wanted(st.get("from", "")):
-                batches["-6" if ":" in st.get("from") else "-4"].append(
-                    f"rule add prio {st.get('prio')} from {st.get('from')} table {st.get('table')}")
-        for family, lines in batches.items():
-            if lines:
-                self.batch(ns, lines, family)
+            if st.args[0] == ns:
+                self.change_rule(st, "add", ns, *st.args[1:])
+
+    def change_rule(self, st, verb, ns, *words):
+        """Adds (or with `del` removes) what a rule statement or verb says."""
+        if words == ("main-no-default",):
+            families, what = ["-4", "-6"], "lookup main suppress_prefixlength 0"
+        else:
+            source = st.get("from", "")
+            families = ["-6" if ":" in source else "-4"] if self.lab.wanted(source) else []
+            what = f"from {source} table {st.get('table')}"
+        for family in families:
+            self.batch(ns, [f"rule {verb} prio {st.get('prio')} {what}"], family)
+
+    def change_route(self, st, verb, ns, prefix, gateways):
+        if self.lab.wanted(prefix):
+            self.batch(ns, [self.route_line(st, verb, prefix, gateways)])
 
     # ---- filters that belong to the network ----
 
@@ -199,7 +204,8 @@ class Network:
             allow = st.items("allow")
             # A set takes no list without elements: unspecified stands for none.
             v4 = "ip saddr != { %s }" % ", ".join([a for a in allow if ":" not in a] or ["0.0.0.0"])
-            v6 = "ip6 saddr != { %s }" % ", ".join(["fe80::/10"] + [a for a in allow if ":" in a])
+            # ::, as fib has it too: what a host says on a link that has just come up.
+            v6 = "ip6 saddr != { %s }" % ", ".join(["::", "fe80::/10"] + [a for a in allow if ":" in a])
         self.nft(ns, f"""table inet urpf_{i} {{
             counter urpf4_{i} {{ }}
             counter urpf6_{i} {{ }}
