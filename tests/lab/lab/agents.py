@@ -160,9 +160,10 @@ class Configuration:
             return {"interfaces": [a.interface for a in here],
                     "servers": [{"name": a.server, "interface": a.interface, "priority": n}
                                 for n, a in enumerate(here)]}
-        names = dict.fromkeys(a.server for a in here or p.attachments)
+        names = list(dict.fromkeys(a.server for a in here or p.attachments))
+        ordered = [{"name": name, "priority": n} for n, name in enumerate(names)]
         return {"interface": here[0].interface if here else self.interface(),
-                "servers": [{"name": n} for n in names]}
+                "servers": ordered if len(names) > 1 else [{"name": names[0]}]}
 
 
 def value_of(lab, original, text):

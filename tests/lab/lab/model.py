@@ -123,14 +123,11 @@ class Lab:
         self.namespaces[st.args[0]] = st.items("role")
 
     def on_route(self, st):
-        self.check_route(st, *st.args)
-
-    def check_route(self, st, ns, _prefix, via, _gateway):
-        self.known(st, ns)
-        if via != "via":
+        self.known(st, st.args[0])
+        if st.args[2] != "via":
             raise st.error("route NS PREFIX via GW")
-        if "dev" in st.attrs and st.get("dev") not in self.interfaces(ns):
-            raise st.error(f"no interface {st.get('dev')} in {ns}")
+        if "dev" in st.attrs and st.get("dev") not in self.interfaces(st.args[0]):
+            raise st.error(f"no interface {st.get('dev')} in {st.args[0]}")
 
     def on_rule(self, st):
         self.known(st, st.args[0])
@@ -294,9 +291,9 @@ class Lab:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss"):
             self.node(st, args[0])
-        elif verb == "route":
-            self.check_route(st, *args)
-        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone", "rule"):
+        elif verb == "rule":
+            self.known(st, args[0])
+        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone"):
             self.known(st, args[0])
         if verb == "coap":
             self.check_coap(st)

@@ -162,16 +162,17 @@ class Network:
     # ---- routes ----
 
     def route_lines(self, ns, verb="append"):
-        return [self.route_line(st, verb, st.args[1], st.args[3]) for st in self.lab.of("route")
-                if st.args[0] == ns and self.lab.wanted(st.args[1])]
-
-    def route_line(self, st, verb, prefix, gateways):
-        extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
-        dev = f" dev {st.get('dev')}" if st.get("dev") else ""
-        onlink = " onlink" if st.get("onlink") == "yes" else ""
-        hops = gateways.split("+")
-        via = f"via {hops[0]}" if len(hops) == 1 else " ".join(f"nexthop via {h}" for h in hops)
-        return f"route {verb} {prefix}{extra} {via}{dev}{onlink}"
+        lines = []
+        for st in self.lab.of("route"):
+            if st.args[0] != ns or not self.lab.wanted(st.args[1]):
+                continue
+            extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
+            dev = f" dev {st.get('dev')}" if st.get("dev") else ""
+            hops = st.args[3].split("+")
+            via = f"via {hops[0]}" if len(hops) == 1 else " ".join(f"nexthop via {h}" for h in hops)
+            lines.append(f"route {verb} {st.args[1]}{extra} {via}{dev}"
+                         + " onlink" * (st.get("onlink") == "yes"))
+        return lines
 
     def add_rules(self, ns):
         for st in self.lab.of("rule"):
@@ -188,10 +189,6 @@ class Network:
             what = f"from {source} table {st.get('table')}"
         for family in families:
             self.batch(ns, [f"rule {verb} prio {st.get('prio')} {what}"], family)
-
-    def change_route(self, st, verb, ns, prefix, gateways):
-        if self.lab.wanted(prefix):
-            self.batch(ns, [self.route_line(st, verb, prefix, gateways)])
 
     # ---- filters that belong to the network ----
 

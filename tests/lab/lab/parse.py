@@ -142,7 +142,6 @@ VERBS = {
     "probe": (1, 1, {"dst", "src", "dev", "port"}),
     "hellos": (1, 1, {"target", "count", "for", "sources", "port"}),
     "link": (2, 2, set()),
-    "route": (4, 4, {"metric", "table", "dev", "onlink"}),
     "rule": (1, 2, {"prio", "from", "table"}),
     "loss": (2, 2, set()),
     "drop": (2, 2, set()),
