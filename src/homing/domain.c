@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+
+enum { KEY_MAX = 1 << 20 }; /* more than a file of options holds */
 
 static int
 compare_servers(const void *a, const void *b)
@@ -18,25 +21,26 @@ compare_servers(const void *a, const void *b)
 
 	if (x->priority != y->priority)
 		return x->priority < y->priority ? -1 : 1;
-	/* One server over several links: in the order of the file. */
-	return strcmp(x->name, y->name) ? strcmp(x->name, y->name)
-					: (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+	if (strcmp(x->name, y->name) != 0)
+		return strcmp(x->name, y->name);
+	/* One server over several links: as listed. */
+	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
 }
 
 /* One server over several links is several of them here. */
 static char *
 server_key(const struct domain_server *s)
 {
-	size_t size = strlen(s->name) + 1;
-	char *key;
+	struct buf key;
+	char *text;
 
+	buf_init(&key, KEY_MAX);
+	buf_printf(&key, "%s", s->name);
 	for (size_t i = 0; i < s->n_interfaces; i++)
-		size += strlen(s->interfaces[i]) + 1;
-	key = mem_new(size);
-	strcpy(key, s->name);
-	for (size_t i = 0; i < s->n_interfaces; i++)
-		strcat(strcat(key, i ? "," : "%"), s->interfaces[i]);
-	return key;
+		buf_printf(&key, "%s%s", i ? "," : "%", s->interfaces[i]);
+	text = mem_text(buf_text(&key));
+	buf_finish(&key);
+	return text;
 }
 
 static void
