@@ -14,13 +14,16 @@ struct pair {
 
 /* Without interfaces it may be any. */
 static bool
-share_link(const struct domain *a, const struct domain *b)
+share_link(const struct pair *p)
 {
-	for (size_t i = 0; i < a->n_interfaces; i++)
-		for (size_t k = 0; k < b->n_interfaces; k++)
-			if (!strcmp(a->interfaces[i], b->interfaces[k]))
+	char **of_a, **of_b;
+	size_t n_a = domain_access(p->a, p->sa, &of_a), n_b = domain_access(p->b, p->sb, &of_b);
+
+	for (size_t i = 0; i < n_a; i++)
+		for (size_t k = 0; k < n_b; k++)
+			if (!strcmp(of_a[i], of_b[k]))
 				return true;
-	return !a->n_interfaces || !b->n_interfaces;
+	return !n_a || !n_b;
 }
 
 static const struct addr *
@@ -39,7 +42,7 @@ check_pair(struct options *o, const struct pair *p, struct spot spot, bool fatal
 	const struct addr *shared = shared_address(p->sa, p->sb);
 	char text[ADDR_TEXT_MAX];
 
-	if (shared && share_link(p->a, p->b))
+	if (shared && share_link(p))
 		options_problem(o, fatal, spot,
 			"%s is the address of %s of %s and of %s of %s, expected an address for "
 			"each: a "

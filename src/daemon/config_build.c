@@ -19,6 +19,8 @@ build_server(struct options *o, struct draft_server *ds)
 	char text[ADDR_TEXT_MAX];
 
 	s->name = ds->name;
+	s->interfaces = ds->interfaces;
+	s->n_interfaces = ds->n_interfaces;
 	s->addresses = ds->addresses;
 	s->n_addresses = ds->n_addresses;
 	s->port = (uint16_t)ds->port;

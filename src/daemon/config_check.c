@@ -184,11 +184,30 @@ check_heartbeat(struct options *o, const void *object, const struct heartbeat_co
 }
 
 static void
+check_server_links(struct options *o, const struct draft_domain *dd, const struct domain *dom,
+	const struct domain_server *s)
+{
+	for (size_t i = 0; i < s->n_interfaces; i++) {
+		size_t k = 0;
+
+		while (k < dom->n_interfaces && strcmp(dom->interfaces[k], s->interfaces[i]) != 0)
+			k++;
+		if (k == dom->n_interfaces)
+			options_problem(o, true, options_spot(o, dd, "servers"),
+				"server %s is behind %s, which is no interface of %s, expected one "
+				"of its `interfaces`",
+				s->name, s->interfaces[i], dom->name);
+	}
+}
+
+static void
 check_servers(struct options *o, const struct draft_domain *dd, const struct domain *dom)
 {
 	if (dom->gateway && !dom->n_servers)
 		options_problem(o, true, options_spot(o, dd, "servers"),
 			"gateway %s has no servers, expected `servers`", dom->name);
+	for (size_t i = 0; i < dom->n_servers; i++)
+		check_server_links(o, dd, dom, dom->servers[i]);
 	for (size_t i = 0; i < dom->n_servers && !dom->n_resolvers && !dom->n_via; i++)
 		if (!dom->servers[i]->n_addresses)
 			options_problem(o, false, options_spot(o, dd, "servers"),

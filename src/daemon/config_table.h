@@ -19,6 +19,8 @@ struct draft_domain {
 
 struct draft_server {
 	char *name;
+	char **interfaces;
+	size_t n_interfaces;
 	struct addr *addresses;
 	size_t n_addresses;
 	uint32_t port, priority, transport;

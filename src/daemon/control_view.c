@@ -131,13 +131,15 @@ static void
 add_place(json_t *j, const struct config *c, const struct wish_part *p)
 {
 	const struct domain *d = p->domain >= 0 ? &c->homing->domains[p->domain] : NULL;
+	const struct domain_server *s = p->server >= 0 ? c->homing->servers[p->server] : NULL;
+	char **links;
 
 	if (d)
 		add_text(j, "domain", d->name);
-	if (p->server >= 0)
-		add_text(j, "server", c->homing->servers[p->server]->name);
-	if (d && d->n_interfaces)
-		add_text(j, "interface", d->interfaces[0]);
+	if (s)
+		add_text(j, "server", s->name);
+	if (d && domain_access(d, s, &links))
+		add_text(j, "interface", links[0]);
 }
 
 static json_t *

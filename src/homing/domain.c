@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+
+enum { DOTS_PORT = 4646, ID_MAX = 1 << 20 }; /* more than a file of options holds */
 
 static int
 compare_servers(const void *a, const void *b)
@@ -18,21 +21,27 @@ compare_servers(const void *a, const void *b)
 
 	if (x->priority != y->priority)
 		return x->priority < y->priority ? -1 : 1;
-	return strcmp(x->id, y->id);
+	if (strcmp(x->name, y->name) != 0)
+		return strcmp(x->name, y->name);
+	/* One server over several links, or by several ports: as listed. */
+	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
 }
-
-enum { DOTS_PORT = 4646 };
 
 static char *
 id_of(const struct domain_server *s)
 {
-	bool usual = s->port == DOTS_PORT && s->transport != SERVER_TCP;
-	char port[16] = "";
+	struct buf id;
+	char *text;
 
-	if (!usual)
-		snprintf(port, sizeof(port), ":%u%s", s->port,
-			s->transport == SERVER_TCP ? "/tcp" : "");
-	return mem_printf("%s%s%s%s", s->name, port, *s->interface ? "%" : "", s->interface);
+	buf_init(&id, ID_MAX);
+	buf_printf(&id, "%s", s->name);
+	if (s->port != DOTS_PORT || s->transport == SERVER_TCP)
+		buf_printf(&id, ":%u%s", s->port, s->transport == SERVER_TCP ? "/tcp" : "");
+	for (size_t i = 0; i < s->n_interfaces; i++)
+		buf_printf(&id, "%s%s", i ? "," : "%", s->interfaces[i]);
+	text = mem_text(buf_text(&id));
+	buf_finish(&id);
+	return text;
 }
 
 static void
@@ -70,8 +79,8 @@ check_servers(const struct homing *h, char *why, size_t cap)
 			for (size_t j = 0; j < k; j++)
 				if (!strcmp(d->servers[j]->id, d->servers[k]->id)) {
 					snprintf(why, cap,
-						"%s has two servers %s of the same port and "
-						"transport",
+						"%s has two servers %s of the same port, "
+						"transport and links",
 						d->name, d->servers[k]->name);
 					return -EINVAL;
 				}
@@ -90,6 +99,8 @@ number_servers(struct homing *h)
 	for (size_t i = 0; i < h->n_domains; i++) {
 		struct domain *d = &h->domains[i];
 
+		for (size_t k = 0; k < d->n_servers; k++)
+			d->servers[k]->ordinal = (uint32_t)k;
 		qsort(d->servers, d->n_servers, sizeof(struct domain_server *), compare_servers);
 		for (size_t k = 0; k < d->n_servers; k++) {
 			d->servers[k]->domain = (uint32_t)i;
@@ -240,6 +251,7 @@ copy_server(const struct domain_server *s)
 
 	copy->name = mem_text(s->name);
 	copy->id = NULL;
+	copy->interfaces = copy_texts(s->interfaces, s->n_interfaces);
 	copy->addresses = copy_list(s->addresses, s->n_addresses, sizeof(*s->addresses));
 	return copy;
 }
@@ -310,6 +322,7 @@ free_domain(struct domain *d)
 	for (size_t i = 0; i < d->n_servers; i++) {
 		free(d->servers[i]->name);
 		free(d->servers[i]->id);
+		free_texts(d->servers[i]->interfaces, d->servers[i]->n_interfaces);
 		free(d->servers[i]->addresses);
 		free(d->servers[i]);
 	}
@@ -356,4 +369,11 @@ homing_free(struct homing *h)
 	free(h->never_signal);
 	free_texts(h->pi_list, h->n_pi_list);
 	free(h);
+}
+
+size_t
+domain_access(const struct domain *d, const struct domain_server *s, char ***ret)
+{
+	*ret = s && s->n_interfaces ? s->interfaces : d->interfaces;
+	return s && s->n_interfaces ? s->n_interfaces : d->n_interfaces;
 }

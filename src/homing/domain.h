@@ -16,6 +16,8 @@ struct domain_server {
 	char *name; /* reference identity, SNI; for an address-only server the address text */
 	char *id;   /* tells it from the others of its domain, over reloads and restarts: its name,
 		       and what is not usual of port, transport and interface; by homing_index */
+	char **interfaces; /* of its domain's those that lead to it; none: all of them */
+	size_t n_interfaces;
 	struct addr
 		*addresses; /* configured; none: the name is resolved by the domain's resolvers */
 	size_t n_addresses;
@@ -29,10 +31,8 @@ struct domain_server {
 	uint32_t ordinal;  /* index over all servers of the snapshot: 0..homing->n_servers-1 */
 	uint32_t domain;   /* index of its domain */
 	/* Of one that is not configured: */
-	const char *learned;      /* from whom ("dhcp"); NULL: it is configured */
-	char interface[IFNAMSIZ]; /* found there, and asked over no other; "": the domain's access
-				   */
-	wall_ms expires;          /* 0: never */
+	const char *learned; /* from whom ("dhcp"), found on `interfaces`; NULL: it is configured */
+	wall_ms expires;     /* 0: never */
 };
 
 /* Files; NULL if absent. The daemon loads them; here they are only carried. */
@@ -118,5 +118,8 @@ struct homing *homing_ref(const struct homing *h);
 void homing_free(struct homing *h);
 /* Index of the domain of that name, or -1. */
 int homing_domain(const struct homing *h, const char *name);
+/* The links over which a server is reached, the first one that is up: its own, or those of its
+ * domain. Their number, and *ret, owned by the snapshot; 0: any active interface. */
+size_t domain_access(const struct domain *d, const struct domain_server *s, char ***ret);
 
 #endif

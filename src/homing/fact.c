@@ -271,6 +271,13 @@ add_addresses(struct domain_server *s, const struct fact *f)
 	}
 }
 
+static bool
+is_behind(const struct domain_server *s, const char *interface)
+{
+	return *interface ? s->n_interfaces == 1 && !strcmp(s->interfaces[0], interface)
+			  : !s->n_interfaces;
+}
+
 /* DHCP tells the addresses of each family by itself. One that is configured stays as it is. */
 static bool
 is_known_server(struct domain *d, const struct fact *f, const char *name)
@@ -280,7 +287,7 @@ is_known_server(struct domain *d, const struct fact *f, const char *name)
 
 		if (strcmp(s->name, name) != 0 || s->port != f->port ||
 			(s->transport == SERVER_TCP) != (f->transport == SERVER_TCP) ||
-			strcmp(s->interface, f->interface) != 0)
+			!is_behind(s, f->interface))
 			continue;
 		if (s->learned)
 			add_addresses(s, f);
@@ -308,7 +315,10 @@ add_server(struct domain *d, const struct fact *f)
 	s->priority = f->priority;
 	s->learned = f->kind == FACT_GATEWAY ? "router" : fact_source_name(f->source);
 	s->expires = f->expires;
-	memcpy(s->interface, f->interface, sizeof(s->interface));
+	if (*f->interface) {
+		s->interfaces = mem_new(sizeof(char *));
+		s->interfaces[s->n_interfaces++] = mem_text(f->interface);
+	}
 	d->servers = append(d->servers, &d->n_servers, sizeof(s), &s);
 }
 

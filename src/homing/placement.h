@@ -33,7 +33,7 @@ struct placement {
 	enum placement_state state;
 	enum placement_exchange exchange;
 	bool sent;        /* a datagram may have left */
-	bool standby;     /* another server of the domain took over (M6) */
+	bool standby;     /* another server or attachment of the domain carries it (M6, M14) */
 	bool superseded;  /* a newer mid of ours replaces it once that is accepted */
 	bool retried_mid; /* it is the second attempt after a mid conflict */
 	bool silent;      /* 3 s without an answer */

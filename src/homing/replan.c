@@ -204,7 +204,8 @@ stand_by(struct wishes *w, struct placement *p, mono_ms now)
 	placement_file(w, p);
 }
 
-/* The copy of a request that stayed at this server when another one took over (M6). */
+/* The copy of a request that stayed at this server when another one took over (M6), or when one was
+ * enough (M14). */
 static struct placement *
 come_back(struct replan *r, const struct plan_request *q, const struct placement *before)
 {
@@ -229,14 +230,16 @@ sibling(const struct replan *r, const struct plan_request *q)
 	if (h->domains[domain].attachments != ATTACHMENTS_ALL)
 		return NULL;
 	for (size_t i = 0; i < r->w->n_placements; i++) {
-		struct placement *p = r->w->placements[i];
+		struct placement *p = r->w->placements[i], *here;
 
-		if (p->index == r->w->live && p->server != q->server &&
-			h->servers[p->server]->domain == domain &&
-			p->trigger_mitigation == q->trigger_mitigation &&
-			target_covers(&p->target, &q->target) &&
-			target_covers(&q->target, &p->target) &&
-			!placement_find(r->w, q->server, p->mid))
+		if (p->index != r->w->live || p->server == q->server ||
+			h->servers[p->server]->domain != domain ||
+			p->trigger_mitigation != q->trigger_mitigation ||
+			!target_covers(&p->target, &q->target) ||
+			!target_covers(&q->target, &p->target))
+			continue;
+		here = placement_find(r->w, q->server, p->mid);
+		if (!here || here->standby)
 			return p;
 	}
 	return NULL;
@@ -251,10 +254,10 @@ place(struct replan *r, const struct plan_request *q)
 	uint32_t mid = like ? like->mid : store_take_mid(w, domain, r->wall);
 	struct placement *p = NULL;
 
-	if (before) {
+	if (before)
 		stand_by(w, before, r->now);
-		p = come_back(r, q, before);
-	}
+	if (like)
+		p = come_back(r, q, like);
 	if (!p)
 		p = placement_new(w, q->server, mid, &q->target, q->trigger_mitigation,
 			wanted_lifetime(r, q));
@@ -364,12 +367,29 @@ withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 	free(domain);
 }
 
+/* A copy of it is still wanted over another attachment: to withdraw this one there would end the
+ * request where both lead to one and the same server (M14). */
+static bool
+copy_stays(const struct replan *r, const struct placement *p)
+{
+	for (size_t i = 0; i < r->plan.n_requests; i++) {
+		int live = r->plan.requests[i].live;
+
+		if (live >= 0 && r->placements[live]->mid == p->mid &&
+			!strcmp(r->placements[live]->domain, p->domain))
+			return true;
+	}
+	return false;
+}
+
 static void
 apply_withdrawals(struct replan *r)
 {
 	for (size_t i = 0; i < r->plan.n_withdraw; i++) {
 		struct placement *p = r->placements[r->plan.withdraw[i]];
 
+		if (!p->standby && copy_stays(r, p))
+			stand_by(r->w, p, r->now);
 		if (is_replaced(r, p) && p->sent) {
 			p->superseded = true; /* until the newer mid is accepted */
 			placement_file(r->w, p);

@@ -8,15 +8,16 @@
 
 /* The n-th of one domain, or what is left of n. */
 static bool
-nth_of(const struct domain *d, size_t *n, struct access *ret)
+nth_of(const struct domain *d, const struct domain_server *s, size_t *n, struct access *ret)
 {
-	size_t count = d->n_interfaces ? d->n_interfaces : 1;
+	char **links;
+	size_t n_links = domain_access(d, s, &links), count = n_links ? n_links : 1;
 
 	if (*n >= count) {
 		*n -= count;
 		return false;
 	}
-	*ret = (struct access){d, d->n_interfaces ? d->interfaces[*n] : NULL};
+	*ret = (struct access){d, n_links ? links[*n] : NULL};
 	return true;
 }
 
@@ -24,14 +25,10 @@ bool
 access_nth(const struct homing *h, const struct domain *d, const struct domain_server *s, size_t n,
 	struct access *ret)
 {
-	if (s && *s->interface) { /* where it was found */
-		*ret = (struct access){d, s->interface};
-		return n == 0;
-	}
 	if (!d->n_via)
-		return nth_of(d, &n, ret);
+		return nth_of(d, s, &n, ret);
 	for (size_t i = 0; i < d->n_via; i++)
-		if (nth_of(&h->domains[homing_domain(h, d->via[i])], &n, ret))
+		if (nth_of(&h->domains[homing_domain(h, d->via[i])], NULL, &n, ret))
 			return true;
 	return false;
 }

@@ -97,11 +97,14 @@ scope_text(const struct target *t, struct buf *out)
 static void
 raise_sent(const struct dots_client *c, const struct wish_action *a, const char *kind)
 {
+	struct server_view view;
 	struct buf scope;
 
+	upstream_view(c->upstreams[a->server], &view);
 	event_raise(EVENT_SENT, EVENT_F("domain", domain_of(c, a->server)->name),
 		EVENT_F("server", c->homing->servers[a->server]->name), EVENT_F("behalf", c->name),
-		EVENT_N("mid", a->mid), EVENT_F("scope", scope_text(&a->scope.target, &scope)),
+		EVENT_F("interface", view.interface), EVENT_N("mid", a->mid),
+		EVENT_F("scope", scope_text(&a->scope.target, &scope)),
 		EVENT_N("lifetime", a->scope.lifetime), EVENT_F("kind", kind));
 	buf_finish(&scope);
 }
@@ -155,6 +158,7 @@ outgoing_put(struct dots_client *c, const struct wish_action *a)
 static void
 batch_add(struct dots_client *c, struct batch **batch, const struct wish_action *a)
 {
+	struct server_view view;
 	struct outgoing *o;
 
 	if (a->kind == WISH_ACTION_PUT) {
@@ -162,10 +166,11 @@ batch_add(struct dots_client *c, struct batch **batch, const struct wish_action 
 	} else {
 		o = mem_new(sizeof(*o));
 		o->method = COAP_DELETE;
+		upstream_view(c->upstreams[a->server], &view);
 		event_raise(EVENT_SENT, EVENT_F("domain", domain_of(c, a->server)->name),
 			EVENT_F("server", c->homing->servers[a->server]->name),
-			EVENT_F("behalf", c->name), EVENT_N("mid", a->mid),
-			EVENT_F("kind", "withdraw"));
+			EVENT_F("behalf", c->name), EVENT_F("interface", view.interface),
+			EVENT_N("mid", a->mid), EVENT_F("kind", "withdraw"));
 	}
 	o->server = a->server;
 	o->mid = a->mid;

@@ -165,6 +165,21 @@ dial(struct upstream *u, const char *interface, const char *cause)
 	cannot_attempt(u, why);
 }
 
+/* Without any address the operator has to look; told once. What was known serves meanwhile. */
+static void
+unresolved(struct upstream *u, const char *cause)
+{
+	char why[REASON_MAX];
+
+	event_raise(EVENT_RESOLVE_FAILED, EVENT_F("domain", u->domain->name),
+		EVENT_F("name", u->server->name), EVENT_F("reason", cause));
+	snprintf(why, sizeof(why), "cannot resolve %.100s", u->server->name);
+	if (!u->n_addrs && strcmp(u->reason, why) != 0)
+		event_raise(EVENT_ALERT, EVENT_F("reason", why), EVENT_F("domain", u->domain->name),
+			EVENT_F("server", u->server->name), EVENT_F("section", "RFC 9284 5.1"));
+	snprintf(u->reason, sizeof(u->reason), "%s", why);
+}
+
 static void
 on_resolved(void *arg, const struct resolver_answer *a)
 {
@@ -174,10 +189,8 @@ on_resolved(void *arg, const struct resolver_answer *a)
 
 	u->resolving = false;
 	if (a->error) {
-		event_raise(EVENT_RESOLVE_FAILED, EVENT_F("domain", u->domain->name),
-			EVENT_F("name", u->server->name), EVENT_F("reason", a->why));
-		snprintf(u->reason, sizeof(u->reason), "cannot resolve %.100s", u->server->name);
-		u->addrs_until = now + RESOLVE_RETRY_MS; /* what was known serves meanwhile */
+		unresolved(u, a->why);
+		u->addrs_until = now + RESOLVE_RETRY_MS;
 		upstream_dial_at(u, u->n_addrs ? now : now + RESOLVE_RETRY_MS);
 		return;
 	}

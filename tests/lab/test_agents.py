@@ -66,6 +66,31 @@ def test_gateway_asks_over_the_link_of_its_domain(make):
     assert make("gw2")["domains"]["n"]["interface"] == "out"
 
 
+SECOND = """link border:up2 192.0.2.6/30 there:ens2 192.0.2.5/30
+pvd north prefixes=198.51.100.0/28,2001:db8:1::/48 dns=192.0.2.1 server=t.n.example ca=CA1 at=border:up2
+"""
+
+
+def test_several_attachments_are_listed_with_their_servers(make):
+    cfg = make("border", LAB + SECOND)["domains"]["n"]
+    assert cfg["interfaces"] == ["up", "up2"] and "interface" not in cfg
+    assert cfg["servers"] == [{"name": "s.n.example", "interface": "up", "priority": 0},
+                              {"name": "t.n.example", "interface": "up2", "priority": 1}]
+
+
+def test_one_of_several_attachments_may_be_chosen(make):
+    text = LAB.replace("upstream-pvds=north\n", "upstream-pvds=north attach=up2\n", 1) + SECOND
+    cfg = make("border", text)["domains"]["n"]
+    assert (cfg["interface"], cfg["servers"]) == ("up2", [{"name": "t.n.example"}])
+
+
+def test_inside_all_servers_are_behind_the_one_interface(make):
+    text = LAB + SECOND + "ns c2 role=host\nlink c2:e - border:e -\ndots c2 kind=client pvds=north\n"
+    cfg = make("c2", text)["domains"]["n"]
+    assert cfg["interface"] == "e" and cfg["servers"] == [{"name": "s.n.example", "priority": 0},
+                                                          {"name": "t.n.example", "priority": 1}]
+
+
 def test_client_of_two_gateways(make):
     cfg = make("c1")["gateways"]
     assert cfg["border"]["servers"] == [{"name": "gw.example",

@@ -1,6 +1,7 @@
 """Which records a must or a never means."""
 import ipaddress
 import struct
+import types
 
 import pytest
 
@@ -9,6 +10,7 @@ from lab.model import Lab
 from lab.net import NetError
 from lab.observe import EventLog, PacketLog, QueryLog, Record, packet as decoded
 from lab.parse import statement
+from lab.runner import LabRun
 
 LAB = """lab X family=4
 ns cpe role=router
@@ -244,6 +246,43 @@ def test_status_without_the_number_is_no_verdict(lab):
         live.look()
 
 
+class Counters:
+    """Answers for the network."""
+
+    def __init__(self, **counts):
+        self.counts = counts
+
+    def counters(self, _):
+        return dict(self.counts)
+
+
+@pytest.mark.parametrize("grown, must, never", [
+    ({}, False, False), ({"urpf4_a": 1}, False, True), ({"urpf4_a": 1, "urpf4_b": 2}, True, True)])
+def test_counters_of_the_family_grow_each_or_any(lab, grown, must, never):
+    net = Counters(urpf4_a=5, urpf4_b=5, urpf6_a=5)
+    for kind, expected in (("must", must), ("never", never)):
+        p = pattern(lab, f"{kind} s1 at=cpe counter name=urpf4_a,urpf6_a,urpf4_b,urpf6_b")
+        p.overlap = kind == "never"
+        net.counts = {"urpf4_a": 5, "urpf4_b": 5}
+        live = Live(lab, net, None, p)
+        net.counts = {k: v + grown.get(k, 0) for k, v in net.counts.items()}
+        assert live.look()[0] == expected
+
+
+def test_a_counter_that_is_not_there_has_not_grown(lab):
+    live = Live(lab, Counters(), None, pattern(lab, "must s1 at=cpe counter name=x"))
+    assert live.look() == (False, "no counter x in cpe")
+
+
+def test_ingress_filters_that_a_step_wants_to_bite(tmp_path):
+    (tmp_path / "X.lab").write_text(
+        LAB + "step s1 start\nnever s1 at=s1 counter name=urpf4_eth0\n"
+        "step s2 wait 1\nmust s2 at=s1 counter name=urpf4_eth0,urpf6_eth0\n")
+    run = types.SimpleNamespace(lab=Lab(tmp_path / "X.lab"))
+    assert [LabRun.wanted_drops(run, step) for step in run.lab.steps.values()] == [
+        set(), {("s1", "urpf4_eth0")}]
+
+
 def test_near_shows_the_same_event_first(lab):
     p = pattern(lab, "must s1 at=s1 put-mitigate scope=PA1.t1")
     other = put("192.0.2.67/32")
@@ -297,7 +336,8 @@ def frame(payload, pkttype=4):
 def test_packet_log_reads_frames_in_pieces(tmp_path):
     path = tmp_path / "x.pcap"
     head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 256, 113)
-    whole = head + frame(b"lab-flood 1") + frame(b"", pkttype=0)
+    # The second one is for another host: a bridge sent it to all.
+    whole = head + frame(b"lab-flood 1") + frame(b"lab-flood 2", pkttype=3) + frame(b"", pkttype=0)
     log, records = PacketLog("cpe", "wan1", path), []
     with open(path, "wb", buffering=0) as f:
         for i in range(0, len(whole), 7):

@@ -4,6 +4,7 @@ import pathlib
 import pytest
 
 from lab.model import Lab
+from lab.net import Network
 from lab.parse import OUTSIDE_EVENTS, STATEMENTS, VERBS, LabError, load, split, statement
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -82,6 +83,11 @@ def test_operators_of_attributes():
     ("lab Y", "lab twice"),
     ("ns a role=host", "ns a twice"),
     ("pvd 1 prefixes=- at=a:x", "pvd 1 twice"),
+    ("pvd 1 prefixes=192.0.2.0/30,2001:db8::/64 server=t ca=CA1 at=a:x", "pvd 1 twice"),
+    ("link a:z - b:z -\npvd 1 prefixes=192.0.2.0/29 server=t ca=CA1 at=a:z", "pvd 1 twice"),
+    ("undo steps s9", "undoes nothing"),
+    ("dots a kind=client pvds=1 attach=lan", "no interface lan in a"),
+    ("step s1 rule c prio=1 from=::/0 table=7", "no namespace c"),
     ("dots b kind=client pvds=1", "dots b twice"),
     ("route c ::/0 via 2001:db8::1", "no namespace c"),
     ("route a ::/0 via 2001:db8::1 dev=eth9", "no interface eth9 in a"),
@@ -116,6 +122,25 @@ def test_base_and_undo(tmp_path):
     twin = lab_of(tmp_path, "lab Y base=X\nundo reach *\nundo step s1 start\nns c role=host\n", "Y")
     assert list(twin.namespaces) == ["a", "b", "c"]
     assert not twin.of("reach") and not twin.steps
+
+
+def test_undo_of_steps_takes_all_that_is_said_of_them(tmp_path):
+    steps = ("step s1 start\nmust s1 at=b started\nstep s2 wait 1\ndo s2 wait 1\n"
+             "never s2 at=b stopped\ndecide s2 this or that\nmust s2 at=b stopped\n")
+    lab_of(tmp_path, HEAD + steps)
+    twin = lab_of(tmp_path, "lab Y base=X\nundo steps s2\n", "Y")
+    assert [st.text for st in twin.statements if st.kind in ("step", "do", "must", "never", "decide")] == [
+        "step s1 start", "must s1 at=b started"]
+    assert not lab_of(tmp_path, "lab Z base=X\nundo steps *\n", "Z").steps
+
+
+def test_what_two_bases_share_comes_once(tmp_path):
+    lab_of(tmp_path, HEAD + "reach a src=192.0.2.1 dst=192.0.2.2 ok\n")
+    lab_of(tmp_path, "lab L base=X\nns c role=host\n", "L")
+    lab_of(tmp_path, "lab R base=X family=6\nundo reach *\nstep s1 start\n", "R")
+    both = lab_of(tmp_path, "lab B base=L,R\nstep s2 start\n", "B")
+    assert list(both.namespaces) == ["a", "b", "c"] and list(both.steps) == ["s1", "s2"]
+    assert both.families == ["6"] and len(both.of("reach")) == 1
 
 
 def test_base_is_found_one_folder_up_and_gives_its_family(tmp_path):
@@ -171,6 +196,30 @@ def test_domains_are_called_by_the_first_label_unless_that_is_taken(tmp_path):
     lab = lab_of(tmp_path, HEAD + "pvd two prefixes=- suffix=isp1.other at=a:x\n")
     assert [p.domain for p in lab.pvds.values()] == ["isp1", "isp1.other"]
     assert lab.pvds["two"].prefixes == []
+
+
+def test_a_domain_may_have_several_attachments(tmp_path):
+    lab = lab_of(tmp_path, HEAD + "link a:z - b:z -\ndots a kind=client pvds=1 attach=z\n"
+                 "pvd 1 prefixes=192.0.2.0/30,2001:db8::/64 server=t.isp1.example ca=CA1 at=a:z\n")
+    assert [(at.ns, at.interface, at.server) for at in lab.pvds["1"].attachments] == [
+        ("a", "x", "s.isp1.example"), ("a", "z", "t.isp1.example")]
+    assert lab.servers_of(lab.pvds["1"]) == [lab.agents["b"]]
+
+
+@pytest.mark.parametrize("family, lines", [("4", 1), ("dual", 2)])
+def test_routes_and_rules_are_those_of_the_family(tmp_path, family, lines):
+    lab = lab_of(tmp_path, HEAD.replace("lab X", f"lab X family={family}")
+                 + "route a 0.0.0.0/0 via 198.51.100.1 dev=x table=7 onlink=yes\n"
+                 "route a ::/0 via 2001:db8:1::1 dev=x table=7\n"
+                 "step s1 rule a prio=9 from=203.0.113.0/24 table=7\n"
+                 "do s1 rule a prio=9 from=2001:db8:9::/48 table=7\n")
+    net, said = Network(lab, "x"), []
+    net.batch = lambda ns, lines, *options: said.append((ns, *lines, *options))
+    for st in lab.steps["s1"].actions:
+        net.change_rule(st, "add", *st.args[2:])
+    assert net.route_lines("a")[0] == "route append 0.0.0.0/0 table 7 via 198.51.100.1 dev x onlink"
+    assert said[0] == ("a", "rule add prio 9 from 203.0.113.0/24 table 7", "-4")
+    assert len(said) == len(net.route_lines("a")) == lines
 
 
 def test_provider_independent_space(tmp_path):

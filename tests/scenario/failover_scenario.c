@@ -398,8 +398,147 @@ a_failing_attachment_changes_nothing(void **state)
 	assert_int_equal(recorder_stops(x->first.recorder), 0);
 }
 
-#define TWO(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define ALL(f) cmocka_unit_test_setup_teardown(f, setup_attachments, teardown)
+/* ---- M14: one server, two links ------------------------------------------------------------- */
+
+static void
+give_link(struct domain_server *s, const char *link)
+{
+	s->interfaces = mem_array(1, sizeof(char *));
+	s->interfaces[s->n_interfaces++] = mem_text(link);
+	s->addresses = mem_array(1, sizeof(struct addr));
+	assert_int_equal(addr_parse("192.0.2.10", &s->addresses[s->n_addresses++]), 0);
+}
+
+static const char *const links[] = {"isp1 wan1,wan2 192.0.2.64/26 s1,s1"};
+
+static void
+fill_links(struct customer *c)
+{
+	struct domain_server **servers = c->homing->domains[0].servers;
+
+	give_link(servers[0], "wan1");
+	give_link(servers[1], "wan2");
+	servers[0]->priority = servers[1]->priority = 0;
+}
+
+static void
+fill_all_links(struct customer *c)
+{
+	fill_links(c);
+	c->homing->domains[0].attachments = ATTACHMENTS_ALL;
+}
+
+static int
+setup_links(void **state)
+{
+	struct world *x = mem_new(sizeof(*x));
+
+	virtual_start();
+	provider_make(&x->first, "s1", "192.0.2.10", "192.0.2.64/26");
+	provider_start(&x->first);
+	customer_make(&x->us, links, 1);
+	virtual_link(x->us.loop, "wan1", "192.0.2.66/26");
+	virtual_link(x->us.loop, "wan2", "192.0.2.67/26");
+	fill_links(&x->us);
+	*state = x;
+	return 0;
+}
+
+static void
+start_links(struct world *x)
+{
+	customer_start(&x->us);
+	UNTIL(1 * S, provider_sessions(&x->first) == 2);
+	assert_int_equal(COUNT(HELLOS(x), .interface = "wan1"), 1);
+	assert_int_equal(COUNT(HELLOS(x), .interface = "wan2"), 1);
+	virtual_mark();
+}
+
+/* 9284-5.4-01, 9284-5.4-02, 9284-5.4-05, 9284-5.4-10: the first link that the file names, and the
+ * other one when that is down. */
+static void
+one_server_over_two_links_is_asked_on_one(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid;
+
+	start_links(x);
+	mid = place(x);
+	assert_string_equal(PACKET(0, PUTS(x))->interface, "wan1");
+	virtual_run(1 * DAY);
+	assert_int_equal(COUNT(PUTS(x), .interface = "wan2"), 0);
+	virtual_mark();
+	virtual_link_set(x->us.loop, "wan1", false);
+	UNTIL(1 * S, COUNT(PUTS(x), .interface = "wan2", .mid = mid) == 1);
+	assert_int_equal(provider_mitigations(&x->first), 1);
+	assert_int_equal(recorder_starts(x->first.recorder), 1);
+}
+
+/* 9284-5.4-06: on both it is one request; and a crash does not make it one over one link. */
+static void
+one_server_is_asked_on_all_links_also_after_a_crash(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid;
+
+	x->us.homing->domains[0].attachments = ATTACHMENTS_ALL;
+	start_links(x);
+	mid = place(x);
+	UNTIL(1 * S, customer_state(&x->us, "w", 1) == WISH_PLACED);
+	assert_int_equal(COUNT(PUTS(x), .mid = mid, .interface = "wan1"), 1);
+	assert_int_equal(COUNT(PUTS(x), .mid = mid, .interface = "wan2"), 1);
+	virtual_crash(x->us.loop);
+	customer_restart(&x->us);
+	UNTIL(3 * S, customer_state(&x->us, "w", 0) == WISH_PLACED &&
+			     customer_state(&x->us, "w", 1) == WISH_PLACED);
+	virtual_mark();
+	assert_int_equal(customer_release(&x->us, "w"), 0);
+	UNTIL(5 * S, COUNT(.code = COAP_DELETE, .mid = mid) == 2);
+	assert_int_equal(COUNT(.code = COAP_DELETE, .interface = "wan1"), 1);
+	assert_int_equal(COUNT(.code = COAP_DELETE, .interface = "wan2"), 1);
+	assert_int_equal(COUNT(.code = COAP_409_CONFLICT), 0);
+}
+
+/* From all attachments to one and back: the request stands all the time, under its mid, after a
+ * crash too. */
+static void
+the_copies_that_a_reload_spares_end_nothing(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid;
+
+	x->us.homing->domains[0].attachments = ATTACHMENTS_ALL;
+	start_links(x);
+	mid = place(x);
+	UNTIL(1 * S, customer_state(&x->us, "w", 1) == WISH_PLACED);
+	virtual_mark();
+	customer_reload(&x->us, links, 1, fill_links, "");
+	virtual_run(10 * S);
+	assert_int_equal(COUNT(.code = COAP_DELETE), 0);
+	assert_int_equal(provider_mitigations(&x->first), 1);
+	customer_reload(&x->us, links, 1, fill_all_links, "");
+	UNTIL(3 * S, customer_state(&x->us, "w", 0) == WISH_PLACED &&
+			     customer_state(&x->us, "w", 1) == WISH_PLACED);
+	assert_int_equal(COUNT(PUTS(x)), COUNT(PUTS(x), .mid = mid));
+	assert_true(COUNT(PUTS(x), .interface = "wan2") > 0);
+	customer_reload(&x->us, links, 1, fill_links, "");
+	virtual_run(10 * S);
+	virtual_crash(x->us.loop);
+	customer_restart(&x->us);
+	virtual_run(10 * S);
+	assert_int_equal(COUNT(PUTS(x)), COUNT(PUTS(x), .mid = mid));
+	assert_int_equal(customer_release(&x->us, "w"), 0);
+	UNTIL(5 * S, COUNT(.code = COAP_DELETE, .mid = mid) == 2);
+	virtual_run(3 * MINUTE);
+	assert_int_equal(recorder_starts(x->first.recorder), 1);
+	assert_int_equal(provider_mitigations(&x->first), 0);
+	assert_int_equal(customer_wishes(&x->us), 0);
+	assert_int_equal(virtual_store_count(x->us.loop, "placement"), 0);
+}
+
+#define LINKS(f) cmocka_unit_test_setup_teardown(f, setup_links, teardown)
+#define TWO(f)   cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ALL(f)   cmocka_unit_test_setup_teardown(f, setup_attachments, teardown)
 
 int
 main(void)
@@ -418,6 +557,9 @@ main(void)
 		ALL(a_wider_wish_is_one_request_at_all_attachments_too),
 		ALL(a_mid_from_an_earlier_life_is_passed_by_all_copies),
 		ALL(a_failing_attachment_changes_nothing),
+		LINKS(one_server_over_two_links_is_asked_on_one),
+		LINKS(one_server_is_asked_on_all_links_also_after_a_crash),
+		LINKS(the_copies_that_a_reload_spares_end_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

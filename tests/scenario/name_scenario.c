@@ -67,7 +67,8 @@ without_its_resolver_no_other_is_asked(void **state)
 	virtual_name("198.51.100.53", "s2", "", 300);
 	customer_start(&x->us);
 	virtual_run(1 * HOUR);
-	assert_int_equal(COUNT(HELLOS(x)), 1); /* to s1 */
+	assert_int_equal(virtual_events(EVENT_ALERT, "domain=isp2"), 1); /* told once */
+	assert_int_equal(COUNT(HELLOS(x)), 1);                           /* to s1 */
 	assert_true(v->n > 300);
 	assert_string_equal(v->interface, "wan2");
 	assert_int_equal(v->servers[0].addr.bytes[0], 198);

@@ -126,6 +126,7 @@ struct want {
 	enum path_resource resource; /* PATH_NONE: any */
 	uint32_t mid;                /* 0: any */
 	uint64_t dial;               /* 0: any */
+	const char *interface;       /* NULL: any */
 	bool arrived;                /* only those that were not lost */
 	bool first;                  /* only those that were not repeated */
 };

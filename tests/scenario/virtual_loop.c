@@ -438,6 +438,7 @@ is_wanted(const struct packet *p, const struct want *w)
 	       (!w->code || (p->kind == DATA && p->code == w->code)) &&
 	       (!w->resource || (p->kind == DATA && p->resource == w->resource)) &&
 	       (!w->mid || p->mid == w->mid) && (!w->dial || p->dial == w->dial) &&
+	       (!w->interface || !strcmp(p->interface, w->interface)) &&
 	       (!w->arrived || !p->lost) && (!w->first || !p->repeated);
 }
 

@@ -79,7 +79,7 @@ class Configuration:
 
     def server(self):
         clients = [a.name for a in self.lab.agents.values()
-                   if any(self.lab.server_of(p) is self.agent for p in self.lab.upstream_pvds(a))
+                   if any(self.agent in self.lab.servers_of(p) for p in self.lab.upstream_pvds(a))
                    or self.agent.name in a.st.items("third")]
         interfaces = self.st.items("listen") or sorted(self.lab.interfaces(self.agent.name) - {"lo"})
         cfg = self.serving(interfaces, clients, self.lab.filtered(self.st.items("owns")))
@@ -156,13 +156,27 @@ class Configuration:
                 "credentials": self.as_client(agent.st.get("ca")), **self.heartbeat}
 
     def domain(self, p):
-        here = p.interface if p.ns == self.agent.name else self.interface()
-        result = {"interface": here, "prefixes": p.prefixes, "resolvers": p.dns,
-                  "servers": [{"name": p.server}], "credentials": self.as_client(p.ca),
-                  **self.heartbeat}
-        if "filters" in self.st.attrs and self.lab.server_of(p):
-            result["protects"] = self.filters(self.lab.server_of(p))
+        result = {**self.access(p), "prefixes": p.prefixes, "resolvers": p.dns,
+                  "credentials": self.as_client(p.ca), **self.heartbeat}
+        servers = self.lab.servers_of(p)
+        if "filters" in self.st.attrs and servers:
+            result["protects"] = [f for s in servers for f in self.filters(s)]
         return result
+
+    def access(self, p):
+        """Where the domain is attached to this agent: the link, or each link with the server that is
+        announced there. To a host inside, all of its servers are behind the one interface it has."""
+        chosen = self.st.items("attach")
+        here = [a for a in p.attachments
+                if a.ns == self.agent.name and (not chosen or a.interface in chosen)]
+        if len(here) > 1:
+            return {"interfaces": [a.interface for a in here],
+                    "servers": [{"name": a.server, "interface": a.interface, "priority": n}
+                                for n, a in enumerate(here)]}
+        names = list(dict.fromkeys(a.server for a in here or p.attachments))
+        ordered = [{"name": name, "priority": n} for n, name in enumerate(names)]
+        return {"interface": here[0].interface if here else self.interface(),
+                "servers": ordered if len(names) > 1 else [{"name": names[0]}]}
 
 
 def value_of(lab, original, text):

@@ -64,6 +64,11 @@ class Pattern:
             return self.packet(record.fields, variant)
         return all(self.field(k, a, record, variant) for k, a in self.attrs.items())
 
+    def counters(self):
+        """Of the counters that are named, those of the lab's family."""
+        other = {"4": "urpf6_", "6": "urpf4_"}.get(self.lab.family, " ")
+        return [n for n in self.attrs["name"].items if not n.startswith(other)]
+
     # ---- product events and queries ----
 
     def names_of(self, word):
@@ -202,13 +207,17 @@ class Live:
         self.before = net.counters(self.p.at) if pattern.event == "counter" else {}
 
     def look_counter(self):
-        name = self.p.attrs["name"].value
+        """Each of those named in a must, any of them in a never."""
+        names = self.p.counters()
         now = self.net.counters(self.p.at)
-        if name not in now:
-            return False, f"no counter {name} in {self.p.at}"
-        grown = now[name] - self.before.get(name, 0)
+        absent = [n for n in names if n not in now]
+        if absent:
+            return False, f"no counter {', '.join(absent)} in {self.p.at}"
         need = int(self.p.attrs["value"].value) if "value" in self.p.attrs else 1
-        return grown >= need, f"{name} grew by {grown}"
+        grown = {n: now[n] - self.before.get(n, 0) for n in names}
+        every = any if self.p.overlap else all
+        return (every(g >= need for g in grown.values()),
+                "\n".join(f"{n} grew by {g}" for n, g in grown.items()))
 
     def look_mitigated(self):
         """Installed, says the server; and the table in the mitigator's namespace has it."""

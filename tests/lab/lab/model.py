@@ -29,15 +29,20 @@ class Identity:
 
 
 @dataclasses.dataclass
+class Attachment:
+    ns: str
+    interface: str
+    server: str  # what the domain announces there
+
+
+@dataclasses.dataclass
 class Pvd:
     name: str
     prefixes: list
     dns: list
-    server: str
     ca: str
-    ns: str
-    interface: str
     domain: str  # its name in configurations and events
+    attachments: list
 
 
 @dataclasses.dataclass
@@ -159,16 +164,26 @@ class Lab:
         self.add_addresses(st, *self.node(st, st.args[0] + ":lo"), st.args[1])
 
     def on_pvd(self, st):
-        self.fresh(st, self.pvds)
-        ns, interface = self.node(st, st.get("at", ""))
+        here = Attachment(*self.node(st, st.get("at", "")), st.get("server"))
+        if st.args[0] in self.pvds:
+            self.attach(st, self.pvds[st.args[0]], here)
+            return
         # isp1.example is called isp1, unless there is one of that name already.
         suffix = st.get("suffix", "pvd" + st.args[0])
         domain = suffix.split(".")[0]
         if any(p.domain == domain for p in self.pvds.values()):
             domain = suffix
         self.pvds[st.args[0]] = Pvd(st.args[0], self.filtered(st.items("prefixes")),
-                                    self.filtered(st.items("dns")), st.get("server"), st.get("ca"),
-                                    ns, interface, domain)
+                                    self.filtered(st.items("dns")), st.get("ca"), domain, [here])
+
+    def attach(self, st, pvd, here):
+        """One more attachment to a domain that is known already."""
+        known = [(a.ns, a.interface) for a in pvd.attachments]
+        same = (pvd.prefixes == self.filtered(st.items("prefixes")) and pvd.ca == st.get("ca")
+                and pvd.dns == self.filtered(st.items("dns")))
+        if not same or (here.ns, here.interface) in known:
+            raise st.error(f"pvd {pvd.name} twice: at= has to differ, prefixes=, dns=, ca= must not")
+        pvd.attachments.append(here)
 
     def on_pi(self, st):
         self.pi = self.filtered(st.args[0].split(","))
@@ -191,7 +206,7 @@ class Lab:
         mitigator = st.get("mitigator")
         if mitigator:
             self.known(st, mitigator)
-        for i in st.items("listen") + st.items("if"):
+        for i in st.items("listen") + st.items("if") + st.items("attach"):
             if i not in self.interfaces(name):
                 raise st.error(f"no interface {i} in {name}")
         self.agents[name] = Agent(name, kind, st)
@@ -240,7 +255,7 @@ class Lab:
             raise st.error(f"at={st.get('at')}: no such namespace")
         verb = st.args[1] if st.kind in ("step", "do") else None
         for key in ("scope", "target", "src-in", "to", "dst", "from"):
-            if key in st.attrs:
+            if key in st.attrs and verb != "rule":  # a rule of the other family is dropped
                 self.check_family(st, key)
         for key in ("scope", "target"):
             if key in st.attrs and not (verb == "hellos" and st.get(key) in self.agents):
@@ -276,7 +291,10 @@ class Lab:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss"):
             self.node(st, args[0])
-        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone", "forget-flows"):
+        elif verb == "rule":
+            self.known(st, args[0])
+        elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone",
+                      "forget-flows"):
             self.known(st, args[0])
         if verb == "coap":
             self.check_coap(st)
@@ -335,12 +353,11 @@ class Lab:
             result |= set(nets)
         return result
 
-    def server_of(self, pvd):
-        """The server agent that a provisioning domain announces."""
-        for a in self.agents.values():
-            if a.kind == "server" and a.st.get("name") == pvd.server:
-                return a
-        return None
+    def servers_of(self, pvd):
+        """The server agents that a provisioning domain announces, at one attachment or another."""
+        names = [at.server for at in pvd.attachments]
+        return [a for a in self.agents.values()
+                if a.kind == "server" and a.st.get("name") in names]
 
     def only_interface(self, ns, st):
         """Of an agent that says no if=: the one interface it can mean."""

@@ -170,23 +170,25 @@ class Network:
             dev = f" dev {st.get('dev')}" if st.get("dev") else ""
             hops = st.args[3].split("+")
             via = f"via {hops[0]}" if len(hops) == 1 else " ".join(f"nexthop via {h}" for h in hops)
-            lines.append(f"route {verb} {st.args[1]}{extra} {via}{dev}")
+            lines.append(f"route {verb} {st.args[1]}{extra} {via}{dev}"
+                         + " onlink" * (st.get("onlink") == "yes"))
         return lines
 
     def add_rules(self, ns):
-        batches = {"-4": [], "-6": []}
         for st in self.lab.of("rule"):
-            if st.args[0] != ns:
-                continue
-            if st.args[1:] == ["main-no-default"]:
-                for lines in batches.values():
-                    lines.append(f"rule add prio {st.get('prio')} lookup main suppress_prefixlength 0")
-            elif self.lab.wanted(st.get("from", "")):
-                batches["-6" if ":" in st.get("from") else "-4"].append(
-                    f"rule add prio {st.get('prio')} from {st.get('from')} table {st.get('table')}")
-        for family, lines in batches.items():
-            if lines:
-                self.batch(ns, lines, family)
+            if st.args[0] == ns:
+                self.change_rule(st, "add", ns, *st.args[1:])
+
+    def change_rule(self, st, verb, ns, *words):
+        """Adds (or with `del` removes) what a rule statement or verb says."""
+        if words == ("main-no-default",):
+            families, what = ["-4", "-6"], "lookup main suppress_prefixlength 0"
+        else:
+            source = st.get("from", "")
+            families = ["-6" if ":" in source else "-4"] if self.lab.wanted(source) else []
+            what = f"from {source} table {st.get('table')}"
+        for family in families:
+            self.batch(ns, [f"rule {verb} prio {st.get('prio')} {what}"], family)
 
     # ---- filters that belong to the network ----
 
@@ -199,7 +201,8 @@ class Network:
             allow = st.items("allow")
             # A set takes no list without elements: unspecified stands for none.
             v4 = "ip saddr != { %s }" % ", ".join([a for a in allow if ":" not in a] or ["0.0.0.0"])
-            v6 = "ip6 saddr != { %s }" % ", ".join(["fe80::/10"] + [a for a in allow if ":" in a])
+            # ::, as fib has it too: what a host says on a link that has just come up.
+            v6 = "ip6 saddr != { %s }" % ", ".join(["::", "fe80::/10"] + [a for a in allow if ":" in a])
         self.nft(ns, f"""table inet urpf_{i} {{
             counter urpf4_{i} {{ }}
             counter urpf6_{i} {{ }}

@@ -10,7 +10,7 @@ import struct
 import time
 
 QUERY = re.compile(r"query\[(\w+)\] (\S+) from (\S+)")
-OUTGOING = 4
+OTHER_HOST, OUTGOING = 3, 4
 FRAGMENT = 44  # IPv6 next header
 MARK = b"lab-flood"
 READABLE = re.compile(rb"[\x20-\x7e]{8,}")
@@ -115,8 +115,10 @@ def transport(proto, data):
 
 
 def packet(frame):
-    """Fields of an IP packet in a cooked frame; None for anything else."""
+    """Fields of an IP packet in a cooked frame, to or from this host; None for anything else."""
     pkttype, ethertype = struct.unpack("!H12xH", frame[:16])
+    if pkttype == OTHER_HOST:  # a bridge did not know better
+        return None
     ip = frame[16:]
     fields = {"dir": "out" if pkttype == OUTGOING else "in"}
     if ethertype == 0x0800 and len(ip) >= 20:

@@ -99,8 +99,8 @@ PRODUCT_EVENTS = {
     "planned": {"ask", "domain", "pvd", "server", "interface", "target", "reason", "section"},
     "refused": {"ask", "target", "domain", "pvd", "reason", "section"},
     "pending": {"ask", "target", "domain", "pvd", "server", "reason", "section"},
-    "sent": {"domain", "pvd", "server", "behalf", "mid", "scope", "lifetime", "kind"},
-    "placed": {"domain", "pvd", "server", "mid", "scope", "lifetime", "code"},
+    "sent": {"domain", "pvd", "server", "behalf", "interface", "mid", "scope", "lifetime", "kind"},
+    "placed": {"domain", "pvd", "server", "interface", "mid", "scope", "lifetime", "code"},
     "response": {"domain", "pvd", "server", "behalf", "mid", "code", "if", "port"},
     "status-change": {"domain", "pvd", "server", "mid", "status"},
     "withdrawn": {"domain", "pvd", "server", "mid", "code"},
@@ -144,6 +144,7 @@ VERBS = {
     "probe": (1, 1, {"dst", "src", "dev", "port"}),
     "hellos": (1, 1, {"target", "count", "for", "sources", "port"}),
     "link": (2, 2, set()),
+    "rule": (1, 2, {"prio", "from", "table"}),
     "loss": (2, 2, set()),
     "drop": (2, 2, set()),
     "undrop": (1, 1, set()),
@@ -162,7 +163,7 @@ STATEMENTS = {
     "bridge": (2, 2, set()),
     "port": (3, 3, set()),
     "lo": (2, 2, set()),
-    "route": (4, 4, {"metric", "table", "dev"}),
+    "route": (4, 4, {"metric", "table", "dev", "onlink"}),
     "rule": (1, 2, {"prio", "from", "table"}),
     "urpf": (1, 1, set()),
     "ingress": (1, 1, {"allow"}),
@@ -173,7 +174,8 @@ STATEMENTS = {
     "zone": (4, 4, set()),
     "pi": (1, 1, set()),
     "dots": (1, 1, {"kind", "name", "ca", "owns", "mitigator", "listen", "server", "pvds",
-                    "upstream-pvds", "if", "filters", "pins", "third", "heartbeat-interval", "missing-hb-allowed"}),
+                    "upstream-pvds", "if", "attach", "filters", "pins", "third", "heartbeat-interval",
+                    "missing-hb-allowed"}),
     "identity": (1, 1, {"ca", "known", "owns"}),
     "step": (2, 99, ANY),
     "do": (2, 99, ANY),
@@ -273,8 +275,13 @@ def statement(line, file, number):
     return st
 
 
+OF_STEPS = ("step", "do", "must", "never", "decide")
+
+
 def undone(words, pattern):
-    if pattern and pattern[-1] == "*":
+    if pattern[0] == "steps":
+        return words[0] in OF_STEPS and (words[1] in pattern[1:] or pattern[1:] == ["*"])
+    if pattern[-1] == "*":
         return words[:len(pattern) - 1] == pattern[:-1]
     return words == pattern
 
@@ -286,6 +293,19 @@ def find_base(path, name):
         if candidate.is_file():
             return candidate
     return None
+
+
+def inherited(head, path, name, seen, present):
+    """The statements of one base; what a base before it brought already comes once."""
+    base = find_base(path, name)
+    if base is None:
+        raise head.error(f"no file for base {name}")
+    first, *rest = load(base, (*seen, path))
+    for attribute in ("family", "addressing"):
+        if attribute in first.attrs:
+            head.attrs.setdefault(attribute, first.attrs[attribute])
+    here = {(s.file, s.line) for s in present}
+    return [s for s in rest if (s.file, s.line) not in here]
 
 
 def load(path, seen=()):
@@ -302,14 +322,8 @@ def load(path, seen=()):
             raise st.error("a lab file starts with its lab line" if head is None else "lab twice")
         if st.kind == "lab":
             head = st
-            if st.get("base"):
-                base = find_base(path, st.get("base"))
-                if base is None:
-                    raise st.error(f"no file for base {st.get('base')}")
-                inherited, *result = load(base, (*seen, path))
-                for name in ("family", "addressing"):
-                    if name in inherited.attrs:
-                        st.attrs.setdefault(name, inherited.attrs[name])
+            for name in st.items("base"):
+                result += inherited(st, path, name, seen, result)
         elif st.kind == "undo":
             kept = [s for s in result if not undone(s.words, st.args)]
             if len(kept) == len(result):

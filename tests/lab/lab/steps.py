@@ -24,6 +24,7 @@ class Steps:
         self.floods, self.asks = [], []   # asks: (agent, id in the lab, id of the agent)
         self.dirty = False                # something that only a new start of all agents undoes
         self.tables, self.downed = set(), set()
+        self.detours = []                 # rules of steps
 
     def act(self, st):
         getattr(self, "do_" + st.args[1].replace("-", "_"))(st, *st.args[2:])
@@ -142,6 +143,11 @@ class Steps:
         node = self.lab.node(st, end)
         (self.downed.add if state == "down" else self.downed.discard)(node)
         self.net.link_state(*node, state)
+
+    def do_rule(self, st, ns, *words):
+        self.dirty = True
+        self.net.change_rule(st, "add", ns, *words)
+        self.detours.append((st, ns, *words))
 
     def do_loss(self, st, end, percent):
         ns, interface = self.lab.node(st, end)
@@ -264,6 +270,12 @@ class Steps:
             self.net.undo_table(ns, table)
         self.tables = set()
         self.dns.restore(self.lab.zones)
+
+    def straighten(self):
+        """Takes back the rules of steps, once nobody uses them any more."""
+        for st, *words in self.detours:
+            self.net.change_rule(st, "del", *words)
+        self.detours = []
 
     def withdraw_all(self):
         for ask in list(self.asks):

@@ -461,8 +461,8 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"2:1: 10.0.0.0/8 is provider-independent and assigned by a"},
 		{"domains:\n  a: {servers: [{name: s, addresses: [192.0.2.9]}, {name: s}], "
 		 "credentials: " PSK "}\n",
-			"2:7: a has two servers s of the same port and transport, expected one "
-			"entry"},
+			"2:7: a has two servers s of the same port, transport and links, expected "
+			"one entry"},
 		{"domains:\n  a: {nat-map: [{inside: 10.0.0.0/24, outside: 192.0.2.0/23}]}\n",
 			"2:7: entry 1 of the nat-map of a, expected `inside` and `outside` of "
 			"one"},
@@ -637,6 +637,46 @@ one_address_for_several_servers_is_noticed(void **state)
 	config_free(c);
 }
 
+/* 9284-4-07, 9284-5.4-01: a server may be behind some of the links, and one server behind several;
+ * on different links the same address is nobody else's. */
+static void
+a_server_is_behind_links_of_its_domain(void **state)
+{
+#define BEHIND(links)                                                                              \
+	"domains:\n  isp1:\n    interfaces: [lo, wan2]\n    servers:\n"                            \
+	"      - {name: b.example, addresses: [192.0.2.1], " links "}\n"                           \
+	"      - {name: b.example, addresses: [192.0.2.1], interface: lo}\n"                       \
+	"      - {name: a.example, addresses: [192.0.2.2], priority: 1}\n"                         \
+	"    credentials: " PSK "\n"
+	static const struct mistake fatal[] = {
+		{BEHIND("interface: wan3"),
+			"4:5: server b.example is behind wan3, which is no interface of isp1, "
+			"expected one of its `interfaces`"},
+	};
+	static const struct mistake doubtful[] = {
+		{BEHIND("interfaces: [wan2, lo]"), "4:5: 192.0.2.1 is the address of*"},
+	};
+	struct config *c;
+	struct domain *d;
+	char **links;
+
+	(void)state;
+	expect_fatal(fatal, COUNT(fatal));
+	expect_warning(doubtful, COUNT(doubtful));
+	c = load(BEHIND("interface: wan2"));
+	assert_non_null(c);
+	assert_false(noted(false, "*is the address of"));
+	d = &c->homing->domains[0];
+	assert_string_equal(d->servers[0]->id, "b.example%wan2"); /* in the order of the file */
+	assert_string_equal(d->servers[1]->id, "b.example%lo");
+	assert_string_equal(d->servers[2]->id, "a.example");
+	assert_int_equal(domain_access(d, d->servers[1], &links), 1);
+	assert_string_equal(links[0], "lo");
+	assert_int_equal(domain_access(d, d->servers[2], &links), 2);
+	assert_string_equal(links[0], "lo");
+	config_free(c);
+}
+
 static char *
 read_all(const char *path)
 {
@@ -689,6 +729,7 @@ main(void)
 		cmocka_unit_test_teardown(
 			domains_may_have_several_links_and_servers_or_none, forget),
 		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
+		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
 		cmocka_unit_test(the_manual_knows_every_option),
 	};
 

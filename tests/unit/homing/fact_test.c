@@ -198,8 +198,8 @@ what_is_told_of_one_server_is_put_together(void **state)
 	assert_string_equal(s[0]->id, "s.example");
 	assert_int_equal(s[0]->n_addresses, 2);
 	assert_int_equal(s[0]->expires, 3000);
-	assert_string_equal(s[1]->id, "s.example:4646/tcp");
-	assert_string_equal(s[2]->id, "s.example:5000");
+	assert_string_equal(s[1]->id, "s.example:5000");
+	assert_string_equal(s[2]->id, "s.example:4646/tcp");
 	homing_free(h);
 	homing_free(base);
 }
