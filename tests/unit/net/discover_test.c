@@ -3,11 +3,11 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,7 +35,8 @@ struct world {
 	struct dns dns;
 	struct told told;
 	struct discovery *d;
-	pid_t dnsmasq;
+	pid_t guard; /* of dnsmasq; 0: none runs */
+	int guard_pipe;
 };
 
 static int
@@ -56,9 +57,9 @@ teardown(void **state)
 {
 	struct world *x = *state;
 
-	if (x->dnsmasq) {
-		kill(x->dnsmasq, SIGKILL);
-		waitpid(x->dnsmasq, NULL, 0);
+	if (x->guard) {
+		close(x->guard_pipe);
+		waitpid(x->guard, NULL, 0);
 	}
 	dns_close(&x->dns);
 	loop_free(x->l);
@@ -113,21 +114,41 @@ arguments(const char *const *records, size_t n)
 	return argv;
 }
 
-/* It goes with this program. */
+/* Ends it when the other end of the pipe is closed, however that comes. (Its signal at its parent's
+ * death would be gone: dnsmasq changes its credentials.) */
+static void
+guard(char **argv, int pipe_end)
+{
+	pid_t pid = fork();
+	char c;
+
+	if (!pid) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	(void)!read(pipe_end, &c, 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
 static void
 start_dnsmasq(struct world *x, const char *const *records, size_t n)
 {
 	char **argv = arguments(records, n);
+	int ends[2];
 
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	netns_enter(netns_theirs);
-	x->dnsmasq = fork();
-	if (!x->dnsmasq) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execvp(argv[0], argv);
-		_exit(127);
+	x->guard = fork();
+	if (!x->guard) {
+		close(ends[1]);
+		guard(argv, ends[0]);
 	}
 	netns_enter(netns_ours);
-	assert_true(x->dnsmasq > 0);
+	assert_true(x->guard > 0);
+	close(ends[0]);
+	x->guard_pipe = ends[1];
 	for (char **p = argv; *p; p++)
 		free(*p);
 	free(argv);
