@@ -189,7 +189,9 @@ is_member(const struct homing *h, const struct domain *d, const char *interface,
 		return true;
 	if (!interface) /* no access named: any active interface's address, but no other domain's */
 		return !addr_is_loopback(&l->addr);
-	return !strcmp(l->interface, interface) && !is_shared(h, d, interface);
+	/* A gateway assigns nothing and belongs to our own network, as every address of the link
+	 * does: nothing there is another provider's. */
+	return !strcmp(l->interface, interface) && (d->gateway || !is_shared(h, d, interface));
 }
 
 static bool

@@ -79,7 +79,7 @@ class Configuration:
 
     def server(self):
         clients = [a.name for a in self.lab.agents.values()
-                   if any(self.lab.server_of(p) is self.agent for p in self.lab.upstream_pvds(a))]
+                   if any(self.agent in self.lab.servers_of(p) for p in self.lab.upstream_pvds(a))]
         interfaces = self.st.items("listen") or sorted(self.lab.interfaces(self.agent.name) - {"lo"})
         cfg = self.serving(interfaces, clients, self.lab.filtered(self.st.items("owns")))
         cfg["mitigation"] = dict(MITIGATION)
@@ -147,8 +147,9 @@ class Configuration:
         result = {"interface": here, "prefixes": p.prefixes, "resolvers": p.dns,
                   "servers": [{"name": p.server}], "credentials": self.as_client(p.ca),
                   **self.heartbeat}
-        if "filters" in self.st.attrs and self.lab.server_of(p):
-            result["protects"] = self.filters(self.lab.server_of(p))
+        servers = self.lab.servers_of(p)
+        if "filters" in self.st.attrs and servers:
+            result["protects"] = [f for s in servers for f in self.filters(s)]
         return result
 
 
@@ -169,16 +170,18 @@ def value_of(lab, original, text):
 
 def at_path(cfg, path):
     for key in path.split("."):
-        if not isinstance(cfg, dict) or key not in cfg:
-            raise NetError(f"@{path}: nothing is set there")
-        cfg = cfg[key]
+        try:
+            cfg = cfg[int(key) if isinstance(cfg, list) else key]
+        except (LookupError, TypeError, ValueError):
+            raise NetError(f"@{path}: nothing is set there") from None
     return cfg
 
 
 def put(cfg, path, value):
+    """A number in the path is a place in a list that is there already."""
     *folders, last = path.split(".")
     for f in folders:
-        cfg = cfg.setdefault(f, {})
+        cfg = cfg[int(f)] if isinstance(cfg, list) else cfg.setdefault(f, {})
     cfg[last] = value
 
 

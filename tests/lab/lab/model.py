@@ -62,6 +62,7 @@ class Lab:
         self.addresses = {}   # namespace -> [(interface, ip_interface)]
         self.probing = set()  # (namespace, interface) where duplicate addresses are looked for
         self.pvds, self.agents, self.identities, self.steps = {}, {}, {}, {}
+        self.left_out = {}    # steps that are for other families
         self.zones = []       # (namespace, name, type, data)
         self.pi = self.filtered((PI if self.head.get("addressing") == "PI" else "").split(","))
         for st in self.statements:
@@ -118,11 +119,14 @@ class Lab:
         self.namespaces[st.args[0]] = st.items("role")
 
     def on_route(self, st):
-        self.known(st, st.args[0])
-        if st.args[2] != "via":
+        self.check_route(st, st.args)
+
+    def check_route(self, st, args):
+        self.known(st, args[0])
+        if args[2] != "via":
             raise st.error("route NS PREFIX via GW")
-        if "dev" in st.attrs and st.get("dev") not in self.interfaces(st.args[0]):
-            raise st.error(f"no interface {st.get('dev')} in {st.args[0]}")
+        if "dev" in st.attrs and st.get("dev") not in self.interfaces(args[0]):
+            raise st.error(f"no interface {st.get('dev')} in {args[0]}")
 
     def on_rule(self, st):
         self.known(st, st.args[0])
@@ -211,17 +215,22 @@ class Lab:
 
     def on_step(self, st):
         name = st.args[0]
-        if name in self.steps:
+        if name in {*self.steps, *self.left_out}:
             raise st.error(f"step {name} twice")
+        families_of(st)
+        if self.family not in (st.items("family") or [self.family]):
+            self.left_out[name] = Step(name, None)
+            return
         after = st.get("after")
         if after and (not self.steps or list(self.steps)[-1] != after):
             raise st.error(f"after={after}: only the step just before can be continued")
         self.steps[name] = Step(name, after, [st])
 
     def step_of(self, st):
-        if st.args[0] not in self.steps:
+        step = self.steps.get(st.args[0]) or self.left_out.get(st.args[0])
+        if not step:
             raise st.error(f"no step {st.args[0]} above")
-        return self.steps[st.args[0]]
+        return step
 
     def on_do(self, st):
         self.step_of(st).actions.append(st)
@@ -278,6 +287,8 @@ class Lab:
             self.node(st, args[0])
         elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone"):
             self.known(st, args[0])
+        elif verb == "route":
+            self.check_route(st, args)
         if verb == "coap":
             self.check_coap(st)
 
@@ -335,12 +346,10 @@ class Lab:
             result |= set(nets)
         return result
 
-    def server_of(self, pvd):
-        """The server agent that a provisioning domain announces."""
-        for a in self.agents.values():
-            if a.kind == "server" and a.st.get("name") == pvd.server:
-                return a
-        return None
+    def servers_of(self, pvd):
+        """The server agents that a provisioning domain announces: those that go by its name."""
+        return [a for a in self.agents.values()
+                if a.kind == "server" and a.st.get("name") == pvd.server]
 
     def only_interface(self, ns, st):
         """Of an agent that says no if=: the one interface it can mean."""

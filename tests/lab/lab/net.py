@@ -161,10 +161,13 @@ class Network:
 
     # ---- routes ----
 
-    def route_lines(self, ns, verb="append"):
+    def route_lines(self, ns, verb="append", prefix=None):
+        """All routes of a namespace, or those to one prefix."""
         lines = []
         for st in self.lab.of("route"):
             if st.args[0] != ns or not self.lab.wanted(st.args[1]):
+                continue
+            if prefix not in (None, st.args[1]):
                 continue
             extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
             dev = f" dev {st.get('dev')}" if st.get("dev") else ""
@@ -238,6 +241,15 @@ class Network:
             run(["ip", "-n", self.full(ns), "-force", "-batch", "-"],
                 "\n".join(self.route_lines(ns, "replace")) + "\n", check=False)
 
+    def replace_route(self, ns, prefix, gateway, dev=None):
+        device = ["dev", dev] if dev else []
+        run(["ip", "-n", self.full(ns), "route", "replace", prefix, "via", gateway, *device])
+
+    def restore_route(self, ns, prefix):
+        """What the lab says, or nothing."""
+        run(["ip", "-n", self.full(ns), "route", "delete", prefix])
+        self.batch(ns, self.route_lines(ns, "replace", prefix))
+
     def loss(self, ns, interface, percent):
         self.undo_table(ns, "lab_loss_" + interface)
         if percent:
@@ -245,11 +257,12 @@ class Network:
                 type filter hook prerouting priority raw; policy accept;
                 iifname "{interface}" numgen random mod 100 < {percent} drop; }} }}\n""")
 
-    def drop(self, ns, match):
+    def drop(self, ns, matches):
         self.undo_table(ns, "lab_drop")
+        rules = "\n".join(f"{m} drop;" for m in matches)
         chains = "".join(f"""
             chain {hook} {{ type filter hook {hook} priority raw; policy accept;
-                {match} drop; }}""" for hook in ("prerouting", "output"))
+                {rules} }}""" for hook in ("prerouting", "output"))
         self.nft(ns, f"table inet lab_drop {{ {chains}\n}}\n")
 
     def undo_table(self, ns, table):

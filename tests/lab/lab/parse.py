@@ -59,6 +59,8 @@ class Statement:
             raise self.error(f"{name}={self.attrs[name].value} is no number") from None
 
 
+# Of a step itself, whatever its verb.
+STEP = {"after", "family"}
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
            "ca", "credential", "resumed", "transport", "behalf", "reason"}
@@ -143,9 +145,10 @@ VERBS = {
     "hellos": (1, 1, {"target", "count", "for", "sources", "port"}),
     "link": (2, 2, set()),
     "loss": (2, 2, set()),
-    "drop": (2, 2, set()),
+    "drop": (2, 99, set()),
     "undrop": (1, 1, set()),
     "zone": (4, 4, set()),
+    "route": (4, 4, {"dev"}),
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),
     "wait-for": (1, 1, ANY),
@@ -237,7 +240,7 @@ def check(st):
     check_shape(st, st.kind, st.args, st.attrs, known(STATEMENTS, st.kind, "statement", st))
     if st.kind in ("step", "do"):
         verb = st.args[1]
-        rest = {k: a for k, a in st.attrs.items() if not (st.kind == "step" and k == "after")}
+        rest = {k: a for k, a in st.attrs.items() if not (st.kind == "step" and k in STEP)}
         check_shape(st, verb, st.args[2:], rest, known(VERBS, verb, "verb", st))
         if verb == "wait-for":
             check_pattern(st, st.args[2], rest)

@@ -7,6 +7,7 @@ import time
 from lab import cbor
 from lab.assertions import Pattern
 from lab.net import INSIDE, PYTHON, NetError
+from lab.parse import STEP
 
 FLOOD_PORT, DOTS_PORT = "9999", "4646"
 HELLO_SOURCES = "198.18.0.0/15,2001:db8:ffff::/48"
@@ -24,6 +25,7 @@ class Steps:
         self.floods, self.asks = [], []   # asks: (agent, id in the lab, id of the agent)
         self.dirty = False                # something that only a new start of all agents undoes
         self.tables, self.downed = set(), set()
+        self.moved = set()                # (ns, prefix) of routes
 
     def act(self, st):
         getattr(self, "do_" + st.args[1].replace("-", "_"))(st, *st.args[2:])
@@ -67,7 +69,7 @@ class Steps:
 
     def do_configure(self, st, name):
         self.dirty = True
-        self.agents.configure(name, {k: a.value for k, a in st.attrs.items() if k != "after"})
+        self.agents.configure(name, {k: a.value for k, a in st.attrs.items() if k not in STEP})
 
     def do_alarm(self, st, name):
         targets = sorted(map(str, self.lab.prefixes(st.items("target"), st)))
@@ -148,8 +150,8 @@ class Steps:
         self.net.loss(ns, interface, int(percent))
         self.tables.add((ns, "lab_loss_" + interface))
 
-    def do_drop(self, st, ns, match):
-        self.net.drop(ns, match)
+    def do_drop(self, st, ns, *matches):
+        self.net.drop(ns, matches)
         self.tables.add((ns, "lab_drop"))
 
     def do_undrop(self, st, ns):
@@ -158,6 +160,11 @@ class Steps:
     def do_zone(self, st, *record):
         if record[2] not in ("A", "AAAA") or record[3] == "-" or self.lab.wanted(record[3]):
             self.dns.change(*record)
+
+    def do_route(self, st, ns, prefix, _via, gateway):
+        if self.lab.wanted(prefix):
+            self.net.replace_route(ns, prefix, gateway, st.get("dev"))
+            self.moved.add((ns, prefix))
 
     # ---- time ----
 
@@ -260,6 +267,9 @@ class Steps:
         for ns, table in self.tables:
             self.net.undo_table(ns, table)
         self.tables = set()
+        for ns, prefix in self.moved:
+            self.net.restore_route(ns, prefix)
+        self.moved = set()
         self.dns.restore(self.lab.zones)
 
     def withdraw_all(self):
