@@ -84,7 +84,7 @@ PRODUCT_EVENTS = {
     "hb": {"role", "peer", "from", "direction", "domain", "pvd", "server"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},
     "resolve-failed": {"domain", "name", "reason"},
-    "put-mitigate": {"from", "cuid", "mid", "scope", "lifetime", "code", "reason"},
+    "put-mitigate": {"from", "cuid", "mid", "scope", "target", "lifetime", "code", "reason"},
     "get-mitigate": {"from", "cuid", "mid", "code", "observe"},
     "delete-mitigate": {"from", "cuid", "mid", "code", "scope"},
     "request-refused": {"from", "code", "reason"},
