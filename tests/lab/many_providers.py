@@ -195,7 +195,7 @@ def independent_steps(providers, gateway):
     yield "# One hears nothing: the others do not wait for it, and the attack goes on through it alone."
     yield f'step s3 drop {last.isp} "udp dport 4646"'
     yield from attack("s3", providers, lambda p: "PI.t1", False)
-    yield f"do s3 alarm {asker} target=PI.t1"
+    yield f"do s3 alarm {asker} target=PI.t1 wait=0"
     for p in others:
         yield f"must s3 at={p.server} put-mitigate from=cpe scope=PI.t1 code=2.01 within=1"
         yield f"never s3 at=t1 traffic from={p.attacker} after=5"

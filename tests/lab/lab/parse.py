@@ -138,7 +138,7 @@ VERBS = {
     "pause": (1, 99, set()),
     "resume": (1, 99, set()),
     "forget": (1, 99, set()),
-    "alarm": (1, 1, {"target", "port", "protocol", "lifetime", "id"}),
+    "alarm": (1, 1, {"target", "port", "protocol", "lifetime", "wait", "id"}),
     "withdraw": (1, 1, {"id"}),
     "flood": (1, 1, {"target", "rate", "for", "port"}),
     "probe": (1, 1, {"dst", "src", "dev", "port"}),

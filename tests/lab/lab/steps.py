@@ -74,7 +74,7 @@ class Steps:
     def do_alarm(self, st, name):
         targets = sorted(map(str, self.lab.prefixes(st.items("target"), st)))
         words = ["mitigate", *targets]
-        for option in ("port", "protocol", "lifetime"):
+        for option in ("port", "protocol", "lifetime", "wait"):
             if option in st.attrs:
                 words += ["--" + option, st.get(option)]
         status, reply = self.agents.dotsctl(name, *words)
