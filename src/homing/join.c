@@ -8,7 +8,7 @@
 /* What one ask, or several that were joined, want at one server. */
 struct group {
 	uint32_t server;
-	bool trigger;
+	bool trigger, alone;
 	struct group *into; /* joined into that one; NULL: it stands by itself */
 	struct target target;
 	const char **asks;
@@ -35,14 +35,14 @@ root_of(struct group *g)
 
 /* ---- one group an ask and server ---- */
 
-/* M12: asked of several gateways, each of which may be responsible for something else and rejects
- * a request that names more than that. */
+/* M12: asked of several gateways (or, provider-independent, of all), each of which may be responsible
+ * for something else and rejects a request that names more than that. */
 static bool
 goes_alone(const struct homing *h, const struct plan_part *part)
 {
 	const struct owner *o = trie_longest(h->owners, &part->prefix, NULL);
 
-	return h->domains[part->domain].gateway && o && o->n_domains > 1;
+	return h->domains[part->domain].gateway && o && o->n_domains != 1;
 }
 
 static struct group *
@@ -53,11 +53,12 @@ group_at(struct joining *s, size_t first, const struct join_ask *a, const struct
 	struct group *g;
 
 	for (size_t i = first; i < s->n && !alone; i++)
-		if (s->groups[i].server == server)
+		if (s->groups[i].server == server && !s->groups[i].alone)
 			return &s->groups[i];
 	g = &s->groups[s->n++];
 	*g = (struct group){.server = server,
 		.trigger = a->ask->trigger_mitigation,
+		.alone = alone,
 		.target = a->ask->target,
 		.cap_asks = 1,
 		.n_asks = 1};

@@ -110,7 +110,7 @@ def test_values_of_configure(text, value):
 
 @pytest.mark.parametrize("text", ["@domains.x", "@servers.1", "@servers.x", "@servers.0.name.x"])
 def test_a_value_that_is_not_there(text):
-    with pytest.raises(NetError, match=text):
+    with pytest.raises(NetError, match=text[1:]):
         value_of(None, {"domains": {}, "servers": [{"name": "s"}]}, text)
 
 
@@ -121,3 +121,5 @@ def test_a_path_through_a_list():
     assert cfg["servers"] == [{"name": "a"}, {"name": "b", "addresses": ["192.0.2.1"]}]
     assert cfg["new"] == {"folder": {"key": 1}}
     assert value_of(None, cfg, "@servers.1.name") == "b"
+    with pytest.raises(NetError, match="7"):
+        put(cfg, "servers.7.addresses", [])

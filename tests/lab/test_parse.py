@@ -108,9 +108,6 @@ def test_operators_of_attributes():
     ("step s1 start\nmust s1 at=a status colour=red", "no attribute 'colour'"),
     ("step s1 family=5 start", "family=5"),
     ("step s1 start\ndo s1 family=4 start", "no attribute 'family'"),
-    ("step s1 route c ::/0 via 2001:db8::1", "no namespace c"),
-    ("step s1 route a ::/0 to 2001:db8::1", "route NS PREFIX via GW"),
-    ("step s1 route a ::/0 via 2001:db8::1 dev=eth9", "no such interface in a"),
 ])
 def test_refused_with_file_and_line(tmp_path, line, why):
     refused(tmp_path, line, why)

@@ -173,7 +173,7 @@ def at_path(cfg, path):
         try:
             cfg = cfg[int(key) if isinstance(cfg, list) else key]
         except (LookupError, TypeError, ValueError):
-            raise NetError(f"@{path}: nothing is set there") from None
+            raise NetError(f"{path}: nothing is set there") from None
     return cfg
 
 
@@ -181,7 +181,7 @@ def put(cfg, path, value):
     """A number in the path is a place in a list that is there already."""
     *folders, last = path.split(".")
     for f in folders:
-        cfg = cfg[int(f)] if isinstance(cfg, list) else cfg.setdefault(f, {})
+        cfg = at_path(cfg, f) if isinstance(cfg, list) else cfg.setdefault(f, {})
     cfg[last] = value
 
 

@@ -119,14 +119,11 @@ class Lab:
         self.namespaces[st.args[0]] = st.items("role")
 
     def on_route(self, st):
-        self.check_route(st, st.args)
-
-    def check_route(self, st, args):
-        self.known(st, args[0])
-        if args[2] != "via":
+        self.known(st, st.args[0])
+        if st.args[2] != "via":
             raise st.error("route NS PREFIX via GW")
-        if "dev" in st.attrs and st.get("dev") not in self.interfaces(args[0]):
-            raise st.error(f"no interface {st.get('dev')} in {args[0]}")
+        if "dev" in st.attrs and st.get("dev") not in self.interfaces(st.args[0]):
+            raise st.error(f"no interface {st.get('dev')} in {st.args[0]}")
 
     def on_rule(self, st):
         self.known(st, st.args[0])
@@ -287,8 +284,6 @@ class Lab:
             self.node(st, args[0])
         elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone"):
             self.known(st, args[0])
-        elif verb == "route":
-            self.check_route(st, args)
         if verb == "coap":
             self.check_coap(st)
 

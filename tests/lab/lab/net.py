@@ -161,13 +161,10 @@ class Network:
 
     # ---- routes ----
 
-    def route_lines(self, ns, verb="append", prefix=None):
-        """All routes of a namespace, or those to one prefix."""
+    def route_lines(self, ns, verb="append"):
         lines = []
         for st in self.lab.of("route"):
             if st.args[0] != ns or not self.lab.wanted(st.args[1]):
-                continue
-            if prefix not in (None, st.args[1]):
                 continue
             extra = "".join(f" {k} {st.get(k)}" for k in ("metric", "table") if st.get(k))
             dev = f" dev {st.get('dev')}" if st.get("dev") else ""
@@ -240,15 +237,6 @@ class Network:
             # Routes went with the link; what is still there stays.
             run(["ip", "-n", self.full(ns), "-force", "-batch", "-"],
                 "\n".join(self.route_lines(ns, "replace")) + "\n", check=False)
-
-    def replace_route(self, ns, prefix, gateway, dev=None):
-        device = ["dev", dev] if dev else []
-        run(["ip", "-n", self.full(ns), "route", "replace", prefix, "via", gateway, *device])
-
-    def restore_route(self, ns, prefix):
-        """What the lab says, or nothing."""
-        run(["ip", "-n", self.full(ns), "route", "delete", prefix])
-        self.batch(ns, self.route_lines(ns, "replace", prefix))
 
     def loss(self, ns, interface, percent):
         self.undo_table(ns, "lab_loss_" + interface)

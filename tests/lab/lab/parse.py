@@ -148,7 +148,6 @@ VERBS = {
     "drop": (2, 99, set()),
     "undrop": (1, 1, set()),
     "zone": (4, 4, set()),
-    "route": (4, 4, {"dev"}),
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),
     "wait-for": (1, 1, ANY),

@@ -25,7 +25,6 @@ class Steps:
         self.floods, self.asks = [], []   # asks: (agent, id in the lab, id of the agent)
         self.dirty = False                # something that only a new start of all agents undoes
         self.tables, self.downed = set(), set()
-        self.moved = set()                # (ns, prefix) of routes
 
     def act(self, st):
         getattr(self, "do_" + st.args[1].replace("-", "_"))(st, *st.args[2:])
@@ -161,11 +160,6 @@ class Steps:
         if record[2] not in ("A", "AAAA") or record[3] == "-" or self.lab.wanted(record[3]):
             self.dns.change(*record)
 
-    def do_route(self, st, ns, prefix, _via, gateway):
-        if self.lab.wanted(prefix):
-            self.net.replace_route(ns, prefix, gateway, st.get("dev"))
-            self.moved.add((ns, prefix))
-
     # ---- time ----
 
     def do_wait(self, st, seconds):
@@ -267,9 +261,6 @@ class Steps:
         for ns, table in self.tables:
             self.net.undo_table(ns, table)
         self.tables = set()
-        for ns, prefix in self.moved:
-            self.net.restore_route(ns, prefix)
-        self.moved = set()
         self.dns.restore(self.lab.zones)
 
     def withdraw_all(self):

@@ -305,6 +305,8 @@ static void
 without_filters_each_target_is_a_request(void **state)
 {
 	static const char *const open[] = {"@g1 eth0 - gw1", "@g2 eth0 - gw2"};
+	static const char *const overlapping[] = {
+		"@g1 eth0 192.0.2.64/26,192.0.2.128/26 gw1", "@g2 eth0 192.0.2.64/26 gw2"};
 	struct world w;
 
 	(void)state;
@@ -315,6 +317,10 @@ without_filters_each_target_is_a_request(void **state)
 	assert_true(is_asked(&w, "gw1", "198.51.100.66/32"));
 	assert_true(is_asked(&w, "gw2", "192.0.2.66/32"));
 	assert_true(is_asked(&w, "gw2", "198.51.100.66/32"));
+	world_finish(&w);
+	world_init(&w, overlapping, 2);
+	plan_one(&w, "192.0.2.66/32,192.0.2.67/32,192.0.2.130/32,192.0.2.131/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 5); /* what only one is asked for goes together */
 	world_finish(&w);
 	world_init(&w, open, 1); /* there is nobody else to take a part of it */
 	plan_one(&w, "192.0.2.66/32,198.51.100.66/32", NULL, 0);
