@@ -35,8 +35,8 @@ root_of(struct group *g)
 
 /* ---- one group an ask and server ---- */
 
-/* M12: asked of several gateways (or, provider-independent, of all), each of which may be responsible
- * for something else and rejects a request that names more than that. */
+/* M12: asked of several gateways (or, provider-independent, of all), each of which may be
+ * responsible for something else and rejects a request that names more than that. */
 static bool
 goes_alone(const struct homing *h, const struct plan_part *part)
 {
