@@ -619,7 +619,8 @@ settle_declined(const struct wishes *w, struct wish_part *parts, size_t n)
 		bool taken = false;
 
 		for (i = first; i < n && prefix_equal(&parts[i].prefix, &parts[first].prefix); i++)
-			taken |= parts[i].state == WISH_PLACED && is_gateway_part(w, &parts[i]);
+			taken |= (parts[i].state == WISH_PLACED || parts[i].state == WISH_ENDED) &&
+				 is_gateway_part(w, &parts[i]);
 		for (size_t k = first; taken && k < i; k++)
 			if (parts[k].state == WISH_REFUSED && coap_class(parts[k].code) == 4 &&
 				is_gateway_part(w, &parts[k]))

@@ -54,7 +54,7 @@ struct wish_request {
 /* How one part (see plan_part) stands now. */
 enum wish_state {
 	WISH_REFUSED,  /* nobody may be asked, or the server answered 4.xx (code) */
-	WISH_DECLINED, /* a gateway answered 4.xx, and another one placed it (M12) */
+	WISH_DECLINED, /* a gateway answered 4.xx, and another one accepted it (M12) */
 	WISH_PENDING,  /* no association in that domain, or not sent yet */
 	WISH_SENT,     /* sent, no answer yet */
 	WISH_SILENT,   /* sent, and 3 s went by without an answer */

@@ -736,6 +736,19 @@ answer_part(struct world *x, const char *id, size_t i, uint8_t code)
 	answer(x, COAP_PUT, code, coap_class(code) == 2 ? 3600 : 0);
 }
 
+static void
+end_part(struct world *x, const char *id, size_t i)
+{
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS,
+		.status = ATTACK_MITIGATION_TERMINATED};
+	struct wish_view v;
+
+	assert_true(wishes_view(x->w, id, x->now, x->a, &v));
+	s.mid = v.parts[i].mid;
+	wishes_status(x->w, (uint32_t)v.parts[i].server, &s, x->now);
+	drain(x);
+}
+
 static enum wish_state
 part_state(struct world *x, const char *id, size_t i)
 {
@@ -771,6 +784,9 @@ one_gateway_that_takes_it_is_enough(void **state)
 	assert_int_equal(x->puts + x->repeats, 0);
 	release(x, "a");
 	assert_int_equal(x->deletes, 1);
+	end_part(x, "b", 0);
+	assert_int_equal(part_state(x, "b", 0), WISH_ENDED);
+	assert_int_equal(part_state(x, "b", 1), WISH_DECLINED); /* it was taken, while it lasted */
 }
 
 /* 9284-5.3-17 */
