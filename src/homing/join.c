@@ -262,7 +262,7 @@ sort_asks(const char **asks, size_t n)
 
 	qsort(asks, n, sizeof(*asks), compare_texts);
 	for (size_t i = 0; i < n; i++)
-		if (!kept || strcmp(asks[kept - 1], asks[i]))
+		if (!kept || strcmp(asks[kept - 1], asks[i]) != 0)
 			asks[kept++] = asks[i];
 	return kept;
 }
