@@ -44,9 +44,8 @@ check_pair(struct options *o, const struct pair *p, struct spot spot, bool fatal
 
 	if (shared && share_link(p))
 		options_problem(o, fatal, spot,
-			"%s is the address of %s of %s and of %s of %s, expected an address for "
-			"each: a "
-			"request reaches only one of them (RFC 9284 %s)",
+			"%s is an anycast address: of %s of %s and of %s of %s, expected an "
+			"address for each: a request reaches only one of them (RFC 9284 %s)",
 			addr_format(shared, text), p->sa->name, p->a->name, p->sb->name, p->b->name,
 			p->a->gateway && p->b->gateway ? "5.3" : "5.2");
 }

@@ -104,14 +104,15 @@ load_credentials(struct options *o, const struct domain_credentials *dc, const v
 }
 
 /* Equal credentials tell two providers that they serve the same customer, and one of them could use
- * what it learns (RFC 9284 5.1). */
+ * what it learns (RFC 9284 5.1). Gateways are the customer's own. */
 static void
 check_shared(struct options *o, const struct draft *d, const struct config *c, size_t domain)
 {
 	const struct homing *h = c->homing;
 
 	for (size_t i = 0; i < domain; i++)
-		if (c->credentials[i] && c->credentials[domain] &&
+		if (!(h->domains[i].gateway && h->domains[domain].gateway) && c->credentials[i] &&
+			c->credentials[domain] &&
 			!strcmp(credentials_cuid(c->credentials[i]),
 				credentials_cuid(c->credentials[domain]))) {
 			options_problem(o, false,

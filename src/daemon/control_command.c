@@ -297,7 +297,7 @@ exit_of(const struct wish_part *parts, size_t n)
 	size_t placed = 0, refused = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		placed += parts[i].state == WISH_PLACED;
+		placed += parts[i].state == WISH_PLACED || parts[i].state == WISH_DECLINED;
 		refused += parts[i].state == WISH_REFUSED;
 	}
 	return placed == n ? DONE : refused == n ? REFUSED : PENDING;
@@ -307,8 +307,8 @@ static bool
 is_settled(const struct wish_part *parts, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (parts[i].state != WISH_PLACED && parts[i].state != WISH_REFUSED &&
-			parts[i].state != WISH_ENDED)
+		if (parts[i].state == WISH_PENDING || parts[i].state == WISH_SENT ||
+			parts[i].state == WISH_SILENT)
 			return false;
 	return true;
 }

@@ -104,6 +104,7 @@ add_target(json_t *object, const struct target *t)
 
 static const char *const wish_states[] = {
 	[WISH_REFUSED] = "refused",
+	[WISH_DECLINED] = "declined",
 	[WISH_PENDING] = "pending",
 	[WISH_SENT] = "sent",
 	[WISH_SILENT] = "silent",

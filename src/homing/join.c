@@ -8,7 +8,7 @@
 /* What one ask, or several that were joined, want at one server. */
 struct group {
 	uint32_t server;
-	bool trigger;
+	bool trigger, alone;
 	struct group *into; /* joined into that one; NULL: it stands by itself */
 	struct target target;
 	const char **asks;
@@ -35,21 +35,34 @@ root_of(struct group *g)
 
 /* ---- one group an ask and server ---- */
 
-static struct group *
-group_at(struct joining *s, size_t first, const struct join_ask *a, uint32_t server)
+/* M12: asked of several gateways (or, provider-independent, of all), each of which may be
+ * responsible for something else and rejects a request that names more than that. */
+static bool
+goes_alone(const struct homing *h, const struct plan_part *part)
 {
+	const struct owner *o = trie_longest(h->owners, &part->prefix, NULL);
+
+	return h->domains[part->domain].gateway && o && o->n_domains != 1;
+}
+
+static struct group *
+group_at(struct joining *s, size_t first, const struct join_ask *a, const struct plan_part *part)
+{
+	uint32_t server = (uint32_t)part->server;
+	bool alone = goes_alone(s->j->homing, part);
 	struct group *g;
 
-	for (size_t i = first; i < s->n; i++)
-		if (s->groups[i].server == server)
+	for (size_t i = first; i < s->n && !alone; i++)
+		if (s->groups[i].server == server && !s->groups[i].alone)
 			return &s->groups[i];
 	g = &s->groups[s->n++];
 	*g = (struct group){.server = server,
 		.trigger = a->ask->trigger_mitigation,
+		.alone = alone,
 		.target = a->ask->target,
 		.cap_asks = 1,
 		.n_asks = 1};
-	g->target.target_prefix = arena_alloc(s->j->arena, a->n, sizeof(struct prefix));
+	g->target.target_prefix = arena_alloc(s->j->arena, alone ? 1 : a->n, sizeof(struct prefix));
 	g->target.n_target_prefix = 0;
 	g->asks = arena_alloc(s->j->arena, 1, sizeof(*g->asks));
 	g->asks[0] = a->ask->id;
@@ -71,7 +84,7 @@ make_groups(struct joining *s, const struct plan *plan)
 
 			if (part->state == PART_REFUSED || part->server < 0)
 				continue;
-			g = group_at(s, first, &j->asks[i], (uint32_t)part->server);
+			g = group_at(s, first, &j->asks[i], part);
 			g->target.target_prefix[g->target.n_target_prefix++] = part->prefix;
 		}
 		for (size_t k = first; k < s->n; k++) {
@@ -241,10 +254,23 @@ compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void
-put_request(const struct join *j, const struct group *g, struct plan *plan)
+/* Of what was joined, several may have been for the same ask. */
+static size_t
+sort_asks(const char **asks, size_t n)
 {
-	qsort(g->asks, g->n_asks, sizeof(*g->asks), compare_texts);
+	size_t kept = 0;
+
+	qsort(asks, n, sizeof(*asks), compare_texts);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || strcmp(asks[kept - 1], asks[i]) != 0)
+			asks[kept++] = asks[i];
+	return kept;
+}
+
+static void
+put_request(const struct join *j, struct group *g, struct plan *plan)
+{
+	g->n_asks = sort_asks(g->asks, g->n_asks);
 	plan->requests[plan->n_requests++] = (struct plan_request){.server = g->server,
 		.live = g->live ? (int)(g->live - j->live) : -1,
 		.pending = j->available[g->server] == SERVER_UNAVAILABLE,
@@ -267,7 +293,7 @@ join_requests(const struct join *j, struct plan *plan)
 		enter(&s, &s.groups[i]);
 	plan->requests = arena_alloc(j->arena, s.n + 1, sizeof(*plan->requests));
 	for (size_t i = 0; i < s.n; i++) {
-		const struct group *g = &s.groups[i];
+		struct group *g = &s.groups[i];
 
 		if (!g->into)
 			put_request(j, g, plan);

@@ -40,6 +40,7 @@ part_status(const struct wish_part *p)
 		return ATTACK_MITIGATION_IN_PROGRESS;
 	case WISH_ENDED:
 		return p->status ? (enum dots_status)p->status : ATTACK_MITIGATION_TERMINATED;
+	case WISH_DECLINED:
 	case WISH_PLACED:
 		break;
 	}
@@ -54,6 +55,8 @@ merge_status(const struct wish_part *parts, size_t n, struct merged *ret)
 	for (size_t i = 0; i < n; i++) {
 		enum dots_status s = part_status(&parts[i]);
 
+		if (parts[i].state == WISH_DECLINED)
+			continue;
 		if (is_over(s))
 			over = s;
 		else if (!worst || badness(s) > badness(worst))

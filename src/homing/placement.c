@@ -372,6 +372,32 @@ may_work_later(const struct wish_answer *a)
 	return coap_class(a->code) == 5 || (a->code == COAP_429_TOO_MANY_REQUESTS && a->max_age);
 }
 
+static bool
+note_no_taker(void *arg, void *holder)
+{
+	const struct placement *p = holder;
+
+	(void)arg;
+	return p->state != PLACEMENT_WANTED && p->state != PLACEMENT_PLACED;
+}
+
+/* M12: whoever asks gateways knows not which of them is responsible. What one rejects as foreign is
+ * nobody's business while another one may take it, or has. */
+static bool
+is_declined(const struct wishes *w, const struct placement *p)
+{
+	const struct homing *h = w->homing;
+	bool taker = false;
+
+	if (coap_class(p->code) != 4 || !h->domains[h->servers[p->server]->domain].gateway)
+		return false;
+	for (uint32_t s = 0; !taker && s < h->n_servers; s++)
+		taker = h->domains[h->servers[s]->domain].gateway && s != p->server &&
+			!overlap_each(
+				w->live, s, p->trigger_mitigation, &p->target, note_no_taker, NULL);
+	return taker;
+}
+
 static void
 refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
@@ -386,7 +412,8 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 		placement_queue(w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || (coap_class(a->code) == 4 && !may_work_later(a))) {
 		p->state = PLACEMENT_REFUSED;
-		wish_report(w, WISH_REPORT_REFUSED, p->n_asks ? p->asks[0] : "", p, NULL, p->why);
+		wish_report(w, is_declined(w, p) ? WISH_REPORT_DECLINED : WISH_REPORT_REFUSED,
+			p->n_asks ? p->asks[0] : "", p, NULL, p->why);
 	}
 }
 

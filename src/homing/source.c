@@ -200,8 +200,10 @@ is_member(const struct homing *h, const struct domain *d, const char *interface,
 		return true;
 	if (!interface) /* no access named: any active interface's address, but no other domain's */
 		return !addr_is_loopback(&l->addr);
+	/* A gateway assigns nothing and belongs to our own network, as every address of the link
+	 * does: nothing there is another provider's. */
 	return !strcmp(l->interface, interface) &&
-	       (is_translated(d, l) || !is_shared(h, d, interface));
+	       (d->gateway || is_translated(d, l) || !is_shared(h, d, interface));
 }
 
 static bool

@@ -222,6 +222,30 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 	}
 }
 
+static bool
+is_gateway_part(const struct wishes *w, const struct wish_part *part)
+{
+	return part->domain >= 0 && w->homing->domains[part->domain].gateway;
+}
+
+/* M12: one gateway that takes it is enough; to the others it was foreign. The parts of one prefix
+ * stand together. */
+static void
+settle_declined(const struct wishes *w, struct wish_part *parts, size_t n)
+{
+	for (size_t first = 0, i; first < n; first = i) {
+		bool taken = false;
+
+		for (i = first; i < n && prefix_equal(&parts[i].prefix, &parts[first].prefix); i++)
+			taken |= (parts[i].state == WISH_PLACED || parts[i].state == WISH_ENDED) &&
+				 is_gateway_part(w, &parts[i]);
+		for (size_t k = first; taken && k < i; k++)
+			if (parts[k].state == WISH_REFUSED && coap_class(parts[k].code) == 4 &&
+				is_gateway_part(w, &parts[k]))
+				parts[k].state = WISH_DECLINED;
+	}
+}
+
 static enum wish_state
 planned_state(enum part_state s)
 {
@@ -497,6 +521,7 @@ wishes_view(struct wishes *w, const char *id, mono_ms now, struct arena *a, stru
 		parts[i] = wish->parts[i];
 		fill_part(w, wish, &parts[i], now);
 	}
+	settle_declined(w, parts, wish->n_parts);
 	*ret = (struct wish_view){.id = wish->id,
 		.asker = wish->asker,
 		.target = &wish->target,

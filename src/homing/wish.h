@@ -65,12 +65,13 @@ struct wish_request {
 
 /* How one part (see plan_part) stands now. */
 enum wish_state {
-	WISH_REFUSED, /* nobody may be asked, or the server answered 4.xx (code) */
-	WISH_PENDING, /* no association in that domain, or not sent yet */
-	WISH_SENT,    /* sent, no answer yet */
-	WISH_SILENT,  /* sent, and 3 s went by without an answer */
-	WISH_PLACED,  /* the server accepted it */
-	WISH_ENDED,   /* the server ended it (status 6 or 7, or it expired there) */
+	WISH_REFUSED,  /* nobody may be asked, or the server answered 4.xx (code) */
+	WISH_DECLINED, /* a gateway answered 4.xx, and another one accepted it (M12) */
+	WISH_PENDING,  /* no association in that domain, or not sent yet */
+	WISH_SENT,     /* sent, no answer yet */
+	WISH_SILENT,   /* sent, and 3 s went by without an answer */
+	WISH_PLACED,   /* the server accepted it */
+	WISH_ENDED,    /* the server ended it (status 6 or 7, or it expired there) */
 };
 struct wish_part {
 	struct prefix prefix;
@@ -166,10 +167,11 @@ enum wish_action_kind {
 	WISH_ACTION_CHANGED, /* the view of `ask` changed */
 };
 enum wish_report {
-	WISH_REPORT_ASKED,   /* ask taken */
-	WISH_REPORT_PLANNED, /* a part goes to server */
-	WISH_REPORT_REFUSED, /* a part is refused here, or by the server (code) */
-	WISH_REPORT_PENDING, /* a part waits for its domain: alert */
+	WISH_REPORT_ASKED,    /* ask taken */
+	WISH_REPORT_PLANNED,  /* a part goes to server */
+	WISH_REPORT_REFUSED,  /* a part is refused here, or by the server (code) */
+	WISH_REPORT_DECLINED, /* by a gateway, and another one may take it or has: no alert (M12) */
+	WISH_REPORT_PENDING,  /* a part waits for its domain: alert */
 	WISH_REPORT_PLACED,
 	WISH_REPORT_STATUS,
 	WISH_REPORT_ENDED,

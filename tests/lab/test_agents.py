@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from lab.agents import Configuration, instance_name, value_of
+from lab.agents import Configuration, instance_name, put, value_of
 from lab.model import Lab
 from lab.net import NetError
 from lab.parse import LabError
@@ -133,6 +133,18 @@ def test_values_of_configure(text, value):
     assert value_of(lab, {"domains": {"n": {"interface": "up"}}}, text) == value
 
 
-def test_a_value_that_is_not_there():
-    with pytest.raises(NetError, match="@domains.x"):
-        value_of(None, {"domains": {}}, "@domains.x")
+@pytest.mark.parametrize("text", ["@domains.x", "@servers.1", "@servers.x", "@servers.0.name.x"])
+def test_a_value_that_is_not_there(text):
+    with pytest.raises(NetError, match=text[1:]):
+        value_of(None, {"domains": {}, "servers": [{"name": "s"}]}, text)
+
+
+def test_a_path_through_a_list():
+    cfg = {"servers": [{"name": "a"}, {"name": "b"}]}
+    put(cfg, "servers.1.addresses", ["192.0.2.1"])
+    put(cfg, "new.folder.key", 1)
+    assert cfg["servers"] == [{"name": "a"}, {"name": "b", "addresses": ["192.0.2.1"]}]
+    assert cfg["new"] == {"folder": {"key": 1}}
+    assert value_of(None, cfg, "@servers.1.name") == "b"
+    with pytest.raises(NetError, match="7"):
+        put(cfg, "servers.7.addresses", [])

@@ -68,6 +68,12 @@ def test_scope_is_a_set(lab, scope, exact, subset):
     assert matches(lab, "must s1 at=s1 put-mitigate scope<=192.0.2.64/26", put(scope)) == subset
 
 
+def test_each_target_of_several_requests(lab):
+    p = pattern(lab, "must s1 at=s1 put-mitigate target=PA1.t1,PA2.t1")
+    one, other = put("192.0.2.66/32"), put("198.51.100.66/32,198.51.100.67/32")
+    assert not p.missing([one, other]) and p.missing([one, one]) and p.missing([other])
+
+
 @pytest.mark.parametrize("scope, violated", [
     ("192.0.2.66/32", False),
     ("192.0.2.66/32,198.51.100.66/32", True),

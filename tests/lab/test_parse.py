@@ -112,6 +112,8 @@ def test_operators_of_attributes():
     ("step s1 coap a get mitigate as=b server=b cuid=nobody", "cuid=nobody"),
     ("step s1 coap a get mitigate as=b server=b colour=red", "no attribute 'colour'"),
     ("step s1 start\nmust s1 at=a status colour=red", "no attribute 'colour'"),
+    ("step s1 family=5 start", "family=5"),
+    ("step s1 start\ndo s1 family=4 start", "no attribute 'family'"),
 ])
 def test_refused_with_file_and_line(tmp_path, line, why):
     refused(tmp_path, line, why)
@@ -190,6 +192,22 @@ def test_what_says_nothing_in_the_family_is_refused(tmp_path, line):
     lab_of(tmp_path, HEAD.replace("lab X", "lab X family=4") + line + "\n")
     with pytest.raises(LabError, match="nothing of IPv6"):
         lab_of(tmp_path, HEAD.replace("lab X", "lab X family=6") + line + "\n")
+
+
+def test_a_step_for_one_family_only(tmp_path):
+    text = HEAD + ("step s1 start\nstep s2 family=4 alarm b target=192.0.2.2\n"
+                   "must s2 at=b alert target=192.0.2.2\nstep s3 after=s1 stop b\n")
+    with pytest.raises(LabError, match="only the step just before"):
+        lab_of(tmp_path, text.replace("lab X", "lab X family=4"))
+    six = lab_of(tmp_path, text.replace("lab X", "lab X family=6"))
+    assert list(six.steps) == ["s1", "s3"]
+    with pytest.raises(LabError, match="step s2 twice"):
+        lab_of(tmp_path, text.replace("lab X", "lab X family=6") + "step s2 start\n")
+
+
+def test_servers_that_share_a_name_are_of_one_domain(tmp_path):
+    lab = lab_of(tmp_path, HEAD + "ns c role=host\ndots c kind=server name=s.isp1.example ca=CA1\n")
+    assert [a.name for a in lab.servers_of(lab.pvds["1"])] == ["b", "c"]
 
 
 def test_domains_are_called_by_the_first_label_unless_that_is_taken(tmp_path):

@@ -196,16 +196,18 @@ def value_of(lab, original, text):
 
 def at_path(cfg, path):
     for key in path.split("."):
-        if not isinstance(cfg, dict) or key not in cfg:
-            raise NetError(f"@{path}: nothing is set there")
-        cfg = cfg[key]
+        try:
+            cfg = cfg[int(key) if isinstance(cfg, list) else key]
+        except (LookupError, TypeError, ValueError):
+            raise NetError(f"{path}: nothing is set there") from None
     return cfg
 
 
 def put(cfg, path, value):
+    """A number in the path is a place in a list that is there already."""
     *folders, last = path.split(".")
     for f in folders:
-        cfg = cfg.setdefault(f, {})
+        cfg = at_path(cfg, f) if isinstance(cfg, list) else cfg.setdefault(f, {})
     cfg[last] = value
 
 

@@ -114,7 +114,7 @@ class Pattern:
         return have == want
 
     def field_target(self, attr, fields, wanted, record):
-        have = networks(fields.get("target", ""))
+        have = networks(fields.get("target", fields.get("scope", "")))
         if attr.op == "<=":
             want = self.lab.prefixes(attr.items, self.st)
             return bool(have) and all(inside(n, want) for n in have)

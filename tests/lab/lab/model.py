@@ -67,6 +67,7 @@ class Lab:
         self.addresses = {}   # namespace -> [(interface, ip_interface)]
         self.probing = set()  # (namespace, interface) where duplicate addresses are looked for
         self.pvds, self.agents, self.identities, self.steps = {}, {}, {}, {}
+        self.left_out = {}    # steps that are for other families
         self.zones = []       # (namespace, name, type, data)
         self.pi = self.filtered((PI if self.head.get("addressing") == "PI" else "").split(","))
         for st in self.statements:
@@ -226,17 +227,22 @@ class Lab:
 
     def on_step(self, st):
         name = st.args[0]
-        if name in self.steps:
+        if name in {*self.steps, *self.left_out}:
             raise st.error(f"step {name} twice")
+        families_of(st)
+        if self.family not in (st.items("family") or [self.family]):
+            self.left_out[name] = Step(name, None)
+            return
         after = st.get("after")
         if after and (not self.steps or list(self.steps)[-1] != after):
             raise st.error(f"after={after}: only the step just before can be continued")
         self.steps[name] = Step(name, after, [st])
 
     def step_of(self, st):
-        if st.args[0] not in self.steps:
+        step = self.steps.get(st.args[0]) or self.left_out.get(st.args[0])
+        if not step:
             raise st.error(f"no step {st.args[0]} above")
-        return self.steps[st.args[0]]
+        return step
 
     def on_do(self, st):
         self.step_of(st).actions.append(st)

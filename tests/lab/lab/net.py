@@ -254,11 +254,12 @@ class Network:
                 type filter hook prerouting priority raw; policy accept;
                 iifname "{interface}" numgen random mod 100 < {percent} drop; }} }}\n""")
 
-    def drop(self, ns, match):
+    def drop(self, ns, matches):
         self.undo_table(ns, "lab_drop")
+        rules = "\n".join(f"{m} drop;" for m in matches)
         chains = "".join(f"""
             chain {hook} {{ type filter hook {hook} priority raw; policy accept;
-                {match} drop; }}""" for hook in ("prerouting", "output"))
+                {rules} }}""" for hook in ("prerouting", "output"))
         self.nft(ns, f"table inet lab_drop {{ {chains}\n}}\n")
 
     def undo_table(self, ns, table):

@@ -59,6 +59,8 @@ class Statement:
             raise self.error(f"{name}={self.attrs[name].value} is no number") from None
 
 
+# Of a step itself, whatever its verb.
+STEP = {"after", "family"}
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
            "ca", "credential", "resumed", "transport", "behalf", "reason"}
@@ -84,7 +86,7 @@ PRODUCT_EVENTS = {
     "forgotten": {"domain", "pvd", "kind", "value", "source", "interface", "reason"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},
     "resolve-failed": {"domain", "name", "reason"},
-    "put-mitigate": {"from", "cuid", "mid", "scope", "lifetime", "code", "reason"},
+    "put-mitigate": {"from", "cuid", "mid", "scope", "target", "lifetime", "code", "reason"},
     "get-mitigate": {"from", "cuid", "mid", "code", "observe"},
     "delete-mitigate": {"from", "cuid", "mid", "code", "scope"},
     "request-refused": {"from", "code", "reason"},
@@ -138,7 +140,7 @@ VERBS = {
     "pause": (1, 99, set()),
     "resume": (1, 99, set()),
     "forget": (1, 99, set()),
-    "alarm": (1, 1, {"target", "port", "protocol", "lifetime", "id"}),
+    "alarm": (1, 1, {"target", "port", "protocol", "lifetime", "wait", "id"}),
     "withdraw": (1, 1, {"id"}),
     "flood": (1, 1, {"target", "rate", "for", "port"}),
     "probe": (1, 1, {"dst", "src", "dev", "port"}),
@@ -146,7 +148,7 @@ VERBS = {
     "link": (2, 2, set()),
     "rule": (1, 2, {"prio", "from", "table"}),
     "loss": (2, 2, set()),
-    "drop": (2, 2, set()),
+    "drop": (2, 99, set()),
     "undrop": (1, 1, set()),
     "forget-flows": (1, 1, set()),
     "zone": (4, 4, set()),
@@ -242,7 +244,7 @@ def check(st):
     check_shape(st, st.kind, st.args, st.attrs, known(STATEMENTS, st.kind, "statement", st))
     if st.kind in ("step", "do"):
         verb = st.args[1]
-        rest = {k: a for k, a in st.attrs.items() if not (st.kind == "step" and k == "after")}
+        rest = {k: a for k, a in st.attrs.items() if not (st.kind == "step" and k in STEP)}
         check_shape(st, verb, st.args[2:], rest, known(VERBS, verb, "verb", st))
         if verb == "wait-for":
             check_pattern(st, st.args[2], rest)

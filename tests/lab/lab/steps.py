@@ -7,6 +7,7 @@ import time
 from lab import cbor
 from lab.assertions import Pattern
 from lab.net import INSIDE, PYTHON, NetError
+from lab.parse import STEP
 
 FLOOD_PORT, DOTS_PORT = "9999", "4646"
 HELLO_SOURCES = "198.18.0.0/15,2001:db8:ffff::/48"
@@ -68,12 +69,12 @@ class Steps:
 
     def do_configure(self, st, name):
         self.dirty = True
-        self.agents.configure(name, {k: a.value for k, a in st.attrs.items() if k != "after"})
+        self.agents.configure(name, {k: a.value for k, a in st.attrs.items() if k not in STEP})
 
     def do_alarm(self, st, name):
         targets = sorted(map(str, self.lab.prefixes(st.items("target"), st)))
         words = ["mitigate", *targets]
-        for option in ("port", "protocol", "lifetime"):
+        for option in ("port", "protocol", "lifetime", "wait"):
             if option in st.attrs:
                 words += ["--" + option, st.get(option)]
         status, reply = self.agents.dotsctl(name, *words)
@@ -154,8 +155,8 @@ class Steps:
         self.net.loss(ns, interface, int(percent))
         self.tables.add((ns, "lab_loss_" + interface))
 
-    def do_drop(self, st, ns, match):
-        self.net.drop(ns, match)
+    def do_drop(self, st, ns, *matches):
+        self.net.drop(ns, matches)
         self.tables.add((ns, "lab_drop"))
 
     def do_undrop(self, st, ns):

@@ -613,18 +613,19 @@ one_address_for_several_servers_is_noticed(void **state)
 	static const struct mistake fatal[] = {
 		{"gateways:\n" GATEWAY("g1", "lo")
 				GATEWAY("g2", "lo") "provider-independent: [203.0.113.0/24]\n",
-			"3:23: 192.0.2.1 is the address of 192.0.2.1 of g1 and of 192.0.2.1 of "
+			"3:23: 192.0.2.1 is an anycast address: of 192.0.2.1 of g1 and of "
+			"192.0.2.1 of "
 			"g2*(RFC 9284 "
 			"5.3)"},
 	};
 	static const struct mistake doubtful[] = {
 		{"gateways:\n" GATEWAY("g1", "lo") GATEWAY(
 			 "g2", "lo") "provider-independent: [203.0.113.0/24]\nallow-anycast: yes\n",
-			"3:23: 192.0.2.1 is the address of*(RFC 9284 5.3)"},
+			"3:23: 192.0.2.1 is an anycast address*(RFC 9284 5.3)"},
 		{"gateways:\n" GATEWAY("g1", "lo") GATEWAY("g2", "lo"),
-			"3:23: 192.0.2.1 is the address of*(RFC 9284 5.3)"},
+			"3:23: 192.0.2.1 is an anycast address*(RFC 9284 5.3)"},
 		{"domains:\n" GATEWAY("isp1", "lo") GATEWAY("isp2", "lo"),
-			"3:25: 192.0.2.1 is the address of*(RFC 9284 5.2)"},
+			"3:25: 192.0.2.1 is an anycast address*(RFC 9284 5.2)"},
 	};
 	struct config *c;
 
@@ -633,7 +634,20 @@ one_address_for_several_servers_is_noticed(void **state)
 	expect_warning(doubtful, COUNT(doubtful));
 	c = load("domains:\n" GATEWAY("isp1", "lo") GATEWAY("isp2", "wan2"));
 	assert_non_null(c);
-	assert_false(noted(false, "*is the address of"));
+	assert_false(noted(false, "*is an anycast address"));
+	config_free(c);
+}
+
+/* Of one network both of them: they need not be kept apart as providers are. */
+static void
+gateways_may_be_shown_the_same_credentials(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = load("gateways:\n" GATEWAY("g1", "lo") GATEWAY("g2", "wan2"));
+	assert_non_null(c);
+	assert_false(noted(false, "*has the key"));
 	config_free(c);
 }
 
@@ -654,7 +668,7 @@ a_server_is_behind_links_of_its_domain(void **state)
 			"expected one of its `interfaces`"},
 	};
 	static const struct mistake doubtful[] = {
-		{BEHIND("interfaces: [wan2, lo]"), "4:5: 192.0.2.1 is the address of*"},
+		{BEHIND("interfaces: [wan2, lo]"), "4:5: 192.0.2.1 is an anycast address: of*"},
 	};
 	struct config *c;
 	struct domain *d;
@@ -665,7 +679,7 @@ a_server_is_behind_links_of_its_domain(void **state)
 	expect_warning(doubtful, COUNT(doubtful));
 	c = load(BEHIND("interface: wan2"));
 	assert_non_null(c);
-	assert_false(noted(false, "*is the address of"));
+	assert_false(noted(false, "*is an anycast address"));
 	d = &c->homing->domains[0];
 	assert_string_equal(d->servers[0]->id, "b.example%wan2"); /* in the order of the file */
 	assert_string_equal(d->servers[1]->id, "b.example%lo");
@@ -730,6 +744,7 @@ main(void)
 			domains_may_have_several_links_and_servers_or_none, forget),
 		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
 		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
+		cmocka_unit_test_teardown(gateways_may_be_shown_the_same_credentials, forget),
 		cmocka_unit_test(the_manual_knows_every_option),
 	};
 

@@ -33,6 +33,23 @@ the_first_acceptance_is_the_answer(void **state)
 	assert_int_equal(m.status, ATTACK_MITIGATION_IN_PROGRESS);
 }
 
+/* What another gateway took is no refusal (M12). */
+static void
+what_was_declined_does_not_count(void **state)
+{
+	struct wish_part p[] = {part(WISH_DECLINED, COAP_400_BAD_REQUEST, 0, 1),
+		part(WISH_PLACED, COAP_201_CREATED, ATTACK_SUCCESSFULLY_MITIGATED, 2)};
+	struct merged m;
+
+	(void)state;
+	merge_parts(p, 2, &m);
+	assert_int_equal(m.verdict.code, COAP_201_CREATED);
+	assert_int_equal(m.status, ATTACK_SUCCESSFULLY_MITIGATED);
+	p[1] = part(WISH_ENDED, COAP_201_CREATED, ATTACK_MITIGATION_TERMINATED, 2);
+	merge_parts(p, 2, &m);
+	assert_int_equal(m.status, ATTACK_MITIGATION_TERMINATED);
+}
+
 /* What was accepted and has ended was accepted; 9132-4.4.2-39. */
 static void
 what_has_ended_was_accepted(void **state)
@@ -145,6 +162,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_acceptance_is_the_answer),
+		cmocka_unit_test(what_was_declined_does_not_count),
 		cmocka_unit_test(what_has_ended_was_accepted),
 		cmocka_unit_test(only_when_all_refuse_it_is_refused_and_names_nobody),
 		cmocka_unit_test(too_fast_upstream_is_overload_here),

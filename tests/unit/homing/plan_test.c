@@ -301,6 +301,54 @@ gateways_take_all_or_by_filter(void **state)
 	world_finish(&w);
 }
 
+/* 9284-5.3-18, 9284-5.3-11 (M12): each gateway may be responsible for one of them only. */
+static void
+without_filters_each_target_is_a_request(void **state)
+{
+	static const char *const open[] = {"@g1 eth0 - gw1", "@g2 eth0 - gw2"};
+	static const char *const overlapping[] = {
+		"@g1 eth0 192.0.2.64/26,192.0.2.128/26 gw1", "@g2 eth0 192.0.2.64/26 gw2"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, open, 2);
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 4);
+	assert_true(is_asked(&w, "gw1", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "gw1", "198.51.100.66/32"));
+	assert_true(is_asked(&w, "gw2", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "gw2", "198.51.100.66/32"));
+	world_finish(&w);
+	world_init(&w, overlapping, 2);
+	plan_one(&w, "192.0.2.66/32,192.0.2.67/32,192.0.2.130/32,192.0.2.131/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 5); /* what only one is asked for goes together */
+	world_finish(&w);
+	world_init(&w, open, 1); /* there is nobody else to take a part of it */
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	world_finish(&w);
+}
+
+/* Two targets of one ask that a request of another one covers both: that is one asker, once. */
+static void
+an_ask_joined_twice_counts_once(void **state)
+{
+	static const char *const open[] = {"@g1 eth0 - gw1", "@g2 eth0 - gw2"};
+	struct world w;
+	struct ask asks[] = {
+		{.id = "a", .trigger_mitigation = true}, {.id = "b", .trigger_mitigation = true}};
+
+	(void)state;
+	world_init(&w, open, 2);
+	asks[0].target = target_from(w.a, "192.0.2.66/32,192.0.2.68/32");
+	asks[1].target = target_from(w.a, "192.0.2.64/26");
+	plan(w.h, asks, 2, NULL, 0, w.up, w.a, &w.plan);
+	assert_int_equal(w.plan.n_requests, 2);
+	assert_int_equal(w.plan.requests[0].n_asks, 2);
+	assert_int_equal(w.plan.requests[1].n_asks, 2);
+	world_finish(&w);
+}
+
 /* 9284-5.3-14, 9284-5.3-16 */
 static void
 a_gateway_knows_what_is_foreign(void **state)
@@ -492,6 +540,8 @@ main(void)
 		cmocka_unit_test(one_server_of_a_domain_carries_it_by_priority),
 		cmocka_unit_test(overlapping_asks_become_one_request),
 		cmocka_unit_test(gateways_take_all_or_by_filter),
+		cmocka_unit_test(without_filters_each_target_is_a_request),
+		cmocka_unit_test(an_ask_joined_twice_counts_once),
 		cmocka_unit_test(a_gateway_knows_what_is_foreign),
 		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
 		cmocka_unit_test(a_target_named_again_and_again_is_cut_once),

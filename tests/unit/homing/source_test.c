@@ -69,6 +69,23 @@ on_a_shared_interface_the_prefix_decides(void **state)
 	homing_free(h);
 }
 
+/* 9284-5.3-04, 9284-5.3-11: two gateways on the one link of a client; they assign nothing. */
+static void
+gateways_share_an_interface(void **state)
+{
+	static const char *const domains[] = {"@g1 eth0 - s1", "@g2 eth0 - s2"};
+	struct homing *h = make_homing(domains, 2);
+	struct local_addr l[] = {local("192.0.2.71/26", "eth0"), local("198.51.100.71/26", "eth0"),
+		local("198.51.100.200/26", "eth1")};
+	char why[100];
+
+	(void)state;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	assert_string_equal(chosen(h, 0, "192.0.2.65", l, 3), "192.0.2.71");
+	assert_string_equal(chosen(h, 1, "198.51.100.65", l, 3), "198.51.100.71");
+	homing_free(h);
+}
+
 /* 9284-4.2-04, 9284-5.2-23, 6724-4-03: the same provider-independent source towards every provider,
  * on whatever interface it is. */
 static void
@@ -196,6 +213,7 @@ main(void)
 		cmocka_unit_test(a_private_address_will_do_where_it_is_translated),
 		cmocka_unit_test(membership_comes_before_the_rules),
 		cmocka_unit_test(on_a_shared_interface_the_prefix_decides),
+		cmocka_unit_test(gateways_share_an_interface),
 		cmocka_unit_test(independent_addresses_go_first_where_nothing_was_assigned),
 		cmocka_unit_test(the_configured_source_is_taken_or_nothing),
 		cmocka_unit_test(rfc_6724_rules_in_their_order),

@@ -61,12 +61,12 @@ until(struct world *x, mono_ms when)
 }
 
 static int
-setup(void **state)
+setup_with(void **state, const char *const *domains)
 {
 	struct world *x = mem_new(sizeof(*x));
 	char why[100];
 
-	x->h = make_homing(two_isps, 2);
+	x->h = make_homing(domains, 2);
 	assert_int_equal(homing_index(x->h, why, sizeof(why)), 0);
 	x->p = memory_store_new();
 	x->w = wishes_new(x->h, x->p, NULL);
@@ -76,6 +76,20 @@ setup(void **state)
 	drain(x);
 	*state = x;
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	return setup_with(state, two_isps);
+}
+
+static int
+setup_gateways(void **state)
+{
+	static const char *const gateways[] = {"@g1 eth0 - gw1", "@g2 eth0 - gw2"};
+
+	return setup_with(state, gateways);
 }
 
 static int
@@ -717,6 +731,100 @@ refusals_are_told_and_not_retried(void **state)
 	assert_int_equal(wishes_count(x->w), 0);
 }
 
+/* Part i of the wish, which stands at one gateway, is answered there. */
+static void
+answer_part(struct world *x, const char *id, size_t i, uint8_t code)
+{
+	struct wish_view v;
+
+	assert_true(wishes_view(x->w, id, x->now, x->a, &v));
+	assert_true(i < v.n_parts);
+	x->server = (uint32_t)v.parts[i].server;
+	x->mid = v.parts[i].mid;
+	answer(x, COAP_PUT, code, coap_class(code) == 2 ? 3600 : 0);
+}
+
+static void
+end_part(struct world *x, const char *id, size_t i)
+{
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS,
+		.status = ATTACK_MITIGATION_TERMINATED};
+	struct wish_view v;
+
+	assert_true(wishes_view(x->w, id, x->now, x->a, &v));
+	s.mid = v.parts[i].mid;
+	wishes_status(x->w, (uint32_t)v.parts[i].server, &s, x->now);
+	drain(x);
+}
+
+static enum wish_state
+part_state(struct world *x, const char *id, size_t i)
+{
+	struct wish_view v;
+
+	assert_true(wishes_view(x->w, id, x->now, x->a, &v));
+	assert_true(i < v.n_parts);
+	return v.parts[i].state;
+}
+
+/* 9284-5.3-17: whichever answers first. */
+static void
+one_gateway_that_takes_it_is_enough(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "192.0.2.66/32");
+	assert_int_equal(x->puts, 2);
+	answer_part(x, "a", 1, COAP_400_BAD_REQUEST);
+	assert_int_equal(x->reports[WISH_REPORT_DECLINED], 1);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 0);
+	assert_int_equal(part_state(x, "a", 1), WISH_REFUSED); /* nobody took it yet */
+	answer_part(x, "a", 0, COAP_201_CREATED);
+	assert_int_equal(part_state(x, "a", 0), WISH_PLACED);
+	assert_int_equal(part_state(x, "a", 1), WISH_DECLINED);
+	ask(x, "b", "192.0.2.67/32");
+	answer_part(x, "b", 0, COAP_201_CREATED);
+	answer_part(x, "b", 1, COAP_400_BAD_REQUEST);
+	assert_int_equal(x->reports[WISH_REPORT_DECLINED], 1);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 0);
+	assert_int_equal(part_state(x, "b", 1), WISH_DECLINED);
+	until(x, 1000 * S);
+	assert_int_equal(x->puts + x->repeats, 0);
+	release(x, "a");
+	assert_int_equal(x->deletes, 1);
+	end_part(x, "b", 0);
+	assert_int_equal(part_state(x, "b", 0), WISH_ENDED);
+	assert_int_equal(part_state(x, "b", 1), WISH_DECLINED); /* it was taken, while it lasted */
+}
+
+/* 9284-5.3-17 */
+static void
+refused_by_all_gateways_is_told_once(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "192.0.2.66/32");
+	answer_part(x, "a", 0, COAP_400_BAD_REQUEST);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 0);
+	answer_part(x, "a", 1, COAP_400_BAD_REQUEST);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 1);
+	assert_int_equal(part_state(x, "a", 0), WISH_REFUSED);
+	assert_int_equal(part_state(x, "a", 1), WISH_REFUSED);
+}
+
+/* A gateway that answers 5.03 is responsible, and cannot help now. */
+static void
+a_gateway_that_cannot_is_told(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "192.0.2.66/32");
+	answer_part(x, "a", 0, COAP_201_CREATED);
+	answer_part(x, "a", 1, COAP_503_SERVICE_UNAVAILABLE);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 1);
+	assert_int_equal(part_state(x, "a", 1), WISH_REFUSED);
+}
+
 /* 9132-4.4.3-13, 9132-4.4.3-14 */
 static void
 overload_is_retried_after_max_age(void **state)
@@ -905,7 +1013,8 @@ an_asker_has_its_share_until_withdrawals_are_through(void **state)
 	assert_int_equal(ask_as(x, "client:acme/c/6", 2, "6", "192.0.2.70/32"), -ENOSPC);
 }
 
-#define IN_WORLD(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
 int
 main(void)
@@ -930,6 +1039,9 @@ main(void)
 		IN_WORLD(the_replaced_one_goes_with_its_successor),
 		IN_WORLD(a_part_is_planned_as_the_whole_would_be),
 		IN_WORLD(refusals_are_told_and_not_retried),
+		WITH_GATEWAYS(one_gateway_that_takes_it_is_enough),
+		WITH_GATEWAYS(refused_by_all_gateways_is_told_once),
+		WITH_GATEWAYS(a_gateway_that_cannot_is_told),
 		IN_WORLD(overload_is_retried_after_max_age),
 		IN_WORLD(a_wish_with_an_end_is_released_by_itself),
 		IN_WORLD(a_renewed_session_is_told_what_stands),
