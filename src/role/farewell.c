@@ -1,3 +1,7 @@
+/*
+ * Withdrawals at servers that are configured no more: repeated until answered, for a minute at most
+ * (RFC 9132 4.4.4; rules M3, M17).
+ */
 #include "role/farewell.h"
 
 #include <stdlib.h>

@@ -38,7 +38,7 @@ static const char other[] =
 	"  isp1:\n"
 	"    interface: wan1\n"
 	"    prefixes: [192.0.2.64/27, 198.51.100.64/26]\n"
-	"    servers: [{name: dots.isp1.example, addresses: [192.0.2.65]}]\n"
+	"    servers: [{name: dots.isp1.example, transport: any, addresses: [192.0.2.65]}]\n"
 	"    credentials: {psk-identity: one, psk-file: one.psk}\n"
 	"    heartbeat-interval: 15\n"
 	"    missing-hb-allowed: 3\n"

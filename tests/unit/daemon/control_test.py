@@ -384,6 +384,23 @@ def test_over_any_transport_the_first_that_is_up_is_kept(client, server):
     assert [e["transport"] for e in client.events("session-up")][-2:] == ["udp", "udp"]
 
 
+def test_a_provider_that_is_removed_is_told_that_a_request_is_over(client, server):
+    """M17: over the session of before; what it protected is nobody's now."""
+    code, reply = client("mitigate", "192.0.2.9", "--wait", str(PATIENCE))
+    assert code == 0
+    assert server("list")[1]["mitigations"]
+    good = client.path.read_text()
+    begin, end = good.index("  isp1:"), good.index("never-signal:")
+    client.path.write_text(f"{good[:begin]}  isp2: {{prefixes: [198.51.100.0/24]}}\n{good[end:]}")
+    attempts = len(client.events("session-attempt"))
+    assert client("reload")[0] == 0
+    until(lambda: not server("list")[1]["mitigations"], "withdrawal")
+    until(lambda: not server("sessions")[1]["clients"], "end of the session")
+    assert client.events("withdrawn")[-1]["server"] == "dots.example"
+    assert len(client.events("session-attempt")) == attempts
+    assert client("show", reply["id"])[1]["wish"]["parts"][0]["state"] == "refused"
+
+
 def test_strangers_do_not_fill_the_log(server):
     """Connections that say nothing: ten a second are told of, the others are counted."""
     before = len(server.events("session-refused"))
