@@ -220,11 +220,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct links *ls = NULL;
 
 	input = (struct input){data, data + size};
+	dumping = false; /* of the input before */
 	ls = links_new(l, changed, &ls);
 	assert(ls);
 	for (unsigned i = 0; i < MESSAGES_MAX && input_left(&input); i++) {
 		check(ls);
-		assert(write(other_end, "", 1) == 1);
+		if (write(other_end, "", 1) != 1)
+			break; /* its socket is closed: the kernel is asked again in a second */
 		standin_loop_turn(l);
 	}
 	check(ls);
