@@ -264,8 +264,12 @@ chain_of_length(unsigned n)
 			.ca = true});
 		names[n - i] = link[i];
 	}
-	pki_make(&(struct pki_spec){
-		.name = "leaf", .issuer = names[1], .cn = "client.example", .client = true});
+	pki_make(&(struct pki_spec){.name = "leaf",
+		.issuer = names[1],
+		.cn = "client.example",
+		.dns = {"dots.example"},
+		.client = true,
+		.server = true});
 	pki_join(names, ".crt");
 	return harness_credentials("leaf", "ca");
 }
@@ -291,6 +295,33 @@ a_chain_of_more_than_eight_is_refused(void **state)
 	assert_non_null(strstr(h.server.reason, "more than 8"));
 	session_close(first);
 	WAIT(h.loop, h.server.downs == 2 && h.client.downs == 2);
+	hall_stop(&h);
+}
+
+static void
+a_server_that_shows_more_than_eight_is_refused(void **state)
+{
+	struct listener_config cfg = {0};
+	struct credentials *c;
+	struct session *first;
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, &cfg);
+	c = chain_of_length(8);
+	listener_set_credentials(h.listener, c);
+	credentials_unref(c);
+	first = dial_to(&h, &h.at, h.credentials);
+	WAIT(h.loop, h.server.ups == 1 && h.client.ups == 1);
+	c = chain_of_length(9);
+	listener_set_credentials(h.listener, c);
+	credentials_unref(c);
+	dial_to(&h, &h.at, h.credentials);
+	WAIT(h.loop, h.client.downs == 1);
+	assert_non_null(strstr(h.client.reason, "more than 8"));
+	assert_int_equal(h.client.ups, 1);
+	session_close(first);
+	WAIT(h.loop, h.client.downs == 2);
 	hall_stop(&h);
 }
 
@@ -495,6 +526,7 @@ main(void)
 		cmocka_unit_test(who_waits_for_its_turn_is_not_overtaken),
 		cmocka_unit_test(copies_of_a_hello_that_waits_are_kept_a_few_times_only),
 		cmocka_unit_test(a_chain_of_more_than_eight_is_refused),
+		cmocka_unit_test(a_server_that_shows_more_than_eight_is_refused),
 		cmocka_unit_test(datagrams_beyond_a_queue_leave_at_once),
 		cmocka_unit_test(a_session_may_have_fewer_waiting_requests),
 		cmocka_unit_test(separate_answers_beyond_64_are_sent_once),
