@@ -102,6 +102,7 @@ config_free(struct config *c)
 	free_mitigators(c->mitigators, c->n_mitigators);
 	free(c->listen);
 	free(c->path);
+	free(c->helper);
 	free(c->instance);
 	free(c->state);
 	free(c->control);

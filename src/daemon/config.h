@@ -17,6 +17,7 @@ struct mitigator_config {
 
 struct config {
 	char *path;
+	char *helper;          /* socket of dotsd-priv, for questions to DHCP; NULL */
 	char *instance;        /* "dotsd" */
 	char *state;           /* directory of the store */
 	char *control;         /* path of the control socket */

@@ -242,6 +242,28 @@ check_nat(struct options *o, const struct draft_domain *dd, const struct domain 
 }
 
 static void
+check_discovery(struct options *o, const struct draft_domain *dd, const struct domain *dom,
+	const char *helper)
+{
+	struct spot spot = options_spot(o, dd, "discover");
+
+	if (dom->discover && !options_given(o, dd, "credentials"))
+		options_problem(o, true, spot,
+			"%s discovers servers and has no credentials, expected `credentials`",
+			dom->name);
+	if (dom->discover & DISCOVER_BY_DHCP && (!helper || !dom->n_interfaces))
+		options_problem(o, true, spot, "%s asks DHCP and %s, expected `%s`", dom->name,
+			helper ? "has no interface" : "there is no helper for it",
+			helper ? "interface" : "helper");
+	if (dom->discover & (DISCOVER_BY_NAPTR | DISCOVER_BY_DNS_SD) && !dom->discovery_domain &&
+		!(dom->discover & DISCOVER_BY_DHCP))
+		options_problem(o, true, spot,
+			"%s looks for servers in DNS and does not know where, expected "
+			"`discovery-domain`, or `dhcp` to tell it",
+			dom->name);
+}
+
+static void
 check_domain(struct options *o, const struct draft *d, struct config *c, size_t domain)
 {
 	const struct draft_domain *dd = draft_domain(d, domain);
@@ -259,6 +281,7 @@ check_domain(struct options *o, const struct draft *d, struct config *c, size_t 
 			"its own, expected one of both",
 			dom->name);
 	check_nat(o, dd, dom);
+	check_discovery(o, dd, dom, c->helper);
 	check_domain_credentials(o, d, c, domain);
 }
 

@@ -95,6 +95,39 @@ static const struct option server_rows[] = {
 	}
 /* clang-format on */
 
+static void
+add_method(void *arg, const char *word)
+{
+	static const struct {
+		const char *word;
+		enum discover_by by;
+	} methods[] = {{"dhcp", DISCOVER_BY_DHCP}, {"naptr", DISCOVER_BY_NAPTR},
+		{"dns-sd", DISCOVER_BY_DNS_SD}};
+	uint32_t *by = arg;
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (!strcmp(methods[i].word, word)) {
+			*by |= methods[i].by;
+			known = true;
+		}
+	if (!known)
+		*by |= DISCOVER_BY_UNKNOWN;
+}
+
+static void
+read_discover(struct options *o, const struct option *row, void *object, struct fy_node *node,
+	struct spot spot)
+{
+	struct draft_domain *d = object;
+
+	options_words(o, row, node, spot, add_method, &d->domain.discover);
+	if (d->domain.discover & DISCOVER_BY_UNKNOWN)
+		options_problem(o, true, spot,
+			"discover names a method that is none, expected a list of dhcp, naptr, "
+			"dns-sd");
+}
+
 static const struct option nat_rows[] = {
 	{"inside", OPTION_PREFIX, ONE, "addresses of this network", AT(struct nat_entry, inside)},
 	{"outside", OPTION_PREFIX, ONE, "what they are for this provider",
@@ -106,6 +139,10 @@ static const struct option domain_rows[] = {
 	ACCESS_ROWS,
 	{"via", OPTION_TEXT, ONE_OR_LIST, "domains over whose links its servers are reached",
 		MANY(struct draft_domain, domain.via, domain.n_via)},
+	{"discover", OPTION_CUSTOM, ONE, "how its servers are found",
+		.unit = "a list of dhcp, naptr, dns-sd", .custom = read_discover},
+	{"discovery-domain", OPTION_TEXT, ONE, "DNS domain in which they are looked for",
+		AT(struct draft_domain, domain.discovery_domain)},
 	{"nat-map", OPTION_MAP, LIST, "what inside addresses are for this provider",
 		MANY(struct draft_domain, domain.nat, domain.n_nat),
 		ROWS(nat_rows, struct nat_entry)},
@@ -326,6 +363,8 @@ const struct option config_rows[] = {
 	{"control", OPTION_PATH, ONE, "control socket", AT(struct draft, config.control),
 		.fallback = "/run/dotsd/control.sock"},
 	{"events", OPTION_PATH, ONE, "file of events", AT(struct draft, config.events)},
+	{"helper", OPTION_PATH, ONE, "socket of dotsd-priv, for questions to DHCP",
+		AT(struct draft, config.helper)},
 	{"user", OPTION_TEXT, ONE, "account to run as", AT(struct draft, config.user)},
 	{"domains", OPTION_MAP, NAMED, "provisioning domains",
 		MANY(struct draft, domains, n_domains), ROWS(domain_rows, struct draft_domain)},

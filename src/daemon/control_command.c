@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "daemon/control_view.h"
+#include "wire/dhcp.h"
 
 enum {
 	TARGETS_MAX = 4096,
@@ -532,12 +533,52 @@ unset_fact(struct asker *a, const json_t *request)
 	}
 }
 
+/* What a DHCP client's hook was given, as it came (RFC 8973 5). One family at a time: what the
+ * other one said stays. */
+static void
+set_dhcp(struct asker *a, const json_t *request)
+{
+	const struct control_parts *p = a->parts;
+	json_int_t expires = number_in(request, "expires", 0);
+	struct fact f = {.domain = text_in(request, "name", ""),
+		.kind = FACT_SERVER,
+		.source = FACT_DHCP,
+		.port = 4646,
+		.transport = SERVER_ANY,
+		.expires = expires ? loop_wall() + expires * 1000 : 0};
+	struct dhcp_dots d;
+	char why[WHY_MAX] = "";
+	const char *wrong = dhcp_options_parse(text_in(request, "value", ""), &d);
+
+	snprintf(f.interface, sizeof(f.interface), "%s", text_in(request, "interface", ""));
+	if (wrong) {
+		command_refuse(a, USAGE, "%s", wrong);
+		return;
+	}
+	snprintf(f.name, sizeof(f.name), "%.*s", FACT_NAME_MAX, d.name);
+	f.n_addrs = d.n_addrs;
+	memcpy(f.addrs, d.addrs, d.n_addrs * sizeof(f.addrs[0]));
+	if (!*f.name && !f.n_addrs) {
+		command_refuse(a, REFUSED, "RFC 8973 5.1.3: nothing of these options can be used");
+		return;
+	}
+	learned_outdate(p->learned, &f);
+	if (learned_set(p->learned, p->config->base, &f, why, sizeof(why)) < 0)
+		command_refuse(a, REFUSED, "%s", why);
+	else
+		a->ops->stored(a, answer_done);
+	p->rehome(p->reload_arg);
+}
+
 static void
 run_domain(struct asker *a, const json_t *request)
 {
 	const char *action = text_in(request, "action", "");
+	bool dhcp = !strcmp(text_in(request, "kind", ""), "dhcp");
 
-	if (!strcmp(action, "set"))
+	if (dhcp && !strcmp(action, "set"))
+		set_dhcp(a, request);
+	else if (!strcmp(action, "set"))
 		set_fact(a, request);
 	else if (!strcmp(action, "unset"))
 		unset_fact(a, request);
@@ -578,9 +619,9 @@ static const struct argument domain_arguments[] = {
 	{"name", TEXT, true, 1, WISH_ID_MAX - 1},
 	{"action", TEXT, true, 1, 8},
 	{"kind", TEXT, true, 1, 16},
-	{"value", TEXT, false, 1, FACT_TEXT_MAX - 1},
+	{"value", TEXT, false, 1, DHCP_OPTION_TEXT_MAX},
 	{"source", TEXT, false, 1, 16},
-	{"expires", NUMBER, false, 1, LIFETIME_MAX},
+	{"expires", NUMBER, false, 1, UINT32_MAX},
 	{"port", NUMBER, false, 1, 65535},
 	{"transport", TEXT, false, 3, 3},
 	{"priority", NUMBER, false, 0, 65535},

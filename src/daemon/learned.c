@@ -219,6 +219,75 @@ learned_set(
 	return 1;
 }
 
+static bool
+is_beside(const struct fact *a, const struct fact *b)
+{
+	return a->kind == b->kind && a->source == b->source && !strcmp(a->domain, b->domain) &&
+	       !strcmp(a->interface, b->interface);
+}
+
+static bool
+is_among(const struct fact *f, const struct fact *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fact_equal(f, &list[i]))
+			return true;
+	return false;
+}
+
+static void
+tell_doubt(const struct fact *f, const char *why)
+{
+	char value[FACT_TEXT_MAX],
+		*reason = mem_printf("%s is not taken: %s", fact_format(f, value), why);
+
+	event_raise(EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("domain", f->domain),
+		EVENT_F("interface", *f->interface ? f->interface : NULL),
+		EVENT_F("section", "RFC 8973 8.1"));
+	free(reason);
+}
+
+bool
+learned_replace(struct learned *le, const struct homing *base, const struct fact *of,
+	const struct fact *facts, size_t n)
+{
+	bool changed = false;
+	char why[WHY_MAX];
+
+	for (size_t i = le->n; i-- > 0;)
+		if (is_beside(&le->list[i], of) && !is_among(&le->list[i], facts, n)) {
+			forget(le, i, "not offered any more");
+			changed = true;
+		}
+	for (size_t i = 0; i < n; i++) {
+		int r = learned_set(le, base, &facts[i], why, sizeof(why));
+
+		changed |= r > 0;
+		if (r < 0)
+			tell_doubt(&facts[i], why);
+	}
+	arm(le);
+	return changed;
+}
+
+static int
+family_of(const struct fact *f)
+{
+	return f->n_addrs ? f->addrs[0].family : 0;
+}
+
+void
+learned_outdate(struct learned *le, const struct fact *f)
+{
+	for (size_t i = le->n; i-- > 0;) {
+		const struct fact *old = &le->list[i];
+		bool same = family_of(old) == family_of(f) || !family_of(old) || !family_of(f);
+
+		if (is_beside(old, f) && same && !fact_equal(old, f))
+			forget(le, i, "not offered any more");
+	}
+}
+
 size_t
 learned_unset(struct learned *le, const char *domain, enum fact_kind kind, enum fact_source source,
 	const char *value)

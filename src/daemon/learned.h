@@ -23,6 +23,14 @@ struct homing *learned_apply(struct learned *le, const struct homing *base);
  * -ENOSPC. The next learned_apply with this base has it. */
 int learned_set(
 	struct learned *le, const struct homing *base, const struct fact *f, char *why, size_t cap);
+/* Of that domain, kind, source and interface exactly these are known from now on: the others are
+ * forgotten. What is not borne is told as an alert and left out. True: something changed besides
+ * expiries. */
+bool learned_replace(struct learned *le, const struct homing *base, const struct fact *of,
+	const struct fact *facts, size_t n);
+/* Forgets the servers of the same domain, source and interface whose addresses are of the same
+ * family and others (without addresses: of any): f takes their place. */
+void learned_outdate(struct learned *le, const struct fact *f);
 /* Forgets what matches; value NULL: any. How many there were. */
 size_t learned_unset(struct learned *le, const char *domain, enum fact_kind kind,
 	enum fact_source source, const char *value);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/discovery.h"
 #include "daemon/expiry.h"
 #include "daemon/learned.h"
 #include "daemon/process.h"
@@ -40,7 +41,8 @@ struct daemon {
 	struct control_parts parts;
 	struct signal_watch *signals[3];
 	struct expiry *expiry;
-	struct learned *learned; /* NULL without the client role */
+	struct learned *learned;             /* NULL without the client role */
+	struct discovery_service *discovery; /* likewise */
 	struct timer *clock, *watchdog;
 	wall_ms clock_wall;
 	mono_ms clock_mono;
@@ -369,6 +371,8 @@ swap(struct daemon *d, struct config *new)
 	if (d->server)
 		server_reload(d->server, &ss);
 	set_parts(d);
+	if (d->discovery)
+		discovery_reload(d->discovery, new);
 	expiry_watch(d->expiry, new);
 	config_free(old); /* nobody looks at it any more */
 }
@@ -510,6 +514,8 @@ start(struct daemon *d, char *why, size_t cap)
 	d->expiry = expiry_new(d->loop);
 	expiry_watch(d->expiry, d->config);
 	set_parts(d);
+	if (d->client)
+		d->discovery = discovery_new(d->loop, d->config, d->learned, rehome, d);
 	return process_drop(d->config, why, cap);
 }
 
@@ -517,6 +523,7 @@ static void
 stop(struct daemon *d)
 {
 	control_free(d->control);
+	discovery_free(d->discovery);
 	stop_roles(d);
 	learned_free(d->learned);
 	if (d->store)

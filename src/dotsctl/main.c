@@ -37,7 +37,7 @@ struct word {
 static const struct word target_words[] = {{"targets", "a target"}, {NULL, NULL}};
 static const struct word id_words[] = {{"id", "an id (see dotsctl list)"}, {NULL, NULL}};
 static const struct word domain_words[] = {{"name", "the name of a domain (see dotsctl domains)"},
-	{"action", "set or unset"}, {"kind", "prefix, resolver, server or gateway"},
+	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway or dhcp"},
 	{"value", NULL}, {NULL, NULL}};
 
 struct command {
@@ -81,7 +81,8 @@ static const struct command commands[] = {
 	{"status", "", "what runs, and what is wrong", NULL, false, NULL, print_status},
 	{"domains", "", "providers: links, prefixes, servers", NULL, false, NULL, print_domains},
 	{"domain",
-		"NAME set|unset prefix|resolver|server|gateway [VALUE] [--expires S] [--source S] "
+		"NAME set|unset prefix|resolver|server|gateway|dhcp [VALUE] [--expires S] "
+		"[--source S] "
 		"[--interface IF] [--port P] [--transport T] [--priority N]",
 		"what a provider assigned or offers, learned since the start", domain_words, false,
 		domain_options, print_done},

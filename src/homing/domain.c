@@ -267,6 +267,7 @@ copy_domain(const struct domain *from, struct domain *to)
 	to->protects = copy_list(from->protects, from->n_protects, sizeof(*from->protects));
 	to->nat = copy_list(from->nat, from->n_nat, sizeof(*from->nat));
 	to->resolvers = copy_list(from->resolvers, from->n_resolvers, sizeof(*from->resolvers));
+	to->discovery_domain = mem_text(from->discovery_domain);
 	to->trusted_names = copy_texts(from->trusted_names, from->n_trusted_names);
 	to->servers = mem_array(from->n_servers, sizeof(struct domain_server *));
 	for (size_t i = 0; i < from->n_servers; i++)
@@ -328,6 +329,7 @@ free_domain(struct domain *d)
 	}
 	free(d->servers);
 	free_texts(d->interfaces, d->n_interfaces);
+	free(d->discovery_domain);
 	free_texts(d->trusted_names, d->n_trusted_names);
 	free_texts(d->via, d->n_via);
 	free(d->name);

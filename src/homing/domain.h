@@ -40,6 +40,14 @@ struct domain_credentials {
 	char *certificate, *key, *trust, *crl, *psk_identity, *psk_file;
 };
 
+/* How servers are found (RFC 8973). */
+enum discover_by {
+	DISCOVER_BY_DHCP = 1,
+	DISCOVER_BY_NAPTR = 2,
+	DISCOVER_BY_DNS_SD = 4,
+	DISCOVER_BY_UNKNOWN = 8, /* a word of the configuration that is none of these */
+};
+
 /* Of a `nat-map`: both of one family, outside not shorter. */
 struct nat_entry {
 	struct prefix inside, outside;
@@ -62,6 +70,9 @@ struct domain {
 	size_t n_nat;
 	struct endpoint *resolvers;
 	size_t n_resolvers;
+	/* How its servers are found, and in which DNS domain if DHCP does not tell (RFC 8973). */
+	uint32_t discover; /* enum discover_by, or-ed; 0: they are configured */
+	char *discovery_domain;
 	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1); none: any */
 	size_t n_trusted_names;
 	struct addr source;             /* override, family 0: chosen (M1) */

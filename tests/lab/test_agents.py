@@ -28,7 +28,7 @@ identity stray ca=CA1 known=there owns=192.0.2.128/25,2001:db8:9::/48
 class FakePki:
     """Names instead of files."""
 
-    def leaf(self, ca, name, usage):
+    def leaf(self, ca, name, usage, also=()):
         return {"certificate": f"{ca}/{name}.crt", "key": f"{ca}/{name}.key", "trust": ca}
 
     def digest(self, key):

@@ -74,7 +74,8 @@ class Configuration:
             if self.agent.name in i.known:
                 entries[i.name] = self.entry(i.name, i.owns)
         return {"listen": [{"interface": i} for i in interfaces],
-                "credentials": self.pki.leaf(ca, self.st.get("name"), "serverAuth"),
+                "credentials": self.pki.leaf(ca, self.st.get("name"), "serverAuth",
+                                         also=self.st.items("also")),
                 "clients": entries, "session": dict(self.heartbeat)}
 
     def server(self):
@@ -138,7 +139,8 @@ class Configuration:
         return result
 
     def domains(self, pvds):
-        result = {"domains": {p.domain: self.domain(p) for p in pvds}
+        result = {"helper": str(self.folder / "priv.sock")} if "dhcp" in self.st.items("discovery") else {}
+        result |= {"domains": {p.domain: self.domain(p) for p in pvds}
                   | {name: self.third_party(name, pvds) for name in self.st.items("third")}}
         if self.lab.pi:
             result["provider-independent"] = self.lab.pi
@@ -158,6 +160,9 @@ class Configuration:
     def domain(self, p):
         result = {**self.access(p), "prefixes": p.prefixes, "resolvers": p.dns,
                   "credentials": self.as_client(p.ca), **self.heartbeat}
+        if "discovery" in self.st.attrs:
+            result["discover"] = self.st.items("discovery")
+            del result["servers"]
         servers = self.lab.servers_of(p)
         if "filters" in self.st.attrs and servers:
             result["protects"] = [f for s in servers for f in self.filters(s)]
@@ -281,7 +286,9 @@ class Agents:
             self.journal.add(EventLog(agent.name, home / "events.json"))
             argv = [binaries["dotsd"], "--config", home / "dotsd.yaml"]
             self.processes[agent.name] = Process(net, agent.name, agent.name, argv, home / "log")
-            mitigator = agent.st.get("mitigator")
+            # The helper is where the filters go, or where DHCP is asked.
+            mitigator = agent.st.get("mitigator") or (
+                agent.name if "dhcp" in agent.st.items("discovery") else None)
             if mitigator:
                 name = agent.name + ".helper"
                 argv = [binaries["dotsd-priv"], "--socket", home / "priv.sock",

@@ -69,6 +69,7 @@ class Lab:
         self.pvds, self.agents, self.identities, self.steps = {}, {}, {}, {}
         self.left_out = {}    # steps that are for other families
         self.zones = []       # (namespace, name, type, data)
+        self.offers = {}      # (namespace, interface) -> statement `dhcp`
         self.pi = self.filtered((PI if self.head.get("addressing") == "PI" else "").split(","))
         for st in self.statements:
             getattr(self, "on_" + st.kind, lambda st: None)(st)
@@ -189,6 +190,9 @@ class Lab:
     def on_pi(self, st):
         self.pi = self.filtered(st.args[0].split(","))
 
+    def on_dhcp(self, st):
+        self.offers[self.node(st, st.args[0])] = st
+
     def on_zone(self, st):
         self.known(st, st.args[0])
         if st.args[2] not in ("A", "AAAA") or self.wanted(st.args[3]):
@@ -295,7 +299,7 @@ class Lab:
         elif verb in ("alarm", "withdraw", "configure"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
-        elif verb in ("link", "loss"):
+        elif verb in ("link", "loss", "dhcp"):
             self.node(st, args[0])
         elif verb == "rule":
             self.known(st, args[0])

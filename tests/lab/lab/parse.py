@@ -129,6 +129,7 @@ EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
 EVENT_NAMES = {"hb": "heartbeat", "status-change": "status"}
 
 ANY = None  # any attribute name
+DHCP = {"ri", "address", "domain", "resolver", "ri6", "address6", "domain6", "resolver6", "lease"}
 # What the body of a `coap` request may say, and how often.
 COAP_BODY = ("target", "port", "protocol", "lifetime", "attack-status", "trigger-mitigation")
 # verb -> (fewest words, most words, attributes)
@@ -152,6 +153,7 @@ VERBS = {
     "undrop": (1, 1, set()),
     "forget-flows": (1, 1, set()),
     "zone": (4, 4, set()),
+    "dhcp": (1, 1, DHCP),
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),
     "wait-for": (1, 1, ANY),
@@ -174,9 +176,11 @@ STATEMENTS = {
     "reach": (1, 2, {"src", "dst", "dev", "drop"}),
     "pvd": (1, 1, {"prefixes", "dns", "gw", "suffix", "server", "ca", "at"}),
     "zone": (4, 4, set()),
+    "dhcp": (1, 1, DHCP),
     "pi": (1, 1, set()),
     "dots": (1, 1, {"kind", "name", "ca", "owns", "mitigator", "listen", "server", "pvds",
-                    "upstream-pvds", "if", "attach", "filters", "pins", "third", "heartbeat-interval",
+                    "upstream-pvds", "if", "attach", "filters", "pins", "third", "discovery", "also",
+                    "heartbeat-interval",
                     "missing-hb-allowed"}),
     "identity": (1, 1, {"ca", "known", "owns"}),
     "step": (2, 99, ANY),

@@ -36,15 +36,16 @@ class Pki:
                  "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
         return crt
 
-    def leaf(self, ca, dns_name, usage):
-        """Credentials, as a configuration has them, of dns_name signed by ca."""
+    def leaf(self, ca, dns_name, usage, also=()):
+        """Credentials, as a configuration has them, of dns_name and the names `also`, signed by ca."""
         trust = self.ca(ca)
         stem = f"{ca}-{dns_name}"
         crt, csr, ext = (self.folder / f"{stem}.{e}" for e in ("crt", "csr", "ext"))
         key = self.folder / f"{stem}.key"
         if not crt.exists():
             self.key(stem)
-            ext.write_text(f"subjectAltName=DNS:{dns_name}\nextendedKeyUsage={usage}\n"
+            names = ",".join(f"DNS:{name}" for name in (dns_name, *also))
+            ext.write_text(f"subjectAltName={names}\nextendedKeyUsage={usage}\n"
                            "basicConstraints=critical,CA:FALSE\n"
                            "keyUsage=critical,digitalSignature\n")
             run(["openssl", "req", "-new", "-key", str(key), "-subj", f"/CN={dns_name}",

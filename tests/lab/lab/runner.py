@@ -8,6 +8,7 @@ import time
 from lab.agents import Agents
 from lab.assertions import LIVE, NEVER_FOR, Live, Pattern
 from lab.capture import Captures
+from lab.dhcp import DhcpServers
 from lab.dns import DnsServers
 from lab.net import NetError, Network
 from lab.observe import Journal
@@ -82,6 +83,7 @@ class LabRun:
         self.journal = Journal()
         self.captures = Captures(self.net, self.journal, folder)
         self.dns = DnsServers(self.net, self.journal, folder)
+        self.dhcp = DhcpServers(self.net, folder)
         self.binaries = binaries
         self.agents = self.steps = None
         self.sessions, self.counters = set(), {}
@@ -99,10 +101,11 @@ class LabRun:
         if self.report.failed:
             raise Aborted("the network is not what the lab describes")
         self.dns.start(self.lab.zones)
+        self.dhcp.start(self.lab.offers)
         self.captures.start(self.lab)
         self.agents = Agents(self.lab, self.net, self.journal, Pki(self.folder / "pki"),
                              self.folder, self.binaries)
-        self.steps = Steps(self.lab, self.net, self.dns, self.agents, self.journal, self.folder)
+        self.steps = Steps(self.lab, self.net, self.dns, self.dhcp, self.agents, self.journal, self.folder)
         self.counters = self.ingress_counters()
         for n, step in enumerate(self.lab.steps.values()):
             if n and not step.after:
@@ -125,6 +128,7 @@ class LabRun:
             self.agents.kill_all()
         self.captures.kill()
         self.dns.stop()
+        self.dhcp.stop()
         self.net.down()
 
     # ---- steps ----
@@ -168,7 +172,7 @@ class LabRun:
 
     def check_alive(self):
         why = self.agents.dead()
-        why += [w for w in (self.captures.dead(), self.dns.dead()) if w]
+        why += [w for w in (self.captures.dead(), self.dns.dead(), self.dhcp.dead()) if w]
         if why:
             raise Aborted("\n".join(why))
 

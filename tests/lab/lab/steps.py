@@ -19,8 +19,9 @@ def listed(args):
 
 
 class Steps:
-    def __init__(self, lab, net, dns, agents, journal, folder):
-        self.lab, self.net, self.dns, self.agents = lab, net, dns, agents
+    def __init__(self, lab, net, dns, dhcp, agents, journal, folder):
+        self.lab, self.net, self.agents = lab, net, agents
+        self.dns, self.dhcp = dns, dhcp
         self.journal, self.folder = journal, folder
         self.floods, self.asks = [], []   # asks: (agent, id in the lab, id of the agent)
         self.dirty = False                # something that only a new start of all agents undoes
@@ -169,6 +170,9 @@ class Steps:
         if record[2] not in ("A", "AAAA") or record[3] == "-" or self.lab.wanted(record[3]):
             self.dns.change(*record)
 
+    def do_dhcp(self, st, end):
+        self.dhcp.change(self.lab.node(st, end), st)
+
     # ---- time ----
 
     def do_wait(self, st, seconds):
@@ -271,6 +275,7 @@ class Steps:
             self.net.undo_table(ns, table)
         self.tables = set()
         self.dns.restore(self.lab.zones)
+        self.dhcp.restore(self.lab.offers)
 
     def straighten(self):
         """Takes back the rules of steps, once nobody uses them any more."""

@@ -160,11 +160,37 @@ def test_mistakes_are_named(client):
             (["isp2", "set", "prefix", "127.0.0.0/8"], 2, "no prefix"),
             (["isp1", "set", "prefix", "198.51.100.0/24"], 1, "assigned by both"),
             (["isp1", "unset", "gateway"], 1, "nothing of that kind"),
-            (["isp1", "set"], 2, "missing: prefix, resolver, server or gateway"),
+            (["isp1", "set"], 2, "missing: prefix, resolver, server, gateway or dhcp"),
             (["isp1", "set", "server", "a", "b"], 2, "one word too many: b")):
         got, reply = client("domain", *words)
         assert (got, text in reply["error"]) == (code, True), (words, got, reply)
     assert learned(client) == []
+
+
+# 8973-5.2.3-05 to -07, 8973-5.1.3-06 to -08: name and addresses as a DHCP client's hook got them
+def test_options_of_dhcp_are_taken_as_they_came(client):
+    name, v4 = "04646f7473076578616d706c6500", "c0000209c000020a"
+    assert client("domain", "isp1", "set", "dhcp", f"147={name},148={v4}", "--expires", "600")[0] == 0
+    assert learned(client) == [("isp1", "server", "dots.example@192.0.2.9,192.0.2.10", "dhcp")]
+    v6 = "20010db8000000000000000000000009"
+    assert client("domain", "isp1", "set", "dhcp", f"141={name},142={v6}", "--expires", "600")[0] == 0
+    assert servers(client)["dots.example"]["learned"] == "dhcp" and len(learned(client)) == 2
+    # The lease is renewed with another address: that of its family takes the place of the old ones.
+    assert client("domain", "isp1", "set", "dhcp", f"147={name},148=c000020b", "--expires", "600")[0] == 0
+    assert sorted(v for _, _, v, _ in learned(client)) == ["dots.example@192.0.2.11", "dots.example@2001:db8::9"]
+    assert client("domain", "isp1", "unset", "server", "--source", "dhcp")[0] == 0
+    assert learned(client) == [] and servers(client) == {}
+
+
+def test_options_of_dhcp_that_are_none_are_refused(client):
+    for value, code, text in (("147=zz", 2, "not hexadecimal"), ("147=0461", 1, "nothing of these options"),
+                              ("148=7f000001", 1, "nothing of these options"), ("", 2, "value"), ("149=00", 2, "expected CODE=HEX"),
+                              ("147=04646f7473,142=00", 2, "expected CODE=HEX")):
+        got, reply = client("domain", "isp1", "set", "dhcp", value, "--expires", "600")
+        assert (got, text in reply["error"]) == (code, True), (value, got, reply)
+    rogue = "04646f747305726f67756500"
+    code, reply = client("domain", "isp1", "set", "dhcp", f"147={rogue}", "--expires", "600")
+    assert code == 1 and "RFC 8973 8.1" in reply["error"] and learned(client) == []
 
 
 def test_facts_of_a_domain_are_limited(client):
