@@ -10,6 +10,7 @@ import time
 from rig import cbor, coap
 from rig.case import Failure, until
 from rig.network import Rig
+from rig.peer import PATIENCE
 from rig.watch import peer_in
 
 TITLE = "churn of sessions, mitigations, observers, reloads"
@@ -69,11 +70,14 @@ class Worker(threading.Thread):
         self.next_session, self.mids = 0, [0] * CLIENTS
         self.done = collections.Counter()
         acts = {self.connect: 3, self.leave: 2, self.ask: 8, self.renew: 3, self.withdraw: 3,
-                self.observe: 3, self.look: 2, self.forget: 1, self.beat: 2}
+                self.observe: 3, self.look: 2, self.forget: 1, self.beat: 2,
+                     self.watch: 0.05}
         self.acts, self.weights = list(acts), list(acts.values())
 
     def run(self):
         try:
+            self.connect()
+            self.watch()
             while not self.over.is_set():
                 act = self.rng.choices(self.acts, self.weights)[0]
                 if not self.sessions and act != self.connect:
@@ -165,6 +169,22 @@ class Worker(threading.Thread):
             session, coap.GET, [*path, (coap.OBSERVE, b"")]))
         if m is not None and m.option(coap.OBSERVE) is not None:
             self.tokens.append((session, path, m.token))
+
+    def watch(self):
+        """Waits for the last word on a request, which comes 3 s after the first word on it."""
+        if not self.sessions:
+            return
+        session, c, cuid = self.pick()
+        self.mids[c] += 1
+        path = coap.mitigate(f"cuid={cuid}", f"mid={self.mids[c]}")
+        body = cbor.scope(f"{prefix_of(self.number, c)}.253/32", lifetime=2)
+        if not self.judge(session, "mitigations", self.peer.put(session, cuid, self.mids[c], body)):
+            return
+        m = self.judge(session, "observations", self.peer.request(
+            session, coap.GET, [*path, (coap.OBSERVE, b"")]))
+        if m is not None and m.option(coap.OBSERVE) is not None:
+            self.judge(session, "notifications", self.peer.take(
+                session, lambda n: n.token == m.token, PATIENCE))
 
     def forget(self):
         """Ends an observation, by saying so or by a reset of what comes next."""
