@@ -124,6 +124,9 @@ refusal(const struct wish_part *p)
 	uint8_t code = coap_class(p->code) >= 4 ? p->code : COAP_400_BAD_REQUEST;
 	struct verdict v = verdict_of(code, "RFC 9132 4.4.1.3: refused upstream");
 
+	if (code == COAP_508_HOP_LIMIT_REACHED)
+		return verdict_of(code, "%s", p->loop ? p->loop : "");
+
 	/* Who asks too fast there are we, not the client. */
 	if (is_ours(&p->conflict) || code == COAP_429_TOO_MANY_REQUESTS)
 		v.code = COAP_503_SERVICE_UNAVAILABLE;
