@@ -239,16 +239,18 @@ refusal_of(int error, const char *why)
 
 /* Asks, or renews what was asked; true: the answer is known at once. */
 static bool
-ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_t share,
-	bool refresh, struct verdict *v)
+ask_upstream(
+	struct gateway *g, const char *id, const struct escalation_request *er, struct verdict *v)
 {
+	const struct scope *scope = er->scope;
 	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	struct wish_request r = {.id = id,
 		.asker = id,
 		.target = &scope->target,
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
-		.share = share};
+		.share = er->share,
+		.hop_limit = er->hop_limit};
 	struct dots_client *c;
 	int error;
 
@@ -260,23 +262,24 @@ ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_
 	dots_client_run_later(c);
 	if (error)
 		*v = refusal_of(error, why);
-	else if (refresh) /* upstream is refreshed by the wish itself */
+	else if (er->refresh) /* upstream is refreshed by the wish itself */
 		*v = verdict_of(COAP_204_CHANGED, "%s", "");
-	return error || refresh;
+	return error || er->refresh;
 }
 
 static void
-admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
+admit(struct escalation *e, const struct escalation_request *r,
 	void (*decided)(void *arg, const struct verdict *v, int64_t lifetime), void *arg)
 {
 	struct gateway *g = (struct gateway *)e;
-	char *id = wish_id(key);
+	char *id = wish_id(r->key);
+	struct decision *before = map_get(g->waiting, id, strlen(id));
 	struct decision *d = mem_new(sizeof(*d));
 
 	d->decide = decided;
 	d->arg = arg;
-	d->kept = holder(g, id) != NULL;
-	d->made = ask_upstream(g, id, scope, share, refresh, &d->verdict);
+	d->kept = before ? before->kept : holder(g, id) != NULL;
+	d->made = ask_upstream(g, id, r, &d->verdict);
 	free(map_set(g->waiting, id, strlen(id), d));
 	owe(g, id);
 	free(id);
