@@ -164,6 +164,8 @@ merge_parts(const struct wish_part *parts, size_t n, struct merged *ret)
 		ret->answer = false;
 	}
 	merge_status(parts, n, ret);
+	if (ret->answer && ret->verdict.code == COAP_508_HOP_LIMIT_REACHED)
+		ret->status = ATTACK_MITIGATION_TERMINATED; /* of what was granted before */
 	merge_counters(parts, n, ret);
 	merge_grants(parts, n, ret);
 	if (verdict_ok(&ret->verdict))

@@ -290,8 +290,10 @@ placement_limit(struct wishes *w, struct placement *p, mono_ms now)
 
 	if (p->exchange == EXCHANGE_QUEUED || p->state == PLACEMENT_GOING || p->standby || !asked)
 		return;
-	if (limit && (!p->hop_limit || limit < p->hop_limit))
+	if (limit && (!p->hop_limit || limit < p->hop_limit)) {
+		p->silent = false; /* to this one */
 		placement_queue(w, p, now);
+	}
 }
 
 bool
@@ -310,7 +312,10 @@ placement_bound_expiry(struct placement *p, mono_ms now)
 bool
 placement_stands(const struct placement *p)
 {
-	return p->sent && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED;
+	bool accepted = p->expires != 0; /* and a refresh of it may have been refused */
+
+	return p->sent && p->state != PLACEMENT_ENDED &&
+	       (p->state != PLACEMENT_REFUSED || accepted);
 }
 
 void
@@ -372,6 +377,7 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 
 	close_exchange(p);
 	p->granted = granted;
+	p->accepted_limit = p->hop_limit ? p->hop_limit : COAP_HOP_LIMIT_MAX + 1;
 	p->conflict = a->conflict;
 	p->answered = now;
 	p->state = PLACEMENT_PLACED;

@@ -44,7 +44,9 @@ struct placement {
 	char why[WISH_WHY_MAX];
 	int64_t lifetime;  /* asked for */
 	uint8_t hop_limit; /* last sent; 0: none, or not since we are up */
-	int64_t granted;   /* by the last acceptance; 0 unknown */
+	unsigned
+		accepted_limit; /* it was accepted with; without one: 256; 0: not since we are up */
+	int64_t granted;        /* by the last acceptance; 0 unknown */
 	struct conflict conflict;
 	mono_ms expires; /* at the server; INT64_MAX never, 0 unknown */
 	mono_ms due; /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX

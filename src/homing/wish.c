@@ -178,11 +178,23 @@ serving(const struct wishes *w, const struct wish *wish, const struct wish_part 
 	return best;
 }
 
+/* It is accepted, but this wish has come with fewer hops than that, and so it was asked again:
+ * where it leads in a loop, the answer is 5.08. */
+static bool
+goes_on(const struct wish *wish, const struct placement *p)
+{
+	return wish->hop_limit && wish->hop_limit < p->accepted_limit &&
+	       p->exchange != EXCHANGE_NONE;
+}
+
 static enum wish_state
-state_of(const struct wishes *w, const struct placement *p)
+state_of(const struct wishes *w, const struct wish *wish, const struct placement *p)
 {
 	switch (p->state) {
 	case PLACEMENT_PLACED:
+		if (goes_on(wish, p))
+			break;
+		return WISH_PLACED;
 	case PLACEMENT_GOING:
 		return WISH_PLACED;
 	case PLACEMENT_REFUSED:
@@ -210,7 +222,7 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 
 	if (!p)
 		return;
-	part->state = state_of(w, p);
+	part->state = state_of(w, wish, p);
 	part->code = p->code;
 	part->mid = p->mid;
 	part->lifetime = p->expires == INT64_MAX ? -1

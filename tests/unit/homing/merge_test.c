@@ -113,6 +113,7 @@ a_loop_upstream_is_told_with_its_names(void **state)
 	p.loop = "b a";
 	merge_parts(&p, 1, &m);
 	assert_string_equal(m.verdict.why, "b a");
+	assert_int_equal(m.status, ATTACK_MITIGATION_TERMINATED); /* granted before: nobody acts */
 }
 
 /* 9284-5.2-10 */

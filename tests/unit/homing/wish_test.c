@@ -1130,6 +1130,37 @@ a_loop_is_told_by_name_and_not_tried_again(void **state)
 	assert_int_equal(x->deletes, 0); /* nothing stands there */
 }
 
+/* Whoever comes with fewer hops than the request was accepted with may have come round in a loop,
+ * and waits for the answer to it; the others have theirs. */
+static void
+who_has_come_round_waits_for_the_answer(void **state)
+{
+	struct world *x = *state;
+
+	ask_with(x, "a", "192.0.2.66/32", 16);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask_with(x, "b", "192.0.2.66/32", 14);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	assert_int_equal(state_of(x, "b"), WISH_SENT);
+	until(x, x->now + 3 * S);
+	assert_int_equal(state_of(x, "b"), WISH_SILENT);
+	ask_with(x, "b", "192.0.2.66/32", 12); /* its own 3 s */
+	assert_int_equal(state_of(x, "b"), WISH_SENT);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	assert_int_equal(state_of(x, "b"), WISH_PLACED);
+	ask_with(x, "c", "192.0.2.66/32", 12);
+	assert_int_equal(state_of(x, "c"), WISH_PLACED);
+	ask_with(x, "c", "192.0.2.66/32", 3);
+	answer_loop(x, "s1");
+	assert_int_equal(state_of(x, "a"), WISH_REFUSED);
+	assert_int_equal(state_of(x, "c"), WISH_REFUSED);
+	release(x, "a");
+	release(x, "b");
+	assert_int_equal(x->deletes, 0);
+	release(x, "c");
+	assert_int_equal(x->deletes, 1); /* what was accepted may stand there still */
+}
+
 /* The way there may have become one while it stood. */
 static void
 a_loop_ends_what_was_accepted_before(void **state)
@@ -1208,6 +1239,7 @@ main(void)
 		IN_WORLD(what_nobody_else_asked_for_has_no_hop_limit),
 		IN_WORLD(the_hop_limit_survives_a_crash),
 		IN_WORLD(a_loop_is_told_by_name_and_not_tried_again),
+		IN_WORLD(who_has_come_round_waits_for_the_answer),
 		IN_WORLD(a_loop_ends_what_was_accepted_before),
 		WITH_GATEWAYS(a_gateway_of_ours_may_be_named),
 	};
