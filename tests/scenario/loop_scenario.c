@@ -90,6 +90,36 @@ a_provider_in_a_loop_is_not_named_to_clients(void **state)
 	assert_int_equal(provider_mitigations(&x->gw), 0);
 }
 
+/* 9132-9-15: what was granted ends when it is found to go in a loop, here and upstream. */
+static void
+a_loop_found_by_a_refresh_ends_the_request(void **state)
+{
+	struct behind *x = *state;
+
+	x->c1.hop_limit = 9;
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	virtual_run(4 * S);
+	x->s1.put = COAP_400_BAD_REQUEST;
+	x->c1.hop_limit = 7; /* whatever else upstream says: it was granted */
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_204_CHANGED);
+	hand_delete(&x->c1, 1);
+	virtual_run(4 * S);
+	x->s1.put = 0;
+	x->s1.deletes = 0;
+	behind_put(x, 2, "192.0.2.66/32", 1 * S);
+	hand_observe(&x->c1, 2);
+	virtual_run(4 * S);
+	x->s1.put = COAP_508_HOP_LIMIT_REACHED;
+	x->c1.hop_limit = 5;
+	behind_put(x, 2, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_508_HOP_LIMIT_REACHED);
+	UNTIL(4 * S, x->c1.status == ATTACK_MITIGATION_TERMINATED);
+	UNTIL(4 * S, !provider_mitigations(&x->gw) && !customer_wishes(&x->us));
+	assert_int_equal(x->s1.deletes, 1);
+}
+
 static void
 addresses_of_gateways(struct customer *c)
 {
@@ -147,6 +177,7 @@ main(void)
 		BEHIND(a_hop_limit_out_of_range_is_refused),
 		BEHIND(who_asks_nobody_else_takes_the_last_hop),
 		BEHIND(a_provider_in_a_loop_is_not_named_to_clients),
+		BEHIND(a_loop_found_by_a_refresh_ends_the_request),
 		BEHIND(gateways_of_one_network_are_named_in_order),
 	};
 
