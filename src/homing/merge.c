@@ -124,6 +124,9 @@ refusal(const struct wish_part *p)
 	uint8_t code = coap_class(p->code) >= 4 ? p->code : COAP_400_BAD_REQUEST;
 	struct verdict v = verdict_of(code, "RFC 9132 4.4.1.3: refused upstream");
 
+	if (code == COAP_508_HOP_LIMIT_REACHED)
+		return verdict_of(code, "%s", p->loop ? p->loop : "");
+
 	/* Who asks too fast there are we, not the client. */
 	if (is_ours(&p->conflict) || code == COAP_429_TOO_MANY_REQUESTS)
 		v.code = COAP_503_SERVICE_UNAVAILABLE;
@@ -161,6 +164,8 @@ merge_parts(const struct wish_part *parts, size_t n, struct merged *ret)
 		ret->answer = false;
 	}
 	merge_status(parts, n, ret);
+	if (ret->answer && ret->verdict.code == COAP_508_HOP_LIMIT_REACHED)
+		ret->status = ATTACK_MITIGATION_TERMINATED; /* of what was granted before */
 	merge_counters(parts, n, ret);
 	merge_grants(parts, n, ret);
 	if (verdict_ok(&ret->verdict))

@@ -12,10 +12,12 @@ struct merged {
 	struct verdict
 		verdict; /* … 2.01: at least one upstream 2.xx (whether or not it has ended since),
 			    or 3 s of silence; the refusal if
-			    all refused (upstream names are never in it); 5.03 with Max-Age if there
-			    is no association anywhere, then nothing is kept */
+			    all refused (no names of other networks are in it; of 5.08 `why` is
+			    who the loop leads through in ours, or empty); 5.03 with Max-Age if
+			    there is no association anywhere, then nothing is kept */
 	enum dots_status status; /* 5, 6, 7 only if all parts ended, else the worst of 4 > 1 > 8 > 2
-				    > 3; a refused part counts as 4, a pending or silent one as 1 */
+				    > 3; a refused part counts as 4, a pending or silent one as 1.
+				    6 if all are refused for a loop: nobody will ever act */
 	int64_t lifetime;        /* shortest granted; -1 for ever; 0: none known yet */
 	struct conflict
 		conflict; /* the first that an upstream tells, without what is named there */

@@ -263,6 +263,39 @@ placement_queue(struct wishes *w, struct placement *p, mono_ms when)
 	placement_file(w, p);
 }
 
+/* The smallest of those that it stands for: what goes round in a loop has to come to its end,
+ * whoever else wants the same (RFC 8768 3). */
+static uint8_t
+hop_limit_of(const struct wishes *w, const struct placement *p)
+{
+	uint8_t limit = 0;
+
+	for (size_t i = 0; i < p->n_asks; i++) {
+		const struct wish *wish = wish_get(w, p->asks[i]);
+
+		if (wish && !wish->releasing && wish->hop_limit &&
+			(!limit || wish->hop_limit < limit))
+			limit = wish->hop_limit;
+	}
+	return limit;
+}
+
+/* A smaller one is told at once: a request that has come round to us would else wait for itself,
+ * and be granted for its silence. */
+void
+placement_limit(struct wishes *w, struct placement *p, mono_ms now)
+{
+	uint8_t limit = hop_limit_of(w, p);
+	bool asked = p->exchange == EXCHANGE_OPEN || p->state == PLACEMENT_PLACED;
+
+	if (p->exchange == EXCHANGE_QUEUED || p->state == PLACEMENT_GOING || p->standby || !asked)
+		return;
+	if (limit && (!p->hop_limit || limit < p->hop_limit)) {
+		p->silent = false; /* to this one */
+		placement_queue(w, p, now);
+	}
+}
+
 bool
 placement_sendable(const struct wishes *w, const struct placement *p)
 {
@@ -279,7 +312,10 @@ placement_bound_expiry(struct placement *p, mono_ms now)
 bool
 placement_stands(const struct placement *p)
 {
-	return p->sent && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED;
+	bool accepted = p->expires != 0; /* and a refresh of it may have been refused */
+
+	return p->sent && p->state != PLACEMENT_ENDED &&
+	       (p->state != PLACEMENT_REFUSED || accepted);
 }
 
 void
@@ -341,6 +377,7 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 
 	close_exchange(p);
 	p->granted = granted;
+	p->accepted_limit = p->hop_limit ? p->hop_limit : COAP_HOP_LIMIT_MAX + 1;
 	p->conflict = a->conflict;
 	p->answered = now;
 	p->state = PLACEMENT_PLACED;
@@ -365,10 +402,13 @@ is_collision(uint8_t code, const struct conflict *c)
 	return code == COAP_409_CONFLICT && c->cause == CUID_COLLISION;
 }
 
-/* Overload, or too fast: nothing was decided about the request. */
+/* Overload, or too fast: nothing was decided about the request. A loop (RFC 8768 4) is one the next
+ * time, too. */
 static bool
 may_work_later(const struct wish_answer *a)
 {
+	if (a->code == COAP_508_HOP_LIMIT_REACHED)
+		return false;
 	return coap_class(a->code) == 5 || (a->code == COAP_429_TOO_MANY_REQUESTS && a->max_age);
 }
 
@@ -398,6 +438,22 @@ is_declined(const struct wishes *w, const struct placement *p)
 	return taker;
 }
 
+/* The peer's word, or what it means. */
+static void
+tell_refused(struct wishes *w, const struct placement *p)
+{
+	const char *ask = p->n_asks ? p->asks[0] : "";
+	char reason[WISH_WHY_MAX];
+
+	if (p->code == COAP_508_HOP_LIMIT_REACHED)
+		snprintf(reason, sizeof(reason), "RFC 8768 4: forwarding loop through %.150s",
+			*p->why ? p->why : "gateways that it does not name");
+	else
+		snprintf(reason, sizeof(reason), "%s", p->why);
+	wish_report(w, is_declined(w, p) ? WISH_REPORT_DECLINED : WISH_REPORT_REFUSED, ask, p, NULL,
+		reason);
+}
+
 static void
 refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
@@ -410,10 +466,9 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
 	if (may_work_later(a))
 		placement_queue(w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
-	if (p->state != PLACEMENT_PLACED || (coap_class(a->code) == 4 && !may_work_later(a))) {
+	if (p->state != PLACEMENT_PLACED || !may_work_later(a)) {
 		p->state = PLACEMENT_REFUSED;
-		wish_report(w, is_declined(w, p) ? WISH_REPORT_DECLINED : WISH_REPORT_REFUSED,
-			p->n_asks ? p->asks[0] : "", p, NULL, p->why);
+		tell_refused(w, p);
 	}
 }
 
@@ -576,8 +631,10 @@ transmit(struct wishes *w, struct placement *p, mono_ms now, struct wish_action 
 	if (w->available[p->server] == SERVER_SILENT)
 		tell_waiting(w, p, "answers no heartbeats, it is asked all the same");
 	ret->kind = p->state == PLACEMENT_GOING ? WISH_ACTION_DELETE : WISH_ACTION_PUT;
-	if (ret->kind == WISH_ACTION_PUT)
+	if (ret->kind == WISH_ACTION_PUT) {
 		fill_put(p, ret);
+		ret->hop_limit = p->hop_limit = hop_limit_of(w, p);
+	}
 	p->exchange = EXCHANGE_OPEN;
 	p->sent = true;
 	p->repeats = 0;

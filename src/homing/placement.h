@@ -42,8 +42,11 @@ struct placement {
 	size_t n_asks;
 	uint8_t code;
 	char why[WISH_WHY_MAX];
-	int64_t lifetime; /* asked for */
-	int64_t granted;  /* by the last acceptance; 0 unknown */
+	int64_t lifetime;  /* asked for */
+	uint8_t hop_limit; /* last sent; 0: none, or not since we are up */
+	unsigned
+		accepted_limit; /* it was accepted with; without one: 256; 0: not since we are up */
+	int64_t granted;        /* by the last acceptance; 0 unknown */
 	struct conflict conflict;
 	mono_ms expires; /* at the server; INT64_MAX never, 0 unknown */
 	mono_ms due; /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX
@@ -65,6 +68,7 @@ struct wish {
 	struct arena *arena;
 	struct target target;
 	bool trigger_mitigation, releasing;
+	uint8_t hop_limit; /* 0: none */
 	int64_t lifetime;
 	wall_ms asked, until;
 	struct heap_node ends; /* in wishes.ends; INT64_MAX: open */
@@ -133,6 +137,8 @@ bool placement_set_asks(struct wishes *w, struct placement *p, const char *const
 /* That wish is gone; another one may come under its id. */
 void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
+/* After any change of the Hop-Limit of a wish it stands for, or of which those are. */
+void placement_limit(struct wishes *w, struct placement *p, mono_ms now);
 /* Never answered: it may live there for what we asked. */
 void placement_bound_expiry(struct placement *p, mono_ms now);
 /* It may stand at its server. */

@@ -274,6 +274,7 @@ apply_requests(struct replan *r)
 
 		if (placement_set_asks(r->w, p, q->asks, q->n_asks) || q->live < 0)
 			store_placement(r->w, p, r->now, r->wall);
+		placement_limit(r->w, p, r->now);
 	}
 }
 

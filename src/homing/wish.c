@@ -13,6 +13,7 @@
 #include "homing/nat.h"
 #include "homing/placement.h"
 #include "homing/target.h"
+#include "wire/coap.h"
 
 enum { DEFAULT_WISHES = 100000 };
 
@@ -177,11 +178,23 @@ serving(const struct wishes *w, const struct wish *wish, const struct wish_part 
 	return best;
 }
 
+/* It is accepted, but this wish has come with fewer hops than that, and so it was asked again:
+ * where it leads in a loop, the answer is 5.08. */
+static bool
+goes_on(const struct wish *wish, const struct placement *p)
+{
+	return wish->hop_limit && wish->hop_limit < p->accepted_limit &&
+	       p->exchange != EXCHANGE_NONE;
+}
+
 static enum wish_state
-state_of(const struct wishes *w, const struct placement *p)
+state_of(const struct wishes *w, const struct wish *wish, const struct placement *p)
 {
 	switch (p->state) {
 	case PLACEMENT_PLACED:
+		if (goes_on(wish, p))
+			break;
+		return WISH_PLACED;
 	case PLACEMENT_GOING:
 		return WISH_PLACED;
 	case PLACEMENT_REFUSED:
@@ -196,6 +209,12 @@ state_of(const struct wishes *w, const struct placement *p)
 	return p->silent ? WISH_SILENT : WISH_SENT;
 }
 
+static bool
+is_gateway_part(const struct wishes *w, const struct wish_part *part)
+{
+	return part->domain >= 0 && w->homing->domains[part->domain].gateway;
+}
+
 static void
 fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *part, mono_ms now)
 {
@@ -203,7 +222,7 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 
 	if (!p)
 		return;
-	part->state = state_of(w, p);
+	part->state = state_of(w, wish, p);
 	part->code = p->code;
 	part->mid = p->mid;
 	part->lifetime = p->expires == INT64_MAX ? -1
@@ -220,12 +239,10 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 		part->section = "RFC 9132 4.4.1.3";
 		part->reason = *p->why ? p->why : "refused by the server";
 	}
-}
-
-static bool
-is_gateway_part(const struct wishes *w, const struct wish_part *part)
-{
-	return part->domain >= 0 && w->homing->domains[part->domain].gateway;
+	if (part->state == WISH_REFUSED && p->code == COAP_508_HOP_LIMIT_REACHED) {
+		part->section = "RFC 8768 4";
+		part->loop = is_gateway_part(w, part) ? p->why : NULL;
+	}
 }
 
 /* M12: one gateway that takes it is enough; to the others it was foreign. The parts of one prefix
@@ -336,8 +353,11 @@ renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms
 		return -EEXIST;
 	}
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
+	wish->hop_limit = r->hop_limit;
 	heap_set(&w->ends, &wish->ends, end_of(r, now));
 	store_wish(w, wish);
+	for (size_t i = 0; i < wish->n_held; i++)
+		placement_limit(w, wish->held[i], now);
 	return 0;
 }
 
@@ -361,6 +381,7 @@ make_wish(struct wishes *w, const struct wish_request *r, wall_ms wall)
 	wish->asker = mem_text(r->asker);
 	wish->trigger_mitigation = r->trigger_mitigation;
 	wish->lifetime = r->lifetime;
+	wish->hop_limit = r->hop_limit;
 	wish->asked = wall;
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
 	return wish;

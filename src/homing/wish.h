@@ -57,8 +57,10 @@ struct wish_request {
 	const char *asker; /* "operator", "alarm:<source>", "client:<name>/<cuid>/<mid>" */
 	const struct target *target; /* copied */
 	bool trigger_mitigation;
-	int64_t lifetime; /* seconds asked for in each request; 0: the domain's */
-	int64_t duration; /* seconds until it is released by itself; 0: until released */
+	int64_t lifetime;  /* seconds asked for in each request; 0: the domain's */
+	int64_t duration;  /* seconds until it is released by itself; 0: until released */
+	uint8_t hop_limit; /* that requests for it are sent with (RFC 8768 3); 0: none. A request
+			      that stands for several has the smallest of theirs */
 	size_t share; /* 0, or as many wishes as the asker (its text before the first "/") may have,
 			 those being withdrawn included */
 };
@@ -85,7 +87,9 @@ struct wish_part {
 	uint64_t status;          /* enum dots_status; 0 unknown */
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
 	const char *section,
-		*reason; /* of the plan, or of the refusal; peer text is escaped by the sink */
+		*reason;  /* of the plan, or of the refusal; peer text is escaped by the sink */
+	const char *loop; /* who a gateway of our network says that a loop leads through, with
+			     blanks between (5.08; RFC 8768 4); NULL: nobody */
 };
 struct wish_view {
 	const char *id, *asker;
@@ -98,9 +102,9 @@ struct wish_view {
 
 /* Takes a wish: its target as it is outside a NAT (M15), stored, planned, actions queued. The id
  * (WISH_ID_MAX) in ret_id. 0; -EEXIST if the id is there with another target (with the same: a
- * renewal of its duration); -EINVAL with `why`; -ENOSPC with `why` beyond the limit or the asker's
- * share. A wish whose parts are all refused is *not* kept: -EPERM, with its parts to be read by
- * wishes_explain. */
+ * renewal of its duration and of its Hop-Limit); -EINVAL with `why`; -ENOSPC with `why` beyond the
+ * limit or the asker's share. A wish whose parts are all refused is *not* kept: -EPERM, with its
+ * parts to be read by wishes_explain. */
 int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *ret_id, char *why, size_t cap);
 /* 0 or -ENOENT. Withdrawn at the servers when no other wish needs the request there. */
@@ -186,6 +190,7 @@ struct wish_action {
 	struct scope scope; /* of PUT: target, lifetime, trigger-mitigation; borrowed until the next
 			       call */
 	bool refresh;       /* of PUT: it was placed before */
+	uint8_t hop_limit;  /* of PUT; 0: without that option */
 	enum wish_report report;
 	char ask[WISH_ID_MAX];
 	struct prefix prefix; /* of the part reported */

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "homing/placement.h"
+#include "wire/coap.h"
 
 enum { MID_BLOCK = 64, TARGET_MAX = 256 * 1024, RENAME_GAP_MS = 3600 * 1000 };
 
@@ -96,6 +97,14 @@ lifetime_of(const json_t *j)
 	return n < LIFETIME_INDEFINITE || n > INT32_MAX ? 0 : n;
 }
 
+static uint8_t
+hop_limit_of(const json_t *j)
+{
+	json_int_t n = number_of(j, "hop-limit");
+
+	return n < 0 || n > COAP_HOP_LIMIT_MAX ? 0 : (uint8_t)n;
+}
+
 /* ---- identities ---- */
 
 void
@@ -180,10 +189,10 @@ void
 store_wish(struct wishes *w, const struct wish *wish)
 {
 	put(w, STORE_WISH, wish->id,
-		json_pack("{ss so sI sI sI}", "asker", wish->asker, "target",
+		json_pack("{ss so sI si sI sI}", "asker", wish->asker, "target",
 			target_json(&wish->target, wish->trigger_mitigation), "lifetime",
-			(json_int_t)wish->lifetime, "asked", (json_int_t)wish->asked, "until",
-			(json_int_t)wish->until));
+			(json_int_t)wish->lifetime, "hop-limit", wish->hop_limit, "asked",
+			(json_int_t)wish->asked, "until", (json_int_t)wish->until));
 }
 
 void
@@ -227,6 +236,7 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->target = s.target;
 	wish->trigger_mitigation = s.trigger_mitigation;
 	wish->lifetime = lifetime_of(j);
+	wish->hop_limit = hop_limit_of(j);
 	wish->asked = persist_until(number_of(j, "asked"), 0);
 	wish->until = persist_until(number_of(j, "until"), 0);
 	wish_add(r->w, wish,

@@ -23,7 +23,7 @@ static const char deputy_kind[] = "deputy"; /* in the store */
 struct outgoing {
 	struct outgoing *next;
 	uint32_t server, mid;
-	uint8_t method;
+	uint8_t method, hop_limit;
 	uint8_t *payload;
 	size_t len;
 };
@@ -151,6 +151,7 @@ outgoing_put(struct dots_client *c, const struct wish_action *a)
 	buf_finish(&out);
 	free(scope.target.target_port_range);
 	o->method = COAP_PUT;
+	o->hop_limit = a->hop_limit;
 	raise_sent(c, a, a->refresh ? "refresh" : "request");
 	return o;
 }
@@ -199,7 +200,7 @@ batch_stored(void *arg, bool durable)
 		b->first = o->next;
 		if (c && o->server < c->n_upstreams)
 			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid,
-				o->method, o->payload, o->len);
+				o->method, o->payload, o->len, o->hop_limit);
 		free(o->payload);
 		free(o);
 	}

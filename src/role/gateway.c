@@ -25,6 +25,7 @@ struct decision {
 	void (*decide)(void *arg, const struct verdict *v, int64_t lifetime);
 	void *arg;
 	bool made; /* it stands already: upstream is not waited for */
+	bool refresh;
 	bool kept; /* asked upstream before: by a life that ended before it was on record here */
 	struct verdict verdict;
 };
@@ -140,16 +141,19 @@ on_change(void *arg, const char *id)
 	struct gateway *g = arg;
 	const struct decision *d = map_get(g->waiting, id, strlen(id));
 	struct merged m;
+	bool loops;
 
 	if (strncmp(id, wish_prefix, strlen(wish_prefix)) != 0 || !look(g, id, &m))
 		return;
-	if (d && !d->made) {
-		if (m.answer && !verdict_ok(&m.verdict) && !outlasts(d, &m.verdict))
+	loops = m.answer && m.verdict.code == COAP_508_HOP_LIMIT_REACHED;
+	if (d && !d->made && m.answer) {
+		struct verdict v = d->refresh && !loops ? d->verdict : m.verdict;
+
+		if (!verdict_ok(&v) && !outlasts(d, &v))
 			release(g, id); /* refused by all: nothing is kept */
-		if (m.answer)
-			decide(g, id, &m.verdict, m.lifetime);
+		decide(g, id, &v, m.lifetime);
 	}
-	if (g->status && (!m.answer || verdict_ok(&m.verdict)))
+	if (g->status && (!m.answer || verdict_ok(&m.verdict) || loops))
 		g->status(g->status_arg, id + strlen(wish_prefix),
 			&(struct escalation_status){
 				m.status, m.conflict, m.pkts_dropped, m.bytes_dropped});
@@ -239,17 +243,20 @@ refusal_of(int error, const char *why)
 
 /* Asks, or renews what was asked; true: the answer is known at once. */
 static bool
-ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_t share,
-	bool refresh, struct verdict *v)
+ask_upstream(
+	struct gateway *g, const char *id, const struct escalation_request *er, struct verdict *v)
 {
+	const struct scope *scope = er->scope;
 	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	struct wish_request r = {.id = id,
 		.asker = id,
 		.target = &scope->target,
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
-		.share = share};
+		.share = er->share,
+		.hop_limit = er->hop_limit};
 	struct dots_client *c;
+	struct merged m;
 	int error;
 
 	if (!all_owned(g, scope, v))
@@ -260,23 +267,26 @@ ask_upstream(struct gateway *g, const char *id, const struct scope *scope, size_
 	dots_client_run_later(c);
 	if (error)
 		*v = refusal_of(error, why);
-	else if (refresh) /* upstream is refreshed by the wish itself */
+	else if (er->refresh) /* upstream is refreshed by the wish itself */
 		*v = verdict_of(COAP_204_CHANGED, "%s", "");
-	return error || refresh;
+	/* Unless it has come round: then it was asked for again, with the hops that are left. */
+	return error || (er->refresh && !(look(g, id, &m) && !m.answer));
 }
 
 static void
-admit(struct escalation *e, const char *key, const struct scope *scope, size_t share, bool refresh,
+admit(struct escalation *e, const struct escalation_request *r,
 	void (*decided)(void *arg, const struct verdict *v, int64_t lifetime), void *arg)
 {
 	struct gateway *g = (struct gateway *)e;
-	char *id = wish_id(key);
+	char *id = wish_id(r->key);
+	struct decision *before = map_get(g->waiting, id, strlen(id));
 	struct decision *d = mem_new(sizeof(*d));
 
 	d->decide = decided;
 	d->arg = arg;
-	d->kept = holder(g, id) != NULL;
-	d->made = ask_upstream(g, id, scope, share, refresh, &d->verdict);
+	d->refresh = r->refresh;
+	d->kept = before ? before->kept : holder(g, id) != NULL;
+	d->made = ask_upstream(g, id, r, &d->verdict);
 	free(map_set(g->waiting, id, strlen(id), d));
 	owe(g, id);
 	free(id);

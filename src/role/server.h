@@ -20,13 +20,20 @@ struct escalation_status {
 	struct conflict conflict;
 	uint64_t packets, bytes; /* dropped there */
 };
+struct escalation_request {
+	const char *key;
+	const struct scope *scope;
+	size_t share;      /* as many as that client may have at a time, those being withdrawn
+			      included; beyond: 5.03 */
+	bool refresh;      /* it is on record already: renews what was asked for */
+	uint8_t hop_limit; /* to go on with, at least 1 (RFC 8768 3) */
+};
 struct escalation_ops {
 	/* decide is called once, from the loop, and never after withdraw; lifetime: the longest
-	 * that may be granted, -1 for ever, 0: as asked. refresh: the request is on record already
-	 * (renews what was asked for). share: as many as that client may have at a time, those
-	 * being withdrawn included; beyond: 5.03. */
-	void (*admit)(struct escalation *e, const char *key, const struct scope *scope,
-		size_t share, bool refresh,
+	 * that may be granted, -1 for ever, 0: as asked. Asked again under the same key before
+	 * that, it takes the place of what was asked. Of a verdict 5.08 `why` is who the loop leads
+	 * through, as far as clients may know (RFC 8768 4), else empty. */
+	void (*admit)(struct escalation *e, const struct escalation_request *r,
 		void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);

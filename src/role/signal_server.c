@@ -22,6 +22,7 @@ struct request {
 	const struct coap_msg *msg;
 	const struct client *client;
 	struct path path;
+	uint8_t hop_limit; /* 0: it has none */
 	struct arena *arena;
 };
 
@@ -104,6 +105,7 @@ struct admission {
 	struct arena *arena; /* holds scope */
 	struct scope scope;
 	bool if_match;
+	uint8_t hop_limit;             /* it goes on with */
 	struct exchange *exchanges[8]; /* the client repeats itself while it waits */
 	size_t n_exchanges;
 };
@@ -163,6 +165,35 @@ admission_refuse(struct admission *a, const struct verdict *v)
 	admission_free(a);
 }
 
+static bool
+names(const char *list, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	for (; *list; list += n + (list[n] == ' ')) {
+		n = strcspn(list, " ");
+		if (n == len && !memcmp(list, name, n))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 8768 4: who the loop leads through, the nearest to the client first, which is us; `beyond`
+ * are the others. An answer that has come round to us is not passed on: this one is our own. Where
+ * there is no room for our name theirs go on as they are. */
+static struct verdict
+loop_verdict(const struct dots_server *s, const char *beyond)
+{
+	const char *us = s->setup.name;
+	size_t room = strlen(us) + 1 + strlen(beyond) + 1;
+
+	if (!*beyond || names(beyond, us))
+		return verdict_of(COAP_508_HOP_LIMIT_REACHED, "%s", us);
+	if (room > VERDICT_WHY_MAX)
+		return verdict_of(COAP_508_HOP_LIMIT_REACHED, "%s", beyond);
+	return verdict_of(COAP_508_HOP_LIMIT_REACHED, "%s %s", us, beyond);
+}
+
 /* No longer than upstream grants it (M13). */
 static void
 shorten(struct scope *scope, int64_t lifetime)
@@ -180,9 +211,14 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 	bool granted_upstream = verdict_ok(v);
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
+	struct verdict loops;
 
-	if (!c)
+	if (!c) {
 		v = &gone;
+	} else if (v->code == COAP_508_HOP_LIMIT_REACHED) {
+		loops = loop_verdict(s, v->why);
+		v = &loops;
+	}
 	shorten(&a->scope, lifetime);
 	if (verdict_ok(v))
 		grant(s, c, &a->path, &a->scope, a->if_match, &v->conflict, a->exchanges,
@@ -196,6 +232,43 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 		admission_free(a);
 	else
 		admission_refuse(a, v);
+}
+
+/* RFC 8768 3: one less than it came with. */
+static uint8_t
+next_hop_limit(const struct request *r)
+{
+	return r->hop_limit ? r->hop_limit - 1 : COAP_HOP_LIMIT_INITIAL;
+}
+
+static void
+admission_ask(const struct request *r, struct admission *a, bool refresh)
+{
+	struct escalation *e = r->server->escalation;
+	struct escalation_request er = {.key = a->key,
+		.scope = &a->scope,
+		.share = r->client->limits.mitigations,
+		.refresh = refresh,
+		.hop_limit = a->hop_limit};
+
+	e->ops->admit(e, &er, admission_decided, a);
+}
+
+/* It has gone further since than what we wait for, as in a loop, and goes on with what is left of
+ * its hops. The client waits for the answer to this one only. */
+static void
+admission_renew(struct request *r, struct admission *a, bool refresh)
+{
+	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 8768 3: asked for again with a smaller Hop-Limit");
+
+	v.max_age = RETRY_ADMISSION_S;
+	for (size_t i = 0; i < a->n_exchanges; i++)
+		answer_verdict(a->exchanges[i], &v);
+	a->exchanges[0] = r->ex;
+	a->n_exchanges = 1;
+	a->hop_limit = next_hop_limit(r);
+	admission_ask(r, a, refresh);
 }
 
 /* The client asks again while we wait: the same request shares the answer. */
@@ -222,7 +295,10 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 
 	if (a) {
 		free(key);
-		admission_join(r, a);
+		if (next_hop_limit(r) < a->hop_limit)
+			admission_renew(r, a, refresh);
+		else
+			admission_join(r, a);
 		return;
 	}
 	a = mem_new(sizeof(*a));
@@ -233,10 +309,10 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 	a->arena = arena_new();
 	schema_copy(&scope_schema, a->arena, scope, &a->scope);
 	a->if_match = if_match;
+	a->hop_limit = next_hop_limit(r);
 	a->exchanges[a->n_exchanges++] = r->ex;
 	map_set(s->admissions, key, strlen(key), a);
-	s->escalation->ops->admit(s->escalation, key, &a->scope, r->client->limits.mitigations,
-		refresh, admission_decided, a);
+	admission_ask(r, a, refresh);
 }
 
 void
@@ -326,6 +402,20 @@ put_refused(struct request *r, const struct scope *scope, const struct verdict *
 	answer_verdict(r->ex, v); /* code 0: answered with silence (RFC 9132 4.4.3) */
 }
 
+/* RFC 8768 3, 4: it may go no further. */
+static void
+hop_limit_reached(struct request *r, const struct scope *scope)
+{
+	struct verdict v = verdict_of(
+		COAP_508_HOP_LIMIT_REACHED, "RFC 8768 3: Hop-Limit is 1, it cannot go upstream");
+	struct verdict answer = loop_verdict(r->server, "");
+	const char *untold;
+
+	if (may_tell(r, &untold))
+		raise_put(r->client->name, &r->path, &scope->target, scope->lifetime, &v, untold);
+	answer_verdict(r->ex, &answer);
+}
+
 static void
 put_mitigate(struct request *r)
 {
@@ -350,6 +440,8 @@ put_mitigate(struct request *r)
 	v = book_check_put(s->book, &mr);
 	if (!verdict_ok(&v))
 		put_refused(r, scope, &v);
+	else if (s->escalation && r->hop_limit == 1)
+		hop_limit_reached(r, scope);
 	else if (s->escalation)
 		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
 	else
@@ -639,6 +731,9 @@ check_common(struct request *r, const struct route **ret_route)
 	if (format != COAP_FORMAT_DOTS_CBOR)
 		return verdict_of(COAP_415_UNSUPPORTED_CONTENT_FORMAT,
 			"RFC 9132 9: Content-Format %u instead of 271", format);
+	if (coap_hop_limit(r->msg, &r->hop_limit) != 0)
+		return verdict_of(
+			COAP_400_BAD_REQUEST, "RFC 8768 3: Hop-Limit is not between 1 and 255");
 	return check_conditions(r);
 }
 

@@ -17,7 +17,7 @@ enum { PATH_STORAGE = 4 * (PATH_ID_MAX + 8), REASON_MAX = 160 };
 struct open_request {
 	struct open_request *next;
 	uint32_t mid;
-	uint8_t method;
+	uint8_t method, hop_limit;
 	char cuid[PATH_ID_MAX + 1];
 	uint8_t *payload;
 	size_t len;

@@ -109,6 +109,8 @@ request_begin(struct open_request *r, int line)
 		m.payload = r->payload;
 		m.payload_len = r->len;
 	}
+	if (r->hop_limit)
+		coap_add_uint(&m, COAP_OPT_HOP_LIMIT, r->hop_limit);
 	do
 		handle = request_send(s, &m, request_done, r);
 	while (handle == -EMFILE && upstream_request_make_room(u, line));
@@ -212,7 +214,7 @@ request_find(const struct upstream *u, uint32_t mid)
 
 void
 upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
-	const uint8_t *payload, size_t len)
+	const uint8_t *payload, size_t len, uint8_t hop_limit)
 {
 	struct open_request *r = request_find(u, mid), **last = &u->requests;
 
@@ -222,6 +224,7 @@ upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method
 	r->u = u;
 	r->mid = mid;
 	r->method = method;
+	r->hop_limit = hop_limit;
 	snprintf(r->cuid, sizeof(r->cuid), "%s", cuid);
 	if (payload) {
 		r->payload = mem_copy(payload, len);

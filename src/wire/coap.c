@@ -422,6 +422,25 @@ coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret)
 	return true;
 }
 
+/* Not by coap_get_uint: a number out of its range is an error here, not an option that is not
+ * there; leading zeros change nothing (RFC 7252 3.2). */
+int
+coap_hop_limit(const struct coap_msg *m, uint8_t *ret)
+{
+	const struct coap_option *o = coap_find(m, COAP_OPT_HOP_LIMIT);
+	unsigned v = 0;
+
+	*ret = 0;
+	if (!o)
+		return 0;
+	for (unsigned i = 0; i < o->len && v <= COAP_HOP_LIMIT_MAX; i++)
+		v = v << 8 | o->value[i];
+	if (!v || v > COAP_HOP_LIMIT_MAX)
+		return -EBADMSG;
+	*ret = (uint8_t)v;
+	return 0;
+}
+
 uint16_t
 coap_bad_option(const struct coap_msg *m)
 {

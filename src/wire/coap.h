@@ -102,6 +102,7 @@ enum coap_signal_option_number {
 	COAP_ABORT_BAD_CSM_OPTION = 2,
 };
 enum { COAP_FORMAT_TEXT = 0, COAP_FORMAT_DOTS_CBOR = 271 };
+enum { COAP_HOP_LIMIT_INITIAL = 16, COAP_HOP_LIMIT_MAX = 255 }; /* RFC 8768 3 */
 enum {
 	COAP_OPTIONS_MAX = 32,
 	COAP_TOKEN_MAX = 8,
@@ -161,6 +162,9 @@ const struct coap_option *coap_find(const struct coap_msg *m, uint16_t number);
 /* The option's value as integer (0 bytes = 0). False if absent, longer than 4 bytes, or of a length
  * that its definition rules out: such an elective option counts as not there (RFC 7252 5.4.3). */
 bool coap_get_uint(const struct coap_msg *m, uint16_t number, uint32_t *ret);
+/* Hop-Limit (RFC 8768 3): 0 and *ret, which is 0 where there is none; -EBADMSG: it is not between 1
+ * and 255, which is 4.00. */
+int coap_hop_limit(const struct coap_msg *m, uint8_t *ret);
 /* The first critical option that we do not know, is too long/short for its definition or repeated
  * where it may not be (RFC 7252 5.4); 0 if all are fine. */
 uint16_t coap_bad_option(const struct coap_msg *m);

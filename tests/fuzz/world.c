@@ -170,17 +170,17 @@ take(struct upstream *u, size_t i)
 }
 
 static void
-upstream_admit(struct escalation *e, const char *key, const struct scope *scope, size_t share,
-	bool refresh, void (*decide)(void *arg, const struct verdict *v, int64_t lifetime),
-	void *arg)
+upstream_admit(struct escalation *e, const struct escalation_request *r,
+	void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg)
 {
 	struct upstream *u = (struct upstream *)e;
 
-	(void)share;
-	(void)refresh;
-	assert(scope->target.n_target_prefix > 0);
+	assert(r->scope->target.n_target_prefix > 0 && r->hop_limit > 0);
+	for (size_t i = 0; i < u->n; i++)
+		if (!strcmp(u->list[i].key, r->key))
+			return; /* the same request with fewer hops left */
 	u->list = mem_grow(u->list, u->n + 1, sizeof(*u->list));
-	u->list[u->n++] = (struct undecided){mem_text(key), decide, arg};
+	u->list[u->n++] = (struct undecided){mem_text(r->key), decide, arg};
 }
 
 static void

@@ -191,6 +191,8 @@ hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, c
 	snprintf(path.cuid, sizeof(path.cuid), "%s", credentials_cuid(h->credentials));
 	coap_init(m, COAP_NON, method);
 	path_add(m, &path, storage);
+	if (h->hop_limit)
+		coap_add_uint(m, COAP_OPT_HOP_LIMIT, h->hop_limit < 0 ? 0 : (uint32_t)h->hop_limit);
 }
 
 void
@@ -290,6 +292,12 @@ script_answer(struct script *t, struct exchange *ex, uint8_t code, struct scope 
 	buf_init(&out, BODY_MAX);
 	if (scope)
 		add_scope(&m, scope, &out);
+	else if (t->text && coap_class(code) > 2)
+		buf_bytes(&out, t->text, strlen(t->text));
+	if (out.len) {
+		m.payload = out.bytes;
+		m.payload_len = out.len;
+	}
 	if (t->max_age)
 		coap_add_uint(&m, COAP_OPT_MAX_AGE, t->max_age);
 	exchange_respond(ex, &m);

@@ -96,6 +96,7 @@ struct hand {
 	uint64_t status;     /* in the last notification, of its first entry */
 	unsigned entries;    /* in it */
 	int64_t observation; /* handle of the last one */
+	int hop_limit;       /* in what is asked from now on; 0: without it, -1: one of no octets */
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
@@ -122,6 +123,7 @@ struct script {
 	uint32_t max_age;
 	struct conflict conflict;    /* in answers to PUT and GET, in notifications */
 	uint64_t status;             /* in answers to GET */
+	const char *text;            /* in refusals of a PUT; NULL: none */
 	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
 	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;

@@ -98,6 +98,24 @@ too_fast_upstream_is_overload_here(void **state)
 	assert_true(m.verdict.max_age > 0);
 }
 
+/* RFC 8768 4: no text but the names that may go on. */
+static void
+a_loop_upstream_is_told_with_its_names(void **state)
+{
+	struct wish_part p = part(WISH_REFUSED, COAP_508_HOP_LIMIT_REACHED, 0, 1);
+	struct merged m;
+
+	(void)state;
+	p.reason = "isp1 gw";
+	merge_parts(&p, 1, &m);
+	assert_int_equal(m.verdict.code, COAP_508_HOP_LIMIT_REACHED);
+	assert_string_equal(m.verdict.why, "");
+	p.loop = "b a";
+	merge_parts(&p, 1, &m);
+	assert_string_equal(m.verdict.why, "b a");
+	assert_int_equal(m.status, ATTACK_MITIGATION_TERMINATED); /* granted before: nobody acts */
+}
+
 /* 9284-5.2-10 */
 static void
 no_association_anywhere_is_503_with_max_age(void **state)
@@ -166,6 +184,7 @@ main(void)
 		cmocka_unit_test(what_has_ended_was_accepted),
 		cmocka_unit_test(only_when_all_refuse_it_is_refused_and_names_nobody),
 		cmocka_unit_test(too_fast_upstream_is_overload_here),
+		cmocka_unit_test(a_loop_upstream_is_told_with_its_names),
 		cmocka_unit_test(no_association_anywhere_is_503_with_max_age),
 		cmocka_unit_test(three_seconds_of_silence_are_accepted),
 		cmocka_unit_test(the_worst_status_counts),

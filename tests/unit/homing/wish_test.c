@@ -22,6 +22,7 @@ struct world {
 	int puts, deletes, repeats, parallels, observes, reports[16];
 	uint32_t server, mid; /* of the last PUT or DELETE */
 	bool refresh;
+	uint8_t hop_limit; /* of the last PUT */
 	char last_report[200];
 };
 
@@ -49,6 +50,7 @@ drain(struct world *x)
 			x->server = a.server;
 			x->mid = a.mid;
 			x->refresh = a.refresh;
+			x->hop_limit = a.hop_limit;
 		}
 	}
 }
@@ -1013,6 +1015,188 @@ an_asker_has_its_share_until_withdrawals_are_through(void **state)
 	assert_int_equal(ask_as(x, "client:acme/c/6", 2, "6", "192.0.2.70/32"), -ENOSPC);
 }
 
+/* ---- Hop-Limit (RFC 8768) ---- */
+
+static void
+ask_with(struct world *x, const char *id, const char *target, uint8_t hop_limit)
+{
+	struct target t = target_from(x->a, target);
+	struct wish_request r = {.id = id,
+		.asker = id,
+		.target = &t,
+		.trigger_mitigation = true,
+		.hop_limit = hop_limit};
+	char made[WISH_ID_MAX], why[200];
+
+	assert_int_equal(wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why)), 0);
+	drain(x);
+}
+
+/* 9132-4.4.1.2-16: told at once when it becomes smaller, else with the next refresh. */
+static void
+a_request_has_the_smallest_hop_limit_of_its_askers(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid;
+
+	ask_with(x, "a", "192.0.2.66/32", 16);
+	assert_int_equal(x->hop_limit, 16);
+	mid = x->mid;
+	ask_with(x, "b", "192.0.2.66/32", 14); /* not answered yet */
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, mid);
+	assert_int_equal(x->hop_limit, 14);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask_with(x, "c", "192.0.2.66/32", 15);
+	assert_int_equal(x->puts, 0);
+	ask(x, "d", "192.0.2.66/32"); /* of the operator, who has none */
+	assert_int_equal(x->puts, 0);
+	ask_with(x, "c", "192.0.2.66/32", 13); /* accepted long ago */
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->hop_limit, 13);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	ask_with(x, "c", "192.0.2.66/32", 15);
+	ask_with(x, "b", "192.0.2.66/32", 20);
+	assert_int_equal(x->puts, 0);
+	until(x, 1800 * S);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->hop_limit, 15);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	release(x, "c");
+	until(x, 3600 * S);
+	assert_int_equal(x->hop_limit, 16);
+}
+
+static void
+what_nobody_else_asked_for_has_no_hop_limit(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "192.0.2.66/32");
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->hop_limit, 0);
+	ask_with(x, "b", "192.0.2.66/32", 15); /* our own has come round to us */
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->hop_limit, 15);
+}
+
+static void
+the_hop_limit_survives_a_crash(void **state)
+{
+	struct world *x = *state;
+
+	ask_with(x, "a", "192.0.2.66/32", 16);
+	ask_with(x, "b", "192.0.2.66/32", 9);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	crash(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->hop_limit, 9);
+	ask_with(x, "a", "192.0.2.66/32", 8); /* renewed, and that is on disk */
+	crash(x);
+	assert_int_equal(x->hop_limit, 8);
+}
+
+static void
+answer_loop(struct world *x, const char *names)
+{
+	struct wish_answer a = {
+		.method = COAP_PUT, .code = COAP_508_HOP_LIMIT_REACHED, .why = names};
+
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+}
+
+/* 9132-9-15, 9132-11-13 */
+static void
+a_loop_is_told_by_name_and_not_tried_again(void **state)
+{
+	struct world *x = *state;
+	struct wish_view v;
+
+	ask(x, "a", "192.0.2.66/32");
+	answer_loop(x, "b a");
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 1);
+	assert_string_equal(x->last_report, "RFC 8768 4: forwarding loop through b a");
+	wishes_view(x->w, "a", x->now, x->a, &v);
+	assert_int_equal(v.parts[0].state, WISH_REFUSED);
+	assert_int_equal(v.parts[0].code, COAP_508_HOP_LIMIT_REACHED);
+	assert_string_equal(v.parts[0].section, "RFC 8768 4");
+	assert_string_equal(v.parts[0].reason, "b a");
+	assert_null(v.parts[0].loop); /* of a provider: for our operator alone (M9) */
+	until(x, 86400 * S);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(x->deletes, 0);
+	release(x, "a");
+	assert_int_equal(x->deletes, 0); /* nothing stands there */
+}
+
+/* Whoever comes with fewer hops than the request was accepted with may have come round in a loop,
+ * and waits for the answer to it; the others have theirs. */
+static void
+who_has_come_round_waits_for_the_answer(void **state)
+{
+	struct world *x = *state;
+
+	ask_with(x, "a", "192.0.2.66/32", 16);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask_with(x, "b", "192.0.2.66/32", 14);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	assert_int_equal(state_of(x, "b"), WISH_SENT);
+	until(x, x->now + 3 * S);
+	assert_int_equal(state_of(x, "b"), WISH_SILENT);
+	ask_with(x, "b", "192.0.2.66/32", 12); /* its own 3 s */
+	assert_int_equal(state_of(x, "b"), WISH_SENT);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	assert_int_equal(state_of(x, "b"), WISH_PLACED);
+	ask_with(x, "c", "192.0.2.66/32", 12);
+	assert_int_equal(state_of(x, "c"), WISH_PLACED);
+	ask_with(x, "c", "192.0.2.66/32", 3);
+	answer_loop(x, "s1");
+	assert_int_equal(state_of(x, "a"), WISH_REFUSED);
+	assert_int_equal(state_of(x, "c"), WISH_REFUSED);
+	release(x, "a");
+	release(x, "b");
+	assert_int_equal(x->deletes, 0);
+	release(x, "c");
+	assert_int_equal(x->deletes, 1); /* what was accepted may stand there still */
+}
+
+/* The way there may have become one while it stood. */
+static void
+a_loop_ends_what_was_accepted_before(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "192.0.2.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 60);
+	until(x, 30 * S);
+	assert_int_equal(x->puts, 1);
+	answer_loop(x, "");
+	assert_int_equal(state_of(x, "a"), WISH_REFUSED);
+	assert_string_equal(x->last_report,
+		"RFC 8768 4: forwarding loop through gateways that it does not name");
+	until(x, 86400 * S);
+	assert_int_equal(x->puts, 0);
+}
+
+/* RFC 8768 6: names of our own network may go on to our clients. */
+static void
+a_gateway_of_ours_may_be_named(void **state)
+{
+	struct world *x = *state;
+	struct wish_view v;
+
+	ask(x, "a", "192.0.2.66/32");
+	assert_int_equal(x->puts, 2);
+	answer_loop(x, "b a");
+	wishes_view(x->w, "a", x->now, x->a, &v);
+	for (size_t i = 0; i < v.n_parts; i++)
+		if (v.parts[i].state == WISH_REFUSED)
+			assert_string_equal(v.parts[i].loop, "b a");
+		else
+			assert_null(v.parts[i].loop);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1051,6 +1235,13 @@ main(void)
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),
+		IN_WORLD(a_request_has_the_smallest_hop_limit_of_its_askers),
+		IN_WORLD(what_nobody_else_asked_for_has_no_hop_limit),
+		IN_WORLD(the_hop_limit_survives_a_crash),
+		IN_WORLD(a_loop_is_told_by_name_and_not_tried_again),
+		IN_WORLD(who_has_come_round_waits_for_the_answer),
+		IN_WORLD(a_loop_ends_what_was_accepted_before),
+		WITH_GATEWAYS(a_gateway_of_ours_may_be_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

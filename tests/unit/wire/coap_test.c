@@ -221,6 +221,43 @@ elective_options_out_of_bounds_are_ignored(void **state)
 	}
 }
 
+/* RFC 8768 3, RFC 7252 3.2: from 1 to 255, however many zeros lead; of several the first counts. */
+static void
+a_hop_limit_is_between_1_and_255(void **state)
+{
+	static const struct {
+		uint8_t value[8], len, limit; /* 0: it is none */
+	} rows[] = {
+		{{1}, 1, 1},
+		{{16}, 1, 16},
+		{{255}, 1, 255},
+		{{0, 16}, 2, 16},
+		{{0, 0, 0, 0, 0, 7}, 6, 7},
+		{{0}, 0, 0},
+		{{0}, 1, 0},
+		{{1, 0}, 2, 0},
+		{{0, 0}, 2, 0},
+		{{1, 0, 0, 0, 1}, 5, 0},
+		{{1, 0, 0, 0, 0, 0, 0, 16}, 8, 0},
+	};
+	static const uint8_t second = 9;
+	struct coap_msg m;
+	uint8_t limit = 7;
+
+	(void)state;
+	coap_init(&m, COAP_NON, COAP_PUT);
+	assert_int_equal(coap_hop_limit(&m, &limit), 0);
+	assert_int_equal(limit, 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		coap_init(&m, COAP_NON, COAP_PUT);
+		coap_add(&m, COAP_OPT_HOP_LIMIT, rows[i].value, rows[i].len);
+		coap_add(&m, COAP_OPT_HOP_LIMIT, &second, 1);
+		assert_int_equal(coap_bad_option(&m), 0); /* it is elective */
+		assert_int_equal(coap_hop_limit(&m, &limit), rows[i].limit ? 0 : -EBADMSG);
+		assert_int_equal(limit, rows[i].limit);
+	}
+}
+
 /* RFC 7252 4.2, 4.3: enough to answer with a reset. */
 static void
 a_broken_message_still_has_its_header(void **state)
@@ -419,6 +456,7 @@ main(void)
 		cmocka_unit_test(removed_options_leave_the_others_in_order),
 		cmocka_unit_test(option_lengths_are_those_of_their_definitions),
 		cmocka_unit_test(elective_options_out_of_bounds_are_ignored),
+		cmocka_unit_test(a_hop_limit_is_between_1_and_255),
 		cmocka_unit_test(a_broken_message_still_has_its_header),
 		cmocka_unit_test(codes_print_as_class_and_detail),
 		cmocka_unit_test(stream_messages_are_those_of_the_rfc),
