@@ -3,8 +3,8 @@
  * gets one JSON object with an exit code. A line "wait" lets a minute go by, "next" opens another
  * connection, "gone" closes the last one; "peer" is a client that comes and asks our server, "up"
  * the servers that take our own client in, "placed" their 2.01 to what it asks,
- * "crowd" more connections than are taken, "restart" another start of the part that keeps what was
- * learned about domains.
+ * "crowd" more connections than are taken, "stored" the store's word, "restart" another start of
+ * the part that keeps what was learned about domains.
  *
  * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c daemon/learned.c
  * Covers: homing/fact.c
@@ -167,6 +167,12 @@ learn_anew(void)
 }
 
 static void
+store_is_done(void)
+{
+	standin_loop_advance(loop, STORE_MS);
+}
+
+static void
 begin(void)
 {
 	static const struct peer_id one = {.kind = PEER_PSK, .name = "one"};
@@ -322,7 +328,7 @@ step(const uint8_t *line, size_t len)
 		const char *word;
 		void (*happens)(void);
 	} others[] = {{"peer", peer_comes}, {"up", servers_come_up}, {"placed", servers_place},
-		{"crowd", crowd_comes}, {"restart", learn_anew}};
+		{"crowd", crowd_comes}, {"stored", store_is_done}, {"restart", learn_anew}};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (is(line, len, others[i].word)) {
