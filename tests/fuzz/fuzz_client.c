@@ -18,6 +18,7 @@
 #include "base/event.h"
 #include "fuzz.h"
 #include "input.h"
+#include "net/block.h"
 #include "net/record.h"
 #include "net/session.h"
 #include "role/client.h"
@@ -129,13 +130,17 @@ on_message(struct line *line, const struct endpoint *server, const uint8_t *byte
 {
 	struct coap_msg m;
 	struct path path;
+	struct block block;
 	const char *why;
 
 	assert(coap_decode(bytes, len, &m, &why) == 0);
 	if (!coap_is_request(m.code))
 		return;
 	assert(path_parse(&m, &path, &why) == 0 && coap_bad_option(&m) == 0);
-	if (path.resource == PATH_MITIGATE && m.code == COAP_PUT)
+	/* Who asks for the rest of an answer does not repeat the body of the request. */
+	if (block_get(&m, COAP_OPT_BLOCK2, &block) == 0 && block.num)
+		assert(!m.payload_len);
+	else if (path.resource == PATH_MITIGATE && m.code == COAP_PUT)
 		check_put(&m, server);
 	note_request(line, &m, &path);
 }
@@ -235,7 +240,19 @@ compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
 	signal_encode(&msg, out);
 }
 
-/* Answers the last request on a line: code, type, Observe, body. */
+/* One block of the body, as Block2 says (RFC 7959 2.2). */
+static void
+cut_block(struct coap_msg *m, unsigned block2)
+{
+	size_t size = (size_t)16 << (block2 & 7), from = (block2 >> 4) * size;
+
+	coap_add_uint(m, COAP_OPT_BLOCK2, block2);
+	from = from < m->payload_len ? from : m->payload_len;
+	m->payload += from;
+	m->payload_len = m->payload_len - from < size ? m->payload_len - from : size;
+}
+
+/* Answers the last request on a line: code, type, Observe, body, one block of it. */
 static void
 answer(struct input *in)
 {
@@ -270,6 +287,8 @@ answer(struct input *in)
 	}
 	m.payload = body.len ? body.bytes : NULL;
 	m.payload_len = body.len;
+	if (code & 128 && m.payload)
+		cut_block(&m, input_u8(in));
 	len = coap_encode(&m, bytes, sizeof(bytes));
 	if (len > 0)
 		deliver_body(n, APPLICATION, bytes, (size_t)len);
