@@ -29,7 +29,8 @@ check_built(const struct coap_msg *m, const uint8_t *data, size_t size)
 			continue;
 		coap_init(&one, m->type, m->code);
 		coap_add_uint(&one, m->options[i].number, value);
-		assert(coap_get_uint(&one, m->options[i].number, &back) && back == value);
+		/* One of another kind may have a least length. */
+		assert(!coap_get_uint(&one, m->options[i].number, &back) || back == value);
 	}
 	assert(coap_encode(&built, bytes, sizeof(bytes)) == (int)size);
 	assert(!memcmp(bytes, data, size));

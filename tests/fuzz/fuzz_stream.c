@@ -318,7 +318,7 @@ compose(struct input *in, struct caller *c)
 	if (coap_is_request(m.code))
 		path_add(&m, &path, storage);
 	if (how & 8)
-		coap_add(&m, COAP_CSM_MAX_MESSAGE_SIZE, (const uint8_t *)"\0\1\0\0\0", how >> 5);
+		coap_add(&m, COAP_CSM_MAX_MESSAGE_SIZE, (const uint8_t *)"\0\1\0\0\0\0", how >> 5);
 	if (how & 16) {
 		m.payload = (const uint8_t *)"so \x1b[2J it is";
 		m.payload_len = 13;
