@@ -5,6 +5,7 @@
  *
  * Covers: net/messaging.c net/exchange.c net/request.c net/dedup.c role/signal_server.c role/peer.c
  * Covers: role/answer.c role/observe.c role/record.c role/server.c role/hb.c core/mitigation.c
+ * Covers: role/lifetime.c
  */
 #include <assert.h>
 #include <stdio.h>
