@@ -162,8 +162,10 @@ fetch_ask(const struct fetch *f, struct coap_msg *request)
 	next.num = (uint32_t)(f->body.len >> (f->szx + 4));
 	coap_remove(request, COAP_OPT_OBSERVE);
 	coap_remove(request, COAP_OPT_ETAG);
-	request->payload = NULL;
-	request->payload_len = 0;
+	if (next.num) {
+		request->payload = NULL;
+		request->payload_len = 0;
+	}
 	if (f->sized)
 		block_set(request, COAP_OPT_BLOCK2, &next);
 	if (f->etag_len && !f->mute)

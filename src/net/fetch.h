@@ -27,7 +27,8 @@ void fetch_free(struct fetch *f);    /* NULL is legal */
 bool fetch_is_needed(const struct coap_msg *response);
 enum fetch_state fetch_take(struct fetch *f, const struct coap_msg *response);
 /* Turns the first request into the next one: the block, its size, the ETag (RFC 9132 4.4.2);
- * without Observe (RFC 7959 2.6) and payload. The ETag is borrowed. */
+ * without Observe (RFC 7959 2.6), and without payload unless it begins anew: then it is the whole
+ * request once more. The ETag is borrowed. */
 void fetch_ask(const struct fetch *f, struct coap_msg *request);
 /* The first response with the whole body, borrowed; without Block2, and with room for an option. */
 void fetch_body(const struct fetch *f, struct coap_msg *ret);

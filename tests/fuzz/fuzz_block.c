@@ -1,6 +1,10 @@
-/* Bodies in blocks: the input is datagrams, each after two bytes of its length. What a peer answers
+/*
+ * Bodies in blocks: the input is datagrams, each after two bytes of its length. What a peer answers
  * is put together within its bounds, and anything put together can be sent again in blocks of any
- * size that a peer asks for (RFC 7959). */
+ * size that a peer asks for (RFC 7959).
+ *
+ * Covers: net/block.c net/fetch.c
+ */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>

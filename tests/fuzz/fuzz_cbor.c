@@ -1,6 +1,6 @@
 /*
  * Bodies of the signal channel: what decodes encodes, in CBOR and in JSON, and comes back from
- * either as the same bytes.
+ * either as the same bytes. What is said of a mitigation has a name.
  *
  * Covers: wire/schema_cbor.c wire/schema.c wire/signal.c base/addr.c
  */
@@ -21,6 +21,29 @@ expect_same(const struct signal_msg *m, const struct buf *once)
 	assert(signal_encode(m, &again) == 0);
 	assert(again.len == once->len && !memcmp(again.bytes, once->bytes, once->len));
 	buf_finish(&again);
+}
+
+static bool
+is_name(const char *name)
+{
+	return *name && strcmp(name, "?") != 0;
+}
+
+static void
+expect_names(const struct signal_msg *m)
+{
+	for (size_t i = 0; i < m->mitigation_scope.n_scope; i++) {
+		const struct scope *s = &m->mitigation_scope.scope[i];
+		const struct conflict_information *ci = &s->conflict_information;
+
+		assert(!SCOPE_HAS(s, STATUS) || is_name(dots_status_name((int)s->status)));
+		if (!SCOPE_HAS(s, CONFLICT_INFORMATION))
+			continue;
+		assert(!(ci->has >> CONFLICT_STATUS & 1) ||
+			is_name(conflict_status_name((int)ci->conflict_status)));
+		assert(!(ci->has >> CONFLICT_CAUSE & 1) ||
+			is_name(conflict_cause_name((int)ci->conflict_cause)));
+	}
 }
 
 int
@@ -44,6 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		expect_same(&back, &once);
 		schema_copy(&signal_schema, a, &m, &back);
 		expect_same(&back, &once);
+		expect_names(&m);
 	}
 	buf_finish(&once);
 	buf_finish(&json);

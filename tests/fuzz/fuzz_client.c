@@ -1,7 +1,7 @@
 /*
  * The client role at its servers: what servers answer and send, links that come and go, names that
- * resolve or do not, restarts, while wishes are made and released. Whatever happens, a target goes
- * to the servers of its own domain only (RFC 9284 5.1).
+ * resolve or do not, restarts, while wishes are made and released, some by deputies. Whatever
+ * happens, a target goes to the servers of its own domain only (RFC 9284 5.1).
  *
  * Covers: role/client.c role/farewell.c role/upstream.c role/upstream_dial.c role/upstream_link.c
  * Covers: role/upstream_observe.c role/upstream_race.c role/upstream_request.c
@@ -18,6 +18,7 @@
 #include "base/event.h"
 #include "fuzz.h"
 #include "input.h"
+#include "net/block.h"
 #include "net/record.h"
 #include "net/session.h"
 #include "role/client.h"
@@ -129,13 +130,17 @@ on_message(struct line *line, const struct endpoint *server, const uint8_t *byte
 {
 	struct coap_msg m;
 	struct path path;
+	struct block block;
 	const char *why;
 
 	assert(coap_decode(bytes, len, &m, &why) == 0);
 	if (!coap_is_request(m.code))
 		return;
 	assert(path_parse(&m, &path, &why) == 0 && coap_bad_option(&m) == 0);
-	if (path.resource == PATH_MITIGATE && m.code == COAP_PUT)
+	/* Who asks for the rest of an answer does not repeat the body of the request. */
+	if (block_get(&m, COAP_OPT_BLOCK2, &block) == 0 && block.num)
+		assert(!m.payload_len);
+	else if (path.resource == PATH_MITIGATE && m.code == COAP_PUT)
 		check_put(&m, server);
 	note_request(line, &m, &path);
 }
@@ -235,7 +240,19 @@ compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
 	signal_encode(&msg, out);
 }
 
-/* Answers the last request on a line: code, type, Observe, body. */
+/* One block of the body, as Block2 says (RFC 7959 2.2). */
+static void
+cut_block(struct coap_msg *m, unsigned block2)
+{
+	size_t size = (size_t)16 << (block2 & 7), from = (block2 >> 4) * size;
+
+	coap_add_uint(m, COAP_OPT_BLOCK2, block2);
+	from = from < m->payload_len ? from : m->payload_len;
+	m->payload += from;
+	m->payload_len = m->payload_len - from < size ? m->payload_len - from : size;
+}
+
+/* Answers the last request on a line: code, type, Observe, body, one block of it. */
 static void
 answer(struct input *in)
 {
@@ -270,6 +287,8 @@ answer(struct input *in)
 	}
 	m.payload = body.len ? body.bytes : NULL;
 	m.payload_len = body.len;
+	if (code & 128 && m.payload)
+		cut_block(&m, input_u8(in));
 	len = coap_encode(&m, bytes, sizeof(bytes));
 	if (len > 0)
 		deliver_body(n, APPLICATION, bytes, (size_t)len);
@@ -289,7 +308,7 @@ say_goodbye(struct input *in)
 static const char *const ids[IDS] = {NULL, "a", "client:one/x/1", "w1"};
 
 static void
-ask(struct input *in)
+ask(struct input *in, struct dots_client *c)
 {
 	static const char *const prefixes[] = {"192.0.2.66/32", "192.0.2.64/27", "192.0.2.0/24",
 		"198.51.100.70/32", "203.0.113.0/25", "203.0.113.5/32", "2001:db8:1a00::/56",
@@ -319,9 +338,9 @@ ask(struct input *in)
 		t.n_target_protocol = 1;
 	}
 	if (t.n_target_prefix)
-		(void)wishes_ask(dots_client_wishes(client), &r, loop_now(loop), loop_wall(), id,
-			why, sizeof(why));
-	dots_client_run(client);
+		(void)wishes_ask(dots_client_wishes(c), &r, loop_now(loop), loop_wall(), id, why,
+			sizeof(why));
+	dots_client_run(c);
 	standin_loop_settle(loop);
 }
 
@@ -336,6 +355,25 @@ command(struct input *in)
 	else
 		(void)wishes_release(dots_client_wishes(client), id, loop_now(loop), loop_wall());
 	dots_client_run(client);
+	standin_loop_settle(loop);
+}
+
+/* One that asks on behalf of somebody, comes and goes. */
+static void
+deputy(struct input *in)
+{
+	unsigned how = input_u8(in);
+	const char *name = how & 1 ? "one" : "two";
+	struct dots_client *d = dots_client_deputy(client, name, how & 2);
+
+	if (d && how & 4)
+		ask(in, d);
+	if (d && how & 8)
+		(void)wishes_release(dots_client_wishes(d), "w1", loop_now(loop), loop_wall());
+	if (how & 16)
+		(void)dots_client_dismiss(client, name);
+	assert(!dots_client_holding(client, "nobody's"));
+	assert(dots_client_wish_count(client) >= wishes_count(dots_client_wishes(client)));
 	standin_loop_settle(loop);
 }
 
@@ -428,7 +466,7 @@ step(struct input *in)
 {
 	switch (input_u8(in) & 15) {
 	case 0:
-		ask(in);
+		ask(in, client);
 		break;
 	case 1:
 		command(in);
@@ -453,6 +491,12 @@ step(struct input *in)
 		break;
 	case 10:
 		resolve_to(in);
+		break;
+	case 12:
+		deputy(in);
+		break;
+	case 13:
+		dots_client_clock_set(client);
 		break;
 	default:
 		wait_for(in);

@@ -1,5 +1,6 @@
 /*
- * Datagrams: the format leaves no choice (RFC 7252 3), so what decodes encodes to the same bytes.
+ * Datagrams: the format leaves no choice (RFC 7252 3), so what decodes encodes to the same bytes,
+ * and so does what is built from its parts.
  *
  * Covers: wire/coap.c
  */
@@ -8,6 +9,37 @@
 
 #include "fuzz.h"
 #include "wire/coap.h"
+
+static void
+check_built(const struct coap_msg *m, const uint8_t *data, size_t size)
+{
+	struct coap_msg built, one;
+	uint8_t bytes[COAP_MESSAGE_MAX];
+	uint32_t value, back;
+
+	coap_init(&built, m->type, m->code);
+	built.id = m->id;
+	built.token_len = m->token_len;
+	memcpy(built.token, m->token, m->token_len);
+	built.payload = m->payload;
+	built.payload_len = m->payload_len;
+	for (unsigned i = 0; i < m->n_options; i++) {
+		coap_add(&built, m->options[i].number, m->options[i].value, m->options[i].len);
+		if (!coap_get_uint(m, m->options[i].number, &value))
+			continue;
+		coap_init(&one, m->type, m->code);
+		coap_add_uint(&one, m->options[i].number, value);
+		/* One of another kind may have a least length. */
+		assert(!coap_get_uint(&one, m->options[i].number, &back) || back == value);
+	}
+	assert(coap_encode(&built, bytes, sizeof(bytes)) == (int)size);
+	assert(!memcmp(bytes, data, size));
+	for (unsigned i = 0; i < m->n_options; i++) {
+		coap_remove(&built, m->options[i].number);
+		assert(!coap_find(&built, m->options[i].number));
+	}
+	assert(built.n_options == 0);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -31,5 +63,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > sizeof(bytes))
 		return 0; /* larger than we would ever send */
 	assert(n == (int)size && !memcmp(bytes, data, size));
+	check_built(&m, data, size);
 	return 0;
 }

@@ -1,5 +1,9 @@
-/* Streams: as for datagrams, and what is asked for when a message is not complete is neither too
- * little nor too much. */
+/*
+ * Streams: as for datagrams, and what is asked for when a message is not complete is neither too
+ * little nor too much.
+ *
+ * Covers: wire/coap.c
+ */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>

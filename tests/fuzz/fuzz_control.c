@@ -3,9 +3,11 @@
  * gets one JSON object with an exit code. A line "wait" lets a minute go by, "next" opens another
  * connection, "gone" closes the last one; "peer" is a client that comes and asks our server, "up"
  * the servers that take our own client in, "placed" their 2.01 to what it asks,
- * "crowd" more connections than are taken.
+ * "crowd" more connections than are taken, "stored" the store's word, "restart" another start of
+ * the part that keeps what was learned about domains.
  *
- * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
+ * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c daemon/learned.c
+ * Covers: homing/fact.c
  */
 #include <assert.h>
 #include <errno.h>
@@ -37,6 +39,7 @@ enum { LINES_MAX = 64, CONNECTIONS = 3, CROWD = 40, WAIT_MS = 60000, STORE_MS = 
 static struct loop *loop;
 static struct mitigator *mitigators[1];
 static struct control_parts parts;
+static struct config config; /* the file's, with what was learned */
 static struct control *control;
 static const char *path;
 static int fds[CONNECTIONS];
@@ -139,13 +142,43 @@ reload(void *arg, char *why, size_t cap)
 	snprintf(why, cap, "%s", current & 1 ? "not now" : "");
 }
 
+/* As the daemon does it: a new snapshot, and then nobody looks at the old one any more. */
+static void
+rehome(void *arg)
+{
+	struct homing *old = config.homing;
+	struct dots_client_setup cs = {.credentials = config.credentials};
+
+	(void)arg;
+	config.homing = learned_apply(parts.learned, config.base);
+	cs.homing = config.homing;
+	dots_client_reload(parts.client, &cs);
+	homing_free(old);
+}
+
+/* What was learned is read from the store, and is what it was. */
+static void
+learn_anew(void)
+{
+	standin_loop_settle(loop);
+	learned_free(parts.learned);
+	parts.learned = learned_new(loop, parts.store, rehome, NULL);
+	rehome(NULL);
+}
+
+static void
+store_is_done(void)
+{
+	standin_loop_advance(loop, STORE_MS);
+}
+
 static void
 begin(void)
 {
 	static const struct peer_id one = {.kind = PEER_PSK, .name = "one"};
 	static const struct addr address = {4, {192, 0, 2, 65}};
-	struct config *c = snapshot_config();
-	struct dots_client_setup cs = {.homing = c->homing, .credentials = c->credentials};
+	const struct config *c = snapshot_config();
+	struct dots_client_setup cs = {.credentials = c->credentials};
 	struct server_setup ss = {.name = "fuzz",
 		.sockets = c->listen,
 		.n_sockets = c->n_listen,
@@ -162,9 +195,14 @@ begin(void)
 	standin_udp_set_out(on_datagram, NULL);
 	memset(asked, 0, sizeof(asked));
 	loop = loop_new();
-	parts = (struct control_parts){.loop = loop, .config = c, .reload = reload};
+	config = *c;
+	config.base = c->homing;
+	parts = (struct control_parts){
+		.loop = loop, .config = &config, .rehome = rehome, .reload = reload};
 	parts.store = standin_store_new(loop);
 	standin_store_delay(parts.store, STORE_MS);
+	parts.learned = learned_new(loop, parts.store, rehome, NULL);
+	cs.homing = config.homing = learned_apply(parts.learned, config.base);
 	parts.client = dots_client_new(loop, parts.store, &cs);
 	parts.server = server_new(loop, parts.store, &ss, mitigators, 1, NULL, why, sizeof(why));
 	assert(parts.server);
@@ -203,6 +241,8 @@ end(void)
 	server_free(parts.server);
 	mitigators[0]->ops->free(mitigators[0]);
 	dots_client_free(parts.client);
+	learned_free(parts.learned);
+	homing_free(config.homing);
 	standin_store_free(parts.store);
 	loop_free(loop);
 }
@@ -288,7 +328,7 @@ step(const uint8_t *line, size_t len)
 		const char *word;
 		void (*happens)(void);
 	} others[] = {{"peer", peer_comes}, {"up", servers_come_up}, {"placed", servers_place},
-		{"crowd", crowd_comes}};
+		{"crowd", crowd_comes}, {"stored", store_is_done}, {"restart", learn_anew}};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (is(line, len, others[i].word)) {

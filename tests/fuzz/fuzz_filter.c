@@ -1,5 +1,6 @@
 /*
- * Messages to the privileged helper: what it takes comes back the same.
+ * Messages to the privileged helper: what it takes comes back the same, and is as long as what
+ * a synchronisation counts; whatever it does not take has a reason.
  *
  * Covers: mitigator/filter_proto.c
  */
@@ -9,15 +10,43 @@
 #include "fuzz.h"
 #include "mitigator/filter_proto.h"
 
+/* What fits a frame is found out before it is encoded. */
+static void
+check_sizes(const struct filter_msg *m, size_t size)
+{
+	size_t n = 1 + 4 + 8 * m->n_removed + 4 + 4;
+
+	for (size_t i = 0; i < m->n_added; i++)
+		n += filter_proto_size(&m->added[i]);
+	for (size_t i = 0; i < m->n_flows; i++)
+		n += filter_proto_flows_size(&m->flows[i]);
+	assert(n == size);
+}
+
+static void
+check_fields(const struct filter_msg *m)
+{
+	for (size_t i = 0; i < m->n_added; i++)
+		assert(!filter_proto_check(&m->added[i]));
+	if (m->op == FILTER_OP_HELLO && filter_proto_instance_ok(m->instance))
+		assert(*m->instance && strlen(m->instance) <= FILTER_PROTO_INSTANCE_MAX);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_new();
 	struct filter_msg m;
+	const char *why = filter_proto_decode(a, data, size, &m);
 	struct buf out;
 
 	buf_init(&out, 1 << 20);
-	if (!filter_proto_decode(a, data, size, &m)) {
+	if (why) {
+		assert(*why);
+	} else {
+		check_fields(&m);
+		if (m.op == FILTER_OP_SYNC || m.op == FILTER_OP_COMMIT)
+			check_sizes(&m, size);
 		filter_proto_encode(&m, &out);
 		assert(out.failed || (out.len == size && !memcmp(out.bytes, data, size)));
 	}

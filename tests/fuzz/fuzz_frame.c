@@ -1,7 +1,7 @@
 /*
  * Frames on a Unix socket, in the pieces in which a peer may write them, with descriptors riding
  * along: what arrives is what another reading of the same bytes says. Then the same bytes for the
- * blocking reader.
+ * blocking reader, who is found by a path.
  *
  * Covers: base/frame.c
  */
@@ -18,6 +18,7 @@
 #include "fuzz.h"
 #include "input.h"
 #include "standin/loop.h"
+#include "tmpdir.h"
 
 enum { STREAM_MAX = 4096, HEADER = 4, STEPS_MAX = 200, SPARE_FDS = 2 };
 
@@ -202,6 +203,21 @@ connection(struct input *in)
 	loop_free(l);
 }
 
+/* A socket that the last run left on the path gives way; one that is listened on does not. */
+static void
+meet_on_path(int fds[2])
+{
+	const char *path = tmpdir_path("socket");
+	int listening = frame_listen(path, 0600);
+
+	assert(listening >= 0 && frame_listen(path, 0600) == -EADDRINUSE);
+	close(accept(listening, NULL, NULL)); /* who asked whether somebody listens */
+	fds[1] = frame_connect(path);
+	fds[0] = accept(listening, NULL, NULL);
+	assert(fds[0] >= 0 && fds[1] >= 0);
+	close(listening);
+}
+
 static void
 blocking(struct input *in)
 {
@@ -211,7 +227,7 @@ blocking(struct input *in)
 	int fds[2], e;
 	bool too_long, waits = r.max & 1; /* for more, but not long */
 
-	assert(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+	meet_on_path(fds);
 	write_some(&r, fds[1], in, STREAM_MAX, 0);
 	if (!waits)
 		shutdown(fds[1], SHUT_WR);

@@ -3,7 +3,7 @@
  * a line ("kind key value"), read by both roles at start. What cannot be read is left out; what can
  * is put again, and read from there once more it is the same.
  *
- * Covers: role/record.c homing/wish_store.c
+ * Covers: role/record.c role/lifetime.c homing/wish_store.c
  */
 #include <assert.h>
 #include <stdlib.h>

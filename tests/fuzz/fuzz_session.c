@@ -5,6 +5,7 @@
  *
  * Covers: net/messaging.c net/exchange.c net/request.c net/dedup.c role/signal_server.c role/peer.c
  * Covers: role/answer.c role/observe.c role/record.c role/server.c role/hb.c core/mitigation.c
+ * Covers: role/lifetime.c
  */
 #include <assert.h>
 #include <stdio.h>
@@ -37,7 +38,7 @@ enum {
 struct asked {
 	uint16_t id;
 	uint8_t token_len, token[COAP_TOKEN_MAX];
-	bool con, acked, answered, may_be_silent;
+	bool con, acked, answered, may_be_silent, may_be_reset;
 	mono_ms at;
 };
 
@@ -84,11 +85,13 @@ asked_by_token(struct end *f, const struct coap_msg *m)
 }
 
 static void
-note_ack(struct end *f, uint16_t id)
+note_ack(struct end *f, const struct coap_msg *m)
 {
 	for (size_t i = 0; i < f->n_asked; i++)
-		if (f->asked[i].id == id)
+		if (f->asked[i].id == m->id) {
 			f->asked[i].acked = true;
+			f->asked[i].answered |= m->type == COAP_RST && f->asked[i].may_be_reset;
+		}
 }
 
 /* RFC 9132 3: errors say what is wrong; RFC 9132 6: bodies are what the schema says. */
@@ -136,7 +139,7 @@ on_message(struct end *f, const uint8_t *bytes, size_t len)
 	assert(coap_bad_option(&m) == 0);
 	check_repeat(f, &m, bytes, len);
 	if (m.type == COAP_ACK || m.type == COAP_RST)
-		note_ack(f, m.id);
+		note_ack(f, &m);
 	if (m.code == COAP_EMPTY)
 		return;
 	f->their_id = m.id;
@@ -227,6 +230,8 @@ note_request(struct end *f, const uint8_t *bytes, size_t len)
 	memcpy(a->token, m.token, m.token_len);
 	/* RFC 9132 4.4.3: an efficacy update of what is not known is ignored. */
 	a->may_be_silent = coap_find(&m, COAP_OPT_IF_MATCH) != NULL;
+	/* RFC 7252 5.4.1: who cannot be told more about an option that nobody knows. */
+	a->may_be_reset = m.type == COAP_NON && coap_bad_option(&m);
 }
 
 static void
