@@ -1,7 +1,7 @@
-"""Networks of RFC 9284 in which everything breaks, again and again: links, addresses, resolvers, servers,
-gateways, clients. Alarms for the targets of either provider, of both, of nobody go on meanwhile. When
-nothing is broken any more, what is wanted stands at its owner and nowhere else; and at no moment did
-anything of one provider leave by the other's link, or get to the other's server."""
+"""Networks of RFC 9284 in which everything breaks, again and again: links, addresses, resolvers,
+servers, gateways, clients. Alarms for the targets of either provider, of both, of nobody go on
+meanwhile. When nothing is broken any more, what is wanted stands at its owner and nowhere else; and at
+no moment did anything of one provider leave by the other's link, or get to the other's server."""
 import collections
 import dataclasses
 import ipaddress
@@ -10,10 +10,9 @@ import threading
 import time
 
 from crash import WITHDRAWN, Load
-from lab.net import INSIDE, PYTHON
-from lab.observe import PacketLog
 from rig.case import Failure, spread
 from rig.network import Rig, now_ms
+from rig.watch import Capture
 
 TITLE = "everything breaks, in figures 5, 6 and 9"
 UNIT, FULL, SHORT = "faults", 600, 24
@@ -197,9 +196,30 @@ class MorePrefix(Fault):
         self.change(rig, "unset")
 
 
+class Renumbered(Fault):
+    """The provider's prefix of one family is no longer configured: what stands for it goes, and comes
+    back with it."""
+    KIND, SURE = "renumbered", True
+
+    def __init__(self, rng, where, hit):
+        super().__init__(rng, where, hit)
+        self.kept = rng.randrange(2)
+
+    def change(self, rig, prefixes):
+        rig.agents.configs[self.where]["domains"][self.hit]["prefixes"] = prefixes
+        rig.agents.write(self.where)
+        rig.agents.processes[self.where].tell(signal.SIGHUP)
+
+    def harm(self, rig):
+        self.change(rig, PROVIDERS[self.hit].owned[self.kept:self.kept + 1])
+
+    def mend(self, rig):
+        self.change(rig, PROVIDERS[self.hit].owned)
+
+
 # Those in one row never happen to the same thing at once.
 EXCLUSIVE = {NoResolver: "resolver", SilentResolver: "resolver", Killed: "agent", Hanging: "agent",
-             MorePrefix: "agent"}
+             MorePrefix: "agent", Renumbered: "agent"}
 
 
 def deck_of(place):
@@ -213,6 +233,8 @@ def deck_of(place):
         deck += [(NoResolver, domain, domain), (SilentResolver, domain, domain)]
         deck += [(Killed, server, domain)] * 2
         deck += [(Hanging, server, domain), (MorePrefix, near[0], domain)]
+        # A gateway refuses what it does not own for good; an alarm here comes back with its prefix.
+        deck += [(Renumbered, near[0], domain)] * 2 if near[0] in place.askers else []
     for name in place.gateways:
         deck += [(Killed, name, name)] * 2
         deck += [(LinkDown, (name, "lan"), name), (NoAddress, (name, "lan"), name)]
@@ -246,33 +268,6 @@ def key_of(card):
 
 # ---- what is seen on the way ----
 
-class Capture:
-    """The customer's uplinks, from the first packet to the last."""
-
-    def __init__(self, rig, place):
-        self.domains, self.procs = {end: d for d, end in place.uplinks.items()}, []
-        for ns in sorted({ns for ns, _ in self.domains}):
-            files = {i: rig.folder / f"{ns}-{i}.pcap" for n, i in self.domains if n == ns}
-            proc = rig.net.spawn(ns, [PYTHON, "-I", INSIDE / "capture.py",
-                                      *(f"{i}={f}" for i, f in files.items())], stdout=-1, text=True)
-            self.procs.append(proc)
-            rig.closing.append(lambda p=proc: (p.kill(), p.wait()))
-            if proc.stdout.readline() != "ready\n":
-                raise Failure("the capture does not start")
-            for i, f in files.items():
-                rig.journal.add(PacketLog(ns, i, f))
-
-    def finish(self):
-        for p in self.procs:
-            p.terminate()
-            out, _ = p.communicate(timeout=20)
-            if out.strip() != "drops 0":
-                raise Failure(f"the capture is not complete: {out.strip()}")
-
-    def domain(self, record):
-        return self.domains[record.at, record.fields["if"]]
-
-
 def astray(domain, fields):
     """Why a packet on the link of that provider should not be there; None if it may."""
     for other, p in PROVIDERS.items():
@@ -291,8 +286,11 @@ def astray(domain, fields):
 # ---- the proof ----
 
 class Chaos:
-    def __init__(self, case, rig, place, capture):
-        self.case, self.rig, self.place, self.capture = case, rig, place, capture
+    def __init__(self, case, rig, place):
+        self.case, self.rig, self.place = case, rig, place
+        self.domains = {end: d for d, end in place.uplinks.items()}
+        self.captures = [Capture(rig, ns, [i for n, i in self.domains if n == ns])
+                         for ns in sorted({n for n, _ in self.domains})]
         news = threading.Condition()
         self.loads = {c: Load(rig, c, case.rng(place.lab, "load", c), news) for c in place.askers}
         self.faults, self.alarms, self.settled = [], collections.Counter(), []
@@ -301,15 +299,16 @@ class Chaos:
     # ---- a storm ----
 
     def play(self, number, faults):
-        rng = self.case.rng(self.place.lab, "storm", number)
+        rng, asks, leaves = (self.case.rng(self.place.lab, what, number)
+                             for what in ("storm", "asks", "withdrawals"))
         plan = storm(rng, self.place, faults)
         over = plan[-1][0]
         acts = [(t, lambda f=f, on=on: self.change(f, on)) for t, f, on in plan]
         for _ in range((faults + 1) // 2):
             draw = rng.choice(["isp1", "isp2", "both", "nobody", "mixed"])
-            acts.append((rng.uniform(0, over), lambda d=draw: self.ask(rng, d)))
+            acts.append((rng.uniform(0, over), lambda d=draw: self.ask(asks, d)))
             if rng.random() < 0.6:
-                acts.append((rng.uniform(0, over), lambda: self.withdraw(rng)))
+                acts.append((rng.uniform(0, over), lambda: self.withdraw(leaves)))
         begun = time.monotonic()
         for t, act in sorted(acts, key=lambda a: a[0]):
             while (left := begun + t - time.monotonic()) > 0:
@@ -330,7 +329,8 @@ class Chaos:
 
     def ask(self, rng, whose):
         load = self.loads[rng.choice(self.place.askers)]
-        host = FIRST_HOST + rng.randrange(HOSTS)
+        # What is refused whole has hosts of its own: whoever asks for them at all asks for that.
+        host = FIRST_HOST + rng.randrange(HOSTS) + HOSTS * (whose == "mixed")
         own = rng.choice(TWO) if whose == "mixed" else whose
         hosts = {"both": [h for p in PROVIDERS.values() for h in p.hosts],
                  "nobody": []}.get(own, PROVIDERS.get(own) and PROVIDERS[own].hosts)
@@ -420,7 +420,8 @@ class Chaos:
         problems = self.rig.agents.stop_all()
         if problems:
             raise Failure("\n".join(problems))
-        self.capture.finish()
+        for c in self.captures:
+            c.finish()
 
     # ---- what may never have been ----
 
@@ -429,7 +430,7 @@ class Chaos:
         wrong, packets = [], collections.Counter()
         for r in self.rig.journal.records:
             if r.event == "pkt":
-                domain = self.capture.domain(r)
+                domain = self.domains[r.at, r.fields["if"]]
                 packets[domain] += 1
                 why = astray(domain, r.fields)
             else:
@@ -502,13 +503,12 @@ def one(case, place, faults):
     case.say(f"{place.lab}: {faults} faults")
     with Rig(case, f"labs/{place.lab}.lab", configure, "dual") as rig:
         no_transit(rig, place)
-        capture = Capture(rig, place)
+        chaos = Chaos(case, rig, place)
         rig.start(*[p.server for p in PROVIDERS.values()])
         rig.start(*place.gateways)
         rig.until_connected(*place.gateways)
         rig.start(*place.askers)
         rig.until_connected(*place.askers)
-        chaos = Chaos(case, rig, place, capture)
         for number, begin in enumerate(range(0, faults, STORM)):
             chaos.play(number, min(STORM, faults - begin))
             case.say(f"{place.lab}: all agree {chaos.settled[-1]:.1f} s after storm {number + 1}")
