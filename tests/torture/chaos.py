@@ -44,7 +44,10 @@ PROVIDERS = {
                      ["198.51.100.{}", "2001:db8:2a00:1::{}"], "198.51.100.128/28"),
 }
 NOBODYS = ["203.0.113.{}", "2001:db8:e000::{}"]
-FIRST_HOST, HOSTS = 80, 12  # no host of the labs has these addresses
+# No host of the labs has these addresses. Each kind of alarm has its own, so that requests of one client
+# are equal or do not overlap: what is wider than what is left of its askers stands to the last of them.
+KINDS = ["isp1", "isp2", "both", "nobody", "mixed"]
+FIRST_HOST, HOSTS = 80, 9
 
 
 @dataclasses.dataclass
@@ -305,7 +308,7 @@ class Chaos:
         over = plan[-1][0]
         acts = [(t, lambda f=f, on=on: self.change(f, on)) for t, f, on in plan]
         for _ in range((faults + 1) // 2):
-            draw = rng.choice(["isp1", "isp2", "both", "nobody", "mixed"])
+            draw = rng.choice(KINDS)
             acts.append((rng.uniform(0, over), lambda d=draw: self.ask(asks, d)))
             if rng.random() < 0.6:
                 acts.append((rng.uniform(0, over), lambda: self.withdraw(leaves)))
@@ -329,14 +332,12 @@ class Chaos:
 
     def ask(self, rng, whose):
         load = self.loads[rng.choice(self.place.askers)]
-        # What is refused whole has hosts of its own: whoever asks for them at all asks for that.
-        host = FIRST_HOST + rng.randrange(HOSTS) + HOSTS * (whose == "mixed")
+        host = FIRST_HOST + KINDS.index(whose) * HOSTS + rng.randrange(HOSTS)
         own = rng.choice(TWO) if whose == "mixed" else whose
         hosts = {"both": [h for p in PROVIDERS.values() for h in p.hosts],
                  "nobody": []}.get(own, PROVIDERS.get(own) and PROVIDERS[own].hosts)
         hosts = hosts + NOBODYS * (whose in ("nobody", "mixed"))
-        # One family or both: a host's addresses are asked for alike by all, so that requests are equal
-        # or do not overlap.
+        # One family or both, the same for all who ask for that host.
         hosts = [h for h in hosts if (":" in h) in ((False,), (True,), (False, True))[host % 3]]
         load.ask([h.format(host) for h in hosts], 0)
         self.alarms[whose] += 1
