@@ -15,7 +15,7 @@ from rig.network import Rig, now_ms
 from rig.watch import Capture
 
 TITLE = "everything breaks, in figures 5, 6 and 9"
-UNIT, FULL, SHORT = "faults", 600, 24
+UNIT, FULL, SHORT = "faults", 600, 16
 
 OF_A_NETWORK, STORM = 200, 40  # faults, at most: in one network, and until all has to agree again
 PACE_S, AFTERMATH_S, SETTLE_S = 1.2, 2, 90
