@@ -412,6 +412,19 @@ may_work_later(const struct wish_answer *a)
 	return coap_class(a->code) == 5 || (a->code == COAP_429_TOO_MANY_REQUESTS && a->max_age);
 }
 
+void
+placement_resume(struct wishes *w, struct placement *p, mono_ms now)
+{
+	/* How long to wait is not known any more. */
+	bool later = coap_class(p->code) == 5 || p->code == COAP_429_TOO_MANY_REQUESTS;
+
+	if (p->standby || p->state == PLACEMENT_ENDED || (p->state == PLACEMENT_REFUSED && !later))
+		placement_file(w, p);
+	else
+		placement_queue(
+			w, p, p->state == PLACEMENT_REFUSED ? now + (mono_ms)RETRY_S * 1000 : now);
+}
+
 static bool
 note_no_taker(void *arg, void *holder)
 {

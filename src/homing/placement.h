@@ -139,6 +139,10 @@ void placement_forget_ask(struct placement *p, const char *ask);
 void placement_queue(struct wishes *w, struct placement *p, mono_ms when);
 /* After any change of the Hop-Limit of a wish it stands for, or of which those are. */
 void placement_limit(struct wishes *w, struct placement *p, mono_ms now);
+/* As it was read from the store. It is told to the server again, which may have missed the end of
+ * our last life; a refusal that was for the time being is asked about again, any other one stands.
+ */
+void placement_resume(struct wishes *w, struct placement *p, mono_ms now);
 /* Never answered: it may live there for what we asked. */
 void placement_bound_expiry(struct placement *p, mono_ms now);
 /* It may stand at its server. */

@@ -321,11 +321,7 @@ restore_placement(void *arg, const char *key, const char *value)
 			&s.target, s.trigger_mitigation, lifetime_of(j));
 
 		restore_fields(p, j, r);
-		/* Told to the server again: it may have missed the end of our last life. */
-		if (!p->standby && p->state != PLACEMENT_REFUSED && p->state != PLACEMENT_ENDED)
-			placement_queue(r->w, p, r->now);
-		else
-			placement_file(r->w, p);
+		placement_resume(r->w, p, r->now);
 	} else {
 		persist_remove(r->w->persist, r->w->kinds[STORE_PLACEMENT],
 			key); /* that server is no longer ours */

@@ -367,7 +367,19 @@ def test_ipv6_packets_and_their_fragments():
     plain = decoded(ipv6(17, udp))
     assert (plain["src"], plain["dst"], plain["dport"]) == ("2001:db8::1", "2001:db8::2", 9999)
     assert plain["readable"] == "cpe.ca1.example"
+    assert "query" not in plain
     first = decoded(ipv6(44, struct.pack("!BBHI", 17, 0, 1, 7) + udp))
     assert (first["proto"], first["dport"]) == ("udp", 9999)
     later = decoded(ipv6(44, struct.pack("!BBHI", 17, 0, 16 << 3, 7) + udp))
     assert later["proto"] == "fragment" and "dport" not in later
+
+
+def test_names_in_queries_and_handshakes():
+    name = b"\4dots\4ISP1\7example\0"
+    query = struct.pack("!HHHH", 5353, 53, 0, 0) + bytes(12) + name + b"\0\1\0\1"
+    assert decoded(ipv6(17, query))["query"] == "dots.isp1.example"
+    assert decoded(ipv6(17, query[:30]))["query"] == "dots.isp1"
+    # TCP with 12 bytes of options, that are not looked at.
+    hello = struct.pack("!HHIIBBHHH", 40000, 4646, 1, 1, 8 << 4, 24, 0, 0, 0) + b"ABCDEFGHIJKL"
+    assert decoded(ipv6(6, hello + b"\0\x0edots.isp1.example\0"))["readable"] == "dots.isp1.example"
+    assert decoded(ipv6(6, hello))["readable"] == ""

@@ -151,6 +151,26 @@ overload_without_a_time_is_retried_after_a_minute(void **state)
 	assert_in_range(GAP(PUTS(x)), 60 * S, 61 * S);
 }
 
+/* 9132-4.4.3-14: nothing was decided, in the next life neither; how long to wait is forgotten. */
+static void
+overload_is_retried_after_a_restart(void **state)
+{
+	struct world *x = *state;
+
+	x->s1.put = COAP_503_SERVICE_UNAVAILABLE;
+	x->s1.max_age = 30;
+	ask(x);
+	UNTIL(1 * S, is(x, WISH_REFUSED));
+	virtual_run(1 * S); /* it is on disk */
+	x->s1.put = x->s1.max_age = 0;
+	customer_restart(&x->us);
+	virtual_run(59 * S);
+	assert_int_equal(x->s1.puts, 1);
+	UNTIL(2 * S, is(x, WISH_PLACED));
+	assert_int_equal(x->s1.puts, 2);
+	assert_int_equal(PACKET(0, PUTS(x))->mid, PACKET(1, PUTS(x))->mid);
+}
+
 /* Refused is refused: told to the operator, not tried again by itself. */
 static void
 a_refusal_is_told_and_final(void **state)
@@ -161,6 +181,8 @@ a_refusal_is_told_and_final(void **state)
 	ask(x);
 	UNTIL(1 * S, is(x, WISH_REFUSED));
 	assert_int_equal(customer_part(&x->us, "w", 0).code, COAP_400_BAD_REQUEST);
+	virtual_run(1 * DAY);
+	customer_restart(&x->us);
 	virtual_run(1 * DAY);
 	assert_int_equal(x->s1.puts, 1);
 	assert_int_equal(virtual_events(EVENT_ALERT, "code=4.00"), 1);
@@ -511,6 +533,7 @@ main(void)
 		SCRIPTED(an_unanswered_refresh_is_repeated),
 		SCRIPTED(overload_is_retried_when_the_server_says),
 		SCRIPTED(overload_without_a_time_is_retried_after_a_minute),
+		SCRIPTED(overload_is_retried_after_a_restart),
 		SCRIPTED(a_refusal_is_told_and_final),
 		SCRIPTED(a_mid_that_is_behind_is_raised_once),
 		SCRIPTED(a_collision_is_answered_by_a_new_cuid),

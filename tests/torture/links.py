@@ -4,10 +4,9 @@ other waits and is placed when it is back, and no packet of one provider takes t
 import ipaddress
 import time
 
-from lab.net import INSIDE, PYTHON
-from lab.observe import PacketLog
 from rig.case import Failure, spread
 from rig.network import Rig, now_ms
+from rig.watch import Capture
 
 TITLE = "flaps of either uplink, with alarms"
 UNIT, FULL, SHORT = "flaps", 30, 2
@@ -21,30 +20,6 @@ PROVIDERS = {
              ["198.51.100.0/24", "2001:db8:2000::/36", "2001:db8:2a00::/48"]),
 }
 HOSTS = {"isp1": "192.0.2.", "isp2": "198.51.100."}
-
-
-class Capture:
-    """Both uplinks, from the first packet to the last."""
-
-    def __init__(self, rig):
-        files = {i: rig.folder / f"{i}.pcap" for _, i, _, _ in PROVIDERS.values()}
-        self.proc = rig.net.spawn("cpe", [PYTHON, "-I", INSIDE / "capture.py",
-                                          *(f"{i}={f}" for i, f in files.items())], stdout=-1, text=True)
-        if self.proc.stdout.readline() != "ready\n":
-            raise Failure("the capture does not start")
-        for i, f in files.items():
-            rig.journal.add(PacketLog("cpe", i, f))
-        rig.closing.append(self.kill)
-
-    def kill(self):
-        self.proc.kill()
-        self.proc.wait()
-
-    def finish(self):
-        self.proc.terminate()
-        out, _ = self.proc.communicate(timeout=20)
-        if out.strip() != "drops 0":
-            raise Failure(f"the capture is not complete: {out.strip()}")
 
 
 class Links:
@@ -181,7 +156,7 @@ def strays(interface, address):
 
 def run(case):
     with Rig(case, "labs/F6pa.lab") as rig:
-        capture = Capture(rig)
+        capture = Capture(rig, "cpe", [i for _, i, _, _ in PROVIDERS.values()])
         rig.start("s1", "s2")
         rig.start("cpe")
         rig.until_connected("cpe")

@@ -96,10 +96,14 @@ class DnsServers:
                 return f"dnsmasq in {ns} died"
         return None
 
+    def tell(self, ns, number):
+        """A signal."""
+        self.procs[ns].send_signal(number)
+
     def halt(self, ns):
         p = self.procs.pop(ns, None)
         if p:
-            p.terminate()
+            p.kill()  # it may have been told to stand still
             p.wait()
 
     def stop(self):

@@ -243,16 +243,22 @@ class Network:
     def link_state(self, ns, interface, state):
         run(["ip", "-n", self.full(ns), "link", "set", "dev", interface, state])
         if state == "up":
-            # Routes went with the link; what is still there stays.
-            run(["ip", "-n", self.full(ns), "-force", "-batch", "-"],
-                "\n".join(self.route_lines(ns, "replace")) + "\n", check=False)
+            self.restore_routes(ns)
+
+    def restore_routes(self, ns):
+        """Routes went with a link or an address; what is still there stays."""
+        run(["ip", "-n", self.full(ns), "-force", "-batch", "-"],
+            "\n".join(self.route_lines(ns, "replace")) + "\n", check=False)
 
     def loss(self, ns, interface, percent):
         self.undo_table(ns, "lab_loss_" + interface)
         if percent:
-            self.nft(ns, f"""table inet lab_loss_{interface} {{ chain pre {{
-                type filter hook prerouting priority raw; policy accept;
-                iifname "{interface}" numgen random mod 100 < {percent} drop; }} }}\n""")
+            self.nft(ns, f"""table inet lab_loss_{interface} {{
+                chain pre {{
+                    type filter hook prerouting priority raw; policy accept;
+                    iifname "{interface}" numgen random mod 100 < {percent} drop
+                }}
+            }}\n""")
 
     def drop(self, ns, matches):
         self.undo_table(ns, "lab_drop")

@@ -12,6 +12,7 @@ import time
 QUERY = re.compile(r"query\[(\w+)\] (\S+) from (\S+)")
 OTHER_HOST, OUTGOING = 3, 4
 FRAGMENT = 44  # IPv6 next header
+DNS_PORT = 53
 MARK = b"lab-flood"
 READABLE = re.compile(rb"[\x20-\x7e]{8,}")
 
@@ -108,10 +109,22 @@ def transport(proto, data):
         fields["reset"] = bool(data[13] & 4)
     if name == "udp" and data[8:].startswith(MARK):
         fields["mark"] = True
-    elif name == "udp":
+    elif name in ("udp", "tcp"):
         # What can be read in it, as it stands: names in a handshake.
-        fields["readable"] = b" ".join(READABLE.findall(data[8:])).decode()
+        start = 8 if name == "udp" else (data[12:13] or b"\0")[0] >> 2 & 0x3C
+        fields["readable"] = b" ".join(READABLE.findall(data[start:])).decode()
+    if name == "udp" and fields.get("dport") == DNS_PORT:
+        fields["query"] = question(data[8:])
     return fields
+
+
+def question(message):
+    """The name that a DNS message asks for; what is cut off is left out."""
+    labels, rest = [], message[12:]
+    while rest and rest[0]:
+        labels.append(rest[1:1 + rest[0]].decode(errors="replace").lower())
+        rest = rest[1 + rest[0]:]
+    return ".".join(labels)
 
 
 def packet(frame):

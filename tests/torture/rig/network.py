@@ -22,11 +22,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 class Rig:
     """file: a lab file; its steps and assertions are not looked at. configure(rig) may change
-    rig.agents.configs before anything starts."""
+    rig.agents.configs before anything starts. family: of those the file names, else its first."""
 
-    def __init__(self, case, file, configure=None):
+    def __init__(self, case, file, configure=None, family=None):
         self.case, self.configure = case, configure
-        self.lab = Lab(ROOT / file)
+        self.lab = Lab(ROOT / file, family)
         # One network at a time in a process.
         self.run_id = f"{os.environ.get('RUN_ID', 'torture')}-{os.getpid()}"
         self.folder = pathlib.Path("/tmp", self.run_id)

@@ -1,7 +1,10 @@
-"""Who watches while others do harm: a client that wants its answers, and the memory of a process."""
+"""Who watches while others do harm: a client that wants its answers, the memory of a process, what
+passes on links."""
 import threading
 import time
 
+from lab.net import INSIDE, PYTHON
+from lab.observe import PacketLog
 from rig import cbor
 from rig.case import Failure
 from rig.peer import Peer
@@ -98,3 +101,27 @@ class Memory(threading.Thread):
             raise Failure(f"{self.name} grew by {self.most - self.before} KiB")
         if left - self.before > more_left:
             raise Failure(f"{self.name} keeps {left - self.before} KiB more after {CALM_S} s")
+
+
+class Capture:
+    """Interfaces of one namespace, from the first packet to the last: records `pkt` of the journal."""
+
+    def __init__(self, rig, ns, interfaces):
+        files = {i: rig.folder / f"{ns}-{i}.pcap" for i in interfaces}
+        self.proc = rig.net.spawn(ns, [PYTHON, "-I", INSIDE / "capture.py",
+                                       *(f"{i}={f}" for i, f in files.items())], stdout=-1, text=True)
+        rig.closing.append(self.kill)
+        if self.proc.stdout.readline() != "ready\n":
+            raise Failure("the capture does not start")
+        for i, f in files.items():
+            rig.journal.add(PacketLog(ns, i, f))
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+
+    def finish(self):
+        self.proc.terminate()
+        out, _ = self.proc.communicate(timeout=20)
+        if out.strip() != "drops 0":
+            raise Failure(f"the capture is not complete: {out.strip()}")
