@@ -346,16 +346,18 @@ def clear(run, keep):
 def run_lab(lab, binaries, report, network_only=False, keep=False):
     """True if everything holds."""
     folder = pathlib.Path("/tmp", run_id())
+    # A signal waits while there is something that nobody would clear.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     folder.mkdir(mode=0o755)
     run = LabRun(lab, folder, binaries, report)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         run.run(network_only)
     except (Aborted, NetError, LabError) as e:
         report.verdict(lab, "aborted", str(e).splitlines())
     finally:
         try:
-            # From here on a signal waits.
-            held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         finally:
             clear(run, keep)
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
