@@ -405,24 +405,27 @@ is_collision(uint8_t code, const struct conflict *c)
 /* Overload, or too fast: nothing was decided about the request. A loop (RFC 8768 4) is one the next
  * time, too. */
 static bool
+is_for_now(uint8_t code)
+{
+	return code == COAP_429_TOO_MANY_REQUESTS ||
+	       (coap_class(code) == 5 && code != COAP_508_HOP_LIMIT_REACHED);
+}
+
+static bool
 may_work_later(const struct wish_answer *a)
 {
-	if (a->code == COAP_508_HOP_LIMIT_REACHED)
-		return false;
-	return coap_class(a->code) == 5 || (a->code == COAP_429_TOO_MANY_REQUESTS && a->max_age);
+	return is_for_now(a->code) && (coap_class(a->code) == 5 || a->max_age);
 }
 
 void
 placement_resume(struct wishes *w, struct placement *p, mono_ms now)
 {
-	/* How long to wait is not known any more. */
-	bool later = coap_class(p->code) == 5 || p->code == COAP_429_TOO_MANY_REQUESTS;
+	bool refused = p->state == PLACEMENT_REFUSED;
 
-	if (p->standby || p->state == PLACEMENT_ENDED || (p->state == PLACEMENT_REFUSED && !later))
+	if (p->standby || p->state == PLACEMENT_ENDED || (refused && !is_for_now(p->code)))
 		placement_file(w, p);
-	else
-		placement_queue(
-			w, p, p->state == PLACEMENT_REFUSED ? now + (mono_ms)RETRY_S * 1000 : now);
+	else /* how long to wait after a refusal is not known any more */
+		placement_queue(w, p, refused ? now + (mono_ms)RETRY_S * 1000 : now);
 }
 
 static bool

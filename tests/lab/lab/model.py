@@ -77,6 +77,34 @@ class Lab:
             for st in step.asserts + step.actions:
                 self.check_references(st)
 
+    # ---- chains of steps ----
+
+    def chains(self):
+        """Names: steps that start from the state after the first step, each with those that go on from
+        it. The first chain begins with the first step itself."""
+        found = []
+        for step in self.steps.values():
+            if step.after:
+                found[-1].append(step.name)
+            else:
+                found.append([step.name])
+        return found
+
+    def choose(self, names):
+        """Leaves the chains that begin with these steps, beside the first step, and what is said at the
+        beginning and at the end is told with the first and with the last chain only."""
+        if not names:
+            return
+        chains, wanted = self.chains(), names.split(",")
+        for name in wanted:
+            if name not in [chain[0] for chain in chains]:
+                raise self.head.error(f"no step {name} that starts from the state after the first step")
+        kept = {n for chain in chains if chain[0] in wanted for n in chain} | {chains[0][0]}
+        self.steps = {n: step for n, step in self.steps.items() if n in kept}
+        self.tells_beginning, self.tells_end = chains[0][0] in wanted, chains[-1][0] in wanted
+
+    tells_beginning = tells_end = True
+
     # ---- statements that are more than network plumbing ----
 
     def of(self, kind):

@@ -16,6 +16,7 @@ SYSCTLS = ["net/ipv4/conf/{i}/accept_redirects=0", "net/ipv4/conf/{i}/send_redir
            "net/ipv6/conf/{i}/accept_redirects=0", "net/ipv6/conf/{i}/keep_addr_on_down=1"]
 INSIDE = pathlib.Path(__file__).resolve().parent.parent / "inside"
 PYTHON = "/usr/bin/python3"
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
@@ -24,19 +25,30 @@ class NetError(Exception):
     """The network could not be made or changed."""
 
 
-def die_with_parent():
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(how=signal.SIGKILL):
+    LIBC.prctl(PR_SET_PDEATHSIG, how)
 
 
 def run(argv, stdin=None, check=True, timeout=None):
+    """A command; whatever interrupts it, it has ended when this returns."""
+    p = None
+    # A signal waits until the process is known here.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        r = subprocess.run(argv, input=stdin, capture_output=True, encoding="utf-8",
-                           errors="replace", check=False, timeout=timeout)
+        p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             encoding="utf-8", errors="replace")
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        out, err = p.communicate(stdin, timeout)
     except subprocess.TimeoutExpired:
         raise NetError(f"{' '.join(map(str, argv))}: no end within {timeout} s") from None
-    if check and r.returncode:
-        raise NetError(f"{' '.join(argv)}: {(r.stderr or r.stdout).strip()}")
-    return r
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        if p and p.poll() is None:
+            p.kill()
+            p.wait()
+    if check and p.returncode:
+        raise NetError(f"{' '.join(argv)}: {(err or out).strip()}")
+    return subprocess.CompletedProcess(argv, p.returncode, out, err)
 
 
 class Network:
@@ -65,8 +77,8 @@ class Network:
 
     def up(self):
         for ns in self.lab.namespaces:
+            self.made.append(ns)  # first: what is interrupted here has to go, too
             run(["ip", "netns", "add", self.full(ns)])
-            self.made.append(ns)
         batches = {ns: ["link set dev lo up"] for ns in self.made}
         for st in self.lab.of("link"):
             self.add_link(st)

@@ -3,6 +3,7 @@ import math
 import os
 import pathlib
 import shutil
+import signal
 import time
 
 from lab.agents import Agents
@@ -10,7 +11,7 @@ from lab.assertions import LIVE, NEVER_FOR, Live, Pattern
 from lab.capture import Captures
 from lab.dhcp import DhcpServers
 from lab.dns import DnsServers
-from lab.net import NetError, Network
+from lab.net import ENDING, NetError, Network
 from lab.observe import Journal
 from lab.parse import LabError
 from lab.pki import Pki
@@ -77,9 +78,9 @@ class Expectation:
 
 
 class LabRun:
-    def __init__(self, lab, run_id, folder, binaries, report):
+    def __init__(self, lab, folder, binaries, report):
         self.lab, self.folder, self.report = lab, folder, report
-        self.net = Network(lab, run_id)
+        self.net = Network(lab, folder.name)
         self.journal = Journal()
         self.captures = Captures(self.net, self.journal, folder)
         self.dns = DnsServers(self.net, self.journal, folder)
@@ -93,11 +94,19 @@ class LabRun:
     # ---- all of it ----
 
     def run(self, network_only):
+        self.report.quiet = not self.lab.tells_beginning
+        if self.prepare(network_only):
+            self.run_steps()
+            self.report.quiet = not self.lab.tells_end
+            self.finish()
+
+    def prepare(self, network_only):
+        """The network and all that is beside the agents; False if there is nothing more to do."""
         self.net.up()
         for st, why in self.net.check_reach():
             self.report.verdict(self.lab, st.text, [why] if why else [])
         if network_only or not self.lab.steps:
-            return
+            return False
         if self.report.failed:
             raise Aborted("the network is not what the lab describes")
         self.dns.start(self.lab.zones)
@@ -106,6 +115,9 @@ class LabRun:
         self.agents = Agents(self.lab, self.net, self.journal, Pki(self.folder / "pki"),
                              self.folder, self.binaries)
         self.steps = Steps(self.lab, self.net, self.dns, self.dhcp, self.agents, self.journal, self.folder)
+        return True
+
+    def run_steps(self):
         self.counters = self.ingress_counters()
         for n, step in enumerate(self.lab.steps.values()):
             if n and not step.after:
@@ -116,7 +128,7 @@ class LabRun:
             if not n:
                 # Whatever s1 did is the state to come back to.
                 self.sessions, self.steps.dirty = self.sessions_up(), False
-        self.finish()
+                self.report.quiet = False
 
     def close(self):
         """Ends every process and namespace, whatever happened."""
@@ -279,6 +291,7 @@ class Report:
     def __init__(self, expected=None):
         self.expected = expected  # of a broken twin: what has to fail; None: an ordinary lab
         self.failed = []
+        self.quiet = False        # what holds is told by another run
 
     def verdict(self, lab, text, evidence):
         words = text.split(" ", 2)
@@ -286,7 +299,7 @@ class Report:
             text = f"{words[1]} {words[0]} {words[2]}"
         if evidence:
             self.failed.append((text, evidence))
-        if self.expected is not None:
+        if self.expected is not None or (self.quiet and not evidence):
             return
         print("FAIL" if evidence else "ok", lab.label, text, flush=True)
         for e in evidence:
@@ -319,21 +332,37 @@ def expected_failures(path):
     return found
 
 
+def run_id():
+    """What the names of all that this process makes begin with."""
+    return f"{os.environ.get('RUN_ID', 'lab')}-{os.getpid()}"
+
+
+def clear(run, keep):
+    """Away with all that the run made."""
+    run.close()
+    if not keep:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        return
+    (run.folder / "journal").write_text("\n".join(map(str, run.journal.records)) + "\n")
+    print(f"# {run.lab.label}: kept in {run.folder}", flush=True)
+
+
 def run_lab(lab, binaries, report, network_only=False, keep=False):
     """True if everything holds."""
-    run_id = f"{os.environ.get('RUN_ID', 'lab')}-{os.getpid()}"
-    folder = pathlib.Path("/tmp", run_id)
+    folder = pathlib.Path("/tmp", run_id())
+    # A signal waits while there is something that nobody would clear.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     folder.mkdir(mode=0o755)
-    run = LabRun(lab, run_id, folder, binaries, report)
+    run = LabRun(lab, folder, binaries, report)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         run.run(network_only)
     except (Aborted, NetError, LabError) as e:
         report.verdict(lab, "aborted", str(e).splitlines())
     finally:
-        run.close()
-        if keep:
-            (folder / "journal").write_text("\n".join(map(str, run.journal.records)) + "\n")
-            print(f"# {lab.label}: kept in {folder}", flush=True)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        finally:
+            clear(run, keep)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
     return report.settle(lab)
