@@ -398,7 +398,8 @@ run_refresh(struct asker *a, const json_t *request)
 		no_such_id(a, request);
 		return;
 	}
-	wishes_refresh(dots_client_wishes(c), id_of(request), loop_now(a->parts->loop));
+	wishes_refresh(
+		dots_client_wishes(c), id_of(request), loop_now(a->parts->loop), loop_wall());
 	dots_client_run(c);
 	answer_done(a);
 }

@@ -9,10 +9,12 @@
 struct group {
 	uint32_t server;
 	bool trigger, alone;
+	enum { NOT_REFUSED, WITH_OTHERS, BY_ITSELF } refused; /* there, before */
 	struct group *into; /* joined into that one; NULL: it stands by itself */
 	struct target target;
 	const char **asks;
 	size_t n_asks, cap_asks;
+	bool idle;                  /* nothing is asked for it */
 	const struct live *live;    /* the standing request that covers it; NULL: a new mid */
 	const struct live *indexed; /* the one it is known by in `relying` */
 };
@@ -70,6 +72,22 @@ group_at(struct joining *s, size_t first, const struct join_ask *a, const struct
 }
 
 static void
+look_back(const struct join *j, const struct ask *ask, struct group *g)
+{
+	for (size_t i = 0; i < ask->n_served_by; i++) {
+		const struct live *l = &j->live[ask->served_by[i]];
+
+		if (!l->refused || l->server != g->server || l->trigger_mitigation != g->trigger ||
+			!target_covers(&l->target, &g->target))
+			continue;
+		if (target_covers(&g->target, &l->target))
+			g->refused = BY_ITSELF;
+		else if (!g->refused)
+			g->refused = WITH_OTHERS;
+	}
+}
+
+static void
 make_groups(struct joining *s, const struct plan *plan)
 {
 	const struct join *j = s->j;
@@ -91,6 +109,7 @@ make_groups(struct joining *s, const struct plan *plan)
 			struct target *t = &s->groups[k].target;
 
 			t->n_target_prefix = target_normalise(t->target_prefix, t->n_target_prefix);
+			look_back(j, j->asks[i].ask, &s->groups[k]);
 		}
 	}
 }
@@ -246,6 +265,73 @@ enter(struct joining *s, struct group *g)
 	note_relying(s, root);
 }
 
+/* ---- what was refused --------------------------------------------------------------------------
+ */
+
+static bool
+note_wider(void *arg, void *holder)
+{
+	struct meeting *m = arg;
+	struct group *root = root_of(holder);
+	const struct target *t = root->live ? &root->live->target : &root->target;
+
+	if (!target_covers(t, &m->group->target))
+		return true;
+	m->found = root;
+	return false;
+}
+
+/* It adds nothing to what is asked for anyway. */
+static bool
+go_with_wider(const struct joining *s, struct group *g)
+{
+	struct meeting m = {.group = g};
+
+	overlap_each(s->wanted, g->server, g->trigger, &g->target, note_wider, &m);
+	if (!m.found)
+		return false;
+	join(s, m.found, g);
+	return true;
+}
+
+static bool
+meets_any(const struct joining *s, struct group *g)
+{
+	struct meeting m = {.group = g};
+
+	return !overlap_each(s->wanted, g->server, g->trigger, &g->target, note_meeting, &m) ||
+	       !overlap_each(s->relying, g->server, g->trigger, &g->target, note_reliance, &m);
+}
+
+/* What was refused is not asked for again. What was refused together with others is asked for by
+ * itself, unless it would have to be joined with what is asked for otherwise. */
+static void
+enter_refused(struct joining *s, struct group *g)
+{
+	if (covering_live(s, g))
+		enter(s, g);
+	else if (go_with_wider(s, g))
+		return;
+	else if (g->refused == BY_ITSELF || meets_any(s, g))
+		g->idle = true;
+	else
+		enter(s, g);
+}
+
+static void
+enter_all(struct joining *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->groups[i].refused)
+			enter(s, &s->groups[i]);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->groups[i].refused)
+			enter_refused(s, &s->groups[i]);
+	for (size_t i = 0; i < s->n; i++) /* by then it may not be alone any more */
+		if (s->groups[i].idle)
+			s->groups[i].idle = !go_with_wider(s, &s->groups[i]);
+}
+
 /* ---- the outcome ---- */
 
 static int
@@ -280,6 +366,19 @@ put_request(const struct join *j, struct group *g, struct plan *plan)
 		.n_asks = g->n_asks};
 }
 
+/* They are remembered with all that they were for. */
+static void
+keep_refusals(const struct join *j, bool *kept)
+{
+	for (size_t i = 0; i < j->n_asks; i++) {
+		const struct ask *ask = j->asks[i].ask;
+
+		for (size_t k = 0; k < ask->n_served_by; k++)
+			if (j->live[ask->served_by[k]].refused)
+				kept[ask->served_by[k]] = true;
+	}
+}
+
 void
 join_requests(const struct join *j, struct plan *plan)
 {
@@ -289,17 +388,18 @@ join_requests(const struct join *j, struct plan *plan)
 	bool *kept = arena_alloc(j->arena, j->n_live + 1, sizeof(*kept));
 
 	make_groups(&s, plan);
-	for (size_t i = 0; i < s.n; i++)
-		enter(&s, &s.groups[i]);
+	enter_all(&s);
 	plan->requests = arena_alloc(j->arena, s.n + 1, sizeof(*plan->requests));
 	for (size_t i = 0; i < s.n; i++) {
 		struct group *g = &s.groups[i];
 
-		if (!g->into)
-			put_request(j, g, plan);
-		if (!g->into && g->live)
+		if (g->into || g->idle)
+			continue;
+		put_request(j, g, plan);
+		if (g->live)
 			kept[g->live - j->live] = true;
 	}
+	keep_refusals(j, kept);
 	plan->withdraw = arena_alloc(j->arena, j->n_live + 1, sizeof(*plan->withdraw));
 	for (size_t i = 0; i < j->n_live; i++)
 		if (!kept[i])

@@ -411,6 +411,12 @@ is_for_now(uint8_t code)
 	       (coap_class(code) == 5 && code != COAP_508_HOP_LIMIT_REACHED);
 }
 
+bool
+placement_is_refused(const struct placement *p)
+{
+	return p->state == PLACEMENT_REFUSED && !is_for_now(p->code);
+}
+
 static bool
 may_work_later(const struct wish_answer *a)
 {
@@ -422,7 +428,7 @@ placement_resume(struct wishes *w, struct placement *p, mono_ms now)
 {
 	bool refused = p->state == PLACEMENT_REFUSED;
 
-	if (p->standby || p->state == PLACEMENT_ENDED || (refused && !is_for_now(p->code)))
+	if (p->standby || p->state == PLACEMENT_ENDED || placement_is_refused(p))
 		placement_file(w, p);
 	else /* how long to wait after a refusal is not known any more */
 		placement_queue(w, p, refused ? now + (mono_ms)RETRY_S * 1000 : now);
@@ -485,6 +491,20 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	if (p->state != PLACEMENT_PLACED || !may_work_later(a)) {
 		p->state = PLACEMENT_REFUSED;
 		tell_refused(w, p);
+	}
+}
+
+/* What was to take their place is not accepted: they stand as before. */
+static void
+revive_superseded(struct wishes *w, const struct placement *by, mono_ms now, wall_ms wall)
+{
+	struct older o = {by->mid, NULL};
+
+	while (!overlap_each(
+		w->replaced, by->server, by->trigger_mitigation, &by->target, note_older, &o)) {
+		o.found->superseded = false;
+		placement_file(w, o.found);
+		store_placement(w, o.found, now, wall);
 	}
 }
 
@@ -595,6 +615,10 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 	placement_file(w, p);
 	store_placement(w, p, now, wall);
 	wish_changed(w, p);
+	if (placement_is_refused(p)) {
+		revive_superseded(w, p, now, wall);
+		replan_placement(w, p, now, wall);
+	}
 }
 
 /* ---- what is due ---- */

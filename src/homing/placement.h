@@ -145,6 +145,8 @@ void placement_limit(struct wishes *w, struct placement *p, mono_ms now);
 void placement_resume(struct wishes *w, struct placement *p, mono_ms now);
 /* Never answered: it may live there for what we asked. */
 void placement_bound_expiry(struct placement *p, mono_ms now);
+/* For good, until somebody asks for it anew. */
+bool placement_is_refused(const struct placement *p);
 /* It may stand at its server. */
 bool placement_stands(const struct placement *p);
 void placement_sent(struct wishes *w, struct placement *p, mono_ms now); /* it leaves now */
@@ -177,6 +179,7 @@ void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
 /* replan.c */
 /* Plans that wish, or all, anew, and everything that has to do with it. */
 void replan_wish(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wall);
+void replan_placement(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
 void replan_all(struct wishes *w, mono_ms now, wall_ms wall);
 /* Before that, with a new configuration: what has been taken from a server is withdrawn there. */
 void replan_withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall);

@@ -31,6 +31,8 @@ struct live {
 	uint32_t mid;
 	struct target target;
 	bool trigger_mitigation;
+	bool refused; /* for good: nothing else relies on it. No request of a plan; withdrawn when
+			 none of the asks is there any more */
 };
 
 enum part_state {
@@ -75,6 +77,7 @@ struct plan {
  * asks and live. Order of asks, domains and servers in the input does not change the outcome.
  * M6: what a live request stands for keeps its server while that is not unavailable. M8:
  * overlapping asks at one server become one request; a live request that covers the group is kept;
+ * what was refused to one ask, or to several together, is no reason to refuse the others;
  * ports and protocols only if every asker gave them. */
 void plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct live *live,
 	size_t n_live, const enum availability *available, struct arena *a, struct plan *ret);

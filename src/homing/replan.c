@@ -121,7 +121,8 @@ collect_live(struct replan *r)
 			continue;
 		p->planned = n;
 		r->placements[n] = p;
-		r->live[n++] = (struct live){p->server, p->mid, p->target, p->trigger_mitigation};
+		r->live[n++] = (struct live){p->server, p->mid, p->target, p->trigger_mitigation,
+			placement_is_refused(p)};
 	}
 	return n;
 }
@@ -470,6 +471,16 @@ replan_wish(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wall)
 	struct replan r = replan_begin(w, now, wall);
 
 	see_wish(&r, wish);
+	replan_around(&r);
+	replan_finish(&r);
+}
+
+void
+replan_placement(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+{
+	struct replan r = replan_begin(w, now, wall);
+
+	see_placement(&r, p);
 	replan_around(&r);
 	replan_finish(&r);
 }

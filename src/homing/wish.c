@@ -161,6 +161,19 @@ wish_placement_gone(struct wishes *w, const struct placement *p)
 
 /* ---- parts of a wish ---- */
 
+/* What was refused says something only where nothing else was asked for (M8). */
+static bool
+is_newer(const struct wishes *w, const struct placement *p, const struct placement *than)
+{
+	bool refused = placement_is_refused(p);
+
+	if (p->index != w->live)
+		return false;
+	if (refused != placement_is_refused(than))
+		return !refused;
+	return p->mid > than->mid;
+}
+
 static const struct placement *
 serving(const struct wishes *w, const struct wish *wish, const struct wish_part *part)
 {
@@ -172,7 +185,7 @@ serving(const struct wishes *w, const struct wish *wish, const struct wish_part 
 
 		if ((int)p->server != part->server || !target_overlaps(&p->target, &one))
 			continue;
-		if (!best || (p->index == w->live && p->mid > best->mid))
+		if (!best || is_newer(w, p, best))
 			best = p;
 	}
 	return best;
@@ -498,21 +511,29 @@ wishes_release(struct wishes *w, const char *id, mono_ms now, wall_ms wall)
 }
 
 int
-wishes_refresh(struct wishes *w, const char *id, mono_ms now)
+wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall)
 {
-	const struct wish *wish = wish_get(w, id);
+	struct wish *wish = wish_get(w, id);
+	bool anew = false;
 
 	if (!wish)
 		return -ENOENT;
-	for (size_t i = 0; i < wish->n_held; i++) {
+	for (size_t i = wish->n_held; i-- > 0;) {
 		struct placement *p = wish->held[i];
 
 		if (p->state == PLACEMENT_GOING || p->standby)
 			continue;
+		if (placement_is_refused(p) && !placement_stands(p) && !wish->releasing) {
+			placement_drop(w, p);
+			anew = true;
+			continue;
+		}
 		if (p->state == PLACEMENT_REFUSED || p->state == PLACEMENT_ENDED)
 			p->state = PLACEMENT_WANTED;
 		placement_queue(w, p, now);
 	}
+	if (anew)
+		replan_wish(w, wish, now, wall);
 	return 0;
 }
 

@@ -109,8 +109,9 @@ int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall
 	char *ret_id, char *why, size_t cap);
 /* 0 or -ENOENT. Withdrawn at the servers when no other wish needs the request there. */
 int wishes_release(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
-/* Sends the refresh of everything that this wish holds now. 0 or -ENOENT. */
-int wishes_refresh(struct wishes *w, const char *id, mono_ms now);
+/* Sends the refresh of everything that this wish holds now; what was refused is planned and asked
+ * for anew. 0 or -ENOENT. */
+int wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
 /* Plan of a target without sending (dotsctl explain): parts in the arena. */
 size_t wishes_explain(
 	struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret);

@@ -351,7 +351,7 @@ command(struct input *in)
 	const char *id = ids[how % IDS] ? ids[how % IDS] : "w2";
 
 	if (how & 4)
-		(void)wishes_refresh(dots_client_wishes(client), id, loop_now(loop));
+		(void)wishes_refresh(dots_client_wishes(client), id, loop_now(loop), loop_wall());
 	else
 		(void)wishes_release(dots_client_wishes(client), id, loop_now(loop), loop_wall());
 	dots_client_run(client);

@@ -488,7 +488,7 @@ assert_settled(struct world *x)
 	struct ask *asks = arena_alloc(a, w->n + 1, sizeof(*asks));
 	struct live *live = arena_alloc(a, w->n_placements + 1, sizeof(*live));
 	struct placement **at = arena_alloc(a, w->n_placements + 1, sizeof(struct placement *));
-	size_t n_asks = 0, n_live = 0;
+	size_t n_asks = 0, n_live = 0, n_refused = 0;
 	struct plan p;
 
 	for (size_t i = 0; i < w->n_placements; i++)
@@ -497,8 +497,9 @@ assert_settled(struct world *x)
 
 			q->planned = n_live;
 			at[n_live] = q;
-			live[n_live++] =
-				(struct live){q->server, q->mid, q->target, q->trigger_mitigation};
+			n_refused += placement_is_refused(q);
+			live[n_live++] = (struct live){q->server, q->mid, q->target,
+				q->trigger_mitigation, placement_is_refused(q)};
 		}
 	for (size_t i = 0; i < w->n; i++) {
 		const struct wish *wish = w->list[i];
@@ -513,7 +514,7 @@ assert_settled(struct world *x)
 	}
 	plan(w->homing, asks, n_asks, live, n_live, w->available, a, &p);
 	assert_int_equal(p.n_withdraw, 0);
-	assert_int_equal(p.n_requests, n_live);
+	assert_int_equal(p.n_requests, n_live - n_refused);
 	for (size_t i = 0; i < p.n_requests; i++) {
 		const struct placement *q;
 
@@ -525,7 +526,8 @@ assert_settled(struct world *x)
 	}
 	for (size_t i = 0; i < n_live; i++)
 		for (size_t k = 0; k < i; k++)
-			assert_true(live[i].server != live[k].server ||
+			assert_true(live[i].refused || live[k].refused ||
+				    live[i].server != live[k].server ||
 				    live[i].trigger_mitigation != live[k].trigger_mitigation ||
 				    !target_overlaps(&live[i].target, &live[k].target));
 	arena_free(a);
@@ -734,6 +736,83 @@ refusals_are_told_and_not_retried(void **state)
 }
 
 /* Part i of the wish, which stands at one gateway, is answered there. */
+/* What a server or gateway refuses to one ask says nothing of another one for part of it. */
+static void
+a_refusal_does_not_speak_for_others(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "mixed", "198.51.100.66/32,198.51.100.70/32");
+	answer(x, COAP_PUT, COAP_400_BAD_REQUEST, 0);
+	assert_int_equal(state_of(x, "mixed"), WISH_REFUSED);
+	ask(x, "good", "198.51.100.66/32");
+	assert_int_equal(x->puts, 1);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "good"), WISH_PLACED);
+	assert_int_equal(state_of(x, "mixed"), WISH_REFUSED);
+	release(x, "mixed");
+	assert_int_equal(x->deletes + x->puts, 0);
+	assert_int_equal(state_of(x, "good"), WISH_PLACED);
+}
+
+/* M8: what was refused to several together is as it was before. */
+static void
+a_request_that_is_refused_falls_apart(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid;
+
+	ask(x, "good", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	mid = x->mid;
+	ask(x, "mixed", "198.51.100.66/32,198.51.100.70/32");
+	assert_int_equal(x->puts, 1);
+	answer(x, COAP_PUT, COAP_400_BAD_REQUEST, 0);
+	assert_int_equal(x->puts + x->deletes, 0);
+	assert_int_equal(state_of(x, "good"), WISH_PLACED);
+	assert_int_equal(state_of(x, "mixed"), WISH_REFUSED);
+	crash(x);
+	assert_int_equal(x->puts, 1); /* told again */
+	assert_int_equal(x->mid, mid);
+	release(x, "mixed");
+	assert_int_equal(x->deletes, 0);
+	release(x, "good");
+	assert_int_equal(x->deletes, 1);
+	assert_int_equal(x->mid, mid);
+}
+
+/* What stands stays; the other one is asked for by itself once it has not to be joined with that.
+ */
+static void
+what_is_refused_together_is_not_joined_again(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32,198.51.100.70/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	ask(x, "b", "198.51.100.70/32,198.51.100.74/32");
+	answer(x, COAP_PUT, COAP_400_BAD_REQUEST, 0);
+	assert_int_equal(x->puts + x->deletes, 0);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	assert_int_equal(state_of(x, "b"), WISH_REFUSED);
+	ask(x, "c", "198.51.100.90/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(x->puts, 0);
+	release(x, "a"); /* it goes when that is accepted (9132-4.4.1.3-19), or refused */
+	assert_int_equal(x->deletes, 0);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(state_of(x, "b"), WISH_SENT);
+	answer(x, COAP_PUT, COAP_400_BAD_REQUEST, 0);
+	assert_int_equal(x->deletes, 1);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(state_of(x, "b"), WISH_REFUSED);
+	wishes_refresh(x->w, "b", x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "b"), WISH_PLACED);
+}
+
 static void
 answer_part(struct world *x, const char *id, size_t i, uint8_t code)
 {
@@ -956,7 +1035,7 @@ the_server_may_end_it(void **state)
 	assert_int_equal(state_of(x, "a"), WISH_ENDED);
 	until(x, 4000 * S);
 	assert_int_equal(x->puts, 0);
-	wishes_refresh(x->w, "a", x->now);
+	wishes_refresh(x->w, "a", x->now, epoch + x->now);
 	drain(x);
 	assert_int_equal(x->puts, 1);
 }
@@ -1223,6 +1302,9 @@ main(void)
 		IN_WORLD(the_replaced_one_goes_with_its_successor),
 		IN_WORLD(a_part_is_planned_as_the_whole_would_be),
 		IN_WORLD(refusals_are_told_and_not_retried),
+		IN_WORLD(a_refusal_does_not_speak_for_others),
+		IN_WORLD(a_request_that_is_refused_falls_apart),
+		IN_WORLD(what_is_refused_together_is_not_joined_again),
 		WITH_GATEWAYS(one_gateway_that_takes_it_is_enough),
 		WITH_GATEWAYS(refused_by_all_gateways_is_told_once),
 		WITH_GATEWAYS(a_gateway_that_cannot_is_told),
