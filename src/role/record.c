@@ -119,13 +119,14 @@ number(const json_t *j, const char *name)
 }
 
 /* What is left of it by the clock, which may have been set back meanwhile: never more than it had,
- * or than it can have had when a refresh gave it. */
+ * or than it can have had when a refresh gave it. What was granted before the operator made
+ * `lifetime-max` smaller stands. */
 static int64_t
 seconds_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires)
 {
 	int64_t left = (persist_until(expires, loop_wall()) + 999) / 1000, most = m->scope.lifetime;
 
-	if (m->lifetime_row || most < 0 || most > s->setup.policy.lifetime_max)
+	if ((m->lifetime_row || most < 0) && most < s->setup.policy.lifetime_max)
 		most = s->setup.policy.lifetime_max;
 	if (m->terminating)
 		most = m->terminating_s;
