@@ -307,9 +307,9 @@ stop_asking(struct question *q)
 static void
 ask_later(struct question *q, const char *why)
 {
-	stop_asking(q);
 	if (!q->failures++)
 		tell_failure(q->hunt, q->family == 4 ? "DHCPv4" : "DHCPv6", why);
+	stop_asking(q); /* and `why` goes with the probe */
 	timer_after(q->again, 1000 * backoff(q->failures));
 }
 
