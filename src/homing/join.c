@@ -308,13 +308,12 @@ meets_any(const struct joining *s, struct group *g)
 static void
 enter_refused(struct joining *s, struct group *g)
 {
-	if (covering_live(s, g))
-		enter(s, g);
-	else if (go_with_wider(s, g))
-		return;
-	else if (g->refused == BY_ITSELF || meets_any(s, g))
-		g->idle = true;
-	else
+	if (!covering_live(s, g)) {
+		if (go_with_wider(s, g))
+			return;
+		g->idle = g->refused == BY_ITSELF || meets_any(s, g);
+	}
+	if (!g->idle)
 		enter(s, g);
 }
 
