@@ -6,7 +6,7 @@
  * "crowd" more connections than are taken, "stored" the store's word, "restart" another start of
  * the part that keeps what was learned about domains.
  *
- * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c daemon/learned.c
+ * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
  * Covers: homing/fact.c
  */
 #include <assert.h>
