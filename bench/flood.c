@@ -33,6 +33,7 @@ struct flood {
 	int fd;
 	struct sockaddr_ll to;
 	clockid_t soft;
+	bool sees_soft;
 	struct frame *frames;
 	size_t n_frames, next;
 	struct mmsghdr heads[BATCH];
@@ -82,7 +83,7 @@ clock_of(clockid_t clock)
 static double
 cpu(const struct flood *f)
 {
-	return clock_of(CLOCK_PROCESS_CPUTIME_ID) + clock_of(f->soft);
+	return clock_of(CLOCK_PROCESS_CPUTIME_ID) + (f->sees_soft ? clock_of(f->soft) : 0);
 }
 
 static unsigned long
@@ -153,6 +154,7 @@ main(int argc, char **argv)
 	struct flood f = {0};
 	uint8_t mac[ETH_ALEN];
 	uint32_t first, clients, shift;
+	pid_t soft;
 
 	if (argc != 9 || !parse_mac(argv[2], mac))
 		errx(2, "usage: flood INTERFACE MAC FIRST-BYTE CLIENTS PREFIX-LEN ITEMS "
@@ -161,8 +163,10 @@ main(int argc, char **argv)
 	clients = (uint32_t)strtoul(argv[4], NULL, 10);
 	shift = 32 - (uint32_t)strtoul(argv[5], NULL, 10);
 	f.n_frames = strtoul(argv[6], NULL, 10);
+	soft = (pid_t)strtoul(argv[8], NULL, 10);
+	f.sees_soft = soft != 0; /* 0: it is not to be seen from this process namespace */
 	if (!clients || shift > 16 || !f.n_frames ||
-		clock_getcpuclockid((pid_t)strtoul(argv[8], NULL, 10), &f.soft) != 0)
+		(f.sees_soft && clock_getcpuclockid(soft, &f.soft) != 0))
 		errx(2, "a number is out of range");
 	open_link(&f, argv[1]);
 	memcpy(f.to.sll_addr, mac, ETH_ALEN);
