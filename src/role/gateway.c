@@ -14,8 +14,13 @@
 #include "homing/merge.h"
 #include "homing/nat.h"
 #include "homing/plan.h"
+#include "homing/target.h"
 
-enum { FULL_RETRY_S = 60, TIDY_MS = 1000 };
+enum {
+	FULL_RETRY_S = 60,
+	TIDY_MS = 1000,
+	STRAYS_MS = 600000, /* a client that hears nothing has found out by then (RFC 9132 4.5.2) */
+};
 
 /* Wishes of downstream requests are told from the operator's by this prefix of their id. */
 static const char wish_prefix[] = "client:";
@@ -39,6 +44,9 @@ struct gateway {
 	struct timer *later; /* decisions are given from the loop, never from inside admit */
 	char **due;          /* wish ids to be looked at then */
 	size_t n_due, cap_due;
+	char **strays; /* wish ids */
+	size_t n_strays, cap_strays;
+	struct timer *strayed;
 	struct timer *tidy; /* deputies whose client is gone leave with their last wish */
 	void (*status)(void *arg, const char *key, const struct escalation_status *s);
 	void *status_arg;
@@ -100,6 +108,113 @@ release(struct gateway *g, const char *id)
 	dots_client_run_later(c);
 }
 
+/* ---- what a crash left behind -----------------------------------------------------------------
+ */
+
+static void
+stray_drop(struct gateway *g, size_t i)
+{
+	free(g->strays[i]);
+	g->strays[i] = g->strays[--g->n_strays];
+}
+
+static bool
+is_older(const char *stray, const char *id)
+{
+	size_t len = (size_t)(strrchr(id, '/') - id) + 1;
+
+	return !strncmp(stray, id, len) &&
+	       strtoul(stray + len, NULL, 10) < strtoul(id + len, NULL, 10);
+}
+
+static bool
+meet(const struct gateway *g, const char *a, const char *b)
+{
+	struct dots_client *ca = holder(g, a), *cb = holder(g, b);
+	struct arena *arena = arena_new();
+	struct wish_view va, vb;
+	mono_ms now = loop_now(g->loop);
+	bool r = ca && cb && wishes_view(dots_client_wishes(ca), a, now, arena, &va) &&
+		 wishes_view(dots_client_wishes(cb), b, now, arena, &vb) &&
+		 target_overlaps(va.target, vb.target);
+
+	arena_free(arena);
+	return r;
+}
+
+/* As if the older ones were on record (RFC 9132 4.4.1.3). */
+static void
+overtake(struct gateway *g, const char *id)
+{
+	for (size_t i = g->n_strays; i-- > 0;)
+		if (is_older(g->strays[i], id) && meet(g, g->strays[i], id)) {
+			release(g, g->strays[i]);
+			stray_drop(g, i);
+		}
+}
+
+/* Its client asks for it again, or has withdrawn it. */
+static void
+claim(struct gateway *g, const char *id)
+{
+	for (size_t i = g->n_strays; i-- > 0;)
+		if (!strcmp(g->strays[i], id))
+			stray_drop(g, i);
+}
+
+static void
+release_strays(void *arg)
+{
+	struct gateway *g = arg;
+
+	while (g->n_strays) {
+		release(g, g->strays[g->n_strays - 1]);
+		stray_drop(g, g->n_strays - 1);
+	}
+}
+
+struct search {
+	struct gateway *gateway;
+	bool (*stands)(void *arg, const char *key);
+	void *arg;
+};
+
+static void
+see_wish(void *arg, const char *id)
+{
+	const struct search *s = arg;
+	struct gateway *g = s->gateway;
+	size_t len = strlen(wish_prefix);
+
+	if (strncmp(id, wish_prefix, len) != 0 || s->stands(s->arg, id + len))
+		return;
+	if (g->n_strays == g->cap_strays) {
+		g->cap_strays = g->cap_strays ? 2 * g->cap_strays : 8;
+		g->strays = mem_grow(g->strays, g->cap_strays, sizeof(*g->strays));
+	}
+	g->strays[g->n_strays++] = mem_text(id);
+}
+
+static void
+see_client(void *arg, struct dots_client *c)
+{
+	wishes_each(dots_client_wishes(c), see_wish, arg);
+}
+
+/* Asked for upstream, but our life ended before it was on record here. Its client was not told that
+ * it is granted, or not for good. */
+static void
+restored(struct escalation *e, bool (*stands)(void *arg, const char *key), void *arg)
+{
+	struct search s = {(struct gateway *)e, stands, arg};
+
+	dots_client_each(s.gateway->client, see_client, &s);
+	timer_after(s.gateway->strayed, STRAYS_MS);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------
+ */
+
 static void
 decide(struct gateway *g, const char *id, const struct verdict *v, int64_t lifetime)
 {
@@ -107,6 +222,8 @@ decide(struct gateway *g, const char *id, const struct verdict *v, int64_t lifet
 
 	if (!d)
 		return;
+	if (verdict_ok(v))
+		overtake(g, id);
 	d->decide(d->arg, v, lifetime);
 	free(d);
 }
@@ -286,6 +403,7 @@ admit(struct escalation *e, const struct escalation_request *r,
 	d->arg = arg;
 	d->refresh = r->refresh;
 	d->kept = before ? before->kept : holder(g, id) != NULL;
+	claim(g, id);
 	d->made = ask_upstream(g, id, r, &d->verdict);
 	free(map_set(g->waiting, id, strlen(id), d));
 	owe(g, id);
@@ -299,6 +417,7 @@ withdraw(struct escalation *e, const char *key)
 	char *id = wish_id(key);
 
 	free(map_remove(g->waiting, id, strlen(id)));
+	claim(g, id);
 	release(g, id);
 	free(id);
 }
@@ -316,6 +435,7 @@ on_status(struct escalation *e,
 static const struct escalation_ops escalation_ops = {
 	.admit = admit,
 	.withdraw = withdraw,
+	.restored = restored,
 	.on_status = on_status,
 };
 
@@ -372,6 +492,7 @@ gateway_new(struct loop *l, struct dots_client *client, const struct gateway_set
 	g->setup = *setup;
 	g->waiting = map_new();
 	g->later = timer_new(l, later, g);
+	g->strayed = timer_new(l, release_strays, g);
 	g->tidy = timer_new(l, tidy, g);
 	dots_client_on_change(client, on_change, g);
 	appoint_deputies(g);
@@ -397,9 +518,13 @@ gateway_free(struct gateway *g)
 	for (size_t i = 0; i < g->n_due; i++)
 		free(g->due[i]);
 	free(g->due);
+	while (g->n_strays)
+		stray_drop(g, 0);
+	free(g->strays);
 	map_each(g->waiting, free_decision, NULL);
 	map_free(g->waiting);
 	timer_free(g->later);
+	timer_free(g->strayed);
 	timer_free(g->tidy);
 	free(g);
 }

@@ -199,20 +199,32 @@ server_events(struct dots_server *s, size_t mitigator)
 
 /* ---- what upstream says (gateway) ------------------------------------------------------------ */
 
+static struct mitigation *
+find_escalated(const struct dots_server *s, const char *key)
+{
+	const char *mid = strrchr(key, '/'), *cuid = strchr(key, '/');
+	char client[256], cuid_text[PATH_ID_MAX + 1];
+
+	if (!mid || mid == cuid)
+		return NULL;
+	snprintf(client, sizeof(client), "%.*s", (int)(cuid - key), key);
+	snprintf(cuid_text, sizeof(cuid_text), "%.*s", (int)(mid - cuid - 1), cuid + 1);
+	return book_find(s->book, client, cuid_text, (uint32_t)strtoul(mid + 1, NULL, 10));
+}
+
+static bool
+is_escalated(void *arg, const char *key)
+{
+	return find_escalated(arg, key) != NULL;
+}
+
 static void
 on_escalation_status(void *arg, const char *key, const struct escalation_status *e)
 {
 	struct dots_server *s = arg;
-	const char *mid = strrchr(key, '/'), *cuid = strchr(key, '/');
-	char client[256], cuid_text[PATH_ID_MAX + 1];
-	struct mitigation *m;
+	struct mitigation *m = find_escalated(s, key);
 	struct effects fx = {0};
 
-	if (!mid || mid == cuid)
-		return;
-	snprintf(client, sizeof(client), "%.*s", (int)(cuid - key), key);
-	snprintf(cuid_text, sizeof(cuid_text), "%.*s", (int)(mid - cuid - 1), cuid + 1);
-	m = book_find(s->book, client, cuid_text, (uint32_t)strtoul(mid + 1, NULL, 10));
 	if (!m)
 		return;
 	if (!s->n_mitigators)
@@ -411,6 +423,8 @@ server_start(struct dots_server *s)
 	struct sync y = {.server = s, .arena = arena_new()};
 
 	records_restore(s);
+	if (s->escalation)
+		s->escalation->ops->restored(s->escalation, is_escalated, s);
 	book_all(s->book, sync_one, &y);
 	for (size_t i = 0; i < s->n_mitigators; i++)
 		s->mitigators[i]->ops->sync(s->mitigators[i], y.filters, y.n);

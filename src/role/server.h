@@ -37,6 +37,9 @@ struct escalation_ops {
 		void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
+	/* Once, when what is on record is known: stands tells whether a key is. */
+	void (*restored)(
+		struct escalation *e, bool (*stands)(void *arg, const char *key), void *arg);
 	/* status: from the loop, after each change. */
 	void (*on_status)(struct escalation *e,
 		void (*status)(void *arg, const char *key, const struct escalation_status *s),

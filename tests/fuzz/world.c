@@ -203,8 +203,17 @@ upstream_on_status(struct escalation *e,
 	u->arg = arg;
 }
 
+static void
+upstream_restored(struct escalation *e, bool (*stands)(void *arg, const char *key), void *arg)
+{
+	struct upstream *u = (struct upstream *)e;
+
+	for (size_t i = 0; i < u->n; i++)
+		(void)stands(arg, u->list[i].key);
+}
+
 static const struct escalation_ops upstream_ops = {
-	upstream_admit, upstream_withdraw, upstream_on_status};
+	upstream_admit, upstream_withdraw, upstream_restored, upstream_on_status};
 
 /* ---- the world ---- */
 

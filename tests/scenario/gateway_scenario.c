@@ -688,10 +688,61 @@ a_request_under_way_is_not_left_behind_by_a_crash(void **state)
 	x->s1.silent = false;
 	virtual_boot(x->us.loop);
 	behind_start(x);
-	virtual_run(2 * HOUR);
+	virtual_run(599 * S);
 	assert_int_equal(provider_mitigations(&x->gw), 0);
+	assert_int_equal(customer_wishes(&x->us), 1); /* the client may come back for it */
+	assert_int_equal(x->s1.deletes, 0);
+	virtual_run(2 * S);
 	assert_int_equal(customer_wishes(&x->us), 0);
 	assert_true(x->s1.deletes > 0);
+}
+
+/* … nor when its client has forgotten it, too, and asks for the same under a newer mid. */
+static void
+a_newer_request_overtakes_what_a_crash_left_behind(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.silent = true;
+	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
+	virtual_run(1 * S);
+	virtual_crash(x->us.loop);
+	behind_stop(x);
+	x->s1.silent = false;
+	virtual_boot(x->us.loop);
+	behind_start(x);
+	virtual_run(10 * S);
+	hand_dial(&x->c1, "gw", "10.0.0.254");
+	behind_put(x, 3, "198.51.100.66/32", 10 * S);
+	assert_int_equal(customer_wishes(&x->us), 2); /* of other targets: nothing to do with it */
+	behind_put(x, 2, "192.0.2.66/32", 10 * S);
+	assert_int_equal(customer_wishes(&x->us), 2);
+	hand_delete(&x->c1, 2);
+	virtual_run(1 * S);
+	assert_int_equal(customer_wishes(&x->us), 1);
+	assert_true(x->s1.deletes > 0);
+}
+
+/* What is asked for again in time is no longer left over. */
+static void
+a_request_that_is_asked_for_again_after_a_crash_stays(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.silent = true;
+	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
+	virtual_run(1 * S);
+	virtual_crash(x->us.loop);
+	behind_stop(x);
+	x->s1.silent = false;
+	virtual_boot(x->us.loop);
+	behind_start(x);
+	virtual_run(300 * S);
+	hand_dial(&x->c1, "gw", "10.0.0.254");
+	behind_put(x, 1, "192.0.2.66/32", 10 * S);
+	virtual_run(600 * S);
+	assert_int_equal(customer_wishes(&x->us), 1);
+	assert_int_equal(x->s1.deletes, 0);
 }
 
 int
@@ -730,6 +781,8 @@ main(void)
 		BEHIND(counters_are_summed),
 		BEHIND(heartbeats_are_not_relayed),
 		BEHIND(a_granted_request_survives_the_gateways_crash),
+		BEHIND(a_newer_request_overtakes_what_a_crash_left_behind),
+		BEHIND(a_request_that_is_asked_for_again_after_a_crash_stays),
 		BEHIND(a_request_under_way_is_not_left_behind_by_a_crash),
 	};
 
