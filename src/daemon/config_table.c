@@ -95,24 +95,28 @@ static const struct option server_rows[] = {
 	}
 /* clang-format on */
 
+struct methods {
+	uint32_t by;
+	bool unknown;
+};
+
 static void
 add_method(void *arg, const char *word)
 {
 	static const struct {
 		const char *word;
 		enum discover_by by;
-	} methods[] = {{"dhcp", DISCOVER_BY_DHCP}, {"naptr", DISCOVER_BY_NAPTR},
+	} known[] = {{"dhcp", DISCOVER_BY_DHCP}, {"naptr", DISCOVER_BY_NAPTR},
 		{"dns-sd", DISCOVER_BY_DNS_SD}};
-	uint32_t *by = arg;
-	bool known = false;
+	struct methods *m = arg;
+	size_t i = 0;
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-		if (!strcmp(methods[i].word, word)) {
-			*by |= methods[i].by;
-			known = true;
-		}
-	if (!known)
-		*by |= DISCOVER_BY_UNKNOWN;
+	while (i < sizeof(known) / sizeof(*known) && strcmp(known[i].word, word) != 0)
+		i++;
+	if (i < sizeof(known) / sizeof(*known))
+		m->by |= known[i].by;
+	else
+		m->unknown = true;
 }
 
 static void
@@ -120,9 +124,11 @@ read_discover(struct options *o, const struct option *row, void *object, struct 
 	struct spot spot)
 {
 	struct draft_domain *d = object;
+	struct methods m = {0};
 
-	options_words(o, row, node, spot, add_method, &d->domain.discover);
-	if (d->domain.discover & DISCOVER_BY_UNKNOWN)
+	options_words(o, row, node, spot, add_method, &m);
+	d->domain.discover = m.by;
+	if (m.unknown)
 		options_problem(o, true, spot,
 			"discover names a method that is none, expected a list of dhcp, naptr, "
 			"dns-sd");

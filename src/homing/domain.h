@@ -45,7 +45,6 @@ enum discover_by {
 	DISCOVER_BY_DHCP = 1,
 	DISCOVER_BY_NAPTR = 2,
 	DISCOVER_BY_DNS_SD = 4,
-	DISCOVER_BY_UNKNOWN = 8, /* a word of the configuration that is none of these */
 };
 
 /* Of a `nat-map`: both of one family, outside not shorter. */

@@ -9,10 +9,12 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import tap  # noqa: E402
 
 HOOK, DOTSD, DOTSCTL = os.environ["DHCP_HOOK"], os.environ["DOTSD"], os.environ["DOTSCTL"]
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -350,25 +352,5 @@ def test_udhcpc_gives_what_it_learnt(control, link):
         assert control.calls()[-1:] == unset("isp1")
 
 
-class Tap:
-    """One line a test case, as the C tests print them."""
-
-    def __init__(self):
-        self.n = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.n += 1
-            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
-            skip = " # SKIP" if report.outcome == "skipped" else " -"
-            name = report.nodeid.split("::")[-1].encode("unicode_escape").decode()
-            print(f"{word} {self.n}{skip} {name}", flush=True)
-            if report.outcome == "failed":
-                print(report.longreprtext, flush=True)
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
-    pathlib.Path("/run/netns").mkdir(exist_ok=True)
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "--assert=plain", "-p", "no:terminal", __file__],
-                         plugins=[Tap()]))
+    tap.run(__file__)

@@ -672,13 +672,9 @@ a_granted_request_survives_the_gateways_crash(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 }
 
-/* It crashes while it waits for upstream: the client has no answer and asks again; whatever was
- * asked upstream meanwhile is not left behind when nobody wants it. */
 static void
-a_request_under_way_is_not_left_behind_by_a_crash(void **state)
+crash_under_way(struct behind *x)
 {
-	struct behind *x = *state;
-
 	x->s1.silent = true;
 	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
 	virtual_run(1 * S);
@@ -688,6 +684,16 @@ a_request_under_way_is_not_left_behind_by_a_crash(void **state)
 	x->s1.silent = false;
 	virtual_boot(x->us.loop);
 	behind_start(x);
+}
+
+/* It crashes while it waits for upstream: the client has no answer and asks again; whatever was
+ * asked upstream meanwhile is not left behind when nobody wants it. */
+static void
+a_request_under_way_is_not_left_behind_by_a_crash(void **state)
+{
+	struct behind *x = *state;
+
+	crash_under_way(x);
 	virtual_run(599 * S);
 	assert_int_equal(provider_mitigations(&x->gw), 0);
 	assert_int_equal(customer_wishes(&x->us), 1); /* the client may come back for it */
@@ -703,14 +709,7 @@ a_newer_request_overtakes_what_a_crash_left_behind(void **state)
 {
 	struct behind *x = *state;
 
-	x->s1.silent = true;
-	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
-	virtual_run(1 * S);
-	virtual_crash(x->us.loop);
-	behind_stop(x);
-	x->s1.silent = false;
-	virtual_boot(x->us.loop);
-	behind_start(x);
+	crash_under_way(x);
 	virtual_run(10 * S);
 	hand_dial(&x->c1, "gw", "10.0.0.254");
 	behind_put(x, 3, "198.51.100.66/32", 10 * S);
@@ -729,14 +728,7 @@ a_request_that_is_asked_for_again_after_a_crash_stays(void **state)
 {
 	struct behind *x = *state;
 
-	x->s1.silent = true;
-	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
-	virtual_run(1 * S);
-	virtual_crash(x->us.loop);
-	behind_stop(x);
-	x->s1.silent = false;
-	virtual_boot(x->us.loop);
-	behind_start(x);
+	crash_under_way(x);
 	virtual_run(300 * S);
 	hand_dial(&x->c1, "gw", "10.0.0.254");
 	behind_put(x, 1, "192.0.2.66/32", 10 * S);

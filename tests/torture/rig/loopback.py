@@ -5,10 +5,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
-import pytest
 
 PATIENCE = 60  # seconds; only a hang takes as long
 
@@ -59,25 +57,3 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(PATIENCE) == 0, (self.folder / f"{self.name}.log").read_text()
         self.log.close()
-
-
-class Tap:
-    """One line a test case, as the C tests print them."""
-
-    def __init__(self):
-        self.n = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.n += 1
-            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
-            skip = " # SKIP" if report.outcome == "skipped" else " -"
-            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
-            if report.outcome == "failed":
-                print(report.longreprtext, flush=True)
-
-
-def run_tests(file):
-    """Runs the tests of that file and prints TAP."""
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", "--assert=plain", file],
-                         plugins=[Tap()]))

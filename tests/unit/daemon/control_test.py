@@ -20,6 +20,9 @@ import time
 
 import pytest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
+
 DOTSD, DOTSCTL = os.environ["DOTSD"], os.environ["DOTSCTL"]
 PATIENCE = 60  # seconds; only a hang takes as long
 
@@ -461,21 +464,5 @@ def test_privileges_are_dropped(folder):
     assert d.stop() == 0
 
 
-class Tap:
-    """One line a test case, as the C tests print them."""
-
-    def __init__(self):
-        self.n = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.n += 1
-            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
-            skip = " # SKIP" if report.outcome == "skipped" else " -"
-            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
-            if report.outcome == "failed":
-                print(report.longreprtext, flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
+    tap.run(__file__)

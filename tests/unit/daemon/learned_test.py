@@ -9,7 +9,10 @@ import tempfile
 
 import pytest
 
-from control_test import PATIENCE, SERVER, Daemon, Tap, free_port, until
+from control_test import PATIENCE, SERVER, Daemon, free_port, until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
 
 CLIENT = """instance: client
 state: client-state
@@ -203,4 +206,4 @@ def test_facts_of_a_domain_are_limited(client):
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
+    tap.run(__file__)

@@ -15,8 +15,11 @@ import tempfile
 
 import pytest
 
-from control_test import Daemon, Raw, Tap, free_port, until
+from control_test import Daemon, Raw, free_port, until
 from talking import CONTENT_FORMAT, DOTS_CBOR, KEY, MAX_AGE, OBSERVE, PUT, Talker
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
 
 SERVER = """instance: {name}
 state: {name}-state
@@ -512,4 +515,4 @@ def test_a_list_shows_a_thousand(serve):
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
+    tap.run(__file__)

@@ -14,7 +14,10 @@ import time
 
 import pytest
 
-from control_test import PATIENCE, Daemon, Tap, free_port, until
+from control_test import PATIENCE, Daemon, free_port, until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
 
 KEY = "sixteen-byte-key"  # libcoap takes the key as text
 MANY, FEW = 300, 60
@@ -249,4 +252,4 @@ def test_list_that_grows_too_large_is_no_longer_observed(folder, serve):
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
+    tap.run(__file__)

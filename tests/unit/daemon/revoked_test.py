@@ -12,8 +12,11 @@ import tempfile
 
 import pytest
 
-from control_test import DOTSD, PATIENCE, Daemon, Tap, free_port, until
+from control_test import DOTSD, PATIENCE, Daemon, free_port, until
 from talking import KEY, Talker
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
 
 CA = """[ca]
 default_ca = ours
@@ -334,4 +337,4 @@ def test_the_end_of_a_list_is_an_alert_and_the_list_counts(pki, run, talk):
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", __file__], plugins=[Tap()]))
+    tap.run(__file__)

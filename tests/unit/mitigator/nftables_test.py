@@ -12,10 +12,12 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
 
 PRIV = os.environ["DOTSD_PRIV"]
 RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
@@ -649,24 +651,5 @@ def test_many_scopes_do_not_cost_a_rule_each(helper):
     assert passes("10.77.2.10", 53) == 1
 
 
-class Tap:
-    """One line a test case, as the C tests print them."""
-
-    def __init__(self):
-        self.n = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.n += 1
-            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
-            skip = " # SKIP" if report.outcome == "skipped" else " -"
-            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
-            if report.outcome == "failed":
-                print(report.longreprtext, flush=True)
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
-    pathlib.Path("/run/netns").mkdir(exist_ok=True)
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "--assert=plain", "-p", "no:terminal", __file__],
-                         plugins=[Tap()]))
+    tap.run(__file__)

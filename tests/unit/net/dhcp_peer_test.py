@@ -12,10 +12,12 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import tap  # noqa: E402
 
 PRIV, ASKER = os.environ["DOTSD_PRIV"], os.environ["DHCP_ASKER"]
 RUN = os.environ.get("RUN_ID", "dhcp") + f"-{os.getpid()}"
@@ -307,27 +309,8 @@ def test_a_question_stays_on_its_link(helper, family):
             other.recv(2000)
 
 
-class Tap:
-    """One line a test case, as the C tests print them."""
-
-    def __init__(self):
-        self.n = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.n += 1
-            word = {"passed": "ok", "failed": "not ok"}.get(report.outcome, "ok")
-            skip = " # SKIP" if report.outcome == "skipped" else " -"
-            print(f"{word} {self.n}{skip} {report.nodeid.split('::')[-1]}", flush=True)
-            if report.outcome == "failed":
-                print(report.longreprtext, flush=True)
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     if not shutil.which("dnsmasq"):
         sys.exit("dnsmasq is not installed (scripts/deps)")
-    pathlib.Path("/run/netns").mkdir(exist_ok=True)
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "--assert=plain", "-p", "no:terminal", __file__],
-                         plugins=[Tap()]))
+    tap.run(__file__)

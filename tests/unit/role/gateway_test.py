@@ -14,10 +14,12 @@ import tempfile
 
 import pytest
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "torture"))
+TESTS = pathlib.Path(__file__).resolve().parents[2]
+sys.path += [str(TESTS), str(TESTS / "torture")]
 
+import tap  # noqa: E402
 from rig import cbor, coap  # noqa: E402
-from rig.loopback import PATIENCE, Daemon, free_port, run_tests, until  # noqa: E402
+from rig.loopback import PATIENCE, Daemon, free_port, until  # noqa: E402
 from rig.peer import Peer  # noqa: E402
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -183,4 +185,4 @@ def test_what_stands_upstream_outlasts_a_gateway_that_forgot_to_whom_it_belongs(
 
 
 if __name__ == "__main__":
-    run_tests(__file__)
+    tap.run(__file__)

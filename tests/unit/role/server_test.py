@@ -11,10 +11,12 @@ import tempfile
 
 import pytest
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "torture"))
+TESTS = pathlib.Path(__file__).resolve().parents[2]
+sys.path += [str(TESTS), str(TESTS / "torture")]
 
+import tap  # noqa: E402
 from rig import cbor, coap  # noqa: E402
-from rig.loopback import Daemon, free_port, run_tests, until  # noqa: E402
+from rig.loopback import Daemon, free_port, until  # noqa: E402
 from rig.peer import Peer  # noqa: E402
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -105,4 +107,4 @@ def test_no_other_format_than_cbor_can_be_had(network):
 
 
 if __name__ == "__main__":
-    run_tests(__file__)
+    tap.run(__file__)
