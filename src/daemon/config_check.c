@@ -251,6 +251,10 @@ check_discovery(struct options *o, const struct draft_domain *dd, const struct d
 		options_problem(o, true, spot,
 			"%s discovers servers and has no credentials, expected `credentials`",
 			dom->name);
+	if (dom->discover && dom->n_via)
+		options_problem(o, true, spot,
+			"%s is a third party, which no link tells of, expected `servers`",
+			dom->name);
 	if (dom->discover & DISCOVER_BY_DHCP && (!helper || !dom->n_interfaces))
 		options_problem(o, true, spot, "%s asks DHCP and %s, expected `%s`", dom->name,
 			helper ? "has no interface" : "there is no helper for it",

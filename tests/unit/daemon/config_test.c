@@ -470,6 +470,9 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"2:7: entry 1 of the nat-map of a, expected `inside`"},
 		{"domains:\n  a: {nat-map: [{inside: 10.0.0.1, outside: 100.64.0.1}]}\n",
 			"2:7: entry 1 of the nat-map of a is private outside too"},
+		{"domains:\n  a: {interface: e0}\n  b: {via: a, discover: [naptr], "
+		 "discovery-domain: b.example}\n",
+			"3:15: b is a third party, which no link tells of, expected `servers`"},
 		{"domains:\n  a: {discover: [slp]}\n",
 			"2:18: discover names a method that is none, expected a list of dhcp, "
 			"naptr, dns-sd"},
