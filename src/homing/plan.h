@@ -37,7 +37,7 @@ struct live {
 
 enum part_state {
 	PART_SEND,    /* goes (or has gone) to `server` */
-	PART_PENDING, /* its domain has no available server: sent when one is back */
+	PART_PENDING, /* its domain has no available server, or none yet: sent when there is one */
 	PART_REFUSED, /* nobody may be asked: never on the wire */
 };
 

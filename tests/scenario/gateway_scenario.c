@@ -354,6 +354,44 @@ without_association_it_is_503_and_nothing_is_kept(void **state)
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 }
 
+static void
+expect_second(struct customer *c)
+{
+	c->homing->domains[1].credentials.certificate = mem_text("us.crt");
+	customer_address(c, "s1", "192.0.2.10");
+	if (c->homing->domains[1].n_servers)
+		customer_address(c, "s2", "198.51.100.10");
+}
+
+/* So it is while the server of a provider is not known, as DHCP may have it (RFC 8973); what stood
+ * there comes back with it. */
+static void
+a_server_that_is_not_known_for_a_while_is_503(void **state)
+{
+	static const char *const gone[] = {
+		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 -"};
+	static const char *const back[] = {
+		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
+	struct behind *x = *state;
+	struct gateway_setup setup = {.clients = x->gw.clients};
+
+	behind_put(x, 1, "198.51.100.67/32", 1 * S);
+	customer_reload(&x->us, gone, 2, expect_second, "");
+	setup.homing = x->us.homing;
+	gateway_reload(x->gateway, &setup);
+	virtual_run(1 * S);
+	behind_put(x, 2, "198.51.100.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
+	assert_true(x->c1.max_age > 0);
+	assert_int_equal(provider_mitigations(&x->gw), 1);
+	customer_reload(&x->us, back, 2, expect_second, "");
+	setup.homing = x->us.homing;
+	gateway_reload(x->gateway, &setup);
+	UNTIL(70 * S, x->s2.puts == 2);
+	behind_put(x, 2, "198.51.100.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+}
+
 /* One part has no association, the other is accepted: granted, and the rest follows by itself. */
 static void
 a_pending_part_follows_when_its_provider_is_back(void **state)
@@ -757,6 +795,7 @@ main(void)
 		BEHIND(a_conflict_upstream_is_told_to_the_client),
 		BEHIND(a_refusal_for_a_conflict_says_when_to_ask_again),
 		BEHIND(without_association_it_is_503_and_nothing_is_kept),
+		BEHIND(a_server_that_is_not_known_for_a_while_is_503),
 		BEHIND(a_pending_part_follows_when_its_provider_is_back),
 		BEHIND(a_foreign_target_is_refused_at_once),
 		BEHIND(repeats_of_the_client_share_the_answer),

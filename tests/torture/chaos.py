@@ -1,4 +1,4 @@
-"""Networks of RFC 9284 in which everything breaks, again and again: links, addresses, resolvers,
+"""Networks of RFC 9284 in which everything breaks, again and again: links, addresses, resolvers, DHCP,
 servers, gateways, clients. Alarms for the targets of either provider, of both, of nobody go on
 meanwhile. When nothing is broken any more, what is wanted stands at its owner and nowhere else; and at
 no moment did anything of one provider leave by the other's link, or get to the other's server."""
@@ -10,8 +10,9 @@ import threading
 import time
 
 from crash import WITHDRAWN, Load
+from lab.dhcp import wire_name
 from rig.case import Failure, spread
-from rig.network import Rig, now_ms
+from rig.network import ROOT, Rig, now_ms
 from rig.watch import Capture
 
 TITLE = "everything breaks, in figures 5, 6 and 9"
@@ -165,6 +166,39 @@ class SilentResolver(Fault):
         rig.dns.tell(self.where, signal.SIGCONT)
 
 
+class NoDhcp(Fault):
+    """What it said last holds; a link that comes up meanwhile asks in vain."""
+    KIND = "dhcp silent"
+
+    def harm(self, rig):
+        rig.dhcp.halt(self.where)
+
+    def mend(self, rig):
+        rig.dhcp.serve(self.where, rig.lab.offers[self.where])
+
+
+class LeaseGone(Fault):
+    """The host's own DHCP client loses its lease, and has one again: its hook says so, as dhclient's."""
+    KIND = "lease"
+
+    def hook(self, rig, reason, **told):
+        ns, interface = self.where
+        env = [f"{k}={v}" for k, v in {"reason": reason, "interface": interface, **told,
+                                       "PATH": f"{rig.folder / ns}:/usr/sbin:/usr/bin:/sbin:/bin"}.items()]
+        rig.net.run(ns, ["/usr/bin/env", "-i", *env, ROOT / "hooks/dotsd-dhcp"])
+
+    def harm(self, rig):
+        self.hook(rig, "EXPIRE", old_dots_ri=self.name())
+
+    def mend(self, rig):
+        self.hook(rig, "BOUND", new_dots_ri=self.name(), new_dhcp_lease_time="3600")
+        self.hook(rig, "BOUND6", new_dhcp6_dots_ri=self.name(), new_max_life="3600")
+
+    def name(self):
+        """Octets as dhclient writes them."""
+        return " ".join(str(int(o, 16)) for o in wire_name(PROVIDERS[self.hit].name).split(":"))
+
+
 class Killed(Fault):
     KIND, SURE = "kill", True
 
@@ -234,6 +268,7 @@ def deck_of(place):
         deck += [(Loss, end, domain) for end in (near, far)]
         deck += [(NoAddress, near, domain)] * 2
         deck += [(NoResolver, domain, domain), (SilentResolver, domain, domain)]
+        deck += [(NoDhcp, far, domain), (LeaseGone, near, domain)]
         deck += [(Killed, server, domain)] * 2
         deck += [(Hanging, server, domain), (MorePrefix, near[0], domain)]
         # A gateway refuses what it does not own for good; an alarm here comes back with its prefix.
@@ -500,9 +535,30 @@ def no_transit(rig, place):
         }}\n""")
 
 
+def discovered(place):
+    """The lines with which who has an uplink learns its server there from DHCP."""
+    lines = []
+    for name, domains in (place.gateways or {place.askers[0]: TWO}).items():
+        numbers = ",".join(d[-1] for d in domains)
+        kind = ("kind=client pvds=" if name in place.askers else
+                f"kind=gateway listen=lan name={name}.customer.example ca=CAc upstream-pvds=")
+        lines += [f"undo dots {name} *", f"dots {name} {kind}{numbers} discovery=dhcp"]
+    return lines + [f"dhcp {d}:cust ri={p.name} ri6={p.name}" for d, p in PROVIDERS.items()]
+
+
+def control(rig):
+    """A dotsctl for the hook of each agent that has an uplink."""
+    for name in {ns for place in PLACES for ns, _ in place.uplinks.values()} & set(rig.agents.folders):
+        tool = rig.folder / name / "dotsctl"
+        tool.write_text(f"#!/bin/sh\nexec {rig.case.binaries['dotsctl']} --socket "
+                        f"{rig.folder / name}/control.sock \"$@\"\n")
+        tool.chmod(0o755)
+
+
 def one(case, place, faults):
     case.say(f"{place.lab}: {faults} faults")
-    with Rig(case, f"labs/{place.lab}.lab", configure, "dual") as rig:
+    with Rig(case, f"labs/{place.lab}.lab", configure, "dual", discovered(place)) as rig:
+        control(rig)
         no_transit(rig, place)
         chaos = Chaos(case, rig, place)
         rig.start(*[p.server for p in PROVIDERS.values()])

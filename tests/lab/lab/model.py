@@ -54,11 +54,12 @@ class Step:
 
 
 class Lab:
-    """One lab in one address family: the one that is named, or the first that its file names."""
+    """One lab in one address family: the one that is named, or the first that its file names. more: lines
+    beyond those of the file."""
 
-    def __init__(self, path, family=None):
+    def __init__(self, path, family=None, more=()):
         self.path = str(path)
-        self.head, *self.statements = load(path)
+        self.head, *self.statements = load(path, more=more)
         self.name = self.head.args[0]
         self.families = families_of(self.head)
         self.family = family or self.families[0]

@@ -314,13 +314,14 @@ def inherited(head, path, name, seen, present):
     return [s for s in rest if (s.file, s.line) not in here]
 
 
-def load(path, seen=()):
-    """All statements of a lab in order, those of its bases first; the first is its lab line."""
+def load(path, seen=(), more=()):
+    """All statements of a lab in order, those of its bases first; the first is its lab line. more: lines
+    that are read as if they stood at its end."""
     path = pathlib.Path(path)
     if path in seen:
         raise LabError(f"{path}:1: is its own base")
     result, head = [], None
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate([*path.read_text(encoding="utf-8").splitlines(), *more], 1):
         st = statement(line, path, number)
         if st is None:
             continue

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from lab.agents import Agents
+from lab.dhcp import DhcpServers
 from lab.dns import DnsServers
 from lab.model import Lab
 from lab.net import NetError, Network
@@ -22,17 +23,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 class Rig:
     """file: a lab file; its steps and assertions are not looked at. configure(rig) may change
-    rig.agents.configs before anything starts. family: of those the file names, else its first."""
+    rig.agents.configs before anything starts. family: of those the file names, else its first. more:
+    lines beyond those of the file."""
 
-    def __init__(self, case, file, configure=None, family=None):
+    def __init__(self, case, file, configure=None, family=None, more=()):
         self.case, self.configure = case, configure
-        self.lab = Lab(ROOT / file, family)
+        self.lab = Lab(ROOT / file, family, more)
         # One network at a time in a process.
         self.run_id = f"{os.environ.get('RUN_ID', 'torture')}-{os.getpid()}"
         self.folder = pathlib.Path("/tmp", self.run_id)
         self.net = Network(self.lab, self.run_id)
         self.journal = Journal()
         self.dns = DnsServers(self.net, self.journal, self.folder)
+        self.dhcp = DhcpServers(self.net, self.folder)
         self.pki = self.agents = None
         self.closing, self.mounts = [], []
         self.by_event, self.indexed = collections.defaultdict(list), 0
@@ -42,6 +45,7 @@ class Rig:
         try:
             self.net.up()
             self.dns.start(self.lab.zones)
+            self.dhcp.start(self.lab.offers)
             self.pki = Pki(self.folder / "pki")
             self.agents = Agents(self.lab, self.net, self.journal, self.pki, self.folder,
                                  self.case.binaries)
@@ -62,6 +66,7 @@ class Rig:
             end()
         if self.agents:
             self.agents.kill_all()
+        self.dhcp.stop()
         self.dns.stop()
         self.net.down()
         for where in reversed(self.mounts):

@@ -114,6 +114,27 @@ an_unavailable_owner_makes_it_pending(void **state)
 	world_finish(&w);
 }
 
+/* 9284-5.1-15: DHCP may have taken its server back for a moment; without credentials none is to
+ * come. */
+static void
+an_owner_without_a_server_makes_it_pending_if_one_is_expected(void **state)
+{
+	static const char *const nobody_there[] = {"isp1 wan1 192.0.2.64/26 -"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, nobody_there, 1);
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.parts[0].state, PART_REFUSED);
+	w.h->domains[0].credentials.psk_identity = mem_text("us");
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.parts[0].state, PART_PENDING);
+	assert_int_equal(w.plan.parts[0].server, -1);
+	assert_int_equal(w.plan.n_requests, 0);
+	assert_non_null(strstr(w.plan.parts[0].reason, "no DOTS server of it is known"));
+	world_finish(&w);
+}
+
 /* 9284-5.1-19, 9284-5.2-12, 9284-5.2-39, 9284-6-15: each gets its own and only its own. */
 static void
 targets_of_both_are_split(void **state)
@@ -533,6 +554,7 @@ main(void)
 		cmocka_unit_test(the_owner_is_asked_and_nobody_else),
 		cmocka_unit_test(without_owner_nothing_is_sent),
 		cmocka_unit_test(an_unavailable_owner_makes_it_pending),
+		cmocka_unit_test(an_owner_without_a_server_makes_it_pending_if_one_is_expected),
 		cmocka_unit_test(targets_of_both_are_split),
 		cmocka_unit_test(a_target_is_cut_along_longer_owners),
 		cmocka_unit_test(a_wider_target_is_refused_or_clipped),
