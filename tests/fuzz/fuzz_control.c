@@ -265,11 +265,17 @@ check_reply(const uint8_t *bytes, size_t len)
 static void
 read_replies(unsigned i)
 {
+	ssize_t here;
 	uint8_t *bytes;
 	size_t len;
 	char first;
 
-	while (fds[i] >= 0 && recv(fds[i], &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+	while (fds[i] >= 0 && (here = recv(fds[i], &first, 1, MSG_PEEK | MSG_DONTWAIT)) >= 0) {
+		if (here == 0) { /* gave way to a crowd: nothing may be owed to it */
+			assert(owed[i] == 0);
+			hang_up(i);
+			return;
+		}
 		assert(frame_read_blocking(fds[i], CONTROL_FRAME_MAX, 0, &bytes, &len) == 0);
 		check_reply(bytes, len);
 		free(bytes);

@@ -146,9 +146,11 @@ class LabRun:
     # ---- steps ----
 
     def run_step(self, step):
-        # Event times are in whole milliseconds.
-        begun = math.floor(time.time() * 1000) / 1000
+        # A query has the time it was read: those of before are read before the millisecond in which
+        # the step begins. Event times are in whole milliseconds.
         self.journal.poll()
+        time.sleep(0.001)
+        begun = math.floor(time.time() * 1000) / 1000
         self.steps.begun = begun
         if not step.after:
             self.chain_begun = begun
