@@ -131,8 +131,8 @@ name_alternate(json_t *server)
 
 	if (alternate && *alternate)
 		json_object_set_new(server, "name",
-			json_sprintf("%s > %s",
-				json_string_value(json_object_get(server, "name")), alternate));
+			json_sprintf("%s > %s", json_string_value(json_object_get(server, "name")),
+				alternate));
 }
 
 /* Sessions on behalf of somebody are rare; then all tell whom they are for. */
@@ -172,9 +172,8 @@ print_status(const json_t *reply)
 	if (store)
 		printf("%-12s %s\n", "store", cell(store, "state", buf));
 	if (drain)
-		printf("%-12s %s, to %s, %s clients deferred\n", "drain",
-			cell(drain, "state", buf), cell(drain, "to", to),
-			cell(drain, "deferred", deferred));
+		printf("%-12s %s, to %s, %s clients deferred\n", "drain", cell(drain, "state", buf),
+			cell(drain, "to", to), cell(drain, "deferred", deferred));
 	json_array_foreach(alerts, i, alert)
 		printf("%-12s %s\n", "ALERT", json_string_value(alert));
 }

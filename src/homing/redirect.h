@@ -24,9 +24,9 @@ struct redirect {
 /* A server of the same domain that is, or was, spoken with over the same links. */
 struct redirect_contact {
 	const char *name;
-	mono_ms when;  /* last heard; of `in_vain`: last tried */
-	bool in_vain;  /* it could not be reached */
-	bool serves;   /* another session with it stands */
+	mono_ms when; /* last heard; of `in_vain`: last tried */
+	bool in_vain; /* it could not be reached */
+	bool serves;  /* another session with it stands */
 };
 
 /* An address of a server, as it was looked up. */
@@ -39,7 +39,7 @@ struct redirect_question {
 	const struct homing *homing;
 	const struct domain_server *from; /* the configured server; its domain, links and port are
 					     those of the alternate one, too */
-	unsigned hops; /* redirections followed from there so far */
+	unsigned hops;                    /* redirections followed from there so far */
 	const struct redirect_contact *contacts;
 	size_t n_contacts;
 	const struct redirect_address *known; /* beside the configured addresses */
@@ -59,8 +59,8 @@ struct redirect_decision {
 	const char *section; /* of a refusal */
 	char reason[REDIRECT_WHY_MAX];
 };
-void redirect_decide(const struct redirect_question *q, const struct redirect *r,
-	struct redirect_decision *ret);
+void redirect_decide(
+	const struct redirect_question *q, const struct redirect *r, struct redirect_decision *ret);
 
 /* Whether a server of that name may stand in for `from`: the part of the decision that depends on
  * the configuration alone. NULL: it may; else the section, with `why`. */

@@ -421,8 +421,7 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 
 	answer.why = diagnostic(m, why, sizeof(why));
 	if (msg.has & (1ULL << SIGNAL_REDIRECTED_SIGNAL)) /* Max-Age is that of the other server */
-		snprintf(why, sizeof(why), "redirects to %.100s",
-			msg.redirected_signal.alt_server);
+		snprintf(why, sizeof(why), "redirects to %.100s", msg.redirected_signal.alt_server);
 	else
 		coap_get_uint(m, COAP_OPT_MAX_AGE, &answer.max_age);
 	if (scope && SCOPE_HAS(scope, LIFETIME))
@@ -508,8 +507,7 @@ add_known(const struct upstream *of, struct redirect_address **list, size_t *n)
 
 	*list = mem_grow(*list, *n + more + 1, sizeof(**list));
 	for (size_t i = 0; i < more; i++)
-		(*list)[(*n)++] =
-			(struct redirect_address){upstream_server(of)->domain, addrs[i]};
+		(*list)[(*n)++] = (struct redirect_address){upstream_server(of)->domain, addrs[i]};
 }
 
 /* The lists are to be freed. */

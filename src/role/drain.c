@@ -139,7 +139,10 @@ server_drain(struct dots_server *s, const struct drain *d)
 {
 	drain_free(s);
 	map_each(s->peers, end_group, NULL);
-	event_raise(EVENT_DRAIN, EVENT_F("state", !d ? "off" : d->force ? "force" : "on"),
+	event_raise(EVENT_DRAIN,
+		EVENT_F("state", !d         ? "off"
+				 : d->force ? "force"
+					    : "on"),
 		EVENT_F("alternate", d ? d->to : NULL), EVENT_N("ttl", d ? d->ttl : 0));
 	if (!d)
 		return;

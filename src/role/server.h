@@ -92,9 +92,10 @@ void server_clock_set(struct dots_server *s);
 
 /*
  * Drained, a server sends its clients to another one (RFC 9132 4.6, RFC 8811 3.2.2): whatever they
- * ask but to withdraw is answered 5.03 with that server, and heartbeats to them end. Without another
- * one new mitigation requests are refused. A client for which a mitigation is on is served as before
- * until it has withdrawn it (RFC 8612 SIG-005). It lasts until it is taken back or the server ends.
+ * ask but to withdraw is answered 5.03 with that server, and heartbeats to them end. Without
+ * another one new mitigation requests are refused. A client for which a mitigation is on is served
+ * as before until it has withdrawn it (RFC 8612 SIG-005). It lasts until it is taken back or the
+ * server ends.
  */
 enum { DRAIN_ADDRESSES_MAX = 128 };
 struct drain {

@@ -1,6 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
- * signal_server.c (routes), answer.c (responses that wait for the store), drain.c, observe.c, record.c.
+ * signal_server.c (routes), answer.c (responses that wait for the store), drain.c, observe.c,
+ * record.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H

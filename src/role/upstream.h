@@ -91,8 +91,8 @@ void upstream_forget(struct upstream *u, uint32_t mid);
  */
 enum { UPSTREAM_CONTACTS_MAX = 8 };
 /* Whom it speaks with, or did lately; their number. Names are borrowed until its next turn. */
-size_t upstream_contacts(const struct upstream *u,
-	struct redirect_contact ret[static UPSTREAM_CONTACTS_MAX]);
+size_t upstream_contacts(
+	const struct upstream *u, struct redirect_contact ret[static UPSTREAM_CONTACTS_MAX]);
 /* The server that is used instead, on another upstream's session; NULL: none. */
 const char *upstream_elsewhere(const struct upstream *u);
 /* That session is no more: back to the configured server. */

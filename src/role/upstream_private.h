@@ -101,10 +101,10 @@ struct upstream {
 	struct observation *observations;
 	/* upstream_redirect.c */
 	struct detour *detour, *next_detour; /* NULL: none; the next one begins with the timer */
-	char *with;     /* name of the server that the current session is, or was last, with */
-	bool moving;    /* the current session is not with `server`, or was not: an attempt at
-			   `server` takes its place */
-	bool strict;    /* … or ends it, for the time of the detour is over */
+	char *with;  /* name of the server that the current session is, or was last, with */
+	bool moving; /* the current session is not with `server`, or was not: an attempt at
+			`server` takes its place */
+	bool strict; /* … or ends it, for the time of the detour is over */
 	enum {
 		RETURN_NOT,
 		RETURN_EXPIRED,
@@ -112,7 +112,7 @@ struct upstream {
 		RETURN_LOOP,
 		RETURN_ELSEWHERE,
 		RETURN_DISTRUSTED,
-	} returning;            /* with the timer */
+	} returning;     /* with the timer */
 	mono_ms shunned; /* it redirects where we do not go: unavailable until then; 0: not */
 	struct timer *redirect_timer;
 	struct contact contacts[UPSTREAM_CONTACTS_MAX - 1]; /* left, or tried in vain */

@@ -29,8 +29,8 @@ note_contact(struct upstream *u, const char *name, mono_ms when, bool in_vain)
 }
 
 size_t
-upstream_contacts(const struct upstream *u,
-	struct redirect_contact ret[static UPSTREAM_CONTACTS_MAX])
+upstream_contacts(
+	const struct upstream *u, struct redirect_contact ret[static UPSTREAM_CONTACTS_MAX])
 {
 	size_t n = 0;
 
@@ -54,7 +54,7 @@ rearm(struct upstream *u)
 	mono_ms now = loop_now(u->cx.loop), at = INT64_MAX;
 
 	if (u->shunned)
-		at = u->shunned;
+		at = u->availability == SERVER_UNAVAILABLE ? u->shunned : now;
 	if (u->detour && u->detour->until > now && u->detour->until < at)
 		at = u->detour->until;
 	if (u->next_detour || u->returning)
@@ -143,8 +143,8 @@ shun(struct upstream *u, bool mitigation)
 }
 
 static struct detour *
-detour_new(const struct upstream *u, const char *name, const struct redirect_decision *d,
-	uint32_t ttl)
+detour_new(
+	const struct upstream *u, const char *name, const struct redirect_decision *d, uint32_t ttl)
 {
 	struct detour *to = mem_new(sizeof(*to));
 
@@ -255,11 +255,10 @@ depart(struct upstream *u)
 	u->next_detour = NULL;
 	d->home_failed = before ? before->home_failed : u->failed;
 	d->home_ever_up = before ? before->home_ever_up : u->ever_up;
-	event_raise(EVENT_REDIRECTED, EVENT_F("role", "client"),
-		EVENT_F("domain", u->domain->name), EVENT_F("server", u->with),
-		EVENT_F("alternate", d->server.name),
-		EVENT_N("ttl", d->until == INT64_MAX ? -1
-						     : (d->until - loop_now(u->cx.loop)) / 1000),
+	event_raise(EVENT_REDIRECTED, EVENT_F("role", "client"), EVENT_F("domain", u->domain->name),
+		EVENT_F("server", u->with), EVENT_F("alternate", d->server.name),
+		EVENT_N("ttl",
+			d->until == INT64_MAX ? -1 : (d->until - loop_now(u->cx.loop)) / 1000),
 		EVENT_F("reason", d->elsewhere ? "its session is used" : NULL),
 		EVENT_F("behalf", u->cx.behalf));
 	u->detour = d;
