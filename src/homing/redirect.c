@@ -26,8 +26,19 @@ is_address(const char *name)
 }
 
 static bool
+is_server_of(const struct domain *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_servers; i++)
+		if (!strcasecmp(d->servers[i]->name, name))
+			return true;
+	return false;
+}
+
+static bool
 is_trusted(const struct domain *d, const struct domain_server *from, const char *name)
 {
+	if (is_server_of(d, name))
+		return true;
 	if (d->n_trusted_names)
 		return domain_trusts(d, name);
 	return !is_address(from->name) && are_siblings(from->name, name);

@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "role/server_state.h"
 
+/* An error goes in one message (RFC 7959 2.1, RFC 9132 7.3): over UDP no larger than this. */
+enum { DATAGRAM_BODY = 1024 };
+
 /* The body that says it; borrows from d. */
 struct redirection {
 	struct signal_msg msg;
@@ -15,17 +18,42 @@ struct redirection {
 };
 
 static void
-fill(struct redirection *r, const struct drain *d)
+fill(struct redirection *r, const struct drain *d, size_t n_addresses)
 {
 	*r = (struct redirection){.msg = {.has = 1ULL << SIGNAL_REDIRECTED_SIGNAL}};
 	r->msg.redirected_signal.has = 1ULL << REDIRECTED_ALT_SERVER;
 	r->msg.redirected_signal.alt_server = d->to;
-	if (d->n_addresses)
+	if (n_addresses)
 		r->msg.redirected_signal.has |= 1ULL << REDIRECTED_ALT_SERVER_RECORD;
 	r->msg.redirected_signal.alt_server_record = d->addresses;
-	r->msg.redirected_signal.n_alt_server_record = d->n_addresses;
+	r->msg.redirected_signal.n_alt_server_record = n_addresses;
 	r->body = (struct answer_body){
 		.code = COAP_503_SERVICE_UNAVAILABLE, .msg = &r->msg, .max_age = d->ttl};
+}
+
+/* As many addresses as fit a datagram. */
+static size_t
+count_fitting(const struct drain *d)
+{
+	size_t n = d->n_addresses;
+	struct redirection r;
+	struct buf out;
+	bool fits;
+
+	for (;; n--) {
+		fill(&r, d, n);
+		buf_init(&out, DATAGRAM_BODY);
+		fits = signal_encode(&r.msg, &out) == 0;
+		buf_finish(&out);
+		if (fits || !n)
+			return n;
+	}
+}
+
+static size_t
+addresses_for(const struct dots_server *s, const struct session *session)
+{
+	return session_transport(session) == SESSION_TCP ? s->drain->n_addresses : s->drain_fitting;
 }
 
 static void
@@ -67,7 +95,7 @@ drain_answer(struct peer *p, struct exchange *ex)
 		answer_verdict(ex, &v);
 		return;
 	}
-	fill(&r, d);
+	fill(&r, d, addresses_for(p->server, p->session));
 	p->redirected = true;
 	tell(p, d);
 	answer_now(ex, &r.body);
@@ -87,12 +115,12 @@ begin_group(void *arg, const void *key, size_t len, void *value)
 
 	(void)key;
 	(void)len;
-	fill(&r, s->drain);
 	for (struct peer *p = g->peers; p && !is_deferred(s, g->client); p = p->next) {
 		if (LIST_EMPTY(&p->observers))
 			continue;
 		p->redirected = true;
 		tell(p, s->drain);
+		fill(&r, s->drain, addresses_for(s, p->session));
 		observe_end(p, &r.body);
 	}
 	return true;
@@ -151,8 +179,10 @@ server_drain(struct dots_server *s, const struct drain *d)
 	s->drain->addresses = d->n_addresses
 				      ? mem_copy(d->addresses, d->n_addresses * sizeof(struct addr))
 				      : NULL;
-	if (d->to)
-		map_each(s->peers, begin_group, s);
+	if (!d->to)
+		return;
+	s->drain_fitting = count_fitting(s->drain);
+	map_each(s->peers, begin_group, s);
 }
 
 const struct drain *

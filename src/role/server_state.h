@@ -67,6 +67,7 @@ struct dots_server {
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
 	struct drain *drain;         /* NULL: it serves */
+	size_t drain_fitting;        /* of its addresses, in a datagram */
 	struct endpoint *endpoints;  /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };

@@ -502,7 +502,7 @@ a_short_time_makes_no_turntable(void **state)
 
 /* ---- back ----------------------------------------------------------------------------------- */
 
-/* 4218-4.2-01, 4218-4.3-01: nobody is at any of the hundred addresses: four are tried, at the pace
+/* 4218-4.2-01, 4218-4.3-01: nobody is at any of the many addresses: four are tried, at the pace
  * of RFC 9132 4.7, the session with the first server stays, and they are not tried again at once. */
 static void
 nobody_is_there(void **state)

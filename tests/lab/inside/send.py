@@ -5,8 +5,7 @@
 	send.py probe SRC DEV PORT DST...	 a UDP datagram and a TCP connection attempt to each DST
 						 ("-": no SRC, no DEV)
 	send.py inject SRC PORT DST PORT HEX...	 UDP datagrams that are not SRC's
-	send.py redirect GATEWAY DST PEER	 an ICMP redirect of what DST sends to PEER, to ourselves, as from
-						 the GATEWAY
+	send.py redirect DST PEER		 an ICMP redirect to ourselves of what DST sends to PEER
 	send.py hellos COUNT SECONDS PORT PREFIX,... DST...
 						 COUNT ClientHellos without cookie, each from a random source
 						 inside a PREFIX, to the DSTs in turn
@@ -115,8 +114,8 @@ def own_address(towards):
         return ipaddress.ip_address(s.getsockname()[0])
 
 
-def redirect(gateway, dst, peer):
-    gateway, dst, peer = map(ipaddress.ip_address, (gateway, dst, peer))
+def redirect(dst, peer):
+    dst, peer = map(ipaddress.ip_address, (dst, peer))
     ours = own_address(dst)
     if dst.version == 4:
         sent = datagram(dst, peer, 4646, b"")
@@ -126,10 +125,10 @@ def redirect(gateway, dst, peer):
     else:
         protocol = socket.IPPROTO_ICMPV6
         icmp = struct.pack("!BBHI", 137, 0, 0, 0) + ours.packed + peer.packed
-        total = checksum(pseudo(gateway, dst, protocol, len(icmp)) + icmp)
+        total = checksum(pseudo(ours, dst, protocol, len(icmp)) + icmp)
         icmp = icmp[:2] + struct.pack("!H", total) + icmp[4:]
     with raw(dst) as s:
-        s.sendto(header(gateway, dst, protocol, len(icmp), 255) + icmp, (str(dst), 0))
+        s.sendto(header(ours, dst, protocol, len(icmp), 255) + icmp, (str(dst), 0))
 
 
 def somewhere(net):
@@ -156,7 +155,7 @@ if sys.argv[1] == "flood":
 elif sys.argv[1] == "inject":
     inject(*sys.argv[2:6], sys.argv[6:])
 elif sys.argv[1] == "redirect":
-    redirect(*sys.argv[2:5])
+    redirect(*sys.argv[2:4])
 elif sys.argv[1] == "hellos":
     hellos(*sys.argv[2:6], sys.argv[6:])
 else:

@@ -151,9 +151,7 @@ class Steps:
                    for kind in (22, 23) for epoch in (0, 1)]
         self.inject(st, ns, [message, *records])
         (address, _), (server, _) = self.session(st)
-        gateway = next(g for pvd in self.lab.of("pvd") for g in pvd.items("gw")
-                       if (":" in g) == (":" in address))
-        self.finished(self.send(ns, "redirect", gateway, address, server), 10)
+        self.finished(self.send(ns, "redirect", address, server), 10)
 
     def do_replay(self, st, ns):
         """All that has come from that server since the step began, as it was captured."""

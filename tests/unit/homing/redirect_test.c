@@ -8,7 +8,7 @@
 enum { NOW = 1000000000, MINUTE = 60000 };
 
 static const char *const domains[] = {
-	"isp1 wan1 192.0.2.64/26 dots.isp1.example,dots-b.isp1.example",
+	"isp1 wan1 192.0.2.64/26 dots.isp1.example,dots-b.isp1.example,dots.isp1b.example",
 	"isp2 wan2 198.51.100.64/26 dots.isp2.example,192.0.2.50",
 };
 
@@ -144,6 +144,8 @@ trusted_names_take_their_place(void **state)
 	refused(x, "third.example", "", "RFC 8612 SIG-005");
 	refused(x, "dots-c.isp1.example", "", "RFC 8612 SIG-005");
 	refused(x, "dots.isp2.example", "", "RFC 9284 5.1"); /* whatever they say */
+	/* Who is configured is trusted anyway. */
+	assert_int_equal(decide(x, "dots.isp1b.example", ""), REDIRECT_FOLLOWED);
 }
 
 /* M10: never a server of another domain: by its name, by an address configured or looked up. */
