@@ -240,6 +240,23 @@ its_name_is_looked_up_in_its_domain(void **state)
 	assert_int_equal(COUNT(HELLOS(x), .interface = "wan2"), 0);
 }
 
+/* 9132-4.6-18: over any transport as ever, where the link lets no UDP through to it. */
+static void
+over_any_transport(void **state)
+{
+	struct world *x = *state;
+
+	customer_stop(&x->us);
+	x->us.homing->domains[0].servers[0]->transport = SERVER_ANY;
+	start(x);
+	virtual_run(HEARTBEAT);
+	drain(&x->a, B, "192.0.2.13,192.0.2.11", 3600);
+	UNTIL(HEARTBEAT, virtual_events(EVENT_REDIRECTED, "role=client") == 1);
+	virtual_way(x->us.loop, "wan1")->lose_udp = true;
+	UNTIL(2 * S, provider_sessions(&x->b) == 1);
+	UNTIL(1 * S, !strcmp(customer_transport(&x->us, A), "tcp"));
+}
+
 /* 9132-4.6-03: a notification says it. */
 static void
 a_notification_says_it(void **state)
@@ -739,6 +756,7 @@ main(void)
 		ONE(a_client_goes_where_it_is_sent),
 		ONE(the_request_under_way_goes_on_there),
 		ONE(its_name_is_looked_up_in_its_domain),
+		ONE(over_any_transport),
 		ONE(a_notification_says_it),
 		ONE(its_time_is_over),
 		ONE(not_while_an_attack_is_on),
