@@ -102,7 +102,7 @@ drain_answer(struct peer *p, struct exchange *ex)
 }
 
 struct sweep {
-	struct dots_server *server;
+	const struct dots_server *server;
 	size_t deferred;
 };
 
@@ -188,7 +188,7 @@ server_drain(struct dots_server *s, const struct drain *d)
 const struct drain *
 server_draining(const struct dots_server *s, size_t *ret_deferred)
 {
-	struct sweep sweep = {.server = (struct dots_server *)s};
+	struct sweep sweep = {.server = s};
 
 	if (s->drain)
 		map_each(s->peers, count_deferred, &sweep);

@@ -87,6 +87,7 @@ void
 upstream_leave(struct upstream *u, const struct upstream_ops *ops, void *arg)
 {
 	drop_requests(u);
+	upstream_redirect_forget(u);
 	u->cx.ops = ops;
 	u->cx.arg = arg;
 }

@@ -34,7 +34,8 @@ struct upstream_ops {
 	 * followed. */
 	void (*redirected)(void *arg, struct upstream *u, const struct redirect *r, unsigned hops,
 		struct redirect_decision *ret);
-	/* redirect_addresses of those that an alternate server's name was resolved to. */
+	/* redirect_addresses of those that an alternate server's name was resolved to. NULL: none.
+	 */
 	size_t (*usable)(void *arg, struct upstream *u, const struct addr *from, size_t n,
 		struct addr ret[static REDIRECT_ADDRESSES_MAX]);
 };

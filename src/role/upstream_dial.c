@@ -271,6 +271,14 @@ upstream_dial_begin(struct upstream *u, const char *why)
 		resolve(u);
 }
 
+static const char *
+cause(const struct upstream *u)
+{
+	if (u->moving)
+		return u->detour ? "redirected" : "back from another server";
+	return u->ever_up ? "reconnect" : "start";
+}
+
 void
 upstream_dial_due(void *arg)
 {
@@ -280,7 +288,7 @@ upstream_dial_due(void *arg)
 		upstream_session_drop_candidate(u);
 		upstream_dial_failed(u, NULL, "the new session answers nothing");
 	} else if (upstream_dial_wanted(u)) {
-		upstream_dial_begin(u, u->ever_up ? "reconnect" : "start");
+		upstream_dial_begin(u, cause(u));
 	}
 }
 

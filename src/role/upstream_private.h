@@ -202,6 +202,7 @@ bool upstream_redirect_give_up(struct upstream *u);
 /* Of what its name was resolved to, the addresses that may be tried stay; false: there are none. */
 bool upstream_redirect_resolved(struct upstream *u);
 void upstream_redirect_rebind(struct upstream *u); /* home has changed */
+void upstream_redirect_forget(struct upstream *u); /* one that is only planned */
 void upstream_redirect_end(struct upstream *u);    /* frees what it has here */
 
 /* upstream_race.c */

@@ -383,7 +383,9 @@ upstream_redirect_resolved(struct upstream *u)
 
 	if (!u->detour)
 		return true;
-	u->n_addrs = u->cx.ops->usable(u->cx.arg, u, u->addrs, u->n_addrs, usable);
+	u->n_addrs = u->cx.ops->usable
+			     ? u->cx.ops->usable(u->cx.arg, u, u->addrs, u->n_addrs, usable)
+			     : 0;
 	memcpy(u->addrs, usable, u->n_addrs * sizeof(usable[0]));
 	if (!u->n_addrs)
 		plan_return(u, RETURN_UNREACHABLE);
@@ -393,13 +395,19 @@ upstream_redirect_resolved(struct upstream *u)
 /* ---- life ---- */
 
 void
+upstream_redirect_forget(struct upstream *u)
+{
+	detour_free(u->next_detour);
+	u->next_detour = NULL;
+}
+
+void
 upstream_redirect_rebind(struct upstream *u)
 {
 	char why[REDIRECT_WHY_MAX];
 	struct domain_server *s = u->detour ? &u->detour->server : NULL;
 
-	detour_free(u->next_detour);
-	u->next_detour = NULL;
+	upstream_redirect_forget(u);
 	u->server = s ? s : u->home;
 	if (!s)
 		return;

@@ -65,9 +65,8 @@ setup_three(void **state)
 {
 	struct world *x;
 
-	setup_domains(state,
-		"isp1 wan1 192.0.2.64/26 "
-		"dots.isp1.example,dots-b.isp1.example,dots-c.isp1.example");
+	setup_domains(state, "isp1 wan1 192.0.2.64/26 "
+			     "dots.isp1.example,dots-b.isp1.example,dots-c.isp1.example");
 	x = *state;
 	customer_address(&x->us, B, "192.0.2.11");
 	customer_address(&x->us, C, "192.0.2.12");
@@ -520,7 +519,8 @@ a_short_time_makes_no_turntable(void **state)
 /* ---- back ----------------------------------------------------------------------------------- */
 
 /* 4218-4.2-01, 4218-4.3-01: nobody is at any of the many addresses: four are tried, at the pace
- * of RFC 9132 4.7, the session with the first server stays, and they are not tried again at once. */
+ * of RFC 9132 4.7, the session with the first server stays, and they are not tried again at once.
+ */
 static void
 nobody_is_there(void **state)
 {
@@ -604,7 +604,8 @@ a_session_that_stands_is_used(void **state)
 	provider_start(&x->b);
 }
 
-/* ---- a new configuration, a restart ----------------------------------------------------------- */
+/* ---- a new configuration, a restart -----------------------------------------------------------
+ */
 
 static void
 fill_distrusting(struct customer *c)
