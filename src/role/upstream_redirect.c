@@ -401,10 +401,23 @@ upstream_redirect_forget(struct upstream *u)
 	u->next_detour = NULL;
 }
 
+/* By the configuration of now. */
+static bool
+is_doubtful(const struct upstream *u)
+{
+	struct redirect_question q = {.homing = u->homing, .from = u->home};
+	struct addr usable[REDIRECT_ADDRESSES_MAX];
+	char why[REDIRECT_WHY_MAX];
+	size_t n;
+	const struct addr *addrs = upstream_addresses(u, &n);
+
+	return redirect_doubt(u->homing, u->home, u->server->name, why, sizeof(why)) ||
+	       redirect_addresses(&q, addrs, n, usable) < n;
+}
+
 void
 upstream_redirect_rebind(struct upstream *u)
 {
-	char why[REDIRECT_WHY_MAX];
 	struct domain_server *s = u->detour ? &u->detour->server : NULL;
 
 	upstream_redirect_forget(u);
@@ -416,7 +429,7 @@ upstream_redirect_rebind(struct upstream *u)
 	s->id = u->home->id;
 	s->ordinal = u->home->ordinal;
 	s->domain = u->home->domain;
-	if (redirect_doubt(u->homing, u->home, s->name, why, sizeof(why)))
+	if (is_doubtful(u))
 		plan_return(u, RETURN_DISTRUSTED);
 }
 
