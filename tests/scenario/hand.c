@@ -384,6 +384,10 @@ script_request(void *arg, struct session *s, struct exchange *ex, const struct c
 	assert_int_equal(path_parse(m, &path, &why), 0);
 	if (path.resource == PATH_HB) {
 		t->heartbeats++;
+		if (t->redirects_heartbeats) {
+			script_redirect(t, ex);
+			return;
+		}
 		answer(ex, COAP_204_CHANGED);
 		return;
 	}

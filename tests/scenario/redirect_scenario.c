@@ -209,6 +209,29 @@ the_request_under_way_goes_on_there(void **state)
 	assert_int_equal(provider_mitigations(&x->a), 0);
 }
 
+/* 8811-3.2.2-09, 8811-3.2.2-10: the second session stands, and that is the end of the first one,
+ * whatever is answered on the second. */
+static void
+the_second_session_ends_the_first(void **state)
+{
+	struct world *x = *state;
+	struct script s = {0};
+
+	provider_stop(&x->b);
+	script_make(&s, B, "192.0.2.11");
+	s.silent = true;
+	drain(&x->a, B, "192.0.2.11", 3600);
+	ask(x);
+	UNTIL(1 * S, s.session != NULL);
+	UNTIL(100, provider_sessions(&x->a) == 0);
+	virtual_run(10 * S);
+	assert_int_equal(provider_sessions(&x->a), 0);
+	s.silent = false;
+	UNTIL(10 * S, is_placed(x));
+	script_free(&s);
+	provider_start(&x->b);
+}
+
 /* 9132-4.6-06, 9284-5.1-04: without an address its name is looked up, by the domain's resolver and
  * over its link; what is a server of another domain, or nobody's, is not tried. */
 static void
@@ -326,6 +349,7 @@ for_good_until_it_redirects_again(void **state)
 
 	drain(&x->a, B, "192.0.2.11", UINT32_MAX);
 	UNTIL(HEARTBEAT + 1 * S, provider_sessions(&x->b) == 1);
+	assert_int_equal(virtual_events(EVENT_REDIRECTED, "ttl=-1"), 2); /* at both ends */
 	serve(&x->a);
 	virtual_run(20 * DAY);
 	assert_int_equal(provider_sessions(&x->b), 1);
@@ -378,9 +402,16 @@ for_one_request_only(void **state)
 	placed_at(x, &x->b);
 	virtual_run(5 * MINUTE);
 	placed_at(x, &x->b);
-	s.redirect = NULL;
+	s.redirects_heartbeats = true; /* for no request: nothing is to be done */
 	assert_int_equal(customer_release(&x->us, "w"), 0);
 	UNTIL(3 * S, s.session != NULL && provider_sessions(&x->b) == 0);
+	virtual_mark();
+	virtual_run(10 * MINUTE);
+	assert_int_equal(provider_sessions(&x->b), 0);
+	assert_int_equal(virtual_events(EVENT_REDIRECTED, ""), 0);
+	assert_int_equal(virtual_events(EVENT_ALERT, ""), 0);
+	s.redirects_heartbeats = false;
+	s.redirect = NULL;
 	s.puts = 0;
 	assert_int_equal(customer_ask(&x->us, "v", "192.0.2.80/32", 0), 0);
 	UNTIL(1 * S, s.puts == 1);
@@ -425,6 +456,22 @@ where_it_does_not_go(void **state)
 	}
 	ask(x);
 	UNTIL(1 * S, is_placed(x));
+	placed_at(x, &x->a);
+}
+
+/* Max-Age says how long the other server would be good for, not when to come back. */
+static void
+its_time_is_no_reason_to_wait(void **state)
+{
+	struct world *x = *state;
+
+	drain(&x->a, OTHER, "198.51.100.10", UINT32_MAX);
+	ask(x);
+	virtual_run(1 * S);
+	assert_int_equal(COUNT(PUTS(x)), 1);
+	assert_int_equal(provider_mitigations(&x->other), 0);
+	serve(&x->a);
+	UNTIL(2 * MINUTE, is_placed(x));
 	placed_at(x, &x->a);
 }
 
@@ -756,6 +803,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ONE(a_client_goes_where_it_is_sent),
 		ONE(the_request_under_way_goes_on_there),
+		ONE(the_second_session_ends_the_first),
 		ONE(its_name_is_looked_up_in_its_domain),
 		ONE(over_any_transport),
 		ONE(a_notification_says_it),
@@ -765,6 +813,7 @@ main(void)
 		ONE(its_time_is_over_and_there_is_nobody),
 		ONE(for_one_request_only),
 		ONE(where_it_does_not_go),
+		ONE(its_time_is_no_reason_to_wait),
 		ONE(trusted_names_are_the_ones),
 		ONE(who_cannot_prove_the_name_is_left),
 		THREE(two_that_redirect_to_each_other),
