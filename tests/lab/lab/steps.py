@@ -360,6 +360,8 @@ def datagrams(pcap, sources, since):
         seconds, micros, kept, _ = struct.unpack("<IIII", pcap[at:at + 16])
         frame = pcap[at + 16:at + 16 + kept]
         at += 16 + kept
+        if len(frame) < kept:  # it is being written
+            break
         fields = packet(frame)
         if (seconds + micros / 1e6 >= since and fields and fields["proto"] == "udp"
                 and fields["dir"] == "in" and ipaddress.ip_address(fields["src"]) in sources):
