@@ -327,6 +327,7 @@ upstream_redirect_arrived(struct upstream *u)
 	free(u->with);
 	u->with = mem_text(u->server->name);
 	u->moving = u->strict = false;
+	u->shunned = 0;
 	if (!u->detour)
 		return;
 	u->detour->was_up = true;
@@ -360,6 +361,8 @@ upstream_redirect_failed(struct upstream *u)
 {
 	if (u->detour && ++u->detour->tries >= tries_max(u))
 		plan_return(u, RETURN_UNREACHABLE);
+	else if (u->detour && u->moving && u->session[CURRENT])
+		u->shunned = INT64_MAX; /* here and there nobody serves so far */
 	else if (u->moving && u->strict && u->session[CURRENT])
 		leave_alternate(u);
 	else if (u->moving && !u->session[CURRENT])

@@ -623,6 +623,23 @@ others_of_the_domain_are_asked(void **state)
 	placed_at(x, &x->b);
 }
 
+/* The more so while several addresses of the alternate server are tried. */
+static void
+others_are_asked_while_many_are_tried(void **state)
+{
+	struct world *x = *state;
+
+	drain(&x->a, "dots-d.isp1.example", "192.0.2.13,192.0.2.14,192.0.2.15", 3600);
+	ask(x);
+	UNTIL(HANDSHAKE + 1 * S, is_placed(x));
+	placed_at(x, &x->b);
+	assert_int_equal(COUNT(HELLOS(x)), 1);
+	UNTIL(4 * MINUTE, virtual_events(EVENT_REDIRECT_ENDED, "it cannot be reached") == 1);
+	assert_int_equal(COUNT(HELLOS(x)), 3);
+	assert_true(GAP(HELLOS(x)) >= RETRY_FIRST);
+	placed_at(x, &x->b);
+}
+
 /* ---- a session with it stands already -------------------------------------------------------- */
 
 /* 8811-3.2.2-07: no second one is made; the first server's session ends, and what was asked there
@@ -822,6 +839,7 @@ main(void)
 		ONE(nobody_is_there),
 		ONE(it_goes_away),
 		THREE(others_of_the_domain_are_asked),
+		THREE(others_are_asked_while_many_are_tried),
 		THREE(a_session_that_stands_is_used),
 		ONE(a_reload_may_distrust_it),
 		ONE(a_restart_forgets_it),
