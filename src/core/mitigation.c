@@ -99,7 +99,12 @@ shelf_free(struct shelf *s)
 	free(s);
 }
 
-static uint32_t *
+/* Of one client. */
+struct count {
+	uint32_t all, on; /* on: filtering and not withdrawn */
+};
+
+static struct count *
 client_count(const struct book *b, const char *client)
 {
 	return map_get(b->per_client, client, strlen(client));
@@ -254,11 +259,17 @@ book_count(const struct book *b)
 	return b->n_heap;
 }
 
+static bool
+is_on(const struct mitigation *m)
+{
+	return m->filtering && !m->terminating;
+}
+
 static void
 enter(struct book *b, struct mitigation *m)
 {
 	struct shelf *s = shelf_make(b, m->client, m->cuid);
-	uint32_t *count = client_count(b, m->client);
+	struct count *count = client_count(b, m->client);
 	struct key k;
 
 	key_mitigation(&k, m->client, m->cuid, m->mid);
@@ -276,13 +287,15 @@ enter(struct book *b, struct mitigation *m)
 		count = mem_new(sizeof(*count));
 		map_set(b->per_client, m->client, strlen(m->client), count);
 	}
-	++*count;
+	count->all++;
+	count->on += is_on(m);
 	heap_add(b, m);
 }
 
 static void
 leave(struct book *b, struct mitigation *m)
 {
+	struct count *count = client_count(b, m->client);
 	struct shelf *s = shelf_get(b, m->client, m->cuid);
 	struct trie *t = s->targets[m->scope.trigger_mitigation];
 	struct key k;
@@ -298,7 +311,8 @@ leave(struct book *b, struct mitigation *m)
 	for (size_t n = 0; n < m->scope.target.n_target_prefix; n++)
 		if (trie_get(t, &m->scope.target.target_prefix[n]) == m)
 			trie_remove(t, &m->scope.target.target_prefix[n]);
-	--*client_count(b, m->client);
+	count->all--;
+	count->on -= is_on(m);
 	heap_remove(b, m);
 	if (!s->n) {
 		key_shelf(&k, m->client, m->cuid);
@@ -314,8 +328,8 @@ book_end(struct book *b, struct mitigation *m, const char *reason, struct effect
 		effect(fx, EFFECT_STOP, m, reason);
 	if (m->status != ATTACK_MITIGATION_WITHDRAWN)
 		m->status = ATTACK_MITIGATION_TERMINATED;
-	m->filtering = false;
 	leave(b, m);
+	m->filtering = false;
 	effect(fx, EFFECT_END, m, reason);
 }
 
@@ -552,11 +566,11 @@ check_sizes(const struct mitigation_request *r, const struct mitigation *known)
 static struct verdict
 check_limits(const struct book *b, const struct mitigation_request *r)
 {
-	const uint32_t *count = client_count(b, r->client->name);
+	const struct count *count = client_count(b, r->client->name);
 	struct verdict v;
 
 	if (b->n_heap < b->policy.mitigations_max &&
-		(!count || *count < r->client->limits.mitigations))
+		(!count || count->all < r->client->limits.mitigations))
 		return verdict_of(COAP_201_CREATED, "%s", "");
 	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
 		"RFC 9132 4.4.1.3: as many mitigation requests as this server takes");
@@ -631,6 +645,7 @@ static void
 revive(struct book *b, struct mitigation *m)
 {
 	m->terminating = false;
+	client_count(b, m->client)->on += is_on(m);
 	m->terminating_s *= 2;
 	if (m->terminating_s > b->policy.terminating_max)
 		m->terminating_s = b->policy.terminating_max;
@@ -720,6 +735,7 @@ book_delete(struct book *b, const struct mitigation_request *r, struct effects *
 		book_end(b, m, "withdrawn", fx);
 		return v;
 	}
+	client_count(b, m->client)->on -= is_on(m);
 	m->terminating = true;
 	m->status = DOTS_CLIENT_WITHDRAWN_MITIGATION;
 	reschedule(b, m, r->now + (int64_t)m->terminating_s * 1000);
@@ -729,6 +745,14 @@ book_delete(struct book *b, const struct mitigation_request *r, struct effects *
 }
 
 /* ---- look-ups ---- */
+
+bool
+book_is_mitigating(const struct book *b, const char *client)
+{
+	const struct count *count = client_count(b, client);
+
+	return count && count->on;
+}
 
 struct mitigation *
 book_find(const struct book *b, const char *client, const char *cuid, uint32_t mid)

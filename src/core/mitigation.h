@@ -101,6 +101,8 @@ struct verdict book_put(struct book *b, const struct mitigation_request *r, stru
  * was active; else it ends at once. */
 struct verdict book_delete(struct book *b, const struct mitigation_request *r, struct effects *fx);
 
+/* A mitigation of that client is on, and it has not withdrawn it. */
+bool book_is_mitigating(const struct book *b, const char *client);
 struct mitigation *book_find(
 	const struct book *b, const char *client, const char *cuid, uint32_t mid);
 struct mitigation *book_by_id(const struct book *b, uint64_t id);

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "daemon/control_view.h"
+#include "net/rr.h"
 #include "wire/dhcp.h"
 
 enum {
@@ -20,6 +21,7 @@ enum {
 	WAIT_MAX_S = 3600,
 	LOOK_MS = 20, /* how often a waiting `mitigate` looks */
 	WHY_MAX = 512,
+	DRAIN_TTL_S = 3600,
 	LIFETIME_MAX = 0x7fffffff,
 };
 
@@ -587,6 +589,63 @@ run_domain(struct asker *a, const json_t *request)
 		command_refuse(a, USAGE, "%.60s is no action, expected set or unset", action);
 }
 
+/* ---- the server ------------------------------------------------------------------------------ */
+
+/* The list is to be freed. False, and answered. */
+static bool
+read_addresses(struct asker *a, const json_t *request, struct drain *d)
+{
+	const json_t *list = json_object_get(request, "addresses"), *item;
+	size_t i;
+
+	d->addresses = mem_array(json_array_size(list) + 1, sizeof(struct addr));
+	json_array_foreach(list, i, item)
+	{
+		if (addr_parse(json_string_value(item), &d->addresses[d->n_addresses++]) == 0)
+			continue;
+		command_refuse(a, USAGE, "drain: %.60s is no address", json_string_value(item));
+		return false;
+	}
+	return true;
+}
+
+static void
+begin_drain(struct asker *a, const json_t *request, bool force)
+{
+	struct drain d = {.to = (char *)(uintptr_t)text_in(request, "to", NULL),
+		.ttl = (uint32_t)number_in(request, "ttl", DRAIN_TTL_S),
+		.force = force};
+	struct addr address;
+
+	if (json_object_get(request, "addresses") && !d.to)
+		command_refuse(a, USAGE, "drain: addresses are those of a server that `to` names");
+	else if (d.to && (!rr_name_is_conventional(d.to) || addr_parse(d.to, &address) == 0))
+		command_refuse(a, USAGE, "drain: %.100s is no domain name (RFC 9132 4.6)", d.to);
+	else if (read_addresses(a, request, &d)) {
+		server_drain(a->parts->server, &d);
+		answer_done(a);
+	}
+	free(d.addresses);
+}
+
+static void
+run_drain(struct asker *a, const json_t *request)
+{
+	const char *action = text_in(request, "action", "");
+	bool force = !strcmp(action, "force");
+
+	if (!a->parts->server)
+		command_refuse(a, REFUSED, "this dotsd serves nobody: `listen` is not configured");
+	else if (force || !strcmp(action, "on"))
+		begin_drain(a, request, force);
+	else if (strcmp(action, "off") != 0)
+		command_refuse(a, USAGE, "%.60s is no action, expected on, force or off", action);
+	else {
+		server_drain(a->parts->server, NULL);
+		answer_done(a);
+	}
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct argument {
@@ -630,6 +689,14 @@ static const struct argument domain_arguments[] = {
 	{0},
 };
 
+static const struct argument drain_arguments[] = {
+	{"action", TEXT, true, 1, 8},
+	{"to", TEXT, false, 1, 253},
+	{"addresses", TEXTS, false, 0, DRAIN_ADDRESSES_MAX},
+	{"ttl", NUMBER, false, 1, UINT32_MAX},
+	{0},
+};
+
 static const struct command {
 	const char *name;
 	bool client; /* needs the client role */
@@ -640,6 +707,7 @@ static const struct command {
 	{"domains", false, no_arguments, run_domains},
 	{"domain", true, domain_arguments, run_domain},
 	{"sessions", false, no_arguments, run_sessions},
+	{"drain", false, drain_arguments, run_drain},
 	{"mitigate", true, mitigate_arguments, run_mitigate},
 	{"list", false, no_arguments, run_list},
 	{"show", false, id_arguments, run_show},

@@ -261,6 +261,9 @@ add_server(void *arg, const struct server_view *v)
 	add_text(j, "credential", v->credential);
 	add_text(j, "cuid", v->cuid);
 	add_text(j, "behalf", v->behalf);
+	add_text(j, "alternate", v->alternate);
+	if (*v->alternate && v->alternate_s >= 0)
+		add_number(j, "alternate_ttl", v->alternate_s);
 	add_text(j, "learned", v->learned);
 	if (v->expires)
 		add_time(j, "expires", v->expires);
@@ -488,6 +491,24 @@ add_roles(json_t *j, const struct control_parts *p)
 	json_object_set_new(j, "roles", roles);
 }
 
+/* Nothing unless it drains. */
+static void
+add_drain(json_t *j, const struct dots_server *s)
+{
+	size_t deferred;
+	const struct drain *d = server_draining(s, &deferred);
+	json_t *drain;
+
+	if (!d)
+		return;
+	drain = json_object();
+	add_text(drain, "state", d->force ? "force" : "on");
+	add_text(drain, "to", d->to ? d->to : "");
+	add_number(drain, "ttl", d->ttl);
+	add_number(drain, "deferred", (int64_t)deferred);
+	json_object_set_new(j, "drain", drain);
+}
+
 json_t *
 view_status(const struct control_parts *p, mono_ms started)
 {
@@ -508,6 +529,8 @@ view_status(const struct control_parts *p, mono_ms started)
 	add_number(j, "mitigations", p->server ? (int64_t)book_count(server_book(p->server)) : 0);
 	add_number(j, "sessions", (int64_t)sessions);
 	add_number(j, "handshakes", p->server ? (int64_t)server_handshakes(p->server) : 0);
+	if (p->server)
+		add_drain(j, p->server);
 	json_object_set_new(j, "alerts", alerts_json(p->config, servers, is_volatile));
 	json_decref(servers);
 	json_decref(peers);

@@ -40,6 +40,8 @@ static const struct word domain_words[] = {{"name", "the name of a domain (see d
 	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway or dhcp"},
 	{"value", NULL}, {NULL, NULL}};
 
+static const struct word drain_words[] = {{"action", "on, force or off"}, {NULL, NULL}};
+
 struct command {
 	const char *name, *arguments, *help;
 	const struct word *words; /* those without dashes, in this order; NULL: none */
@@ -71,6 +73,13 @@ static const struct option_row domain_options[] = {
 	{"--priority", "priority", OPTION_NUMBER, "of a server: lower is asked first (0)"},
 	{NULL, NULL, 0, NULL},
 };
+static const struct option_row drain_options[] = {
+	{"--to", "to", OPTION_TEXT, "the name of the server that stands in (none)"},
+	{"--address", "addresses", OPTION_LIST, "of that server; several are taken"},
+	{"--ttl", "ttl", OPTION_NUMBER,
+		"seconds that clients stay there (3600); 4294967295: for good"},
+	{NULL, NULL, 0, NULL},
+};
 static const struct option_row explain_options[] = {
 	{"--port", "ports", OPTION_LIST, "as of mitigate"},
 	{"--protocol", "protocols", OPTION_PROTOCOL, "as of mitigate"},
@@ -88,6 +97,9 @@ static const struct command commands[] = {
 		domain_options, print_done},
 	{"sessions", "", "signal channels, upstream and of clients", NULL, false, NULL,
 		print_sessions},
+	{"drain", "on|force|off [--to NAME [--address A]...] [--ttl S]",
+		"send clients to another server; force: also those with a mitigation", drain_words,
+		false, drain_options, print_done},
 	{"mitigate",
 		"TARGET... [--port P[-Q]]... [--protocol NAME|N]... [--lifetime S] [--for S] [--id "
 		"ID] "

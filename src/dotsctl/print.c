@@ -123,6 +123,18 @@ static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "cli
 	{"MID", "mid"}, {"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"},
 	{"DROPPED", "dropped_packets"}, {"PPS", "pps"}, {0}};
 
+/* Another server stands in: both are named. */
+static void
+name_alternate(json_t *server)
+{
+	const char *alternate = json_string_value(json_object_get(server, "alternate"));
+
+	if (alternate && *alternate)
+		json_object_set_new(server, "name",
+			json_sprintf("%s > %s", json_string_value(json_object_get(server, "name")),
+				alternate));
+}
+
 /* Sessions on behalf of somebody are rare; then all tell whom they are for. */
 static void
 print_servers(const char *title, const json_t *servers)
@@ -131,8 +143,12 @@ print_servers(const char *title, const json_t *servers)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(servers, i, s) if (json_string_length(json_object_get(s, "behalf")))
-		columns = separate_columns;
+	json_array_foreach(servers, i, s)
+	{
+		if (json_string_length(json_object_get(s, "behalf")))
+			columns = separate_columns;
+		name_alternate(s);
+	}
 	print_section(title, servers, columns);
 }
 
@@ -144,8 +160,9 @@ print_status(const json_t *reply)
 	static const char *const members[] = {"version", "instance", "roles", "uptime", "wishes",
 		"mitigations", "sessions", "handshakes"};
 	const json_t *store = json_object_get(reply, "store"),
+		     *drain = json_object_get(reply, "drain"),
 		     *alerts = json_object_get(reply, "alerts");
-	char buf[CELL_MAX];
+	char buf[CELL_MAX], to[CELL_MAX], deferred[CELL_MAX];
 	json_t *alert;
 	size_t i;
 
@@ -154,6 +171,9 @@ print_status(const json_t *reply)
 			printf("%-12s %s\n", members[i], cell(reply, members[i], buf));
 	if (store)
 		printf("%-12s %s\n", "store", cell(store, "state", buf));
+	if (drain)
+		printf("%-12s %s, to %s, %s clients deferred\n", "drain", cell(drain, "state", buf),
+			cell(drain, "to", to), cell(drain, "deferred", deferred));
 	json_array_foreach(alerts, i, alert)
 		printf("%-12s %s\n", "ALERT", json_string_value(alert));
 }

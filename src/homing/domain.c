@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -378,4 +379,23 @@ domain_access(const struct domain *d, const struct domain_server *s, char ***ret
 {
 	*ret = s && s->n_interfaces ? s->interfaces : d->interfaces;
 	return s && s->n_interfaces ? s->n_interfaces : d->n_interfaces;
+}
+
+static bool
+matches(const char *pattern, const char *name)
+{
+	size_t tail = strlen(pattern) - 1, len = strlen(name);
+
+	if (pattern[0] != '*')
+		return !strcasecmp(pattern, name);
+	return len > tail && !strcasecmp(name + len - tail, pattern + 1);
+}
+
+bool
+domain_trusts(const struct domain *d, const char *server)
+{
+	for (size_t i = 0; i < d->n_trusted_names; i++)
+		if (matches(d->trusted_names[i], server))
+			return true;
+	return false;
 }

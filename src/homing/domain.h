@@ -72,7 +72,8 @@ struct domain {
 	/* How its servers are found, and in which DNS domain if DHCP does not tell (RFC 8973). */
 	uint32_t discover; /* enum discover_by, or-ed; 0: they are configured */
 	char *discovery_domain;
-	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1); none: any */
+	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1; none: any), and that
+				 they redirect to (M10; none: siblings of the one that does) */
 	size_t n_trusted_names;
 	struct addr source;             /* override, family 0: chosen (M1) */
 	struct domain_server **servers; /* by priority, then name */
@@ -126,6 +127,8 @@ struct homing *homing_ref(const struct homing *h);
  * legal.
  */
 void homing_free(struct homing *h);
+/* Among its trusted_names: as it stands there, or below "*.example.net". */
+bool domain_trusts(const struct domain *d, const char *server);
 /* Index of the domain of that name, or -1. */
 int homing_domain(const struct homing *h, const char *name);
 /* The links over which a server is reached, the first one that is up: its own, or those of its

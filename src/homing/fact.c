@@ -409,24 +409,10 @@ facts_apply(const struct homing *base, const struct fact *facts, size_t n, char 
 
 /* ---- doubts ---- */
 
-/* "*.example.net" stands for all names below example.net. */
 static bool
-matches(const char *pattern, const char *name)
+is_doubtful(const struct domain *d, const char *name)
 {
-	size_t tail = strlen(pattern) - 1, len = strlen(name);
-
-	if (pattern[0] != '*')
-		return !strcasecmp(pattern, name);
-	return len > tail && !strcasecmp(name + len - tail, pattern + 1);
-}
-
-static bool
-is_trusted(const struct domain *d, const char *name)
-{
-	for (size_t i = 0; i < d->n_trusted_names; i++)
-		if (matches(d->trusted_names[i], name))
-			return true;
-	return !d->n_trusted_names;
+	return d->n_trusted_names && !domain_trusts(d, name);
 }
 
 const char *
@@ -440,7 +426,7 @@ fact_doubt(const struct homing *base, const struct fact *f, char *buf, size_t ca
 		return buf;
 	}
 	if (f->kind == FACT_SERVER && f->source != FACT_OPERATOR &&
-		!is_trusted(&base->domains[index], f->name)) {
+		is_doubtful(&base->domains[index], f->name)) {
 		snprintf(buf, cap, "RFC 8973 8.1: %.100s is none of the trusted-names of %.60s",
 			*f->name ? f->name : "an address without a name", f->domain);
 		return buf;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/event.h"
 #include "base/map.h"
@@ -315,6 +316,8 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 	}
 }
 
+static void review_redirections(const struct dots_client *c);
+
 void
 dots_client_run(struct dots_client *c)
 {
@@ -335,6 +338,7 @@ dots_client_run(struct dots_client *c)
 		timer_stop(c->timer);
 	else
 		timer_at(c->timer, at);
+	review_redirections(c);
 }
 
 void
@@ -410,13 +414,16 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 {
 	struct dots_client *c = arg;
 	struct arena *arena = arena_new();
-	struct signal_msg msg;
+	struct signal_msg msg = {0};
 	const struct scope *scope = body_scope(m, arena, &msg);
 	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1];
 	struct wish_answer answer = {.method = method, .code = m->code};
 
 	answer.why = diagnostic(m, why, sizeof(why));
-	coap_get_uint(m, COAP_OPT_MAX_AGE, &answer.max_age);
+	if (msg.has & (1ULL << SIGNAL_REDIRECTED_SIGNAL)) /* Max-Age is that of the other server */
+		snprintf(why, sizeof(why), "redirects to %.100s", msg.redirected_signal.alt_server);
+	else
+		coap_get_uint(m, COAP_OPT_MAX_AGE, &answer.max_age);
 	if (scope && SCOPE_HAS(scope, LIFETIME))
 		answer.lifetime = scope->lifetime;
 	if (scope && SCOPE_HAS(scope, CONFLICT_INFORMATION)) {
@@ -465,6 +472,127 @@ on_under_attack(void *arg, struct upstream *u)
 	return wishes_under_attack(c->wishes, upstream_server(u)->domain);
 }
 
+/* ---- redirections (M10) ------------------------------------------------------------------- */
+
+/* Over other links of the same domain it is another attachment (M14). */
+static bool
+same_links(const struct domain_server *a, const struct domain_server *b)
+{
+	if (a->domain != b->domain || a->n_interfaces != b->n_interfaces)
+		return false;
+	for (size_t i = 0; i < a->n_interfaces; i++)
+		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
+			return false;
+	return true;
+}
+
+static void
+add_contacts(const struct upstream *of, bool asks, struct redirect_contact **list, size_t *n)
+{
+	struct redirect_contact some[UPSTREAM_CONTACTS_MAX];
+	size_t more = upstream_contacts(of, some);
+
+	*list = mem_grow(*list, *n + more + 1, sizeof(**list));
+	for (size_t i = 0; i < more; i++) {
+		some[i].serves = some[i].serves && !asks;
+		(*list)[(*n)++] = some[i];
+	}
+}
+
+static void
+add_known(const struct upstream *of, struct redirect_address **list, size_t *n)
+{
+	size_t more;
+	const struct addr *addrs = upstream_addresses(of, &more);
+
+	*list = mem_grow(*list, *n + more + 1, sizeof(**list));
+	for (size_t i = 0; i < more; i++)
+		(*list)[(*n)++] = (struct redirect_address){upstream_server(of)->domain, addrs[i]};
+}
+
+/* The lists are to be freed. */
+static void
+question(const struct dots_client *c, const struct upstream *u, unsigned hops,
+	struct redirect_question *ret, struct redirect_contact **ret_contacts,
+	struct redirect_address **ret_known)
+{
+	const struct domain_server *from = upstream_server(u);
+
+	*ret = (struct redirect_question){
+		.homing = c->homing, .from = from, .hops = hops, .now = loop_now(c->loop)};
+	*ret_contacts = NULL;
+	*ret_known = NULL;
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		const struct upstream *o = c->upstreams[i];
+
+		if (same_links(upstream_server(o), from))
+			add_contacts(o, o == u, ret_contacts, &ret->n_contacts);
+		if (upstream_server(o)->domain != from->domain)
+			add_known(o, ret_known, &ret->n_known);
+	}
+	ret->contacts = *ret_contacts;
+	ret->known = *ret_known;
+}
+
+static void
+on_redirected(void *arg, struct upstream *u, const struct redirect *r, unsigned hops,
+	struct redirect_decision *ret)
+{
+	struct redirect_question q;
+	struct redirect_contact *contacts;
+	struct redirect_address *known;
+
+	question(arg, u, hops, &q, &contacts, &known);
+	redirect_decide(&q, r, ret);
+	free(contacts);
+	free(known);
+}
+
+static size_t
+on_usable(void *arg, struct upstream *u, const struct addr *from, size_t n,
+	struct addr ret[static REDIRECT_ADDRESSES_MAX])
+{
+	struct redirect_question q;
+	struct redirect_contact *contacts;
+	struct redirect_address *known;
+	size_t usable;
+
+	question(arg, u, 0, &q, &contacts, &known);
+	usable = redirect_addresses(&q, from, n, ret);
+	free(contacts);
+	free(known);
+	return usable;
+}
+
+/* A session of another upstream with the server that this one was redirected to. */
+static bool
+is_served(const struct dots_client *c, const struct upstream *u)
+{
+	struct redirect_contact contacts[UPSTREAM_CONTACTS_MAX];
+
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		const struct upstream *o = c->upstreams[i];
+
+		if (o != u && same_links(upstream_server(o), upstream_server(u)) &&
+			upstream_contacts(o, contacts) && contacts[0].serves &&
+			!strcasecmp(contacts[0].name, upstream_elsewhere(u)))
+			return true;
+	}
+	return false;
+}
+
+static void
+review_redirections(const struct dots_client *c)
+{
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		struct upstream *u = c->upstreams[i];
+
+		if (upstream_elsewhere(u) && !is_served(c, u))
+			upstream_return(u);
+		upstream_calm(u);
+	}
+}
+
 static const struct upstream_ops upstream_ops = {
 	.available = on_available,
 	.renewed = on_renewed,
@@ -472,6 +600,8 @@ static const struct upstream_ops upstream_ops = {
 	.answered = on_answered,
 	.observed = on_observed,
 	.under_attack = on_under_attack,
+	.redirected = on_redirected,
+	.usable = on_usable,
 };
 
 static void

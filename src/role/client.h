@@ -73,6 +73,8 @@ struct server_view {
 	const char *credential; /* label, never key material */
 	const char *learned;    /* from whom; "": it is configured */
 	wall_ms expires;        /* of one that is learned; 0: never */
+	const char *alternate;  /* the server it was redirected to, and that stands in for it; "" */
+	int64_t alternate_s;    /* for so many seconds; 0: while a request is live; -1: for good */
 	const char *behalf;     /* whom that session is for (a deputy's); "" */
 	const char *cuid;
 	struct endpoint local, remote; /* family 0 if none */

@@ -266,6 +266,23 @@ observe_session_gone(struct peer *p)
 		observer_free(LIST_FIRST(&p->observers));
 }
 
+void
+observe_end(struct peer *p, const struct answer_body *body)
+{
+	struct coap_msg m;
+	struct buf out;
+
+	buf_init(&out, session_max_body(p->session));
+	answer_build(&m, body, &out);
+	while (!LIST_EMPTY(&p->observers)) {
+		struct observer *o = LIST_FIRST(&p->observers);
+
+		session_notify(p->session, o->token, o->token_len, &m);
+		observer_free(o);
+	}
+	buf_finish(&out);
+}
+
 /* The last word on an ended mitigation: status 6 or 7, nothing left of its lifetime. Kept, for the
  * mitigation goes. */
 static void

@@ -88,7 +88,7 @@ hb_due(void *arg)
 		session_close(p->session);
 		return;
 	}
-	if (due.send) {
+	if (due.send && !p->redirected) {
 		p->hb_handle = hb_send(p->session, due.peer_hb_status, hb_answered, p);
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "out"),
 			EVENT_F("peer", p->group->client));

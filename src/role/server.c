@@ -462,6 +462,7 @@ server_free(struct dots_server *s)
 	answers_free(s);
 	observers_free(s);
 	peers_free(s);
+	drain_free(s);
 	timer_free(s->timer);
 	timer_free(s->recheck);
 	book_free(s->book);

@@ -90,6 +90,25 @@ void server_start(struct dots_server *s);
 /* The wall clock was set: lifetimes inside do not change, what the store holds of them does. */
 void server_clock_set(struct dots_server *s);
 
+/*
+ * Drained, a server sends its clients to another one (RFC 9132 4.6, RFC 8811 3.2.2): whatever they
+ * ask but to withdraw is answered 5.03 with that server, and heartbeats to them end. Without
+ * another one new mitigation requests are refused. A client for which a mitigation is on is served
+ * as before until it has withdrawn it (RFC 8612 SIG-005). It lasts until it is taken back or the
+ * server ends.
+ */
+enum { DRAIN_ADDRESSES_MAX = 128 };
+struct drain {
+	char *to; /* name; NULL: nobody */
+	struct addr *addresses;
+	size_t n_addresses;
+	uint32_t ttl; /* Max-Age, at least 1; UINT32_MAX: for good */
+	bool force;   /* those with a mitigation, too */
+};
+void server_drain(struct dots_server *s, const struct drain *d); /* copied; NULL: it ends */
+/* NULL: it does not drain. ret_deferred: clients there that are served for their mitigations. */
+const struct drain *server_draining(const struct dots_server *s, size_t *ret_deferred);
+
 const struct book *server_book(const struct dots_server *s);
 struct peer_view {
 	const char *client, *credential, *ca, *state; /* "available", "silent" */

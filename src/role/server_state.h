@@ -1,6 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
- * signal_server.c (routes), answer.c (responses that wait for the store), observe.c, record.c.
+ * signal_server.c (routes), answer.c (responses that wait for the store), drain.c, observe.c,
+ * record.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -40,7 +41,8 @@ struct peer {
 	struct timer *timer;
 	int64_t hb_handle;
 	mono_ms heard;
-	bool told; /* that it is up */
+	bool told;       /* that it is up */
+	bool redirected; /* nothing is asked of it any more (RFC 8811 3.2.2) */
 	struct observer_list observers;
 };
 
@@ -64,6 +66,8 @@ struct dots_server {
 	struct answer_list answers;  /* waiting for the store */
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
+	struct drain *drain;         /* NULL: it serves */
+	size_t drain_fitting;        /* of its addresses, in a datagram */
 	struct endpoint *endpoints;  /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
@@ -106,7 +110,15 @@ void answers_free(struct dots_server *s);
 bool answer_build(struct coap_msg *m, const struct answer_body *body, struct buf *out);
 void answer_too_large(struct coap_msg *m); /* that error */
 
+/* drain.c */
+/* What that client asks is answered by drain_answer. is_new: a mitigation request not on record. */
+bool drain_refuses(const struct dots_server *s, const char *client, bool is_new);
+void drain_answer(struct peer *p, struct exchange *ex);
+void drain_free(struct dots_server *s);
+
 /* observe.c */
+/* That error is the last notification to each observer on that session (RFC 7641 4.2). */
+void observe_end(struct peer *p, const struct answer_body *body);
 /* False: too many already, answered as a plain GET (RFC 7641 4.1). *ret_sequence is for the
  * answer. */
 bool observe_add(struct peer *p, const struct coap_msg *req, const struct path *path,

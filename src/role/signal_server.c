@@ -754,6 +754,16 @@ check_rate(const struct request *r)
 	return v;
 }
 
+/* Redirected, a client may still withdraw (RFC 9132 4.6). */
+static bool
+is_drained(const struct request *r)
+{
+	bool puts = r->path.resource == PATH_MITIGATE && r->msg->code == COAP_PUT;
+
+	return r->server->drain && r->msg->code != COAP_DELETE &&
+	       drain_refuses(r->server, r->client->name, puts && !target_exists(r));
+}
+
 void
 signal_serve(struct dots_server *s, struct peer *p, struct session *session, struct exchange *ex,
 	const struct coap_msg *req)
@@ -771,6 +781,10 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 	}
 	if (!verdict_ok(&v)) {
 		refuse(&r, &v);
+		return;
+	}
+	if (is_drained(&r)) {
+		drain_answer(p, ex);
 		return;
 	}
 	r.arena = arena_new();

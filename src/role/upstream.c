@@ -20,12 +20,20 @@ set_availability(struct upstream *u, enum availability a)
 	u->cx.ops->available(u->cx.arg, u, a);
 }
 
+static bool
+is_on_its_way(const struct upstream *u)
+{
+	return upstream_dial_under_way(u) || u->next_attempt <= loop_now(u->cx.loop);
+}
+
 /* Rule M3: without an association, or with its link known to be down, nothing can be asked there.
  */
 void
 upstream_see(struct upstream *u)
 {
-	if (!u->session[CURRENT] || !upstream_link_works(u))
+	if (u->moving && !u->session[CURRENT] && is_on_its_way(u))
+		return;
+	if (!u->session[CURRENT] || !upstream_link_works(u) || u->shunned)
 		set_availability(u, SERVER_UNAVAILABLE);
 	else
 		set_availability(u, u->hb.silent || u->hb.lost ? SERVER_SILENT : SERVER_AVAILABLE);
@@ -40,7 +48,8 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	u->cx = *cx;
 	u->homing = h;
 	u->domain = d;
-	u->server = s;
+	u->home = u->server = s;
+	u->with = mem_text(s->name);
 	u->credentials = cred ? credentials_ref(cred) : NULL;
 	u->hb_timer = timer_new(cx->loop, upstream_session_hb_due, u);
 	u->dial_timer = timer_new(cx->loop, upstream_dial_due, u);
@@ -48,6 +57,7 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	u->probe_timer = timer_new(cx->loop, upstream_race_probe, u);
 	u->observe_timer = timer_new(cx->loop, upstream_observe_due, u);
 	u->window_timer = timer_new(cx->loop, upstream_request_window, u);
+	u->redirect_timer = timer_new(cx->loop, upstream_redirect_due, u);
 	u->heard = -1;
 	if (cred)
 		upstream_dial_at(u, loop_now(cx->loop));
@@ -77,6 +87,7 @@ void
 upstream_leave(struct upstream *u, const struct upstream_ops *ops, void *arg)
 {
 	drop_requests(u);
+	upstream_redirect_forget(u);
 	u->cx.ops = ops;
 	u->cx.arg = arg;
 }
@@ -100,6 +111,7 @@ upstream_free(struct upstream *u)
 	timer_free(u->probe_timer);
 	timer_free(u->observe_timer);
 	timer_free(u->window_timer);
+	upstream_redirect_end(u);
 	credentials_unref(u->credentials);
 	free(u->failures);
 	free(u);
@@ -127,7 +139,7 @@ same_access(const struct upstream *u, const struct homing *h, const struct domai
 	bool more = true;
 
 	for (size_t n = 0; more; n++) {
-		more = access_nth(u->homing, u->domain, u->server, n, &a);
+		more = access_nth(u->homing, u->domain, u->home, n, &a);
 		if (more != access_nth(h, d, s, n, &b))
 			return false;
 		if (more && (strcmp(a.domain->name, b.domain->name) != 0 ||
@@ -169,13 +181,14 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 	const struct domain_server *s, struct credentials *cred)
 {
 	if (strcmp(u->domain->name, d->name) != 0 || !same_credentials(u->domain, d) ||
-		!same_access(u, h, d, s) || !same_server(u->server, s))
+		!same_access(u, h, d, s) || !same_server(u->home, s))
 		return false;
 	if (u->access.domain) /* the same, in the new snapshot */
 		u->access.domain = &h->domains[homing_domain(h, u->access.domain->name)];
 	u->homing = h;
 	u->domain = d;
-	u->server = s;
+	u->home = s;
+	upstream_redirect_rebind(u);
 	if (cred)
 		credentials_ref(cred);
 	credentials_unref(u->credentials);
@@ -189,7 +202,7 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 const struct domain_server *
 upstream_server(const struct upstream *u)
 {
-	return u->server;
+	return u->home;
 }
 
 enum availability
@@ -213,6 +226,8 @@ upstream_credentials(const struct upstream *u)
 static const char *
 state_text(const struct upstream *u)
 {
+	if (upstream_elsewhere(u))
+		return "redirected";
 	if (u->session[CURRENT] && u->availability != SERVER_UNAVAILABLE)
 		return u->availability == SERVER_SILENT ? "silent" : "available";
 	if (upstream_dial_under_way(u))
@@ -230,6 +245,14 @@ transport_text(const struct upstream *u)
 				   : names[u->server->transport];
 }
 
+static int64_t
+alternate_s(const struct upstream *u, mono_ms now)
+{
+	if (!u->detour || u->detour->until == INT64_MAX)
+		return -1;
+	return u->detour->until > now ? (u->detour->until - now) / 1000 : 0;
+}
+
 void
 upstream_view(const struct upstream *u, struct server_view *ret)
 {
@@ -238,7 +261,9 @@ upstream_view(const struct upstream *u, struct server_view *ret)
 
 	*ret = (struct server_view){
 		.domain = u->domain->name,
-		.server = u->server->name,
+		.server = u->home->name,
+		.alternate = u->detour ? u->detour->server.name : "",
+		.alternate_s = alternate_s(u, now),
 		.interface = u->interface,
 		.transport = transport_text(u),
 		.state = state_text(u),

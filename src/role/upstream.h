@@ -8,6 +8,7 @@
 #ifndef DOTSD_ROLE_UPSTREAM_H
 #define DOTSD_ROLE_UPSTREAM_H
 
+#include "homing/redirect.h"
 #include "net/resolver.h"
 #include "role/client.h"
 #include "wire/coap.h"
@@ -29,6 +30,14 @@ struct upstream_ops {
 	void (*observed)(
 		void *arg, struct upstream *u, uint32_t mid, const struct coap_msg *response);
 	bool (*under_attack)(void *arg, struct upstream *u);
+	/* The server redirects (RFC 9132 4.6), `hops` times so far. NULL: no redirection is
+	 * followed. */
+	void (*redirected)(void *arg, struct upstream *u, const struct redirect *r, unsigned hops,
+		struct redirect_decision *ret);
+	/* redirect_addresses of those that an alternate server's name was resolved to. NULL: none.
+	 */
+	size_t (*usable)(void *arg, struct upstream *u, const struct addr *from, size_t n,
+		struct addr ret[static REDIRECT_ADDRESSES_MAX]);
 };
 
 struct upstream_context {
@@ -49,7 +58,9 @@ bool upstream_rebind(struct upstream *u, const struct homing *h, const struct do
 	const struct domain_server *s, struct credentials *cred);
 /* From another owner from now on: with the sessions as they are, without what is open on them. */
 void upstream_leave(struct upstream *u, const struct upstream_ops *ops, void *arg);
-const struct domain_server *upstream_server(const struct upstream *u);
+const struct domain_server *upstream_server(const struct upstream *u); /* as configured */
+/* Those of the server that is dialled, configured or as they were resolved last. */
+const struct addr *upstream_addresses(const struct upstream *u, size_t *ret_n);
 enum availability upstream_availability(const struct upstream *u);
 const char *upstream_behalf(const struct upstream *u); /* see upstream_context */
 struct credentials *upstream_credentials(const struct upstream *u);
@@ -72,6 +83,24 @@ void upstream_parallel(struct upstream *u);
 void upstream_observe(struct upstream *u, const char *cuid, uint32_t mid);
 /* The request of that mid is over: so are what is open under it and its subscription. */
 void upstream_forget(struct upstream *u, uint32_t mid);
+
+/*
+ * Redirected signaling (RFC 9132 4.6): for a time another server stands in for the configured one,
+ * over the same links and with the same credentials. Requests that are open go on there under their
+ * mids; the old session stays until the new one is up. Back to the configured server when the time
+ * is over and no request is live, or when the other one cannot be reached.
+ */
+enum { UPSTREAM_CONTACTS_MAX = 8 };
+/* Whom it speaks with, or did lately; their number. Names are borrowed until its next turn. */
+size_t upstream_contacts(
+	const struct upstream *u, struct redirect_contact ret[static UPSTREAM_CONTACTS_MAX]);
+/* The server that is used instead, on another upstream's session; NULL: none. */
+const char *upstream_elsewhere(const struct upstream *u);
+/* That session is no more: back to the configured server. */
+void upstream_return(struct upstream *u);
+/* No request is live any more: a redirection whose time is over ends. */
+void upstream_calm(struct upstream *u);
+
 void upstream_view(const struct upstream *u, struct server_view *ret);
 
 #endif

@@ -65,6 +65,7 @@ upstream_dial_failed(struct upstream *u, const struct session *s, const char *re
 	u->first_access += u->domain->n_via > 0; /* that link leads there, or it does not */
 	upstream_dial_at(u, u->failed + retry_gap(u));
 	tell_failure(u, s, reason);
+	upstream_redirect_failed(u);
 }
 
 /* No packet left for the server, so RFC 9132 4.7 asks for no pause; told once. */
@@ -73,6 +74,8 @@ cannot_attempt(struct upstream *u, const char *reason)
 {
 	bool known = !strcmp(u->reason, reason);
 
+	if (upstream_redirect_give_up(u))
+		return;
 	u->suspended = true;
 	u->local_retry = u->local_retry ? 2 * u->local_retry : LOCAL_RETRY_MS;
 	if (u->local_retry > LOCAL_RETRY_MAX)
@@ -99,7 +102,8 @@ upstream_dial_under_way(const struct upstream *u)
 bool
 upstream_dial_wanted(const struct upstream *u)
 {
-	return !u->session[CURRENT] || u->hb.lost || u->pressing || !upstream_link_works(u);
+	return !u->session[CURRENT] || u->hb.lost || u->pressing || u->moving ||
+	       !upstream_link_works(u);
 }
 
 /* ---- dialling ---------------------------------------------------------------------------- */
@@ -138,7 +142,7 @@ upstream_dial_address(struct upstream *u, const char *interface, const struct ad
 }
 
 const struct addr *
-upstream_dial_addresses(const struct upstream *u, size_t *ret_n)
+upstream_addresses(const struct upstream *u, size_t *ret_n)
 {
 	*ret_n = u->server->n_addresses ? u->server->n_addresses : u->n_addrs;
 	return u->server->n_addresses ? u->server->addresses : u->addrs;
@@ -154,7 +158,7 @@ dial(struct upstream *u, const char *interface, const char *cause)
 					   [SESSION_TCP] = u->server->transport != SERVER_UDP}};
 	char why[REASON_MAX] = "";
 	size_t n;
-	const struct addr *addrs = upstream_dial_addresses(u, &n);
+	const struct addr *addrs = upstream_addresses(u, &n);
 
 	field.n = any ? n : 1;
 	for (size_t i = 0; i < n; i += field.n, u->next_addr++) {
@@ -190,12 +194,16 @@ on_resolved(void *arg, const struct resolver_answer *a)
 	u->resolving = false;
 	if (a->error) {
 		unresolved(u, a->why);
+		if (!u->n_addrs && upstream_redirect_give_up(u))
+			return;
 		u->addrs_until = now + RESOLVE_RETRY_MS;
 		upstream_dial_at(u, u->n_addrs ? now : now + RESOLVE_RETRY_MS);
 		return;
 	}
 	u->n_addrs = a->n_addrs;
 	memcpy(u->addrs, a->addrs, a->n_addrs * sizeof(a->addrs[0]));
+	if (!upstream_redirect_resolved(u))
+		return;
 	u->addrs_until = now + (a->ttl > 60 ? (int64_t)a->ttl : 60) * 1000;
 	event_raise(EVENT_RESOLVED, EVENT_F("domain", u->domain->name),
 		EVENT_F("name", u->server->name),
@@ -244,7 +252,7 @@ upstream_dial_begin(struct upstream *u, const char *why)
 {
 	struct access a;
 
-	if (upstream_dial_under_way(u) || !u->credentials)
+	if (upstream_dial_under_way(u) || !u->credentials || upstream_elsewhere(u))
 		return;
 	if (!upstream_link_pick(u, &a)) {
 		upstream_link_wait(u, a.interface);
@@ -263,6 +271,14 @@ upstream_dial_begin(struct upstream *u, const char *why)
 		resolve(u);
 }
 
+static const char *
+cause(const struct upstream *u)
+{
+	if (u->moving)
+		return u->detour ? "redirected" : "back from another server";
+	return u->ever_up ? "reconnect" : "start";
+}
+
 void
 upstream_dial_due(void *arg)
 {
@@ -272,7 +288,7 @@ upstream_dial_due(void *arg)
 		upstream_session_drop_candidate(u);
 		upstream_dial_failed(u, NULL, "the new session answers nothing");
 	} else if (upstream_dial_wanted(u)) {
-		upstream_dial_begin(u, u->ever_up ? "reconnect" : "start");
+		upstream_dial_begin(u, cause(u));
 	}
 }
 

@@ -39,6 +39,7 @@ observation_answer(void *arg, struct session *s, const struct coap_msg *response
 	}
 	o->answered = true;
 	o->u->answered = true;
+	upstream_redirect_take(o->u, response, true);
 	if (coap_class(response->code) != 2 ||
 		!coap_get_uint(response, COAP_OPT_OBSERVE, &sequence))
 		o->handle = 0; /* that was the last one (RFC 7641 3.2, 4.2) */

@@ -12,7 +12,7 @@
 #include "wire/path.h"
 #include "wire/signal.h"
 
-enum { PATH_STORAGE = 4 * (PATH_ID_MAX + 8), REASON_MAX = 160 };
+enum { PATH_STORAGE = 4 * (PATH_ID_MAX + 8), REASON_MAX = 160, DETOUR_TEXT_MAX = 512 };
 
 struct open_request {
 	struct open_request *next;
@@ -41,11 +41,31 @@ struct observation {
 
 enum { CURRENT, CANDIDATE };
 
+/* Whom it was redirected to: stands in for the configured server. */
+struct detour {
+	struct domain_server server; /* its links are those of the configured one */
+	mono_ms until;               /* INT64_MAX: no end */
+	unsigned hops;               /* redirections from the configured one to here */
+	unsigned tries;              /* attempts in a row that failed */
+	bool elsewhere;              /* another upstream has a session with it */
+	bool was_up;
+	/* The pace of the configured one, for when it is back: */
+	mono_ms home_failed;
+	bool home_ever_up;
+};
+
+struct contact {
+	char *name;
+	mono_ms when;
+	bool in_vain;
+};
+
 struct upstream {
 	struct upstream_context cx;
 	const struct homing *homing;
 	const struct domain *domain;
-	const struct domain_server *server;
+	const struct domain_server *home;   /* as configured */
+	const struct domain_server *server; /* that attempts go to; of the detour if there is one */
 	struct credentials *credentials;
 	struct access access; /* of the attempts under way, and of the look-up */
 	size_t first_access;  /* tried before the others */
@@ -79,6 +99,26 @@ struct upstream {
 	struct open_request *requests; /* in the order in which they were begun */
 	unsigned in_a_row;
 	struct observation *observations;
+	/* upstream_redirect.c */
+	struct detour *detour, *next_detour; /* NULL: none; the next one begins with the timer */
+	char *with;  /* name of the server that the current session is, or was last, with */
+	bool moving; /* the current session is not with `server`, or was not: an attempt at
+			`server` takes its place */
+	bool strict; /* … or ends it, for the time of the detour is over */
+	enum {
+		RETURN_NOT,
+		RETURN_EXPIRED,
+		RETURN_UNREACHABLE,
+		RETURN_LOOP,
+		RETURN_ELSEWHERE,
+		RETURN_DISTRUSTED,
+	} returning;     /* with the timer */
+	mono_ms shunned; /* it redirects where we do not go: unavailable until then; 0: not */
+	struct timer *redirect_timer;
+	struct contact contacts[UPSTREAM_CONTACTS_MAX - 1]; /* left, or tried in vain */
+	unsigned n_contacts;                                /* ever */
+	char told[DETOUR_TEXT_MAX];                         /* the refusal that was told last */
+	mono_ms told_at;
 };
 
 /* upstream.c */
@@ -142,11 +182,28 @@ void upstream_dial_tell(
 struct session *upstream_dial_address(struct upstream *u, const char *interface,
 	const struct addr *to, enum session_transport transport, const char *cause,
 	char why[static REASON_MAX]);
-/* Those of the server, configured or as they were resolved last. */
-const struct addr *upstream_dial_addresses(const struct upstream *u, size_t *ret_n);
 /* The moment from which on the pace of RFC 9132 4.7 allows an attempt. */
 mono_ms upstream_dial_soonest(const struct upstream *u);
 bool upstream_dial_wanted(const struct upstream *u); /* beside or instead of the current one */
+
+/* upstream_redirect.c */
+void upstream_redirect_due(void *arg); /* timer */
+/* True: that answer of the server is a redirection which is followed, or has been already; what was
+ * asked is still open, for the other server. mitigation: it was a request for one, or is about one.
+ */
+bool upstream_redirect_take(struct upstream *u, const struct coap_msg *m, bool mitigation);
+/* There is a new current session, with `server`. */
+void upstream_redirect_arrived(struct upstream *u);
+/* An attempt at `server` failed. */
+void upstream_redirect_failed(struct upstream *u);
+/* Nothing can be sent to it, its name has no address. True: it is the alternate one, and was never
+ * up, so it is given up. */
+bool upstream_redirect_give_up(struct upstream *u);
+/* Of what its name was resolved to, the addresses that may be tried stay; false: there are none. */
+bool upstream_redirect_resolved(struct upstream *u);
+void upstream_redirect_rebind(struct upstream *u); /* home has changed */
+void upstream_redirect_forget(struct upstream *u); /* one that is only planned */
+void upstream_redirect_end(struct upstream *u);    /* frees what it has here */
 
 /* upstream_race.c */
 struct race_field {

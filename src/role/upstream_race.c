@@ -300,6 +300,6 @@ upstream_race_probe(void *arg)
 	if (!u->session[CURRENT] || upstream_dial_under_way(u) || !up || !u->credentials)
 		return;
 	u->access = a;
-	field.addrs = upstream_dial_addresses(u, &field.n);
+	field.addrs = upstream_addresses(u, &field.n);
 	upstream_race_begin(u, &field, a.interface, "UDP is tried again", why);
 }

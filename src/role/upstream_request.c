@@ -65,6 +65,12 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	}
 	if (!response) /* that session is over; the other one, or the next, carries it */
 		return;
+	if (upstream_redirect_take(u, response, true)) { /* it goes on there */
+		if (line == CANDIDATE)
+			upstream_session_promote(u);
+		u->answered = true;
+		return;
+	}
 	upstream_request_drop(u, r);
 	if (line == CANDIDATE)
 		upstream_session_promote(u);

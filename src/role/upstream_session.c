@@ -22,7 +22,7 @@ static void
 raise_session(enum event_id id, const struct upstream *u)
 {
 	event_raise(id, EVENT_F("role", "client"), EVENT_F("domain", u->domain->name),
-		EVENT_F("server", u->server->name), EVENT_F("peer", u->server->name),
+		EVENT_F("server", u->with), EVENT_F("peer", u->with),
 		EVENT_F("behalf", u->cx.behalf));
 }
 
@@ -38,6 +38,7 @@ hb_answered(void *arg, struct session *s, const struct coap_msg *response, int e
 	if (response) {
 		u->answered = true;
 		heartbeat_answered(&u->hb, loop_now(u->cx.loop));
+		upstream_redirect_take(u, response, false);
 	}
 }
 
@@ -71,7 +72,7 @@ upstream_session_hb_due(void *arg)
 			u->hb_handle = hb_send(s, due.peer_hb_status, hb_answered, u);
 		while (u->hb_handle == -EMFILE && upstream_request_make_room(u, CURRENT));
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "client"), EVENT_F("direction", "out"),
-			EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name));
+			EVENT_F("domain", u->domain->name), EVENT_F("server", u->with));
 	}
 	if (due.became_silent) {
 		raise_session(EVENT_SESSION_SILENT, u);
@@ -105,11 +106,11 @@ upstream_session_drop_candidate(struct upstream *u)
 }
 
 /* The old one lives: a new attempt is not needed (RFC 9132 4.7), but for one that may lead from TCP
- * to UDP. */
+ * to UDP, or to another server. */
 void
 upstream_session_serves(struct upstream *u)
 {
-	if (!upstream_race_probes(u))
+	if (!upstream_race_probes(u) && !u->moving)
 		upstream_session_drop_candidate(u);
 }
 
@@ -119,6 +120,7 @@ void
 upstream_session_promote(struct upstream *u)
 {
 	struct session *old = u->session[CURRENT];
+	bool moved = u->moving && u->availability != SERVER_UNAVAILABLE;
 
 	upstream_observe_reset(u);
 	if (u->hb_handle > 0 && old)
@@ -128,6 +130,7 @@ upstream_session_promote(struct upstream *u)
 	u->session[CURRENT] = u->session[CANDIDATE];
 	u->session[CANDIDATE] = NULL;
 	u->candidate_up = u->failed = 0;
+	upstream_redirect_arrived(u);
 	u->answered = u->pressing = false;
 	if (old)
 		session_abandon(old);
@@ -137,6 +140,8 @@ upstream_session_promote(struct upstream *u)
 	u->next_attempt = INT64_MAX;
 	u->reason[0] = '\0';
 	upstream_see(u);
+	if (moved) /* what was open at the other server, and what waited meanwhile */
+		upstream_request_all(u, CURRENT);
 	upstream_observe_renew(u);
 	upstream_race_settled(u);
 }
@@ -194,7 +199,7 @@ on_up(void *arg, struct session *s)
 	raise_up(u, s);
 	/* Beside a session that may live the first that answers wins; without open requests the
 	 * handshake itself was the answer, as it is to a probe. */
-	if (u->session[CURRENT] && u->requests && upstream_link_works(u) && !probe) {
+	if (u->session[CURRENT] && u->requests && upstream_link_works(u) && !probe && !u->moving) {
 		upstream_request_all(u, CANDIDATE);
 		upstream_dial_at(u, u->candidate_up + CANDIDATE_MS);
 		return;
@@ -211,8 +216,8 @@ upstream_session_lost(struct upstream *u, const char *reason)
 	upstream_observe_reset(u);
 	timer_stop(u->hb_timer);
 	snprintf(u->reason, sizeof(u->reason), "%s", reason);
-	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "client"), EVENT_F("peer", u->server->name),
-		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
+	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "client"), EVENT_F("peer", u->with),
+		EVENT_F("domain", u->domain->name), EVENT_F("server", u->with),
 		EVENT_F("reason", reason), EVENT_F("behalf", u->cx.behalf));
 	upstream_see(u);
 	if (u->candidate_up)
@@ -277,7 +282,7 @@ on_request(void *arg, struct session *s, struct exchange *ex, const struct coap_
 			heartbeat_peer(&u->hb, loop_now(u->cx.loop));
 		}
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "client"), EVENT_F("direction", "in"),
-			EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name));
+			EVENT_F("domain", u->domain->name), EVENT_F("server", u->with));
 	} else {
 		coap_init(&response, COAP_NON, COAP_404_NOT_FOUND);
 		response.payload = (const uint8_t *)why;

@@ -362,7 +362,7 @@ static const struct schema_row redirected_rows[] = {
 		.kind = KIND_ADDR,
 		.flags = SCHEMA_LIST,
 		.bit = REDIRECTED_ALT_SERVER_RECORD,
-		.max_items = 32,
+		.max_items = 128,
 		.offset = IN_CASE(redirected_signal, alt_server_record),
 		.count_offset = IN_CASE(redirected_signal, n_alt_server_record)},
 };

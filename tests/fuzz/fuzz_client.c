@@ -4,8 +4,8 @@
  * happens, a target goes to the servers of its own domain only (RFC 9284 5.1).
  *
  * Covers: role/client.c role/farewell.c role/upstream.c role/upstream_dial.c role/upstream_link.c
- * Covers: role/upstream_observe.c role/upstream_race.c role/upstream_request.c
- * Covers: role/upstream_session.c
+ * Covers: role/upstream_observe.c role/upstream_race.c role/upstream_redirect.c
+ * Covers: role/upstream_request.c role/upstream_session.c homing/redirect.c
  * Covers: homing/wish.c homing/replan.c homing/placement.c homing/wish_store.c
  * Covers: net/dial.c net/request.c
  */
@@ -240,6 +240,30 @@ compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
 	signal_encode(&msg, out);
 }
 
+/* To siblings, to strangers, to servers that are configured; in isp1 only by name. True: for good.
+ */
+static bool
+compose_redirect(struct input *in, struct buf *out)
+{
+	static const char *const names[] = {"dots-b.isp1.example", "c.isp2.example",
+		"dots-c.isp1.example", "b.isp2.example", "a.isp2.example", "dots.isp1.example",
+		"d.isp2.example", "192.0.2.65"};
+	static const struct addr isp2[] = {{4, {198, 51, 100, 67}}, {4, {198, 51, 100, 65}}};
+	unsigned what = input_u8(in);
+	struct addr records[20];
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_REDIRECTED_SIGNAL};
+
+	for (size_t i = 0; i < 20; i++)
+		records[i] = isp2[i & 1];
+	msg.redirected_signal.has = 1ULL << REDIRECTED_ALT_SERVER |
+				    (what & 8 ? 1ULL << REDIRECTED_ALT_SERVER_RECORD : 0);
+	msg.redirected_signal.alt_server = (char *)(uintptr_t)names[what & 7];
+	msg.redirected_signal.alt_server_record = records;
+	msg.redirected_signal.n_alt_server_record = what & 16 ? 20 : 1;
+	signal_encode(&msg, out);
+	return what & 32;
+}
+
 /* One block of the body, as Block2 says (RFC 7959 2.2). */
 static void
 cut_block(struct coap_msg *m, unsigned block2)
@@ -281,7 +305,10 @@ answer(struct input *in)
 		coap_add_uint(&m, COAP_OPT_MAX_AGE, 7);
 	if (how & 16) {
 		coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
-		compose_body(in, how, line->mid + (how >> 7), &body);
+		if (m.code != COAP_503_SERVICE_UNAVAILABLE || !(how & 32))
+			compose_body(in, how, line->mid + (how >> 7), &body);
+		else if (compose_redirect(in, &body) && !(how & 8))
+			coap_add_uint(&m, COAP_OPT_MAX_AGE, UINT32_MAX);
 	} else if (how & 32) {
 		buf_printf(&body, "no \x1b[2J");
 	}

@@ -45,6 +45,11 @@ def maker(tmp_path):
     return make
 
 
+def test_server_knows_clients_whose_configuration_does_not_name_it(make):
+    text = LAB.replace("pins=border", "pins=border clients=c1")
+    assert set(make("there", text)["clients"]) == {"border", "gw2", "c1", "stray"}
+
+
 def test_server_knows_who_uses_its_domain_and_the_identities(make):
     cfg = make("there")
     assert set(cfg["clients"]) == {"border", "gw2", "stray"}

@@ -31,3 +31,10 @@ def test_tagged_answers_are_read():
     body = b"\xd9\x01\x0f" + cbor.mitigation(["192.0.2.66/32", "2001:db8::/48"], lifetime=60)
     assert cbor.scopes(body) == ["192.0.2.66/32", "2001:db8::/48"]
     assert cbor.scopes(b"RFC 9132: no") == [] and cbor.scopes(b"") == []
+
+
+def test_redirection():
+    """RFC 9132, figure 26."""
+    body = cbor.redirection("alt-server.example", ["2001:db8:6401::1", "2001:db8:6401::2"])
+    assert body.hex() == ("a1182ea2182f" "72" + b"alt-server.example".hex() +
+                          "183082" "70" + b"2001:db8:6401::1".hex() + "70" + b"2001:db8:6401::2".hex())

@@ -305,6 +305,26 @@ script_answer(struct script *t, struct exchange *ex, uint8_t code, struct scope 
 }
 
 static void
+script_redirect(const struct script *t, struct exchange *ex)
+{
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_REDIRECTED_SIGNAL};
+	struct coap_msg m;
+	struct buf out;
+
+	msg.redirected_signal.has = 1ULL << REDIRECTED_ALT_SERVER;
+	msg.redirected_signal.alt_server = (char *)(uintptr_t)t->redirect;
+	buf_init(&out, BODY_MAX);
+	assert_int_equal(signal_encode(&msg, &out), 0);
+	coap_init(&m, COAP_NON, COAP_503_SERVICE_UNAVAILABLE);
+	coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
+	coap_add_uint(&m, COAP_OPT_MAX_AGE, t->max_age);
+	m.payload = out.bytes;
+	m.payload_len = out.len;
+	exchange_respond(ex, &m);
+	buf_finish(&out);
+}
+
+static void
 script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint32_t mid)
 {
 	const struct scope *asked = scope_of(t->arena, m);
@@ -313,6 +333,10 @@ script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 	uint8_t code = t->put ? t->put : COAP_201_CREATED;
 
 	assert_non_null(asked);
+	if (t->redirect) {
+		script_redirect(t, ex);
+		return;
+	}
 	if (!strcmp(t->cuid, t->taken)) {
 		code = COAP_409_CONFLICT;
 		conflict.cause = CUID_COLLISION;
@@ -360,6 +384,10 @@ script_request(void *arg, struct session *s, struct exchange *ex, const struct c
 	assert_int_equal(path_parse(m, &path, &why), 0);
 	if (path.resource == PATH_HB) {
 		t->heartbeats++;
+		if (t->redirects_heartbeats) {
+			script_redirect(t, ex);
+			return;
+		}
 		answer(ex, COAP_204_CHANGED);
 		return;
 	}

@@ -124,6 +124,8 @@ struct script {
 	struct conflict conflict;    /* in answers to PUT and GET, in notifications */
 	uint64_t status;             /* in answers to GET */
 	const char *text;            /* in refusals of a PUT; NULL: none */
+	const char *redirect;        /* a PUT is answered 5.03 with that server, Max-Age max_age */
+	bool redirects_heartbeats;   /* they are, too */
 	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
 	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;

@@ -4,6 +4,8 @@
 	send.py flood RATE SECONDS PORT DST...	 marked UDP datagrams, RATE a second to each DST
 	send.py probe SRC DEV PORT DST...	 a UDP datagram and a TCP connection attempt to each DST
 						 ("-": no SRC, no DEV)
+	send.py inject SRC PORT DST PORT HEX...	 UDP datagrams that are not SRC's
+	send.py redirect DST PEER		 an ICMP redirect to ourselves of what DST sends to PEER
 	send.py hellos COUNT SECONDS PORT PREFIX,... DST...
 						 COUNT ClientHellos without cookie, each from a random source
 						 inside a PREFIX, to the DSTs in turn
@@ -73,18 +75,60 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-def datagram(src, dst, port, payload):
+def header(src, dst, protocol, length, hops=64):
+    """Of an IP packet, whoever sends it; the kernel fills in its own checksum."""
+    if src.version == 4:
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, hops, protocol, 0)
+    else:
+        ip = struct.pack("!IHBB", 6 << 28, length, protocol, hops)
+    return ip + src.packed + dst.packed
+
+
+def pseudo(src, dst, protocol, length):
+    return src.packed + dst.packed + struct.pack("!HH" if src.version == 4 else "!II", protocol, length)
+
+
+def datagram(src, dst, port, payload, sport=None):
     """An IP packet with a UDP datagram, whoever sends it."""
     length = 8 + len(payload)
-    udp = struct.pack("!HHHH", random.randrange(1024, 65536), port, length, 0) + payload
-    if src.version == 4:
-        pseudo = src.packed + dst.packed + struct.pack("!HH", socket.IPPROTO_UDP, length)
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP, 0)
+    udp = struct.pack("!HHHH", sport or random.randrange(1024, 65536), port, length, 0) + payload
+    total = checksum(pseudo(src, dst, socket.IPPROTO_UDP, length) + udp) or 0xFFFF
+    return header(src, dst, socket.IPPROTO_UDP, length) + udp[:6] + struct.pack("!H", total) + udp[8:]
+
+
+def raw(address):
+    kind = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    return socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+
+def inject(src, sport, dst, port, payloads):
+    source, target = map(ipaddress.ip_address, (src, dst))
+    with raw(target) as s:
+        for p in payloads:
+            s.sendto(datagram(source, target, int(port), bytes.fromhex(p), int(sport)), (dst, 0))
+
+
+def own_address(towards):
+    with socket.socket(family(str(towards)), socket.SOCK_DGRAM) as s:
+        s.connect((str(towards), 9))
+        return ipaddress.ip_address(s.getsockname()[0])
+
+
+def redirect(dst, peer):
+    dst, peer = map(ipaddress.ip_address, (dst, peer))
+    ours = own_address(dst)
+    if dst.version == 4:
+        sent = datagram(dst, peer, 4646, b"")
+        icmp = struct.pack("!BBH", 5, 1, 0) + ours.packed + sent
+        icmp = icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
+        protocol = socket.IPPROTO_ICMP
     else:
-        pseudo = src.packed + dst.packed + struct.pack("!II", length, socket.IPPROTO_UDP)
-        ip = struct.pack("!IHBB", 6 << 28, length, socket.IPPROTO_UDP, 64)
-    udp = udp[:6] + struct.pack("!H", checksum(pseudo + udp) or 0xFFFF) + udp[8:]
-    return ip + src.packed + dst.packed + udp  # the kernel fills in the header's own checksum
+        protocol = socket.IPPROTO_ICMPV6
+        icmp = struct.pack("!BBHI", 137, 0, 0, 0) + ours.packed + peer.packed
+        total = checksum(pseudo(ours, dst, protocol, len(icmp)) + icmp)
+        icmp = icmp[:2] + struct.pack("!H", total) + icmp[4:]
+    with raw(dst) as s:
+        s.sendto(header(ours, dst, protocol, len(icmp), 255) + icmp, (str(dst), 0))
 
 
 def somewhere(net):
@@ -95,9 +139,7 @@ def hellos(count, seconds, port, prefixes, targets):
     nets = [ipaddress.ip_network(p) for p in prefixes.split(",")]
     lines = []
     for t in map(ipaddress.ip_address, targets):
-        kind = socket.AF_INET6 if t.version == 6 else socket.AF_INET
-        s = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        lines.append((s, t, [n for n in nets if n.version == t.version]))
+        lines.append((raw(t), t, [n for n in nets if n.version == t.version]))
     begun, count = time.monotonic(), int(count)
     for n in range(count):
         s, t, inside = lines[n % len(lines)]
@@ -110,6 +152,10 @@ def hellos(count, seconds, port, prefixes, targets):
 
 if sys.argv[1] == "flood":
     flood(*sys.argv[2:5], sys.argv[5:])
+elif sys.argv[1] == "inject":
+    inject(*sys.argv[2:6], sys.argv[6:])
+elif sys.argv[1] == "redirect":
+    redirect(*sys.argv[2:4])
 elif sys.argv[1] == "hellos":
     hellos(*sys.argv[2:6], sys.argv[6:])
 else:

@@ -81,7 +81,7 @@ class Configuration:
     def server(self):
         clients = [a.name for a in self.lab.agents.values()
                    if any(self.agent in self.lab.servers_of(p) for p in self.lab.upstream_pvds(a))
-                   or self.agent.name in a.st.items("third")]
+                   or self.agent.name in a.st.items("third") or a.name in self.st.items("clients")]
         interfaces = self.st.items("listen") or sorted(self.lab.interfaces(self.agent.name) - {"lo"})
         cfg = self.serving(interfaces, clients, self.lab.filtered(self.st.items("owns")))
         cfg["mitigation"] = dict(MITIGATION)

@@ -95,6 +95,9 @@ class Pattern:
     def field_server(self, attr, fields, wanted, record):
         return any(fields.get("server") in self.names_of(i) for i in attr.items)
 
+    def field_alternate(self, attr, fields, wanted, record):
+        return any(fields.get("alternate") in self.names_of(i) for i in attr.items)
+
     def field_pvd(self, attr, fields, wanted, record):
         return fields.get("domain") == self.lab.pvds[attr.value].domain
 

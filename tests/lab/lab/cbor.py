@@ -5,6 +5,7 @@ import struct
 # RFC 9132, table 5.
 SCOPE_PATH = (1, 2)  # mitigation-scope, scope
 PREFIX, PORTS, LOWER, UPPER, PROTOCOL = 6, 7, 8, 9, 10
+REDIRECTED, ALT_SERVER, ALT_SERVER_RECORD = 46, 47, 48
 LIFETIME, ATTACK_STATUS, TRIGGER = 14, 29, 45
 
 
@@ -27,6 +28,11 @@ def encode(value):
     if isinstance(value, list):
         return head(4, len(value)) + b"".join(map(encode, value))
     return head(5, len(value)) + b"".join(encode(k) + encode(v) for k, v in value.items())
+
+
+def redirection(name, addresses):
+    """RFC 9132, figure 25."""
+    return encode({REDIRECTED: {ALT_SERVER: name, ALT_SERVER_RECORD: addresses}})
 
 
 def decode(data):

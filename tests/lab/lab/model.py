@@ -325,7 +325,7 @@ class Lab:
                 for name in a.split(","):
                     if name.removesuffix(".helper") not in self.agents:
                         raise st.error(f"no agent {name}")
-        elif verb in ("alarm", "withdraw", "configure"):
+        elif verb in ("alarm", "withdraw", "configure", "drain"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss", "dhcp"):
@@ -333,8 +333,12 @@ class Lab:
         elif verb == "rule":
             self.known(st, args[0])
         elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone",
-                      "forget-flows"):
+                      "forget-flows", "forge", "replay"):
             self.known(st, args[0])
+        if verb in ("forge", "replay"):
+            for key in ("from", "to"):
+                if st.get(key) not in self.agents:
+                    raise st.error(f"{key}={st.get(key)}: no agent")
         if verb == "coap":
             self.check_coap(st)
 

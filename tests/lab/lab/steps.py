@@ -1,16 +1,21 @@
 """The verbs of steps. Each takes its statement and acts; a NetError fails the step."""
+import ipaddress
+import itertools
 import re
 import signal
+import struct
 import subprocess
 import time
 
 from lab import cbor
 from lab.assertions import Pattern
 from lab.net import INSIDE, PYTHON, NetError
+from lab.observe import packet
 from lab.parse import STEP
 
 FLOOD_PORT, DOTS_PORT = "9999", "4646"
 HELLO_SOURCES = "198.18.0.0/15,2001:db8:ffff::/48"
+END = re.compile(r"\[?(?P<address>[^]]*)\]?:(?P<port>\d+)")  # of a session
 DOTS_CBOR = "271"  # Content-Format application/dots+cbor
 
 
@@ -97,6 +102,66 @@ class Steps:
         status, reply = self.agents.dotsctl(ask[0], "withdraw", ask[2])
         if status not in (0, 4):
             raise NetError(f"dotsctl withdraw {ask[2]} at {ask[0]}: exit {status}, {reply}")
+
+    def do_drain(self, st, name, action):
+        self.dirty = True
+        words = ["drain", action]
+        if {"to", "name"} & st.attrs.keys():
+            agent = self.lab.agents.get(st.get("to"))
+            words += ["--to", st.get("name") or agent.st.get("name")]
+            for address in self.alternates(st, agent):
+                words += ["--address", address]
+        if "ttl" in st.attrs:
+            words += ["--ttl", st.get("ttl")]
+        status, reply = self.agents.dotsctl(name, *words)
+        if status:
+            raise NetError(f"dotsctl {' '.join(words)} at {name}: exit {status}, {reply}")
+
+    def alternates(self, st, agent):
+        """The first `count` inside the prefixes of `addresses`, in turn; or else all that the agent has."""
+        if "addresses" not in st.attrs:
+            return sorted(str(ip) for ip in self.lab.addresses_of(agent.name)) if agent else []
+        nets = sorted(self.lab.prefixes(st.items("addresses"), st), key=str)
+        in_turn = (ip for some in itertools.zip_longest(*nets) for ip in some if ip)
+        return list(map(str, itertools.islice(in_turn, int(st.get("count", len(nets))))))
+
+    # ---- forged and recorded datagrams ----
+
+    def session(self, st):
+        """The ends of the session that a client has with a server: (its own, the server's)."""
+        server = self.lab.agents[st.get("from")].st.get("name")
+        for s in self.agents.dotsctl(st.get("to"), "sessions")[1].get("upstream", []):
+            if s["name"] == server and s.get("local"):
+                return tuple(END.fullmatch(s[end]).group("address", "port")
+                             for end in ("local", "remote"))
+        raise NetError(f"{st.get('to')} has no session with {server}")
+
+    def inject(self, st, ns, payloads):
+        (address, port), (server, server_port) = self.session(st)
+        self.finished(self.send(ns, "inject", server, server_port, address, port,
+                                *(p.hex() for p in payloads)), 10)
+
+    def do_forge(self, st, ns):
+        """5.03 with a redirection: as it is, and in records that prove nothing; an ICMP redirect."""
+        alternate = self.lab.agents[st.get("alternate")]
+        body = cbor.redirection(alternate.st.get("name"),
+                                sorted(map(str, self.lab.addresses_of(alternate.name))))
+        message = bytes.fromhex("50a31234c2010f220e10ff") + body  # NON 5.03, 271, Max-Age 3600
+        records = [struct.pack("!BHHHIH", kind, 0xFEFD, epoch, 0, 99, len(message)) + message
+                   for kind in (22, 23) for epoch in (0, 1)]
+        self.inject(st, ns, [message, *records])
+        (address, _), (server, _) = self.session(st)
+        self.finished(self.send(ns, "redirect", address, server), 10)
+
+    def do_replay(self, st, ns):
+        """All that has come from that server since the step began, as it was captured."""
+        sources = self.lab.addresses_of(st.get("from"))
+        self.journal.poll()
+        recorded = [p for log in self.folder.glob(f"{st.get('to')}-*.pcap")
+                    for p in datagrams(log.read_bytes(), sources, self.begun)]
+        if not recorded:
+            raise NetError("nothing of it was captured")
+        self.inject(st, ns, recorded)
 
     # ---- traffic ----
 
@@ -286,6 +351,22 @@ class Steps:
     def withdraw_all(self):
         for ask in list(self.asks):
             self.withdraw(ask)
+
+
+def datagrams(pcap, sources, since):
+    """The UDP payloads from these addresses in a file of capture.py."""
+    at = 24
+    while len(pcap) >= at + 16:
+        seconds, micros, kept, _ = struct.unpack("<IIII", pcap[at:at + 16])
+        frame = pcap[at + 16:at + 16 + kept]
+        at += 16 + kept
+        if len(frame) < kept:  # it is being written
+            break
+        fields = packet(frame)
+        if (seconds + micros / 1e6 >= since and fields and fields["proto"] == "udp"
+                and fields["dir"] == "in" and ipaddress.ip_address(fields["src"]) in sources):
+            header = (frame[16] & 15) * 4 if frame[16] >> 4 == 4 else 40
+            yield frame[16 + header + 8:]
 
 
 def readable(data):

@@ -278,6 +278,9 @@ def test_what_is_asked_for_survives_a_restart(lonely):
     ({"command": "mitigate", "targets": ["127.0.0.1"]}, "RFC 9132 4.4.1.1"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "ports": ["9-1"]}, "port 9-1, expected P or P-Q"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "protocols": [256]}, "protocol 256, expected a number"),
+    ({"command": "drain"}, "drain: action is missing"),
+    ({"command": "drain", "action": "on", "ttl": 0}, "ttl is wrong, expected a whole number from 1 to 4294967295"),
+    ({"command": "drain", "action": "on", "addresses": ["192.0.2.1"] * 129}, "expected a list of 0 to 128 texts"),
     ({"command": "show", "id": 7}, "id is wrong, expected a text"),
     (b"[1]", "not a JSON object"),
     (b'{"command":"status","command":"list"}', "not a JSON object"),
@@ -286,6 +289,29 @@ def test_what_is_asked_for_survives_a_restart(lonely):
 def test_wrong_requests_are_usage(lonely, request_, text):
     reply = Raw(lonely.socket).ask(request_)
     assert reply["exit"] == 2 and text in reply["error"]
+
+
+@pytest.mark.parametrize("words, text", [
+    (["soon"], "soon is no action, expected on, force or off"),
+    (["on", "--address", "192.0.2.1"], "drain: addresses are those of a server that `to` names"),
+    (["on", "--to", "dots b"], "drain: dots b is no domain name (RFC 9132 4.6)"),
+    (["on", "--to", "192.0.2.1"], "drain: 192.0.2.1 is no domain name (RFC 9132 4.6)"),
+    (["on", "--to", "b.example", "--address", "192.0.2"], "drain: 192.0.2 is no address"),
+])
+def test_what_drain_does_not_take(server, words, text):
+    code, reply = server("drain", *words)
+    assert code == 2 and reply["error"] == text
+    assert "drain" not in server("status")[1]
+
+
+def test_a_drain_is_told_and_who_serves_nobody_has_none(server, lonely):
+    assert server("drain", "force", "--to", "b.example", "--address", "192.0.2.1")[0] == 0
+    assert server("status")[1]["drain"] == {"state": "force", "to": "b.example", "ttl": 3600, "deferred": 0}
+    assert re.search(r"^drain +force, to b.example, 0 clients deferred$", server.text("status")[1], re.M)
+    assert server("drain", "off")[0] == 0
+    assert "drain" not in server("status")[1]
+    code, reply = lonely("drain", "on")
+    assert code == 1 and "serves nobody" in reply["error"]
 
 
 def test_one_command_at_a_time_and_a_connection_may_go(lonely):
