@@ -191,6 +191,8 @@ void wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part 
 struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
 void wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);
+/* What its server says of conflicts; the operator is to hear of one (RFC 9132 4.4.2.1). */
+void wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c);
 void wish_changed(struct wishes *w, const struct placement *p);
 void wish_placement_gone(struct wishes *w, const struct placement *p);
 

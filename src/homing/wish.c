@@ -47,6 +47,7 @@ wish_report(struct wishes *w, enum wish_report report, const char *ask, const st
 		a->domain = homing_domain(w->homing, p->domain);
 		a->code = p->code;
 		a->status = p->status;
+		a->conflict = p->conflict;
 		a->lifetime = p->lifetime;
 		if (p->target.n_target_prefix)
 			a->prefix = p->target.target_prefix[0];
@@ -681,17 +682,36 @@ take_counters(struct placement *p, const struct scope *e)
 }
 
 void
+wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c)
+{
+	const char *ask = p->n_asks ? p->asks[0] : "";
+	char reason[WISH_WHY_MAX], text[CONFLICT_TEXT_MAX];
+
+	if (conflict_equal(&p->conflict, c))
+		return;
+	p->conflict = *c;
+	if (!conflict_format(c, text)) {
+		wish_report(w, WISH_REPORT_STATUS, ask, p, NULL, "");
+		return;
+	}
+	snprintf(reason, sizeof(reason), "RFC 9132 4.4.2.1: conflict with another request: %s",
+		text);
+	wish_report(w, WISH_REPORT_CONFLICT, ask, p, NULL, reason);
+}
+
+void
 wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono_ms now)
 {
 	struct placement *p =
 		SCOPE_HAS(entry, MID) ? placement_find(w, server, (uint32_t)entry->mid) : NULL;
+	struct conflict conflict = conflict_of(entry);
 	bool changed, over;
 
 	if (!p || p->state == PLACEMENT_GOING || !SCOPE_HAS(entry, STATUS))
 		return;
 	changed = p->status != entry->status;
 	p->status = entry->status;
-	p->conflict = conflict_of(entry);
+	wish_conflict(w, p, &conflict);
 	take_counters(p, entry);
 	over = entry->status == ATTACK_MITIGATION_TERMINATED ||
 	       entry->status == ATTACK_MITIGATION_WITHDRAWN;

@@ -226,6 +226,7 @@ static const struct {
 	[WISH_REPORT_PENDING] = {EVENT_PENDING, true},
 	[WISH_REPORT_PLACED] = {EVENT_PLACED, false},
 	[WISH_REPORT_STATUS] = {EVENT_STATUS, false},
+	[WISH_REPORT_CONFLICT] = {EVENT_STATUS, true},
 	[WISH_REPORT_ENDED] = {EVENT_STATUS, true},
 	[WISH_REPORT_WITHDRAWN] = {EVENT_WITHDRAWN, false},
 	[WISH_REPORT_RELEASED] = {EVENT_RELEASED, false},
@@ -239,8 +240,8 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	enum event_id id = report_events[a->report].event;
 	bool at_domain = a->domain >= 0 && (size_t)a->domain < c->homing->n_domains;
 	bool at_server = at_domain && a->server < c->n_upstreams;
-	struct event_field candidates[14], fields[14];
-	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT];
+	struct event_field candidates[15], fields[15];
+	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT], conflict[CONFLICT_TEXT_MAX];
 	struct server_view view = {.interface = ""};
 	const char *untold = NULL;
 	size_t n = 0, used = 0;
@@ -264,6 +265,7 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	candidates[n++] = EVENT_N("mid", a->mid);
 	candidates[n++] = EVENT_F("code", a->code ? coap_code_format(a->code, code) : NULL);
 	candidates[n++] = EVENT_F("status", a->status ? dots_status_name((int)a->status) : NULL);
+	candidates[n++] = EVENT_F("conflict", conflict_format(&a->conflict, conflict));
 	candidates[n++] = EVENT_F("untold", untold);
 	for (size_t i = 0; i < n; i++)
 		if (event_has_field(id, candidates[i].name))
@@ -412,7 +414,8 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	struct arena *arena = arena_new();
 	struct signal_msg msg;
 	const struct scope *scope = body_scope(m, arena, &msg);
-	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1];
+	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1],
+		conflict[CONFLICT_TEXT_MAX];
 	struct wish_answer answer = {.method = method, .code = m->code};
 
 	answer.why = diagnostic(m, why, sizeof(why));
@@ -431,7 +434,8 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
 		EVENT_F("server", upstream_server(u)->name), EVENT_F("behalf", c->name),
 		EVENT_N("mid", mid), EVENT_F("code", coap_code_format(m->code, code)),
-		EVENT_F("text", *why ? why : NULL));
+		EVENT_F("text", *why ? why : NULL),
+		EVENT_F("conflict", conflict_format(&answer.conflict, conflict)));
 	wishes_answer(c->wishes, upstream_server(u)->ordinal, mid, &answer, loop_now(c->loop),
 		loop_wall());
 	arena_free(arena);

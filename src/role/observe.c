@@ -74,6 +74,7 @@ observer_free(struct observer *o)
 
 struct listing {
 	const struct path *path;
+	const struct book *book;
 	mono_ms now;
 	struct scope *scopes;
 	size_t n, cap;
@@ -94,6 +95,7 @@ list_one(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
+	book_review(l->book, m);
 	mitigation_describe(m, l->path->content, l->now, list_more(l));
 	return true;
 }
@@ -147,7 +149,7 @@ observer_due(void *arg)
 {
 	struct observer *o = arg;
 	struct dots_server *s = o->watchers->server;
-	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
+	struct listing l = {.path = &o->path, .book = s->book, .now = loop_now(s->loop)};
 	struct mitigation *m;
 	int r = -ENOENT;
 	size_t gone = o->n_ended;

@@ -64,7 +64,8 @@ struct dots_server {
 	struct answer_list answers;  /* waiting for the store */
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
-	struct endpoint *endpoints;  /* where clients reach us, learnt from sessions; survives */
+	struct event_quota conflicts;
+	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 

@@ -88,7 +88,7 @@ answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigati
 	SCOPE_SET(&scope, LIFETIME);
 	scope.mid = m->mid;
 	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
-	verdict_conflict(&m->conflict, &scope);
+	mitigation_conflict(m, &scope);
 	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
 	msg.mitigation_scope.scope = &scope;
 	msg.mitigation_scope.n_scope = 1;
@@ -473,6 +473,7 @@ list_one(void *arg, struct mitigation *m)
 		l->cap = l->cap ? 2 * l->cap : 1; /* most ask for one */
 		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
 	}
+	book_review(l->r->server->book, m);
 	mitigation_describe(
 		m, l->r->path.content, loop_now(l->r->server->loop), &l->scopes[l->n++]);
 	return true;
