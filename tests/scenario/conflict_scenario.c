@@ -184,6 +184,33 @@ a_restless_client_is_no_burden_to_others(void **state)
 	UNTIL(PERIOD, x->acme.conflict.cause == 0);
 }
 
+/* Of one request's conflicts 64 are told at once: who else is in conflict hears it with what is
+ * told every 15 s. */
+static void
+who_is_not_told_at_once_hears_it_in_time(void **state)
+{
+	static const char both[] = "10.0.0.0/8,192.0.2.64/26";
+	struct world *x = *state;
+	struct hand many, wide;
+	char target[32];
+
+	provider_client(&x->isp, "many", both);
+	provider_client(&x->isp, "wide", both);
+	join(&many, "many", "10.0.0.4/24");
+	join(&wide, "wide", "10.0.0.5/24");
+	for (unsigned i = 1; i <= CONFLICT_TOLD_MAX; i++) {
+		snprintf(target, sizeof(target), "10.0.1.%u/32", i);
+		put(&many, i, target);
+	}
+	watch(&x->acme, 1, "192.0.2.66/32");
+	put(&wide, 1, both);
+	virtual_run(1 * S);
+	assert_int_equal(x->acme.conflict.cause, 0);
+	UNTIL(PERIOD, is_told(&x->acme, "192.0.2.66/32"));
+	hand_free(&many);
+	hand_free(&wide);
+}
+
 /* It is nowhere on record, and is found anew. */
 static void
 a_restart_forgets_no_conflict(void **state)
@@ -289,6 +316,7 @@ main(void)
 		TOGETHER(the_end_of_a_conflict_is_told),
 		TOGETHER(another_customer_hears_nothing),
 		TOGETHER(a_restless_client_is_no_burden_to_others),
+		TOGETHER(who_is_not_told_at_once_hears_it_in_time),
 		TOGETHER(a_restart_forgets_no_conflict),
 		CASE(our_operator_hears_of_a_conflict),
 		CASE(our_operator_hears_of_a_conflict_that_was_there),

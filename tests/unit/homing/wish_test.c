@@ -1019,6 +1019,41 @@ the_cuid_stays_while_another_server_may_hold_something(void **state)
 	assert_int_equal(x->puts, 2); /* both, under it */
 }
 
+/* 9132-4.4.2.1-12: the operator hears of it, once: in the answer, in a notification; and when it is
+ * over. */
+static void
+a_conflict_is_reported_once(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_201_CREATED,
+		.lifetime = 3600,
+		.conflict = {REQUEST_ACTIVE, OVERLAPPING_TARGETS, 0}};
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS,
+		.status = ATTACK_MITIGATION_IN_PROGRESS};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 1);
+	assert_non_null(strstr(x->last_report, "overlapping-targets request-active"));
+	s.mid = x->mid;
+	verdict_conflict(&a.conflict, &s);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 0);
+	s.has &= ~(1ULL << SCOPE_CONFLICT_INFORMATION);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 0);
+	assert_int_equal(x->reports[WISH_REPORT_STATUS], 1);
+	verdict_conflict(&a.conflict, &s);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 1);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+}
+
 static void
 the_server_may_end_it(void **state)
 {
@@ -1314,6 +1349,7 @@ main(void)
 		IN_WORLD(repeats_count_from_when_it_left),
 		IN_WORLD(the_cuid_survives_new_credentials),
 		IN_WORLD(the_cuid_stays_while_another_server_may_hold_something),
+		IN_WORLD(a_conflict_is_reported_once),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),
