@@ -92,7 +92,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"id client mid scope lifetime", "filters are wanted"},
 	[EVENT_MITIGATION_STATUS] = {"mitigation-status", EVENT_INFO, PLAIN, "id client mid status",
 		"the status of a mitigation changed"},
-	[EVENT_MITIGATION_CONFLICT] = {"mitigation-conflict", EVENT_INFO, AUDIT,
+	[EVENT_MITIGATION_CONFLICT] = {"mitigation-conflict", EVENT_INFO, PLAIN,
 		"id client mid scope untold",
 		"other clients ask for these of its targets, too; none: no more"},
 	[EVENT_MITIGATION_END] = {"mitigation-ended", EVENT_INFO, AUDIT, "id client mid reason",

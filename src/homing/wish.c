@@ -681,15 +681,32 @@ take_counters(struct placement *p, const struct scope *e)
 	p->pps_dropped = SCOPE_HAS(e, PPS_DROPPED) ? e->pps_dropped : p->pps_dropped;
 }
 
+/* It counts from when it was first told. */
+static void
+hold(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now)
+{
+	bool inactive = c->status && c->status != REQUEST_ACTIVE;
+
+	p->hold = inactive && c->retry_timer ? now + (mono_ms)c->retry_timer * 1000 : 0;
+	if (p->exchange != EXCHANGE_OPEN && p->state != PLACEMENT_GOING && p->due < p->hold) {
+		p->due = p->hold;
+		placement_file(w, p);
+	}
+}
+
 void
-wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c)
+wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now)
 {
 	const char *ask = p->n_asks ? p->asks[0] : "";
+	bool known = p->conflict.cause == c->cause && p->conflict.status == c->status;
 	char reason[WISH_WHY_MAX], text[CONFLICT_TEXT_MAX];
 
 	if (conflict_equal(&p->conflict, c))
 		return;
 	p->conflict = *c;
+	hold(w, p, c, now);
+	if (known)
+		return;
 	if (!conflict_format(c, text)) {
 		wish_report(w, WISH_REPORT_STATUS, ask, p, NULL, "");
 		return;
@@ -711,7 +728,7 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 		return;
 	changed = p->status != entry->status;
 	p->status = entry->status;
-	wish_conflict(w, p, &conflict);
+	wish_conflict(w, p, &conflict, now);
 	take_counters(p, entry);
 	over = entry->status == ATTACK_MITIGATION_TERMINATED ||
 	       entry->status == ATTACK_MITIGATION_WITHDRAWN;
@@ -726,7 +743,6 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 		wish_report(w, over ? WISH_REPORT_ENDED : WISH_REPORT_STATUS,
 			p->n_asks ? p->asks[0] : "", p, NULL, over ? "ended by the server" : "");
 	wish_changed(w, p);
-	(void)now;
 }
 
 void

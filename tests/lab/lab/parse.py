@@ -92,6 +92,7 @@ PRODUCT_EVENTS = {
     "request-refused": {"from", "code", "reason"},
     "mitigation-started": {"id", "client", "mid", "scope", "lifetime"},
     "mitigation-status": {"id", "client", "mid", "status"},
+    "mitigation-conflict": {"id", "client", "mid", "scope"},
     "mitigation-ended": {"id", "client", "mid", "reason"},
     "rule-installed": {"id", "client", "scope", "mitigator"},
     "rule-removed": {"id", "client", "mitigator"},
@@ -103,8 +104,8 @@ PRODUCT_EVENTS = {
     "pending": {"ask", "target", "domain", "pvd", "server", "reason", "section"},
     "sent": {"domain", "pvd", "server", "behalf", "interface", "mid", "scope", "lifetime", "kind"},
     "placed": {"domain", "pvd", "server", "interface", "mid", "scope", "lifetime", "code"},
-    "response": {"domain", "pvd", "server", "behalf", "mid", "code", "if", "port"},
-    "status-change": {"domain", "pvd", "server", "mid", "status"},
+    "response": {"domain", "pvd", "server", "behalf", "mid", "code", "conflict", "if", "port"},
+    "status-change": {"domain", "pvd", "server", "mid", "status", "conflict"},
     "withdrawn": {"domain", "pvd", "server", "mid", "code"},
     "released": {"ask", "asker", "reason"},
     "store-volatile": {"reason"},
@@ -121,7 +122,7 @@ OUTSIDE_EVENTS = {
     "counter": {"name", "value"},
     "mitigated": {"scope"},
     "status": {"text", "pvd", "server", "peer", "state", "interface", "handshakes"},
-    "coap-response": {"code", "as", "scope"},
+    "coap-response": {"code", "as", "scope", "conflict", "contested"},
     "alarmed": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
