@@ -298,8 +298,8 @@ told(struct mitigation *m)
 #define HOST  "\"192.0.2.66/32\""
 #define BLOCK "\"192.0.2.64/26\""
 
-/* 9132-4.4.1.3-30, 9132-4.4.1.3-31, 9132-4.4.1.3-35, 9132-4.4.1.3-37, 9132-4.4.1.3-41,
- * 9132-5.3-07, 9132-5.3-08, 9132-5.3-09: both are active, both are told, of their own targets. */
+/* 9132-3-24, 9132-4.4.1.3-30, 9132-4.4.1.3-31, 9132-4.4.1.3-35, 9132-4.4.1.3-37, 9132-4.4.1.3-41,
+ * 9132-4.4.2.1-07, 9132-5.2-02, 9132-5.2-03, 9132-5.3-07, 9132-5.3-08, 9132-5.3-09: both are active, both are told, of their own targets. */
 static void
 both_stay_active_and_are_told(void **state)
 {
@@ -389,7 +389,8 @@ a_preconfigured_request_is_in_no_conflict(void **state)
 	assert_int_equal(told(find(w, "beta", 1)).has, 0);
 }
 
-/* What an upstream tells says what is in force: it comes first. */
+/* What an upstream tells says what is in force: it comes first; targets go with no other cause than
+ * overlap (9132-5.3-07). */
 static void
 the_word_of_an_upstream_comes_first(void **state)
 {
