@@ -299,7 +299,8 @@ told(struct mitigation *m)
 #define BLOCK "\"192.0.2.64/26\""
 
 /* 9132-3-24, 9132-4.4.1.3-30, 9132-4.4.1.3-31, 9132-4.4.1.3-35, 9132-4.4.1.3-37, 9132-4.4.1.3-41,
- * 9132-4.4.2.1-07, 9132-5.2-02, 9132-5.2-03, 9132-5.3-07, 9132-5.3-08, 9132-5.3-09: both are active, both are told, of their own targets. */
+ * 9132-4.4.2.1-07, 9132-5.2-02, 9132-5.2-03, 9132-5.3-07, 9132-5.3-08, 9132-5.3-09: both are
+ * active, both are told, of their own targets. */
 static void
 both_stay_active_and_are_told(void **state)
 {
