@@ -5,25 +5,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/mem.h"
 #include "base/trie.h"
 
-/* One target of a claim. */
+/* One target of a claim; the trie has the first of those with the same prefix. */
 struct hold {
-	LIST_ENTRY(hold) entry;
+	struct hold *next, *prev;
 	struct claim *claim;
-	struct spot *spot;
-};
-
-/* Who asks for one prefix. */
-struct spot {
-	LIST_HEAD(, hold) holds;
 };
 
 struct conflicts {
-	struct trie *spots;
+	struct trie *holds;
 	uint64_t walks;
 };
 
@@ -32,17 +25,8 @@ conflicts_new(void)
 {
 	struct conflicts *cs = mem_new(sizeof(*cs));
 
-	cs->spots = trie_new();
+	cs->holds = trie_new();
 	return cs;
-}
-
-static bool
-free_spot(void *arg, const struct prefix *p, void *value)
-{
-	(void)arg;
-	(void)p;
-	free(value);
-	return true;
 }
 
 void
@@ -50,22 +34,8 @@ conflicts_free(struct conflicts *cs)
 {
 	if (!cs)
 		return;
-	trie_walk(cs->spots, free_spot, NULL);
-	trie_free(cs->spots);
+	trie_free(cs->holds);
 	free(cs);
-}
-
-static struct spot *
-spot_make(struct conflicts *cs, const struct prefix *p)
-{
-	struct spot *s = trie_get(cs->spots, p);
-
-	if (s)
-		return s;
-	s = mem_new(sizeof(*s));
-	LIST_INIT(&s->holds);
-	trie_set(cs->spots, p, s);
-	return s;
 }
 
 void
@@ -76,21 +46,30 @@ conflicts_enter(struct conflicts *cs, struct claim *k)
 		struct hold *h = &k->holds[i];
 
 		h->claim = k;
-		h->spot = spot_make(cs, &k->targets[i]);
-		LIST_INSERT_HEAD(&h->spot->holds, h, entry);
+		h->next = trie_set(cs->holds, &k->targets[i], h);
+		if (h->next)
+			h->next->prev = h;
 	}
+}
+
+static void
+unlink_hold(struct conflicts *cs, const struct hold *h, const struct prefix *p)
+{
+	if (h->next)
+		h->next->prev = h->prev;
+	if (h->prev)
+		h->prev->next = h->next;
+	else if (h->next)
+		trie_set(cs->holds, p, h->next);
+	else
+		trie_remove(cs->holds, p);
 }
 
 void
 conflicts_leave(struct conflicts *cs, struct claim *k)
 {
-	for (size_t i = 0; k->holds && i < k->n_targets; i++) {
-		struct hold *h = &k->holds[i];
-
-		LIST_REMOVE(h, entry);
-		if (LIST_EMPTY(&h->spot->holds))
-			free(trie_remove(cs->spots, &k->targets[i]));
-	}
+	for (size_t i = 0; k->holds && i < k->n_targets; i++)
+		unlink_hold(cs, &k->holds[i], &k->targets[i]);
 	free(k->holds);
 	k->holds = NULL;
 }
@@ -115,12 +94,9 @@ static bool
 look(void *arg, const struct prefix *p, void *value)
 {
 	struct search *s = arg;
-	const struct spot *spot = value;
-	const struct hold *h;
 
 	(void)p;
-	LIST_FOREACH(h, &spot->holds, entry)
-	{
+	for (const struct hold *h = value; h; h = h->next) {
 		if (!s->left) {
 			s->over = true;
 			return false;
@@ -159,9 +135,9 @@ conflicts_scope(
 
 	for (size_t i = 0; k->holds && i < k->n_targets && n < CONFLICT_SCOPE_MAX && !s.over; i++) {
 		s.met = false;
-		trie_covering(cs->spots, &k->targets[i], look, &s);
+		trie_covering(cs->holds, &k->targets[i], look, &s);
 		if (!s.met && !s.over)
-			trie_covered(cs->spots, &k->targets[i], look, &s);
+			trie_covered(cs->holds, &k->targets[i], look, &s);
 		if (s.met && !is_among(ret, n, &k->targets[i]))
 			ret[n++] = k->targets[i];
 	}
@@ -195,8 +171,8 @@ conflicts_others(struct conflicts *cs, const struct claim *k,
 		.arg = arg};
 
 	for (size_t i = 0; i < k->n_targets && !s.over; i++) {
-		trie_covering(cs->spots, &k->targets[i], look, &s);
+		trie_covering(cs->holds, &k->targets[i], look, &s);
 		if (!s.over)
-			trie_covered(cs->spots, &k->targets[i], look, &s);
+			trie_covered(cs->holds, &k->targets[i], look, &s);
 	}
 }
