@@ -306,6 +306,8 @@ index_clients(struct dots_server *s)
 
 		for (size_t k = 0; k < c->n_spki; k++)
 			cuids_reserve(s->cuids, c->name, c->spki[k]);
+		for (size_t k = 0; k < c->n_cdids; k++)
+			cuids_reserve(s->cuids, c->name, c->cdids[k]);
 	}
 }
 

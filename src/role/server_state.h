@@ -108,10 +108,10 @@ bool answer_build(struct coap_msg *m, const struct answer_body *body, struct buf
 void answer_too_large(struct coap_msg *m); /* that error */
 
 /* observe.c */
-/* False: too many already, answered as a plain GET (RFC 7641 4.1). *ret_sequence is for the
- * answer. */
-bool observe_add(struct peer *p, const struct coap_msg *req, const struct path *path,
-	uint32_t *ret_sequence);
+/* client: whose requests are watched, on the session of p. False: too many already, answered as a
+ * plain GET (RFC 7641 4.1). *ret_sequence is for the answer. */
+bool observe_add(struct peer *p, const char *client, const struct coap_msg *req,
+	const struct path *path, uint32_t *ret_sequence);
 void observe_remove(struct peer *p, const uint8_t *token, size_t len);
 void observe_session_gone(struct peer *p);
 /* The mitigation changed, or ended (ended: last word to those who watch it). */

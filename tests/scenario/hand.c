@@ -212,6 +212,7 @@ hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, c
 	struct path path = {
 		.resource = PATH_MITIGATE, .has_mid = mid != 0, .mid = mid, .content = 'a'};
 
+	snprintf(path.cdid, sizeof(path.cdid), "%s", h->cdid ? h->cdid : "");
 	snprintf(path.cuid, sizeof(path.cuid), "%s", credentials_cuid(h->credentials));
 	coap_init(m, COAP_NON, method);
 	path_add(m, &path, storage);
@@ -388,6 +389,7 @@ script_request(void *arg, struct session *s, struct exchange *ex, const struct c
 		return;
 	}
 	snprintf(t->cuid, sizeof(t->cuid), "%s", path.cuid);
+	snprintf(t->cdid, sizeof(t->cdid), "%s", path.cdid);
 	t->puts += m->code == COAP_PUT;
 	t->gets += m->code == COAP_GET;
 	t->deletes += m->code == COAP_DELETE;

@@ -86,7 +86,7 @@ PRODUCT_EVENTS = {
     "forgotten": {"domain", "pvd", "kind", "value", "source", "interface", "reason"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},
     "resolve-failed": {"domain", "name", "reason"},
-    "put-mitigate": {"from", "cuid", "mid", "scope", "target", "lifetime", "code", "reason"},
+    "put-mitigate": {"from", "cdid", "cuid", "mid", "scope", "target", "lifetime", "code", "reason"},
     "get-mitigate": {"from", "cuid", "mid", "code", "observe"},
     "delete-mitigate": {"from", "cuid", "mid", "code", "scope"},
     "request-refused": {"from", "code", "reason"},
