@@ -18,7 +18,7 @@ enum {
 };
 
 /* The first byte of a key in `found`: the same text may be a name, a DNS-ID and a PSK identity. */
-enum found_kind { BY_NAME = 'n', BY_CERTIFICATE = 'c', BY_SPKI = 's', BY_PSK = 'p' };
+enum found_kind { BY_NAME = 'n', BY_CERTIFICATE = 'c', BY_SPKI = 's', BY_PSK = 'p', BY_CDID = 'd' };
 
 struct clients {
 	struct client **list;
@@ -51,6 +51,7 @@ client_free(struct client *c)
 	texts_free(c->certificates, c->n_certificates);
 	texts_free(c->spki, c->n_spki);
 	texts_free(c->psk_identities, c->n_psk_identities);
+	texts_free(c->cdids, c->n_cdids);
 	free(c->prefixes);
 	trie_free(c->authorised);
 	free(c);
@@ -119,6 +120,8 @@ claim_all(struct clients *cs, struct client *c)
 		{BY_CERTIFICATE, c->certificates, c->n_certificates},
 		{BY_SPKI, c->spki, c->n_spki},
 		{BY_PSK, c->psk_identities, c->n_psk_identities},
+		{BY_CDID, c->spki, c->n_spki},
+		{BY_CDID, c->cdids, c->n_cdids},
 	};
 
 	if (!claim(cs, BY_NAME, c->name, c))
@@ -211,6 +214,12 @@ const struct client *
 clients_by_psk(const struct clients *cs, const char *identity)
 {
 	return find(cs, BY_PSK, identity);
+}
+
+const struct client *
+clients_by_cdid(const struct clients *cs, const char *cdid)
+{
+	return find(cs, BY_CDID, cdid);
 }
 
 struct verdict

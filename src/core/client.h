@@ -32,6 +32,10 @@ struct client {
 	size_t n_spki;
 	char **psk_identities;
 	size_t n_psk_identities;
+	char **cdids; /* it goes by, besides the digests above, where a trusted gateway names it */
+	size_t n_cdids;
+	bool gateway; /* of the server's domain: trusted to say whom its requests are for (RFC 9132
+			 4.4.1.2) */
 	struct prefix *prefixes; /* it may ask for these and what lies inside */
 	size_t n_prefixes;
 	struct trie *authorised; /* built by clients_add */
@@ -53,6 +57,8 @@ const struct client *clients_named(const struct clients *cs, const char *name);
 const struct client *clients_by_certificate(
 	const struct clients *cs, const char *const *names, size_t n_names, const char *spki_cuid);
 const struct client *clients_by_psk(const struct clients *cs, const char *identity);
+/* By what a trusted gateway calls it: all cdids of an entry mean the same (4.4.1.2). */
+const struct client *clients_by_cdid(const struct clients *cs, const char *cdid);
 /* 2.04, or 4.00 naming the first prefix outside what the client may ask for, or special (loopback,
  * multicast, broadcast: 4.4.1.1). */
 struct verdict client_authorises(const struct client *c, const struct prefix *prefixes, size_t n);

@@ -34,6 +34,7 @@ struct book {
 	size_t n_heap, cap_heap;
 	uint64_t last_id;
 	uint64_t *walks; /* searches for overlaps so far; counted for who only looks, too */
+	struct conflicts *conflicts; /* what is filtered, of all clients */
 };
 
 /* ---- keys ---- */
@@ -178,6 +179,7 @@ static void
 mitigation_free(struct mitigation *m)
 {
 	arena_free(m->arena);
+	free(m->contested);
 	free(m->client);
 	free(m->cuid);
 	free(m);
@@ -206,6 +208,7 @@ book_new(const struct mitigation_policy *policy)
 	b->shelves = map_new();
 	b->per_client = map_new();
 	b->walks = mem_new(sizeof(*b->walks));
+	b->conflicts = conflicts_new();
 	return b;
 }
 
@@ -234,8 +237,10 @@ book_free(struct book *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->n_heap; i++)
+	for (size_t i = 0; i < b->n_heap; i++) {
+		conflicts_leave(b->conflicts, &b->heap[i]->claim);
 		mitigation_free(b->heap[i]);
+	}
 	map_each(b->shelves, free_shelf, NULL);
 	map_each(b->per_client, free_count, NULL);
 	map_free(b->by_key);
@@ -244,6 +249,7 @@ book_free(struct book *b)
 	map_free(b->per_client);
 	free(b->heap);
 	free(b->walks);
+	conflicts_free(b->conflicts);
 	free(b);
 }
 
@@ -290,6 +296,12 @@ enter(struct book *b, struct mitigation *m)
 	count->all++;
 	count->on += is_on(m);
 	heap_add(b, m);
+	m->claim = (struct claim){.client = m->client,
+		.targets = m->scope.target.target_prefix,
+		.n_targets = m->scope.target.n_target_prefix,
+		.owner = m};
+	if (m->filtering)
+		conflicts_enter(b->conflicts, &m->claim);
 }
 
 static void
@@ -314,6 +326,7 @@ leave(struct book *b, struct mitigation *m)
 	count->all--;
 	count->on -= is_on(m);
 	heap_remove(b, m);
+	conflicts_leave(b->conflicts, &m->claim);
 	if (!s->n) {
 		key_shelf(&k, m->client, m->cuid);
 		map_remove(b->shelves, k.bytes, k.len);
@@ -321,15 +334,62 @@ leave(struct book *b, struct mitigation *m)
 	}
 }
 
+/* ---- conflicts with other clients (4.4.1.3) ---- */
+
+bool
+book_review(const struct book *b, struct mitigation *m)
+{
+	struct prefix now[CONFLICT_SCOPE_MAX];
+	size_t n = conflicts_scope(b->conflicts, &m->claim, now), i = 0;
+
+	while (i < n && i < m->n_contested && prefix_equal(&now[i], &m->contested[i]))
+		i++;
+	if (i == n && i == m->n_contested)
+		return false;
+	free(m->contested);
+	m->contested = n ? mem_copy(now, n * sizeof(*now)) : NULL;
+	m->n_contested = n;
+	return true;
+}
+
+struct told {
+	struct book *book;
+	struct effects *fx;
+};
+
+static void
+tell_other(void *arg, struct claim *other)
+{
+	struct told *t = arg;
+	struct mitigation *m = other->owner;
+
+	if (book_review(t->book, m))
+		effect(t->fx, EFFECT_CONFLICT, m, NULL);
+}
+
+/* It has come, or gone: who is in conflict now, or is no more, is to know. */
+static void
+tell_others(struct book *b, const struct mitigation *m, struct effects *fx)
+{
+	struct told t = {b, fx};
+
+	conflicts_others(b->conflicts, &m->claim, tell_other, &t);
+}
+
 void
 book_end(struct book *b, struct mitigation *m, const char *reason, struct effects *fx)
 {
+	bool competed = m->filtering;
+
 	if (m->filtering)
 		effect(fx, EFFECT_STOP, m, reason);
 	if (m->status != ATTACK_MITIGATION_WITHDRAWN)
 		m->status = ATTACK_MITIGATION_TERMINATED;
 	leave(b, m);
 	m->filtering = false;
+	book_review(b, m); /* it is in conflict with nobody any more */
+	if (competed)
+		tell_others(b, m, fx);
 	effect(fx, EFFECT_END, m, reason);
 }
 
@@ -670,6 +730,7 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 		effect(fx, EFFECT_STORE, m, NULL);
 	else if (SCOPE_HAS(r->scope, LIFETIME))
 		effect(fx, EFFECT_EXTEND, m, NULL);
+	book_review(b, m);
 }
 
 static struct mitigation *
@@ -713,10 +774,14 @@ book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 	effect(fx, EFFECT_STORE, m, NULL);
 	if (m->filtering)
 		effect(fx, EFFECT_START, m, NULL); /* before the old ones stop: no gap */
+	enter(b, m); /* so, too: who is in conflict with both hears of no pause */
 	for (size_t i = 0; i < o.n_lower; i++)
 		book_end(b, o.lower[i], "overridden by a newer request", fx);
 	free(o.lower);
-	enter(b, m);
+	if (book_review(b, m))
+		effect(fx, EFFECT_CONFLICT, m, NULL);
+	if (m->filtering)
+		tell_others(b, m, fx);
 	*ret_m = m;
 	return v;
 }
@@ -898,12 +963,29 @@ mitigation_remaining(const struct mitigation *m, mono_ms now)
 
 /* ---- views ---- */
 
+void
+mitigation_conflict(const struct mitigation *m, struct scope *ret)
+{
+	static const struct conflict overlap = {REQUEST_ACTIVE, OVERLAPPING_TARGETS, 0};
+	struct conflict_information *ci = &ret->conflict_information;
+
+	if (m->conflict.cause || !m->n_contested) {
+		verdict_conflict(&m->conflict, ret);
+		return;
+	}
+	verdict_conflict(&overlap, ret);
+	ci->has |= 1ULL << CONFLICT_SCOPE;
+	SCOPE_SET(&ci->conflict_scope, TARGET_PREFIX);
+	ci->conflict_scope.target.target_prefix = m->contested;
+	ci->conflict_scope.target.n_target_prefix = m->n_contested;
+}
+
 static void
 describe_state(const struct mitigation *m, struct scope *s)
 {
 	SCOPE_SET(s, STATUS);
 	s->status = m->status;
-	verdict_conflict(&m->conflict, s);
+	mitigation_conflict(m, s);
 	if (m->status == ATTACK_MITIGATION_SIGNAL_LOSS)
 		return; /* no mitigation-start, no counters (4.4.2) */
 	SCOPE_SET(s, MITIGATION_START);

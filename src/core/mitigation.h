@@ -8,6 +8,7 @@
 
 #include "base/loop.h" /* mono_ms, wall_ms only */
 #include "core/client.h"
+#include "core/conflict.h"
 #include "core/verdict.h"
 #include "wire/signal.h"
 
@@ -29,14 +30,17 @@ struct mitigation {
 	struct scope scope; /* as asked (target, trigger_mitigation, lifetime); lives in arena */
 	struct arena *arena;
 	enum dots_status status;
-	struct conflict conflict; /* with what others ask for (4.4.1.3) */
-	wall_ms started;          /* mitigation-start */
-	mono_ms expires;          /* INT64_MAX: never */
-	bool terminating;         /* withdrawn by the client, still active (status 5) */
-	bool volatile_;           /* accepted while the store could not take it */
-	uint32_t terminating_s;   /* length of its terminating period, doubled when asked again
-				     (4.4.4) */
-	uint64_t packets, bytes;  /* dropped in all */
+	struct conflict conflict; /* that an upstream tells of (gateway) */
+	struct prefix *contested; /* of its targets those that other clients of ours ask for, too
+				     (4.4.1.3), as of the last book_review */
+	size_t n_contested;
+	wall_ms started;         /* mitigation-start */
+	mono_ms expires;         /* INT64_MAX: never */
+	bool terminating;        /* withdrawn by the client, still active (status 5) */
+	bool volatile_;          /* accepted while the store could not take it */
+	uint32_t terminating_s;  /* length of its terminating period, doubled when asked again
+				    (4.4.4) */
+	uint64_t packets, bytes; /* dropped in all */
 	uint64_t packets_base, bytes_base; /* dropped by earlier installations of its filter */
 	uint64_t pps, bps;                 /* averages a second over five-minute buckets (4.4.2) */
 	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
@@ -49,16 +53,18 @@ struct mitigation {
 		bool full_seen;
 	} rate_mark;
 	unsigned heap_index;
-	uint64_t walk; /* last search for overlaps that met it */
+	uint64_t walk;      /* last search for overlaps that met it */
+	struct claim claim; /* while its filter is wanted */
 };
 
 enum effect_kind {
-	EFFECT_STORE,  /* write it to the store (created, revived, status that has to survive) */
-	EFFECT_EXTEND, /* refreshed: write its lifetime to the store, which alone changed */
-	EFFECT_START,  /* start its filter */
-	EFFECT_STOP,   /* stop its filter */
-	EFFECT_NOTIFY, /* tell observers: status or lifetime changed */
-	EFFECT_END,    /* gone: remove it from the store; freed by effects_finish */
+	EFFECT_STORE,    /* write it to the store (created, revived, status that has to survive) */
+	EFFECT_EXTEND,   /* refreshed: write its lifetime to the store, which alone changed */
+	EFFECT_START,    /* start its filter */
+	EFFECT_STOP,     /* stop its filter */
+	EFFECT_NOTIFY,   /* tell observers: status or lifetime changed */
+	EFFECT_CONFLICT, /* tell observers: others ask for more, or less, of its targets */
+	EFFECT_END,      /* gone: remove it from the store; freed by effects_finish */
 };
 struct effect {
 	enum effect_kind kind;
@@ -94,7 +100,8 @@ struct mitigation_request {
 struct verdict book_check_put(const struct book *b, const struct mitigation_request *r);
 /* Checks and does it. On 2.xx *ret_m is the mitigation. A refresh keeps the scope; own overlap with
  * lower mids ends those (4.4.1.3); a PUT during the terminating period revives it and doubles the
- * next one. */
+ * next one. Overlap with requests of other clients ends nothing: up to CONFLICT_TOLD_MAX of them
+ * are to be told of it now, all see it when they are described. */
 struct verdict book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 	struct mitigation **ret_m);
 /* 2.02 always (4.4.4), also for an unknown mid. The terminating period starts when the mitigation
@@ -114,11 +121,14 @@ void book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *
 /* What happened at the mitigators. */
 void book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
 	struct effects *fx);
-/* The conflict it is in now; cause 0: in none any more. */
+/* The conflict that an upstream tells of now; cause 0: of none any more. */
 void book_conflict(
 	struct book *b, struct mitigation *m, const struct conflict *conflict, struct effects *fx);
 void book_counters(
 	struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now);
+/* Looks anew which of its targets other clients ask for, too; true: these are others than before.
+ */
+bool book_review(const struct book *b, struct mitigation *m);
 /* Ends it whatever its state: client removed, scope no longer authorised, by the operator's hand.
  */
 void book_end(struct book *b, struct mitigation *m, const char *reason, struct effects *fx);
@@ -134,6 +144,10 @@ struct mitigation *book_restore(
 	struct book *b, const struct mitigation *stored, int64_t remaining, mono_ms now);
 /* Remaining lifetime in whole seconds (rounded up), or LIFETIME_INDEFINITE. */
 int64_t mitigation_remaining(const struct mitigation *m, mono_ms now);
+/* Puts the conflict it is in into an entry: what an upstream tells of, else that other clients of
+ * ours ask for its targets, too (4.4.1.3: active, with its own targets as conflict-scope). Nothing
+ * if it is in none. Borrows from m. */
+void mitigation_conflict(const struct mitigation *m, struct scope *ret);
 /* Fills a scope entry of a GET answer or notification (4.4.2): content 'a', 'c' or 'n'. Borrows
  * from m. */
 void mitigation_describe(const struct mitigation *m, char content, mono_ms now, struct scope *ret);

@@ -42,3 +42,13 @@ conflict_of(const struct scope *s)
 		return (struct conflict){0};
 	return (struct conflict){ci->conflict_status, ci->conflict_cause, ci->retry_timer};
 }
+
+const char *
+conflict_format(const struct conflict *c, char text[CONFLICT_TEXT_MAX])
+{
+	if (!c->cause)
+		return NULL;
+	snprintf(text, CONFLICT_TEXT_MAX, "%s%s%s", conflict_cause_name((int)c->cause),
+		c->status ? " " : "", c->status ? conflict_status_name((int)c->status) : "");
+	return text;
+}

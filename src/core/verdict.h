@@ -40,6 +40,9 @@ __attribute__((format(printf, 2, 3))) struct verdict verdict_of(uint8_t code, co
 void verdict_conflict(const struct conflict *c, struct scope *s);
 /* What a peer's entry says of one. */
 struct conflict conflict_of(const struct scope *s);
+enum { CONFLICT_TEXT_MAX = 80 };
+/* For events: "overlapping-targets request-active"; NULL if there is none. */
+const char *conflict_format(const struct conflict *c, char text[CONFLICT_TEXT_MAX]);
 static inline bool
 verdict_ok(const struct verdict *v)
 {

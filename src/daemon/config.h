@@ -43,6 +43,7 @@ struct config {
 	size_t n_mitigators;
 	bool trim;     /* mixed-targets: trim */
 	bool separate; /* aggregate: no */
+	bool server_domain;
 };
 
 /* One finding, as "file:line:column: what, expected what". */

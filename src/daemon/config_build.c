@@ -204,6 +204,7 @@ config_build(struct options *o, struct draft *d)
 	c->credentials = mem_array(c->homing->n_domains, sizeof(struct credentials *));
 	c->trim = d->mixed == 1;
 	c->separate = !d->aggregate;
+	c->server_domain = d->server_domain;
 	build_listen(c, d);
 	c->clients = clients_new();
 	for (size_t i = 0; i < d->n_clients; i++)

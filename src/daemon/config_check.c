@@ -376,10 +376,10 @@ check_client(struct options *o, const struct draft_client *dc, const struct clie
 		options_problem(o, false, options_spot(o, dc, ""),
 			"client %s has no prefixes, expected some: all its requests are refused",
 			cl->name);
-	if (!cl->n_certificates && !cl->n_spki && !cl->n_psk_identities)
+	if (!cl->n_certificates && !cl->n_spki && !cl->n_psk_identities && !cl->n_cdids)
 		options_problem(o, false, options_spot(o, dc, ""),
-			"client %s has no credential, expected certificates, spki or psk: it "
-			"cannot connect",
+			"client %s has no credential, expected certificates, spki, psk or cdids: "
+			"it cannot connect",
 			cl->name);
 }
 
@@ -421,6 +421,10 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 		options_problem(o, true, (struct spot){1, 1},
 			"nothing to do, expected `domains`, `gateways` or `listen`");
 	check_homing(o, d, c);
+	if (d->server_domain && d->aggregate)
+		options_problem(o, true, options_spot(o, d, "server-domain"),
+			"server-domain with all clients in one session, expected aggregate: no (a "
+			"request has one cdid, RFC 9132 4.4.1.2)");
 	for (size_t i = 0; i < d->n_clients; i++)
 		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name));
 	if (c->n_listen)

@@ -59,7 +59,7 @@ struct draft {
 	struct draft_domain *domains, *gateways;
 	size_t n_domains, n_gateways;
 	uint32_t wider, mixed; /* choices */
-	bool allow_anycast, aggregate;
+	bool allow_anycast, aggregate, server_domain;
 	struct draft_listen *listen;
 	size_t n_listen;
 	struct domain_credentials credentials;

@@ -149,7 +149,9 @@ run_show(struct asker *a, const json_t *request)
 	if (wish)
 		json_object_set_new(j, "wish", wish);
 	else
-		json_object_set_new(j, "mitigation", view_mitigation(m, loop_now(a->parts->loop)));
+		json_object_set_new(j, "mitigation",
+			view_mitigation(
+				server_book(a->parts->server), m, loop_now(a->parts->loop)));
 	answer(a, DONE, j);
 }
 

@@ -385,11 +385,23 @@ view_peers(const struct control_parts *p)
 	return j;
 }
 
+static void
+add_conflict_of(json_t *object, const struct mitigation *m)
+{
+	struct scope s = {0};
+	struct conflict c;
+
+	mitigation_conflict(m, &s);
+	c = conflict_of(&s);
+	add_conflict(object, &c);
+}
+
 json_t *
-view_mitigation(const struct mitigation *m, mono_ms now)
+view_mitigation(const struct book *b, struct mitigation *m, mono_ms now)
 {
 	json_t *j = json_object();
 
+	book_review(b, m);
 	add_number(j, "id", (int64_t)m->id);
 	add_text(j, "client", m->client);
 	add_text(j, "cuid", m->cuid);
@@ -402,7 +414,7 @@ view_mitigation(const struct mitigation *m, mono_ms now)
 	add_number(j, "dropped_bytes", (int64_t)m->bytes);
 	add_number(j, "pps", (int64_t)m->pps);
 	add_number(j, "bps", (int64_t)m->bps);
-	add_conflict(j, &m->conflict);
+	add_conflict_of(j, m);
 	add_bool(j, "volatile", m->volatile_);
 	return j;
 }
@@ -412,7 +424,8 @@ add_mitigation(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
-	json_array_append_new(l->array, view_mitigation(m, loop_now(l->parts->loop)));
+	json_array_append_new(l->array,
+		view_mitigation(server_book(l->parts->server), m, loop_now(l->parts->loop)));
 	return ++l->all < l->max;
 }
 

@@ -11,7 +11,7 @@
 /* All return new references. */
 json_t *view_parts(const struct config *c, const struct wish_part *parts, size_t n);
 json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no such wish */
-json_t *view_mitigation(const struct mitigation *m, mono_ms now);
+json_t *view_mitigation(const struct book *b, struct mitigation *m, mono_ms now);
 json_t *view_servers(const struct control_parts *p);
 json_t *view_peers(const struct control_parts *p);
 json_t *view_learned(const struct control_parts *p);

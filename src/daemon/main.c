@@ -116,7 +116,8 @@ gateway_setup(const struct config *c)
 	return (struct gateway_setup){.homing = c->homing,
 		.clients = c->clients,
 		.trim = c->trim,
-		.separate = c->separate};
+		.separate = c->separate,
+		.server_domain = c->server_domain};
 }
 
 static struct server_setup

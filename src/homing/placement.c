@@ -258,7 +258,7 @@ void
 placement_queue(struct wishes *w, struct placement *p, mono_ms when)
 {
 	p->exchange = EXCHANGE_QUEUED;
-	p->due = when;
+	p->due = p->state != PLACEMENT_GOING && when < p->hold ? p->hold : when;
 	p->repeats = 0;
 	placement_file(w, p);
 }
@@ -378,7 +378,6 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 	close_exchange(p);
 	p->granted = granted;
 	p->accepted_limit = p->hop_limit ? p->hop_limit : COAP_HOP_LIMIT_MAX + 1;
-	p->conflict = a->conflict;
 	p->answered = now;
 	p->state = PLACEMENT_PLACED;
 	p->code = a->code;
@@ -392,6 +391,7 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 			p->status = ATTACK_MITIGATION_IN_PROGRESS;
 		wish_report(w, WISH_REPORT_PLACED, p->n_asks ? p->asks[0] : "", p, NULL, "");
 	}
+	wish_conflict(w, p, &a->conflict, now);
 	queue_action(w, WISH_ACTION_OBSERVE, p);
 	drop_superseded(w, p);
 }

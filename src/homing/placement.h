@@ -48,6 +48,7 @@ struct placement {
 		accepted_limit; /* it was accepted with; without one: 256; 0: not since we are up */
 	int64_t granted;        /* by the last acceptance; 0 unknown */
 	struct conflict conflict;
+	mono_ms hold;    /* not asked for before: a conflict has deactivated it; 0: none */
 	mono_ms expires; /* at the server; INT64_MAX never, 0 unknown */
 	mono_ms due; /* of QUEUED: not before; of OPEN: next repeat; else next refresh (INT64_MAX
 			none) */
@@ -191,6 +192,9 @@ void wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part 
 struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
 void wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);
+/* What its server says of conflicts: the operator is to hear of one, and what one has deactivated
+ * is not asked for before retry-timer is over (RFC 9132 4.4.2.1). */
+void wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now);
 void wish_changed(struct wishes *w, const struct placement *p);
 void wish_placement_gone(struct wishes *w, const struct placement *p);
 

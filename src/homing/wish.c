@@ -47,6 +47,7 @@ wish_report(struct wishes *w, enum wish_report report, const char *ask, const st
 		a->domain = homing_domain(w->homing, p->domain);
 		a->code = p->code;
 		a->status = p->status;
+		a->conflict = p->conflict;
 		a->lifetime = p->lifetime;
 		if (p->target.n_target_prefix)
 			a->prefix = p->target.target_prefix[0];
@@ -680,18 +681,54 @@ take_counters(struct placement *p, const struct scope *e)
 	p->pps_dropped = SCOPE_HAS(e, PPS_DROPPED) ? e->pps_dropped : p->pps_dropped;
 }
 
+/* It counts from when it was first told. */
+static void
+hold(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now)
+{
+	bool inactive = c->status && c->status != REQUEST_ACTIVE;
+
+	p->hold = inactive && c->retry_timer ? now + (mono_ms)c->retry_timer * 1000 : 0;
+	if (p->exchange != EXCHANGE_OPEN && p->state != PLACEMENT_GOING && p->due < p->hold) {
+		p->due = p->hold;
+		placement_file(w, p);
+	}
+}
+
+void
+wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now)
+{
+	const char *ask = p->n_asks ? p->asks[0] : "";
+	bool known = p->conflict.cause == c->cause && p->conflict.status == c->status;
+	char reason[WISH_WHY_MAX], text[CONFLICT_TEXT_MAX];
+
+	if (conflict_equal(&p->conflict, c))
+		return;
+	p->conflict = *c;
+	hold(w, p, c, now);
+	if (known)
+		return;
+	if (!conflict_format(c, text)) {
+		wish_report(w, WISH_REPORT_STATUS, ask, p, NULL, "");
+		return;
+	}
+	snprintf(reason, sizeof(reason), "RFC 9132 4.4.2.1: conflict with another request: %s",
+		text);
+	wish_report(w, WISH_REPORT_CONFLICT, ask, p, NULL, reason);
+}
+
 void
 wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono_ms now)
 {
 	struct placement *p =
 		SCOPE_HAS(entry, MID) ? placement_find(w, server, (uint32_t)entry->mid) : NULL;
+	struct conflict conflict = conflict_of(entry);
 	bool changed, over;
 
 	if (!p || p->state == PLACEMENT_GOING || !SCOPE_HAS(entry, STATUS))
 		return;
 	changed = p->status != entry->status;
 	p->status = entry->status;
-	p->conflict = conflict_of(entry);
+	wish_conflict(w, p, &conflict, now);
 	take_counters(p, entry);
 	over = entry->status == ATTACK_MITIGATION_TERMINATED ||
 	       entry->status == ATTACK_MITIGATION_WITHDRAWN;
@@ -706,7 +743,6 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 		wish_report(w, over ? WISH_REPORT_ENDED : WISH_REPORT_STATUS,
 			p->n_asks ? p->asks[0] : "", p, NULL, over ? "ended by the server" : "");
 	wish_changed(w, p);
-	(void)now;
 }
 
 void

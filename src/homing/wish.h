@@ -179,6 +179,7 @@ enum wish_report {
 	WISH_REPORT_PENDING,  /* a part waits for its domain: alert */
 	WISH_REPORT_PLACED,
 	WISH_REPORT_STATUS,
+	WISH_REPORT_CONFLICT, /* the server tells of one, or of another one: alert */
 	WISH_REPORT_ENDED,
 	WISH_REPORT_WITHDRAWN,
 	WISH_REPORT_RELEASED,
@@ -198,6 +199,7 @@ struct wish_action {
 	int domain;           /* -1: none */
 	uint8_t code;
 	uint64_t status;
+	struct conflict conflict;
 	int64_t lifetime;
 	const char *section;
 	char reason[WISH_WHY_MAX];

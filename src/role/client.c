@@ -4,6 +4,7 @@
  */
 #include "role/client.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "role/farewell.h"
 #include "role/upstream.h"
+#include "wire/path.h"
 #include "wire/signal.h"
 
 enum { SCOPE_BYTES_MAX = 16384, CODE_TEXT = 5 };
@@ -36,7 +38,8 @@ struct batch {
 };
 
 struct dots_client {
-	char *name; /* of a deputy: whom it acts for; NULL */
+	char *name;                 /* of a deputy: whom it acts for; NULL */
+	char cdid[PATH_ID_MAX + 1]; /* and what its requests call that one; "" */
 	struct loop *loop;
 	struct persist *persist;
 	struct links *links; /* a deputy's are its chief's */
@@ -227,6 +230,7 @@ static const struct {
 	[WISH_REPORT_PENDING] = {EVENT_PENDING, true},
 	[WISH_REPORT_PLACED] = {EVENT_PLACED, false},
 	[WISH_REPORT_STATUS] = {EVENT_STATUS, false},
+	[WISH_REPORT_CONFLICT] = {EVENT_STATUS, true},
 	[WISH_REPORT_ENDED] = {EVENT_STATUS, true},
 	[WISH_REPORT_WITHDRAWN] = {EVENT_WITHDRAWN, false},
 	[WISH_REPORT_RELEASED] = {EVENT_RELEASED, false},
@@ -240,8 +244,8 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	enum event_id id = report_events[a->report].event;
 	bool at_domain = a->domain >= 0 && (size_t)a->domain < c->homing->n_domains;
 	bool at_server = at_domain && a->server < c->n_upstreams;
-	struct event_field candidates[14], fields[14];
-	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT];
+	struct event_field candidates[15], fields[15];
+	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT], conflict[CONFLICT_TEXT_MAX];
 	struct server_view view = {.interface = ""};
 	const char *untold = NULL;
 	size_t n = 0, used = 0;
@@ -265,6 +269,7 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	candidates[n++] = EVENT_N("mid", a->mid);
 	candidates[n++] = EVENT_F("code", a->code ? coap_code_format(a->code, code) : NULL);
 	candidates[n++] = EVENT_F("status", a->status ? dots_status_name((int)a->status) : NULL);
+	candidates[n++] = EVENT_F("conflict", conflict_format(&a->conflict, conflict));
 	candidates[n++] = EVENT_F("untold", untold);
 	for (size_t i = 0; i < n; i++)
 		if (event_has_field(id, candidates[i].name))
@@ -416,7 +421,8 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 	struct arena *arena = arena_new();
 	struct signal_msg msg = {0};
 	const struct scope *scope = body_scope(m, arena, &msg);
-	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1];
+	char why[WISH_WHY_MAX], code[CODE_TEXT], fresh_cuid[CUID_TEXT_LEN + 1],
+		conflict[CONFLICT_TEXT_MAX];
 	struct wish_answer answer = {.method = method, .code = m->code};
 
 	answer.why = diagnostic(m, why, sizeof(why));
@@ -438,7 +444,8 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
 		EVENT_F("server", upstream_server(u)->name), EVENT_F("behalf", c->name),
 		EVENT_N("mid", mid), EVENT_F("code", coap_code_format(m->code, code)),
-		EVENT_F("text", *why ? why : NULL));
+		EVENT_F("text", *why ? why : NULL),
+		EVENT_F("conflict", conflict_format(&answer.conflict, conflict)));
 	wishes_answer(c->wishes, upstream_server(u)->ordinal, mid, &answer, loop_now(c->loop),
 		loop_wall());
 	arena_free(arena);
@@ -631,7 +638,8 @@ make_upstream(struct dots_client *c, const struct domain_server *ds)
 		.links = c->links,
 		.ops = &upstream_ops,
 		.arg = c,
-		.behalf = c->name};
+		.behalf = c->name,
+		.cdid = c->cdid};
 
 	return upstream_new(
 		&cx, s->homing, &s->homing->domains[ds->domain], ds, s->credentials[ds->domain]);
@@ -683,34 +691,43 @@ client_end(struct dots_client *c)
 	free(c);
 }
 
-struct names {
-	char **list;
+struct deputy_record {
+	char *name, *cdid;
+};
+struct deputy_records {
+	struct deputy_record *list;
 	size_t n;
 };
 
 static void
-note_name(void *arg, const char *key, const char *value)
+note_record(void *arg, const char *key, const char *value)
 {
-	struct names *names = arg;
+	struct deputy_records *r = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	const char *cdid = json_string_value(json_object_get(j, "cdid"));
 
-	(void)value;
-	names->list = mem_grow(names->list, names->n + 1, sizeof(char *));
-	names->list[names->n++] = mem_text(key);
+	r->list = mem_grow(r->list, r->n + 1, sizeof(*r->list));
+	r->list[r->n++] = (struct deputy_record){mem_text(key), mem_text(cdid ? cdid : "")};
+	json_decref(j);
 }
 
 /* Each reads the store itself. */
 static void
 restore_deputies(struct dots_client *c)
 {
-	struct names names = {0};
+	struct deputy_records r = {0};
 
-	persist_each(c->persist, deputy_kind, note_name, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		map_set(c->deputies, names.list[i], strlen(names.list[i]),
-			client_make(c->loop, c->persist, &c->setup, c, names.list[i]));
-		free(names.list[i]);
+	persist_each(c->persist, deputy_kind, note_record, &r);
+	for (size_t i = 0; i < r.n; i++) {
+		struct dots_client *d =
+			client_make(c->loop, c->persist, &c->setup, c, r.list[i].name);
+
+		snprintf(d->cdid, sizeof(d->cdid), "%s", r.list[i].cdid);
+		map_set(c->deputies, d->name, strlen(d->name), d);
+		free(r.list[i].name);
+		free(r.list[i].cdid);
 	}
-	free(names.list);
+	free(r.list);
 }
 
 struct dots_client *
@@ -745,6 +762,17 @@ dots_client_free(struct dots_client *c)
 
 /* ---- deputies ----------------------------------------------------------------------------- */
 
+static void
+store_deputy(const struct dots_client *d)
+{
+	json_t *j = *d->cdid ? json_pack("{ss}", "cdid", d->cdid) : json_object();
+	char *text = json_dumps(j, JSON_COMPACT);
+
+	persist_put(d->persist, deputy_kind, d->name, text);
+	free(text);
+	json_decref(j);
+}
+
 struct dots_client *
 dots_client_deputy(struct dots_client *c, const char *name, bool make)
 {
@@ -752,10 +780,19 @@ dots_client_deputy(struct dots_client *c, const char *name, bool make)
 
 	if (d || !make)
 		return d;
-	persist_put(c->persist, deputy_kind, name, "{}");
 	d = client_make(c->loop, c->persist, &c->setup, c, name);
+	store_deputy(d);
 	map_set(c->deputies, name, strlen(name), d);
 	return d;
+}
+
+void
+dots_client_call(struct dots_client *deputy, const char *cdid)
+{
+	if (!strcmp(deputy->cdid, cdid))
+		return;
+	snprintf(deputy->cdid, sizeof(deputy->cdid), "%s", cdid);
+	store_deputy(deputy);
 }
 
 bool

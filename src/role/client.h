@@ -39,6 +39,9 @@ void dots_client_reload(struct dots_client *c, const struct dots_client_setup *s
  */
 /* The deputy of that name; if it is not there, it is made, or NULL. */
 struct dots_client *dots_client_deputy(struct dots_client *c, const char *name, bool make);
+/* What its requests call the one it acts for from now on (RFC 9132 4.4.1.2); "": they do not say.
+ * Kept in the store. */
+void dots_client_call(struct dots_client *deputy, const char *cdid);
 /* Nobody needs it any more: its sessions are closed. False, and it is kept, while it has a wish or
  * a withdrawal under way. */
 bool dots_client_dismiss(struct dots_client *c, const char *name);

@@ -358,6 +358,14 @@ refusal_of(int error, const char *why)
 	return v;
 }
 
+/* RFC 9132 4.4.1.2: of its requests, the server is told whose they are. */
+static void
+call(const struct gateway *g, struct dots_client *c, const char *cdid)
+{
+	if (*dots_client_name(c))
+		dots_client_call(c, g->setup.server_domain ? cdid : "");
+}
+
 /* Asks, or renews what was asked; true: the answer is known at once. */
 static bool
 ask_upstream(
@@ -379,6 +387,7 @@ ask_upstream(
 	if (!all_owned(g, scope, v))
 		return true;
 	c = asker_of(g, id);
+	call(g, c, er->cdid);
 	error = wishes_ask(
 		dots_client_wishes(c), &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
 	dots_client_run_later(c);

@@ -17,6 +17,8 @@ struct gateway_setup {
 			  (`mixed-targets: trim`), instead of refusing it */
 	bool separate; /* each client has sessions and a cuid of its own upstream (`aggregate: no`;
 			  RFC 8811 2.3.1 figure 7), instead of all of them ours */
+	bool server_domain; /* with `separate`: requests say whom they are for (`server-domain:
+			       yes`; RFC 9132 4.4.1.2) */
 };
 struct gateway *gateway_new(
 	struct loop *l, struct dots_client *client, const struct gateway_setup *setup);

@@ -74,6 +74,7 @@ observer_free(struct observer *o)
 
 struct listing {
 	const struct path *path;
+	const struct book *book;
 	mono_ms now;
 	struct scope *scopes;
 	size_t n, cap;
@@ -94,6 +95,7 @@ list_one(void *arg, struct mitigation *m)
 {
 	struct listing *l = arg;
 
+	book_review(l->book, m);
 	mitigation_describe(m, l->path->content, l->now, list_more(l));
 	return true;
 }
@@ -147,7 +149,7 @@ observer_due(void *arg)
 {
 	struct observer *o = arg;
 	struct dots_server *s = o->watchers->server;
-	struct listing l = {.path = &o->path, .now = loop_now(s->loop)};
+	struct listing l = {.path = &o->path, .book = s->book, .now = loop_now(s->loop)};
 	struct mitigation *m;
 	int r = -ENOENT;
 	size_t gone = o->n_ended;
@@ -211,11 +213,11 @@ has_room(const struct peer *p)
 }
 
 static struct observer *
-observer_new(struct peer *p, const struct coap_msg *req, const char *cuid)
+observer_new(struct peer *p, const char *client, const struct coap_msg *req, const char *cuid)
 {
 	struct observer *o = mem_new(sizeof(*o));
 
-	o->watchers = watchers_get(p->server, p->group->client, cuid, true);
+	o->watchers = watchers_get(p->server, client, cuid, true);
 	o->peer = p;
 	memcpy(o->token, req->token, req->token_len);
 	o->token_len = req->token_len;
@@ -229,20 +231,21 @@ observer_new(struct peer *p, const struct coap_msg *req, const char *cuid)
 
 /* The answer to the registration is sent by the caller; notifications follow from here. */
 bool
-observe_add(
-	struct peer *p, const struct coap_msg *req, const struct path *path, uint32_t *ret_sequence)
+observe_add(struct peer *p, const char *client, const struct coap_msg *req, const struct path *path,
+	uint32_t *ret_sequence)
 {
 	struct observer *o = observer_find(p, req->token, req->token_len);
 
 	/* A token names one request: what it stood for before is over (RFC 7641 3.1). */
-	if (o && strcmp(o->path.cuid, path->cuid) != 0) {
+	if (o && (strcmp(o->path.cuid, path->cuid) != 0 ||
+			 strcmp(o->watchers->client, client) != 0)) {
 		observer_free(o);
 		o = NULL;
 	}
 	if (!o && !has_room(p))
 		return false;
 	if (!o)
-		o = observer_new(p, req, path->cuid);
+		o = observer_new(p, client, req, path->cuid);
 	o->path = *path;
 	o->sent = loop_now(p->server->loop);
 	timer_after(o->timer, NOTIFY_PERIOD_MS);

@@ -54,6 +54,25 @@ raise_mitigation(enum event_id id, const struct mitigation *m, const char *reaso
 			EVENT_N("mid", m->mid), EVENT_F("status", dots_status_name(m->status)));
 }
 
+/* A client brings others in and out of conflict as often as it asks. */
+static void
+raise_conflict(struct dots_server *s, const struct mitigation *m)
+{
+	const struct target contested = {
+		.target_prefix = m->contested, .n_target_prefix = m->n_contested};
+	const char *untold;
+	struct buf scope;
+
+	if (!event_quota_take(&s->conflicts, loop_now(s->loop), &untold))
+		return;
+	buf_init(&scope, 8192);
+	server_scope_text(&contested, &scope);
+	event_raise(EVENT_MITIGATION_CONFLICT, EVENT_N("id", m->id), EVENT_F("client", m->client),
+		EVENT_N("mid", m->mid), EVENT_F("scope", buf_text(&scope)),
+		EVENT_F("untold", untold));
+	buf_finish(&scope);
+}
+
 static void
 start_filter(struct dots_server *s, const struct mitigation *m)
 {
@@ -113,6 +132,10 @@ server_apply(struct dots_server *s, struct effects *fx)
 			break;
 		case EFFECT_NOTIFY:
 			raise_mitigation(EVENT_MITIGATION_STATUS, e->m, NULL);
+			observe_changed(s, e->m, false);
+			break;
+		case EFFECT_CONFLICT:
+			raise_conflict(s, e->m);
 			observe_changed(s, e->m, false);
 			break;
 		case EFFECT_END:
@@ -283,6 +306,8 @@ index_clients(struct dots_server *s)
 
 		for (size_t k = 0; k < c->n_spki; k++)
 			cuids_reserve(s->cuids, c->name, c->spki[k]);
+		for (size_t k = 0; k < c->n_cdids; k++)
+			cuids_reserve(s->cuids, c->name, c->cdids[k]);
 	}
 }
 

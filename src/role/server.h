@@ -27,6 +27,8 @@ struct escalation_request {
 			      included; beyond: 5.03 */
 	bool refresh;      /* it is on record already: renews what was asked for */
 	uint8_t hop_limit; /* to go on with, at least 1 (RFC 8768 3) */
+	const char *cdid;  /* of whom it is for: by what it has proven, or what a gateway in front
+			      of us that is trusted calls it (RFC 9132 4.4.1.2) */
 };
 struct escalation_ops {
 	/* decide is called once, from the loop, and never after withdraw; lifetime: the longest

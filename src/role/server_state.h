@@ -66,9 +66,10 @@ struct dots_server {
 	struct answer_list answers;  /* waiting for the store */
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
-	struct drain *drain;         /* NULL: it serves */
-	size_t drain_fitting;        /* of its addresses, in a datagram */
-	struct endpoint *endpoints;  /* where clients reach us, learnt from sessions; survives */
+	struct event_quota conflicts;
+	struct drain *drain;        /* NULL: it serves */
+	size_t drain_fitting;       /* of its addresses, in a datagram */
+	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
 	size_t n_endpoints;
 };
 
@@ -119,10 +120,10 @@ void drain_free(struct dots_server *s);
 /* observe.c */
 /* That error is the last notification to each observer on that session (RFC 7641 4.2). */
 void observe_end(struct peer *p, const struct answer_body *body);
-/* False: too many already, answered as a plain GET (RFC 7641 4.1). *ret_sequence is for the
- * answer. */
-bool observe_add(struct peer *p, const struct coap_msg *req, const struct path *path,
-	uint32_t *ret_sequence);
+/* client: whose requests are watched, on the session of p. False: too many already, answered as a
+ * plain GET (RFC 7641 4.1). *ret_sequence is for the answer. */
+bool observe_add(struct peer *p, const char *client, const struct coap_msg *req,
+	const struct path *path, uint32_t *ret_sequence);
 void observe_remove(struct peer *p, const uint8_t *token, size_t len);
 void observe_session_gone(struct peer *p);
 /* The mitigation changed, or ended (ended: last word to those who watch it). */

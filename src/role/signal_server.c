@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ struct request {
 	struct session *session;
 	struct exchange *ex;
 	const struct coap_msg *msg;
-	const struct client *client;
+	const struct client *asker;  /* whose session it is */
+	const struct client *client; /* whom it is for: the asker, or who a gateway says */
 	struct path path;
 	uint8_t hop_limit; /* 0: it has none */
 	struct arena *arena;
@@ -69,7 +71,8 @@ raise_put(const char *from, const struct path *path, const struct target *t, int
 	server_scope_text(t, &scope);
 	if (v->code)
 		coap_code_format(v->code, code);
-	event_raise(EVENT_PUT_MITIGATE, EVENT_F("from", from), EVENT_F("cuid", path->cuid),
+	event_raise(EVENT_PUT_MITIGATE, EVENT_F("from", from),
+		EVENT_F("cdid", *path->cdid ? path->cdid : NULL), EVENT_F("cuid", path->cuid),
 		EVENT_N("mid", path->mid), EVENT_F("scope", buf_text(&scope)),
 		EVENT_N("lifetime", lifetime), EVENT_F("code", code),
 		EVENT_F("reason", *v->why ? v->why : NULL), EVENT_F("untold", untold));
@@ -88,7 +91,7 @@ answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigati
 	SCOPE_SET(&scope, LIFETIME);
 	scope.mid = m->mid;
 	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
-	verdict_conflict(&m->conflict, &scope);
+	mitigation_conflict(m, &scope);
 	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
 	msg.mitigation_scope.scope = &scope;
 	msg.mitigation_scope.n_scope = 1;
@@ -105,7 +108,8 @@ struct admission {
 	struct arena *arena; /* holds scope */
 	struct scope scope;
 	bool if_match;
-	uint8_t hop_limit;             /* it goes on with */
+	uint8_t hop_limit; /* it goes on with */
+	char cdid[PATH_ID_MAX + 1];
 	struct exchange *exchanges[8]; /* the client repeats itself while it waits */
 	size_t n_exchanges;
 };
@@ -241,6 +245,14 @@ next_hop_limit(const struct request *r)
 	return r->hop_limit ? r->hop_limit - 1 : COAP_HOP_LIMIT_INITIAL;
 }
 
+/* What a gateway in front of us says stays: only the first one of the server's domain says it (RFC
+ * 9132 4.4.1.2). */
+static const char *
+cdid_of(const struct request *r)
+{
+	return *r->path.cdid ? r->path.cdid : session_peer(r->session)->cuid;
+}
+
 static void
 admission_ask(const struct request *r, struct admission *a, bool refresh)
 {
@@ -249,7 +261,8 @@ admission_ask(const struct request *r, struct admission *a, bool refresh)
 		.scope = &a->scope,
 		.share = r->client->limits.mitigations,
 		.refresh = refresh,
-		.hop_limit = a->hop_limit};
+		.hop_limit = a->hop_limit,
+		.cdid = a->cdid};
 
 	e->ops->admit(e, &er, admission_decided, a);
 }
@@ -310,6 +323,7 @@ admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
 	schema_copy(&scope_schema, a->arena, scope, &a->scope);
 	a->if_match = if_match;
 	a->hop_limit = next_hop_limit(r);
+	snprintf(a->cdid, sizeof(a->cdid), "%s", cdid_of(r));
 	a->exchanges[a->n_exchanges++] = r->ex;
 	map_set(s->admissions, key, strlen(key), a);
 	admission_ask(r, a, refresh);
@@ -473,6 +487,7 @@ list_one(void *arg, struct mitigation *m)
 		l->cap = l->cap ? 2 * l->cap : 1; /* most ask for one */
 		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
 	}
+	book_review(l->r->server->book, m);
 	mitigation_describe(
 		m, l->r->path.content, loop_now(l->r->server->loop), &l->scopes[l->n++]);
 	return true;
@@ -537,7 +552,7 @@ get_mitigate(struct request *r)
 		refuse(r, &v);
 		return;
 	}
-	observed = wants && observe_add(r->peer, r->msg, &r->path, &sequence);
+	observed = wants && observe_add(r->peer, r->client->name, r->msg, &r->path, &sequence);
 	if (answer_list(r, &l, observed, sequence)) {
 		raise_get(r, "2.05", observed ? "yes" : wants ? "too many" : "no");
 	} else {
@@ -709,6 +724,23 @@ check_conditions(const struct request *r)
 	return verdict_of(COAP_204_CHANGED, "%s", "");
 }
 
+/* Whom it is for, where a gateway says so that is trusted to; of anybody else a cdid is ignored
+ * (RFC 9132 4.4.1.2). False: nobody we know. */
+static bool
+find_client(struct request *r)
+{
+	const struct client *c;
+
+	if (!r->asker->gateway)
+		r->path.cdid[0] = '\0';
+	if (!*r->path.cdid)
+		return true;
+	c = clients_by_cdid(r->server->setup.clients, r->path.cdid);
+	if (c)
+		r->client = c;
+	return c;
+}
+
 /* What holds for every resource: path, method, Content-Format, a client that is still ours. */
 static struct verdict
 check_common(struct request *r, const struct route **ret_route)
@@ -723,6 +755,9 @@ check_common(struct request *r, const struct route **ret_route)
 		return verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.2: no such resource");
 	if (error)
 		return verdict_of(COAP_400_BAD_REQUEST, "%s", why);
+	if (!find_client(r))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.2: no client of this server has cdid %s", r->path.cdid);
 	*ret_route = find_route(r);
 	if (!*ret_route)
 		return verdict_of(
@@ -742,7 +777,7 @@ check_common(struct request *r, const struct route **ret_route)
 static struct verdict
 check_rate(const struct request *r)
 {
-	uint32_t rate = r->client->limits.requests_per_second;
+	uint32_t rate = r->asker->limits.requests_per_second;
 	struct verdict v = {.code = COAP_204_CHANGED};
 	uint32_t seconds = rate_take(&r->peer->group->requests, rate, loop_now(r->server->loop));
 
@@ -772,7 +807,7 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 	const struct route *route = NULL;
 	struct verdict v;
 
-	r.client = p ? clients_named(s->setup.clients, peer_client(p)) : NULL;
+	r.asker = r.client = p ? clients_named(s->setup.clients, peer_client(p)) : NULL;
 	v = check_common(&r, &route);
 	if (r.client && !(route && route->always)) {
 		struct verdict rate = check_rate(&r);

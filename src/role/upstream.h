@@ -46,6 +46,8 @@ struct upstream_context {
 	const struct upstream_ops *ops;
 	void *arg;
 	const char *behalf; /* whom the sessions are for, told in events; NULL: ourselves */
+	const char *cdid;   /* what that one is called in requests (RFC 9132 4.4.1.2), as it stands
+			       when they are sent; "": they do not say */
 };
 
 /* homing, domain, server, credentials: borrowed until upstream_rebind or free. */

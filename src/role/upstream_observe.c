@@ -75,7 +75,7 @@ observation_send(struct observation *o)
 		o->subscribed = count_open(u, true) < OBSERVATIONS_MAX;
 		if (!o->subscribed && count_open(u, false) >= LOOKS_MAX)
 			return; /* later */
-		upstream_request_build(&m, COAP_GET, o->cuid, o->mid, storage);
+		upstream_request_build(u, &m, COAP_GET, o->cuid, o->mid, storage);
 		if (o->subscribed)
 			coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
 		handle = request_send(s, &m, observation_answer, o);

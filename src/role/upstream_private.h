@@ -134,8 +134,8 @@ void upstream_link_wait(struct upstream *u, const char *interface); /* no attemp
 
 /* upstream_request.c */
 /* storage: PATH_STORAGE, borrowed by *m. */
-void upstream_request_build(
-	struct coap_msg *m, uint8_t method, const char *cuid, uint32_t mid, char *storage);
+void upstream_request_build(const struct upstream *u, struct coap_msg *m, uint8_t method,
+	const char *cuid, uint32_t mid, char *storage);
 /* Gives up the place of the one sent longest ago on that session; false: there is none. */
 bool upstream_request_make_room(struct upstream *u, int line);
 void upstream_request_drop(struct upstream *u, struct open_request *r);

@@ -20,12 +20,13 @@ enum {
 static void send_waiting(struct upstream *u);
 
 void
-upstream_request_build(
-	struct coap_msg *m, uint8_t method, const char *cuid, uint32_t mid, char *storage)
+upstream_request_build(const struct upstream *u, struct coap_msg *m, uint8_t method,
+	const char *cuid, uint32_t mid, char *storage)
 {
 	struct path path = {.resource = PATH_MITIGATE, .has_mid = true, .mid = mid, .content = 'a'};
 
 	coap_init(m, COAP_NON, method);
+	snprintf(path.cdid, sizeof(path.cdid), "%s", u->cx.cdid);
 	snprintf(path.cuid, sizeof(path.cuid), "%s", cuid);
 	path_add(m, &path, storage);
 }
@@ -109,7 +110,7 @@ request_begin(struct open_request *r, int line)
 	struct coap_msg m;
 	int64_t handle;
 
-	upstream_request_build(&m, r->method, r->cuid, r->mid, storage);
+	upstream_request_build(u, &m, r->method, r->cuid, r->mid, storage);
 	if (r->payload) {
 		coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
 		m.payload = r->payload;

@@ -106,6 +106,14 @@ def test_client_of_two_gateways(make):
     assert cfg["gw2"]["filters"] == ["203.0.113.0/24"]
 
 
+def test_client_of_gateways_and_of_servers(make):
+    cfg = make("c1", LAB.replace("ca=CAc filters=PAnorth:border,203.0.113.0/24:gw2", "pvds=north"))
+    assert set(cfg["gateways"]) == {"border", "gw2"} and set(cfg["domains"]) == {"n"}
+    # Towards each with a certificate of its own CA.
+    assert cfg["gateways"]["gw2"]["credentials"]["certificate"] == "CAc/c1.cac.example.crt"
+    assert cfg["domains"]["n"]["credentials"]["certificate"] == "CA1/c1.ca1.example.crt"
+
+
 def test_a_family_drops_what_is_of_the_other(make):
     assert make("there", family="6")["clients"]["border"]["prefixes"] == ["2001:db8:1::/48"]
     assert make("c1", family="4")["gateways"]["border"]["servers"][0]["addresses"] == ["198.51.100.1"]
@@ -153,3 +161,7 @@ def test_a_path_through_a_list():
     assert value_of(None, cfg, "@servers.1.name") == "b"
     with pytest.raises(NetError, match="7"):
         put(cfg, "servers.7.addresses", [])
+    put(cfg, "new.folder", "-")
+    assert cfg["new"] == {}
+    with pytest.raises(NetError, match="folder"):
+        put(cfg, "new.folder", "-")

@@ -27,6 +27,18 @@ def test_mitigation_request():
                           "0a8111" "0e20" "181d01" "182df4")       # protocol, lifetime, attack-status, trigger
 
 
+def test_conflicts_are_read_with_whatever_is_in_them():
+    told = {17: {19: 1, 18: 2, 21: {6: ["192.0.2.66/32"]}}}
+    assert cbor.conflicts(cbor.encode({1: {2: [{5: 1}, told]}})) == (
+        "overlapping-targets request-active", "192.0.2.66/32")
+    told = {17: {19: 1, 18: 1, 20: 60, 21: {5: 7, 6: []}}}
+    assert cbor.conflicts(cbor.encode({1: {2: [told]}})) == (
+        "overlapping-targets request-inactive-other-active retry-timer=60 scope-key=5", "")
+    assert cbor.conflicts(cbor.encode({1: {2: [{17: {19: 9}}]}})) == ("?", "")
+    assert cbor.conflicts(cbor.encode({1: {2: [{5: 1}]}})) == ("none", "")
+    assert cbor.conflicts(b"RFC 9132: no") == ("none", "")
+
+
 def test_tagged_answers_are_read():
     body = b"\xd9\x01\x0f" + cbor.mitigation(["192.0.2.66/32", "2001:db8::/48"], lifetime=60)
     assert cbor.scopes(body) == ["192.0.2.66/32", "2001:db8::/48"]

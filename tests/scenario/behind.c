@@ -5,8 +5,10 @@ behind_start(struct behind *x)
 {
 	customer_start(&x->us);
 	x->gateway = gateway_new(x->us.loop, x->us.client,
-		&(struct gateway_setup){
-			.homing = x->us.homing, .clients = x->gw.clients, .separate = x->separate});
+		&(struct gateway_setup){.homing = x->us.homing,
+			.clients = x->gw.clients,
+			.separate = x->separate,
+			.server_domain = x->server_domain});
 	x->gw.escalation = gateway_escalation(x->gateway);
 	provider_start(&x->gw);
 }

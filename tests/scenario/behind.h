@@ -15,7 +15,7 @@ struct behind {
 	struct gateway *gateway;
 	struct provider gw;
 	struct hand c1;
-	bool separate; /* as of the gateway's setup, from the next behind_start */
+	bool separate, server_domain; /* as of the gateway's setup, from the next behind_start */
 };
 
 /* Everybody is up, c1 has its session; the mark is set. */

@@ -140,6 +140,30 @@ hand_dial(struct hand *h, const char *server, const char *server_address)
 	UNTIL(30 * S, h->session != NULL);
 }
 
+/* All that may be in a conflict-scope for another client's sake: prefixes. */
+static void
+note_conflict(struct hand *h, const struct scope *scope)
+{
+	const struct conflict_scope *cs =
+		scope ? &scope->conflict_information.conflict_scope : NULL;
+	struct buf text;
+
+	h->conflict = scope ? conflict_of(scope) : (struct conflict){0};
+	h->contested[0] = '\0';
+	if (!cs || !cs->has)
+		return;
+	assert_int_equal(cs->has, 1ULL << SCOPE_TARGET_PREFIX);
+	buf_init(&text, sizeof(h->contested) - 1);
+	for (size_t i = 0; i < cs->target.n_target_prefix; i++) {
+		char one[PREFIX_TEXT_MAX];
+
+		buf_printf(&text, "%s%s", i ? "," : "",
+			prefix_format(&cs->target.target_prefix[i], one));
+	}
+	snprintf(h->contested, sizeof(h->contested), "%s", buf_text(&text));
+	buf_finish(&text);
+}
+
 static void
 hand_answered(void *arg, struct session *s, const struct coap_msg *m, int error)
 {
@@ -155,7 +179,7 @@ hand_answered(void *arg, struct session *s, const struct coap_msg *m, int error)
 	h->code = m->code;
 	h->answered = virtual_now();
 	h->lifetime = scope && SCOPE_HAS(scope, LIFETIME) ? scope->lifetime : 0;
-	h->conflict = scope ? conflict_of(scope) : (struct conflict){0};
+	note_conflict(h, scope);
 	h->max_age = 0;
 	coap_get_uint(m, COAP_OPT_MAX_AGE, &h->max_age);
 	h->text[0] = '\0';
@@ -179,7 +203,7 @@ hand_observed(void *arg, struct session *s, const struct coap_msg *m, int error)
 	h->notifications++;
 	h->entries = (unsigned)n;
 	h->status = scope && SCOPE_HAS(scope, STATUS) ? scope->status : 0;
-	h->conflict = scope ? conflict_of(scope) : (struct conflict){0};
+	note_conflict(h, scope);
 }
 
 static void
@@ -188,6 +212,7 @@ hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, c
 	struct path path = {
 		.resource = PATH_MITIGATE, .has_mid = mid != 0, .mid = mid, .content = 'a'};
 
+	snprintf(path.cdid, sizeof(path.cdid), "%s", h->cdid ? h->cdid : "");
 	snprintf(path.cuid, sizeof(path.cuid), "%s", credentials_cuid(h->credentials));
 	coap_init(m, COAP_NON, method);
 	path_add(m, &path, storage);
@@ -392,6 +417,7 @@ script_request(void *arg, struct session *s, struct exchange *ex, const struct c
 		return;
 	}
 	snprintf(t->cuid, sizeof(t->cuid), "%s", path.cuid);
+	snprintf(t->cdid, sizeof(t->cdid), "%s", path.cdid);
 	t->puts += m->code == COAP_PUT;
 	t->gets += m->code == COAP_GET;
 	t->deletes += m->code == COAP_DELETE;

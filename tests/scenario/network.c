@@ -6,8 +6,8 @@ enum { PORT = 4646 };
 
 /* ---- providers ------------------------------------------------------------------------------ */
 
-void
-provider_client(struct provider *p, const char *name, const char *prefixes)
+static struct client *
+make_client(const char *name, const char *prefixes)
 {
 	struct client *c = mem_new(sizeof(*c));
 	struct arena *a = arena_new();
@@ -20,8 +20,36 @@ provider_client(struct provider *p, const char *name, const char *prefixes)
 	c->prefixes = mem_copy(t.target_prefix, t.n_target_prefix * sizeof(struct prefix));
 	c->n_prefixes = t.n_target_prefix;
 	c->limits = CLIENT_LIMITS_DEFAULT;
-	assert_null(clients_add(p->clients, c));
 	arena_free(a);
+	return c;
+}
+
+void
+provider_client(struct provider *p, const char *name, const char *prefixes)
+{
+	assert_null(clients_add(p->clients, make_client(name, prefixes)));
+}
+
+void
+provider_gateway(struct provider *p, const char *name, const char *prefixes)
+{
+	struct client *c = make_client(name, prefixes);
+
+	c->gateway = true;
+	assert_null(clients_add(p->clients, c));
+}
+
+void
+provider_customer(struct provider *p, const char *name, const char *prefixes, const char *cdids)
+{
+	struct client *c = make_client(name, prefixes);
+
+	for (size_t n; *cdids; cdids += n + (cdids[n] == ' ')) {
+		n = strcspn(cdids, " ");
+		c->cdids = mem_grow(c->cdids, c->n_cdids + 1, sizeof(char *));
+		c->cdids[c->n_cdids++] = mem_printf("%.*s", (int)n, cdids);
+	}
+	assert_null(clients_add(p->clients, c));
 }
 
 void

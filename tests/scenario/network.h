@@ -31,6 +31,10 @@ struct provider {
 void provider_make(struct provider *p, const char *name, const char *address, const char *prefixes);
 /* One more client, of that certificate name. */
 void provider_client(struct provider *p, const char *name, const char *prefixes);
+/* One that is a gateway of the provider's domain, or that goes by these cdids ("a b") there. */
+void provider_gateway(struct provider *p, const char *name, const char *prefixes);
+void provider_customer(
+	struct provider *p, const char *name, const char *prefixes, const char *cdids);
 void provider_start(struct provider *p);
 void provider_stop(struct provider *p);    /* in order: sessions are closed */
 void provider_restart(struct provider *p); /* after a crash, or in order */
@@ -90,12 +94,14 @@ struct hand {
 	int64_t lifetime;    /* in it; 0 none */
 	uint32_t max_age;
 	struct conflict conflict; /* in it, or in the last notification */
+	char contested[200];      /* its conflict-scope: "192.0.2.66/32,…" */
 	char text[200];           /* the diagnostic payload */
 	mono_ms answered;
 	unsigned notifications;
 	uint64_t status;     /* in the last notification, of its first entry */
 	unsigned entries;    /* in it */
 	int64_t observation; /* handle of the last one */
+	const char *cdid;    /* in what is asked from now on; NULL: without one */
 	int hop_limit;       /* in what is asked from now on; 0: without it, -1: one of no octets */
 	struct arena *arena;
 };
@@ -131,6 +137,7 @@ struct script {
 	unsigned puts, gets, deletes, heartbeats;
 	unsigned ups;                  /* sessions that came up */
 	char cuid[PATH_ID_MAX + 1];    /* of the last request */
+	char cdid[PATH_ID_MAX + 1];    /* in it; "" */
 	uint8_t token[COAP_TOKEN_MAX]; /* of the last observation */
 	size_t token_len;
 	uint32_t observed_mid, sequence;

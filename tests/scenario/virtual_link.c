@@ -397,15 +397,22 @@ struct credentials {
 	char cuid[CUID_TEXT_LEN + 1];
 };
 
+void
+world_digest(const char *name, uint8_t ret[static 32])
+{
+	memset(ret, 0, 32);
+	for (size_t i = 0; name[i]; i++)
+		ret[i % 16] = (uint8_t)(ret[i % 16] * 31 + (uint8_t)name[i]);
+}
+
 struct credentials *
 virtual_credentials(const char *name)
 {
 	struct credentials *c = mem_new(sizeof(*c));
-	uint8_t digest[32] = {0};
+	uint8_t digest[32];
 
 	snprintf(c->name, sizeof(c->name), "%s", name);
-	for (size_t i = 0; name[i]; i++)
-		digest[i % 16] = (uint8_t)(digest[i % 16] * 31 + (uint8_t)name[i]);
+	world_digest(name, digest);
 	cuid_from_digest(digest, c->cuid);
 	c->references = 1;
 	return c;

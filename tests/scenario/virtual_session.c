@@ -354,8 +354,9 @@ send_flight(struct session *s)
 static void
 name_peer(struct session *s, const char *name)
 {
-	uint8_t digest[32] = {0};
+	uint8_t digest[32];
 
+	world_digest(name, digest);
 	free(s->peer.texts);
 	s->peer = (struct peer_id){
 		.kind = PEER_CERTIFICATE, .n_names = 1, .issuer = "CA", .texts = mem_text(name)};

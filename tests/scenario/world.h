@@ -99,6 +99,8 @@ struct virtual_link *world_link(const struct loop *l, const char *interface);
 struct virtual_link *world_link_of(const struct loop *l, const struct addr *a);
 void world_tell_links(struct loop *l, const char *interface);
 void world_zone_free(void);
+/* Of the key that goes with a certificate of that name: another one for each name. */
+void world_digest(const char *name, uint8_t ret[static 32]);
 
 /* session.c: a packet has arrived; false: there is nobody. */
 bool session_arrive(struct flight *f);

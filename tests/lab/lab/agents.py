@@ -105,7 +105,10 @@ class Configuration:
 
     def client(self):
         pvds = self.lab.upstream_pvds(self.agent)
-        return self.domains(pvds) if pvds else {"gateways": self.gateways()}
+        result = self.domains(pvds) if pvds else {}
+        if "server" in self.st.attrs or not pvds:
+            result["gateways"] = self.gateways()
+        return result
 
     def interface(self):
         return self.st.get("if") or self.lab.only_interface(self.agent.name, self.st)
@@ -120,7 +123,7 @@ class Configuration:
                     "interface": self.interface(),
                     "servers": [{"name": a.st.get("name"),
                                  "addresses": [s for s in servers if s in here]}],
-                    "credentials": self.as_client(self.st.get("ca")), **self.heartbeat}
+                    "credentials": self.as_client(a.st.get("ca")), **self.heartbeat}
                 if "filters" in self.st.attrs:
                     result[a.name]["filters"] = self.filters(a)
         if not result:
@@ -209,11 +212,15 @@ def at_path(cfg, path):
 
 
 def put(cfg, path, value):
-    """A number in the path is a place in a list that is there already."""
+    """A number in the path is a place in a list that is there already. "-" takes out what is there."""
     *folders, last = path.split(".")
     for f in folders:
         cfg = at_path(cfg, f) if isinstance(cfg, list) else cfg.setdefault(f, {})
-    cfg[last] = value
+    if value == "-":
+        at_path(cfg, last)
+        del cfg[last]
+    else:
+        cfg[last] = value
 
 
 class Process:

@@ -116,6 +116,9 @@ class Pattern:
             return any(touches(n, want) for n in have)
         return have == want
 
+    def field_contested(self, attr, fields, wanted, record):
+        return self.lab.prefixes(attr.items, self.st) == networks(fields.get("contested", ""))
+
     def field_target(self, attr, fields, wanted, record):
         have = networks(fields.get("target", fields.get("scope", "")))
         if attr.op == "<=":

@@ -7,6 +7,9 @@ SCOPE_PATH = (1, 2)  # mitigation-scope, scope
 PREFIX, PORTS, LOWER, UPPER, PROTOCOL = 6, 7, 8, 9, 10
 REDIRECTED, ALT_SERVER, ALT_SERVER_RECORD = 46, 47, 48
 LIFETIME, ATTACK_STATUS, TRIGGER = 14, 29, 45
+CONFLICT, CONFLICT_STATUS, CONFLICT_CAUSE, RETRY_TIMER, CONFLICT_SCOPE = 17, 18, 19, 20, 21
+STATUSES = {1: "request-inactive-other-active", 2: "request-active", 3: "all-requests-inactive"}
+CAUSES = {1: "overlapping-targets", 2: "conflict-with-acceptlist", 3: "cuid-collision"}
 
 
 def head(major, n):
@@ -89,10 +92,30 @@ def mitigation(prefixes, ports=(), protocols=(), lifetime=None, attack_status=No
     return encode({SCOPE_PATH[0]: {SCOPE_PATH[1]: [scope]}})
 
 
+def entries(body):
+    """The scope entries of an answer; of anything else none."""
+    try:
+        found = decode(body)[SCOPE_PATH[0]][SCOPE_PATH[1]]
+        return [e for e in found if isinstance(e, dict)]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
 def scopes(body):
     """The prefixes that an answer speaks of."""
-    try:
-        entries = decode(body)[SCOPE_PATH[0]][SCOPE_PATH[1]]
-        return [p for e in entries for p in e.get(PREFIX, [])]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return []
+    return [p for e in entries(body) for p in e.get(PREFIX, [])]
+
+
+def conflicts(body):
+    """The conflicts that it tells of, as words: cause, status, and whatever else is in them; and the
+    prefixes of their scopes."""
+    told = [e[CONFLICT] for e in entries(body) if CONFLICT in e]
+    words, prefixes = [], []
+    for c in told:
+        scope = c.get(CONFLICT_SCOPE, {})
+        words.append(CAUSES.get(c.get(CONFLICT_CAUSE), "?"))
+        words += [STATUSES.get(c[CONFLICT_STATUS], "?")] if CONFLICT_STATUS in c else []
+        words += [f"retry-timer={c[RETRY_TIMER]}"] if RETRY_TIMER in c else []
+        words += [f"scope-key={k}" for k in scope if k != PREFIX]
+        prefixes += scope.get(PREFIX, [])
+    return " ".join(words) or "none", ",".join(prefixes)

@@ -293,10 +293,10 @@ class Lab:
         if "at" in st.attrs and st.get("at") not in self.namespaces:
             raise st.error(f"at={st.get('at')}: no such namespace")
         verb = st.args[1] if st.kind in ("step", "do") else None
-        for key in ("scope", "target", "src-in", "to", "dst", "from"):
+        for key in ("scope", "target", "contested", "src-in", "to", "dst", "from"):
             if key in st.attrs and verb != "rule":  # a rule of the other family is dropped
                 self.check_family(st, key)
-        for key in ("scope", "target"):
+        for key in ("scope", "target", "contested"):
             if key in st.attrs and not (verb == "hellos" and st.get(key) in self.agents):
                 self.prefixes(st.items(key), st)
         for key in ("from", "peer", "to"):

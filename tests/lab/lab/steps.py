@@ -284,8 +284,10 @@ class Steps:
         data = answer.read_bytes() if answer.exists() else b""
         (self.folder / f"coap-{st.line}.log").write_text(r.stdout + r.stderr)
         said = readable(data) or diagnostic(r.stderr)
+        conflict, contested = cbor.conflicts(data)
         self.journal.note(ns, "coap-response", **{"as": who}, code=answer_code(r.stdout + r.stderr),
-                          scope=",".join(cbor.scopes(data)), text=said)
+                          scope=",".join(cbor.scopes(data)), conflict=conflict, contested=contested,
+                          text=said)
 
     def coap_server(self, st):
         """Whose CA signs there, and the address."""

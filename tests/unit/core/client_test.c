@@ -25,6 +25,39 @@ clients_are_found_by_name_certificate_key_and_psk(void **state)
 	clients_free(cs);
 }
 
+static struct client *
+make_known(const char *name, const char *spki, const char *cdid)
+{
+	struct client *c = make_client(name, NULL, NULL);
+
+	c->spki = mem_new(sizeof(char *));
+	if (spki)
+		c->spki[c->n_spki++] = mem_text(spki);
+	c->cdids = mem_new(sizeof(char *));
+	if (cdid)
+		c->cdids[c->n_cdids++] = mem_text(cdid);
+	return c;
+}
+
+/* 9132-4.4.1.2-08: all that a gateway may call it means the same client; its keys, too. */
+static void
+clients_are_found_by_what_gateways_call_them(void **state)
+{
+	struct clients *cs = clients_new();
+	struct client *a = make_known("acme", "E-6A0csb_GmKYnWkoosvEQ", "7eeaf349529eb55ed50113");
+
+	(void)state;
+	assert_null(clients_add(cs, a));
+	assert_ptr_equal(clients_by_cdid(cs, "7eeaf349529eb55ed50113"), a);
+	assert_ptr_equal(clients_by_cdid(cs, "E-6A0csb_GmKYnWkoosvEQ"), a);
+	assert_null(clients_by_cdid(cs, "acme"));
+	assert_null(clients_by_certificate(cs, NULL, 0, "7eeaf349529eb55ed50113"));
+	assert_non_null(clients_add(cs, make_known("beta", NULL, "7eeaf349529eb55ed50113")));
+	assert_non_null(clients_add(cs, make_known("beta", NULL, "E-6A0csb_GmKYnWkoosvEQ")));
+	assert_non_null(clients_add(cs, make_known("beta", "7eeaf349529eb55ed50113", NULL)));
+	clients_free(cs);
+}
+
 static void
 nothing_stands_for_two_clients(void **state)
 {
@@ -83,6 +116,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clients_are_found_by_name_certificate_key_and_psk),
+		cmocka_unit_test(clients_are_found_by_what_gateways_call_them),
 		cmocka_unit_test(nothing_stands_for_two_clients),
 		cmocka_unit_test(only_own_ordinary_prefixes_are_authorised),
 	};

@@ -310,6 +310,31 @@ a_gateway_leaves_the_terminating_period_to_its_providers(void **state)
 	free(text);
 }
 
+/* 9132-4.4.1.2-05, 9132-4.4.1.2-12. */
+static void
+gateways_of_the_servers_domain_load(void **state)
+{
+	struct config *c = load(DOMAIN "    credentials: " PSK "\n"
+				       "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\n"
+				       "aggregate: no\nserver-domain: yes\nclients:\n"
+				       "  gw: {certificates: [gw], gateway: yes}\n"
+				       "  acme: {cdids: [7eeaf349529eb55ed50113], prefixes: "
+				       "[192.0.2.0/24]}\n");
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_true(c->separate);
+	assert_true(c->server_domain);
+	assert_true(clients_named(c->clients, "gw")->gateway);
+	assert_false(clients_named(c->clients, "acme")->gateway);
+	assert_ptr_equal(clients_by_cdid(c->clients, "7eeaf349529eb55ed50113"),
+		clients_named(c->clients, "acme"));
+	assert_false(noted(false, "*acme has no credential"));
+	config_free(c);
+}
+
 static void
 gateways_and_their_filters_load(void **state)
 {
@@ -429,6 +454,9 @@ contradictions_and_files_are_told_with_their_place(void **state)
 		{"", "1:1: nothing to do, expected `domains`, `gateways` or `listen`"},
 		{"instance: a\n", "1:1: nothing to do"},
 		{"user: nobody-at-all\n", "1:7: user nobody-at-all does not exist"},
+		{"server-domain: yes\n",
+			"1:16: server-domain with all clients in one session, expected aggregate: "
+			"no"},
 		{DOMAIN, "2:3: isp1 has servers but no credentials"},
 		{DOMAIN "    credentials: {certificate: gone.crt, key: one.key, trust: ca.crt}\n",
 			"4:32: *gone.crt cannot be read: No such file or directory, expected a "
@@ -747,6 +775,7 @@ main(void)
 		cmocka_unit_test_teardown(a_server_loads, forget),
 		cmocka_unit_test_teardown(
 			a_gateway_leaves_the_terminating_period_to_its_providers, forget),
+		cmocka_unit_test_teardown(gateways_of_the_servers_domain_load, forget),
 		cmocka_unit_test_teardown(gateways_and_their_filters_load, forget),
 		cmocka_unit_test_teardown(mistakes_of_form_are_told_with_their_place, forget),
 		cmocka_unit_test_teardown(

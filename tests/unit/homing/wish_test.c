@@ -1019,6 +1019,89 @@ the_cuid_stays_while_another_server_may_hold_something(void **state)
 	assert_int_equal(x->puts, 2); /* both, under it */
 }
 
+/* 9132-4.4.2.1-12: the operator hears of it, once: in the answer, in a notification; and when it is
+ * over. */
+static void
+a_conflict_is_reported_once(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_201_CREATED,
+		.lifetime = 3600,
+		.conflict = {REQUEST_ACTIVE, OVERLAPPING_TARGETS, 0}};
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS,
+		.status = ATTACK_MITIGATION_IN_PROGRESS};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 1);
+	assert_non_null(strstr(x->last_report, "overlapping-targets request-active"));
+	s.mid = x->mid;
+	verdict_conflict(&a.conflict, &s);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 0);
+	s.has &= ~(1ULL << SCOPE_CONFLICT_INFORMATION);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 0);
+	assert_int_equal(x->reports[WISH_REPORT_STATUS], 1);
+	verdict_conflict(&a.conflict, &s);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 1);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+}
+
+/* 9132-4.4.2.1-11, 9132-4.4.1.3-43: what a conflict has deactivated is not asked for before
+ * retry-timer is over, by nobody's hand; the lifetime outlasts that by 45 s (9132-4.4.1.3-45). */
+static void
+what_a_conflict_deactivated_waits_for_the_retry_timer(void **state)
+{
+	static const struct conflict inactive = {
+		REQUEST_INACTIVE_OTHER_ACTIVE, OVERLAPPING_TARGETS, 600};
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_201_CREATED,
+		.lifetime = 645,
+		.conflict = inactive};
+	struct scope s = {.has = 1ULL << SCOPE_MID | 1ULL << SCOPE_STATUS,
+		.status = ATTACK_MITIGATION_WITHDRAWN};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	s.mid = x->mid;
+	s.status = ATTACK_MITIGATION_IN_PROGRESS;
+	verdict_conflict(&(struct conflict){inactive.status, inactive.cause, 300}, &s);
+	until(x, 300 * S); /* told again, of the time that is left: the same moment */
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CONFLICT], 0);
+	until(x, 500 * S); /* told again as before: no later for that */
+	wishes_status(x->w, x->server, &s, x->now);
+	until(x, 599 * S);
+	assert_int_equal(x->puts, 0);
+	until(x, 600 * S);
+	assert_int_equal(x->puts, 1); /* the refresh, in time */
+	answer(x, COAP_PUT, COAP_204_CHANGED, 3600);
+	s.status = ATTACK_MITIGATION_WITHDRAWN;
+	verdict_conflict(&inactive, &s);
+	wishes_status(x->w, x->server, &s, x->now);
+	drain(x);
+	assert_int_equal(state_of(x, "a"), WISH_ENDED);
+	wishes_refresh(x->w, "a", x->now, epoch + x->now);
+	until(x, 1199 * S);
+	assert_int_equal(x->puts, 0);
+	until(x, 1200 * S);
+	assert_int_equal(x->puts, 1);
+	a.conflict.retry_timer = 500;
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	release(x, "a"); /* what is wanted no more does not wait */
+	assert_int_equal(x->deletes, 1);
+}
+
 static void
 the_server_may_end_it(void **state)
 {
@@ -1314,6 +1397,8 @@ main(void)
 		IN_WORLD(repeats_count_from_when_it_left),
 		IN_WORLD(the_cuid_survives_new_credentials),
 		IN_WORLD(the_cuid_stays_while_another_server_may_hold_something),
+		IN_WORLD(a_conflict_is_reported_once),
+		IN_WORLD(what_a_conflict_deactivated_waits_for_the_retry_timer),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),
