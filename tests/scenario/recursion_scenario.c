@@ -35,6 +35,19 @@ by_hand(struct behind *x)
 	return v;
 }
 
+/* Seconds until the one request upstream is released by itself. */
+static void
+see_until(void *arg, const char *id)
+{
+	struct behind *x = arg;
+	struct arena *a = arena_new();
+	struct wish_view v;
+
+	assert_true(wishes_view(dots_client_wishes(x->us.client), id, loop_now(x->us.loop), a, &v));
+	assert_in_range((v.until - loop_wall()) / 1000, 2990, 3000);
+	arena_free(a);
+}
+
 static void
 granted(struct behind *x, const char *target)
 {
@@ -108,6 +121,7 @@ the_operator_escalates_by_hand(void **state)
 	assert_int_equal(x->s1.puts, 1);
 	assert_int_equal(virtual_events(EVENT_ESCALATED, "operator"), 1);
 	assert_int_equal(customer_wishes(&x->us), 1);
+	wishes_each(dots_client_wishes(x->us.client), see_until, x);
 	/* It ends there with the client's. */
 	virtual_run(2995 * S);
 	assert_int_equal(x->s1.deletes, 0);
@@ -198,17 +212,47 @@ a_newer_request_takes_the_escalation_over(void **state)
 	assert_int_equal(customer_wishes(&x->us), 1);
 }
 
+/* RFC 8768 3: with the hops that are left of its request, also after a crash; who has none left is
+ * refused as at any gateway. */
+static void
+hops_run_down_when_it_is_escalated(void **state)
+{
+	struct behind *x = *state;
+	const struct packet *p;
+	struct coap_msg m;
+	const char *why;
+	uint8_t limit = 0;
+
+	x->c1.hop_limit = 1;
+	behind_put(x, 1, host, 1 * S);
+	assert_int_equal(x->c1.code, COAP_508_HOP_LIMIT_REACHED);
+	x->c1.hop_limit = 5;
+	granted(x, host);
+	crash(x);
+	virtual_mark();
+	by_hand(x);
+	p = PACKET(0, .from = x->us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE);
+	assert_int_equal(coap_decode(p->bytes, p->len, &m, &why), 0);
+	assert_int_equal(coap_hop_limit(&m, &limit), 0);
+	assert_int_equal(limit, 4);
+}
+
 /* A refresh of the client renews what was asked for upstream, and asks nobody else. */
 static void
 a_refresh_renews_it_upstream(void **state)
 {
 	struct behind *x = *state;
 
+	x->s1.conflict = (struct conflict){REQUEST_ACTIVE, OVERLAPPING_TARGETS, 0};
 	granted(x, host);
 	by_hand(x);
 	virtual_run(3000 * S);
-	behind_put(x, 1, host, 1 * S);
+	x->c1.conflict.cause = 0;
+	x->s1.silent = true;
+	assert_in_range(behind_put(x, 1, host, 1 * S), 0, 30);
 	assert_int_equal(x->c1.code, COAP_204_CHANGED);
+	assert_int_equal(x->c1.conflict.cause, OVERLAPPING_TARGETS);
+	x->s1.silent = false;
 	virtual_run(3000 * S);
 	assert_int_equal(x->s1.deletes, 0);
 	assert_int_equal(virtual_events(EVENT_ESCALATED, ""), 1);
@@ -348,6 +392,26 @@ a_withdrawal_goes_up(void **state)
 	assert_int_equal(recorder_active(x->gw.recorder), 0);
 }
 
+/* Revived before that, it is measured anew. */
+static void
+what_is_revived_is_not_escalated_any_more(void **state)
+{
+	struct behind *x = *state;
+	uint64_t total = 0;
+
+	granted(x, host);
+	by_hand(x);
+	assert_int_equal(x->s1.puts, 1);
+	hand_delete(&x->c1, 1);
+	virtual_run(10 * S);
+	behind_put(x, 1, host, 1 * S);
+	virtual_run(5 * S);
+	assert_int_equal(x->s1.puts, 1);
+	assert_int_equal(ours(x)->status, ATTACK_SUCCESSFULLY_MITIGATED);
+	flood(x, &total, 500, 15);
+	assert_int_equal(x->s1.puts, 2);
+}
+
 /* What was escalated stays so, with all that was counted. */
 static void
 an_escalation_survives_a_crash(void **state)
@@ -408,6 +472,7 @@ main(void)
 		ACTING(without_a_rate_upstream_is_asked_at_once),
 		ACTING(a_provider_that_is_away_is_asked_later),
 		ACTING(a_newer_request_takes_the_escalation_over),
+		ACTING(hops_run_down_when_it_is_escalated),
 		ACTING(a_refresh_renews_it_upstream),
 		ACTING(the_status_is_the_worse_of_both),
 		ACTING(what_ended_upstream_is_measured_anew),
@@ -415,6 +480,7 @@ main(void)
 		ACTING(a_loop_upstream_ends_nothing_here),
 		ACTING(counters_of_both_are_summed),
 		ACTING(a_withdrawal_goes_up),
+		ACTING(what_is_revived_is_not_escalated_any_more),
 		ACTING(an_escalation_survives_a_crash),
 		ACTING(what_was_not_escalated_is_measured_after_a_crash),
 	};
