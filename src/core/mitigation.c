@@ -906,7 +906,10 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t remaining,
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, &stored->scope, &m->scope);
 	m->expires = remaining < 0 ? INT64_MAX : now + remaining * 1000;
-	m->here = m->here ? m->here : m->status;
+	if (!m->here)
+		m->here = m->status;
+	else if (!m->terminating)
+		m->status = status_worse(m->upstream, m->here);
 	sum_dropped(m);
 	m->rate_mark.at = now;
 	m->rate_mark.packets = m->packets;

@@ -53,7 +53,7 @@ merge_counters(const struct wish_part *parts, size_t n, struct merged *ret)
 
 		if (p->server < 0 || counted_before(parts, i))
 			continue;
-		ret->counted = ret->counted && (p->counted || p->state != WISH_PLACED);
+		ret->counted = ret->counted && (p->counted || !p->status);
 		ret->bytes_dropped += p->bytes_dropped;
 		ret->pkts_dropped += p->pkts_dropped;
 		ret->bps_dropped += p->bps_dropped;

@@ -415,27 +415,31 @@ admit(struct escalation *e, const struct escalation_request *r,
 	free(id);
 }
 
-/* Names of the domains that its parts go to, separated by commas; what does not fit is left out. */
+static bool
+has_domain(const struct wish_view *v, size_t domain)
+{
+	for (size_t i = 0; i < v->n_parts; i++)
+		if (v->parts[i].domain == (int)domain)
+			return true;
+	return false;
+}
+
+/* Of all that its parts go to, separated by commas; what does not fit is left out. */
 static void
 name_domains(const struct gateway *g, const char *id, char *ret, size_t cap)
 {
+	const struct homing *h = g->setup.homing;
 	struct dots_client *c = holder(g, id);
 	struct arena *a = arena_new();
 	struct wish_view view = {0};
-	int last = -1;
 	size_t len = 0;
 
 	if (c)
 		wishes_view(dots_client_wishes(c), id, loop_now(g->loop), a, &view);
-	for (size_t i = 0; i < view.n_parts && len < cap; i++) {
-		int d = view.parts[i].domain;
-
-		if (d < 0 || d == last)
-			continue;
-		len += (size_t)snprintf(ret + len, cap - len, "%s%s", len ? "," : "",
-			g->setup.homing->domains[d].name);
-		last = d;
-	}
+	for (size_t d = 0; d < h->n_domains && len < cap; d++)
+		if (has_domain(&view, d))
+			len += (size_t)snprintf(
+				ret + len, cap - len, "%s%s", len ? "," : "", h->domains[d].name);
 	arena_free(a);
 }
 

@@ -35,13 +35,14 @@ record_extend(struct dots_server *s, struct mitigation *m)
 	lifetimes_put(s->lifetimes, s->book, m, epoch_of(s));
 }
 
-/* Of what was never asked for upstream nothing. */
+/* Of what was never asked for upstream nothing, but what it would be asked with. */
 static void
-add_upstream(json_t *record, const struct mitigation *m)
+add_upstream(const struct dots_server *s, json_t *record, const struct mitigation *m)
 {
 	const struct dropped *d = &m->dropped[DROPPED_UPSTREAM];
 
-	json_object_set_new(record, "hops", json_integer(m->hop_limit));
+	if (recursion_is_on(s))
+		json_object_set_new(record, "hops", json_integer(m->hop_limit));
 	if (m->escalated || d->packets)
 		json_object_set_new(record, "upstream",
 			json_pack("{sb si si sI sI sI sI}", "escalated", m->escalated, "here",
@@ -70,7 +71,7 @@ record_put(struct dots_server *s, struct mitigation *m)
 		(json_int_t)here->packets, "bytes", (json_int_t)here->bytes, "packets_base",
 		(json_int_t)here->packets_base, "bytes_base", (json_int_t)here->bytes_base, "scope",
 		buf_text(&scope));
-	add_upstream(j, m);
+	add_upstream(s, j, m);
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
 	persist_put(s->persist, "mitigation", key, text);
@@ -163,8 +164,8 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 {
 	wall_ms expires = number(j, "expires");
 	const char *scope = json_string_value(json_object_get(j, "scope"));
-	/* Of a time when upstream was asked beside our own mitigators. */
-	const json_t *upstream = recursion_is_on(s) ? json_object_get(j, "upstream") : NULL;
+	const json_t *upstream = json_object_get(j, "upstream");
+	bool beside = recursion_is_on(s); /* else it was, in an earlier configuration */
 	struct mitigation m = {
 		.id = (uint64_t)number(j, "id"),
 		.client = (char *)json_string_value(json_object_get(j, "client")),
@@ -175,11 +176,11 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.terminating = json_is_true(json_object_get(j, "terminating")),
 		.terminating_s = (uint32_t)number(j, "terminating_s"),
 		.here = (enum dots_status)number(upstream, "here"),
-		.upstream = (enum dots_status)number(upstream, "status"),
-		.escalated = json_is_true(json_object_get(upstream, "escalated")),
+		.upstream = beside ? (enum dots_status)number(upstream, "status") : 0,
+		.escalated = beside && json_is_true(json_object_get(upstream, "escalated")),
 		.hop_limit = (uint8_t)number(j, "hops"),
-		.dropped = {[DROPPED_HERE] = dropped_of(j),
-			[DROPPED_UPSTREAM] = dropped_of(json_object_get(j, "upstream"))},
+		.dropped =
+			{[DROPPED_HERE] = dropped_of(j), [DROPPED_UPSTREAM] = dropped_of(upstream)},
 	};
 	char own_key[KEY_MAX];
 	struct schema_error err;

@@ -444,6 +444,30 @@ an_escalation_survives_a_crash(void **state)
 	assert_int_equal(x->s1.deletes, 1);
 }
 
+/* Upstream is not asked any more after a restart: what it had said counts no longer, what it had
+ * dropped does. */
+static void
+without_escalation_after_a_restart_it_is_ours_alone(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.packets = 50;
+	granted(x, host);
+	by_hand(x);
+	virtual_run(4 * S);
+	script_notify(&x->s1, ATTACK_EXCEEDED_CAPABILITY, 3000);
+	virtual_run(4 * S);
+	assert_int_equal(ours(x)->status, ATTACK_EXCEEDED_CAPABILITY);
+	provider_stop(&x->gw);
+	x->gw.escalation = NULL;
+	provider_start(&x->gw);
+	virtual_run(1 * S);
+	assert_int_equal(ours(x)->status, ATTACK_SUCCESSFULLY_MITIGATED);
+	assert_int_equal(ours(x)->packets, 50);
+	assert_false(ours(x)->escalated);
+	assert_non_null(strstr(by_hand(x).why, "does not ask upstream"));
+}
+
 /* What was not is measured again. */
 static void
 what_was_not_escalated_is_measured_after_a_crash(void **state)
@@ -482,6 +506,7 @@ main(void)
 		ACTING(a_withdrawal_goes_up),
 		ACTING(what_is_revived_is_not_escalated_any_more),
 		ACTING(an_escalation_survives_a_crash),
+		ACTING(without_escalation_after_a_restart_it_is_ours_alone),
 		ACTING(what_was_not_escalated_is_measured_after_a_crash),
 	};
 
