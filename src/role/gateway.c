@@ -443,23 +443,22 @@ name_domains(const struct gateway *g, const char *id, char *ret, size_t cap)
 	arena_free(a);
 }
 
-static struct verdict
-ask(struct escalation *e, const struct escalation_request *r, char *ret_upstream, size_t cap)
+static void
+ask(struct escalation *e, const struct escalation_request *r, struct escalation_asked *ret)
 {
 	struct gateway *g = (struct gateway *)e;
-	struct verdict v = verdict_of(COAP_201_CREATED, "%s", "");
 	char *id = wish_id(r->key);
 	bool again = !r->refresh && holder(g, id);
 
 	claim(g, id);
-	ask_upstream(g, id, r, &v);
-	if (again && verdict_ok(&v))
+	ret->verdict = verdict_of(COAP_201_CREATED, "%s", "");
+	ask_upstream(g, id, r, &ret->verdict);
+	if (again && verdict_ok(&ret->verdict))
 		wishes_refresh(
 			dots_client_wishes(holder(g, id)), id, loop_now(g->loop), loop_wall());
-	name_domains(g, id, ret_upstream, cap);
+	name_domains(g, id, ret->upstream, sizeof(ret->upstream));
 	owe(g, id);
 	free(id);
-	return v;
 }
 
 static void

@@ -12,7 +12,7 @@
 #include "role/server_state.h"
 
 /* A server that ends what it has accepted is not asked again at once. */
-enum { REST_MS = 60000, UPSTREAM_MAX = 256 };
+enum { REST_MS = 60000 };
 
 bool
 recursion_is_on(const struct dots_server *s)
@@ -22,8 +22,8 @@ recursion_is_on(const struct dots_server *s)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static struct verdict
-ask(struct dots_server *s, const struct mitigation *m, bool refresh, char *ret_upstream, size_t cap)
+static void
+ask(struct dots_server *s, const struct mitigation *m, bool refresh, struct escalation_asked *ret)
 {
 	const struct client *c = clients_named(s->setup.clients, m->client);
 	char *key = server_key(m->client, m->cuid, m->mid);
@@ -33,30 +33,27 @@ ask(struct dots_server *s, const struct mitigation *m, bool refresh, char *ret_u
 		.share = c ? c->limits.mitigations : 0,
 		.refresh = refresh,
 		.hop_limit = m->hop_limit ? m->hop_limit : COAP_HOP_LIMIT_INITIAL};
-	struct verdict v;
 
 	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
-	*ret_upstream = '\0';
-	v = s->escalation->ops->ask(s->escalation, &r, ret_upstream, cap);
+	s->escalation->ops->ask(s->escalation, &r, ret);
 	free(key);
-	return v;
 }
 
 static void
-tell(const struct mitigation *m, const char *reason, const char *upstream, const struct verdict *v)
+tell(const struct mitigation *m, const char *reason, const struct escalation_asked *asked)
 {
 	struct buf scope;
 
-	if (verdict_ok(v)) {
+	if (verdict_ok(&asked->verdict)) {
 		event_raise(EVENT_ESCALATED, EVENT_N("id", m->id), EVENT_F("client", m->client),
 			EVENT_N("mid", m->mid), EVENT_F("reason", reason),
-			EVENT_F("upstream", upstream));
+			EVENT_F("upstream", asked->upstream));
 		return;
 	}
 	buf_init(&scope, 8192);
 	server_scope_text(&m->scope.target, &scope);
 	event_raise(EVENT_ALERT, EVENT_F("target", buf_text(&scope)),
-		EVENT_F("section", "RFC 8811 3.2.3"), EVENT_F("reason", v->why));
+		EVENT_F("section", "RFC 8811 3.2.3"), EVENT_F("reason", asked->verdict.why));
 	buf_finish(&scope);
 }
 
@@ -64,27 +61,27 @@ tell(const struct mitigation *m, const char *reason, const char *upstream, const
 static struct verdict
 escalate(struct dots_server *s, struct mitigation *m, const char *reason)
 {
-	char upstream[UPSTREAM_MAX];
-	struct verdict v = ask(s, m, false, upstream, sizeof(upstream));
+	struct escalation_asked asked = {0};
 	struct effects fx = {0};
 
-	tell(m, reason, upstream, &v);
+	ask(s, m, false, &asked);
+	tell(m, reason, &asked);
 	book_escalated(s->book, m, true, &fx);
-	if (!verdict_ok(&v))
+	if (!verdict_ok(&asked.verdict))
 		book_upstream(s->book, m, ATTACK_EXCEEDED_CAPABILITY, &fx);
 	server_apply(s, &fx);
-	return v;
+	return asked.verdict;
 }
 
 void
 recursion_granted(struct dots_server *s, struct mitigation *m)
 {
-	char upstream[UPSTREAM_MAX];
+	struct escalation_asked asked = {0};
 
 	if (!recursion_is_on(s))
 		return;
 	if (m->escalated)
-		ask(s, m, true, upstream, sizeof(upstream));
+		ask(s, m, true, &asked);
 	else if (m->takes_over)
 		escalate(s, m, "predecessor");
 	else if (!s->setup.above.rate)

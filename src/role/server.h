@@ -31,6 +31,11 @@ struct escalation_request {
 	bool refresh;      /* it is on record already: renews what was asked for */
 	uint8_t hop_limit; /* to go on with, at least 1 (RFC 8768 3) */
 };
+enum { ESCALATION_UPSTREAM_MAX = 256 };
+struct escalation_asked {
+	struct verdict verdict; /* a refusal: there is nobody to ask, nothing is kept */
+	char upstream[ESCALATION_UPSTREAM_MAX]; /* who is asked, for the operator */
+};
 struct escalation_ops {
 	/* decide is called once, from the loop, and never after withdraw; lifetime: the longest
 	 * that may be granted, -1 for ever, 0: as asked. Asked again under the same key before
@@ -39,11 +44,9 @@ struct escalation_ops {
 	void (*admit)(struct escalation *e, const struct escalation_request *r,
 		void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg);
 	/* Asks beside mitigators of the server's own, or renews that. Nobody waits for the answer:
-	 * on_status tells it. Without `refresh` what was refused is asked for again. A refusal:
-	 * there is nobody to ask, nothing is kept. Who is asked, for the operator, in
-	 * ret_upstream. */
-	struct verdict (*ask)(struct escalation *e, const struct escalation_request *r,
-		char *ret_upstream, size_t cap);
+	 * on_status tells it. Without `refresh` what was refused is asked for again. */
+	void (*ask)(struct escalation *e, const struct escalation_request *r,
+		struct escalation_asked *ret);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
 	/* Once, when what is on record is known: stands tells whether a key is. */

@@ -183,14 +183,14 @@ upstream_admit(struct escalation *e, const struct escalation_request *r,
 	u->list[u->n++] = (struct undecided){mem_text(r->key), decide, arg};
 }
 
-static struct verdict
-upstream_ask(
-	struct escalation *e, const struct escalation_request *r, char *ret_upstream, size_t cap)
+static void
+upstream_ask(struct escalation *e, const struct escalation_request *r, struct escalation_asked *ret)
 {
 	(void)e;
-	assert(r->scope->target.n_target_prefix > 0 && r->hop_limit > 0 && cap > 0);
-	snprintf(ret_upstream, cap, "above");
-	return verdict_of(r->hop_limit > 1 ? COAP_201_CREATED : COAP_400_BAD_REQUEST, "%s", "");
+	assert(r->scope->target.n_target_prefix > 0 && r->hop_limit > 0);
+	*ret = (struct escalation_asked){.upstream = "above"};
+	ret->verdict =
+		verdict_of(r->hop_limit > 1 ? COAP_201_CREATED : COAP_400_BAD_REQUEST, "%s", "");
 }
 
 static void
