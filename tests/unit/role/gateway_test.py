@@ -147,6 +147,19 @@ def test_what_nobody_protects_cannot_be_escalated(network):
     assert status == 1 and "no provider of this network" in reply["error"]
 
 
+@pytest.mark.parametrize("network", [[ACTING]], indirect=True)
+def test_the_threshold_may_go_with_a_reload(network):
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    path = network.folder / "gateway.yaml"
+    path.write_text(path.read_text().replace(ACTING, "dry-run: {}, escalate: {}"))
+    assert network.gateway("reload")[0] == 0
+    assert not network.server.list("mitigations")
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"q"))
+    assert network.answer(b"q") == "2.04"
+    until(lambda: network.server.list("mitigations"), "request upstream")
+
+
 # 9132-5.1-06
 def test_port_ranges_of_one_lower_port_go_out_as_one(network):
     status, _ = network.gateway("mitigate", "192.0.2.9", "--port", "80", "--port", "443", "--port",
