@@ -106,6 +106,9 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"other clients ask for these of its targets, too; none: no more"},
 	[EVENT_MITIGATION_END] = {"mitigation-ended", EVENT_INFO, AUDIT, "id client mid reason",
 		"a mitigation is over"},
+	[EVENT_ESCALATED] = {"escalated", EVENT_INFO, AUDIT, "id client mid reason upstream",
+		"upstream is asked beside our own mitigators; why: always, rate, operator, "
+		"predecessor"},
 	[EVENT_RULE_INSTALLED] = {"rule-installed", EVENT_INFO, AUDIT, "id client scope mitigator",
 		"the packet filter has it"},
 	[EVENT_RULE_REMOVED] = {"rule-removed", EVENT_INFO, AUDIT, "id client mitigator",

@@ -11,6 +11,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "core/status.h"
 
 enum {
 	BUCKET_MS = 300000,
@@ -709,7 +710,7 @@ revive(struct book *b, struct mitigation *m)
 	m->terminating_s *= 2;
 	if (m->terminating_s > b->policy.terminating_max)
 		m->terminating_s = b->policy.terminating_max;
-	m->status = ATTACK_SUCCESSFULLY_MITIGATED;
+	m->status = m->here = ATTACK_SUCCESSFULLY_MITIGATED;
 }
 
 static void
@@ -718,6 +719,7 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 {
 	bool revived = m->terminating;
 
+	m->hop_limit = r->hop_limit;
 	if (revived) {
 		revive(b, m);
 		effect(fx, EFFECT_NOTIFY, m, NULL);
@@ -745,7 +747,9 @@ create(struct book *b, const struct mitigation_request *r)
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, r->scope, &m->scope);
 	m->filtering = m->scope.trigger_mitigation;
-	m->status = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
+	m->here = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
+	m->status = m->here;
+	m->hop_limit = r->hop_limit;
 	m->started = r->wall;
 	m->rate_mark.at = r->now;
 	m->terminating_s = b->policy.terminating;
@@ -775,8 +779,10 @@ book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 	if (m->filtering)
 		effect(fx, EFFECT_START, m, NULL); /* before the old ones stop: no gap */
 	enter(b, m); /* so, too: who is in conflict with both hears of no pause */
-	for (size_t i = 0; i < o.n_lower; i++)
+	for (size_t i = 0; i < o.n_lower; i++) {
+		m->takes_over = m->takes_over || o.lower[i]->escalated;
 		book_end(b, o.lower[i], "overridden by a newer request", fx);
+	}
 	free(o.lower);
 	if (book_review(b, m))
 		effect(fx, EFFECT_CONFLICT, m, NULL);
@@ -803,6 +809,8 @@ book_delete(struct book *b, const struct mitigation_request *r, struct effects *
 	client_count(b, m->client)->on -= is_on(m);
 	m->terminating = true;
 	m->status = DOTS_CLIENT_WITHDRAWN_MITIGATION;
+	m->escalated = false; /* it is withdrawn there, too */
+	m->upstream = 0;
 	reschedule(b, m, r->now + (int64_t)m->terminating_s * 1000);
 	effect(fx, EFFECT_STORE, m, NULL);
 	effect(fx, EFFECT_NOTIFY, m, NULL);
@@ -855,17 +863,42 @@ book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), v
 
 /* ---- what happens to it ---- */
 
+static void
+tell(struct mitigation *m, enum dots_status status, struct effects *fx)
+{
+	if (m->status == status || m->terminating)
+		return;
+	m->status = status;
+	effect(fx, EFFECT_STORE, m, NULL);
+	effect(fx, EFFECT_NOTIFY, m, NULL);
+}
+
 void
 book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
 	struct effects *fx)
 {
 	(void)b;
 	(void)now;
-	if (m->status == status || m->terminating)
-		return;
-	m->status = status;
+	m->here = status;
+	tell(m, status_is_over(status) ? status : status_worse(m->upstream, m->here), fx);
+}
+
+void
+book_upstream(struct book *b, struct mitigation *m, enum dots_status status, struct effects *fx)
+{
+	(void)b;
+	m->upstream = status;
+	tell(m, status_worse(m->upstream, m->here), fx);
+}
+
+void
+book_escalated(struct book *b, struct mitigation *m, bool escalated, struct effects *fx)
+{
+	m->escalated = escalated;
+	m->takes_over = false;
 	effect(fx, EFFECT_STORE, m, NULL);
-	effect(fx, EFFECT_NOTIFY, m, NULL);
+	if (!escalated)
+		book_upstream(b, m, 0, fx);
 }
 
 void
@@ -900,17 +933,35 @@ update_rates(struct mitigation *m, mono_ms now)
 	m->rate_mark.full_seen = true;
 }
 
+/* Its filter was installed anew, or another server has it: from 0 again. */
+static void
+count_dropped(struct dropped *d, uint64_t packets, uint64_t bytes)
+{
+	if (d->packets_base + packets < d->packets) {
+		d->packets_base = d->packets;
+		d->bytes_base = d->bytes;
+	}
+	d->packets = d->packets_base + packets;
+	d->bytes = d->bytes_base + bytes;
+}
+
+static void
+sum_dropped(struct mitigation *m)
+{
+	m->packets = m->bytes = 0;
+	for (size_t i = 0; i < DROPPED_WHERE; i++) {
+		m->packets += m->dropped[i].packets;
+		m->bytes += m->dropped[i].bytes;
+	}
+}
+
 void
-book_counters(struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now)
+book_counters(struct book *b, struct mitigation *m, enum dropped_where where, uint64_t packets,
+	uint64_t bytes, mono_ms now)
 {
 	(void)b;
-	if (m->packets_base + packets <
-		m->packets) { /* its filter was installed anew: from 0 again */
-		m->packets_base = m->packets;
-		m->bytes_base = m->bytes;
-	}
-	m->packets = m->packets_base + packets;
-	m->bytes = m->bytes_base + bytes;
+	count_dropped(&m->dropped[where], packets, bytes);
+	sum_dropped(m);
 	update_rates(m, now);
 }
 
@@ -944,6 +995,11 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t remaining,
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, &stored->scope, &m->scope);
 	m->expires = remaining < 0 ? INT64_MAX : now + remaining * 1000;
+	if (!m->here)
+		m->here = m->status;
+	else if (!m->terminating)
+		m->status = status_worse(m->upstream, m->here);
+	sum_dropped(m);
 	m->rate_mark.at = now;
 	m->rate_mark.packets = m->packets;
 	m->rate_mark.bytes = m->bytes;

@@ -9,6 +9,7 @@
 #include "base/loop.h" /* mono_ms, wall_ms only */
 #include "core/client.h"
 #include "core/conflict.h"
+#include "core/overload.h"
 #include "core/verdict.h"
 #include "wire/signal.h"
 
@@ -22,6 +23,13 @@ struct mitigation_policy {
 };
 #define MITIGATION_POLICY_DEFAULT ((struct mitigation_policy){86400, false, 120, 300, 100000})
 
+/* Who drops: our own mitigators, or those whom a gateway asks upstream. */
+enum dropped_where { DROPPED_HERE, DROPPED_UPSTREAM, DROPPED_WHERE };
+struct dropped {
+	uint64_t packets, bytes;           /* in all */
+	uint64_t packets_base, bytes_base; /* by what counted before it began from 0 again */
+};
+
 struct mitigation {
 	uint64_t id;  /* > 0, never reused */
 	char *client; /* name of the entry */
@@ -29,7 +37,14 @@ struct mitigation {
 	uint32_t mid;
 	struct scope scope; /* as asked (target, trigger_mitigation, lifetime); lives in arena */
 	struct arena *arena;
-	enum dots_status status;
+	enum dots_status status;         /* as told: the worse one of these two, or how it ends */
+	enum dots_status here, upstream; /* of our own mitigators, of those who are asked beside
+					    them; 0: nothing is known. Without any of our own
+					    `here` is upstream's */
+	bool escalated;    /* upstream was asked beside our own mitigators (RFC 8811 3.2.3) */
+	bool takes_over;   /* from one that was: upstream is to be asked at once */
+	uint8_t hop_limit; /* to ask upstream with (RFC 8768 3) */
+	struct overload_gauge gauge;
 	struct conflict conflict; /* that an upstream tells of (gateway) */
 	struct prefix *contested; /* of its targets those that other clients of ours ask for, too
 				     (4.4.1.3), as of the last book_review */
@@ -40,9 +55,9 @@ struct mitigation {
 	bool volatile_;          /* accepted while the store could not take it */
 	uint32_t terminating_s;  /* length of its terminating period, doubled when asked again
 				    (4.4.4) */
-	uint64_t packets, bytes; /* dropped in all */
-	uint64_t packets_base, bytes_base; /* dropped by earlier installations of its filter */
-	uint64_t pps, bps;                 /* averages a second over five-minute buckets (4.4.2) */
+	uint64_t packets, bytes; /* dropped in all: the sum of these */
+	struct dropped dropped[DROPPED_WHERE];
+	uint64_t pps, bps; /* averages a second over five-minute buckets (4.4.2) */
 	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
 			 */
 	uint64_t lifetime_row; /* role/lifetime.h: where its lifetime stands; 0: in its record */
@@ -90,6 +105,7 @@ struct mitigation_request {
 	uint32_t mid;
 	const struct scope *scope; /* of PUT */
 	bool if_match;             /* of PUT: an efficacy update (4.4.3) */
+	uint8_t hop_limit;         /* of PUT: to go upstream with */
 	mono_ms now;
 	wall_ms wall;
 };
@@ -118,14 +134,21 @@ void book_each(const struct book *b, const char *client, const char *cuid,
 	bool (*visit)(void *arg, struct mitigation *m), void *arg);
 void book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), void *arg);
 
-/* What happened at the mitigators. */
+/* What happened at the mitigators; upstream, where there are none of our own. What is over (5, 6,
+ * 7) is so for all. */
 void book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
 	struct effects *fx);
 /* The conflict that an upstream tells of now; cause 0: of none any more. */
 void book_conflict(
 	struct book *b, struct mitigation *m, const struct conflict *conflict, struct effects *fx);
-void book_counters(
-	struct book *b, struct mitigation *m, uint64_t packets, uint64_t bytes, mono_ms now);
+/* Totals of that place; smaller ones than before: it counts from 0 again. */
+void book_counters(struct book *b, struct mitigation *m, enum dropped_where where, uint64_t packets,
+	uint64_t bytes, mono_ms now);
+/* Upstream is asked beside our own mitigators, or it is no longer, and what it told is void. */
+void book_escalated(struct book *b, struct mitigation *m, bool escalated, struct effects *fx);
+/* What is told by those who are asked beside our own mitigators. */
+void book_upstream(
+	struct book *b, struct mitigation *m, enum dots_status status, struct effects *fx);
 /* Looks anew which of its targets other clients ask for, too; true: these are others than before.
  */
 bool book_review(const struct book *b, struct mitigation *m);

@@ -9,11 +9,13 @@
 #include "base/addr.h"
 #include "wire/signal.h"
 
+enum rate_unit { RATE_PACKETS, RATE_BYTES };
+
 /* What is done with matching packets: the client's policy. */
 struct filter_action {
 	enum { ACTION_DROP, ACTION_LIMIT, ACTION_LIMIT_PER_SOURCE } kind;
 	uint64_t rate; /* of a limit: units a second that still pass */
-	enum { RATE_PACKETS, RATE_BYTES } unit;
+	enum rate_unit unit;
 };
 
 struct filter_ports {

@@ -12,7 +12,8 @@
 enum mitigator_kind { MITIGATOR_NFTABLES, MITIGATOR_DRY_RUN, MITIGATOR_ESCALATE };
 struct mitigator_config {
 	enum mitigator_kind kind;
-	char *socket, *instance; /* of nftables */
+	char *socket, *instance;    /* of nftables */
+	struct overload_rule above; /* of escalate */
 };
 
 struct config {

@@ -157,7 +157,11 @@ build_mitigator(struct options *o, struct config *c, struct draft_mitigator *dm)
 		enum mitigator_kind kind;
 	} known[] = {{"nftables", MITIGATOR_NFTABLES}, {"dry-run", MITIGATOR_DRY_RUN},
 		{"escalate", MITIGATOR_ESCALATE}};
-	struct mitigator_config m = {.socket = dm->socket, .instance = dm->instance};
+	const struct draft_above *above = &dm->escalate.above;
+	struct mitigator_config m = {.socket = dm->socket,
+		.instance = dm->instance,
+		.above = {
+			above->rate, above->unit ? RATE_BYTES : RATE_PACKETS, above->interval_ms}};
 	unsigned n = 0;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -170,6 +174,9 @@ build_mitigator(struct options *o, struct config *c, struct draft_mitigator *dm)
 			"mitigator of %u kinds, expected exactly one of nftables, dry-run, "
 			"escalate",
 			n);
+	if (options_given(o, &dm->escalate, "above") && !options_given(o, above, "rate"))
+		options_problem(o, true, options_spot(o, &dm->escalate, "above"),
+			"above without rate, expected {rate: N}");
 	if (!m.instance && c->instance)
 		m.instance = mem_text(c->instance);
 	c->mitigators = mem_grow(c->mitigators, c->n_mitigators + 1, sizeof(*c->mitigators));

@@ -411,6 +411,29 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	check_heartbeat(o, &d->config.heartbeat, &c->heartbeat);
 }
 
+static void
+check_escalate(struct options *o, const struct draft *d, const struct config *c)
+{
+	struct spot spot = options_spot(o, d, "mitigators");
+	const struct mitigator_config *escalate = NULL;
+	size_t others = 0;
+
+	for (size_t i = 0; i < c->n_mitigators; i++)
+		if (c->mitigators[i].kind == MITIGATOR_ESCALATE)
+			escalate = &c->mitigators[i];
+		else
+			others++;
+	if (!escalate)
+		return;
+	if (!c->homing->n_domains)
+		options_problem(o, true, spot,
+			"escalate without anybody to ask, expected `domains` or `gateways`");
+	if (escalate->above.rate && !others)
+		options_problem(o, true, spot,
+			"escalate.above and nobody else who handles the traffic, expected another "
+			"mitigator beside it");
+}
+
 void
 config_check(struct options *o, const struct draft *d, struct config *c)
 {
@@ -429,9 +452,5 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name));
 	if (c->n_listen)
 		check_listen(o, d, c);
-	for (size_t i = 0; i < c->n_mitigators; i++)
-		if (c->mitigators[i].kind == MITIGATOR_ESCALATE && !c->homing->n_domains)
-			options_problem(o, true, options_spot(o, d, "mitigators"),
-				"escalate without anybody to ask, expected `domains` or "
-				"`gateways`");
+	check_escalate(o, d, c);
 }

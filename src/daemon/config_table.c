@@ -299,12 +299,27 @@ static const struct option nftables_rows[] = {
 };
 static const struct option no_rows[] = {{0}};
 
+static const struct option above_rows[] = {
+	{"rate", OPTION_NUMBER, ONE, "what one mitigation may drop here",
+		AT(struct draft_above, rate), RANGE(1, UINT32_MAX, "packets or bytes a second")},
+	{"unit", OPTION_CHOICE, ONE, "what is counted", AT(struct draft_above, unit),
+		.fallback = "packets", CHOICES("packets", "bytes")},
+	{"interval", OPTION_SECONDS, ONE, "how long it is measured",
+		AT(struct draft_above, interval_ms), .fallback = "10", RANGE(1, 3600, "seconds")},
+	{0},
+};
+static const struct option escalate_rows[] = {
+	{"above", OPTION_MAP, ONE, "only beyond what our own mitigators can take",
+		AT(struct draft_escalate, above), .rows = above_rows},
+	{0},
+};
+
 static const struct option mitigator_rows[] = {
 	{"nftables", OPTION_MAP, ONE, "packet filter", .offset = 0, .rows = nftables_rows},
 	{"dry-run", OPTION_MAP, ONE, "does nothing", AT(struct draft_mitigator, dry_run),
 		.rows = no_rows},
 	{"escalate", OPTION_MAP, ONE, "asks upstream", AT(struct draft_mitigator, escalate),
-		.rows = no_rows},
+		.rows = escalate_rows},
 	{0},
 };
 

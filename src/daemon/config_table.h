@@ -48,9 +48,17 @@ struct draft_client {
 	size_t n_psk;
 };
 
+struct draft_above {
+	uint32_t rate, unit, interval_ms;
+};
+
 struct draft_mitigator {
 	char *socket, *instance;
-	char dry_run, escalate; /* have no options */
+	char dry_run; /* has no options */
+	struct draft_escalate {
+		char itself;
+		struct draft_above above;
+	} escalate;
 };
 
 struct draft {

@@ -423,6 +423,24 @@ run_withdraw(struct asker *a, const json_t *request)
 	a->ops->stored(a, answer_done);
 }
 
+/* What becomes of it is told by events, `show` and `list`. */
+static void
+run_escalate(struct asker *a, const json_t *request)
+{
+	const struct mitigation *m = mitigation_of(a, id_of(request));
+	struct verdict v;
+
+	if (!m) {
+		no_such_id(a, request);
+		return;
+	}
+	v = server_escalate(a->parts->server, m->id);
+	if (verdict_ok(&v))
+		a->ops->stored(a, answer_done);
+	else
+		command_refuse(a, REFUSED, "%s", v.why);
+}
+
 static void
 run_reload(struct asker *a, const json_t *request)
 {
@@ -715,6 +733,7 @@ static const struct command {
 	{"show", false, id_arguments, run_show},
 	{"refresh", true, id_arguments, run_refresh},
 	{"withdraw", true, id_arguments, run_withdraw},
+	{"escalate", false, id_arguments, run_escalate},
 	{"explain", true, target_arguments, run_explain},
 	{"reload", false, no_arguments, run_reload},
 	{0},

@@ -414,6 +414,7 @@ view_mitigation(const struct book *b, struct mitigation *m, mono_ms now)
 	add_number(j, "dropped_bytes", (int64_t)m->bytes);
 	add_number(j, "pps", (int64_t)m->pps);
 	add_number(j, "bps", (int64_t)m->bps);
+	add_bool(j, "escalated", m->escalated);
 	add_conflict_of(j, m);
 	add_bool(j, "volatile", m->volatile_);
 	return j;

@@ -94,13 +94,14 @@ has_server(const struct config *c)
 	return c->n_listen > 0;
 }
 
-static bool
-escalates(const struct config *c)
+/* NULL: upstream is not asked for our clients. */
+static const struct mitigator_config *
+escalation_of(const struct config *c)
 {
 	for (size_t i = 0; i < c->n_mitigators; i++)
 		if (c->mitigators[i].kind == MITIGATOR_ESCALATE)
-			return true;
-	return false;
+			return &c->mitigators[i];
+	return NULL;
 }
 
 static struct dots_client_setup
@@ -123,7 +124,10 @@ gateway_setup(const struct config *c)
 static struct server_setup
 server_setup(const struct config *c)
 {
+	const struct mitigator_config *e = escalation_of(c);
+
 	return (struct server_setup){.name = c->instance,
+		.above = e ? e->above : (struct overload_rule){0},
 		.sockets = c->listen,
 		.n_sockets = c->n_listen,
 		.credentials = c->server_credentials,
@@ -222,7 +226,7 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	if (!has_server(c))
 		return true;
 	start_mitigators(d);
-	if (d->client && escalates(c))
+	if (d->client && escalation_of(c))
 		d->gateway = gateway_new(d->loop, d->client, &gs);
 	d->server = server_new(d->loop, d->store, &ss, d->mitigators, d->n_mitigators,
 		d->gateway ? gateway_escalation(d->gateway) : NULL, why, cap);

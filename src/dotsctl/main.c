@@ -112,6 +112,8 @@ static const struct command commands[] = {
 	{"refresh", "ID", "send its requests again now", id_words, false, NULL, print_done},
 	{"withdraw", "ID", "end it: the providers stop filtering for it", id_words, false, NULL,
 		print_done},
+	{"escalate", "ID", "a mitigation is too much for us: ask upstream for it as well", id_words,
+		false, NULL, print_done},
 	{"explain", "TARGET... [--port P[-Q]]... [--protocol NAME|N]...",
 		"who would be asked, and why; nothing is sent", target_words, true, explain_options,
 		print_explained},

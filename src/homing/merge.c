@@ -3,30 +3,9 @@
  */
 #include "homing/merge.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "core/status.h"
 
 enum { RETRY_S = 30 };
-
-/* How bad a status is while anything goes on: 4 > 1 > 8 > 2 > 3. */
-static int
-badness(enum dots_status s)
-{
-	static const int order[] = {[ATTACK_STOPPED] = 1,
-		[ATTACK_SUCCESSFULLY_MITIGATED] = 2,
-		[ATTACK_MITIGATION_SIGNAL_LOSS] = 3,
-		[ATTACK_MITIGATION_IN_PROGRESS] = 4,
-		[ATTACK_EXCEEDED_CAPABILITY] = 5};
-
-	return s < sizeof(order) / sizeof(order[0]) ? order[s] : 0;
-}
-
-static bool
-is_over(enum dots_status s)
-{
-	return s == DOTS_CLIENT_WITHDRAWN_MITIGATION || s == ATTACK_MITIGATION_TERMINATED ||
-	       s == ATTACK_MITIGATION_WITHDRAWN;
-}
 
 static enum dots_status
 part_status(const struct wish_part *p)
@@ -50,19 +29,9 @@ part_status(const struct wish_part *p)
 static void
 merge_status(const struct wish_part *parts, size_t n, struct merged *ret)
 {
-	enum dots_status over = 0, worst = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		enum dots_status s = part_status(&parts[i]);
-
-		if (parts[i].state == WISH_DECLINED)
-			continue;
-		if (is_over(s))
-			over = s;
-		else if (!worst || badness(s) > badness(worst))
-			worst = s;
-	}
-	ret->status = worst ? worst : over;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].state != WISH_DECLINED)
+			ret->status = status_worse(ret->status, part_status(&parts[i]));
 }
 
 /* Two parts of one placement share its counters. */
@@ -78,11 +47,13 @@ counted_before(const struct wish_part *parts, size_t i)
 static void
 merge_counters(const struct wish_part *parts, size_t n, struct merged *ret)
 {
+	ret->counted = true;
 	for (size_t i = 0; i < n; i++) {
 		const struct wish_part *p = &parts[i];
 
 		if (p->server < 0 || counted_before(parts, i))
 			continue;
+		ret->counted = ret->counted && (p->counted || !p->status);
 		ret->bytes_dropped += p->bytes_dropped;
 		ret->pkts_dropped += p->pkts_dropped;
 		ret->bps_dropped += p->bps_dropped;

@@ -23,6 +23,8 @@ struct merged {
 		conflict; /* the first that an upstream tells, without what is named there */
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped,
 		pps_dropped; /* summed over distinct placements */
+	bool counted;        /* the last four hold all: who stands there has told its own since we
+				are up. Else they may be less than they were before */
 };
 void merge_parts(const struct wish_part *parts, size_t n, struct merged *ret);
 

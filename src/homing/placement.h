@@ -56,6 +56,7 @@ struct placement {
 	mono_ms parallel_at; /* not before */
 	unsigned repeats;
 	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
+	bool counted; /* those were told since we are up */
 	/* where it is filed; placement_file only */
 	struct heap_node deadline; /* in wishes.due */
 	struct overlap *index;     /* live or replaced of wishes, or NULL */

@@ -249,6 +249,7 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 	part->pkts_dropped = p->pkts_dropped;
 	part->bps_dropped = p->bps_dropped;
 	part->pps_dropped = p->pps_dropped;
+	part->counted = p->counted;
 	if (part->state == WISH_REFUSED) {
 		part->section = "RFC 9132 4.4.1.3";
 		part->reason = *p->why ? p->why : "refused by the server";
@@ -679,6 +680,7 @@ take_counters(struct placement *p, const struct scope *e)
 	p->pkts_dropped = SCOPE_HAS(e, PKTS_DROPPED) ? e->pkts_dropped : p->pkts_dropped;
 	p->bps_dropped = SCOPE_HAS(e, BPS_DROPPED) ? e->bps_dropped : p->bps_dropped;
 	p->pps_dropped = SCOPE_HAS(e, PPS_DROPPED) ? e->pps_dropped : p->pps_dropped;
+	p->counted = true;
 }
 
 /* It counts from when it was first told. */

@@ -86,6 +86,7 @@ struct wish_part {
 	struct conflict conflict; /* what the server last told of it */
 	uint64_t status;          /* enum dots_status; 0 unknown */
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
+	bool counted; /* the server told these, since we are up */
 	const char *section,
 		*reason;  /* of the plan, or of the refusal; peer text is escaped by the sink */
 	const char *loop; /* who a gateway of our network says that a loop leads through, with

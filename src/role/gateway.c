@@ -5,6 +5,7 @@
 #include "role/gateway.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,10 +271,14 @@ on_change(void *arg, const char *id)
 			release(g, id); /* refused by all: nothing is kept */
 		decide(g, id, &v, m.lifetime);
 	}
-	if (g->status && (!m.answer || verdict_ok(&m.verdict) || loops))
+	if (g->status)
 		g->status(g->status_arg, id + strlen(wish_prefix),
-			&(struct escalation_status){
-				m.status, m.conflict, m.pkts_dropped, m.bytes_dropped});
+			&(struct escalation_status){.status = m.status,
+				.loops = loops,
+				.conflict = m.conflict,
+				.counted = m.counted,
+				.packets = m.pkts_dropped,
+				.bytes = m.bytes_dropped});
 }
 
 /* What stands already is renewed on the terms that upstream last told. */
@@ -419,6 +424,52 @@ admit(struct escalation *e, const struct escalation_request *r,
 	free(id);
 }
 
+static bool
+has_domain(const struct wish_view *v, size_t domain)
+{
+	for (size_t i = 0; i < v->n_parts; i++)
+		if (v->parts[i].domain == (int)domain)
+			return true;
+	return false;
+}
+
+/* Of all that its parts go to, separated by commas; what does not fit is left out. */
+static void
+name_domains(const struct gateway *g, const char *id, char *ret, size_t cap)
+{
+	const struct homing *h = g->setup.homing;
+	struct dots_client *c = holder(g, id);
+	struct arena *a = arena_new();
+	struct wish_view view = {0};
+	size_t len = 0;
+
+	if (c)
+		wishes_view(dots_client_wishes(c), id, loop_now(g->loop), a, &view);
+	for (size_t d = 0; d < h->n_domains && len < cap; d++)
+		if (has_domain(&view, d))
+			len += (size_t)snprintf(
+				ret + len, cap - len, "%s%s", len ? "," : "", h->domains[d].name);
+	arena_free(a);
+}
+
+static void
+ask(struct escalation *e, const struct escalation_request *r, struct escalation_asked *ret)
+{
+	struct gateway *g = (struct gateway *)e;
+	char *id = wish_id(r->key);
+	bool again = !r->refresh && holder(g, id);
+
+	claim(g, id);
+	ret->verdict = verdict_of(COAP_201_CREATED, "%s", "");
+	ask_upstream(g, id, r, &ret->verdict);
+	if (again && verdict_ok(&ret->verdict))
+		wishes_refresh(
+			dots_client_wishes(holder(g, id)), id, loop_now(g->loop), loop_wall());
+	name_domains(g, id, ret->upstream, sizeof(ret->upstream));
+	owe(g, id);
+	free(id);
+}
+
 static void
 withdraw(struct escalation *e, const char *key)
 {
@@ -443,6 +494,7 @@ on_status(struct escalation *e,
 
 static const struct escalation_ops escalation_ops = {
 	.admit = admit,
+	.ask = ask,
 	.withdraw = withdraw,
 	.restored = restored,
 	.on_status = on_status,

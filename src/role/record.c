@@ -35,10 +35,28 @@ record_extend(struct dots_server *s, struct mitigation *m)
 	lifetimes_put(s->lifetimes, s->book, m, epoch_of(s));
 }
 
+/* Of what was never asked for upstream nothing, but what it would be asked with. */
+static void
+add_upstream(const struct dots_server *s, json_t *record, const struct mitigation *m)
+{
+	const struct dropped *d = &m->dropped[DROPPED_UPSTREAM];
+
+	if (recursion_is_on(s))
+		json_object_set_new(record, "hops", json_integer(m->hop_limit));
+	if (m->escalated || d->packets)
+		json_object_set_new(record, "upstream",
+			json_pack("{sb si si sI sI sI sI}", "escalated", m->escalated, "here",
+				(int)m->here, "status", (int)m->upstream, "packets",
+				(json_int_t)d->packets, "bytes", (json_int_t)d->bytes,
+				"packets_base", (json_int_t)d->packets_base, "bytes_base",
+				(json_int_t)d->bytes_base));
+}
+
 void
 record_put(struct dots_server *s, struct mitigation *m)
 {
 	wall_ms expires = m->expires == INT64_MAX ? -1 : epoch_of(s) + m->expires;
+	const struct dropped *here = &m->dropped[DROPPED_HERE];
 	struct buf scope;
 	char key[KEY_MAX], *text;
 	json_t *j;
@@ -50,9 +68,10 @@ record_put(struct dots_server *s, struct mitigation *m)
 		(int)m->status, "started", (json_int_t)m->started, "expires", (json_int_t)expires,
 		"lifetimes", (json_int_t)lifetimes_last(s->lifetimes), "terminating",
 		m->terminating, "terminating_s", (int)m->terminating_s, "packets",
-		(json_int_t)m->packets, "bytes", (json_int_t)m->bytes, "packets_base",
-		(json_int_t)m->packets_base, "bytes_base", (json_int_t)m->bytes_base, "scope",
+		(json_int_t)here->packets, "bytes", (json_int_t)here->bytes, "packets_base",
+		(json_int_t)here->packets_base, "bytes_base", (json_int_t)here->bytes_base, "scope",
 		buf_text(&scope));
+	add_upstream(s, j, m);
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
 	persist_put(s->persist, "mitigation", key, text);
@@ -133,11 +152,20 @@ seconds_left(const struct dots_server *s, const struct mitigation *m, wall_ms ex
 	return left > most ? most : left;
 }
 
+static struct dropped
+dropped_of(const json_t *j)
+{
+	return (struct dropped){(uint64_t)number(j, "packets"), (uint64_t)number(j, "bytes"),
+		(uint64_t)number(j, "packets_base"), (uint64_t)number(j, "bytes_base")};
+}
+
 static bool
 restore_one(struct dots_server *s, const char *key, const json_t *j, struct arena *a)
 {
 	wall_ms expires = number(j, "expires");
 	const char *scope = json_string_value(json_object_get(j, "scope"));
+	const json_t *upstream = json_object_get(j, "upstream");
+	bool beside = recursion_is_on(s); /* else it was, in an earlier configuration */
 	struct mitigation m = {
 		.id = (uint64_t)number(j, "id"),
 		.client = (char *)json_string_value(json_object_get(j, "client")),
@@ -147,10 +175,12 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.started = number(j, "started"),
 		.terminating = json_is_true(json_object_get(j, "terminating")),
 		.terminating_s = (uint32_t)number(j, "terminating_s"),
-		.packets = (uint64_t)number(j, "packets"),
-		.bytes = (uint64_t)number(j, "bytes"),
-		.packets_base = (uint64_t)number(j, "packets_base"),
-		.bytes_base = (uint64_t)number(j, "bytes_base"),
+		.here = (enum dots_status)number(upstream, "here"),
+		.upstream = beside ? (enum dots_status)number(upstream, "status") : 0,
+		.escalated = beside && json_is_true(json_object_get(upstream, "escalated")),
+		.hop_limit = (uint8_t)number(j, "hops"),
+		.dropped =
+			{[DROPPED_HERE] = dropped_of(j), [DROPPED_UPSTREAM] = dropped_of(upstream)},
 	};
 	char own_key[KEY_MAX];
 	struct schema_error err;

@@ -175,7 +175,7 @@ on_installed(void *arg, uint64_t id)
 		EVENT_F("scope", buf_text(&scope)),
 		EVENT_F("mitigator", s->mitigators[0]->ops->name));
 	buf_finish(&scope);
-	if (m->status == ATTACK_MITIGATION_IN_PROGRESS && !s->escalation)
+	if (m->here == ATTACK_MITIGATION_IN_PROGRESS)
 		book_status(s->book, m, ATTACK_SUCCESSFULLY_MITIGATED, loop_now(s->loop), &fx);
 	server_apply(s, &fx);
 }
@@ -205,8 +205,10 @@ on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 	struct dots_server *s = arg;
 	struct mitigation *m = book_by_id(s->book, id);
 
-	if (m)
-		book_counters(s->book, m, packets, bytes, loop_now(s->loop));
+	if (!m)
+		return;
+	book_counters(s->book, m, DROPPED_HERE, packets, bytes, loop_now(s->loop));
+	recursion_measure(s, m);
 }
 
 struct mitigator_events
@@ -218,47 +220,6 @@ server_events(struct dots_server *s, size_t mitigator)
 		.failed = on_failed,
 		.removed = on_removed,
 		.counters = on_counters};
-}
-
-/* ---- what upstream says (gateway) ------------------------------------------------------------ */
-
-static struct mitigation *
-find_escalated(const struct dots_server *s, const char *key)
-{
-	const char *mid = strrchr(key, '/'), *cuid = strchr(key, '/');
-	char client[256], cuid_text[PATH_ID_MAX + 1];
-
-	if (!mid || mid == cuid)
-		return NULL;
-	snprintf(client, sizeof(client), "%.*s", (int)(cuid - key), key);
-	snprintf(cuid_text, sizeof(cuid_text), "%.*s", (int)(mid - cuid - 1), cuid + 1);
-	return book_find(s->book, client, cuid_text, (uint32_t)strtoul(mid + 1, NULL, 10));
-}
-
-static bool
-is_escalated(void *arg, const char *key)
-{
-	return find_escalated(arg, key) != NULL;
-}
-
-static void
-on_escalation_status(void *arg, const char *key, const struct escalation_status *e)
-{
-	struct dots_server *s = arg;
-	struct mitigation *m = find_escalated(s, key);
-	struct effects fx = {0};
-
-	if (!m)
-		return;
-	if (!s->n_mitigators)
-		book_counters(s->book, m, e->packets, e->bytes, loop_now(s->loop));
-	book_conflict(s->book, m, &e->conflict, &fx);
-	book_status(s->book, m, e->status, loop_now(s->loop), &fx);
-	/* Nobody handles it any more: asked for again it is a new request. */
-	if (!s->n_mitigators && (e->status == ATTACK_MITIGATION_TERMINATED ||
-					e->status == ATTACK_MITIGATION_WITHDRAWN))
-		book_end(s->book, m, "ended upstream", &fx);
-	server_apply(s, &fx);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -371,8 +332,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->timer = timer_new(l, timer_due, s);
 	s->recheck = timer_new(l, answers_recheck, s);
 	index_clients(s);
-	if (escalation)
-		escalation->ops->on_status(escalation, on_escalation_status, s);
+	recursion_listen(s);
 	if (!listen_(s, why, cap)) {
 		server_free(s);
 		return NULL;
@@ -448,8 +408,7 @@ server_start(struct dots_server *s)
 	struct sync y = {.server = s, .arena = arena_new()};
 
 	records_restore(s);
-	if (s->escalation)
-		s->escalation->ops->restored(s->escalation, is_escalated, s);
+	recursion_restored(s);
 	book_all(s->book, sync_one, &y);
 	for (size_t i = 0; i < s->n_mitigators; i++)
 		s->mitigators[i]->ops->sync(s->mitigators[i], y.filters, y.n);

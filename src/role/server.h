@@ -10,14 +10,17 @@
 #include "core/heartbeat.h"
 #include "core/mitigation.h"
 #include "core/mitigator.h"
+#include "core/overload.h"
 #include "core/persist.h"
 #include "net/session.h"
 
 /* Asks somebody else before a request is answered (role/gateway). key: "client/cuid/mid". */
 struct escalation;
 struct escalation_status {
-	enum dots_status status;
+	enum dots_status status; /* 0: nothing is known */
+	bool loops; /* refused for that: nothing has ended there, whatever the status says */
 	struct conflict conflict;
+	bool counted;            /* the next two are known */
 	uint64_t packets, bytes; /* dropped there */
 };
 struct escalation_request {
@@ -30,6 +33,11 @@ struct escalation_request {
 	const char *cdid;  /* of whom it is for: by what it has proven, or what a gateway in front
 			      of us that is trusted calls it (RFC 9132 4.4.1.2) */
 };
+enum { ESCALATION_UPSTREAM_MAX = 256 };
+struct escalation_asked {
+	struct verdict verdict; /* a refusal: there is nobody to ask, nothing is kept */
+	char upstream[ESCALATION_UPSTREAM_MAX]; /* who is asked, for the operator */
+};
 struct escalation_ops {
 	/* decide is called once, from the loop, and never after withdraw; lifetime: the longest
 	 * that may be granted, -1 for ever, 0: as asked. Asked again under the same key before
@@ -37,6 +45,10 @@ struct escalation_ops {
 	 * through, as far as clients may know (RFC 8768 4), else empty. */
 	void (*admit)(struct escalation *e, const struct escalation_request *r,
 		void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg);
+	/* Asks beside mitigators of the server's own, or renews that. Nobody waits for the answer:
+	 * on_status tells it. Without `refresh` what was refused is asked for again. */
+	void (*ask)(struct escalation *e, const struct escalation_request *r,
+		struct escalation_asked *ret);
 	/* No longer wanted: withdrawn, expired or overridden. An unknown key is fine. */
 	void (*withdraw)(struct escalation *e, const char *key);
 	/* Once, when what is on record is known: stands tells whether a key is. */
@@ -67,6 +79,8 @@ struct server_setup {
 	const struct clients *clients; /* borrowed, like everything here, until reload or free */
 	struct heartbeat_config heartbeat;
 	struct mitigation_policy policy;
+	struct overload_rule above; /* where there are mitigators of our own: upstream is asked
+				       only beyond that; rate 0: always */
 	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn,
 		handshake_timeout_ms;  /* of the listener (net/session.h) */
 	uint32_t max_body, max_bodies; /* as of struct listener_config */
@@ -122,5 +136,8 @@ struct peer_view {
 void server_sessions(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 size_t server_handshakes(const struct dots_server *s); /* under way */
+/* By the operator's hand: that mitigation is too much for our own mitigators, upstream is asked for
+ * it (RFC 8811 3.2.3, 3.3.1), again if it was before. 2.xx, or why not. */
+struct verdict server_escalate(struct dots_server *s, uint64_t id);
 
 #endif

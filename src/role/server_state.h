@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
  * signal_server.c (routes), answer.c (responses that wait for the store), drain.c, observe.c,
- * record.c.
+ * record.c, recursion.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -129,6 +129,17 @@ void observe_session_gone(struct peer *p);
 /* The mitigation changed, or ended (ended: last word to those who watch it). */
 void observe_changed(struct dots_server *s, const struct mitigation *m, bool ended);
 void observers_free(struct dots_server *s);
+
+/* recursion.c: own mitigators act and answer, upstream is asked beside them (RFC 8811 3.2.3) */
+bool recursion_is_on(const struct dots_server *s);
+/* A request was granted or renewed; its effects are carried out. */
+void recursion_granted(struct dots_server *s, struct mitigation *m);
+/* Our own mitigators counted. */
+void recursion_measure(struct dots_server *s, struct mitigation *m);
+/* What the escalation tells; of a gateway without mitigators of its own, too. */
+void recursion_listen(struct dots_server *s);
+/* Upstream is told what of it is still wanted, once, when the book is restored. */
+void recursion_restored(struct dots_server *s);
 
 /* record.c */
 void record_put(struct dots_server *s, struct mitigation *m);

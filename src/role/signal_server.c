@@ -114,35 +114,46 @@ struct admission {
 	size_t n_exchanges;
 };
 
+/* What a PUT asks for, as the book sees it. */
+struct asked {
+	const struct client *client;
+	const struct path *path;
+	const struct scope *scope;
+	bool if_match;
+	uint8_t hop_limit; /* it goes on with */
+};
+
 static struct mitigation_request
-request_of(const struct dots_server *s, const struct client *c, const struct path *path,
-	const struct scope *scope, bool if_match)
+request_of(const struct dots_server *s, const struct asked *a)
 {
-	return (struct mitigation_request){.client = c,
-		.cuid = path->cuid,
-		.mid = path->mid,
-		.scope = scope,
-		.if_match = if_match,
+	return (struct mitigation_request){.client = a->client,
+		.cuid = a->path->cuid,
+		.mid = a->path->mid,
+		.scope = a->scope,
+		.if_match = a->if_match,
+		.hop_limit = a->hop_limit,
 		.now = loop_now(s->loop),
 		.wall = loop_wall()};
 }
 
 /* Grants it: the book changes, effects are carried out, every exchange gets the answer. */
 static void
-grant(struct dots_server *s, const struct client *c, const struct path *path,
-	const struct scope *scope, bool if_match, const struct conflict *conflict,
+grant(struct dots_server *s, const struct asked *a, const struct conflict *conflict,
 	struct exchange **exchanges, size_t n)
 {
-	struct mitigation_request mr = request_of(s, c, path, scope, if_match);
+	struct mitigation_request mr = request_of(s, a);
 	struct effects fx = {0};
 	struct mitigation *m = NULL;
 	struct verdict v = book_put(s->book, &mr, &fx, &m);
 
-	assert(c && (m || !verdict_ok(&v))); /* what is granted is in the book */
+	assert(a->client && (m || !verdict_ok(&v))); /* what is granted is in the book */
 	if (m)
 		book_conflict(s->book, m, conflict, &fx);
-	raise_put(c->name, path, &scope->target, m ? mitigation_remaining(m, mr.now) : 0, &v, NULL);
+	raise_put(a->client->name, a->path, &a->scope->target,
+		m ? mitigation_remaining(m, mr.now) : 0, &v, NULL);
 	server_apply(s, &fx);
+	if (m)
+		recursion_granted(s, m);
 	for (size_t i = 0; i < n; i++) {
 		if (verdict_ok(&v))
 			answer_granted(s, exchanges[i], m, v.code);
@@ -213,6 +224,7 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
 	bool granted_upstream = verdict_ok(v);
+	struct asked asked = {c, &a->path, &a->scope, a->if_match, a->hop_limit};
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 	struct verdict loops;
@@ -225,8 +237,7 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 	}
 	shorten(&a->scope, lifetime);
 	if (verdict_ok(v))
-		grant(s, c, &a->path, &a->scope, a->if_match, &v->conflict, a->exchanges,
-			a->n_exchanges);
+		grant(s, &asked, &v->conflict, a->exchanges, a->n_exchanges);
 	else
 		raise_put(a->client, &a->path, &a->scope.target, 0, v, NULL);
 	/* What we cannot take after all is not to live on there. */
@@ -436,7 +447,9 @@ put_mitigate(struct request *r)
 	struct dots_server *s = r->server;
 	bool if_match = coap_find(r->msg, COAP_OPT_IF_MATCH) != NULL, claimed = false;
 	const struct scope *scope;
+	const struct mitigation *known;
 	struct mitigation_request mr;
+	struct asked asked;
 	struct verdict v = {0};
 
 	if (!needs(r, true, &v) || !(scope = put_scope(r, &v))) {
@@ -450,16 +463,18 @@ put_mitigate(struct request *r)
 	}
 	if (claimed)
 		record_cuid(s, r->client->name, r->path.cuid);
-	mr = request_of(s, r->client, &r->path, scope, if_match);
+	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r)};
+	mr = request_of(s, &asked);
 	v = book_check_put(s->book, &mr);
+	known = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);
 	if (!verdict_ok(&v))
 		put_refused(r, scope, &v);
 	else if (s->escalation && r->hop_limit == 1)
 		hop_limit_reached(r, scope);
-	else if (s->escalation)
+	else if (s->escalation && !recursion_is_on(s))
 		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
 	else
-		grant(s, r->client, &r->path, scope, if_match, &v.conflict, &r->ex, 1);
+		grant(s, &asked, known ? &known->conflict : &v.conflict, &r->ex, 1);
 }
 
 /* ---- GET and DELETE mitigate --------------------------------------------------------------- */
@@ -602,7 +617,7 @@ delete_mitigate(struct request *r)
 		return;
 	}
 	raise_delete(r, book_find(s->book, r->client->name, r->path.cuid, r->path.mid));
-	mr = request_of(s, r->client, &r->path, NULL, false);
+	mr = request_of(s, &(struct asked){.client = r->client, .path = &r->path});
 	body.code = book_delete(s->book, &mr, &fx).code;
 	/* Also what upstream has not decided yet, or it would come to life after this. */
 	v = verdict_of(

@@ -638,7 +638,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
-	struct world_setup setup = {.gateway = input_u8(&in) & 1};
+	uint8_t kind = input_u8(&in);
+	struct world_setup setup = {.gateway = kind & 1, .beside = kind & 2};
 
 	memset(ends, 0, sizeof(ends));
 	attempt = 0;

@@ -11,7 +11,8 @@
 enum { WORLD_PEERS = 4, WORLD_CONFIGS = 3 };
 
 struct world_setup {
-	bool gateway;                    /* somebody upstream is asked first */
+	bool gateway;                    /* somebody upstream is asked first … */
+	bool beside;                     /* … no, beside the mitigator, which acts at once */
 	struct credentials *credentials; /* of the server; NULL: none */
 	const struct psk_entry *psk;
 	size_t n_psk;

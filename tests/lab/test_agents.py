@@ -114,6 +114,33 @@ def test_client_of_gateways_and_of_servers(make):
     assert cfg["domains"]["n"]["credentials"]["certificate"] == "CA1/c1.ca1.example.crt"
 
 
+RECURSING = LAB.replace("dots there kind=server", "dots there kind=gateway upstream=third mitigator=border") + """
+ns third role=host
+link third:eth0 203.0.113.2/30,2001:db8:3::2/64 border:far 203.0.113.1/30,2001:db8:3::1/64
+dots third kind=server name=s.third.example ca=CA3 owns=198.51.100.0/28
+"""
+
+
+def test_a_providers_server_asks_another_one_beside_its_own_mitigator(make):
+    cfg = make("there", RECURSING)
+    assert set(cfg["clients"]) == {"border", "gw2", "stray"}
+    assert [list(m) for m in cfg["mitigators"]] == [["nftables"], ["escalate"]]
+    assert cfg["mitigation"] == {"terminating": 1}
+    assert set(cfg["domains"]) == {"third"}
+    domain = cfg["domains"]["third"]
+    assert domain["interface"] == "ens1" and "via" not in domain
+    assert domain["protects"] == ["198.51.100.0/28"]
+    assert domain["servers"] == [{"name": "s.third.example",
+                                  "addresses": ["2001:db8:3::2", "203.0.113.2"]}]
+    assert domain["credentials"]["certificate"] == "CA3/there.ca3.example.crt"
+    assert set(make("third", RECURSING)["clients"]) == {"there"}
+
+
+def test_upstream_has_to_be_a_server(make):
+    with pytest.raises(LabError, match="upstream=c1: no server c1"):
+        make("there", RECURSING.replace("upstream=third", "upstream=c1"))
+
+
 def test_a_family_drops_what_is_of_the_other(make):
     assert make("there", family="6")["clients"]["border"]["prefixes"] == ["2001:db8:1::/48"]
     assert make("c1", family="4")["gateways"]["border"]["servers"][0]["addresses"] == ["198.51.100.1"]

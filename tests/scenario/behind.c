@@ -28,8 +28,8 @@ is_state(struct behind *x, const char *server, const char *state)
 	return !strcmp(customer_server(&x->us, server), state);
 }
 
-int
-behind_setup(void **state)
+static int
+set_up(void **state, bool acting)
 {
 	static const char *const domains[] = {
 		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
@@ -47,8 +47,12 @@ behind_setup(void **state)
 	x->gw.loop = x->us.loop;
 	provider_make(&x->gw, "gw", "10.0.0.254", "0.0.0.0/0");
 	provider_client(&x->gw, "c1", "0.0.0.0/0");
-	x->gw.n_mitigators = 0;
-	x->gw.setup.policy.terminating = 0; /* it is the upstream's */
+	if (acting) {
+		x->gw.setup.above = (struct overload_rule){100, RATE_PACKETS, 10 * S};
+	} else {
+		x->gw.n_mitigators = 0;
+		x->gw.setup.policy.terminating = 0; /* it is the upstream's */
+	}
 	behind_start(x);
 	UNTIL(1 * S, is_state(x, "s1", "available") && is_state(x, "s2", "available"));
 	hand_make(&x->c1, "c1", "10.0.0.1/24");
@@ -56,6 +60,18 @@ behind_setup(void **state)
 	virtual_mark();
 	*state = x;
 	return 0;
+}
+
+int
+behind_setup(void **state)
+{
+	return set_up(state, false);
+}
+
+int
+behind_setup_acting(void **state)
+{
+	return set_up(state, true);
 }
 
 int

@@ -20,6 +20,8 @@ struct behind {
 
 /* Everybody is up, c1 has its session; the mark is set. */
 int behind_setup(void **state);
+/* The gateway has a mitigator of its own, asks upstream above 100 packets/s over 10 s. */
+int behind_setup_acting(void **state);
 int behind_teardown(void **state);
 void behind_start(struct behind *x); /* the gateway's roles */
 void behind_stop(struct behind *x);
@@ -27,5 +29,6 @@ void behind_stop(struct behind *x);
 mono_ms behind_put(struct behind *x, uint32_t mid, const char *target, int64_t most);
 
 #define BEHIND(f) cmocka_unit_test_setup_teardown(f, behind_setup, behind_teardown)
+#define ACTING(f) cmocka_unit_test_setup_teardown(f, behind_setup_acting, behind_teardown)
 
 #endif

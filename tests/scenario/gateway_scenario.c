@@ -648,6 +648,27 @@ refused_and_pending_parts_count(void **state)
 	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
 }
 
+/* M13: … and what was granted and is refused later, at a refresh, counts so as a whole. */
+static void
+a_later_refusal_counts_as_exceeded_capability(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.status = ATTACK_SUCCESSFULLY_MITIGATED;
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	hand_observe(&x->c1, 1);
+	virtual_run(4 * S);
+	assert_int_equal(x->c1.status, ATTACK_SUCCESSFULLY_MITIGATED);
+	x->s1.put = COAP_400_BAD_REQUEST;
+	x->s1.text = "not at s1";
+	UNTIL(1 * HOUR, x->s1.puts == 2);
+	virtual_run(4 * S);
+	assert_int_equal(x->c1.status, ATTACK_EXCEEDED_CAPABILITY);
+	assert_true(virtual_events(EVENT_ALERT, "not at s1") > 0);
+	/* It is the client's until it expires. */
+	assert_int_equal(provider_mitigations(&x->gw), 1);
+}
+
 /* M13: what was dropped is summed over the providers. */
 static void
 counters_are_summed(void **state)
@@ -659,6 +680,31 @@ counters_are_summed(void **state)
 	behind_put(x, 1, both, 1 * S);
 	virtual_run(4 * S);
 	assert_int_equal(provider_mitigation(&x->gw, 1)->packets, 120);
+	assert_int_equal(provider_mitigation(&x->gw, 1)->bytes, 12000);
+}
+
+/* Also while only one of them has told its own again. */
+static void
+counters_go_on_over_a_crash(void **state)
+{
+	struct behind *x = *state;
+
+	x->s1.packets = 100;
+	x->s2.packets = 20;
+	behind_put(x, 1, both, 1 * S);
+	virtual_run(4 * S);
+	say(x, ATTACK_SUCCESSFULLY_MITIGATED, ATTACK_SUCCESSFULLY_MITIGATED);
+	assert_int_equal(provider_mitigation(&x->gw, 1)->packets, 120);
+	virtual_way(x->us.loop, "wan2")->delay = 2000;
+	virtual_crash(x->us.loop);
+	behind_stop(x);
+	virtual_run(1 * S);
+	virtual_boot(x->us.loop);
+	behind_start(x);
+	for (int i = 0; i < 30; i++) {
+		virtual_run(1 * S);
+		assert_int_equal(provider_mitigation(&x->gw, 1)->packets, 120);
+	}
 	assert_int_equal(provider_mitigation(&x->gw, 1)->bytes, 12000);
 }
 
@@ -809,7 +855,9 @@ main(void)
 		BEHIND(what_expires_below_is_withdrawn_above),
 		BEHIND(the_merged_status_is_the_worst),
 		BEHIND(refused_and_pending_parts_count),
+		BEHIND(a_later_refusal_counts_as_exceeded_capability),
 		BEHIND(counters_are_summed),
+		BEHIND(counters_go_on_over_a_crash),
 		BEHIND(heartbeats_are_not_relayed),
 		BEHIND(a_granted_request_survives_the_gateways_crash),
 		BEHIND(a_newer_request_overtakes_what_a_crash_left_behind),

@@ -413,6 +413,29 @@ it_ends_without_aggregation(void **state)
 	nothing_is_left(x);
 }
 
+/* Both act themselves, and ask each other beside that (RFC 8811 3.2.3): the hops run out behind
+ * what was granted, which is not kept alive by their asking each other. */
+static void
+it_ends_between_those_who_act_themselves(void **state)
+{
+	struct loop_of_two *x = *state;
+
+	node_stop(&x->a);
+	node_stop(&x->b);
+	x->a.gw.n_mitigators = x->b.gw.n_mitigators = 1;
+	two_start(x);
+	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
+	UNTIL(3 * S, x->c1.code != 0);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	virtual_run(1 * MINUTE);
+	assert_true(COUNT(.code = COAP_508_HOP_LIMIT_REACHED) > 0);
+	assert_in_range(COUNT(.code = COAP_PUT, .resource = PATH_MITIGATE), 16, 64);
+	assert_true(virtual_events(EVENT_ALERT, "loop through") > 0);
+	assert_int_equal(provider_mitigation(&x->a.gw, 1)->status, ATTACK_EXCEEDED_CAPABILITY);
+	virtual_run(2 * HOUR);
+	nothing_is_left(x);
+}
+
 /* A datagram is lost, so that silence is granted; it is found out all the same. */
 static void
 a_lost_datagram_only_delays_it(void **state)
@@ -477,6 +500,7 @@ main(void)
 		IN_LOOP(a_request_that_goes_in_a_loop_comes_to_its_end),
 		IN_LOOP(the_client_is_told_of_both),
 		IN_LOOP(it_ends_without_aggregation),
+		IN_LOOP(it_ends_between_those_who_act_themselves),
 		IN_LOOP(a_lost_datagram_only_delays_it),
 		IN_LOOP(the_longest_way_round_comes_to_its_end),
 		IN_LOOP(a_request_of_our_own_comes_to_its_end_too),

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Sends packets from inside a namespace.
 
-	send.py flood RATE SECONDS PORT DST...	 marked UDP datagrams, RATE a second to each DST
+	send.py flood RATE SECONDS COUNT PORT DST...	 marked UDP datagrams, RATE a second to each DST, for so
+						 long or so many ("-": no COUNT)
 	send.py probe SRC DEV PORT DST...	 a UDP datagram and a TCP connection attempt to each DST
 						 ("-": no SRC, no DEV)
 	send.py inject SRC PORT DST PORT HEX...	 UDP datagrams that are not SRC's
@@ -34,10 +35,10 @@ def family(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def flood(rate, seconds, port, targets):
+def flood(rate, seconds, count, port, targets):
     socks = [(socket.socket(family(t), socket.SOCK_DGRAM), t) for t in targets]
     end, gap, n = time.monotonic() + float(seconds), 1 / float(rate), 0
-    while time.monotonic() < end:
+    while n < int(count) if count != "-" else time.monotonic() < end:
         for s, t in socks:
             try:
                 s.sendto(MARK + b" %d" % n, (t, int(port)))
@@ -151,7 +152,7 @@ def hellos(count, seconds, port, prefixes, targets):
 
 
 if sys.argv[1] == "flood":
-    flood(*sys.argv[2:5], sys.argv[5:])
+    flood(*sys.argv[2:6], sys.argv[6:])
 elif sys.argv[1] == "inject":
     inject(*sys.argv[2:6], sys.argv[6:])
 elif sys.argv[1] == "redirect":

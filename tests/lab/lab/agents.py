@@ -81,7 +81,8 @@ class Configuration:
     def server(self):
         clients = [a.name for a in self.lab.agents.values()
                    if any(self.agent in self.lab.servers_of(p) for p in self.lab.upstream_pvds(a))
-                   or self.agent.name in a.st.items("third") or a.name in self.st.items("clients")]
+                   or self.agent.name in a.st.items("third") + a.st.items("upstream")
+                   or a.name in self.st.items("clients")]
         interfaces = self.st.items("listen") or sorted(self.lab.interfaces(self.agent.name) - {"lo"})
         cfg = self.serving(interfaces, clients, self.lab.filtered(self.st.items("owns")))
         cfg["mitigation"] = dict(MITIGATION)
@@ -93,6 +94,8 @@ class Configuration:
         return cfg
 
     def gateway(self):
+        if "upstream" in self.st.attrs:
+            return self.recursing()
         pvds = self.lab.upstream_pvds(self.agent)
         here = {str(ip) for ip in self.lab.addresses_of(self.agent.name)}
         clients = [a.name for a in self.lab.agents.values()
@@ -100,6 +103,13 @@ class Configuration:
         owned = [p for pvd in pvds for p in pvd.prefixes] + self.lab.pi
         cfg = self.serving(self.st.items("listen"), clients, owned)
         return cfg | self.domains(pvds) | {"mitigators": [{"escalate": {}}]}
+
+    def recursing(self):
+        """A provider's server that acts itself, and asks these servers beside that."""
+        cfg = self.server()
+        cfg["mitigators"].append({"escalate": {}})
+        return cfg | {"domains": {name: {"interface": self.interface(), **self.foreign("upstream", name)}
+                                  for name in self.st.items("upstream")}}
 
     # ---- asking ----
 
@@ -151,11 +161,14 @@ class Configuration:
 
     def third_party(self, name, pvds):
         """third=s3: that server is reached over the links of these domains."""
+        return {"via": [p.domain for p in pvds], **self.foreign("third", name)}
+
+    def foreign(self, key, name):
+        """A server that is no domain's of this agent."""
         agent = self.lab.agents.get(name)
         if not agent or agent.kind != "server":
-            raise self.st.error(f"third={name}: no server {name}")
-        return {"via": [p.domain for p in pvds],
-                "protects": self.lab.filtered(agent.st.items("owns")),
+            raise self.st.error(f"{key}={name}: no server {name}")
+        return {"protects": self.lab.filtered(agent.st.items("owns")),
                 "servers": [{"name": agent.st.get("name"),
                              "addresses": sorted(str(ip) for ip in self.lab.addresses_of(name))}],
                 "credentials": self.as_client(agent.st.get("ca")), **self.heartbeat}

@@ -325,7 +325,7 @@ class Lab:
                 for name in a.split(","):
                     if name.removesuffix(".helper") not in self.agents:
                         raise st.error(f"no agent {name}")
-        elif verb in ("alarm", "withdraw", "configure", "drain"):
+        elif verb in ("alarm", "withdraw", "escalate", "configure", "drain"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss", "dhcp"):
@@ -397,10 +397,10 @@ class Lab:
         return result
 
     def servers_of(self, pvd):
-        """The server agents that a provisioning domain announces, at one attachment or another."""
+        """The agents that a provisioning domain announces as servers, at one attachment or another."""
         names = [at.server for at in pvd.attachments]
         return [a for a in self.agents.values()
-                if a.kind == "server" and a.st.get("name") in names]
+                if a.kind != "client" and a.st.get("name") in names]
 
     def only_interface(self, ns, st):
         """Of an agent that says no if=: the one interface it can mean."""

@@ -163,6 +163,18 @@ class Steps:
             raise NetError("nothing of it was captured")
         self.inject(st, ns, recorded)
 
+    def do_escalate(self, st, name):
+        """By the operator's hand, what the agent has for exactly these targets."""
+        wanted = {str(n) for n in self.lab.prefixes(st.items("target"), st)}
+        mine = [m for m in self.agents.dotsctl(name, "list")[1].get("mitigations", [])
+                if set(m["targets"]) == wanted]
+        if not mine:
+            raise NetError(f"{name} has no mitigation for {', '.join(sorted(wanted))}")
+        for m in mine:
+            status, reply = self.agents.dotsctl(name, "escalate", str(m["id"]))
+            if status:
+                raise NetError(f"dotsctl escalate {m['id']} at {name}: exit {status}, {reply}")
+
     # ---- traffic ----
 
     def send(self, ns, *words):
@@ -184,7 +196,7 @@ class Steps:
         targets = sorted(str(n.network_address)
                          for n in self.lab.prefixes(st.items("target"), st))
         self.floods.append(self.send(ns, "flood", st.get("rate", "20"), st.get("for", "5"),
-                                     st.get("port", FLOOD_PORT), *targets))
+                                     st.get("count", "-"), st.get("port", FLOOD_PORT), *targets))
 
     def do_hellos(self, st, ns):
         target = st.get("target")

@@ -1,5 +1,6 @@
 """Daemons on the loopback interface, for tests that need no network of their own. DOTSD and DOTSCTL
 name the programs."""
+import contextlib
 import json
 import os
 import signal
@@ -20,9 +21,13 @@ def until(condition, what):
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """For UDP and TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                tcp.bind(udp.getsockname())
+                return tcp.getsockname()[1]
 
 
 class Daemon:

@@ -455,7 +455,7 @@ descriptions_hold_what_was_asked_for(void **state)
 	struct scope s;
 
 	put(w, 1, PLAIN);
-	book_counters(w->book, find(w, 1), 10, 1000, 10 * S);
+	book_counters(w->book, find(w, 1), DROPPED_HERE, 10, 1000, 10 * S);
 	mitigation_describe(find(w, 1), 'a', 10 * S, &s);
 	assert_true(
 		SCOPE_HAS(&s, TARGET_PREFIX) && SCOPE_HAS(&s, STATUS) && SCOPE_HAS(&s, LIFETIME));
@@ -484,11 +484,11 @@ counters_go_on_over_reinstallation(void **state)
 
 	put(w, 1, PLAIN);
 	m = find(w, 1);
-	book_counters(w->book, m, 100, 6000, 300 * S);
+	book_counters(w->book, m, DROPPED_HERE, 100, 6000, 300 * S);
 	assert_int_equal(m->pps, 0); /* 100 packets in 300 s */
-	book_counters(w->book, m, 3100, 186000, 600 * S);
+	book_counters(w->book, m, DROPPED_HERE, 3100, 186000, 600 * S);
 	assert_int_equal(m->pps, 10);
-	book_counters(w->book, m, 50, 3000, 610 * S);
+	book_counters(w->book, m, DROPPED_HERE, 50, 3000, 610 * S);
 	assert_int_equal(m->packets, 3150);
 	assert_int_equal(m->bytes, 189000);
 	assert_int_equal(m->pps, 10); /* of the last full bucket */

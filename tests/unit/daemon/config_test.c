@@ -336,6 +336,26 @@ gateways_of_the_servers_domain_load(void **state)
 }
 
 static void
+an_escalation_may_have_a_threshold(void **state)
+{
+	static const char gateway[] =
+		DOMAIN "    credentials: " PSK "\n"
+		       "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\n"
+		       "clients: {lan: {certificates: [x], prefixes: [192.0.2.0/24]}}\n"
+		       "mitigators: [dry-run: {}, escalate: {above: {rate: 5000, unit: bytes}}]\n";
+	struct config *c = load(gateway);
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->mitigators[1].kind, MITIGATOR_ESCALATE);
+	assert_int_equal(c->mitigators[1].above.rate, 5000);
+	assert_int_equal(c->mitigators[1].above.unit, RATE_BYTES);
+	assert_int_equal(c->mitigators[1].above.interval_ms, 10000);
+	assert_int_equal(c->mitigators[0].above.rate, 0);
+	config_free(c);
+}
+
+static void
 gateways_and_their_filters_load(void **state)
 {
 	struct config *c = load("gateways:\n"
@@ -436,6 +456,10 @@ mistakes_of_form_are_told_with_their_place(void **state)
 			"1:5: pi (*is \"some\", expected all, serial, divide or a list of domains"},
 		{"mitigators: [{dry-run: {}, escalate: {}}]\n",
 			"1:15: mitigator of 2 kinds, expected exactly"},
+		{"mitigators: [{dry-run: {}}, {escalate: {above: {}}}]\n",
+			"1:41: above without rate, expected {rate: N}"},
+		{"mitigators: [{dry-run: {}}, {escalate: {above: {rate: 0}}}]\n",
+			"1:55: rate (*expected a whole number of packets or bytes a second from 1"},
 		{"mitigators: [{nftables: {table: x}}]\n",
 			"1:26: unknown key \"table\" in nftables"},
 		{"mitigators: [{dry-run: {speed: 3}}]\n",
@@ -534,6 +558,10 @@ contradictions_and_files_are_told_with_their_place(void **state)
 		{"listen: [{}]\ncredentials: " X509
 		 "\nclients: {a: {}}\nmitigators: [escalate: {}]\n",
 			"4:1: escalate without anybody to ask, expected `domains` or `gateways`"},
+		{"listen: [{}]\ncredentials: " X509 "\nclients: {a: {}}\ndomains: {a: {}}\n"
+		 "mitigators: [escalate: {above: {rate: 1}}]\n",
+			"5:1: escalate.above and nobody else who handles the traffic, expected "
+			"another mitigator"},
 	};
 
 	(void)state;
@@ -776,6 +804,7 @@ main(void)
 		cmocka_unit_test_teardown(
 			a_gateway_leaves_the_terminating_period_to_its_providers, forget),
 		cmocka_unit_test_teardown(gateways_of_the_servers_domain_load, forget),
+		cmocka_unit_test_teardown(an_escalation_may_have_a_threshold, forget),
 		cmocka_unit_test_teardown(gateways_and_their_filters_load, forget),
 		cmocka_unit_test_teardown(mistakes_of_form_are_told_with_their_place, forget),
 		cmocka_unit_test_teardown(

@@ -230,6 +230,8 @@ def test_mitigate_show_refresh_withdraw(client, server):
     code, reply = client("show", "flood")
     assert code == 0 and reply["wish"]["asker"] == "alarm:test" and reply["wish"]["ports"] == ["80", "8000-8080"]
     assert server("show", str(mitigation["id"]))[1]["mitigation"]["mid"] == mitigation["mid"]
+    code, reply = server("escalate", str(mitigation["id"]))
+    assert code == 1 and "does not ask upstream" in reply["error"]
     assert client("refresh", "flood")[0] == 0
     assert client("withdraw", "flood")[0] == 0
     until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
@@ -245,7 +247,7 @@ def test_foreign_targets_are_refused_and_nothing_is_sent(client, server):
 
 
 def test_unknown_ids_are_refused(client, server):
-    for words in (["show", "w77"], ["refresh", "w77"], ["withdraw", "w77"]):
+    for words in (["show", "w77"], ["refresh", "w77"], ["withdraw", "w77"], ["escalate", "w77"]):
         code, reply = client(*words)
         assert code == 1 and "w77" in reply["error"]
     assert server("show", "w1")[0] == 1 and server("show", "0")[0] == 1

@@ -146,6 +146,25 @@ three_seconds_of_silence_are_accepted(void **state)
 	assert_int_equal(m.status, ATTACK_MITIGATION_IN_PROGRESS);
 }
 
+/* A sum that lacks what one of them has dropped is none; who never answered has dropped nothing. */
+static void
+counters_are_known_when_all_are(void **state)
+{
+	struct wish_part p[] = {
+		part(WISH_PLACED, COAP_201_CREATED, ATTACK_SUCCESSFULLY_MITIGATED, 1),
+		part(WISH_SILENT, COAP_201_CREATED, ATTACK_SUCCESSFULLY_MITIGATED, 2),
+		part(WISH_SENT, 0, 0, 3)};
+	struct merged m;
+
+	(void)state;
+	p[0].counted = true;
+	merge_parts(p, 3, &m);
+	assert_false(m.counted);
+	p[1].counted = true;
+	merge_parts(p, 3, &m);
+	assert_true(m.counted);
+}
+
 /* 5, 6, 7 only if all ended, else the worst of 4 > 1 > 8 > 2 > 3; counters of one placement once.
  */
 static void
@@ -179,6 +198,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counters_are_known_when_all_are),
 		cmocka_unit_test(the_first_acceptance_is_the_answer),
 		cmocka_unit_test(what_was_declined_does_not_count),
 		cmocka_unit_test(what_has_ended_was_accepted),

@@ -48,7 +48,7 @@ domains:
     prefixes: [192.0.2.0/24]
     servers: [{{name: isp1.example, addresses: [127.0.0.1], port: {port}}}]
     credentials: {{psk-identity: gw, psk-file: key}}
-mitigators: [escalate: {{}}]
+mitigators: [{mitigators}]
 """
 
 
@@ -63,10 +63,10 @@ def folder():
 class Network:
     """server <- gateway <- peer."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, mitigators="escalate: {}"):
         port, self.port = free_port(), free_port()
         self.server = Daemon(folder, "server", SERVER.format(port=port))
-        self.gateway = Daemon(folder, "gateway", GATEWAY.format(port=port, own=self.port))
+        self.gateway = Daemon(folder, "gateway", GATEWAY.format(port=port, own=self.port, mitigators=mitigators))
         until(lambda: self.gateway("sessions")[1]["upstream"][0]["state"] == "available", "session")
         self.folder, self.peer = folder, Peer([os.environ["PEER"]])
         self.connect()
@@ -95,8 +95,8 @@ class Network:
 
 
 @pytest.fixture
-def network(folder):
-    n = Network(folder)
+def network(folder, request):
+    n = Network(folder, *getattr(request, "param", []))
     yield n
     n.peer.stop()
     n.gateway.stop()
@@ -110,6 +110,54 @@ def test_a_request_is_passed_on_and_withdrawn(network):
     network.peer.send("c", network.delete(1, b"d"))
     assert network.answer(b"d") == "2.02"
     until(network.nothing_left, "withdrawal upstream")
+
+
+def test_all_is_asked_upstream_already(network):
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    status, reply = network.gateway("escalate", str(network.gateway.list("mitigations")[0]["id"]))
+    assert status == 1 and "upstream is asked for everything" in reply["error"]
+
+
+ACTING = "dry-run: {}, escalate: {above: {rate: 1000}}"
+
+
+# 8811-3.3.1-03
+@pytest.mark.parametrize("network", [[ACTING]], indirect=True)
+def test_upstream_is_asked_by_hand_beside_a_mitigator(network):
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    mine, = network.gateway.list("mitigations")
+    assert not mine["escalated"] and not network.gateway.list("wishes")
+    assert network.gateway("escalate", str(mine["id"]))[0] == 0
+    until(lambda: network.server.list("mitigations"), "request upstream")
+    mine, = network.gateway.list("mitigations")
+    assert mine["escalated"]
+    lines = (network.folder / "gateway.json").read_text().splitlines()
+    event, = [e for e in map(json.loads, lines) if e["event"] == "escalated"]
+    assert event["reason"] == "operator" and event["upstream"] == "isp1" and event["mid"] == 1
+
+
+@pytest.mark.parametrize("network", [[ACTING]], indirect=True)
+def test_what_nobody_protects_cannot_be_escalated(network):
+    network.peer.send("c", network.put(1, "198.51.100.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    mine, = network.gateway.list("mitigations")
+    status, reply = network.gateway("escalate", str(mine["id"]))
+    assert status == 1 and "no provider of this network" in reply["error"]
+
+
+@pytest.mark.parametrize("network", [[ACTING]], indirect=True)
+def test_the_threshold_may_go_with_a_reload(network):
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
+    assert network.answer(b"p") == "2.01"
+    path = network.folder / "gateway.yaml"
+    path.write_text(path.read_text().replace(ACTING, "dry-run: {}, escalate: {}"))
+    assert network.gateway("reload")[0] == 0
+    assert not network.server.list("mitigations")
+    network.peer.send("c", network.put(1, "192.0.2.1/32", b"q"))
+    assert network.answer(b"q") == "2.04"
+    until(lambda: network.server.list("mitigations"), "request upstream")
 
 
 # 9132-5.1-06
