@@ -640,6 +640,33 @@ others_are_asked_while_many_are_tried(void **state)
 	placed_at(x, &x->b);
 }
 
+/* 9132-4.6-16: the first server closes its session at once: while the alternate one is on its way
+ * nobody else is asked. */
+static void
+the_first_server_closes_at_once(void **state)
+{
+	struct world *x = *state;
+	struct provider d = {0};
+	uint32_t mid;
+
+	provider_make(&d, "dots-d.isp1.example", "192.0.2.13", "192.0.2.64/26");
+	provider_start(&d);
+	virtual_listener(d.loop, MEETS, 500);
+	drain(&x->a, "dots-d.isp1.example", "192.0.2.13", 3600);
+	ask(x);
+	UNTIL(1 * S, virtual_events(EVENT_REDIRECTED, "role=client") == 1);
+	provider_stop(&x->a);
+	UNTIL(2 * S, is_placed(x));
+	mid = placed_at(x, &d);
+	virtual_run(10 * S);
+	assert_int_equal(COUNT(PUTS(x)), COUNT(PUTS(x), .mid = mid));
+	assert_int_equal(provider_mitigations(&x->b) + provider_mitigations(&x->c), 0);
+	assert_int_equal(virtual_events(EVENT_PENDING, ""), 0);
+	customer_stop(&x->us);
+	provider_free(&d);
+	provider_start(&x->a);
+}
+
 /* ---- a session with it stands already -------------------------------------------------------- */
 
 /* 8811-3.2.2-07: no second one is made; the first server's session ends, and what was asked there
@@ -840,6 +867,7 @@ main(void)
 		ONE(it_goes_away),
 		THREE(others_of_the_domain_are_asked),
 		THREE(others_are_asked_while_many_are_tried),
+		THREE(the_first_server_closes_at_once),
 		THREE(a_session_that_stands_is_used),
 		ONE(a_reload_may_distrust_it),
 		ONE(a_restart_forgets_it),
