@@ -5,10 +5,15 @@
 
 #include "homing/target.h"
 
+/* What of a request is its target may be so long, for the whole of it to fit a datagram in a path
+ * of 1280 bytes, whatever cuid and cipher suite (RFC 9132 7.3). */
+enum { TARGET_BYTES = 900, PREFIX_BYTES_LEAST = 9, PORT_BYTES = 9, PROTOCOL_BYTES = 2 };
+
 /* What one ask, or several that were joined, want at one server. */
 struct group {
 	uint32_t server;
 	bool trigger, alone;
+	size_t bytes;                                         /* of its target in a request */
 	enum { NOT_REFUSED, WITH_OTHERS, BY_ITSELF } refused; /* there, before */
 	struct group *into; /* joined into that one; NULL: it stands by itself */
 	struct target target;
@@ -35,7 +40,7 @@ root_of(struct group *g)
 	return g;
 }
 
-/* ---- one group an ask and server ---- */
+/* ---- one group an ask and server, or a few ---- */
 
 /* M12: asked of several gateways (or, provider-independent, of all), each of which may be
  * responsible for something else and rejects a request that names more than that. */
@@ -47,24 +52,44 @@ goes_alone(const struct homing *h, const struct plan_part *part)
 	return h->domains[part->domain].gateway && o && o->n_domains != 1;
 }
 
+/* A text of CBOR. */
+static size_t
+prefix_bytes(const struct prefix *p)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	return strlen(prefix_format(p, text)) + 2;
+}
+
+/* What an ask wants at a server may be more than a datagram holds: then it is several requests,
+ * for prefixes that have nothing in common (RFC 9132 7.3, RFC 8612 SIG-002). */
 static struct group *
 group_at(struct joining *s, size_t first, const struct join_ask *a, const struct plan_part *part)
 {
 	uint32_t server = (uint32_t)part->server;
 	bool alone = goes_alone(s->j->homing, part);
+	size_t need = prefix_bytes(&part->prefix);
+	size_t most = alone ? 1 : TARGET_BYTES / PREFIX_BYTES_LEAST;
 	struct group *g;
 
-	for (size_t i = first; i < s->n && !alone; i++)
-		if (s->groups[i].server == server && !s->groups[i].alone)
-			return &s->groups[i];
+	for (size_t i = first; i < s->n && !alone; i++) {
+		g = &s->groups[i];
+		if (g->server == server && !g->alone && g->bytes + need <= TARGET_BYTES) {
+			g->bytes += need;
+			return g;
+		}
+	}
 	g = &s->groups[s->n++];
 	*g = (struct group){.server = server,
 		.trigger = a->ask->trigger_mitigation,
 		.alone = alone,
+		.bytes = need + PORT_BYTES * a->ask->target.n_target_port_range +
+			 PROTOCOL_BYTES * a->ask->target.n_target_protocol,
 		.target = a->ask->target,
 		.cap_asks = 1,
 		.n_asks = 1};
-	g->target.target_prefix = arena_alloc(s->j->arena, alone ? 1 : a->n, sizeof(struct prefix));
+	g->target.target_prefix =
+		arena_alloc(s->j->arena, a->n < most ? a->n : most, sizeof(struct prefix));
 	g->target.n_target_prefix = 0;
 	g->asks = arena_alloc(s->j->arena, 1, sizeof(*g->asks));
 	g->asks[0] = a->ask->id;

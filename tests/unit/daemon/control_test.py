@@ -236,6 +236,22 @@ def test_mitigate_show_refresh_withdraw(client, server):
     until(lambda: client("list")[1]["wishes"] == [], "release")
 
 
+# 8612-SIG-002-01
+def test_more_targets_than_a_datagram_holds_are_several_requests(client, server):
+    targets = [f"192.0.2.{i}" for i in range(0, 240, 2)]
+    code, reply = client("mitigate", *targets, "--id", "wide", "--wait", str(PATIENCE))
+    assert code == 0 and {p["state"] for p in reply["parts"]} == {"placed"}
+    assert len(reply["parts"]) == len(targets)
+    mitigations = server("list")[1]["mitigations"]
+    assert len(mitigations) > 1
+    assert sorted(t for m in mitigations for t in m["targets"]) == sorted(t + "/32" for t in targets)
+    assert client("refresh", "wide")[0] == 0
+    assert client("withdraw", "wide")[0] == 0
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal of all")
+    until(lambda: client("list")[1]["wishes"] == [], "release")
+    assert not [e for e in client.events("alert") if e.get("section") == "RFC 9132 7.3"]
+
+
 def test_foreign_targets_are_refused_and_nothing_is_sent(client, server):
     code, reply = client("mitigate", "203.0.113.1")
     assert code == 1 and reply["parts"][0]["state"] == "refused" and "id" not in reply
@@ -450,6 +466,14 @@ def test_what_cannot_start_now_ends_with_1(server, folder):
     r = subprocess.run([DOTSD, "--config", folder / "third.yaml"], text=True, capture_output=True,
                        timeout=PATIENCE)
     assert r.returncode == 1 and "nowhere/at/all: cannot be made: No such file or directory" in r.stderr
+
+
+# 8811-5-04
+def test_what_is_kept_is_not_for_others(server):
+    server("mitigate", "192.0.2.7")
+    state = server.folder / "server-state"
+    assert (state / "dotsd.db").exists() and state.stat().st_mode & 0o007 == 0
+    assert server.socket.stat().st_mode & 0o007 == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

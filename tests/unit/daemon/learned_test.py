@@ -79,6 +79,22 @@ def test_a_server_that_is_set_is_used_and_one_unset_is_left(client, server):
     assert client("explain", "192.0.2.7")[1]["parts"][0]["state"] == "refused"
 
 
+# 9284-5.1-26: whoever else provisions a link (a mobile network's options, say) tells the server and its link.
+def test_a_server_is_told_with_its_interface(client):
+    client.path.write_text(client.path.read_text().replace("interface: lo", "interfaces: [lo, wan2]"))
+    assert client("reload")[0] == 0
+    assert client("domain", "isp1", "set", "server", "dots.example@192.0.2.9", "--interface", "wan2")[0] == 0
+    fact, = client("domains")[1]["learned"]
+    assert (fact["value"], fact["interface"]) == ("dots.example@192.0.2.9", "wan2")
+    s, = servers(client).values()
+    assert s["state"] == "link down" and "wan2" in s["reason"]  # and not over the link that is there
+    client.process.kill()
+    client.process.wait()
+    client.start()
+    s, = servers(client).values()
+    assert s["state"] == "link down" and "wan2" in s["reason"]
+
+
 def test_the_text_tells_where_a_server_was_learned(client):
     client("domain", "isp1", "set", "server", "dots.example@192.0.2.9", "--source", "dhcp", "--expires", "600")
     out = client.text("domains")[1]

@@ -389,6 +389,149 @@ a_gateway_knows_what_is_foreign(void **state)
 	world_finish(&w);
 }
 
+/* 9284-1-02: figures show two, the text speaks of several. */
+static void
+three_domains_are_told_apart(void **state)
+{
+	static const char *const three[] = {"isp1 wan1 192.0.2.64/26 s1",
+		"isp2 wan2 198.51.100.64/26 s2", "isp3 wan3 203.0.113.64/26 s3"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, three, 3);
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s3", "203.0.113.66/32"));
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32,203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 3);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "s2", "198.51.100.66/32"));
+	assert_true(is_asked(&w, "s3", "203.0.113.66/32"));
+	world_finish(&w);
+}
+
+/* 9284-1-07: a provider that has no DOTS server helps nobody, and no other one helps instead. */
+static void
+a_domain_without_a_server_cannot_help(void **state)
+{
+	static const char *const one_of_two[] = {
+		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 -"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, one_of_two, 2);
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_int_equal(w.plan.n_parts, 2);
+	assert_int_equal(w.plan.parts[1].state, PART_REFUSED);
+	assert_non_null(strstr(w.plan.parts[1].reason, "no DOTS server of it is known"));
+	world_finish(&w);
+}
+
+/* 4116-3.1.1.2-02: what is assigned by one and routed by another one too. */
+static void
+what_several_protect_is_asked_of_all(void **state)
+{
+	struct world w;
+	struct domain *d;
+	char why[200];
+
+	(void)state;
+	w.h = make_homing(two_isps, 2);
+	d = &w.h->domains[1];
+	d->protects = mem_grow(d->protects, 2, sizeof(struct prefix));
+	d->protects[d->n_protects++] = prefix_from("192.0.2.64/26");
+	w.a = arena_new();
+	assert_int_equal(homing_index(w.h, why, sizeof(why)), 0);
+	w.up[0] = w.up[1] = SERVER_AVAILABLE;
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 2);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "s2", "192.0.2.66/32"));
+	plan_one(&w, "198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	world_finish(&w);
+}
+
+/* 8811-2.3-09: divided, each target has one provider, always the same, and both have some. */
+static void
+divided_targets_have_one_provider_each(void **state)
+{
+	struct world w;
+	char why[100], text[32];
+	unsigned at[2] = {0};
+
+	(void)state;
+	w.h = make_homing(two_isps, 2);
+	w.h->provider_independent = mem_new(sizeof(struct prefix));
+	w.h->provider_independent[w.h->n_provider_independent++] = prefix_from("203.0.113.0/25");
+	w.h->pi = PI_DIVIDE;
+	w.a = arena_new();
+	assert_int_equal(homing_index(w.h, why, sizeof(why)), 0);
+	w.up[0] = w.up[1] = SERVER_AVAILABLE;
+	for (unsigned i = 0; i < 128; i++) {
+		uint32_t server;
+
+		snprintf(text, sizeof(text), "203.0.113.%u/32", i);
+		plan_one(&w, text, NULL, 0);
+		assert_int_equal(w.plan.n_requests, 1);
+		server = w.plan.requests[0].server;
+		at[server]++;
+		w.up[server] = SERVER_UNAVAILABLE;
+		plan_one(&w, text, NULL, 0);
+		assert_int_equal(w.plan.requests[0].server, server);
+		assert_true(w.plan.requests[0].pending);
+		w.up[server] = SERVER_AVAILABLE;
+	}
+	assert_true(at[0] > 20 && at[1] > 20);
+	world_finish(&w);
+}
+
+/* 8612-SIG-002-01: more prefixes than a datagram holds are several requests, and stay so. */
+static void
+what_does_not_fit_a_datagram_is_several_requests(void **state)
+{
+	enum { MANY = 500 };
+	struct prefix targets[MANY];
+	struct ask ask = {.id = "a",
+		.target = {.target_prefix = targets, .n_target_prefix = MANY},
+		.trigger_mitigation = true};
+	struct live live[MANY];
+	struct plan first;
+	size_t n = 0, longest = 0;
+	struct world w;
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 2001:db8::/32 s1"}, 1);
+	for (unsigned i = 0; i < MANY; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "2001:db8:1111:2222:3333:4444:5555:%x/128",
+			0x1000 + 2 * i);
+		targets[i] = prefix_from(text);
+	}
+	plan(w.h, &ask, 1, NULL, 0, w.up, w.a, &first);
+	for (size_t i = 0; i < first.n_requests; i++) {
+		const struct target *t = &first.requests[i].target;
+
+		n += t->n_target_prefix;
+		longest = t->n_target_prefix > longest ? t->n_target_prefix : longest;
+		live[i] = (struct live){
+			.mid = (uint32_t)i + 1, .target = *t, .trigger_mitigation = true};
+		for (size_t k = 0; k < i; k++)
+			assert_false(target_overlaps(t, &first.requests[k].target));
+	}
+	assert_int_equal(n, MANY);
+	assert_in_range(longest, 15, 900 / 44);
+	plan(w.h, &ask, 1, live, first.n_requests, w.up, w.a, &w.plan);
+	assert_int_equal(w.plan.n_requests, first.n_requests);
+	assert_int_equal(w.plan.n_withdraw, 0);
+	for (size_t i = 0; i < w.plan.n_requests; i++)
+		assert_true(w.plan.requests[i].live >= 0);
+	world_finish(&w);
+}
+
 static void
 a_prefix_assigned_twice_is_an_error(void **state)
 {
@@ -565,6 +708,11 @@ main(void)
 		cmocka_unit_test(without_filters_each_target_is_a_request),
 		cmocka_unit_test(an_ask_joined_twice_counts_once),
 		cmocka_unit_test(a_gateway_knows_what_is_foreign),
+		cmocka_unit_test(three_domains_are_told_apart),
+		cmocka_unit_test(a_domain_without_a_server_cannot_help),
+		cmocka_unit_test(what_several_protect_is_asked_of_all),
+		cmocka_unit_test(divided_targets_have_one_provider_each),
+		cmocka_unit_test(what_does_not_fit_a_datagram_is_several_requests),
 		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
 		cmocka_unit_test(a_target_named_again_and_again_is_cut_once),
 		cmocka_unit_test(random_plans_keep_the_rules),
