@@ -617,6 +617,35 @@ domains_may_have_several_links_and_servers_or_none(void **state)
 	config_free(c);
 }
 
+/* 9284-4.1-04: a provider may own several domains, with one server's name: they stay two. */
+static void
+domains_of_one_owner_stay_apart(void **state)
+{
+	struct config *c = load("domains:\n"
+				"  fixed: {interface: lo, prefixes: [192.0.2.0/24], servers: "
+				"[{name: dots.isp.example, addresses: [192.0.2.1]}], "
+				"credentials: " X509 "}\n"
+				"  mobile: {interface: wan2, prefixes: [198.51.100.0/24], servers: "
+				"[{name: dots.isp.example, addresses: [192.0.2.1]}], "
+				"credentials: " PSK "}\n");
+	struct homing *h;
+	char **links;
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	h = c->homing;
+	assert_int_equal(h->n_domains, 2);
+	assert_int_equal(h->n_servers, 2);
+	assert_int_equal(h->servers[0]->domain, 0);
+	assert_int_equal(h->servers[1]->domain, 1);
+	assert_int_equal(domain_access(&h->domains[1], h->servers[1], &links), 1);
+	assert_string_equal(links[0], "wan2");
+	assert_string_equal(credentials_label(c->credentials[1]), "psk:acme");
+	config_free(c);
+}
+
 /* 9284-5.2-30, 9284-5.3-10, 9284-5.3-21, 9284-1-09 */
 static void
 one_address_for_several_servers_is_noticed(void **state)
@@ -756,6 +785,7 @@ main(void)
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),
 		cmocka_unit_test_teardown(
 			domains_may_have_several_links_and_servers_or_none, forget),
+		cmocka_unit_test_teardown(domains_of_one_owner_stay_apart, forget),
 		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
 		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
 		cmocka_unit_test_teardown(gateways_may_be_shown_the_same_credentials, forget),
