@@ -448,7 +448,8 @@ a_foreign_target_is_refused_at_once(void **state)
 
 /* ---- repeats, refreshes, withdrawals -------------------------------------------------------- */
 
-/* The client repeats itself while upstream is asked: one request upstream, an answer to each. */
+/* 8612-GEN-002-03: The client repeats itself while upstream is asked: one request upstream, an
+ * answer to each. */
 static void
 repeats_of_the_client_share_the_answer(void **state)
 {
@@ -537,7 +538,8 @@ a_withdrawal_that_nobody_answers_ends_with_the_request(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 }
 
-/* Asked and withdrawn while upstream is silent: the withdrawal follows the request. */
+/* 8612-SIG-006-07: Asked and withdrawn while upstream is silent: the withdrawal follows the
+ * request. */
 static void
 a_request_that_waits_can_be_withdrawn(void **state)
 {

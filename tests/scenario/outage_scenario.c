@@ -132,7 +132,8 @@ play(struct scene *x, enum outage kind, int64_t outage)
 	assert_int_equal(provider_mitigations(&x->isp1), 0);
 }
 
-/* One name each, so that a failure says which. 9132-4.4-06, 9132-4.4.4-01, 9132-4.7-14, M3, M16. */
+/* One name each, so that a failure says which. 9132-4.4-06, 9132-4.4.4-01, 9132-4.7-14, M3, M16;
+ * 4116-4.6-01, 4218-3.2-02, 8811-2-14. */
 #define OUTAGE(name, kind, ms)                                                                     \
 	static void name(void **state)                                                             \
 	{                                                                                          \
@@ -173,8 +174,8 @@ run_impaired(struct way *way, int64_t ms)
 	}
 }
 
-/* 8811-1.3-02, 8811-2-14, 8612-GEN-002-01: it is placed within two minutes, the answer follows
- * within ten, and there is a session all the time. */
+/* 8811-1.3-10, 8811-3.1.2-11, 8811-1.3-02, 8811-2-14, 8612-GEN-002-01: it is placed within two
+ * minutes, the answer follows within ten, and there is a session all the time. */
 static void
 most_of_the_packets_are_lost(void **state)
 {

@@ -146,7 +146,7 @@ expect_warning(const struct mistake *list, size_t n)
 #define DOMAIN   "domains:\n  isp1:\n    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
 #define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
 
-/* 9132-C-01, 9284-5.1-11 */
+/* 9284-5.1-12, 4116-2-01, 8811-3.1.1-02, 8612-SIG-004-01, 9132-C-01, 9284-5.1-11 */
 static void
 the_example_with_two_providers_loads(void **state)
 {
@@ -200,7 +200,7 @@ the_example_with_two_providers_loads(void **state)
 	config_free(c);
 }
 
-/* 9132-C-01 */
+/* 8811-2.2.1-04, 8811-2.2.2-13, 8811-3.1.2-08, 9132-C-01 */
 static void
 a_server_loads(void **state)
 {
@@ -310,6 +310,7 @@ a_gateway_leaves_the_terminating_period_to_its_providers(void **state)
 	free(text);
 }
 
+/* 9284-5.3-20 */
 static void
 gateways_and_their_filters_load(void **state)
 {
@@ -512,6 +513,7 @@ contradictions_and_files_are_told_with_their_place(void **state)
 	expect_fatal(list, COUNT(list));
 }
 
+/* 9284-6-09, 4218-3.5-01, 8811-3.1.3-02, 8811-3.2.5-01, 8612-SIG-004-01 */
 static void
 doubtful_settings_are_warnings(void **state)
 {
@@ -586,7 +588,7 @@ a_file_that_cannot_be_read_is_told(void **state)
 						   "such file or directory, expected a YAML file");
 }
 
-/* 9284-1-03, 9284-1-07, 9284-4-07, 9284-5.1-29 */
+/* 8811-2-03, 8612-GEN-002-05, 9284-1-03, 9284-1-07, 9284-4-07, 9284-5.1-29 */
 static void
 domains_may_have_several_links_and_servers_or_none(void **state)
 {
@@ -694,8 +696,8 @@ gateways_may_be_shown_the_same_credentials(void **state)
 	config_free(c);
 }
 
-/* 9284-4-07, 9284-5.4-01: a server may be behind some of the links, and one server behind several;
- * on different links the same address is nobody else's. */
+/* 4116-2-02, 9284-4-07, 9284-5.4-01: a server may be behind some of the links, and one server
+ * behind several; on different links the same address is nobody else's. */
 static void
 a_server_is_behind_links_of_its_domain(void **state)
 {

@@ -218,6 +218,8 @@ def test_a_server_only_daemon_asks_nobody(server):
         assert code == 1 and "neither `domains` nor `gateways`" in reply["error"]
 
 
+# 9284-1-01, 8811-1.3-04, 8811-2-01, 8811-2.2.2-03, 8811-3.3-01, 8811-3.3-02, 8811-3.3.1-01, 8811-3.3.2-01,
+# 8811-3.3.2-09, 8612-2-02, 8612-SIG-008-05, 8612-SIG-008-08
 def test_mitigate_show_refresh_withdraw(client, server):
     code, reply = client("mitigate", "192.0.2.7", "--port", "80", "--port", "8000-8080", "--protocol", "udp",
                          "--lifetime", "600", "--id", "flood", "--asker", "alarm:test", "--wait", str(PATIENCE))
@@ -299,6 +301,7 @@ def test_what_is_asked_for_survives_a_restart(lonely):
     (b'{"command":"status","command":"list"}', "not a JSON object"),
     (b"\xff\x00", "not a JSON object"),
 ])
+# 9284-5.1-23, 8811-3.2.5.4-01, 8612-SIG-008-08
 def test_wrong_requests_are_usage(lonely, request_, text):
     reply = Raw(lonely.socket).ask(request_)
     assert reply["exit"] == 2 and text in reply["error"]
@@ -328,6 +331,7 @@ def test_connections_and_frames_are_bounded(server):
     assert server("status")[0] == 0
 
 
+# 8811-3.3.1-01
 def test_words_of_dotsctl(server, folder):
     def run(*words):
         r = subprocess.run([DOTSCTL, *words], text=True, capture_output=True, timeout=PATIENCE)
@@ -476,6 +480,7 @@ def test_what_is_kept_is_not_for_others(server):
     assert server.socket.stat().st_mode & 0o007 == 0
 
 
+# 8811-5-10
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_privileges_are_dropped(folder):
     d = Daemon(folder, "dropped", CLIENT.format(name="dropped", port=free_port()) + "user: nobody\n").start()

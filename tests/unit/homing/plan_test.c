@@ -63,7 +63,7 @@ is_asked(const struct world *w, const char *server, const char *prefix)
 	return false;
 }
 
-/* 9284-5.1-14, 9284-5.2-09, 9284-5.2-37 */
+/* 8612-2-03, 8612-2-04, 9284-5.1-14, 9284-5.2-09, 9284-5.2-37 */
 static void
 the_owner_is_asked_and_nobody_else(void **state)
 {
@@ -135,7 +135,8 @@ an_owner_without_a_server_makes_it_pending_if_one_is_expected(void **state)
 	world_finish(&w);
 }
 
-/* 9284-5.1-19, 9284-5.2-12, 9284-5.2-39, 9284-6-15: each gets its own and only its own. */
+/* 9284-6-05, 8612-2-03, 9284-5.1-19, 9284-5.2-12, 9284-5.2-39, 9284-6-15: each gets its own and
+ * only its own. */
 static void
 targets_of_both_are_split(void **state)
 {
@@ -179,7 +180,7 @@ a_target_is_cut_along_longer_owners(void **state)
 	world_finish(&w);
 }
 
-/* M4 */
+/* 9284-5.1-22: M4 */
 static void
 a_wider_target_is_refused_or_clipped(void **state)
 {
@@ -197,7 +198,7 @@ a_wider_target_is_refused_or_clipped(void **state)
 	world_finish(&w);
 }
 
-/* M5; 9284-5.2-20, 9284-5.2-27 */
+/* 8811-1.3-05, 8811-2.3-07, 8811-2.3-08, 8811-2.3-09, 8811-2.3-10: M5; 9284-5.2-20, 9284-5.2-27 */
 static void
 provider_independent_targets_go_to_all_or_by_policy(void **state)
 {
@@ -389,7 +390,7 @@ a_gateway_knows_what_is_foreign(void **state)
 	world_finish(&w);
 }
 
-/* 9284-1-02: figures show two, the text speaks of several. */
+/* 4116-2-01, 8811-1.3-06, 9284-1-02: figures show two, the text speaks of several. */
 static void
 three_domains_are_told_apart(void **state)
 {
@@ -429,7 +430,7 @@ a_domain_without_a_server_cannot_help(void **state)
 	world_finish(&w);
 }
 
-/* 4116-3.1.1.2-02: what is assigned by one and routed by another one too. */
+/* 9284-6-11, 4116-3.1.1.2-02: what is assigned by one and routed by another one too. */
 static void
 what_several_protect_is_asked_of_all(void **state)
 {

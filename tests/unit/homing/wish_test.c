@@ -179,8 +179,8 @@ a_wish_is_sent_accepted_observed(void **state)
 	assert_true(x->mid > mid);
 }
 
-/* 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session once a repeat
- * stayed unanswered, and no sooner than 60 s after that again. */
+/* 8612-GEN-002-01, 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session
+ * once a repeat stayed unanswered, and no sooner than 60 s after that again. */
 static void
 unanswered_it_is_repeated_and_a_second_session_tried(void **state)
 {
@@ -383,6 +383,7 @@ the_last_release_withdraws(void **state)
 	assert_int_equal(wishes_count(x->w), 0);
 }
 
+/* 8811-2.2.1-05, 8612-SIG-008-07 */
 static void
 a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word(void **state)
 {
@@ -925,6 +926,7 @@ overload_is_retried_after_max_age(void **state)
 	assert_int_equal(state_of(x, "a"), WISH_PLACED);
 }
 
+/* 8811-3.3.1-01 */
 static void
 a_wish_with_an_end_is_released_by_itself(void **state)
 {

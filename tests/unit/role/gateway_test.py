@@ -115,7 +115,7 @@ def doors(pid):
         [("unix", c[7]) for c in tables["unix"] if c[6] in inodes and len(c) > 7])
 
 
-# 8612-SEC-002-01: its halves are one process; nobody can get between them.
+# 9284-5-01, 8612-SEC-002-01: its halves are one process; nobody can get between them.
 def test_a_gateway_has_no_door_but_its_own(network):
     assert network.gateway("status")[1]["roles"] == ["client", "gateway"]
     here = f"0100007F:{network.port:04X}"
@@ -140,7 +140,7 @@ def test_port_ranges_of_one_lower_port_go_out_as_one(network):
     assert network.server.list("mitigations")[0]["ports"] == ["80-90", "443"]
 
 
-# 9132-4.4.4-06
+# 8612-SIG-006-07, 9132-4.4.4-06
 def test_what_is_withdrawn_before_upstream_decided_does_not_come_to_be(network):
     for mid in range(1, 20):
         # In one breath: the gateway reads both before it can have an answer from upstream.
