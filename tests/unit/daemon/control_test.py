@@ -238,18 +238,29 @@ def test_mitigate_show_refresh_withdraw(client, server):
     until(lambda: client("list")[1]["wishes"] == [], "release")
 
 
-# 8612-SIG-002-01
+# 8612-SIG-002-01, 9132-7.3-06
 def test_more_targets_than_a_datagram_holds_are_several_requests(client, server):
-    targets = [f"192.0.2.{i}" for i in range(0, 240, 2)]
-    code, reply = client("mitigate", *targets, "--id", "wide", "--wait", str(PATIENCE))
-    assert code == 0 and {p["state"] for p in reply["parts"]} == {"placed"}
-    assert len(reply["parts"]) == len(targets)
-    mitigations = server("list")[1]["mitigations"]
-    assert len(mitigations) > 1
-    assert sorted(t for m in mitigations for t in m["targets"]) == sorted(t + "/32" for t in targets)
-    assert client("refresh", "wide")[0] == 0
-    assert client("withdraw", "wide")[0] == 0
-    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal of all")
+    def held():
+        mitigations = server("list")[1]["mitigations"]
+        return len(mitigations), {t for m in mitigations for t in m["targets"]}
+
+    def ask(wish, targets):
+        code, reply = client("mitigate", *targets, "--id", wish, "--wait", str(PATIENCE))
+        assert code == 0 and {p["state"] for p in reply["parts"]} == {"placed"}
+        assert {p["target"] for p in reply["parts"]} == {t + "/32" for t in targets}
+
+    even, odd = ([f"192.0.2.{i}" for i in range(first, 240, 2)] for first in (0, 1))
+    ask("even", even)
+    n, targets = held()
+    assert n > 1 and targets == {t + "/32" for t in even}
+    ask("odd", [even[0], *odd])  # one of them is wanted twice
+    assert held()[1] == {t + "/32" for t in even + odd}
+    assert client("refresh", "odd")[0] == 0
+    assert client("withdraw", "even")[0] == 0
+    until(lambda: {t + "/32" for t in [even[0], *odd]} <= held()[1] and
+          held()[1].isdisjoint(t + "/32" for t in even[70:]), "withdrawal of what nobody else wants")
+    assert client("withdraw", "odd")[0] == 0
+    until(lambda: held() == (0, set()), "withdrawal of all")
     until(lambda: client("list")[1]["wishes"] == [], "release")
     assert not [e for e in client.events("alert") if e.get("section") == "RFC 9132 7.3"]
 

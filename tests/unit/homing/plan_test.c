@@ -489,47 +489,134 @@ divided_targets_have_one_provider_each(void **state)
 	world_finish(&w);
 }
 
-/* 8612-SIG-002-01: more prefixes than a datagram holds are several requests, and stay so. */
-static void
-what_does_not_fit_a_datagram_is_several_requests(void **state)
-{
-	enum { MANY = 500 };
-	struct prefix targets[MANY];
-	struct ask ask = {.id = "a",
-		.target = {.target_prefix = targets, .n_target_prefix = MANY},
-		.trigger_mitigation = true};
-	struct live live[MANY];
-	struct plan first;
-	size_t n = 0, longest = 0;
-	struct world w;
+enum { SPLIT_MAX = 256 };
 
-	(void)state;
-	world_init(&w, (const char *const[]){"isp1 wan1 2001:db8::/32 s1"}, 1);
-	for (unsigned i = 0; i < MANY; i++) {
+/* 2001:db8:1111:2222:3333:4444:5555:1000 and every second address after it. */
+static struct target
+many_hosts(struct arena *a, unsigned first, size_t n)
+{
+	struct target t = {
+		.target_prefix = arena_alloc(a, n, sizeof(struct prefix)), .n_target_prefix = n};
+
+	for (size_t i = 0; i < n; i++) {
 		char text[64];
 
 		snprintf(text, sizeof(text), "2001:db8:1111:2222:3333:4444:5555:%x/128",
-			0x1000 + 2 * i);
-		targets[i] = prefix_from(text);
+			0x1000 + 2 * (first + (unsigned)i));
+		t.target_prefix[i] = prefix_from(text);
 	}
-	plan(w.h, &ask, 1, NULL, 0, w.up, w.a, &first);
-	for (size_t i = 0; i < first.n_requests; i++) {
-		const struct target *t = &first.requests[i].target;
+	return t;
+}
 
-		n += t->n_target_prefix;
-		longest = t->n_target_prefix > longest ? t->n_target_prefix : longest;
-		live[i] = (struct live){
-			.mid = (uint32_t)i + 1, .target = *t, .trigger_mitigation = true};
-		for (size_t k = 0; k < i; k++)
-			assert_false(target_overlaps(t, &first.requests[k].target));
+/* What is on record at the server, and for which ask. */
+struct record {
+	struct live live[SPLIT_MAX];
+	size_t n, served[2][SPLIT_MAX], n_served[2];
+};
+
+/* What was planned stands now, or was refused. */
+static void
+note_requests(struct world *w, struct ask *asks, size_t n_asks, struct record *r, bool refused)
+{
+	for (size_t i = 0; i < w->plan.n_requests; i++) {
+		const struct plan_request *p = &w->plan.requests[i];
+
+		r->live[r->n] = (struct live){.mid = (uint32_t)r->n + 1,
+			.target = p->target,
+			.trigger_mitigation = true,
+			.refused = refused};
+		for (size_t k = 0; k < n_asks; k++)
+			for (size_t q = 0; q < p->n_asks; q++)
+				if (!strcmp(p->asks[q], asks[k].id))
+					r->served[k][r->n_served[k]++] = r->n;
+		r->n++;
 	}
-	assert_int_equal(n, MANY);
-	assert_in_range(longest, 15, 900 / 44);
-	plan(w.h, &ask, 1, live, first.n_requests, w.up, w.a, &w.plan);
-	assert_int_equal(w.plan.n_requests, first.n_requests);
-	assert_int_equal(w.plan.n_withdraw, 0);
-	for (size_t i = 0; i < w.plan.n_requests; i++)
-		assert_true(w.plan.requests[i].live >= 0);
+	for (size_t k = 0; k < n_asks; k++) {
+		asks[k].served_by = r->served[k];
+		asks[k].n_served_by = r->n_served[k];
+	}
+	plan(w->h, asks, n_asks, r->live, r->n, w->up, w->a, &w->plan);
+}
+
+/* Each fits a datagram, none overlaps another one, and each is for who wants some of it. How many
+ * prefixes they hold. */
+static size_t
+check_pieces(const struct world *w, const struct ask *asks, size_t n_asks)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->plan.n_requests; i++) {
+		const struct plan_request *r = &w->plan.requests[i];
+		size_t wanted = 0;
+
+		n += r->target.n_target_prefix;
+		assert_in_range(r->target.n_target_prefix, 1, 900 / 44);
+		for (size_t k = 0; k < i; k++)
+			assert_false(target_overlaps(&r->target, &w->plan.requests[k].target));
+		for (size_t k = 0; k < n_asks; k++)
+			wanted += target_overlaps(&r->target, &asks[k].target);
+		assert_int_equal(r->n_asks, wanted);
+	}
+	return n;
+}
+
+/* It is kept when it stands. Refused, what several wanted is asked for by itself, and that is all.
+ */
+static size_t
+check_split(struct world *w, struct ask *asks, size_t n_asks)
+{
+	struct record r = {.n = 0};
+	size_t n;
+
+	plan(w->h, asks, n_asks, NULL, 0, w->up, w->a, &w->plan);
+	n = check_pieces(w, asks, n_asks);
+	note_requests(w, asks, n_asks, &r, false);
+	assert_int_equal(w->plan.n_requests, r.n);
+	assert_int_equal(w->plan.n_withdraw, 0);
+	for (size_t i = 0; i < r.n; i++)
+		assert_true(w->plan.requests[i].live >= 0);
+	for (size_t i = 0; i < r.n; i++)
+		r.live[i].refused = true;
+	plan(w->h, asks, n_asks, r.live, r.n, w->up, w->a, &w->plan);
+	for (size_t rounds = 0; w->plan.n_requests; rounds++) {
+		assert_in_range(rounds, 0, n_asks - 1);
+		note_requests(w, asks, n_asks, &r, true);
+	}
+	return n;
+}
+
+/* 8612-SIG-002-01, 9132-7.3-06: more prefixes than a datagram holds are several requests. */
+static void
+what_does_not_fit_a_datagram_is_several_requests(void **state)
+{
+	struct world w;
+	struct ask ask = {.id = "a", .trigger_mitigation = true};
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 2001:db8::/32 s1"}, 1);
+	ask.target = many_hosts(w.a, 0, 500);
+	assert_int_equal(check_split(&w, &ask, 1), 500);
+	world_finish(&w);
+}
+
+/* 8612-SIG-002-01, 9132-7.3-06: so is what several want together, each of it for who wants it. */
+static void
+what_several_want_is_split_too(void **state)
+{
+	struct world w;
+	struct ask asks[] = {
+		{.id = "a", .trigger_mitigation = true}, {.id = "b", .trigger_mitigation = true}};
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 2001:db8::/32 s1"}, 1);
+	asks[0].target = many_hosts(w.a, 0, 18);
+	asks[1].target = many_hosts(w.a, 17, 18);
+	assert_int_equal(check_split(&w, asks, 2), 35);
+	asks[0] = (struct ask){.id = "a", .trigger_mitigation = true};
+	asks[1] = (struct ask){.id = "b", .trigger_mitigation = true};
+	asks[0].target = many_hosts(w.a, 0, 100);
+	asks[1].target = many_hosts(w.a, 50, 100);
+	assert_int_equal(check_split(&w, asks, 2), 150);
 	world_finish(&w);
 }
 
@@ -714,6 +801,7 @@ main(void)
 		cmocka_unit_test(what_several_protect_is_asked_of_all),
 		cmocka_unit_test(divided_targets_have_one_provider_each),
 		cmocka_unit_test(what_does_not_fit_a_datagram_is_several_requests),
+		cmocka_unit_test(what_several_want_is_split_too),
 		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
 		cmocka_unit_test(a_target_named_again_and_again_is_cut_once),
 		cmocka_unit_test(random_plans_keep_the_rules),
