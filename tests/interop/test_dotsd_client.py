@@ -97,6 +97,22 @@ def test_refresh(client, other):
     assert len(other.mitigations) == 1
 
 
+# 8612-SIG-009-01, 8811-2-11, 9132-4.4.3-03, 9132-4.4.3-06, 9132-4.4.3-08
+def test_efficacy_update(client, other):
+    d = client(other.port)
+    _, wish, _ = mitigate(d, "--protocol", "udp", "--port", "80-90")
+    first = other.until_message(coap.PUT, "/mitigate/")
+    assert not first.all(coap.IF_MATCH)
+    assert d("refresh", wish, "--attack-status", "attack-successfully-mitigated")[0] == 0
+    update = other.until_message(coap.PUT, first.path, 2)
+    assert update.type == coap.NON and update.all(coap.IF_MATCH) == [b""]
+    [was], [scope] = dots.scopes(first.payload), dots.scopes(update.payload)
+    assert scope.pop("attack-status") == 2 and scope == was
+    assert d("refresh", wish)[0] == 0
+    plain = other.until_message(coap.PUT, first.path, 3)
+    assert plain.payload == first.payload and not plain.all(coap.IF_MATCH)
+
+
 # 8811-2.2.2-25, 9132-4.7-03, 9132-4.7-04, 9132-4.7-07, 9132-4.7-10
 def test_heartbeats_both_ways(client, other):
     d = client(other.port, heartbeat=1)

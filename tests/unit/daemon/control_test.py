@@ -238,6 +238,19 @@ def test_mitigate_show_refresh_withdraw(client, server):
     until(lambda: client("list")[1]["wishes"] == [], "release")
 
 
+# 8612-SIG-009-01, 8811-2-11
+def test_a_provider_is_told_how_effective_it_is(client, server):
+    assert client("mitigate", "192.0.2.7", "--id", "flood", "--wait", str(PATIENCE))[0] == 0
+    taken = len([e for e in server.events("put-mitigate") if e["code"] == "2.04"])
+    assert client("refresh", "flood", "--attack-status", "under-attack")[0] == 0
+    until(lambda: len([e for e in server.events("put-mitigate") if e["code"] == "2.04"]) > taken, "taken")
+    assert [e["kind"] for e in client.events("sent")][-2:] == ["request", "efficacy"]
+    code, reply = client("refresh", "flood", "--attack-status", "fine")
+    assert code == 2 and "attack-status is fine, expected under-attack or attack-succ" in reply["error"]
+    assert client("withdraw", "flood")[0] == 0
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
+
+
 # 8612-SIG-002-01, 9132-7.3-06
 def test_more_targets_than_a_datagram_holds_are_several_requests(client, server):
     def held():
