@@ -7,7 +7,7 @@
 
 /* What of a request is its target may be so long, for the whole of it to fit a datagram in a path
  * of 1280 bytes, whatever cuid and cipher suite (RFC 9132 7.3). */
-enum { TARGET_BYTES = 900, PREFIX_BYTES_LEAST = 9, PORT_BYTES = 9, PROTOCOL_BYTES = 2 };
+enum { TARGET_BYTES = 900, PREFIX_BYTES_LEAST = 6 /* ::/0 */, PORT_BYTES = 9, PROTOCOL_BYTES = 2 };
 
 /* What one ask, or several that were joined, want at one server. */
 struct group {

@@ -599,6 +599,32 @@ what_does_not_fit_a_datagram_is_several_requests(void **state)
 	world_finish(&w);
 }
 
+/* The shorter its texts are, the more of them fit. */
+static void
+short_prefixes_fit_in_greater_number(void **state)
+{
+	enum { SHORT = 0x300 };
+	struct world w;
+	struct ask ask = {.id = "a", .trigger_mitigation = true};
+	size_t most = 0;
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 ::/1 s1"}, 1);
+	ask.target.target_prefix = arena_alloc(w.a, SHORT, sizeof(struct prefix));
+	for (unsigned i = 1; i <= SHORT; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%x::/16", i);
+		ask.target.target_prefix[ask.target.n_target_prefix++] = prefix_from(text);
+	}
+	plan(w.h, &ask, 1, NULL, 0, w.up, w.a, &w.plan);
+	for (size_t i = 0; i < w.plan.n_requests; i++)
+		if (w.plan.requests[i].target.n_target_prefix > most)
+			most = w.plan.requests[i].target.n_target_prefix;
+	assert_in_range(most, 90, 110);
+	world_finish(&w);
+}
+
 /* 8612-SIG-002-01, 9132-7.3-06: so is what several want together, each of it for who wants it. */
 static void
 what_several_want_is_split_too(void **state)
@@ -801,6 +827,7 @@ main(void)
 		cmocka_unit_test(what_several_protect_is_asked_of_all),
 		cmocka_unit_test(divided_targets_have_one_provider_each),
 		cmocka_unit_test(what_does_not_fit_a_datagram_is_several_requests),
+		cmocka_unit_test(short_prefixes_fit_in_greater_number),
 		cmocka_unit_test(what_several_want_is_split_too),
 		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
 		cmocka_unit_test(a_target_named_again_and_again_is_cut_once),
