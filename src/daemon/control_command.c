@@ -393,17 +393,40 @@ run_mitigate(struct asker *a, const json_t *request)
 	arena_free(arena);
 }
 
+/* 0: it is none. */
+static enum attack_status
+attack_status_of(const char *text)
+{
+	return !strcmp(text, "under-attack") ? UNDER_ATTACK
+	       : !strcmp(text, "attack-successfully-mitigated")
+		       ? ATTACK_STATUS_SUCCESSFULLY_MITIGATED
+		       : 0;
+}
+
 static void
 run_refresh(struct asker *a, const json_t *request)
 {
 	struct dots_client *c = dots_client_holding(a->parts->client, id_of(request));
+	const char *text = json_string_value(json_object_get(request, "attack-status"));
+	enum attack_status status = text ? attack_status_of(text) : 0;
 
+	if (text && !status) {
+		command_refuse(a, USAGE,
+			"attack-status is %.60s, expected under-attack or "
+			"attack-successfully-mitigated (RFC 9132 4.4.3)",
+			text);
+		return;
+	}
 	if (!c) {
 		no_such_id(a, request);
 		return;
 	}
-	wishes_refresh(
-		dots_client_wishes(c), id_of(request), loop_now(a->parts->loop), loop_wall());
+	if (status)
+		wishes_efficacy(
+			dots_client_wishes(c), id_of(request), status, loop_now(a->parts->loop));
+	else
+		wishes_refresh(dots_client_wishes(c), id_of(request), loop_now(a->parts->loop),
+			loop_wall());
 	dots_client_run(c);
 	answer_done(a);
 }
@@ -677,6 +700,8 @@ struct argument {
 
 static const struct argument no_arguments[] = {{0}};
 static const struct argument id_arguments[] = {{"id", TEXT, true, 1, WISH_ID_MAX - 1}, {0}};
+static const struct argument refresh_arguments[] = {
+	{"id", TEXT, true, 1, WISH_ID_MAX - 1}, {"attack-status", TEXT, false, 1, 32}, {0}};
 static const struct argument target_arguments[] = {
 	{"targets", TEXTS, true, 1, TARGETS_MAX},
 	{"ports", TEXTS, false, 0, TARGETS_MAX},
@@ -731,7 +756,7 @@ static const struct command {
 	{"mitigate", true, mitigate_arguments, run_mitigate},
 	{"list", false, no_arguments, run_list},
 	{"show", false, id_arguments, run_show},
-	{"refresh", true, id_arguments, run_refresh},
+	{"refresh", true, refresh_arguments, run_refresh},
 	{"withdraw", true, id_arguments, run_withdraw},
 	{"escalate", false, id_arguments, run_escalate},
 	{"explain", true, target_arguments, run_explain},

@@ -63,6 +63,11 @@ static const struct option_row mitigate_options[] = {
 	{"--wait", "wait", OPTION_NUMBER, "seconds to wait for the answers of the providers (3)"},
 	{NULL, NULL, 0, NULL},
 };
+static const struct option_row refresh_options[] = {
+	{"--attack-status", "attack-status", OPTION_TEXT,
+		"under-attack or attack-successfully-mitigated"},
+	{NULL, NULL, 0, NULL},
+};
 static const struct option_row domain_options[] = {
 	{"--expires", "expires", OPTION_NUMBER, "seconds until it is forgotten (never)"},
 	{"--source", "source", OPTION_TEXT,
@@ -109,7 +114,9 @@ static const struct command commands[] = {
 	{"list", "", "requests of ours, and mitigations of our clients", NULL, false, NULL,
 		print_list},
 	{"show", "ID", "one of them in full", id_words, false, NULL, print_show},
-	{"refresh", "ID", "send its requests again now", id_words, false, NULL, print_done},
+	{"refresh", "ID [--attack-status S]",
+		"send its requests again now, or tell the providers how effective they are",
+		id_words, false, refresh_options, print_done},
 	{"withdraw", "ID", "end it: the providers stop filtering for it", id_words, false, NULL,
 		print_done},
 	{"escalate", "ID", "a mitigation is too much for us: ask upstream for it as well", id_words,

@@ -5,13 +5,19 @@
 
 #include "homing/target.h"
 
+/* What of a request is its target may be so long, for the whole of it to fit a datagram in a path
+ * of 1280 bytes, whatever cuid and cipher suite (RFC 9132 7.3). */
+enum { TARGET_BYTES = 900, PREFIX_BYTES_LEAST = 6 /* ::/0 */, PORT_BYTES = 9, PROTOCOL_BYTES = 2 };
+
 /* What one ask, or several that were joined, want at one server. */
 struct group {
 	uint32_t server;
 	bool trigger, alone;
+	size_t bytes;             /* of its target in a request */
+	const struct live *stood; /* what stands for it so far, or was refused; NULL: nothing */
 	enum { NOT_REFUSED, WITH_OTHERS, BY_ITSELF } refused; /* there, before */
-	struct group *into; /* joined into that one; NULL: it stands by itself */
-	struct target target;
+	struct group *into;        /* joined into that one; NULL: it stands by itself */
+	struct target target, own; /* with what was joined, and without */
 	const char **asks;
 	size_t n_asks, cap_asks;
 	bool idle;                  /* nothing is asked for it */
@@ -35,7 +41,7 @@ root_of(struct group *g)
 	return g;
 }
 
-/* ---- one group an ask and server ---- */
+/* ---- one group an ask and server, or a few ---- */
 
 /* M12: asked of several gateways (or, provider-independent, of all), each of which may be
  * responsible for something else and rejects a request that names more than that. */
@@ -47,27 +53,87 @@ goes_alone(const struct homing *h, const struct plan_part *part)
 	return h->domains[part->domain].gateway && o && o->n_domains != 1;
 }
 
-static struct group *
-group_at(struct joining *s, size_t first, const struct join_ask *a, const struct plan_part *part)
+/* A text of CBOR. */
+static size_t
+prefix_bytes(const struct prefix *p)
 {
-	uint32_t server = (uint32_t)part->server;
-	bool alone = goes_alone(s->j->homing, part);
-	struct group *g;
+	char text[PREFIX_TEXT_MAX];
 
-	for (size_t i = first; i < s->n && !alone; i++)
-		if (s->groups[i].server == server && !s->groups[i].alone)
-			return &s->groups[i];
-	g = &s->groups[s->n++];
-	*g = (struct group){.server = server,
+	return strlen(prefix_format(p, text)) + 2;
+}
+
+/* What its prefixes leave no room for by dividing them is not counted. */
+static size_t
+bytes_beside_prefixes(const struct target *t)
+{
+	size_t n = PORT_BYTES * t->n_target_port_range + PROTOCOL_BYTES * t->n_target_protocol;
+
+	return n < TARGET_BYTES / 2 ? n : TARGET_BYTES / 2;
+}
+
+static const struct live *
+standing_for(const struct join *j, const struct ask *ask, const struct plan_part *part)
+{
+	const struct live *best = NULL;
+
+	for (size_t i = 0; i < ask->n_served_by; i++) {
+		const struct live *l = &j->live[ask->served_by[i]];
+
+		if ((int)l->server != part->server ||
+			l->trigger_mitigation != ask->trigger_mitigation ||
+			!target_has(&l->target, &part->prefix))
+			continue;
+		if (!best || (best->refused && !l->refused) ||
+			(best->refused == l->refused && l->mid > best->mid))
+			best = l;
+	}
+	return best;
+}
+
+static struct group *
+group_new(struct joining *s, const struct join_ask *a, const struct plan_part *part, size_t most)
+{
+	struct group *g = &s->groups[s->n++];
+
+	*g = (struct group){.server = (uint32_t)part->server,
 		.trigger = a->ask->trigger_mitigation,
-		.alone = alone,
+		.bytes = bytes_beside_prefixes(&a->ask->target),
 		.target = a->ask->target,
 		.cap_asks = 1,
 		.n_asks = 1};
-	g->target.target_prefix = arena_alloc(s->j->arena, alone ? 1 : a->n, sizeof(struct prefix));
+	g->target.target_prefix =
+		arena_alloc(s->j->arena, a->n < most ? a->n : most, sizeof(struct prefix));
 	g->target.n_target_prefix = 0;
 	g->asks = arena_alloc(s->j->arena, 1, sizeof(*g->asks));
 	g->asks[0] = a->ask->id;
+	return g;
+}
+
+/* What an ask wants at a server may be more than a datagram holds: then it is several requests,
+ * for prefixes that have nothing in common (RFC 9132 7.3, RFC 8612 SIG-002). What stands in one
+ * request stays together. */
+static struct group *
+group_at(struct joining *s, size_t first, const struct join_ask *a, const struct plan_part *part)
+{
+	bool alone = goes_alone(s->j->homing, part);
+	const struct live *stood = standing_for(s->j, a->ask, part);
+	size_t need = prefix_bytes(&part->prefix);
+	struct group *g = NULL;
+
+	for (size_t i = first; i < s->n && !alone && !g; i++)
+		if (s->groups[i].server == (uint32_t)part->server && !s->groups[i].alone &&
+			s->groups[i].stood == stood &&
+			(stood || s->groups[i].bytes + need <= TARGET_BYTES))
+			g = &s->groups[i];
+	if (!g) {
+		g = group_new(s, a, part,
+			alone   ? 1
+			: stood ? a->n
+				: TARGET_BYTES / PREFIX_BYTES_LEAST);
+		g->alone = alone;
+		g->stood = stood;
+	}
+	g->bytes += need;
 	return g;
 }
 
@@ -109,6 +175,7 @@ make_groups(struct joining *s, const struct plan *plan)
 			struct target *t = &s->groups[k].target;
 
 			t->n_target_prefix = target_normalise(t->target_prefix, t->n_target_prefix);
+			s->groups[k].own = *t;
 			look_back(j, j->asks[i].ask, &s->groups[k]);
 		}
 	}
@@ -353,16 +420,55 @@ sort_asks(const char **asks, size_t n)
 }
 
 static void
-put_request(const struct join *j, struct group *g, struct plan *plan)
+put_request(const struct join *j, struct group *g, const struct target *t, struct plan *plan)
 {
 	g->n_asks = sort_asks(g->asks, g->n_asks);
 	plan->requests[plan->n_requests++] = (struct plan_request){.server = g->server,
 		.live = g->live ? (int)(g->live - j->live) : -1,
 		.pending = j->available[g->server] == SERVER_UNAVAILABLE,
-		.target = g->live ? g->live->target : g->target,
+		.target = *t,
 		.trigger_mitigation = g->trigger,
 		.asks = g->asks,
 		.n_asks = g->n_asks};
+}
+
+/* Part of what was joined, for those who want something of it. */
+static void
+put_piece(struct joining *s, struct group *g, const struct target *t, struct plan *plan)
+{
+	struct group piece = *g;
+
+	piece.asks = arena_alloc(s->j->arena, g->n_asks, sizeof(*piece.asks));
+	piece.n_asks = 0;
+	for (size_t i = 0; i < s->n; i++)
+		if (root_of(&s->groups[i]) == g && target_overlaps(&s->groups[i].own, t))
+			piece.asks[piece.n_asks++] = s->groups[i].asks[0];
+	put_request(s->j, &piece, t, plan);
+}
+
+/* A new request for all that was joined, or several if it does not fit a datagram (RFC 9132 7.3).
+ */
+static void
+put_new(struct joining *s, struct group *g, struct plan *plan)
+{
+	const struct target *all = &g->target;
+	struct target piece = *all;
+
+	for (size_t i = 0, k; i < all->n_target_prefix; i = k) {
+		size_t bytes = bytes_beside_prefixes(all);
+
+		for (k = i; k < all->n_target_prefix; k++) {
+			bytes += prefix_bytes(&all->target_prefix[k]);
+			if (k > i && bytes > TARGET_BYTES)
+				break;
+		}
+		piece.target_prefix = all->target_prefix + i;
+		piece.n_target_prefix = k - i;
+		if (piece.n_target_prefix == all->n_target_prefix)
+			put_request(s->j, g, all, plan);
+		else
+			put_piece(s, g, &piece, plan);
+	}
 }
 
 /* They are remembered with all that they were for. */
@@ -388,15 +494,19 @@ join_requests(const struct join *j, struct plan *plan)
 
 	make_groups(&s, plan);
 	enter_all(&s);
-	plan->requests = arena_alloc(j->arena, s.n + 1, sizeof(*plan->requests));
+	/* No prefix is in two of them. */
+	plan->requests = arena_alloc(j->arena, plan->n_parts + 1, sizeof(*plan->requests));
 	for (size_t i = 0; i < s.n; i++) {
 		struct group *g = &s.groups[i];
 
 		if (g->into || g->idle)
 			continue;
-		put_request(j, g, plan);
-		if (g->live)
+		if (g->live) {
+			put_request(j, g, &g->live->target, plan);
 			kept[g->live - j->live] = true;
+		} else {
+			put_new(&s, g, plan);
+		}
 	}
 	keep_refusals(j, kept);
 	plan->withdraw = arena_alloc(j->arena, j->n_live + 1, sizeof(*plan->withdraw));

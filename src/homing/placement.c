@@ -608,6 +608,14 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 	}
 	if (a->method != COAP_PUT || p->exchange != EXCHANGE_OPEN)
 		return;
+	if (p->attack_status) {
+		p->attack_status = 0;
+		if (coap_class(a->code) != 2 &&
+			!may_work_later(a)) { /* says nothing of the request itself */
+			placement_queue(w, p, now);
+			return;
+		}
+	}
 	if (coap_class(a->code) == 2)
 		accepted(w, p, a, now);
 	else if (!mid_is_behind(w, p, a, now, wall) && !cuid_is_taken(w, p, a, now, wall))
@@ -636,6 +644,11 @@ fill_put(const struct placement *p, struct wish_action *ret)
 		 (p->target.n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0) |
 		 (p->trigger_mitigation ? 0 : 1ULL << SCOPE_TRIGGER_MITIGATION);
 	ret->refresh = p->state == PLACEMENT_PLACED;
+	if (p->attack_status && ret->refresh) { /* RFC 9132 4.4.3 */
+		s->attack_status = p->attack_status;
+		s->has |= 1ULL << SCOPE_ATTACK_STATUS;
+		ret->if_match = true;
+	}
 }
 
 void
@@ -688,6 +701,11 @@ repeat(struct wishes *w, struct placement *p, mono_ms now, struct wish_action *r
 	if (p->repeats == 1 && p->parallel_at <= now) {
 		p->parallel_at = now + PARALLEL_GAP_MS;
 		ret->kind = WISH_ACTION_PARALLEL;
+		return;
+	}
+	if (p->attack_status) { /* a server that has forgotten the request says nothing to it */
+		p->attack_status = 0;
+		transmit(w, p, now, ret);
 		return;
 	}
 	ret->kind = WISH_ACTION_REPEAT;

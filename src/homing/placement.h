@@ -55,6 +55,7 @@ struct placement {
 	mono_ms answered;    /* when it was last accepted; 0 never */
 	mono_ms parallel_at; /* not before */
 	unsigned repeats;
+	uint64_t attack_status; /* to be told with the next refresh (4.4.3); 0: none */
 	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
 	bool counted; /* those were told since we are up */
 	/* where it is filed; placement_file only */

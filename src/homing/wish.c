@@ -539,6 +539,21 @@ wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall)
 	return 0;
 }
 
+int
+wishes_efficacy(struct wishes *w, const char *id, enum attack_status status, mono_ms now)
+{
+	struct wish *wish = wish_get(w, id);
+
+	if (!wish)
+		return -ENOENT;
+	for (size_t i = 0; i < wish->n_held; i++)
+		if (wish->held[i]->state == PLACEMENT_PLACED && !wish->held[i]->standby) {
+			wish->held[i]->attack_status = status;
+			placement_queue(w, wish->held[i], now);
+		}
+	return 0;
+}
+
 size_t
 wishes_explain(struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret)
 {

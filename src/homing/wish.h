@@ -113,6 +113,10 @@ int wishes_release(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
 /* Sends the refresh of everything that this wish holds now; what was refused is planned and asked
  * for anew. 0 or -ENOENT. */
 int wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
+/* Tells every server where this wish is placed how effective that is (RFC 9132 4.4.3), with a
+ * refresh. Once: a server that has nothing on record says nothing, and gets the request itself. 0
+ * or -ENOENT. */
+int wishes_efficacy(struct wishes *w, const char *id, enum attack_status status, mono_ms now);
 /* Plan of a target without sending (dotsctl explain): parts in the arena. */
 size_t wishes_explain(
 	struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret);
@@ -194,6 +198,7 @@ struct wish_action {
 			       call */
 	bool refresh;       /* of PUT: it was placed before */
 	uint8_t hop_limit;  /* of PUT; 0: without that option */
+	bool if_match;      /* of PUT: an efficacy update */
 	enum wish_report report;
 	char ask[WISH_ID_MAX];
 	struct prefix prefix; /* of the part reported */

@@ -27,6 +27,7 @@ struct outgoing {
 	struct outgoing *next;
 	uint32_t server, mid;
 	uint8_t method, hop_limit;
+	bool if_match;
 	uint8_t *payload;
 	size_t len;
 };
@@ -156,7 +157,8 @@ outgoing_put(struct dots_client *c, const struct wish_action *a)
 	free(scope.target.target_port_range);
 	o->method = COAP_PUT;
 	o->hop_limit = a->hop_limit;
-	raise_sent(c, a, a->refresh ? "refresh" : "request");
+	o->if_match = a->if_match;
+	raise_sent(c, a, a->if_match ? "efficacy" : a->refresh ? "refresh" : "request");
 	return o;
 }
 
@@ -204,7 +206,7 @@ batch_stored(void *arg, bool durable)
 		b->first = o->next;
 		if (c && o->server < c->n_upstreams)
 			upstream_send(c->upstreams[o->server], cuid_for(c, o->server), o->mid,
-				o->method, o->payload, o->len, o->hop_limit);
+				o->method, o->payload, o->len, o->hop_limit, o->if_match);
 		free(o->payload);
 		free(o);
 	}

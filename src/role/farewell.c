@@ -235,7 +235,7 @@ farewell_withdraw(struct farewell *f, const char *cuid, uint32_t mid, mono_ms ex
 		EVENT_F("server", upstream_server(f->upstream)->name),
 		EVENT_F("behalf", upstream_behalf(f->upstream)), EVENT_N("mid", mid),
 		EVENT_F("kind", "withdraw"));
-	upstream_send(f->upstream, cuid, mid, COAP_DELETE, NULL, 0, 0);
+	upstream_send(f->upstream, cuid, mid, COAP_DELETE, NULL, 0, 0, false);
 	rearm(f);
 }
 

@@ -71,11 +71,11 @@ void upstream_link_changed(struct upstream *u, const char *interface);
  */
 void upstream_hurry(struct upstream *u);
 
-/* PUT or DELETE of a mid. payload is copied; NULL: none. hop_limit: of RFC 8768; 0: none. A request
- * of the same mid that is open is given up. Of many at once some leave a little later: `sent` tells
- * when. */
+/* PUT or DELETE of a mid. payload is copied; NULL: none. hop_limit: of RFC 8768; 0: none. if_match:
+ * only if the server has it (RFC 9132 4.4.3). A request of the same mid that is open is given up.
+ * Of many at once some leave a little later: `sent` tells when. */
 void upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
-	const uint8_t *payload, size_t len, uint8_t hop_limit);
+	const uint8_t *payload, size_t len, uint8_t hop_limit, bool if_match);
 void upstream_repeat(struct upstream *u, uint32_t mid);
 /* A resumed handshake from a new port in parallel; the open requests go out on both. As long as one
  * is unanswered others follow, at the pace of RFC 9132 4.7. */

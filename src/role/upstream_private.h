@@ -18,6 +18,7 @@ struct open_request {
 	struct open_request *next;
 	uint32_t mid;
 	uint8_t method, hop_limit;
+	bool if_match;
 	char cuid[PATH_ID_MAX + 1];
 	uint8_t *payload;
 	size_t len;

@@ -118,6 +118,8 @@ request_begin(struct open_request *r, int line)
 	}
 	if (r->hop_limit)
 		coap_add_uint(&m, COAP_OPT_HOP_LIMIT, r->hop_limit);
+	if (r->if_match)
+		coap_add(&m, COAP_OPT_IF_MATCH, NULL, 0);
 	do
 		handle = request_send(s, &m, request_done, r);
 	while (handle == -EMFILE && upstream_request_make_room(u, line));
@@ -221,7 +223,7 @@ request_find(const struct upstream *u, uint32_t mid)
 
 void
 upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method,
-	const uint8_t *payload, size_t len, uint8_t hop_limit)
+	const uint8_t *payload, size_t len, uint8_t hop_limit, bool if_match)
 {
 	struct open_request *r = request_find(u, mid), **last = &u->requests;
 
@@ -232,6 +234,7 @@ upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method
 	r->mid = mid;
 	r->method = method;
 	r->hop_limit = hop_limit;
+	r->if_match = if_match;
 	snprintf(r->cuid, sizeof(r->cuid), "%s", cuid);
 	if (payload) {
 		r->payload = mem_copy(payload, len);

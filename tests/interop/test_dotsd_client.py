@@ -45,7 +45,7 @@ def mitigate(d, *more):
 # --- an independent DOTS server --------------------------------------------------------------------
 
 
-# 9132-3-10
+# 8811-2-06, 8811-2.2.1-03, 8612-SIG-008-05, 9132-3-10
 def test_a_request_and_its_withdrawal(client, other):
     d = client(other.port)
     status, wish, part = mitigate(d, "--protocol", "udp", "--port", "80-90")
@@ -66,6 +66,7 @@ def test_a_request_and_its_withdrawal(client, other):
     assert not other.mitigations
 
 
+# 8811-2.2.2-24, 8612-SIG-006-06
 def test_notifications(client, other):
     d = client(other.port)
     _, wish, _ = mitigate(d)
@@ -96,7 +97,23 @@ def test_refresh(client, other):
     assert len(other.mitigations) == 1
 
 
-# 9132-4.7-03, 9132-4.7-04, 9132-4.7-07, 9132-4.7-10
+# 8612-SIG-009-01, 8811-2-11, 9132-4.4.3-03, 9132-4.4.3-06, 9132-4.4.3-08
+def test_efficacy_update(client, other):
+    d = client(other.port)
+    _, wish, _ = mitigate(d, "--protocol", "udp", "--port", "80-90")
+    first = other.until_message(coap.PUT, "/mitigate/")
+    assert not first.all(coap.IF_MATCH)
+    assert d("refresh", wish, "--attack-status", "attack-successfully-mitigated")[0] == 0
+    update = other.until_message(coap.PUT, first.path, 2)
+    assert update.type == coap.NON and update.all(coap.IF_MATCH) == [b""]
+    [was], [scope] = dots.scopes(first.payload), dots.scopes(update.payload)
+    assert scope.pop("attack-status") == 2 and scope == was
+    assert d("refresh", wish)[0] == 0
+    plain = other.until_message(coap.PUT, first.path, 3)
+    assert plain.payload == first.payload and not plain.all(coap.IF_MATCH)
+
+
+# 8811-2.2.2-25, 9132-4.7-03, 9132-4.7-04, 9132-4.7-07, 9132-4.7-10
 def test_heartbeats_both_ways(client, other):
     d = client(other.port, heartbeat=1)
     ours = other.until_message(coap.PUT, "/hb", 2)
@@ -119,6 +136,7 @@ def test_a_server_may_ask_for_nothing_else(client, other):
     assert coap.code_text(answer.code) == "4.04" and b"RFC 9132 4.7" in answer.payload
 
 
+# 8811-2-02
 def test_refused(client, other):
     other.scripted.append((coap.PUT, dots.mitigate(""), "4.00", [], b"not \x1b[31m yours"))
     d = client(other.port)
@@ -175,6 +193,7 @@ def test_back_after_a_close(client, other):
     assert d.server()["state"] == "available"
 
 
+# 4218-3.1-01
 def test_a_server_of_another_name(client, other):
     d = client(other.port, text=CLIENT.replace("dots.example", "other.example"))
     event = d.until_event("session-failed")

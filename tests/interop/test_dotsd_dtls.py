@@ -38,6 +38,7 @@ def tool(which, run, port, pki, name, trust="ca"):
 TOOLS = ["gnutls-cli", "openssl"]
 
 
+# 9284-5.1-13
 @pytest.mark.parametrize("which", TOOLS)
 @pytest.mark.parametrize("name", ["client", "client-rsa"])
 def test_certificate(which, name, run, server, pki):
@@ -52,6 +53,7 @@ def test_gnutls_psk(run, server):
     assert server.until_event("session-up", peer="jane")["credential"] == IDENTITY
 
 
+# 9284-5.1-13
 def test_openssl_psk(run, server):
     s_client(run, server.port, *OPENSSL_PSK)
     assert server.until_event("session-up", peer="jane")["credential"] == IDENTITY
@@ -76,6 +78,7 @@ def test_certificate_of_a_foreign_ca(run, server, pki):
     refused(server, tool("openssl", run, server.port, pki, "foreign"), "certificate:")
 
 
+# 8811-2.2.2-01
 @pytest.mark.parametrize("which", TOOLS)
 def test_certificate_of_a_stranger(which, run, server, pki):
     """A good one, of our CA, that stands for no client."""

@@ -75,7 +75,7 @@ def client(request, server, pki, tmp_path):
 MIDS = iter(range(1, 100000))
 
 
-# 9132-3-20, 9132-4.4.1.3-06, 9132-4.4.1.3-07, 9132-4.4.2-18, 9132-4.4.2-23
+# 8811-2-08, 8811-2.2.2-22, 8612-2-02, 9132-3-20, 9132-4.4.1.3-06, 9132-4.4.1.3-07, 9132-4.4.2-18, 9132-4.4.2-23
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 def test_the_life_of_a_request(client, server, non):
     mid = next(MIDS)
@@ -111,7 +111,7 @@ def test_the_life_of_a_request(client, server, non):
     assert client("delete", path, non=non).code == "2.02"
 
 
-# 9132-4.4.2-08, 9132-4.4.2-16, 9132-4.4.2-17, 9132-4.4.2-21
+# 8811-2.2.2-22, 9132-4.4.2-08, 9132-4.4.2-16, 9132-4.4.2-17, 9132-4.4.2-21
 def test_all_requests_and_parts_of_them(client, server):
     mids = [next(MIDS), next(MIDS)]
     other = client.host.replace("/32", "").rsplit(".", 1)[0] + ".200/32"
@@ -132,7 +132,7 @@ def test_all_requests_and_parts_of_them(client, server):
         server.until_event("mitigation-ended", client=client.name, mid=mid)
 
 
-# 9132-4.4.3-08
+# 8811-2-11, 8612-SIG-009-01, 9132-4.4.3-08
 def test_efficacy_update(client, server):
     mid = next(MIDS)
     path = dots.mitigate(client.cuid, mid)
@@ -161,7 +161,7 @@ def test_efficacy_update_of_nothing_is_only_acknowledged(tool, server, pki, tmp_
     assert not RECEIVED.search(out), out
 
 
-# 9132-4.4.2.1-02, 9132-4.4.2.1-03, 9132-4.4.2.1-04
+# 8811-2.2.2-04, 9132-4.4.2.1-02, 9132-4.4.2.1-03, 9132-4.4.2.1-04
 @pytest.mark.parametrize("selector", ["", "?c=n"], ids=["all", "state"])
 def test_observation(client, server, run, tmp_path, selector):
     mid = next(MIDS)
@@ -198,7 +198,7 @@ def test_sessions_that_are_over_do_not_count(server, run, pki, tmp_path):
     watcher.wait_for(r"t:NON c:2\.05 .*Observe:\d")
 
 
-# 9132-4.5.1-04, 9132-4.5.1-05, 9132-4.5.1-12
+# 8811-3.1.2-07, 8811-3.1.2-08, 8612-SIG-004-03, 9132-4.5.1-04, 9132-4.5.1-05, 9132-4.5.1-12
 def test_session_configuration(client):
     answer = client("get", CONFIG)
     assert answer.code == "2.05"
@@ -252,8 +252,8 @@ ERRORS = {
 }
 
 
-# 9132-4.4.1.3-09, 9132-4.4.1.3-10, 9132-4.4.2-19, 9132-4.4.4-05, 9132-9-01, 9132-9-02, 9132-9-04,
-# 9132-9-07, 9132-9-08, 9132-9-12
+# 8811-2.2.2-10, 8811-2.2.2-20, 8612-SIG-006-01, 9132-4.4.1.3-09, 9132-4.4.1.3-10, 9132-4.4.2-19, 9132-4.4.4-05,
+# 9132-9-01, 9132-9-02, 9132-9-04, 9132-9-07, 9132-9-08, 9132-9-12
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_say_what_is_wrong(case, non, server, pki, tmp_path):
@@ -270,7 +270,7 @@ def test_unknown_critical_option(client):
     assert answer.code == "4.02" and "65001" in answer.text
 
 
-# 9132-9-10
+# 4218-4.1.3-01, 8612-SEC-005-01, 9132-9-10
 def test_a_cuid_has_one_owner(server, pki, tmp_path):
     crt, key, trust = certificate_of(pki, "client")
     acme = Client(COAP_CLIENTS[0], server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)

@@ -129,7 +129,7 @@ def openssl_certificate(pki, name="client"):
             "dots.example"]
 
 
-# 9132-7.2-01
+# 8612-SEC-002-02, 9132-7.2-01
 @BOTH
 def test_openssl_with_certificate(version, run, serve, pki):
     server, port = serve("x509")
@@ -187,6 +187,7 @@ def test_gnutls_cli_with_psk(run, serve):
     server.wait_for(f"^up psk {IDENTITY} full")
 
 
+# 8811-5-05
 @BOTH
 def test_without_client_certificate_nobody_comes_in(version, run, serve, pki):
     server, port = serve("x509")
@@ -221,7 +222,7 @@ def test_openssl_may_not_renegotiate(run, serve, pki):
     server.wait_for("^down the peer wanted to renegotiate")
 
 
-# 9132-7.1-03
+# 8811-5-03, 9132-7.1-03
 @pytest.mark.parametrize("offer", ["-tls1", "-tls1_1"])
 def test_nothing_below_tls_1_2(offer, run, serve, pki):
     server, port = serve("x509")
@@ -238,6 +239,7 @@ def test_nothing_below_tls_1_2(offer, run, serve, pki):
     "PSK-AES128-GCM-SHA256",        # no forward secrecy
     "aNULL:eNULL",
 ])
+# 4218-1.1-02, 8811-5-03
 def test_weak_suites_are_refused(cipher, run, serve, pki):
     server, port = serve("x509", "psk", certificate="server-rsa")
     s_client(run, port, "-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0",

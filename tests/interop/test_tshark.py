@@ -73,7 +73,7 @@ def server(pki, tmp_path):
     assert d.stop() == 0
 
 
-# 9132-3-21
+# 9284-1-10, 8811-1.2-01, 9132-3-21
 def test_requests_and_answers(server, run, pki, tmp_path):
     """coap-client-gnutls logs the keys of its sessions."""
     capture = Capture(run, tmp_path, server.port)
@@ -129,7 +129,7 @@ def test_a_heartbeat_from_openssl(server, run, pki, tmp_path):
     capture.finish()
 
 
-# 9132-7.1-11
+# 9284-1-10, 9284-7-01, 4218-1.1-02, 8811-1.2-01, 8811-5-03, 9132-7.1-11
 def test_our_client(pki, run, tmp_path):
     """An OpenSSL server logs the keys of what our client sends."""
     other = OtherServer(pki, keylog=tmp_path / "keys")

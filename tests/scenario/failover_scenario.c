@@ -84,8 +84,8 @@ one_server_carries_a_request(void **state)
 	assert_int_equal(provider_sessions(&x->second), 1);
 }
 
-/* It is gone: the next one gets the same cuid and mid at once. It is back: nothing changes. The
- * withdrawal goes to both. */
+/* 4218-4.2-01, 8612-GEN-002-04: It is gone: the next one gets the same cuid and mid at once. It is
+ * back: nothing changes. The withdrawal goes to both. */
 static void
 the_next_server_gets_the_same_mid(void **state)
 {

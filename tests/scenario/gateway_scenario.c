@@ -252,6 +252,31 @@ what_stands_stays_when_the_rule_changes(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 }
 
+/* ---- links ---------------------------------------------------------------------------------- */
+
+/* 9284-5.2-17: a domain without an interface is reached over any link that is up. */
+static void
+without_an_interface_any_active_link_is_used(void **state)
+{
+	struct behind *x = *state;
+	struct domain *d = &x->us.homing->domains[homing_domain(x->us.homing, "isp2")];
+
+	behind_stop(x);
+	free(d->interfaces[0]);
+	d->n_interfaces = 0;
+	x->s2.ups = 0;
+	behind_start(x);
+	virtual_run(5 * S);
+	assert_int_equal(x->s2.ups, 1);
+	hand_dial(&x->c1, "gw", "10.0.0.254");
+	virtual_link_set(x->us.loop, "wan2", false);
+	UNTIL(5 * S, x->s2.ups == 2);
+	behind_put(x, 1, "198.51.100.66/32", 5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->s2.puts, 1);
+	assert_int_equal(x->s1.puts, 0);
+}
+
 /* ---- lifetimes and conflicts ---------------------------------------------------------------- */
 
 /* M13: not longer than upstream grants it, not longer than asked. */
@@ -423,7 +448,8 @@ a_foreign_target_is_refused_at_once(void **state)
 
 /* ---- repeats, refreshes, withdrawals -------------------------------------------------------- */
 
-/* The client repeats itself while upstream is asked: one request upstream, an answer to each. */
+/* 8612-GEN-002-03: The client repeats itself while upstream is asked: one request upstream, an
+ * answer to each. */
 static void
 repeats_of_the_client_share_the_answer(void **state)
 {
@@ -512,7 +538,8 @@ a_withdrawal_that_nobody_answers_ends_with_the_request(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 }
 
-/* Asked and withdrawn while upstream is silent: the withdrawal follows the request. */
+/* 8612-SIG-006-07: Asked and withdrawn while upstream is silent: the withdrawal follows the
+ * request. */
 static void
 a_request_that_waits_can_be_withdrawn(void **state)
 {
@@ -836,6 +863,7 @@ main(void)
 		BEHIND(a_removed_client_leaves_when_all_is_withdrawn),
 		BEHIND(a_removed_client_takes_leave_of_removed_servers),
 		BEHIND(what_stands_stays_when_the_rule_changes),
+		BEHIND(without_an_interface_any_active_link_is_used),
 		BEHIND(the_lifetime_is_the_one_granted_upstream),
 		BEHIND(a_refresh_is_granted_for_the_shortest_of_them),
 		BEHIND(a_conflict_upstream_is_told_to_the_client),

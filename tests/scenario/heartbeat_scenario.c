@@ -24,8 +24,10 @@ says(const struct packet *p)
 	return msg.heartbeat.peer_hb_status;
 }
 
-/* 9132-4.5-02, 9132-4.5.2-05, 9132-4.7-01, 9132-4.7-03, 9132-4.7-04, 9132-4.7-06,
- * 9132-4.7-10: each end beats every 30 s on the one session and is answered 2.04 without a body. */
+/* 8811-2-10, 8811-2.2.1-06, 8811-2.2.2-25, 8811-3.1.2-06, 8811-3.1.3-01, 8811-3.2.5-01,
+ * 8612-SIG-003-01, 8612-SIG-004-02, 8612-SIG-011-01, 9132-4.5-02, 9132-4.5.2-05, 9132-4.7-01,
+ * 9132-4.7-03, 9132-4.7-04, 9132-4.7-06, 9132-4.7-10: each end beats every 30 s on the one session
+ * and is answered 2.04 without a body. */
 static void
 both_ends_beat_every_interval(void **state)
 {
@@ -52,9 +54,10 @@ both_ends_beat_every_interval(void **state)
 	assert_int_equal(p->len, 4 + 8); /* header and token */
 }
 
-/* 9132-4.7-13, 9132-4.7-14, 9132-4.7-15, 9132-4.7-17, 9132-4.7-19, 9132-4.7-20, 9132-4.7-21:
- * without any answer the client keeps the session and beats on; after the threshold it tries a new
- * one beside it, with its ticket, not more often than every 300 s, and tells the operator. */
+/* 8811-2.2.1-07, 8612-SIG-004-08, 8612-SIG-004-09, 8612-SIG-004-10, 9132-4.7-13, 9132-4.7-14,
+ * 9132-4.7-15, 9132-4.7-17, 9132-4.7-19, 9132-4.7-20, 9132-4.7-21: without any answer the client
+ * keeps the session and beats on; after the threshold it tries a new one beside it, with its
+ * ticket, not more often than every 300 s, and tells the operator. */
 static void
 a_deaf_client_keeps_its_session_and_tries_another(void **state)
 {
@@ -81,8 +84,9 @@ a_deaf_client_keeps_its_session_and_tries_another(void **state)
 	assert_in_range(virtual_events(EVENT_ALERT, "RFC 9132 4.7"), 21, 24);
 }
 
-/* 9132-4.7-08: what the deaf client says of the server's heartbeats turns false after two
- * intervals. 9132-4.7-25, 9132-4.7-26: the server hears it and keeps the session, for hours. */
+/* 8612-SIG-004-05, 9132-4.7-08: what the deaf client says of the server's heartbeats turns false
+ * after two intervals. 9132-4.7-25, 9132-4.7-26: the server hears it and keeps the session, for
+ * hours. */
 static void
 a_server_that_hears_its_client_keeps_the_session(void **state)
 {
@@ -106,7 +110,8 @@ a_server_that_hears_its_client_keeps_the_session(void **state)
 	assert_int_equal(PACKET(0, PUTS(x))->dial, 2);
 }
 
-/* 9132-4.7-24: the server is heard again on the old session: that one stays, no other is tried. */
+/* 4218-3.2-02, 9132-4.7-24: the server is heard again on the old session: that one stays, no other
+ * is tried. */
 static void
 the_old_session_heard_again_is_the_session(void **state)
 {
@@ -128,7 +133,8 @@ the_old_session_heard_again_is_the_session(void **state)
 	assert_in_range(COUNT(BEATS_OF(x->us.loop), .dial = 2), 239, 240);
 }
 
-/* 9132-4.7-24: the new session came up: the old one is closed, exactly one is left. */
+/* 8612-SIG-004-09, 8612-SIG-004-11, 9132-4.7-24: the new session came up: the old one is closed,
+ * exactly one is left. */
 static void
 a_new_session_replaces_the_old(void **state)
 {
@@ -146,7 +152,8 @@ a_new_session_replaces_the_old(void **state)
 	assert_int_equal(virtual_events(EVENT_SESSION_UP, "role=server"), 1);
 }
 
-/* 9132-4.7-28: nothing at all from the client for the whole span: the server ends the session, not
+/* 8811-2.2.2-05, 8811-2.2.2-26, 8811-3.1.3-03, 8811-3.3.3-03, 8612-SIG-004-06, 8612-SIG-004-12,
+ * 9132-4.7-28: nothing at all from the client for the whole span: the server ends the session, not
  * a moment earlier. */
 static void
 a_server_ends_a_session_after_total_silence(void **state)
@@ -195,7 +202,8 @@ an_unheard_client_comes_back_when_the_server_has_closed(void **state)
 	UNTIL(330 * S, !strcmp(customer_server(&x->us, "s2"), "available"));
 }
 
-/* The span counts from what was heard last, wherever that falls between two heartbeats. */
+/* 8811-2.2.2-26: The span counts from what was heard last, wherever that falls between two
+ * heartbeats. */
 static void
 the_span_counts_from_what_was_heard_last(void **state)
 {
@@ -217,8 +225,8 @@ the_span_counts_from_what_was_heard_last(void **state)
 	hand_free(&h);
 }
 
-/* 9132-4.7-08: a client that never beats is told so after two intervals, and kept as long as it
- * answers. */
+/* 8612-SIG-004-02, 9132-4.7-08: a client that never beats is told so after two intervals, and kept
+ * as long as it answers. */
 static void
 a_client_that_never_beats_is_told_so(void **state)
 {
@@ -260,7 +268,7 @@ a_server_that_never_beats_is_told_so(void **state)
 	script_free(&s);
 }
 
-/* 9132-4.5.1-06: interval 0 sends none and misses none, at either end. */
+/* 8612-SIG-004-04, 9132-4.5.1-06: interval 0 sends none and misses none, at either end. */
 static void
 interval_zero_beats_nowhere(void **state)
 {

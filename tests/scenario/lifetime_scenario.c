@@ -68,7 +68,7 @@ a_shorter_lifetime_is_refreshed_in_time(void **state)
 	assert_true(is(x, WISH_PLACED));
 }
 
-/* 9132-4.4-07: however short, never more often than every 3 s. */
+/* 8612-3.1-01, 9132-4.4-07: however short, never more often than every 3 s. */
 static void
 a_tiny_lifetime_does_not_make_us_hasty(void **state)
 {
@@ -81,7 +81,7 @@ a_tiny_lifetime_does_not_make_us_hasty(void **state)
 	assert_true(GAP(PUTS(x)) >= REPEAT);
 }
 
-/* 9132-4.4.1.1-59: for ever needs no refresh. */
+/* 8811-2.2.1-02, 9132-4.4.1.1-59: for ever needs no refresh. */
 static void
 an_indefinite_lifetime_is_not_refreshed(void **state)
 {
@@ -95,7 +95,8 @@ an_indefinite_lifetime_is_not_refreshed(void **state)
 	assert_int_equal(customer_part(&x->us, "w", 0).lifetime, LIFETIME_INDEFINITE);
 }
 
-/* 9132-4.4-06, 9132-4.4-07: a refresh that stays unanswered is repeated as the request is. */
+/* 8612-GEN-002-01, 9132-4.4-06, 9132-4.4-07: a refresh that stays unanswered is repeated as the
+ * request is. */
 static void
 an_unanswered_refresh_is_repeated(void **state)
 {
@@ -171,7 +172,7 @@ overload_is_retried_after_a_restart(void **state)
 	assert_int_equal(PACKET(0, PUTS(x))->mid, PACKET(1, PUTS(x))->mid);
 }
 
-/* Refused is refused: told to the operator, not tried again by itself. */
+/* 8811-2-02: Refused is refused: told to the operator, not tried again by itself. */
 static void
 a_refusal_is_told_and_final(void **state)
 {
@@ -243,7 +244,8 @@ is_placed(struct world *x, const char *id)
 	return customer_state(&x->us, id, 0) == WISH_PLACED;
 }
 
-/* 9132-4.4.1.1-19, 9132-4.4.1.1-15: a new one is taken, and the same request goes out again. */
+/* 4218-4.5-01, 9132-4.4.1.1-19, 9132-4.4.1.1-15: a new one is taken, and the same request goes out
+ * again. */
 static void
 a_collision_is_answered_by_a_new_cuid(void **state)
 {
@@ -355,7 +357,8 @@ a_cuid_is_not_replaced_twice_in_an_hour(void **state)
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-/* 9132-4.4.2-39: the server has ended it: told, kept as ended, nothing is sent any more. */
+/* 8811-1.3-08, 8811-2-02, 9132-4.4.2-39: the server has ended it: told, kept as ended, nothing is
+ * sent any more. */
 static void
 what_the_server_ended_is_not_asked_again(void **state)
 {
@@ -372,7 +375,8 @@ what_the_server_ended_is_not_asked_again(void **state)
 	assert_true(is(x, WISH_ENDED));
 }
 
-/* 9132-4.4.2.1-02, 9132-4.4.2.1-16: statuses follow each other; an older one changes nothing. */
+/* 8811-2.2.1-05, 8612-GEN-002-02, 9132-4.4.2.1-02, 9132-4.4.2.1-16: statuses follow each other; an
+ * older one changes nothing. */
 static void
 notifications_are_followed(void **state)
 {
@@ -445,7 +449,7 @@ a_server_that_knows_nothing_does_not_make_us_hasty(void **state)
 
 /* ---- withdrawals ---------------------------------------------------------------------------- */
 
-/* Released before it was answered: the answer that comes later changes nothing. */
+/* 8612-SIG-006-07: Released before it was answered: the answer that comes later changes nothing. */
 static void
 a_request_under_way_can_be_withdrawn(void **state)
 {
@@ -502,8 +506,8 @@ a_wish_ends_by_itself(void **state)
 
 /* ---- two sessions ---------------------------------------------------------------------------- */
 
-/* 9132-4.7-24: the server closes the old one while the new one waits for its first answer: that one
- * takes over, without another handshake. */
+/* 8811-3.1-07, 9132-4.7-24: the server closes the old one while the new one waits for its first
+ * answer: that one takes over, without another handshake. */
 static void
 a_second_session_takes_over_when_the_first_is_closed(void **state)
 {

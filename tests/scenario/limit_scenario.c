@@ -65,7 +65,7 @@ refusals_are_told_ten_times_a_second(void **state)
 	assert_int_equal(virtual_events(EVENT_PUT_MITIGATE, "untold=40"), 1);
 }
 
-/* What is granted touches traffic: every one is told. */
+/* 8811-5-09: What is granted touches traffic: every one is told. */
 static void
 what_is_granted_is_told_always(void **state)
 {
@@ -176,7 +176,7 @@ flood(struct world *x, int n)
 	virtual_run(100);
 }
 
-/* 9132-11-08, 9132-11-09, 9132-4.4.1.3-15 */
+/* 8811-2.2.2-19, 8811-5-08, 9132-11-08, 9132-11-09, 9132-4.4.1.3-15 */
 static void
 requests_of_one_client_are_limited(void **state)
 {

@@ -14,7 +14,7 @@ is_state(struct scene *x, const char *server, const char *state)
 
 /* ---- pace ----------------------------------------------------------------------------------- */
 
-/* 9132-4.7-16: a server that never answered: 20 s of handshake, 60 s of pause. */
+/* 4218-4.3-01, 9132-4.7-16: a server that never answered: 20 s of handshake, 60 s of pause. */
 static void
 a_mute_server_is_tried_every_60_s_until_it_was_there_once(void **state)
 {
@@ -94,8 +94,8 @@ a_refusing_server_is_tried_every_60_s(void **state)
 		RETRY_ATTACK + 2 * S);
 }
 
-/* 9132-4.7-16: a server that does not know our credential closes when the handshake is
- * over. Nothing was ever answered on that session: that is a failure too. */
+/* 8811-3.1.2-09, 9132-4.7-16: a server that does not know our credential closes when the handshake
+ * is over. Nothing was ever answered on that session: that is a failure too. */
 static void
 a_server_that_closes_at_once_is_not_run_at(void **state)
 {
@@ -260,7 +260,8 @@ a_vanished_device_ends_its_session(void **state)
 	assert_true(PACKET(0, HELLOS(x))->resumed);
 }
 
-/* Renumbering: the session's own address is gone, the domain has another. */
+/* 4116-2-03, 4116-3.3-03: Renumbering: the session's own address is gone, the domain has another.
+ * */
 static void
 a_lost_address_is_replaced_by_a_new_session(void **state)
 {
@@ -378,7 +379,8 @@ the_second_link_of_an_access_takes_over(void **state)
 	assert_int_equal(provider_sessions(&x->isp2), 1);
 }
 
-/* 9284-4-08, 9284-5.1-30: without an interface any active one is used; with that down another. */
+/* 8811-1.3-03, 9284-4-08, 9284-5.1-30: without an interface any active one is used; with that down
+ * another. */
 static void
 without_an_interface_any_active_link_is_used(void **state)
 {
@@ -398,7 +400,8 @@ without_an_interface_any_active_link_is_used(void **state)
 
 /* ---- several addresses of one server --------------------------------------------------------- */
 
-/* Each attempt takes the next address, at the pace of attempts; the one that works is kept. */
+/* 9284-1-03, 8811-2-03: Each attempt takes the next address, at the pace of attempts; the one that
+ * works is kept. */
 static void
 several_addresses_are_tried_in_turn(void **state)
 {
@@ -453,8 +456,8 @@ third_start(struct scene *s, struct provider *isp3)
 	customer_start(&s->us);
 }
 
-/* 9284-4-06, 9284-5.1-30: over the links of others, from their addresses; over the next one as soon
- * as the first is down, and nothing else of its own. */
+/* 9284-4-05, 9284-5.1-31, 9284-4-06, 9284-5.1-30: over the links of others, from their addresses;
+ * over the next one as soon as the first is down, and nothing else of its own. */
 static void
 a_third_party_is_reached_over_whatever_link_is_up(void **state)
 {

@@ -71,8 +71,8 @@ many_are_placed_and_kept(void **state)
 	assert_int_equal(customer_part(&x->us, "new", 0).status, ATTACK_SUCCESSFULLY_MITIGATED);
 }
 
-/* M3, 9132-4.4-09: nothing comes in. All of them go out at once and are repeated, and so are the
- * heartbeats. */
+/* 8612-3.1-01, 8612-3.1-02: M3, 9132-4.4-09: nothing comes in. All of them go out at once and are
+ * repeated, and so are the heartbeats. */
 static void
 many_go_out_on_a_silent_session(void **state)
 {
@@ -101,7 +101,7 @@ many_go_out_on_a_silent_session(void **state)
 	assert_int_equal(placed(x), MANY);
 }
 
-/* The same before the first heartbeat was due: there is room made for it. */
+/* 8612-SIG-004-07: The same before the first heartbeat was due: there is room made for it. */
 static void
 heartbeats_find_room_among_many(void **state)
 {

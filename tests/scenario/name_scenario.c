@@ -28,8 +28,8 @@ setup(void **state)
 	return 0;
 }
 
-/* 9284-5.1-04, 9284-5.2-04: by the domain's own resolvers, over its link, from its address; once
- * while the answer is good. */
+/* 9284-5.1-03, 4218-4.1.2-01, 9284-5.1-04, 9284-5.2-04: by the domain's own resolvers, over its
+ * link, from its address; once while the answer is good. */
 static void
 a_name_is_asked_of_its_own_domain(void **state)
 {
@@ -55,7 +55,7 @@ a_name_is_asked_of_its_own_domain(void **state)
 	assert_int_equal(v->n, 2); /* it was too old */
 }
 
-/* 9284-5.1-04: what another domain's resolver says of it is never asked. */
+/* 9284-5.1-03, 9284-6-10, 9284-5.1-04: what another domain's resolver says of it is never asked. */
 static void
 without_its_resolver_no_other_is_asked(void **state)
 {
@@ -78,8 +78,8 @@ without_its_resolver_no_other_is_asked(void **state)
 	UNTIL(RETRY_LOCAL + 1 * S, is_state(x, "s2", "available"));
 }
 
-/* 9132-4.7-16: look-ups, whatever comes of them, bring no handshake nearer than 60 s to the last.
- */
+/* 4218-4.3-01, 9132-4.7-16: look-ups, whatever comes of them, bring no handshake nearer than 60 s
+ * to the last. */
 static void
 look_ups_do_not_hasten_handshakes(void **state)
 {

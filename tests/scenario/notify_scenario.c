@@ -58,8 +58,8 @@ watch(struct world *x)
 	UNTIL(1 * S, x->watcher.notifications == 1);
 }
 
-/* 9132-3-11, 9132-4.4.2.1-03, 9132-4.4.2.1-04, 9132-4.4.2.1-06: every 15 s while it lives, never
- * Confirmable, also after a day. */
+/* 8811-2-09, 8811-2.2.2-04, 9132-3-11, 9132-4.4.2.1-03, 9132-4.4.2.1-04, 9132-4.4.2.1-06: every 15
+ * s while it lives, never Confirmable, also after a day. */
 static void
 status_is_told_periodically(void **state)
 {
@@ -78,7 +78,8 @@ status_is_told_periodically(void **state)
 		assert_int_equal(PACKET(n, TOLD(x))->type, COAP_NON);
 }
 
-/* 9132-4.4.2.1-05: ten changes a second: one notification every 3 s, and the last state is told. */
+/* 8612-3.1-01, 9132-4.4.2.1-05: ten changes a second: one notification every 3 s, and the last
+ * state is told. */
 static void
 changes_are_told_every_three_seconds_at_most(void **state)
 {
@@ -132,7 +133,7 @@ the_last_word_keeps_its_distance(void **state)
 	assert_int_equal(COUNT(TOLD(x)), 0);
 }
 
-/* 9132-4.4.2-39, 9132-4.4.1.1-64: so is the end of its lifetime. */
+/* 8612-SIG-007-01, 9132-4.4.2-39, 9132-4.4.1.1-64: so is the end of its lifetime. */
 static void
 the_end_of_its_lifetime_is_told(void **state)
 {
@@ -183,7 +184,7 @@ who_has_forgotten_is_forgotten(void **state)
 	assert_int_equal(COUNT(TOLD(x)), 0);
 }
 
-/* Each watcher has its own pace. */
+/* 4218-6-01: Each watcher has its own pace. */
 static void
 watchers_do_not_share_a_pace(void **state)
 {
@@ -199,8 +200,8 @@ watchers_do_not_share_a_pace(void **state)
 	UNTIL(1100, x->actor.status == DOTS_CLIENT_WITHDRAWN_MITIGATION);
 }
 
-/* 9132-4.4.4-12: asked for again in its terminating period it lives on; the next period is longer,
- * up to 300 s. */
+/* 8811-5-08, 8612-SIG-006-08, 8612-SIG-006-09, 9132-4.4.4-12: asked for again in its terminating
+ * period it lives on; the next period is longer, up to 300 s. */
 static void
 who_changes_its_mind_terminates_longer(void **state)
 {
@@ -223,6 +224,23 @@ who_changes_its_mind_terminates_longer(void **state)
 	assert_int_equal(recorder_stops(x->isp.recorder), 0);
 }
 
+/* 8612-SIG-007-02, 8612-SIG-007-03: asked for ever, granted what the policy says, and told so. */
+static void
+an_indefinite_lifetime_is_answered_with_what_is_granted(void **state)
+{
+	struct world *x = *state;
+
+	x->isp.setup.policy.lifetime_max = 7200;
+	server_reload(x->isp.server, &x->isp.setup);
+	put(x, 1, "192.0.2.66/32", LIFETIME_INDEFINITE);
+	assert_int_equal(x->actor.code, COAP_201_CREATED);
+	assert_int_equal(x->actor.lifetime, 7200);
+	x->isp.setup.policy.allow_indefinite = true;
+	server_reload(x->isp.server, &x->isp.setup);
+	put(x, 2, "192.0.2.67/32", LIFETIME_INDEFINITE);
+	assert_int_equal(x->actor.lifetime, LIFETIME_INDEFINITE);
+}
+
 #define WATCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -238,6 +256,7 @@ main(void)
 		WATCHED(who_has_forgotten_is_forgotten),
 		WATCHED(watchers_do_not_share_a_pace),
 		WATCHED(who_changes_its_mind_terminates_longer),
+		WATCHED(an_indefinite_lifetime_is_answered_with_what_is_granted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,8 @@ play(struct scene *x, enum outage kind, int64_t outage)
 	assert_int_equal(provider_mitigations(&x->isp1), 0);
 }
 
-/* One name each, so that a failure says which. 9132-4.4-06, 9132-4.4.4-01, 9132-4.7-14, M3, M16. */
+/* One name each, so that a failure says which. 9132-4.4-06, 9132-4.4.4-01, 9132-4.7-14, M3, M16;
+ * 4116-4.6-01, 4218-3.2-02, 8811-2-14. */
 #define OUTAGE(name, kind, ms)                                                                     \
 	static void name(void **state)                                                             \
 	{                                                                                          \
@@ -149,6 +150,62 @@ OUTAGE(ten_seconds_without_server, SERVER, 10 * S)
 OUTAGE(two_minutes_without_server, SERVER, 2 * MINUTE)
 OUTAGE(an_hour_without_server, SERVER, 1 * HOUR)
 
+/* ---- a path that loses most of what it carries ------------------------------------------------
+ */
+
+enum { EVERY = 20 };
+
+static unsigned seed = 7;
+
+static bool
+one_in_five(void)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % 5 == 0;
+}
+
+/* Four of five packets are lost, each way by itself, as if by chance. */
+static void
+run_impaired(struct way *way, int64_t ms)
+{
+	for (mono_ms end = virtual_now() + ms; virtual_now() < end; virtual_run(EVERY)) {
+		way->lose_out = !one_in_five();
+		way->lose_in = !one_in_five();
+	}
+}
+
+/* 8811-1.3-10, 8811-3.1.2-11, 8811-1.3-02, 8811-2-14, 8612-GEN-002-01: it is placed within two
+ * minutes, the answer follows within ten, and there is a session all the time. */
+static void
+most_of_the_packets_are_lost(void **state)
+{
+	enum { ROUNDS = 20 };
+	struct scene *x = *state;
+	struct way *way;
+
+	scene_start(x);
+	way = virtual_way(x->us.loop, "wan2");
+	for (unsigned i = 1; i <= ROUNDS; i++) {
+		mono_ms asked = virtual_now();
+		char target[32], id[16];
+
+		snprintf(target, sizeof(target), "198.51.100.%u/32", 64 + i);
+		snprintf(id, sizeof(id), "w%u", 100 + i);
+		assert_int_equal(customer_ask(&x->us, id, target, 0), 0);
+		while (provider_mitigations(&x->isp2) < i) {
+			assert_true(virtual_now() - asked < 2 * MINUTE);
+			run_impaired(way, 1 * S);
+		}
+		while (customer_state(&x->us, id, 0) != WISH_PLACED) {
+			assert_true(virtual_now() - asked < 10 * MINUTE);
+			run_impaired(way, 1 * S);
+		}
+		assert_true(provider_sessions(&x->isp2) > 0);
+	}
+	assert_int_equal(recorder_active(x->isp2.recorder), ROUNDS);
+	assert_int_equal(provider_mitigations(&x->isp1), 0);
+}
+
 int
 main(void)
 {
@@ -162,6 +219,7 @@ main(void)
 		CASE(ten_seconds_without_server),
 		CASE(two_minutes_without_server),
 		CASE(an_hour_without_server),
+		CASE(most_of_the_packets_are_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* From the alarm to the withdrawal, through both roles: two domains with a server each. */
 #include "scene.h"
 
-/* 9284-5.1-07, 9132-4.3-16: a session with each server at once, by its own link; then no more. */
+/* 8811-2-04, 8811-2.1-04, 8811-3.1-01, 8811-3.1-02, 8811-3.1-04, 8811-3.1.2-06, 8612-2-01,
+ * 9284-5.1-07, 9132-4.3-16: a session with each server at once, by its own link; then no more. */
 static void
 both_servers_have_a_session_at_once(void **state)
 {
@@ -19,8 +20,8 @@ both_servers_have_a_session_at_once(void **state)
 	assert_string_equal(customer_server(&x->us, "s2"), "available");
 }
 
-/* 9132-4.4-01, 9132-4.4-02, 9132-4.4-04, 9132-4.4.1.3-07, 9284-5.1-14: the owner is asked, once,
- * grants the hour that was asked for, and its status is subscribed to. */
+/* 8811-2.2.1-01, 9132-4.4-01, 9132-4.4-02, 9132-4.4-04, 9132-4.4.1.3-07, 9284-5.1-14: the owner is
+ * asked, once, grants the hour that was asked for, and its status is subscribed to. */
 static void
 the_owner_is_asked_once_and_observed(void **state)
 {
@@ -44,8 +45,8 @@ the_owner_is_asked_once_and_observed(void **state)
 	assert_int_equal(customer_part(&x->us, "w", 0).status, ATTACK_SUCCESSFULLY_MITIGATED);
 }
 
-/* 9132-4.4.1.1-65, 9132-4.4.1.3-49, 9132-4.4.1.3-50: the same request again at half the lifetime,
- * answered 2.04; and so on for a day. */
+/* 8811-2.2.1-02, 9132-4.4.1.1-65, 9132-4.4.1.3-49, 9132-4.4.1.3-50: the same request again at half
+ * the lifetime, answered 2.04; and so on for a day. */
 static void
 it_is_refreshed_at_half_the_lifetime(void **state)
 {
@@ -67,8 +68,9 @@ it_is_refreshed_at_half_the_lifetime(void **state)
 	assert_int_equal(provider_mitigations(&x->isp2), 1);
 }
 
-/* 9132-4.4-03, 9132-4.4.4-01, 9132-4.4.4-08, 9132-4.4.4-09, 9132-4.4.4-11, 9132-4.4.4-13,
- * 9132-4.4.2-39: withdrawn at once, filtered for two minutes more with status 5, then over. */
+/* 8811-2-12, 8612-SIG-006-10, 9132-4.4-03, 9132-4.4.4-01, 9132-4.4.4-08, 9132-4.4.4-09,
+ * 9132-4.4.4-11, 9132-4.4.4-13, 9132-4.4.2-39: withdrawn at once, filtered for two minutes more
+ * with status 5, then over. */
 static void
 a_released_wish_is_withdrawn_and_terminates(void **state)
 {
@@ -122,8 +124,8 @@ a_wish_survives_our_crash(void **state)
 	assert_int_equal(provider_mitigations(&x->isp2), 1);
 }
 
-/* 9132-4.4.1.3-03, 9284-5.1-08: after a crash of the server its mitigations are there with what is
- * left of their lifetimes, and the client comes back by itself. */
+/* 8811-3.1-07, 9132-4.4.1.3-03, 9284-5.1-08: after a crash of the server its mitigations are there
+ * with what is left of their lifetimes, and the client comes back by itself. */
 static void
 a_mitigation_survives_the_servers_crash(void **state)
 {

@@ -87,7 +87,7 @@ let_all_through(struct world *x)
 
 /* ---- the order ------------------------------------------------------------------------------ */
 
-/* 9132-4.3-06: all would do: one handshake, over the best. */
+/* 8612-GEN-002-05, 9132-4.3-06: all would do: one handshake, over the best. */
 static void
 the_best_is_the_first(void **state)
 {
@@ -101,8 +101,8 @@ the_best_is_the_first(void **state)
 	assert_string_equal(customer_transport(&x->us, "s1"), "udp");
 }
 
-/* 9132-4.3-02, 9132-4.3-04, 9132-4.3-05, 9132-4.3-14: figure 4; nobody waits for the one before,
- * and those that lost send nothing more. */
+/* 9284-1-03, 9132-4.3-02, 9132-4.3-04, 9132-4.3-05, 9132-4.3-14: figure 4; nobody waits for the one
+ * before, and those that lost send nothing more. */
 static void
 attempts_follow_each_other_in_the_order_of_preference(void **state)
 {
@@ -214,7 +214,7 @@ a_race_ends_with_its_link(void **state)
 
 /* ---- what is remembered --------------------------------------------------------------------- */
 
-/* 9132-4.3-07, 9132-4.3-09: a session that ends soon after is made again as it was. */
+/* 4218-5-01, 9132-4.3-07, 9132-4.3-09: a session that ends soon after is made again as it was. */
 static void
 what_failed_lately_is_left_out(void **state)
 {

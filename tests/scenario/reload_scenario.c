@@ -40,7 +40,7 @@ what_is_the_same_is_kept(void **state)
 	assert_int_equal(customer_state(&x->us, "w", 0), WISH_PLACED);
 }
 
-/* The order of domains is no difference either. */
+/* 9284-1-04: The order of domains is no difference either. */
 static void
 another_order_is_no_difference(void **state)
 {
@@ -114,7 +114,7 @@ new_credentials_lose_no_open_request(void **state)
 	UNTIL(1 * S, customer_state(&x->us, "w", 0) == WISH_PLACED);
 }
 
-/* Another owner: withdrawn there, placed here. */
+/* 4116-3.1.1.2-04: Another owner: withdrawn there, placed here. */
 static void
 a_new_owner_is_asked_and_the_old_one_released(void **state)
 {
@@ -477,7 +477,8 @@ a_domain_that_is_put_back_is_asked_again(void **state)
 
 /* ---- the server ----------------------------------------------------------------------------- */
 
-/* No longer authorised: ended with status 7, without a terminating period; 9132-4.4.1.3-28. */
+/* 4218-4.1.4-01, 8811-5-06: No longer authorised: ended with status 7, without a terminating
+ * period; 9132-4.4.1.3-28. */
 static void
 a_scope_no_longer_authorised_ends_at_once(void **state)
 {

@@ -19,8 +19,9 @@ forget_old(struct scene *x)
 	virtual_way(x->us.loop, "wan2")->lose_dial = OLD;
 }
 
-/* 9132-4.4-06, 9132-4.4-07, 9132-4.7-14, 9132-4.7-22: at once, again after 3 s, and after 6 s also
- * over a resumed handshake from another port; the first answer makes that one the session. */
+/* 4218-4.4-01, 8612-SIG-004-08, 8612-SIG-011-01, 9132-4.4-06, 9132-4.4-07, 9132-4.7-14,
+ * 9132-4.7-22: at once, again after 3 s, and after 6 s also over a resumed handshake from another
+ * port; the first answer makes that one the session. */
 static void
 an_unanswered_request_goes_over_a_second_session_too(void **state)
 {
@@ -124,8 +125,9 @@ the_answer_alone_decides(void **state)
 	assert_int_equal(COUNT(.from = x->us.loop, .kind = CLOSE, .dial = OLD), 0);
 }
 
-/* 9132-4.7-16, 9132-4.7-18, 9132-4.7-19: nothing comes in at all: the request is repeated every 3
- * s, handshakes follow each other at 60 s, and the old session is kept. */
+/* 8612-SIG-004-08, 8612-3.1-01, 9132-4.7-16, 9132-4.7-18, 9132-4.7-19: nothing comes in at all: the
+ * request is repeated every 3 s, handshakes follow each other at 60 s, and the old session is kept.
+ * */
 static void
 handshakes_beside_a_silent_session_keep_their_pace(void **state)
 {

@@ -573,6 +573,7 @@ def one(case, place, faults):
         chaos.figures(chaos.judge())
 
 
+# 8811-1.3-02
 def run(case):
     """The seed tells where to begin."""
     first = case.seed % len(PLACES)

@@ -165,6 +165,7 @@ def endure(case, rig, rate, templates, arrivals):
                 f"{len(arrivals.times) - first}, {spread(arrivals.times[first:])}")
 
 
+# 4218-4.1.1-02, 4218-7-01, 4218-7-02
 def run(case):
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")

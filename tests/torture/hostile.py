@@ -43,6 +43,7 @@ class Hostile:
 
     # ---- what each message has to get ----
 
+    # 8811-2.2.2-20, 8612-SIG-006-01
     def rows(self):
         n, wrong = 0, []
         for row in messages.rows():
@@ -90,6 +91,7 @@ class Hostile:
 
     # ---- repeated messages ----
 
+    # 4218-3.3-01, 4218-4.4-01, 4218-7-03, 8612-GEN-002-03, 8612-SEC-004-01
     def replays(self):
         """The record layer sees a copy, from the same address and from another one; CoAP sees a
         message again: it is answered as before or not at all, never done twice."""
@@ -120,6 +122,7 @@ class Hostile:
 
     # ---- strangers ----
 
+    # 4218-1.1-04, 4218-3.3-01
     def strangers(self):
         datagrams = list(messages.strangers(self.rng))
         for i in range(8):
@@ -140,6 +143,7 @@ class Hostile:
                           f"{[self.outside.data[s][0].hex() for s in answered]}")
         self.case.figure("datagrams of strangers", len(datagrams) * 5)
 
+    # 4218-3.4-01
     def cookies(self):
         """Whoever begins a handshake gets one question back that is shorter than what it said."""
         for n, data in enumerate(messages.askers(self.rng)):
@@ -281,6 +285,7 @@ def junk(s, rng, largest):
         s.sendall(b"\0")
 
 
+# 8811-5-10
 def run(case):
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")

@@ -209,6 +209,7 @@ ten_a_second_are_told_and_the_others_counted(void **state)
 	assert_null(untold);
 }
 
+/* 8612-4-01 */
 static void
 every_sink_is_told(void **state)
 {
@@ -224,6 +225,7 @@ every_sink_is_told(void **state)
 		assert_int_equal(calls[i], 1);
 }
 
+/* 8811-5-09, 8612-4-01 */
 static void
 decisions_that_touch_traffic_are_audited(void **state)
 {

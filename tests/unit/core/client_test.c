@@ -1,6 +1,7 @@
 #include "fixture.h"
 
-/* 9132-8-08, 9132-4.4-13: found by what a handshake proves; nobody else is. */
+/* 4218-1.2-01, 8811-2.1-01, 9132-8-08, 9132-4.4-13: found by what a handshake proves; nobody else
+ * is. */
 static void
 clients_are_found_by_name_certificate_key_and_psk(void **state)
 {
@@ -73,7 +74,8 @@ nothing_stands_for_two_clients(void **state)
 	clients_free(cs);
 }
 
-/* 9132-4.4.1.1-35, 9132-4.4.1.1-36, 9132-11-11, 9132-11-12 */
+/* 8811-1.2-04, 8811-2.1-08, 8811-2.2.2-06, 8811-2.2.2-10, 8811-5-06, 9132-4.4.1.1-35,
+ * 9132-4.4.1.1-36, 9132-11-11, 9132-11-12 */
 static void
 only_own_ordinary_prefixes_are_authorised(void **state)
 {

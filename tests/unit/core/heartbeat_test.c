@@ -6,7 +6,8 @@
 enum { S = 1000 };
 static const struct heartbeat_config config = {30 * S, 15};
 
-/* 9132-4.7-01, 9132-4.5.2-05: one an interval, never more often. */
+/* 8811-3.1.3-02, 8612-SIG-004-01, 8612-3.1-02, 9132-4.7-01, 9132-4.5.2-05: one an interval, never
+ * more often. */
 static void
 one_is_sent_each_interval(void **state)
 {
@@ -27,7 +28,8 @@ one_is_sent_each_interval(void **state)
 	assert_int_equal(sent, 10);
 }
 
-/* 9132-4.7-13, 9132-4.7-28: silent first, lost only after missing-hb-allowed. */
+/* 8811-3.1.3-03, 8612-SIG-004-06, 9132-4.7-13, 9132-4.7-28: silent first, lost only after
+ * missing-hb-allowed. */
 static void
 silence_is_told_once_and_loss_after_the_allowed_number(void **state)
 {
@@ -51,7 +53,8 @@ silence_is_told_once_and_loss_after_the_allowed_number(void **state)
 	assert_in_range(lost, 15 * 30 * S, 16 * 30 * S);
 }
 
-/* 9132-4.7-19, 9132-4.7-25: any traffic of the peer is life, also without answers to ours. */
+/* 4218-4.3.2-01, 8811-2.1-05, 8612-SIG-004-05, 9132-4.7-19, 9132-4.7-25: any traffic of the peer is
+ * life, also without answers to ours. */
 static void
 traffic_alone_keeps_a_session(void **state)
 {
@@ -101,7 +104,7 @@ being_heard_again_is_told_once(void **state)
 	assert_false(heartbeat_heard(&h, 122 * S));
 }
 
-/* 9132-4.5.1-06: 0 disables. */
+/* 8612-SIG-004-04, 9132-4.5.1-06: 0 disables. */
 static void
 interval_zero_sends_and_misses_nothing(void **state)
 {

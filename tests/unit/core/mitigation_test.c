@@ -104,7 +104,7 @@ find(const struct world *w, uint32_t mid)
 #define HOUR   "\"lifetime\": 3600"
 #define PLAIN  "{" TARGET ", " HOUR "}"
 
-/* 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65 */
+/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65 */
 static void
 a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 {
@@ -124,7 +124,7 @@ a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 	assert_int_equal(book_count(w->book), 1);
 }
 
-/* 9132-4.4.1.1-64 */
+/* 8811-2-13, 8612-SIG-007-01, 9132-4.4.1.1-64 */
 static void
 without_refresh_it_ends_with_its_lifetime(void **state)
 {
@@ -141,8 +141,9 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 	assert_int_equal(book_deadline(w->book), INT64_MAX);
 }
 
-/* 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31, 9132-4.4.1.1-58, 9132-4.4.1.1-74,
- * 9132-4.4.3-03, 9132-4.4.1.3-02 */
+/* 8811-2.2.2-09, 8811-2.2.2-10, 8811-2.2.2-12, 8811-2.2.2-20, 8612-SIG-008-01, 8612-SIG-008-02,
+ * 8612-SIG-008-03, 8612-SIG-008-04, 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31,
+ * 9132-4.4.1.1-58, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -209,8 +210,9 @@ the_same_mid_takes_no_other_parameters(void **state)
 		COAP_400_BAD_REQUEST);
 }
 
-/* 9132-4.4.1.3-16, 9132-4.4.1.3-17, 9132-4.4.1.3-18, 9132-4.4.1.3-19, 9132-4.4.1.3-47: ports and
- * protocols do not matter. The new filter starts before the old one stops. */
+/* 8612-SIG-008-07, 9132-4.4.1.3-16, 9132-4.4.1.3-17, 9132-4.4.1.3-18, 9132-4.4.1.3-19,
+ * 9132-4.4.1.3-47: ports and protocols do not matter. The new filter starts before the old one
+ * stops. */
 static void
 a_higher_mid_overrides_what_it_overlaps(void **state)
 {
@@ -231,7 +233,7 @@ a_higher_mid_overrides_what_it_overlaps(void **state)
 	assert_int_equal(w->fx.list[2].kind, EFFECT_STOP);
 }
 
-/* 9132-4.4.1.3-20, 9132-4.4.1.3-21, 9132-4.4.1.3-22 */
+/* 8612-GEN-002-02, 9132-4.4.1.3-20, 9132-4.4.1.3-21, 9132-4.4.1.3-22 */
 static void
 a_lower_mid_that_overlaps_is_a_conflict(void **state)
 {
@@ -248,7 +250,8 @@ a_lower_mid_that_overlaps_is_a_conflict(void **state)
 		COAP_201_CREATED);
 }
 
-/* Overlap is among requests with the same trigger-mitigation only (4.4.1.3). */
+/* 8811-3.2.4.1-06, 8811-3.3.3-01, 8811-3.3.3-02: Overlap is among requests with the same
+ * trigger-mitigation only (4.4.1.3). */
 static void
 a_preconfigured_request_neither_starts_nor_overrides(void **state)
 {
@@ -262,7 +265,8 @@ a_preconfigured_request_neither_starts_nor_overrides(void **state)
 	assert_non_null(find(w, 1));
 }
 
-/* Two clients may ask for the same: neither can touch the other's. */
+/* 8811-2.2.2-07, 8612-SEC-005-01: Two clients may ask for the same: neither can touch the other's.
+ * */
 static void
 clients_do_not_override_each_other(void **state)
 {
@@ -284,7 +288,7 @@ clients_do_not_override_each_other(void **state)
 	assert_non_null(find(w, 1));
 }
 
-/* 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12 */
+/* 8811-2-11, 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12 */
 static void
 efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 {
@@ -310,7 +314,8 @@ efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_400_BAD_REQUEST);
 }
 
-/* 9132-4.4.4-06, 9132-4.4.4-07, 9132-4.4.4-08, 9132-4.4.4-09, 9132-4.4.4-11, 9132-4.4.4-13 */
+/* 8612-SIG-006-10, 9132-4.4.4-06, 9132-4.4.4-07, 9132-4.4.4-08, 9132-4.4.4-09, 9132-4.4.4-11,
+ * 9132-4.4.4-13 */
 static void
 a_withdrawn_one_terminates_for_two_minutes(void **state)
 {
@@ -334,7 +339,8 @@ a_withdrawn_one_terminates_for_two_minutes(void **state)
 	assert_int_equal(w->fx.n, 0);
 }
 
-/* 9132-4.4.4-12: asked again before the end, the next period doubles, up to 300 s. */
+/* 8811-5-08, 8612-SIG-006-09, 9132-4.4.4-12: asked again before the end, the next period doubles,
+ * up to 300 s. */
 static void
 a_revived_one_terminates_longer(void **state)
 {
@@ -356,7 +362,7 @@ a_revived_one_terminates_longer(void **state)
 	}
 }
 
-/* 9132-4.4.1.1-59, 9132-4.4.1.1-60 */
+/* 8612-SIG-007-02, 8612-SIG-007-03, 9132-4.4.1.1-59, 9132-4.4.1.1-60 */
 static void
 lifetimes_are_granted_within_policy(void **state)
 {
@@ -373,7 +379,7 @@ lifetimes_are_granted_within_policy(void **state)
 	assert_int_equal(mitigation_remaining(find(w, 3), 0), LIFETIME_INDEFINITE);
 }
 
-/* 9132-4.4.1.3-15 */
+/* 8811-2.2.2-19, 8612-SIG-006-01, 9132-4.4.1.3-15 */
 static void
 limits_are_told_with_when_to_come_back(void **state)
 {
@@ -447,7 +453,8 @@ sizes_are_limited_but_not_those_on_record(void **state)
 	assert_non_null(strstr(v.why, "target-port-range has 2 entries, more than the 1"));
 }
 
-/* 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
+/* 8811-2.2.2-22, 8811-2.2.2-24, 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 8612-SIG-006-05,
+ * 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
 static void
 descriptions_hold_what_was_asked_for(void **state)
 {
@@ -462,6 +469,7 @@ descriptions_hold_what_was_asked_for(void **state)
 	assert_int_equal(s.mitigation_start, 1700000000);
 	assert_int_equal(s.lifetime, 3590);
 	assert_int_equal(s.pkts_dropped, 10);
+	assert_int_equal(s.bytes_dropped, 1000);
 	assert_int_equal(s.pps_dropped, 1);
 	assert_int_equal(s.bps_dropped, 100);
 	mitigation_describe(find(w, 1), 'c', 0, &s);
@@ -474,8 +482,8 @@ descriptions_hold_what_was_asked_for(void **state)
 	assert_false(SCOPE_HAS(&s, MITIGATION_START));
 }
 
-/* 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30, 9132-4.4.2-32: a filter installed anew counts from
- * 0. */
+/* 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30,
+ * 9132-4.4.2-32: a filter installed anew counts from 0. */
 static void
 counters_go_on_over_reinstallation(void **state)
 {
@@ -494,6 +502,7 @@ counters_go_on_over_reinstallation(void **state)
 	assert_int_equal(m->pps, 10); /* of the last full bucket */
 }
 
+/* 8811-2.2.2-03 */
 static void
 what_was_stored_comes_back(void **state)
 {
@@ -517,7 +526,8 @@ what_was_stored_comes_back(void **state)
 	book_free(b);
 }
 
-/* 9132-4.4.1.1-39, 9132-4.4.1.1-42: exactly the traffic that was asked for. */
+/* 8811-2.1-07, 8811-2.2.2-22, 8612-SIG-008-06, 9132-4.4.1.1-39, 9132-4.4.1.1-42: exactly the
+ * traffic that was asked for. */
 static void
 the_filter_is_the_scope(void **state)
 {

@@ -146,7 +146,7 @@ expect_warning(const struct mistake *list, size_t n)
 #define DOMAIN   "domains:\n  isp1:\n    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
 #define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
 
-/* 9132-C-01, 9284-5.1-11 */
+/* 9284-5.1-12, 4116-2-01, 8811-3.1.1-02, 8612-SIG-004-01, 9132-C-01, 9284-5.1-11 */
 static void
 the_example_with_two_providers_loads(void **state)
 {
@@ -200,7 +200,7 @@ the_example_with_two_providers_loads(void **state)
 	config_free(c);
 }
 
-/* 9132-C-01 */
+/* 8811-2.2.1-04, 8811-2.2.2-13, 8811-3.1.2-08, 9132-C-01 */
 static void
 a_server_loads(void **state)
 {
@@ -355,6 +355,7 @@ an_escalation_may_have_a_threshold(void **state)
 	config_free(c);
 }
 
+/* 9284-5.3-20 */
 static void
 gateways_and_their_filters_load(void **state)
 {
@@ -568,6 +569,7 @@ contradictions_and_files_are_told_with_their_place(void **state)
 	expect_fatal(list, COUNT(list));
 }
 
+/* 9284-6-09, 4218-3.5-01, 8811-3.1.3-02, 8811-3.2.5-01, 8612-SIG-004-01 */
 static void
 doubtful_settings_are_warnings(void **state)
 {
@@ -642,7 +644,7 @@ a_file_that_cannot_be_read_is_told(void **state)
 						   "such file or directory, expected a YAML file");
 }
 
-/* 9284-1-03, 9284-1-07, 9284-4-07, 9284-5.1-29 */
+/* 8811-2-03, 8612-GEN-002-05, 9284-1-03, 9284-1-07, 9284-4-07, 9284-5.1-29 */
 static void
 domains_may_have_several_links_and_servers_or_none(void **state)
 {
@@ -670,6 +672,35 @@ domains_may_have_several_links_and_servers_or_none(void **state)
 	assert_int_equal(c->homing->domains[0].servers[1]->n_addresses, 2);
 	assert_null(c->credentials[1]);
 	assert_int_equal(c->homing->domains[2].n_protects, 2);
+	config_free(c);
+}
+
+/* 9284-4.1-04: a provider may own several domains, with one server's name: they stay two. */
+static void
+domains_of_one_owner_stay_apart(void **state)
+{
+	struct config *c = load("domains:\n"
+				"  fixed: {interface: lo, prefixes: [192.0.2.0/24], servers: "
+				"[{name: dots.isp.example, addresses: [192.0.2.1]}], "
+				"credentials: " X509 "}\n"
+				"  mobile: {interface: wan2, prefixes: [198.51.100.0/24], servers: "
+				"[{name: dots.isp.example, addresses: [192.0.2.1]}], "
+				"credentials: " PSK "}\n");
+	struct homing *h;
+	char **links;
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	h = c->homing;
+	assert_int_equal(h->n_domains, 2);
+	assert_int_equal(h->n_servers, 2);
+	assert_int_equal(h->servers[0]->domain, 0);
+	assert_int_equal(h->servers[1]->domain, 1);
+	assert_int_equal(domain_access(&h->domains[1], h->servers[1], &links), 1);
+	assert_string_equal(links[0], "wan2");
+	assert_string_equal(credentials_label(c->credentials[1]), "psk:acme");
 	config_free(c);
 }
 
@@ -721,8 +752,8 @@ gateways_may_be_shown_the_same_credentials(void **state)
 	config_free(c);
 }
 
-/* 9284-4-07, 9284-5.4-01: a server may be behind some of the links, and one server behind several;
- * on different links the same address is nobody else's. */
+/* 4116-2-02, 9284-4-07, 9284-5.4-01: a server may be behind some of the links, and one server
+ * behind several; on different links the same address is nobody else's. */
 static void
 a_server_is_behind_links_of_its_domain(void **state)
 {
@@ -814,6 +845,7 @@ main(void)
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),
 		cmocka_unit_test_teardown(
 			domains_may_have_several_links_and_servers_or_none, forget),
+		cmocka_unit_test_teardown(domains_of_one_owner_stay_apart, forget),
 		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
 		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
 		cmocka_unit_test_teardown(gateways_may_be_shown_the_same_credentials, forget),

@@ -218,6 +218,8 @@ def test_a_server_only_daemon_asks_nobody(server):
         assert code == 1 and "neither `domains` nor `gateways`" in reply["error"]
 
 
+# 9284-1-01, 8811-1.3-04, 8811-2-01, 8811-2.2.2-03, 8811-3.3-01, 8811-3.3-02, 8811-3.3.1-01, 8811-3.3.2-01,
+# 8811-3.3.2-09, 8612-2-02, 8612-SIG-008-05, 8612-SIG-008-08
 def test_mitigate_show_refresh_withdraw(client, server):
     code, reply = client("mitigate", "192.0.2.7", "--port", "80", "--port", "8000-8080", "--protocol", "udp",
                          "--lifetime", "600", "--id", "flood", "--asker", "alarm:test", "--wait", str(PATIENCE))
@@ -236,6 +238,46 @@ def test_mitigate_show_refresh_withdraw(client, server):
     assert client("withdraw", "flood")[0] == 0
     until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
     until(lambda: client("list")[1]["wishes"] == [], "release")
+
+
+# 8612-SIG-009-01, 8811-2-11
+def test_a_provider_is_told_how_effective_it_is(client, server):
+    assert client("mitigate", "192.0.2.7", "--id", "flood", "--wait", str(PATIENCE))[0] == 0
+    taken = len([e for e in server.events("put-mitigate") if e["code"] == "2.04"])
+    assert client("refresh", "flood", "--attack-status", "under-attack")[0] == 0
+    until(lambda: len([e for e in server.events("put-mitigate") if e["code"] == "2.04"]) > taken, "taken")
+    assert [e["kind"] for e in client.events("sent")][-2:] == ["request", "efficacy"]
+    code, reply = client("refresh", "flood", "--attack-status", "fine")
+    assert code == 2 and "attack-status is fine, expected under-attack or attack-succ" in reply["error"]
+    assert client("withdraw", "flood")[0] == 0
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
+
+
+# 8612-SIG-002-01, 9132-7.3-06
+def test_more_targets_than_a_datagram_holds_are_several_requests(client, server):
+    def held():
+        mitigations = server("list")[1]["mitigations"]
+        return len(mitigations), {t for m in mitigations for t in m["targets"]}
+
+    def ask(wish, targets):
+        code, reply = client("mitigate", *targets, "--id", wish, "--wait", str(PATIENCE))
+        assert code == 0 and {p["state"] for p in reply["parts"]} == {"placed"}
+        assert {p["target"] for p in reply["parts"]} == {t + "/32" for t in targets}
+
+    even, odd = ([f"192.0.2.{i}" for i in range(first, 240, 2)] for first in (0, 1))
+    ask("even", even)
+    n, targets = held()
+    assert n > 1 and targets == {t + "/32" for t in even}
+    ask("odd", [even[0], *odd])  # one of them is wanted twice
+    assert held()[1] == {t + "/32" for t in even + odd}
+    assert client("refresh", "odd")[0] == 0
+    assert client("withdraw", "even")[0] == 0
+    until(lambda: {t + "/32" for t in [even[0], *odd]} <= held()[1] and
+          held()[1].isdisjoint(t + "/32" for t in even[70:]), "withdrawal of what nobody else wants")
+    assert client("withdraw", "odd")[0] == 0
+    until(lambda: held() == (0, set()), "withdrawal of all")
+    until(lambda: client("list")[1]["wishes"] == [], "release")
+    assert not [e for e in client.events("alert") if e.get("section") == "RFC 9132 7.3"]
 
 
 def test_foreign_targets_are_refused_and_nothing_is_sent(client, server):
@@ -288,6 +330,7 @@ def test_what_is_asked_for_survives_a_restart(lonely):
     (b'{"command":"status","command":"list"}', "not a JSON object"),
     (b"\xff\x00", "not a JSON object"),
 ])
+# 9284-5.1-23, 8811-3.2.5.4-01, 8612-SIG-008-08
 def test_wrong_requests_are_usage(lonely, request_, text):
     reply = Raw(lonely.socket).ask(request_)
     assert reply["exit"] == 2 and text in reply["error"]
@@ -340,6 +383,7 @@ def test_connections_and_frames_are_bounded(server):
     assert server("status")[0] == 0
 
 
+# 8811-3.3.1-01
 def test_words_of_dotsctl(server, folder):
     def run(*words):
         r = subprocess.run([DOTSCTL, *words], text=True, capture_output=True, timeout=PATIENCE)
@@ -480,6 +524,15 @@ def test_what_cannot_start_now_ends_with_1(server, folder):
     assert r.returncode == 1 and "nowhere/at/all: cannot be made: No such file or directory" in r.stderr
 
 
+# 8811-5-04
+def test_what_is_kept_is_not_for_others(server):
+    server("mitigate", "192.0.2.7")
+    state = server.folder / "server-state"
+    assert (state / "dotsd.db").exists() and state.stat().st_mode & 0o007 == 0
+    assert server.socket.stat().st_mode & 0o007 == 0
+
+
+# 8811-5-10
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_privileges_are_dropped(folder):
     d = Daemon(folder, "dropped", CLIENT.format(name="dropped", port=free_port()) + "user: nobody\n").start()

@@ -64,6 +64,7 @@ def ask(client, target):
     return client("mitigate", target, "--wait", str(PATIENCE))
 
 
+# 9284-4.1-10
 def test_a_server_that_is_set_is_used_and_one_unset_is_left(client, server):
     assert client("domain", "isp1", "set", "prefix", "192.0.2.0/24")[0] == 0
     assert client("explain", "192.0.2.7")[1]["parts"][0]["domain"] == "isp1"
@@ -79,6 +80,22 @@ def test_a_server_that_is_set_is_used_and_one_unset_is_left(client, server):
     assert client("explain", "192.0.2.7")[1]["parts"][0]["state"] == "refused"
 
 
+# 9284-5.1-26: whoever else provisions a link (a mobile network's options, say) tells the server and its link.
+def test_a_server_is_told_with_its_interface(client):
+    client.path.write_text(client.path.read_text().replace("interface: lo", "interfaces: [lo, wan2]"))
+    assert client("reload")[0] == 0
+    assert client("domain", "isp1", "set", "server", "dots.example@192.0.2.9", "--interface", "wan2")[0] == 0
+    fact, = client("domains")[1]["learned"]
+    assert (fact["value"], fact["interface"]) == ("dots.example@192.0.2.9", "wan2")
+    s, = servers(client).values()
+    assert s["state"] == "link down" and "wan2" in s["reason"]  # and not over the link that is there
+    client.process.kill()
+    client.process.wait()
+    client.start()
+    s, = servers(client).values()
+    assert s["state"] == "link down" and "wan2" in s["reason"]
+
+
 def test_the_text_tells_where_a_server_was_learned(client):
     client("domain", "isp1", "set", "server", "dots.example@192.0.2.9", "--source", "dhcp", "--expires", "600")
     out = client.text("domains")[1]
@@ -90,7 +107,7 @@ def test_the_text_tells_where_a_server_was_learned(client):
     assert 590 <= int(event["expires"]) <= 600
 
 
-# 8973-4-17
+# 4218-4.1.2-01, 8973-4-17
 def test_what_expires_is_forgotten(client):
     client("domain", "isp1", "set", "server", "dots.example@192.0.2.9", "--expires", "1")
     until(lambda: servers(client) == {}, "forgotten")
@@ -170,7 +187,7 @@ def test_mistakes_are_named(client):
     assert learned(client) == []
 
 
-# 8973-5.2.3-05 to -07, 8973-5.1.3-06 to -08: name and addresses as a DHCP client's hook got them
+# 9284-5.1-26, 8973-5.2.3-05 to -07, 8973-5.1.3-06 to -08: name and addresses as a DHCP client's hook got them
 def test_options_of_dhcp_are_taken_as_they_came(client):
     name, v4 = "04646f7473076578616d706c6500", "c0000209c000020a"
     assert client("domain", "isp1", "set", "dhcp", f"147={name},148={v4}", "--expires", "600")[0] == 0

@@ -99,6 +99,7 @@ def refused(server, text):
 # --- sessions and handshakes -----------------------------------------------------------------------
 
 
+# 8811-2.2.2-02
 def test_the_session_heard_longest_ago_makes_room(serve, talk):
     server = serve(acme="sessions: 2")
     first, second = talk(server), talk(server)

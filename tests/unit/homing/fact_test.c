@@ -154,7 +154,7 @@ the_first_source_that_says_something_counts(void **state)
 	homing_free(base);
 }
 
-/* What is configured comes before what is found; the operator adds to it. */
+/* 4218-1.1-01: What is configured comes before what is found; the operator adds to it. */
 static void
 what_is_configured_stays(void **state)
 {
@@ -235,6 +235,7 @@ two_servers_have_to_differ(void **state)
 	homing_free(h);
 }
 
+/* 9284-4.1-10 */
 static void
 assigned_prefixes_are_owned(void **state)
 {

@@ -692,7 +692,8 @@ shrink_and_print(struct sketch k, uint32_t seed)
 
 static uint32_t first_seed = 1, cases = CASES;
 
-/* 9284-5.1-14, 9284-5.1-16, 9284-5.1-19, 9284-5.1-20, 9284-5.2-09, 9284-5.2-10 */
+/* 9284-1-04, 8811-1.3-08, 8612-2-03, 9284-5.1-14, 9284-5.1-16, 9284-5.1-19, 9284-5.1-20,
+ * 9284-5.2-09, 9284-5.2-10 */
 static void
 whatever_the_network_the_rules_hold(void **state)
 {

@@ -63,7 +63,7 @@ is_asked(const struct world *w, const char *server, const char *prefix)
 	return false;
 }
 
-/* 9284-5.1-14, 9284-5.2-09, 9284-5.2-37 */
+/* 8612-2-03, 8612-2-04, 9284-5.1-14, 9284-5.2-09, 9284-5.2-37 */
 static void
 the_owner_is_asked_and_nobody_else(void **state)
 {
@@ -135,7 +135,8 @@ an_owner_without_a_server_makes_it_pending_if_one_is_expected(void **state)
 	world_finish(&w);
 }
 
-/* 9284-5.1-19, 9284-5.2-12, 9284-5.2-39, 9284-6-15: each gets its own and only its own. */
+/* 9284-6-05, 8612-2-03, 9284-5.1-19, 9284-5.2-12, 9284-5.2-39, 9284-6-15: each gets its own and
+ * only its own. */
 static void
 targets_of_both_are_split(void **state)
 {
@@ -179,7 +180,7 @@ a_target_is_cut_along_longer_owners(void **state)
 	world_finish(&w);
 }
 
-/* M4 */
+/* 9284-5.1-22: M4 */
 static void
 a_wider_target_is_refused_or_clipped(void **state)
 {
@@ -197,11 +198,11 @@ a_wider_target_is_refused_or_clipped(void **state)
 	world_finish(&w);
 }
 
-/* M5; 9284-5.2-20, 9284-5.2-27 */
+/* 8811-1.3-05, 8811-2.3-07, 8811-2.3-08, 8811-2.3-09, 8811-2.3-10: M5; 9284-5.2-20, 9284-5.2-27 */
 static void
 provider_independent_targets_go_to_all_or_by_policy(void **state)
 {
-	struct world w;
+	struct world w = {0};
 	char why[100];
 
 	(void)state;
@@ -389,6 +390,262 @@ a_gateway_knows_what_is_foreign(void **state)
 	world_finish(&w);
 }
 
+/* 4116-2-01, 8811-1.3-06, 9284-1-02: figures show two, the text speaks of several. */
+static void
+three_domains_are_told_apart(void **state)
+{
+	static const char *const three[] = {"isp1 wan1 192.0.2.64/26 s1",
+		"isp2 wan2 198.51.100.64/26 s2", "isp3 wan3 203.0.113.64/26 s3"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, three, 3);
+	plan_one(&w, "203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s3", "203.0.113.66/32"));
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32,203.0.113.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 3);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "s2", "198.51.100.66/32"));
+	assert_true(is_asked(&w, "s3", "203.0.113.66/32"));
+	world_finish(&w);
+}
+
+/* 9284-1-07: a provider that has no DOTS server helps nobody, and no other one helps instead. */
+static void
+a_domain_without_a_server_cannot_help(void **state)
+{
+	static const char *const one_of_two[] = {
+		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 -"};
+	struct world w;
+
+	(void)state;
+	world_init(&w, one_of_two, 2);
+	plan_one(&w, "192.0.2.66/32,198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_int_equal(w.plan.n_parts, 2);
+	assert_int_equal(w.plan.parts[1].state, PART_REFUSED);
+	assert_non_null(strstr(w.plan.parts[1].reason, "no DOTS server of it is known"));
+	world_finish(&w);
+}
+
+/* 9284-6-11, 4116-3.1.1.2-02: what is assigned by one and routed by another one too. */
+static void
+what_several_protect_is_asked_of_all(void **state)
+{
+	struct world w = {0};
+	struct domain *d;
+	char why[200];
+
+	(void)state;
+	w.h = make_homing(two_isps, 2);
+	d = &w.h->domains[1];
+	d->protects = mem_grow(d->protects, 2, sizeof(struct prefix));
+	d->protects[d->n_protects++] = prefix_from("192.0.2.64/26");
+	w.a = arena_new();
+	assert_int_equal(homing_index(w.h, why, sizeof(why)), 0);
+	w.up[0] = w.up[1] = SERVER_AVAILABLE;
+	plan_one(&w, "192.0.2.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 2);
+	assert_true(is_asked(&w, "s1", "192.0.2.66/32"));
+	assert_true(is_asked(&w, "s2", "192.0.2.66/32"));
+	plan_one(&w, "198.51.100.66/32", NULL, 0);
+	assert_int_equal(w.plan.n_requests, 1);
+	world_finish(&w);
+}
+
+/* 8811-2.3-09: divided, each target has one provider, always the same, and both have some. */
+static void
+divided_targets_have_one_provider_each(void **state)
+{
+	struct world w = {0};
+	char why[100], text[32];
+	unsigned at[2] = {0};
+
+	(void)state;
+	w.h = make_homing(two_isps, 2);
+	w.h->provider_independent = mem_new(sizeof(struct prefix));
+	w.h->provider_independent[w.h->n_provider_independent++] = prefix_from("203.0.113.0/25");
+	w.h->pi = PI_DIVIDE;
+	w.a = arena_new();
+	assert_int_equal(homing_index(w.h, why, sizeof(why)), 0);
+	w.up[0] = w.up[1] = SERVER_AVAILABLE;
+	for (unsigned i = 0; i < 128; i++) {
+		uint32_t server;
+
+		snprintf(text, sizeof(text), "203.0.113.%u/32", i);
+		plan_one(&w, text, NULL, 0);
+		assert_int_equal(w.plan.n_requests, 1);
+		server = w.plan.requests[0].server;
+		at[server]++;
+		w.up[server] = SERVER_UNAVAILABLE;
+		plan_one(&w, text, NULL, 0);
+		assert_int_equal(w.plan.requests[0].server, server);
+		assert_true(w.plan.requests[0].pending);
+		w.up[server] = SERVER_AVAILABLE;
+	}
+	assert_true(at[0] > 20 && at[1] > 20);
+	world_finish(&w);
+}
+
+enum { SPLIT_MAX = 256 };
+
+/* 2001:db8:1111:2222:3333:4444:5555:1000 and every second address after it. */
+static struct target
+many_hosts(struct arena *a, unsigned first, size_t n)
+{
+	struct target t = {
+		.target_prefix = arena_alloc(a, n, sizeof(struct prefix)), .n_target_prefix = n};
+
+	for (size_t i = 0; i < n; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "2001:db8:1111:2222:3333:4444:5555:%x/128",
+			0x1000 + 2 * (first + (unsigned)i));
+		t.target_prefix[i] = prefix_from(text);
+	}
+	return t;
+}
+
+/* What is on record at the server, and for which ask. */
+struct record {
+	struct live live[SPLIT_MAX];
+	size_t n, served[2][SPLIT_MAX], n_served[2];
+};
+
+/* What was planned stands now, or was refused. */
+static void
+note_requests(struct world *w, struct ask *asks, size_t n_asks, struct record *r, bool refused)
+{
+	for (size_t i = 0; i < w->plan.n_requests; i++) {
+		const struct plan_request *p = &w->plan.requests[i];
+
+		r->live[r->n] = (struct live){.mid = (uint32_t)r->n + 1,
+			.target = p->target,
+			.trigger_mitigation = true,
+			.refused = refused};
+		for (size_t k = 0; k < n_asks; k++)
+			for (size_t q = 0; q < p->n_asks; q++)
+				if (!strcmp(p->asks[q], asks[k].id))
+					r->served[k][r->n_served[k]++] = r->n;
+		r->n++;
+	}
+	for (size_t k = 0; k < n_asks; k++) {
+		asks[k].served_by = r->served[k];
+		asks[k].n_served_by = r->n_served[k];
+	}
+	plan(w->h, asks, n_asks, r->live, r->n, w->up, w->a, &w->plan);
+}
+
+/* Each fits a datagram, none overlaps another one, and each is for who wants some of it. How many
+ * prefixes they hold. */
+static size_t
+check_pieces(const struct world *w, const struct ask *asks, size_t n_asks)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->plan.n_requests; i++) {
+		const struct plan_request *r = &w->plan.requests[i];
+		size_t wanted = 0;
+
+		n += r->target.n_target_prefix;
+		assert_in_range(r->target.n_target_prefix, 1, 900 / 44);
+		for (size_t k = 0; k < i; k++)
+			assert_false(target_overlaps(&r->target, &w->plan.requests[k].target));
+		for (size_t k = 0; k < n_asks; k++)
+			wanted += target_overlaps(&r->target, &asks[k].target);
+		assert_int_equal(r->n_asks, wanted);
+	}
+	return n;
+}
+
+/* It is kept when it stands. Refused, what several wanted is asked for by itself, and that is all.
+ */
+static size_t
+check_split(struct world *w, struct ask *asks, size_t n_asks)
+{
+	struct record r = {.n = 0};
+	size_t n;
+
+	plan(w->h, asks, n_asks, NULL, 0, w->up, w->a, &w->plan);
+	n = check_pieces(w, asks, n_asks);
+	note_requests(w, asks, n_asks, &r, false);
+	assert_int_equal(w->plan.n_requests, r.n);
+	assert_int_equal(w->plan.n_withdraw, 0);
+	for (size_t i = 0; i < r.n; i++)
+		assert_true(w->plan.requests[i].live >= 0);
+	for (size_t i = 0; i < r.n; i++)
+		r.live[i].refused = true;
+	plan(w->h, asks, n_asks, r.live, r.n, w->up, w->a, &w->plan);
+	for (size_t rounds = 0; w->plan.n_requests; rounds++) {
+		assert_in_range(rounds, 0, n_asks - 1);
+		note_requests(w, asks, n_asks, &r, true);
+	}
+	for (size_t k = 0; k < n_asks; k++)
+		asks[k].served_by = NULL, asks[k].n_served_by = 0;
+	return n;
+}
+
+/* 8612-SIG-002-01, 9132-7.3-06: more prefixes than a datagram holds are several requests. */
+static void
+what_does_not_fit_a_datagram_is_several_requests(void **state)
+{
+	struct world w;
+	struct ask ask = {.id = "a", .trigger_mitigation = true};
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 2001:db8::/32 s1"}, 1);
+	ask.target = many_hosts(w.a, 0, 500);
+	assert_int_equal(check_split(&w, &ask, 1), 500);
+	world_finish(&w);
+}
+
+/* The shorter its texts are, the more of them fit. */
+static void
+short_prefixes_fit_in_greater_number(void **state)
+{
+	enum { SHORT = 0x300 };
+	struct world w;
+	struct ask ask = {.id = "a", .trigger_mitigation = true};
+	size_t most = 0;
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 ::/1 s1"}, 1);
+	ask.target.target_prefix = arena_alloc(w.a, SHORT, sizeof(struct prefix));
+	for (unsigned i = 1; i <= SHORT; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%x::/16", i);
+		ask.target.target_prefix[ask.target.n_target_prefix++] = prefix_from(text);
+	}
+	plan(w.h, &ask, 1, NULL, 0, w.up, w.a, &w.plan);
+	for (size_t i = 0; i < w.plan.n_requests; i++)
+		if (w.plan.requests[i].target.n_target_prefix > most)
+			most = w.plan.requests[i].target.n_target_prefix;
+	assert_in_range(most, 90, 110);
+	world_finish(&w);
+}
+
+/* 8612-SIG-002-01, 9132-7.3-06: so is what several want together, each of it for who wants it. */
+static void
+what_several_want_is_split_too(void **state)
+{
+	struct world w;
+	struct ask asks[] = {
+		{.id = "a", .trigger_mitigation = true}, {.id = "b", .trigger_mitigation = true}};
+
+	(void)state;
+	world_init(&w, (const char *const[]){"isp1 wan1 2001:db8::/32 s1"}, 1);
+	asks[0].target = many_hosts(w.a, 0, 18);
+	asks[1].target = many_hosts(w.a, 17, 18);
+	assert_int_equal(check_split(&w, asks, 2), 35);
+	asks[0].target = many_hosts(w.a, 0, 100);
+	asks[1].target = many_hosts(w.a, 50, 100);
+	assert_int_equal(check_split(&w, asks, 2), 150);
+	world_finish(&w);
+}
+
 static void
 a_prefix_assigned_twice_is_an_error(void **state)
 {
@@ -565,6 +822,13 @@ main(void)
 		cmocka_unit_test(without_filters_each_target_is_a_request),
 		cmocka_unit_test(an_ask_joined_twice_counts_once),
 		cmocka_unit_test(a_gateway_knows_what_is_foreign),
+		cmocka_unit_test(three_domains_are_told_apart),
+		cmocka_unit_test(a_domain_without_a_server_cannot_help),
+		cmocka_unit_test(what_several_protect_is_asked_of_all),
+		cmocka_unit_test(divided_targets_have_one_provider_each),
+		cmocka_unit_test(what_does_not_fit_a_datagram_is_several_requests),
+		cmocka_unit_test(short_prefixes_fit_in_greater_number),
+		cmocka_unit_test(what_several_want_is_split_too),
 		cmocka_unit_test(a_prefix_assigned_twice_is_an_error),
 		cmocka_unit_test(a_target_named_again_and_again_is_cut_once),
 		cmocka_unit_test(random_plans_keep_the_rules),

@@ -31,8 +31,8 @@ chosen(const struct homing *h, size_t domain, const char *to, const struct local
 	return addr_format(&src, text);
 }
 
-/* 9284-4.1-11, 9284-5.1-05, 9284-5.1-06, 9284-5.2-05, 9284-5.2-33: the domain's own address,
- * although another one matches the destination longer. */
+/* 4116-4.3-01, 9284-4.1-11, 9284-5.1-05, 9284-5.1-06, 9284-5.2-05, 9284-5.2-33: the domain's own
+ * address, although another one matches the destination longer. */
 static void
 membership_comes_before_the_rules(void **state)
 {
@@ -51,7 +51,7 @@ membership_comes_before_the_rules(void **state)
 	homing_free(h);
 }
 
-/* 9284-5.2-40: one interface, two domains: told apart by prefix. */
+/* 9284-5.2-41, 9284-5.2-40: one interface, two domains: told apart by prefix. */
 static void
 on_a_shared_interface_the_prefix_decides(void **state)
 {
@@ -114,6 +114,7 @@ independent_addresses_go_first_where_nothing_was_assigned(void **state)
 	homing_free(h);
 }
 
+/* 4218-3.5-02 */
 static void
 the_configured_source_is_taken_or_nothing(void **state)
 {
@@ -132,7 +133,7 @@ the_configured_source_is_taken_or_nothing(void **state)
 	homing_free(h);
 }
 
-/* RFC 6724 5, rules 1, 2, 3, 6, 7, 8, one a row: the first of two candidates wins. */
+/* 4218-3.5-02: RFC 6724 5, rules 1, 2, 3, 6, 7, 8, one a row: the first of two candidates wins. */
 static void
 rfc_6724_rules_in_their_order(void **state)
 {
@@ -182,8 +183,8 @@ tentative_loopback_and_foreign_addresses_do_not_count(void **state)
 	homing_free(h);
 }
 
-/* M15: a host behind a NAT has private addresses only; the NAT gives them one of the provider.
- * Those that the provider assigned still go before them. */
+/* 9284-5.2-43: M15: a host behind a NAT has private addresses only; the NAT gives them one of the
+ * provider. Those that the provider assigned still go before them. */
 static void
 a_private_address_will_do_where_it_is_translated(void **state)
 {

@@ -23,6 +23,8 @@ struct world {
 	uint32_t server, mid; /* of the last PUT or DELETE */
 	bool refresh;
 	uint8_t hop_limit; /* of the last PUT */
+	bool if_match;
+	uint64_t attack_status;
 	char last_report[200];
 };
 
@@ -51,6 +53,8 @@ drain(struct world *x)
 			x->mid = a.mid;
 			x->refresh = a.refresh;
 			x->hop_limit = a.hop_limit;
+			x->if_match = a.if_match;
+			x->attack_status = a.scope.attack_status;
 		}
 	}
 }
@@ -179,8 +183,8 @@ a_wish_is_sent_accepted_observed(void **state)
 	assert_true(x->mid > mid);
 }
 
-/* 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session once a repeat
- * stayed unanswered, and no sooner than 60 s after that again. */
+/* 8612-GEN-002-01, 9132-4.4-06, 9132-4.4-07, 9132-4.7-21, 9132-4.7-22: every 3 s; a second session
+ * once a repeat stayed unanswered, and no sooner than 60 s after that again. */
 static void
 unanswered_it_is_repeated_and_a_second_session_tried(void **state)
 {
@@ -228,6 +232,63 @@ it_is_refreshed_until_released(void **state)
 	answer(x, COAP_PUT, COAP_204_CHANGED, 1000);
 	until(x, 1000 * S);
 	assert_int_equal(x->puts, 1);
+}
+
+/* 8612-SIG-009-01, 9132-4.4.3-01, 9132-4.4.3-02, 9132-4.4.3-03: told with a refresh, once. */
+static void
+how_effective_it_is_is_told_with_a_refresh(void **state)
+{
+	struct world *x = *state;
+	uint32_t mid;
+
+	assert_int_equal(wishes_efficacy(x->w, "a", UNDER_ATTACK, x->now), -ENOENT);
+	ask(x, "a", "198.51.100.66/32");
+	wishes_efficacy(x->w, "a", UNDER_ATTACK, x->now); /* nothing is in place yet */
+	drain(x);
+	assert_int_equal(x->puts, 0);
+	answer(x, COAP_PUT, COAP_201_CREATED, 1000);
+	mid = x->mid;
+	x->now = 10 * S;
+	assert_int_equal(wishes_efficacy(x->w, "a", UNDER_ATTACK, x->now), 0);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_true(x->mid == mid && x->refresh && x->if_match);
+	assert_int_equal(x->attack_status, UNDER_ATTACK);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 1000);
+	until(x, 511 * S);
+	assert_true(x->puts == 1 && x->refresh && !x->if_match);
+	assert_int_equal(x->attack_status, 0);
+}
+
+/* 9132-4.4.3-10: silence may mean that the server has forgotten it, a refusal that it knows no such
+ * updates: the request itself is asked for again. */
+static void
+an_update_that_is_not_taken_ends_nothing(void **state)
+{
+	struct world *x = *state;
+
+	ask(x, "a", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 1000);
+	wishes_efficacy(x->w, "a", ATTACK_STATUS_SUCCESSFULLY_MITIGATED, x->now);
+	drain(x);
+	assert_true(x->if_match);
+	until(x, 3 * S);
+	assert_true(x->puts == 1 && !x->if_match && x->repeats == 0);
+	answer(x, COAP_PUT, COAP_201_CREATED, 1000);
+	wishes_efficacy(x->w, "a", UNDER_ATTACK, x->now);
+	drain(x);
+	assert_true(x->if_match);
+	answer(x, COAP_PUT, COAP_400_BAD_REQUEST, 0);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	assert_true(x->puts == 1 && !x->if_match);
+	answer(x, COAP_PUT, COAP_204_CHANGED, 1000);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	/* 9132-4.4.3-13, 9132-4.4.3-14: later, it says */
+	wishes_efficacy(x->w, "a", UNDER_ATTACK, x->now);
+	drain(x);
+	answer(x, COAP_PUT, COAP_503_SERVICE_UNAVAILABLE, 0);
+	assert_int_equal(state_of(x, "a"), WISH_PLACED);
+	assert_int_equal(x->puts, 0);
 }
 
 /* 9284-5.1-15 (M3) */
@@ -383,6 +444,7 @@ the_last_release_withdraws(void **state)
 	assert_int_equal(wishes_count(x->w), 0);
 }
 
+/* 8811-2.2.1-05, 8612-SIG-008-07 */
 static void
 a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word(void **state)
 {
@@ -925,6 +987,7 @@ overload_is_retried_after_max_age(void **state)
 	assert_int_equal(state_of(x, "a"), WISH_PLACED);
 }
 
+/* 8811-3.3.1-01 */
 static void
 a_wish_with_an_end_is_released_by_itself(void **state)
 {
@@ -1369,6 +1432,8 @@ main(void)
 		IN_WORLD(a_wish_is_sent_accepted_observed),
 		IN_WORLD(unanswered_it_is_repeated_and_a_second_session_tried),
 		IN_WORLD(it_is_refreshed_until_released),
+		IN_WORLD(how_effective_it_is_is_told_with_a_refresh),
+		IN_WORLD(an_update_that_is_not_taken_ends_nothing),
 		IN_WORLD(pending_is_told_once_and_sent_when_the_server_is_back),
 		IN_WORLD(a_server_that_does_not_answer_is_told),
 		IN_WORLD(a_foreign_target_is_not_kept),

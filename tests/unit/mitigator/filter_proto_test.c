@@ -44,6 +44,7 @@ sent(const struct filter *f, struct filter_msg *back, struct arena *a)
 	return why;
 }
 
+/* 8811-2.1-07 */
 static void
 a_filter_comes_over_as_it_is(void **state)
 {

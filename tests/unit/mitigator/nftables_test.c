@@ -347,6 +347,7 @@ install_two(struct bench *b)
 
 /* ---- cases ---- */
 
+/* 8811-2-01 */
 static void
 it_starts_with_a_synchronisation(void **state)
 {
@@ -366,6 +367,7 @@ it_starts_with_a_synchronisation(void **state)
 	assert_int_equal(b->reconciled, 1);
 }
 
+/* 8811-2.2.2-21 */
 static void
 changes_of_a_turn_are_one_commit(void **state)
 {
@@ -429,6 +431,7 @@ a_change_under_way_holds_back_the_next(void **state)
 	assert_int_equal(b->commits, 0);
 }
 
+/* 8811-2.1-09 */
 static void
 a_lost_helper_is_told_once_and_synchronised_when_it_is_back(void **state)
 {
@@ -483,6 +486,7 @@ a_refused_change_is_told_once_and_tried_again(void **state)
 	assert_int_equal(b->lost, 0);
 }
 
+/* 8811-2.2.2-23 */
 static void
 counters_are_asked_for_and_reported(void **state)
 {

@@ -353,6 +353,7 @@ def test_handshakes_have_a_rate_for_each_protocol(helper):
     assert sorted(line.split(" . ")[2].split()[0] for line in rates) == ["tcp", "tcp", "udp", "udp"]
 
 
+# 8811-2.2.1-04
 def test_limits_let_some_pass_and_count_what_they_drop(helper):
     helper.change(COMMIT, [rule(1, ["10.77.2.10/32"], action=(LIMIT, 20, 0))])
     got = passes("10.77.2.10", 53, count=500)
@@ -415,6 +416,7 @@ def test_a_flushed_rule_set_comes_back_with_the_next_synchronisation(helper):
     assert passes("10.77.2.10", 53) == 0
 
 
+# 8811-5-10
 def test_only_the_rights_to_filter_and_to_use_low_ports_are_kept(helper):
     status = pathlib.Path(f"/proc/{helper.proc.pid}/status").read_text().splitlines()
     fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
@@ -562,6 +564,7 @@ def test_arguments_that_make_no_sense_are_refused(argv):
     assert sh(PRIV, *argv, check=False).returncode == 2
 
 
+# 8811-2.2.2-23
 def test_counters_count_each_mitigation(helper):
     helper.change(COMMIT, [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"])])
     passes("10.77.2.10", 53, count=5)

@@ -58,6 +58,7 @@ fetch(struct desk *d, const char *client)
 	memcpy(d->hello + BEFORE_COOKIE + 1, answer + ANSWER_COOKIE, COOKIE_LEN);
 }
 
+/* 4218-3.3-01 */
 static void
 cookie_is_good_for_its_client_only(void **state)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+/* 8612-SEC-004-02 */
 static void
 ids_are_known_for_their_lifetime(void **state)
 {

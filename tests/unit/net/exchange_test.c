@@ -134,7 +134,7 @@ same_etag(const struct coap_msg *a, const struct coap_msg *b)
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-/* 9132-4.4.2-10 9132-4.4.2-11 9132-4.4.2-14 */
+/* 8612-SIG-002-01, 9132-4.4.2-10 9132-4.4.2-11 9132-4.4.2-14 */
 static void
 large_answer_comes_in_blocks(void **state)
 {

@@ -329,7 +329,7 @@ set_sysctl(const char *path, const char *value)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* RFC 8981: the kernel makes it beside the one that is given. */
+/* 4218-3.5-02: RFC 8981: the kernel makes it beside the one that is given. */
 static void
 a_temporary_address_is_known_as_such(void **state)
 {

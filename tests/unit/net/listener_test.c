@@ -125,7 +125,8 @@ send_from(const struct endpoint *to, const char *source, const void *bytes, size
 	close(fd);
 }
 
-/* Not one of them leaves anything behind: the only place for a handshake stays free. */
+/* 4218-4.1.1-02, 4218-7-01, 4218-7-02: Not one of them leaves anything behind: the only place for a
+ * handshake stays free. */
 static void
 hellos_of_many_sources_leave_no_state(void **state)
 {
@@ -152,7 +153,7 @@ hellos_of_many_sources_leave_no_state(void **state)
 	hall_stop(&h);
 }
 
-/* A cookie is good for the 5-tuple it was given to. */
+/* 4218-3.4-01: A cookie is good for the 5-tuple it was given to. */
 static void
 answer_to_a_hello_is_smaller_than_the_hello(void **state)
 {
@@ -291,6 +292,7 @@ established_sessions_are_limited(void **state)
 	hall_stop(&h);
 }
 
+/* 4218-7-02 */
 static void
 handshakes_wait_for_their_turn(void **state)
 {
@@ -454,6 +456,7 @@ connections_wait_for_their_turn(void **state)
 
 /* --- a live 5-tuple ------------------------------------------------------------------------- */
 
+/* 8811-3.1-05 */
 static void
 new_handshake_on_a_live_flow_replaces_it_when_done(void **state)
 {
@@ -483,6 +486,7 @@ new_handshake_on_a_live_flow_replaces_it_when_done(void **state)
 	hall_stop(&h);
 }
 
+/* 4218-4.3.2-01 */
 static void
 unfinished_handshake_on_a_live_flow_changes_nothing(void **state)
 {
@@ -552,6 +556,7 @@ answers_leave_from_the_address_that_was_asked_ipv6(void **state)
 	hall_stop(&h);
 }
 
+/* 4218-1.2-01, 4218-6-01, 8811-3.1-04, 8811-3.1-05 */
 static void
 one_client_at_two_addresses_has_two_sessions(void **state)
 {

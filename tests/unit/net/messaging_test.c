@@ -72,6 +72,7 @@ silence_is_no_message(void **state)
 	table_stop(&t);
 }
 
+/* 8612-GEN-002-03, 8612-SEC-004-01 */
 static void
 repeated_con_is_answered_again_and_served_once(void **state)
 {
@@ -93,6 +94,7 @@ repeated_con_is_answered_again_and_served_once(void **state)
 	table_stop(&t);
 }
 
+/* 8612-GEN-002-03, 8612-SEC-004-01 */
 static void
 repeated_non_is_dropped(void **state)
 {
@@ -326,6 +328,7 @@ who_wants_a_proxy_is_told_that_there_is_none(void **state)
 	table_stop(&t);
 }
 
+/* 4218-3.4-02 */
 static void
 response_nobody_asked_for_is_reset(void **state)
 {
@@ -423,6 +426,7 @@ con_request_is_given_up(void **state)
 	table_stop(&t);
 }
 
+/* 8612-3.1-02 */
 static void
 waits_double(void **state)
 {
@@ -509,6 +513,7 @@ rst_ends_a_request(void **state)
 	table_stop(&t);
 }
 
+/* 4218-3.4-02 */
 static void
 piggybacked_response_needs_its_message_id(void **state)
 {
@@ -563,6 +568,7 @@ non_request_is_repeated_by_its_owner(void **state)
 	table_stop(&t);
 }
 
+/* 8612-SEC-004-02 */
 static void
 tokens_are_not_guessable(void **state)
 {
@@ -579,6 +585,7 @@ tokens_are_not_guessable(void **state)
 	table_stop(&t);
 }
 
+/* 8612-3.1-02 */
 static void
 open_requests_are_limited(void **state)
 {
@@ -613,6 +620,7 @@ observe(struct table *t, struct answers *a)
 	return request_send(t->s, &m, answers_cb, a);
 }
 
+/* 8612-GEN-002-02 */
 static void
 notifications_come_in_order_until_one_without_observe(void **state)
 {
@@ -637,6 +645,7 @@ notifications_come_in_order_until_one_without_observe(void **state)
 	table_stop(&t);
 }
 
+/* 8612-GEN-002-02 */
 static void
 sequence_numbers_wrap(void **state)
 {

@@ -231,6 +231,7 @@ a_truncated_answer_is_fetched_over_tcp(void **state)
 	expect(x, want, 2);
 }
 
+/* 4218-4.3-01 */
 static void
 of_many_addresses_sixteen_are_taken_of_both_families(void **state)
 {

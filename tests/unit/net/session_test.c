@@ -157,6 +157,7 @@ every_dns_name_of_the_peer_is_known(void **state)
 	pair_stop(&p);
 }
 
+/* 9284-6-09 */
 static void
 peer_cuid_is_that_of_its_credentials(void **state)
 {
@@ -211,7 +212,7 @@ server_certificate_is_no_client_certificate(void **state)
 	refused("server", "server", "ca", "dots.example", "peer's alert", "RFC 9132 7.1");
 }
 
-/* 9132-7.1-04 */
+/* 4218-3.1-01, 8811-2.1-02, 8811-5-05, 9132-7.1-04 */
 static void
 server_of_a_foreign_ca_is_refused(void **state)
 {
@@ -235,7 +236,7 @@ client_certificate_is_no_server_certificate(void **state)
 	refused("named", "client", "ca", "first.example", "RFC 9132 7.1", "peer's alert");
 }
 
-/* 9132-7.1-05 */
+/* 4218-3.1-01, 8811-5-05, 9132-7.1-05 */
 static void
 server_of_another_name_is_refused(void **state)
 {
@@ -336,6 +337,7 @@ wrong_psk_never_comes_up(void **state)
 	pair_expect_refusal(&p);
 }
 
+/* 8612-SEC-002-02 */
 static void
 both_kinds_on_one_port(void **state)
 {
@@ -492,6 +494,7 @@ removed_psk_does_not_resume(void **state)
 	loop_free(p.loop);
 }
 
+/* 8811-3.2.4.1-04 */
 static void
 ticket_of_a_lost_key_means_a_full_handshake(void **state)
 {
@@ -531,6 +534,7 @@ ticket_of_another_name_is_not_enough(void **state)
 
 /* --- the judge ------------------------------------------------------------------------------ */
 
+/* 8612-SEC-005-01 */
 static void
 judge_refuses_with_an_alert(void **state)
 {
@@ -585,6 +589,7 @@ judging_again_uses_the_new_trust(void **state)
 
 /* --- end ------------------------------------------------------------------------------------ */
 
+/* 8612-SIG-004-05 */
 static void
 close_is_told_to_both(void **state)
 {
@@ -755,7 +760,7 @@ inject_rubbish(struct relayed *r)
 	relay_inject_up(&r->relay, "", 0);
 }
 
-/* 9132-3-02 */
+/* 4218-1.1-04, 4218-3.3-02, 4218-3.4-02, 4218-4.1.1-01, 9132-3-02 */
 static void
 rubbish_changes_nothing(void **state)
 {
@@ -786,6 +791,7 @@ inject_once(void *arg, const uint8_t *bytes, size_t len)
 	return true;
 }
 
+/* 4218-1.1-04 */
 static void
 forged_alert_does_not_end_a_handshake(void **state)
 {
@@ -801,7 +807,7 @@ forged_alert_does_not_end_a_handshake(void **state)
 	relayed_stop(&r);
 }
 
-/* 9132-7.1-12 */
+/* 4218-3.3-02, 4218-7-03, 8612-SEC-004-02, 9132-7.1-12 */
 static void
 replayed_record_is_not_processed_twice(void **state)
 {
@@ -819,7 +825,7 @@ replayed_record_is_not_processed_twice(void **state)
 	relayed_stop(&r);
 }
 
-/* 9132-4.7 is about an attack: the link says "unreachable", the session stays. */
+/* 4218-4.1.1-01, 9132-4.7 is about an attack: the link says "unreachable", the session stays. */
 static void
 unreachable_peer_does_not_end_the_session(void **state)
 {
@@ -846,6 +852,7 @@ unreachable_peer_does_not_end_the_session(void **state)
 	relayed_stop(&r);
 }
 
+/* 4218-4.1.1-01 */
 static void
 unreachable_server_does_not_end_the_handshake(void **state)
 {
@@ -881,6 +888,7 @@ lost_flights_are_repeated(void **state)
 	relayed_stop(&r);
 }
 
+/* 4218-4.2-01, 8811-3.1.2-09 */
 static void
 silent_server_ends_the_handshake_in_time(void **state)
 {
@@ -938,6 +946,7 @@ dial_never_takes_another_link(void **state)
 	assert_int_equal(dial_error(NULL, "::1"), -EAFNOSUPPORT);
 }
 
+/* 9284-5.2-54 */
 static void
 dial_is_bound_to_device_and_source(void **state)
 {
@@ -975,7 +984,7 @@ no_more_than_a_path_mtu(void *arg, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-/* 9132-7.3-02 9132-7.3-04 9132-7.3-05 */
+/* 8612-SIG-002-01, 9132-7.3-02 9132-7.3-04 9132-7.3-05 */
 static void
 largest_message_fills_one_datagram(void **state)
 {

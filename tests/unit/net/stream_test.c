@@ -1032,6 +1032,7 @@ refused_connection_is_told(void **state)
 	loop_free(p.loop);
 }
 
+/* 8811-3.1.2-09 */
 static void
 silent_server_ends_the_handshake_in_time(void **state)
 {

@@ -103,6 +103,26 @@ def network(folder, request):
     n.server.stop()
 
 
+def doors(pid):
+    """(protocol, address:port in hexadecimal or path) of the sockets on which that process waits for others."""
+    inodes = {os.readlink(f)[8:-1] for f in pathlib.Path(f"/proc/{pid}/fd").iterdir()
+              if os.readlink(f).startswith("socket:[")}
+    tables = {n: [line.split() for line in pathlib.Path(f"/proc/{pid}/net/{n}").read_text().splitlines()[1:]]
+              for n in ("tcp", "tcp6", "udp", "udp6", "unix")}
+    return sorted(
+        [(n, c[1]) for n in ("tcp", "tcp6") for c in tables[n] if c[9] in inodes and c[3] == "0A"] +
+        [(n, c[1]) for n in ("udp", "udp6") for c in tables[n] if c[9] in inodes and c[2].endswith(":0000")] +
+        [("unix", c[7]) for c in tables["unix"] if c[6] in inodes and len(c) > 7])
+
+
+# 9284-5-01, 8612-SEC-002-01: its halves are one process; nobody can get between them.
+def test_a_gateway_has_no_door_but_its_own(network):
+    assert network.gateway("status")[1]["roles"] == ["client", "gateway"]
+    here = f"0100007F:{network.port:04X}"
+    assert doors(network.gateway.process.pid) == [
+        ("tcp", here), ("udp", here), ("unix", str(network.folder / "gateway.sock"))]
+
+
 def test_a_request_is_passed_on_and_withdrawn(network):
     network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
     assert network.answer(b"p") == "2.01"
@@ -168,7 +188,7 @@ def test_port_ranges_of_one_lower_port_go_out_as_one(network):
     assert network.server.list("mitigations")[0]["ports"] == ["80-90", "443"]
 
 
-# 9132-4.4.4-06
+# 8612-SIG-006-07, 9132-4.4.4-06
 def test_what_is_withdrawn_before_upstream_decided_does_not_come_to_be(network):
     for mid in range(1, 20):
         # In one breath: the gateway reads both before it can have an answer from upstream.

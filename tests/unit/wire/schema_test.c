@@ -112,7 +112,8 @@ wrong_values_are_refused_with_name_and_reason(void **state)
 	expect_all(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
-/* 9132-6-03, 9132-6-05, 9132-10.6.1.1-01, 9132-10.6.1.1-02, 9132-4.4.1.3-12 */
+/* 8612-GEN-001-01, 8612-GEN-004-02, 9132-6-03, 9132-6-05, 9132-10.6.1.1-01, 9132-10.6.1.1-02,
+ * 9132-4.4.1.3-12 */
 static void
 unknown_required_keys_are_named_and_optional_ones_skipped(void **state)
 {
@@ -315,7 +316,7 @@ lists_have_a_limit(void **state)
 	arena_free(a);
 }
 
-/* 9132-4.4.1.1-69 */
+/* 8811-3.3.3-02, 9132-4.4.1.1-69 */
 static void
 trigger_mitigation_defaults_to_true(void **state)
 {

@@ -193,7 +193,7 @@ expect_refusal(const struct attribute *at, const char *hex, const char *reason)
 
 /* ---- tests ---- */
 
-/* 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-10.6.1.2-01 */
+/* 9284-7-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-10.6.1.2-01 */
 static void
 every_attribute_comes_back_under_its_key(void **state)
 {
@@ -289,8 +289,8 @@ no_attribute_stands_twice(void **state)
 	}
 }
 
-/* 9132-6-03, 9132-6-04, 9132-6-05, 9132-4.4.1.3-11, 9132-4.4.1.3-12: in every map of every message.
- * An optional one (RFC 9132 10.6.1.1) does not matter anywhere. */
+/* 8612-GEN-001-01, 9132-6-03, 9132-6-04, 9132-6-05, 9132-4.4.1.3-11, 9132-4.4.1.3-12: in every map
+ * of every message. An optional one (RFC 9132 10.6.1.1) does not matter anywhere. */
 static void
 unknown_keys_are_judged_at_every_level(void **state)
 {
