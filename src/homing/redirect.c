@@ -44,13 +44,13 @@ is_trusted(const struct domain *d, const struct domain_server *from, const char 
 	return !is_address(from->name) && are_siblings(from->name, name);
 }
 
-/* The domain of another provider that has a server of that name; NULL: none has. */
-static const struct domain *
+/* A server of that name of another domain; NULL: there is none. */
+static const struct domain_server *
 other_with_name(const struct homing *h, uint32_t domain, const char *name)
 {
 	for (size_t i = 0; i < h->n_servers; i++)
 		if (h->servers[i]->domain != domain && !strcasecmp(h->servers[i]->name, name))
-			return &h->domains[h->servers[i]->domain];
+			return h->servers[i];
 	return NULL;
 }
 
@@ -59,10 +59,10 @@ redirect_doubt(const struct homing *h, const struct domain_server *from, const c
 	char *why, size_t cap)
 {
 	const struct domain *d = &h->domains[from->domain];
-	const struct domain *other = other_with_name(h, from->domain, name);
+	const struct domain_server *other = other_with_name(h, from->domain, name);
 
 	if (other) {
-		snprintf(why, cap, "it is a server of %.60s", other->name);
+		snprintf(why, cap, "it is a server of %.60s", h->domains[other->domain].name);
 		return "RFC 9284 5.1";
 	}
 	if (is_address(name)) {

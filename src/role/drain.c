@@ -38,9 +38,10 @@ count_fitting(const struct drain *d)
 	size_t n = d->n_addresses;
 	struct redirection r;
 	struct buf out;
-	bool fits;
 
 	for (;; n--) {
+		bool fits;
+
 		fill(&r, d, n);
 		buf_init(&out, DATAGRAM_BODY);
 		fits = signal_encode(&r.msg, &out) == 0;

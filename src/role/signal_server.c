@@ -833,12 +833,12 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 		refuse(&r, &v);
 		return;
 	}
+	assert(r.client && route);
 	if (is_drained(&r)) {
 		drain_answer(p, ex);
 		return;
 	}
 	r.arena = arena_new();
-	assert(route);
 	route->handle(&r);
 	arena_free(r.arena);
 }
