@@ -19,12 +19,21 @@
 
 enum { TIMEOUT_MS = 2000, TRIES = 3, CLASS_IN = 1 };
 
+struct addresses {
+	int status;
+	struct addr list[RESOLVER_ADDRS_MAX];
+	size_t n, all; /* all: those without room, too */
+	uint32_t ttl;
+};
+
 struct lookup {
 	struct lookup *next, **self;
 	struct resolver *resolver;
 	resolver_cb cb; /* of addresses, else NULL */
 	struct resolver_answer answer;
-	struct records *records; /* else NULL */
+	struct addresses found[2]; /* IPv6, IPv4: each is asked for by itself */
+	unsigned open;             /* of them */
+	struct records *records;   /* else NULL */
 	void *arg;
 	struct timer *deliver; /* the answer is told from the loop */
 };
@@ -257,64 +266,97 @@ error_of(int status)
 	}
 }
 
-static size_t
-count_addresses(const struct ares_addrinfo *ai, int family)
-{
-	size_t n = 0;
-
-	for (const struct ares_addrinfo_node *node = ai->nodes; node; node = node->ai_next)
-		n += node->ai_family == family;
-	return n;
-}
-
 static void
-take_addresses(struct resolver_answer *a, const struct ares_addrinfo *ai, int family, size_t limit)
+take_addresses(struct addresses *to, const struct ares_addrinfo *ai)
 {
 	for (const struct ares_addrinfo_node *n = ai->nodes; n; n = n->ai_next) {
 		struct endpoint e;
 
-		if (n->ai_family != family || a->n_addrs == limit ||
-			endpoint_from_sockaddr(n->ai_addr, &e) != 0)
+		if (endpoint_from_sockaddr(n->ai_addr, &e) != 0)
 			continue;
-		a->addrs[a->n_addrs++] = e.addr;
-		if ((uint32_t)n->ai_ttl < a->ttl)
-			a->ttl = (uint32_t)n->ai_ttl;
+		if (to->n < RESOLVER_ADDRS_MAX)
+			to->list[to->n++] = e.addr;
+		if ((uint32_t)n->ai_ttl < to->ttl)
+			to->ttl = (uint32_t)n->ai_ttl;
+		to->all++;
 	}
+}
+
+static void
+tell_addresses(struct resolver_answer *a, const struct addresses *from, size_t limit)
+{
+	for (size_t i = 0; i < from->n && a->n_addrs < limit; i++)
+		a->addrs[a->n_addrs++] = from->list[i];
+	if (from->ttl < a->ttl)
+		a->ttl = from->ttl;
+}
+
+/* Not an answer that there is none. */
+static bool
+is_failure(int status)
+{
+	int error = error_of(status);
+
+	return error && error != -ENOENT;
 }
 
 /* Half of the room is for IPv4 if it needs that much: a domain may have no IPv6 source. */
 static void
-take_both(struct resolver_answer *a, const struct ares_addrinfo *ai)
+tell_both(struct resolver_answer *a, const struct addresses found[static 2])
 {
-	size_t four = count_addresses(ai, AF_INET);
+	size_t four = found[1].n < RESOLVER_ADDRS_MAX / 2 ? found[1].n : RESOLVER_ADDRS_MAX / 2;
+	int failed = is_failure(found[0].status) ? found[0].status : found[1].status;
 
-	if (four > RESOLVER_ADDRS_MAX / 2)
-		four = RESOLVER_ADDRS_MAX / 2;
-	take_addresses(a, ai, AF_INET6, RESOLVER_ADDRS_MAX - four);
-	take_addresses(a, ai, AF_INET, RESOLVER_ADDRS_MAX);
+	a->ttl = UINT32_MAX;
+	tell_addresses(a, &found[0], RESOLVER_ADDRS_MAX - four);
+	tell_addresses(a, &found[1], RESOLVER_ADDRS_MAX);
+	if (!a->n_addrs) {
+		a->ttl = 0;
+		a->error = failed == ARES_SUCCESS ? -ENOENT : error_of(failed);
+		a->why = ares_strerror(failed);
+		return;
+	}
+	a->why = "";
+	a->whole = a->n_addrs == found[0].all + found[1].all;
+	if (is_failure(found[0].status) || is_failure(found[1].status))
+		a->whole = false;
 }
 
 static void
-on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
+take_answer(struct lookup *q, struct addresses *to, int status, struct ares_addrinfo *ai)
 {
-	struct lookup *q = arg;
-	struct resolver_answer *a = &q->answer;
-
-	(void)timeouts;
+	to->status = status;
+	to->ttl = UINT32_MAX;
+	if (ai) {
+		take_addresses(to, ai);
+		ares_freeaddrinfo(ai);
+	}
+	if (--q->open)
+		return;
 	if (q->resolver->freeing) {
 		lookup_free(q);
 	} else {
-		a->ttl = UINT32_MAX;
-		if (ai)
-			take_both(a, ai);
-		a->error = a->n_addrs ? 0 : status == ARES_SUCCESS ? -ENOENT : error_of(status);
-		a->why = a->n_addrs ? "" : ares_strerror(status);
-		if (!a->n_addrs)
-			a->ttl = 0;
+		tell_both(&q->answer, q->found);
 		timer_after(q->deliver, 0);
 	}
-	if (ai)
-		ares_freeaddrinfo(ai);
+}
+
+static void
+on_six(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
+{
+	struct lookup *q = arg;
+
+	(void)timeouts;
+	take_answer(q, &q->found[0], status, ai);
+}
+
+static void
+on_four(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
+{
+	struct lookup *q = arg;
+
+	(void)timeouts;
+	take_answer(q, &q->found[1], status, ai);
 }
 
 static void
@@ -361,11 +403,14 @@ lookup_new(struct resolver *r, void *arg)
 void
 resolver_lookup(struct resolver *r, const char *name, resolver_cb cb, void *arg)
 {
-	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC};
+	struct ares_addrinfo_hints six = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_INET6};
+	struct ares_addrinfo_hints four = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_INET};
 	struct lookup *q = lookup_new(r, arg);
 
 	q->cb = cb;
-	ares_getaddrinfo(r->channel, name, NULL, &hints, on_answer, q);
+	q->open = 2;
+	ares_getaddrinfo(r->channel, name, NULL, &six, on_six, q);
+	ares_getaddrinfo(r->channel, name, NULL, &four, on_four, q);
 	rearm(r);
 }
 

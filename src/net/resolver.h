@@ -26,6 +26,7 @@ struct resolver_answer {
 	const char *why; /* text of the failure */
 	struct addr addrs[RESOLVER_ADDRS_MAX]; /* IPv6 first */
 	size_t n_addrs;
+	bool whole;   /* they are all there are: both families were answered, and all had room */
 	uint32_t ttl; /* smallest, seconds */
 };
 typedef void (*resolver_cb)(void *arg, const struct resolver_answer *answer);

@@ -113,6 +113,7 @@ standin_resolver_set(int error, const struct addr *address, uint32_t ttl)
 		return;
 	answer.addrs[0] = *address;
 	answer.n_addrs = 1;
+	answer.whole = true;
 }
 
 static void

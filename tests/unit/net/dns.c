@@ -209,7 +209,7 @@ respond(struct dns *d, const uint8_t *q, size_t len, bool tcp, struct buf *out)
 	buf_init(&answers, MESSAGE_MAX);
 	if (d->forge)
 		n = d->forge(d, tcp, &answers);
-	else if (d->refuse)
+	else if (d->refuse || d->last_type == d->refused_type)
 		flags |= SERVFAIL;
 	else if (!d->truncate || tcp)
 		flags |= put_answers(d, d->last, d->last_type, &answers, &n) ? 0 : NXDOMAIN;

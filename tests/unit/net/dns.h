@@ -40,6 +40,7 @@ struct dns {
 	struct dns_record records[DNS_RECORDS_MAX];
 	size_t n_records;
 	bool silent, truncate, refuse; /* truncate: UDP says TC, TCP tells; refuse: SERVFAIL */
+	unsigned refused_type;         /* SERVFAIL to questions of this type */
 	uint32_t negative_ttl;         /* what "no" comes with; 0: nothing */
 	char last[256];                /* name asked last */
 	unsigned last_type;

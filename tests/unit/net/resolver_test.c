@@ -252,6 +252,34 @@ of_many_addresses_sixteen_are_taken_of_both_families(void **state)
 	/* A domain may have sources of one family only. */
 	assert_int_equal(six, RESOLVER_ADDRS_MAX / 2);
 	assert_int_equal(x->answer.addrs[0].family, 6);
+	assert_false(x->answer.whole);
+}
+
+/* 9284-6-05: what is not known of a name may be somebody else's. */
+static void
+an_answer_is_whole_when_both_families_were_answered(void **state)
+{
+	struct world *x = *state;
+
+	serve(x, "10.0.1.2", NULL);
+	dns_record(&x->dns, "both.example", "192.0.2.1", 60);
+	dns_record(&x->dns, "both.example", "2001:db8::1", 30);
+	dns_record(&x->dns, "four.example", "192.0.2.1", 60);
+	make(x, "wan1", "10.0.1.1", "10.0.1.2");
+	ask_name(x, "both.example");
+	assert_int_equal(x->answer.n_addrs, 2);
+	assert_int_equal(x->answer.ttl, 30);
+	assert_true(x->answer.whole);
+	ask_name(x, "four.example"); /* it has none of the other one */
+	assert_int_equal(x->answer.n_addrs, 1);
+	assert_true(x->answer.whole);
+	x->dns.refused_type = DNS_AAAA;
+	ask_name(x, "both.example");
+	assert_int_equal(x->answer.error, 0);
+	assert_int_equal(x->answer.n_addrs, 1);
+	assert_false(x->answer.whole);
+	ask_name(x, "none.example"); /* of the one family none, of the other one nobody knows */
+	assert_true(x->answer.error == -EIO || x->answer.error == -ETIMEDOUT);
 }
 
 /* ---- records --- */
@@ -572,6 +600,7 @@ main(void)
 		CASE(a_name_is_asked_as_it_is),
 		CASE(a_truncated_answer_is_fetched_over_tcp),
 		CASE(of_many_addresses_sixteen_are_taken_of_both_families),
+		CASE(an_answer_is_whole_when_both_families_were_answered),
 		CASE(records_come_with_their_time_to_live),
 		CASE(no_records_are_told_with_how_long),
 		CASE(a_malformed_answer_is_told),
