@@ -40,6 +40,7 @@ free_draft(struct draft *d)
 	free(d->gateways);
 	free(d->clients);
 	free(d->mitigators);
+	free(d->consents);
 	free(d);
 }
 

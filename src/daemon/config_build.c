@@ -65,6 +65,9 @@ build_homing(struct options *o, struct draft *d)
 	for (size_t i = 0; i < d->n_gateways; i++)
 		build_domain(o, &d->gateways[i], true, &h->domains[d->n_domains + i]);
 	h->clip = d->wider == 1;
+	h->consents = mem_array(d->n_consents, sizeof(*h->consents));
+	for (size_t i = 0; i < d->n_consents; i++)
+		h->consents[h->n_consents++] = d->consents[i].consent;
 	return h;
 }
 

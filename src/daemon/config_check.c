@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "daemon/config_table.h"
+#include "homing/name.h"
 #include "homing/nat.h"
 
 enum { WHY_MAX = 400, DAY_S = 86400 };
@@ -346,6 +347,69 @@ check_independent(struct options *o, const struct draft *d, const struct homing 
 						h->domains[k].name);
 }
 
+/* ---- names, and what may be told ---------------------------------------------------------------
+ */
+
+static void
+check_names(struct options *o, const struct draft *d, const struct homing *h)
+{
+	const struct domain *of = h->target_resolver.addr.family
+					  ? homing_resolver_of(h, &h->target_resolver.addr)
+					  : NULL;
+
+	if (of)
+		options_problem(o, true, options_spot(o, d, "target-resolver"),
+			"target-resolver is a resolver of %s, expected another one: a look-up "
+			"would tell that provider what is to be protected (RFC 9284 6)",
+			of->name);
+	for (size_t i = 0; i < h->n_hosts; i++)
+		if (h->hosts[i].n_addresses > NAME_ADDRS_MAX)
+			options_problem(o, true, options_spot(o, d, "hosts"),
+				"%s has %zu addresses, expected at most %d", h->hosts[i].name,
+				h->hosts[i].n_addresses, NAME_ADDRS_MAX);
+}
+
+static bool
+is_date(const char *text)
+{
+	static const char form[] = "dddd-dd-dd";
+
+	if (strlen(text) != strlen(form))
+		return false;
+	for (size_t i = 0; form[i]; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	return true;
+}
+
+static void
+check_consent(struct options *o, const struct draft_consent *dc, const struct consent *c,
+	const struct homing *h)
+{
+	const struct {
+		const char *key, *name;
+	} ends[] = {{"from", c->from}, {"to", c->to}};
+
+	for (size_t i = 0; i < 2; i++)
+		if (!ends[i].name || homing_domain(h, ends[i].name) < 0)
+			options_problem(o, true, options_spot(o, dc, ends[i].key),
+				"%s of a consent is %s, expected the name of a domain", ends[i].key,
+				ends[i].name ? ends[i].name : "missing");
+	if (c->from && c->to && !strcmp(c->from, c->to))
+		options_problem(o, true, options_spot(o, dc, "to"),
+			"a consent from %s to itself, expected two domains", c->from);
+	if (!c->what && !dc->unknown)
+		options_problem(o, true, options_spot(o, dc, "what"),
+			"a consent for nothing, expected `what`: a list of names");
+	if (!c->granted_by || !*c->granted_by)
+		options_problem(o, true, options_spot(o, dc, "granted-by"),
+			"nobody has granted a consent, expected `granted-by` (RFC 9284 6)");
+	if (!c->at || !is_date(c->at))
+		options_problem(o, true, options_spot(o, dc, "at"),
+			"at of a consent is %.40s, expected the day it was granted, as 2026-01-31",
+			c->at ? c->at : "missing");
+}
+
 static void
 check_homing(struct options *o, const struct draft *d, struct config *c)
 {
@@ -357,6 +421,9 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 		options_problem(o, true, spot_of_conflict(o, d, c->homing), "%s, expected %s", why,
 			mend_for(why));
 	check_independent(o, d, c->homing);
+	check_names(o, d, c->homing);
+	for (size_t i = 0; i < c->homing->n_consents; i++)
+		check_consent(o, &d->consents[i], &c->homing->consents[i], c->homing);
 	config_check_anycast(o, d, c->homing);
 	if (c->homing->pi != PI_ALL && !c->n_listen)
 		options_problem(o, false, options_spot(o, d, "pi"),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "homing/name.h"
 
 #define AT(type, member)     .offset = offsetof(type, member)
 #define MANY(type, list, n)  .offset = offsetof(type, list), .count = offsetof(type, n)
@@ -195,6 +196,82 @@ read_pi(struct options *o, const struct option *row, void *object, struct fy_nod
 	h->pi = PI_LIST;
 	options_words(o, row, node, spot, add_pi_domain, h);
 }
+
+/* ---- names, and what may be told ---------------------------------------------------------------
+ */
+
+static const char *
+add_host(void *arg, const char *name, struct spot spot)
+{
+	struct homing *h = arg;
+	char host[NAME_HOST_MAX + 1];
+
+	(void)spot;
+	if (!name_read_host(name, strlen(name), host))
+		return "is no fully qualified domain name";
+	for (size_t i = 0; i < h->n_hosts; i++)
+		if (!strcmp(h->hosts[i].name, host))
+			return "stands there twice";
+	h->hosts = mem_grow(h->hosts, h->n_hosts + 1, sizeof(*h->hosts));
+	h->hosts[h->n_hosts++] = (struct host){.name = mem_text(host)};
+	return NULL;
+}
+
+static void
+add_host_address(void *arg, const struct addr *a)
+{
+	const struct homing *h = arg;
+	struct host *host = &h->hosts[h->n_hosts - 1];
+
+	host->addresses = mem_grow(host->addresses, host->n_addresses + 1, sizeof(*a));
+	host->addresses[host->n_addresses++] = *a;
+}
+
+static void
+read_hosts(struct options *o, const struct option *row, void *object, struct fy_node *node,
+	struct spot spot)
+{
+	struct option_lists to = {add_host, add_host_address, &((struct draft *)object)->homing};
+
+	options_lists(o, row, node, spot, &to);
+}
+
+static void
+add_what(void *arg, const char *word)
+{
+	struct draft_consent *c = arg;
+
+	if (!strcmp(word, "names"))
+		c->consent.what |= CONSENT_NAMES;
+	else
+		c->unknown++;
+}
+
+static void
+read_what(struct options *o, const struct option *row, void *object, struct fy_node *node,
+	struct spot spot)
+{
+	struct draft_consent *c = object;
+
+	options_words(o, row, node, spot, add_what, c);
+	if (c->unknown)
+		options_problem(o, true, spot,
+			"what names something that no consent can be given for, expected a list "
+			"of names (targets go to their own providers only, RFC 9284 5.1)");
+}
+
+static const struct option consent_rows[] = {
+	{"from", OPTION_TEXT, ONE, "domain whose information it is",
+		AT(struct draft_consent, consent.from)},
+	{"to", OPTION_TEXT, ONE, "domain whose servers may be told",
+		AT(struct draft_consent, consent.to)},
+	{"what", OPTION_CUSTOM, ONE, "what they may be told", .unit = "a list of names",
+		.custom = read_what},
+	{"granted-by", OPTION_TEXT, ONE, "who agreed",
+		AT(struct draft_consent, consent.granted_by)},
+	{"at", OPTION_TEXT, ONE, "the day of it", AT(struct draft_consent, consent.at)},
+	{0},
+};
 
 /* ---- the listening side ---------------------------------------------------------------------- */
 
@@ -400,6 +477,12 @@ const struct option config_rows[] = {
 		MANY(struct draft, homing.provider_independent, homing.n_provider_independent)},
 	{"never-signal", OPTION_PREFIX, LIST, "prefixes never named in a request",
 		MANY(struct draft, homing.never_signal, homing.n_never_signal)},
+	{"target-resolver", OPTION_RESOLVER, ONE, "who is asked for targets that are names",
+		AT(struct draft, homing.target_resolver)},
+	{"hosts", OPTION_CUSTOM, ONE, "targets that are names, and their addresses",
+		.unit = "a map of domain names to lists of addresses", .custom = read_hosts},
+	{"consents", OPTION_MAP, LIST, "what one provider may be told of another one's",
+		MANY(struct draft, consents, n_consents), ROWS(consent_rows, struct draft_consent)},
 	{"pi", OPTION_CUSTOM, ONE, "who is asked for provider-independent targets",
 		.unit = "all, serial, divide or a list of domains", .custom = read_pi},
 	{"wider-targets", OPTION_CHOICE, ONE, "targets wider than what is owned",

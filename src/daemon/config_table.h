@@ -52,6 +52,11 @@ struct draft_above {
 	uint32_t rate, unit, interval_ms;
 };
 
+struct draft_consent {
+	struct consent consent;
+	uint32_t unknown; /* words of `what` that are none */
+};
+
 struct draft_mitigator {
 	char *socket, *instance;
 	char dry_run; /* has no options */
@@ -75,6 +80,8 @@ struct draft {
 	size_t n_clients;
 	struct draft_mitigator *mitigators;
 	size_t n_mitigators;
+	struct draft_consent *consents;
+	size_t n_consents;
 };
 
 extern const struct option config_rows[];

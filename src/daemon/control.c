@@ -65,6 +65,8 @@ send_reply(struct asker *a, json_t *reply)
 	json_t *code;
 
 	c->busy = false;
+	json_decref(a->pending);
+	a->pending = NULL;
 	note_use(c);
 	if (text && strlen(text) <= CONTROL_FRAME_MAX) {
 		frame_send(c->frames, text, strlen(text), -1);
@@ -146,6 +148,7 @@ connection_free(struct connection *c)
 	c->control->n_connections--;
 	frame_conn_free(c->frames);
 	timer_free(c->timer);
+	json_decref(c->asker.pending);
 	free(c);
 }
 

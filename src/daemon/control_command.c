@@ -157,35 +157,75 @@ run_show(struct asker *a, const json_t *request)
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
+/* What is asked for: addresses, and names with those addresses that are known. */
+struct wanted {
+	struct target target;
+	struct name *names;
+	size_t n_names;
+	const char *unasked; /* a name that nobody may be asked for; NULL */
+};
+
 static bool
-read_targets(const json_t *list, struct arena *arena, struct target *t, char *why)
+read_name(struct asker *a, const char *text, struct arena *arena, struct wanted *w, char *why)
+{
+	char wrong[WHY_MAX] = "";
+
+	if (w->n_names == NAMES_MAX) {
+		snprintf(why, WHY_MAX, "more than %d targets are names, expected fewer", NAMES_MAX);
+		return false;
+	}
+	if (name_find(w->names, w->n_names, text))
+		return true;
+	if (name_parse(text, arena, &w->names[w->n_names], wrong, sizeof(wrong)) != 0) {
+		snprintf(why, WHY_MAX,
+			"target %.80s is no address or prefix, expected one like 192.0.2.1 or "
+			"2001:db8::/64, www.example.com or https://www.example.com/ (it %s)",
+			text, wrong + strnlen(text, 80) + 1);
+		return false;
+	}
+	if (dots_client_recall(
+		    a->parts->client, &w->names[w->n_names], arena, wrong, sizeof(wrong)) != 0) {
+		snprintf(why, WHY_MAX, "%.80s cannot be looked up: %s", text, wrong);
+		w->unasked = text;
+		return false;
+	}
+	w->n_names++;
+	return true;
+}
+
+static bool
+read_prefix(const char *text, struct target *t, char *why)
+{
+	const struct prefix *p = &t->target_prefix[t->n_target_prefix++];
+
+	if (!prefix_is_special(p))
+		return true;
+	snprintf(why, WHY_MAX,
+		"target %.80s holds a loopback, multicast, unspecified or broadcast address, "
+		"which cannot be mitigated (RFC 9132 4.4.1.1)",
+		text);
+	return false;
+}
+
+static bool
+read_targets(struct asker *a, const json_t *list, struct arena *arena, struct wanted *w, char *why)
 {
 	const json_t *item;
 	size_t i;
 
-	t->target_prefix = arena_alloc(arena, json_array_size(list), sizeof(*t->target_prefix));
+	w->target.target_prefix =
+		arena_alloc(arena, json_array_size(list), sizeof(*w->target.target_prefix));
+	w->names = arena_alloc(arena, NAMES_MAX, sizeof(*w->names));
 	json_array_foreach(list, i, item)
 	{
-		struct prefix *p = &t->target_prefix[i];
+		const char *text = json_string_value(item);
+		bool prefix = prefix_parse(text,
+				      &w->target.target_prefix[w->target.n_target_prefix]) == 0;
 
-		if (prefix_parse(json_string_value(item), p) != 0) {
-			snprintf(why, WHY_MAX,
-				"target %.80s is no address or prefix, expected one like 192.0.2.1 "
-				"or "
-				"2001:db8::/64",
-				json_string_value(item));
+		if (prefix ? !read_prefix(text, &w->target, why)
+			   : !read_name(a, text, arena, w, why))
 			return false;
-		}
-		if (prefix_is_special(p)) {
-			snprintf(why, WHY_MAX,
-				"target %.80s holds a loopback, multicast, unspecified or "
-				"broadcast address, "
-				"which cannot be mitigated (RFC 9132 4.4.1.1)",
-				json_string_value(item));
-			return false;
-		}
 	}
-	t->n_target_prefix = json_array_size(list);
 	return true;
 }
 
@@ -255,43 +295,94 @@ read_protocols(const json_t *list, struct arena *arena, struct target *t, char *
 	return true;
 }
 
+/* Nothing is wrong with it but that a look-up would tell somebody (RFC 9284 6). */
+static void
+refuse_name(struct asker *a, const char *name, const char *why)
+{
+	struct wish_part part = {.name = name,
+		.domain = -1,
+		.server = -1,
+		.state = WISH_REFUSED,
+		.section = "RFC 9284 6",
+		.reason = why};
+	json_t *j = json_object();
+
+	json_object_set_new(j, "parts", view_parts(a->parts->config, &part, 1));
+	answer_error(a, REFUSED, j, why);
+}
+
 /* False, and answered. */
 static bool
-read_target(struct asker *a, const json_t *request, struct arena *arena, struct target *t)
+read_target(struct asker *a, const json_t *request, struct arena *arena, struct wanted *w)
 {
 	char why[WHY_MAX];
 
-	*t = (struct target){0};
-	if (read_targets(json_object_get(request, "targets"), arena, t, why) &&
-		read_ports(json_object_get(request, "ports"), arena, t, why) &&
-		read_protocols(json_object_get(request, "protocols"), arena, t, why))
+	*w = (struct wanted){0};
+	if (read_targets(a, json_object_get(request, "targets"), arena, w, why) &&
+		read_ports(json_object_get(request, "ports"), arena, &w->target, why) &&
+		read_protocols(json_object_get(request, "protocols"), arena, &w->target, why))
 		return true;
-	command_refuse(a, USAGE, "%s", why);
+	if (w->unasked)
+		refuse_name(a, w->unasked, why);
+	else
+		command_refuse(a, USAGE, "%s", why);
 	return false;
 }
 
 static json_t *
-explained(struct asker *a, const struct target *t)
+explained(struct asker *a, const struct wanted *w)
 {
+	const struct config *c = a->parts->config;
 	struct arena *arena = arena_new();
+	struct name *names = name_copy(w->names, w->n_names, arena);
 	struct wish_part *parts;
-	size_t n = wishes_explain(dots_client_wishes(a->parts->client), t, arena, &parts);
+	size_t n = wishes_explain(
+		dots_client_wishes(a->parts->client), &w->target, names, w->n_names, arena, &parts);
 	json_t *j = json_object();
 
-	json_object_set_new(j, "parts", view_parts(a->parts->config, parts, n));
+	json_object_set_new(j, "parts", view_parts(c, parts, n));
+	if (w->n_names)
+		json_object_set_new(j, "names", view_names(c, names, w->n_names, parts, n));
 	arena_free(arena);
 	return j;
+}
+
+/* True: some name is being looked up. */
+static bool
+seek_names(struct asker *a, const struct wanted *w)
+{
+	bool seeking = false;
+
+	for (size_t i = 0; i < w->n_names; i++)
+		if (w->names[i].state == NAME_SOUGHT) {
+			dots_client_seek(a->parts->client, &w->names[i]);
+			seeking = true;
+		}
+	return seeking;
+}
+
+/* Answers an `explain` when its names are known, or when its patience is over. */
+static void
+explain(struct asker *a)
+{
+	struct arena *arena = arena_new();
+	struct wanted w;
+
+	if (!read_target(a, a->pending, arena, &w))
+		;
+	else if (seek_names(a, &w) && loop_now(a->parts->loop) < a->until)
+		a->ops->after(a, LOOK_MS, explain);
+	else
+		answer(a, DONE, explained(a, &w));
+	arena_free(arena);
 }
 
 static void
 run_explain(struct asker *a, const json_t *request)
 {
-	struct arena *arena = arena_new();
-	struct target t;
-
-	if (read_target(a, request, arena, &t))
-		answer(a, DONE, explained(a, &t));
-	arena_free(arena);
+	a->pending = json_incref((json_t *)(uintptr_t)request);
+	a->until = loop_now(a->parts->loop) + 1000 * WAIT_S;
+	explain(a);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -341,11 +432,11 @@ look(struct asker *a)
 }
 
 static void
-refuse_wish(struct asker *a, int error, const struct target *t, const char *id, const char *why)
+refuse_wish(struct asker *a, int error, const struct wanted *w, const char *id, const char *why)
 {
 	if (error == -EPERM)
 		answer_error(
-			a, REFUSED, explained(a, t), *why ? why : "nobody may be asked for this");
+			a, REFUSED, explained(a, w), *why ? why : "nobody may be asked for this");
 	else if (error == -EEXIST)
 		command_refuse(
 			a, REFUSED, "the id %.160s is taken by a request for another target", id);
@@ -356,7 +447,7 @@ refuse_wish(struct asker *a, int error, const struct target *t, const char *id, 
 }
 
 static void
-ask(struct asker *a, const json_t *request, const struct target *t)
+ask(struct asker *a, const json_t *request, const struct wanted *w)
 {
 	const struct control_parts *p = a->parts;
 	const char *asker = json_string_value(json_object_get(request, "asker"));
@@ -364,7 +455,9 @@ ask(struct asker *a, const json_t *request, const struct target *t)
 	struct wish_request r = {
 		.id = id_of(request),
 		.asker = asker ? asker : "operator",
-		.target = t,
+		.target = &w->target,
+		.names = w->names,
+		.n_names = w->n_names,
 		.trigger_mitigation = true,
 		.lifetime = json_integer_value(json_object_get(request, "lifetime")),
 		.duration = json_integer_value(json_object_get(request, "for")),
@@ -375,7 +468,7 @@ ask(struct asker *a, const json_t *request, const struct target *t)
 
 	dots_client_run(p->client);
 	if (error) {
-		refuse_wish(a, error, t, r.id, why);
+		refuse_wish(a, error, w, r.id, why);
 		return;
 	}
 	a->until = loop_now(p->loop) + 1000 * (wait ? json_integer_value(wait) : WAIT_S);
@@ -386,10 +479,10 @@ static void
 run_mitigate(struct asker *a, const json_t *request)
 {
 	struct arena *arena = arena_new();
-	struct target t;
+	struct wanted w;
 
-	if (read_target(a, request, arena, &t))
-		ask(a, request, &t);
+	if (read_target(a, request, arena, &w))
+		ask(a, request, &w);
 	arena_free(arena);
 }
 

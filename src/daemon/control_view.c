@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "daemon/expiry.h"
 #include "daemon/store.h"
+#include "homing/disclosure.h"
 
 enum { TEXT_MAX = 1024 };
 
@@ -144,12 +145,22 @@ add_place(json_t *j, const struct config *c, const struct wish_part *p)
 }
 
 static json_t *
+told_json(const struct name *names, size_t n)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, json_string(names[i].text));
+	return j;
+}
+
+static json_t *
 part_json(const struct config *c, const struct wish_part *p)
 {
 	char prefix[PREFIX_TEXT_MAX], code[5];
 	json_t *j = json_object();
 
-	add_text(j, "target", prefix_format(&p->prefix, prefix));
+	add_text(j, "target", p->name ? p->name : prefix_format(&p->prefix, prefix));
 	add_text(j, "state", wish_states[p->state]);
 	add_place(j, c, p);
 	if (p->mid)
@@ -164,6 +175,8 @@ part_json(const struct config *c, const struct wish_part *p)
 		add_number(j, "dropped_packets", (int64_t)p->pkts_dropped);
 		add_number(j, "dropped_bytes", (int64_t)p->bytes_dropped);
 	}
+	if (p->n_told)
+		json_object_set_new(j, "told", told_json(p->told, p->n_told));
 	add_text(j, "section", p->section);
 	add_text(j, "reason", p->reason);
 	return j;
@@ -179,6 +192,79 @@ view_parts(const struct config *c, const struct wish_part *parts, size_t n)
 	return j;
 }
 
+static void
+add_name(json_t *object, const struct name *n)
+{
+	static const char *const states[] = {[NAME_SOUGHT] = "sought",
+		[NAME_FAILED] = "failed",
+		[NAME_NONE] = "none",
+		[NAME_KNOWN] = "known"};
+
+	add_text(object, "name", n->text);
+	add_text(object, "state", states[n->state]);
+	add_prefixes(object, "addresses", n->addresses, n->n_addresses);
+	if (*n->why)
+		add_text(object, "reason", n->why);
+}
+
+static bool
+seen_before(const struct wish_part *parts, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (parts[k].server == parts[i].server)
+			return true;
+	return false;
+}
+
+static json_t *
+told_where(const struct config *c, const struct name *n, const struct wish_part *part)
+{
+	uint32_t server = (uint32_t)part->server;
+	struct disclosure_verdict v = disclosure_of_name(c->homing, server, n);
+	char why[DISCLOSURE_TEXT_MAX];
+	json_t *j = json_object();
+
+	add_text(j, "domain", c->homing->domains[part->domain].name);
+	add_text(j, "server", c->homing->servers[server]->name);
+	add_bool(j, "told", v.rule == DISCLOSURE_OWN || v.rule == DISCLOSURE_CONSENT);
+	add_text(j, "section", "RFC 9284 6");
+	add_text(j, "reason", disclosure_explain(c->homing, server, &v, why));
+	return j;
+}
+
+json_t *
+view_names(const struct config *c, const struct name *names, size_t n_names,
+	const struct wish_part *parts, size_t n_parts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n_names; i++) {
+		json_t *j = json_object(), *servers = json_array();
+
+		add_name(j, &names[i]);
+		for (size_t k = 0; k < n_parts; k++)
+			if (parts[k].server >= 0 && !seen_before(parts, k))
+				json_array_append_new(servers, told_where(c, &names[i], &parts[k]));
+		json_object_set_new(j, "servers", servers);
+		json_array_append_new(list, j);
+	}
+	return list;
+}
+
+static json_t *
+names_json(const struct name *names, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *j = json_object();
+
+		add_name(j, &names[i]);
+		json_array_append_new(list, j);
+	}
+	return list;
+}
+
 static json_t *
 wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 {
@@ -191,6 +277,8 @@ wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 		add_text(j, "id", v.id);
 		add_text(j, "asker", v.asker);
 		add_target(j, v.target);
+		if (v.n_names)
+			json_object_set_new(j, "names", names_json(v.names, v.n_names));
 		add_time(j, "asked", v.asked);
 		if (v.until)
 			add_time(j, "until", v.until);

@@ -10,6 +10,9 @@
 
 /* All return new references. */
 json_t *view_parts(const struct config *c, const struct wish_part *parts, size_t n);
+/* For each server of the parts: whether it is told. */
+json_t *view_names(const struct config *c, const struct name *names, size_t n_names,
+	const struct wish_part *parts, size_t n_parts);
 json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no such wish */
 json_t *view_mitigation(const struct book *b, struct mitigation *m, mono_ms now);
 json_t *view_servers(const struct control_parts *p);

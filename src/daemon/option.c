@@ -626,6 +626,54 @@ options_words(struct options *o, const struct option *row, struct fy_node *node,
 	return true;
 }
 
+static void
+read_addresses(struct options *o, const struct option *row, struct fy_node *node, struct spot spot,
+	const struct option_lists *to)
+{
+	struct fy_node *item;
+	struct addr a;
+	void *at = NULL;
+
+	if (!node || !fy_node_is_sequence(node)) {
+		wrong_form(o, row, "a list of addresses", node, spot);
+		return;
+	}
+	if (fy_node_sequence_item_count(node) <= 0)
+		options_problem(
+			o, true, spot, "%s has a name without addresses, expected some", row->key);
+	while ((item = fy_node_sequence_iterate(node, &at)))
+		if (options_scalar(item) && addr_parse(options_scalar(item), &a) == 0)
+			to->address(to->arg, &a);
+		else
+			wrong_form(o, row, "an address", item, place(item, spot));
+}
+
+bool
+options_lists(struct options *o, const struct option *row, struct fy_node *node, struct spot spot,
+	const struct option_lists *to)
+{
+	struct fy_node_pair *pair;
+	void *at = NULL;
+
+	if (!node || !fy_node_is_mapping(node)) {
+		wrong_form(o, row, row->unit, node, spot);
+		return false;
+	}
+	while ((pair = fy_node_mapping_iterate(node, &at))) {
+		struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
+		const char *name = options_scalar(key), *wrong;
+		struct spot here = place(key, spot);
+
+		wrong = name ? to->name(to->arg, name, here) : "is no name";
+		if (wrong)
+			options_problem(o, true, here, "%.80s in %s %s, expected %s",
+				name ? name : found_text(key), row->key, wrong, row->unit);
+		else
+			read_addresses(o, row, value, place(value, here), to);
+	}
+	return true;
+}
+
 /* ---- the file -------------------------------------------------------------------------------- */
 
 static void

@@ -74,6 +74,16 @@ const char *options_scalar(struct fy_node *node);
 bool options_words(struct options *o, const struct option *row, struct fy_node *node,
 	struct spot spot, void (*visit)(void *arg, const char *word), void *arg);
 
+/* For custom options that are maps name -> list of addresses: visits each name, then its addresses.
+ * False and noted: it is no such map. `name` returns what is wrong with one, or NULL. */
+struct option_lists {
+	const char *(*name)(void *arg, const char *name, struct spot spot);
+	void (*address)(void *arg, const struct addr *a);
+	void *arg;
+};
+bool options_lists(struct options *o, const struct option *row, struct fy_node *node,
+	struct spot spot, const struct option_lists *to);
+
 /* Whether the key was given in this object (key "": the object itself). */
 bool options_given(const struct options *o, const void *object, const char *key);
 /* Where it was given: its value, or its key if that is a map or list; else where the object is;

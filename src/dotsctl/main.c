@@ -122,8 +122,8 @@ static const struct command commands[] = {
 	{"escalate", "ID", "a mitigation is too much for us: ask upstream for it as well", id_words,
 		false, NULL, print_done},
 	{"explain", "TARGET... [--port P[-Q]]... [--protocol NAME|N]...",
-		"who would be asked, and why; nothing is sent", target_words, true, explain_options,
-		print_explained},
+		"who would be asked, who would be told of names, and why; nothing is sent",
+		target_words, true, explain_options, print_explained},
 	{"reload", "", "read the configuration again; sessions and mitigations stay", NULL, false,
 		NULL, print_done},
 };

@@ -114,6 +114,8 @@ static const struct column part_columns[] = {{"TARGET", "target"}, {"STATE", "st
 static const struct column explained_columns[] = {{"TARGET", "target"}, {"STATE", "state"},
 	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"},
 	{"SECTION", "section"}, {"REASON", "reason"}, {0}};
+static const struct column told_columns[] = {{"DOMAIN", "domain"}, {"SERVER", "server"},
+	{"TOLD", "told"}, {"SECTION", "section"}, {"REASON", "reason"}, {0}};
 static const struct column domain_columns[] = {{"DOMAIN", "name"}, {"INTERFACES", "interfaces"},
 	{"PREFIXES", "prefixes"}, {"PROTECTS", "protects"}, {"RESOLVERS", "resolvers"}, {0}};
 static const struct column learned_columns[] = {{"DOMAIN", "domain"}, {"KIND", "kind"},
@@ -212,6 +214,26 @@ print_parts(const json_t *reply)
 		print_table(json_object_get(reply, "parts"), part_columns);
 }
 
+/* Who gets to know of a name, and why. */
+static void
+print_names(const json_t *names)
+{
+	char buf[CELL_MAX], addresses[CELL_MAX], state[CELL_MAX];
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		const char *has = json_string_value(json_object_get(name, "state"));
+
+		printf("\n%s  %s\n", cell(name, "name", buf),
+			has && !strcmp(has, "known") ? cell(name, "addresses", addresses)
+						     : cell(name, "state", state));
+		if (json_array_size(json_object_get(name, "servers")))
+			print_table(json_object_get(name, "servers"), told_columns);
+	}
+}
+
 /* Nothing was sent, so nothing is called so. */
 void
 print_explained(const json_t *reply)
@@ -225,12 +247,15 @@ print_explained(const json_t *reply)
 		json_object_set_new(part, "state", json_string("would be sent"));
 	if (json_array_size(parts))
 		print_table(parts, explained_columns);
+	print_names(json_object_get(reply, "names"));
 }
 
 static void
 print_wish(const json_t *wish)
 {
 	char id[CELL_MAX], asker[CELL_MAX], asked[CELL_MAX], until[CELL_MAX];
+	json_t *name;
+	size_t i;
 
 	printf("%s  asked by %s at %s, until %s%s\n", cell(wish, "id", id),
 		cell(wish, "asker", asker), cell(wish, "asked", asked),
@@ -241,6 +266,8 @@ print_wish(const json_t *wish)
 		printf("ports %s\n", cell(wish, "ports", id));
 	if (json_array_size(json_object_get(wish, "protocols")))
 		printf("protocols %s\n", cell(wish, "protocols", id));
+	json_array_foreach(json_object_get(wish, "names"), i, name)
+		printf("name %s\n", cell(name, "name", id));
 	print_table(json_object_get(wish, "parts"), part_columns);
 }
 

@@ -216,6 +216,16 @@ homing_domain(const struct homing *h, const char *name)
 	return -1;
 }
 
+const struct domain *
+homing_resolver_of(const struct homing *h, const struct addr *resolver)
+{
+	for (size_t i = 0; i < h->n_domains; i++)
+		for (size_t k = 0; k < h->domains[i].n_resolvers; k++)
+			if (addr_equal(&h->domains[i].resolvers[k].addr, resolver))
+				return &h->domains[i];
+	return NULL;
+}
+
 /* ---- copying ---- */
 
 static void *
@@ -276,6 +286,33 @@ copy_domain(const struct domain *from, struct domain *to)
 	copy_credentials(&from->credentials, &to->credentials);
 }
 
+static struct host *
+copy_hosts(const struct host *list, size_t n)
+{
+	struct host *copy = copy_list(list, n, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++) {
+		copy[i].name = mem_text(list[i].name);
+		copy[i].addresses =
+			copy_list(list[i].addresses, list[i].n_addresses, sizeof(struct addr));
+	}
+	return copy;
+}
+
+static struct consent *
+copy_consents(const struct consent *list, size_t n)
+{
+	struct consent *copy = copy_list(list, n, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++) {
+		copy[i].from = mem_text(list[i].from);
+		copy[i].to = mem_text(list[i].to);
+		copy[i].granted_by = mem_text(list[i].granted_by);
+		copy[i].at = mem_text(list[i].at);
+	}
+	return copy;
+}
+
 struct homing *
 homing_copy(const struct homing *h)
 {
@@ -289,6 +326,8 @@ homing_copy(const struct homing *h)
 	copy->never_signal =
 		copy_list(h->never_signal, h->n_never_signal, sizeof(*h->never_signal));
 	copy->pi_list = copy_texts(h->pi_list, h->n_pi_list);
+	copy->hosts = copy_hosts(h->hosts, h->n_hosts);
+	copy->consents = copy_consents(h->consents, h->n_consents);
 	copy->servers = NULL;
 	copy->n_servers = 0;
 	copy->owners = NULL;
@@ -346,6 +385,18 @@ free_domain(struct domain *d)
 	free(d->credentials.psk_file);
 }
 
+static void
+free_consents(struct homing *h)
+{
+	for (size_t i = 0; i < h->n_consents; i++) {
+		free(h->consents[i].from);
+		free(h->consents[i].to);
+		free(h->consents[i].granted_by);
+		free(h->consents[i].at);
+	}
+	free(h->consents);
+}
+
 struct homing *
 homing_ref(const struct homing *h)
 {
@@ -371,6 +422,12 @@ homing_free(struct homing *h)
 	free(h->provider_independent);
 	free(h->never_signal);
 	free_texts(h->pi_list, h->n_pi_list);
+	for (size_t i = 0; i < h->n_hosts; i++) {
+		free(h->hosts[i].name);
+		free(h->hosts[i].addresses);
+	}
+	free(h->hosts);
+	free_consents(h);
 	free(h);
 }
 

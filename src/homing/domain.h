@@ -87,6 +87,21 @@ struct domain {
 	uint32_t lifetime; /* seconds asked for in each request, default 3600 */
 };
 
+/* What may be told of one domain's to the servers of another one (RFC 9284 6). */
+enum consent_what { CONSENT_NAMES = 1 };
+struct consent {
+	char *from, *to;       /* domains */
+	uint32_t what;         /* enum consent_what, or-ed */
+	char *granted_by, *at; /* for the audit */
+};
+
+/* A name whose addresses are configured. */
+struct host {
+	char *name; /* as name.host has it (homing/name.h) */
+	struct addr *addresses;
+	size_t n_addresses;
+};
+
 enum pi_policy { PI_ALL, PI_SERIAL, PI_DIVIDE, PI_LIST };
 
 struct homing {
@@ -102,6 +117,13 @@ struct homing {
 	char **pi_list; /* names of domains for PI_LIST */
 	size_t n_pi_list;
 	bool clip; /* M4: send the owned parts of a wider target */
+	/* Of targets that are names (M7): who looks them up, family 0: nobody; what is not asked.
+	 */
+	struct endpoint target_resolver;
+	struct host *hosts;
+	size_t n_hosts;
+	struct consent *consents; /* M9 */
+	size_t n_consents;
 	/* Built by homing_index. */
 	struct trie *owners; /* prefix -> struct owner */
 	unsigned references; /* beside that of who made it */
@@ -129,6 +151,8 @@ struct homing *homing_ref(const struct homing *h);
 void homing_free(struct homing *h);
 /* Among its trusted_names: as it stands there, or below "*.example.net". */
 bool domain_trusts(const struct domain *d, const char *server);
+/* The one that has that address among its resolvers, or NULL. */
+const struct domain *homing_resolver_of(const struct homing *h, const struct addr *resolver);
 /* Index of the domain of that name, or -1. */
 int homing_domain(const struct homing *h, const char *name);
 /* The links over which a server is reached, the first one that is up: its own, or those of its

@@ -3,11 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "homing/disclosure.h"
 #include "homing/target.h"
 
 /* What of a request is its target may be so long, for the whole of it to fit a datagram in a path
  * of 1280 bytes, whatever cuid and cipher suite (RFC 9132 7.3). */
-enum { TARGET_BYTES = 900, PREFIX_BYTES_LEAST = 6 /* ::/0 */, PORT_BYTES = 9, PROTOCOL_BYTES = 2 };
+enum {
+	TARGET_BYTES = 900,
+	PREFIX_BYTES_LEAST = 6 /* ::/0 */,
+	PORT_BYTES = 9,
+	PROTOCOL_BYTES = 2,
+	NAME_BYTES = 3
+};
 
 /* What one ask, or several that were joined, want at one server. */
 struct group {
@@ -79,7 +86,7 @@ standing_for(const struct join *j, const struct ask *ask, const struct plan_part
 	for (size_t i = 0; i < ask->n_served_by; i++) {
 		const struct live *l = &j->live[ask->served_by[i]];
 
-		if ((int)l->server != part->server ||
+		if (l->outdated || (int)l->server != part->server ||
 			l->trigger_mitigation != ask->trigger_mitigation ||
 			!target_has(&l->target, &part->prefix))
 			continue;
@@ -419,6 +426,70 @@ sort_asks(const char **asks, size_t n)
 	return kept;
 }
 
+static int
+compare_id(const void *id, const void *a)
+{
+	return strcmp(id, ((const struct join_ask *)a)->ask->id);
+}
+
+/* All that is asked for there of what the name stands for is in this request. */
+static bool
+stands_for(const struct join *j, const struct plan_request *q, const struct name *n)
+{
+	for (size_t i = 0; i < n->n_addresses; i++) {
+		struct target one = {.target_prefix = &n->addresses[i], .n_target_prefix = 1};
+
+		if (plan_may_hold(j->homing, q->server, &one) &&
+			!target_has(&q->target, &n->addresses[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Names have what room the addresses leave. */
+static bool
+has_room(const struct plan_request *q, const struct name *list, const struct name *more)
+{
+	size_t bytes = bytes_beside_prefixes(&q->target) + strlen(more->text) + NAME_BYTES;
+
+	for (size_t i = 0; i < q->target.n_target_prefix; i++)
+		bytes += prefix_bytes(&q->target.target_prefix[i]);
+	for (size_t i = 0; i < q->n_names; i++)
+		bytes += strlen(list[i].text) + NAME_BYTES;
+	return q->n_names < NAMES_MAX && bytes <= TARGET_BYTES;
+}
+
+static void
+add_names(const struct join *j, const struct ask *ask, struct plan_request *q, struct name *list)
+{
+	for (size_t i = 0; i < ask->n_names; i++) {
+		const struct name *name = &ask->names[i];
+
+		if (disclosure_allows(j->homing, q->server, name) && stands_for(j, q, name) &&
+			!name_find(list, q->n_names, name->text) && has_room(q, list, name))
+			list[q->n_names++] = *name;
+	}
+}
+
+/* What the server is told of names (M9). */
+static void
+name_request(const struct join *j, struct plan_request *q)
+{
+	struct name *list = NULL;
+
+	for (size_t i = 0; i < q->n_asks; i++) {
+		const struct join_ask *a =
+			bsearch(q->asks[i], j->asks, j->n_asks, sizeof(*j->asks), compare_id);
+
+		if (!a || !a->ask->n_names)
+			continue;
+		if (!list)
+			list = arena_alloc(j->arena, NAMES_MAX, sizeof(*list));
+		add_names(j, a->ask, q, list);
+	}
+	q->names = list;
+}
+
 static void
 put_request(const struct join *j, struct group *g, const struct target *t, struct plan *plan)
 {
@@ -430,6 +501,8 @@ put_request(const struct join *j, struct group *g, const struct target *t, struc
 		.trigger_mitigation = g->trigger,
 		.asks = g->asks,
 		.n_asks = g->n_asks};
+	if (!g->live)
+		name_request(j, &plan->requests[plan->n_requests - 1]);
 }
 
 /* Part of what was joined, for those who want something of it. */

@@ -52,6 +52,13 @@ placement_new(struct wishes *w, uint32_t server, uint32_t mid, const struct targ
 	return p;
 }
 
+void
+placement_tell(struct placement *p, const struct name *names, size_t n)
+{
+	p->names = name_copy(names, n, p->arena);
+	p->n_names = n;
+}
+
 /* ---- where it is found ---- */
 
 struct mid_key {
@@ -594,6 +601,18 @@ cuid_is_taken(struct wishes *w, struct placement *p, const struct wish_answer *a
 	return true;
 }
 
+/* A server that cannot look up a name, or finds more than what is ours, refuses all of the request
+ * (RFC 9132 4.4.1.1). The addresses are what matters: they are asked for by themselves. */
+static bool
+goes_without_names(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
+{
+	if (a->code != COAP_400_BAD_REQUEST || !p->n_names || p->state != PLACEMENT_WANTED)
+		return false;
+	p->n_names = 0;
+	placement_queue(w, p, now);
+	return true;
+}
+
 void
 placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
@@ -618,7 +637,8 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 	}
 	if (coap_class(a->code) == 2)
 		accepted(w, p, a, now);
-	else if (!mid_is_behind(w, p, a, now, wall) && !cuid_is_taken(w, p, a, now, wall))
+	else if (!goes_without_names(w, p, a, now) && !mid_is_behind(w, p, a, now, wall) &&
+		 !cuid_is_taken(w, p, a, now, wall))
 		refused(w, p, a, now);
 	placement_file(w, p);
 	store_placement(w, p, now, wall);
@@ -643,6 +663,8 @@ fill_put(const struct placement *p, struct wish_action *ret)
 		 (p->target.n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
 		 (p->target.n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0) |
 		 (p->trigger_mitigation ? 0 : 1ULL << SCOPE_TRIGGER_MITIGATION);
+	ret->names = p->names;
+	ret->n_names = p->n_names;
 	ret->refresh = p->state == PLACEMENT_PLACED;
 	if (p->attack_status && ret->refresh) { /* RFC 9132 4.4.3 */
 		s->attack_status = p->attack_status;

@@ -1,6 +1,6 @@
 /*
  * Placements: one request of ours at one server, and its exchange with that server. Used by wish.c,
- * replan.c, wish_store.c and placement.c only.
+ * seek.c, replan.c, wish_store.c and placement.c only.
  */
 #ifndef DOTSD_HOMING_PLACEMENT_H
 #define DOTSD_HOMING_PLACEMENT_H
@@ -27,8 +27,10 @@ struct placement {
 	char *domain, *server_name; /* its name, the server's id: identity over reloads */
 	uint32_t server;            /* ordinal in the present snapshot */
 	uint32_t mid;
-	struct arena *arena; /* holds target */
+	struct arena *arena; /* holds target and names */
 	struct target target;
+	struct name *names; /* told with it, as they were when it was made */
+	size_t n_names;
 	bool trigger_mitigation;
 	enum placement_state state;
 	enum placement_exchange exchange;
@@ -69,7 +71,11 @@ struct placement {
 struct wish {
 	char *id, *asker;
 	struct arena *arena;
-	struct target target;
+	struct target literal; /* but for names */
+	struct target target;  /* with what names stand for */
+	struct arena *names_arena;
+	struct name *names;
+	size_t n_names;
 	bool trigger_mitigation, releasing;
 	uint8_t hop_limit; /* 0: none */
 	int64_t lifetime;
@@ -101,8 +107,9 @@ struct wishes {
 	const struct homing *homing;
 	struct persist *persist;
 	char *kinds[STORE_KINDS];
-	struct map *by_id;  /* wish id -> struct wish */
-	struct map *askers; /* asker up to "/" -> number of its wishes */
+	struct map *by_id;   /* wish id -> struct wish */
+	struct map *askers;  /* asker up to "/" -> number of its wishes */
+	struct map *seekers; /* host of a name -> struct seekers */
 	size_t max;
 	struct wish **list;
 	size_t n, cap;
@@ -120,10 +127,17 @@ struct wishes {
 	uint64_t plannings; /* so far */
 };
 
+/* Wishes for names of one host. */
+struct seekers {
+	struct wish **list;
+	size_t n, cap;
+};
+
 /* placement.c */
 struct placement *placement_new(struct wishes *w, uint32_t server, uint32_t mid,
 	const struct target *t, bool trigger, int64_t lifetime);
 void placement_free(struct placement *p);
+void placement_tell(struct placement *p, const struct name *names, size_t n); /* copied */
 /* After any change of server, state, exchange, due, expires, standby or superseded: it is found
  * where it belongs, and comes up when it is due. */
 void placement_file(struct wishes *w, struct placement *p);
@@ -187,11 +201,27 @@ void replan_all(struct wishes *w, mono_ms now, wall_ms wall);
 /* Before that, with a new configuration: what has been taken from a server is withdrawn there. */
 void replan_withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall);
 
+/* seek.c */
+/* Copies the names, and makes the target of them and of what else was asked for. Not while the wish
+ * is on the list. */
+void seek_set_names(struct wish *wish, const struct name *names, size_t n);
+/* It is on the list now: its hosts are looked up; it is no longer; they are looked up anew. */
+void seek_begin(struct wishes *w, struct wish *wish);
+void seek_end(struct wishes *w, const struct wish *wish);
+void seek_again(struct wishes *w, const struct wish *wish);
+void seek_finish(struct wishes *w);
+/* M15: their addresses become what they are outside, in the arena. */
+void seek_outside(const struct wishes *w, struct name *names, size_t n, struct arena *a);
+/* A target with what the names stand for, in the arena. */
+struct target seek_target(
+	const struct target *t, const struct name *names, size_t n, struct arena *a);
+
 /* wish.c */
 struct wish *wish_get(const struct wishes *w, const char *id); /* NULL: there is none */
 /* How its parts were planned; tells what is new of them. */
 void wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part *from, size_t n);
 struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
+struct wish_action *wish_queue(struct wishes *w, enum wish_action_kind kind, const char *ask);
 void wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);
 /* What its server says of conflicts: the operator is to hear of one, and what one has deactivated

@@ -483,7 +483,7 @@ plan(const struct homing *h, const struct ask *asks, size_t n_asks, const struct
 
 	*ret = (struct plan){0};
 	for (size_t i = 0; i < n_live; i++)
-		if (!live[i].refused)
+		if (!live[i].refused && !live[i].outdated)
 			overlap_add(standing, live[i].server, live[i].trigger_mitigation,
 				&live[i].target, (void *)&live[i]);
 	for (size_t i = 0; i < n_asks; i++)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "homing/domain.h"
+#include "homing/name.h"
 #include "wire/signal.h"
 
 enum availability {
@@ -16,10 +17,13 @@ enum availability {
 	SERVER_AVAILABLE,
 };
 
-/* What somebody wants protected. Only prefixes are planned; names come resolved. */
+/* What somebody wants protected. Only prefixes are planned: those that names stand for are among
+ * them. */
 struct ask {
 	const char *id; /* unique */
 	struct target target;
+	const struct name *names; /* that part of the target stands for (M7) */
+	size_t n_names;
 	bool trigger_mitigation;
 	const size_t *served_by; /* indices of the live requests that stand for it so far */
 	size_t n_served_by;
@@ -31,8 +35,10 @@ struct live {
 	uint32_t mid;
 	struct target target;
 	bool trigger_mitigation;
-	bool refused; /* for good: nothing else relies on it. No request of a plan; withdrawn when
-			 none of the asks is there any more */
+	bool refused;  /* for good: nothing else relies on it. No request of a plan; withdrawn when
+			  none of the asks is there any more */
+	bool outdated; /* a name that it tells of has other addresses by now, or may not be told
+			  there any more: what is still wanted becomes a new request */
 };
 
 enum part_state {
@@ -59,6 +65,8 @@ struct plan_request {
 		     mid with exactly `target` */
 	bool pending;         /* cannot be sent now */
 	struct target target; /* union of what the asks want there; of a kept one: its own target */
+	const struct name *names; /* of a new one: that are told there (M7, M9) */
+	size_t n_names;
 	bool trigger_mitigation;
 	const char **asks; /* ids it stands for */
 	size_t n_asks;

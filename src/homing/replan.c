@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "homing/disclosure.h"
 #include "homing/placement.h"
 #include "homing/target.h"
 
@@ -103,6 +104,32 @@ follow_all(struct replan *r)
 			follow_placement(r, r->found[placements++]);
 }
 
+static bool
+has_moved(const struct replan *r, const struct placement *p, const struct name *n)
+{
+	for (size_t i = 0; i < p->n_asks; i++) {
+		const struct wish *wish = wish_get(r->w, p->asks[i]);
+		const struct name *now =
+			wish ? name_find(wish->names, wish->n_names, n->text) : NULL;
+
+		if (now && !name_same_addresses(now, n))
+			return true;
+	}
+	return false;
+}
+
+/* A name is told with the addresses that it had then: with other ones, or where it may not be told
+ * any more, it would be another request (M7). */
+static bool
+is_outdated(const struct replan *r, const struct placement *p)
+{
+	for (size_t i = 0; i < p->n_names; i++)
+		if (!disclosure_allows(r->w->homing, p->server, &p->names[i]) ||
+			has_moved(r, p, &p->names[i]))
+			return true;
+	return false;
+}
+
 static size_t
 collect_live(struct replan *r)
 {
@@ -122,7 +149,7 @@ collect_live(struct replan *r)
 		p->planned = n;
 		r->placements[n] = p;
 		r->live[n++] = (struct live){p->server, p->mid, p->target, p->trigger_mitigation,
-			placement_is_refused(p)};
+			placement_is_refused(p), is_outdated(r, p)};
 	}
 	return n;
 }
@@ -133,6 +160,8 @@ ask_of(const struct replan *r, const struct wish *wish)
 	size_t *served_by = arena_alloc(r->arena, wish->n_held + 1, sizeof(*served_by));
 	struct ask ask = {.id = wish->id,
 		.target = wish->target,
+		.names = wish->names,
+		.n_names = wish->n_names,
 		.trigger_mitigation = wish->trigger_mitigation,
 		.served_by = served_by};
 
@@ -259,9 +288,11 @@ place(struct replan *r, const struct plan_request *q)
 		stand_by(w, before, r->now);
 	if (like)
 		p = come_back(r, q, like);
-	if (!p)
+	if (!p) {
 		p = placement_new(w, q->server, mid, &q->target, q->trigger_mitigation,
 			wanted_lifetime(r, q));
+		placement_tell(p, q->names, q->n_names);
+	}
 	placement_queue(w, p, r->now);
 	return p;
 }
@@ -432,7 +463,7 @@ update_parts(struct replan *r)
 		while (first + n < plan->n_parts &&
 			!strcmp(plan->parts[first + n].ask, r->wishes[i]->id))
 			n++;
-		wish_set_parts(r->w, r->wishes[i], plan->parts + first, n);
+		wish_set_parts(r->w, r->wishes[i], n ? plan->parts + first : NULL, n);
 	}
 }
 

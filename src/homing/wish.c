@@ -19,8 +19,8 @@ enum { DEFAULT_WISHES = 100000 };
 
 /* ---- the queue of things to tell ---- */
 
-static struct wish_action *
-queue(struct wishes *w, enum wish_action_kind kind, const char *ask)
+struct wish_action *
+wish_queue(struct wishes *w, enum wish_action_kind kind, const char *ask)
 {
 	struct queued_action *q = mem_new(sizeof(*q));
 
@@ -37,7 +37,7 @@ void
 wish_report(struct wishes *w, enum wish_report report, const char *ask, const struct placement *p,
 	const struct wish_part *part, const char *reason)
 {
-	struct wish_action *a = queue(w, WISH_ACTION_REPORT, ask);
+	struct wish_action *a = wish_queue(w, WISH_ACTION_REPORT, ask);
 
 	a->report = report;
 	snprintf(a->reason, sizeof(a->reason), "%s", reason);
@@ -54,6 +54,7 @@ wish_report(struct wishes *w, enum wish_report report, const char *ask, const st
 		a->section = "RFC 9132 4.4";
 	}
 	if (part) {
+		snprintf(a->name, sizeof(a->name), "%s", part->name ? part->name : "");
 		a->prefix = part->prefix;
 		a->domain = part->domain;
 		a->server = part->server < 0 ? UINT32_MAX : (uint32_t)part->server;
@@ -65,7 +66,7 @@ void
 wish_changed(struct wishes *w, const struct placement *p)
 {
 	for (size_t i = 0; i < p->n_asks; i++)
-		queue(w, WISH_ACTION_CHANGED, p->asks[i]);
+		wish_queue(w, WISH_ACTION_CHANGED, p->asks[i]);
 }
 
 /* ---- the list ---- */
@@ -98,6 +99,7 @@ wish_add(struct wishes *w, struct wish *wish, mono_ms ends)
 	overlap_add(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
 	heap_set(&w->ends, &wish->ends, ends);
 	asker_set(w, wish->asker, asker_count(w, wish->asker) + 1);
+	seek_begin(w, wish);
 	return wish;
 }
 
@@ -111,6 +113,7 @@ static void
 wish_free(struct wish *wish)
 {
 	arena_free(wish->arena);
+	arena_free(wish->names_arena);
 	arena_free(wish->parts_arena);
 	free(wish->held);
 	free(wish->id);
@@ -129,6 +132,7 @@ wish_remove(struct wishes *w, struct wish *wish)
 	overlap_remove(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
 	heap_remove(&w->ends, &wish->ends);
 	asker_set(w, wish->asker, asker_count(w, wish->asker) - 1);
+	seek_end(w, wish);
 	wish_free(wish);
 }
 
@@ -250,6 +254,8 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 	part->bps_dropped = p->bps_dropped;
 	part->pps_dropped = p->pps_dropped;
 	part->counted = p->counted;
+	part->told = p->names;
+	part->n_told = p->n_names;
 	if (part->state == WISH_REFUSED) {
 		part->section = "RFC 9132 4.4.1.3";
 		part->reason = *p->why ? p->why : "refused by the server";
@@ -299,10 +305,54 @@ copy_parts(const struct plan_part *from, size_t n, struct arena *a)
 	return parts;
 }
 
+/* What becomes of a name without addresses. */
+static struct wish_part
+name_part(const struct name *n, struct arena *a)
+{
+	static const char *const reasons[] = {[NAME_SOUGHT] = "it is being looked up",
+		[NAME_FAILED] = "its addresses cannot be found out now",
+		[NAME_NONE] = "it has no address"};
+	char reason[WISH_WHY_MAX];
+	struct wish_part part = {.name = arena_text(a, n->text, strlen(n->text)),
+		.domain = -1,
+		.server = -1,
+		.state = n->state == NAME_NONE ? WISH_REFUSED : WISH_PENDING,
+		.section = n->state == NAME_SOUGHT ? NULL : "RFC 9132 4.4.1.1"};
+
+	snprintf(reason, sizeof(reason), "%s%s%s", reasons[n->state], *n->why ? ": " : "", n->why);
+	part.reason = arena_text(a, reason, strlen(reason));
+	return part;
+}
+
+/* Those of names that have no addresses follow. */
+static size_t
+copy_all_parts(const struct wish *wish, const struct plan_part *from, size_t n, struct arena *a,
+	struct wish_part **ret)
+{
+	struct wish_part *parts = arena_alloc(a, n + wish->n_names + 1, sizeof(*parts));
+	const struct wish_part *planned = copy_parts(from, n, a);
+
+	for (size_t i = 0; i < n; i++)
+		parts[i] = planned[i];
+	for (size_t i = 0; i < wish->n_names; i++)
+		if (wish->names[i].state != NAME_KNOWN)
+			parts[n++] = name_part(&wish->names[i], a);
+	*ret = parts;
+	return n;
+}
+
+static bool
+same_name(const struct wish_part *a, const struct wish_part *b)
+{
+	if (!a->name || !b->name)
+		return a->name == b->name;
+	return !strcmp(a->name, b->name) && !a->section == !b->section;
+}
+
 static bool
 same_fate(const struct wish_part *a, const struct wish_part *b)
 {
-	return prefix_equal(&a->prefix, &b->prefix) && a->server == b->server &&
+	return same_name(a, b) && prefix_equal(&a->prefix, &b->prefix) && a->server == b->server &&
 	       a->state == b->state;
 }
 
@@ -326,7 +376,7 @@ tell_parts(struct wishes *w, const struct wish *wish, const struct wish_part *pa
 		[WISH_SENT] = WISH_REPORT_PLANNED};
 
 	for (size_t i = 0; i < n; i++)
-		if (!told_before(wish, parts, i))
+		if (!told_before(wish, parts, i) && (!parts[i].name || parts[i].section))
 			wish_report(w, reports[parts[i].state], wish->id, NULL, &parts[i],
 				parts[i].reason);
 }
@@ -335,14 +385,15 @@ void
 wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part *from, size_t n)
 {
 	struct arena *a = arena_new();
-	struct wish_part *parts = copy_parts(from, n, a);
+	struct wish_part *parts;
 
+	n = copy_all_parts(wish, from, n, a, &parts);
 	tell_parts(w, wish, parts, n);
 	arena_free(wish->parts_arena);
 	wish->parts_arena = a;
 	wish->parts = parts;
 	wish->n_parts = n;
-	queue(w, WISH_ACTION_CHANGED, wish->id);
+	wish_queue(w, WISH_ACTION_CHANGED, wish->id);
 }
 
 /* ---- asking ---- */
@@ -351,6 +402,17 @@ static bool
 same_target(const struct target *a, const struct target *b)
 {
 	return target_covers(a, b) && target_covers(b, a);
+}
+
+static bool
+same_names(const struct wish *wish, const struct wish_request *r)
+{
+	if (wish->n_names != r->n_names)
+		return false;
+	for (size_t i = 0; i < r->n_names; i++)
+		if (!name_find(wish->names, wish->n_names, r->names[i].text))
+			return false;
+	return true;
 }
 
 static mono_ms
@@ -363,7 +425,7 @@ static int
 renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *why, size_t cap)
 {
-	if (wish->releasing || !same_target(&wish->target, r->target)) {
+	if (wish->releasing || !same_target(&wish->literal, r->target) || !same_names(wish, r)) {
 		snprintf(why, cap, "%s is in use for another target", wish->id);
 		return -EEXIST;
 	}
@@ -383,12 +445,13 @@ make_wish(struct wishes *w, const struct wish_request *r, wall_ms wall)
 	struct scope from = {.target = *r->target}, to;
 	char id[32];
 
-	from.has = 1ULL << SCOPE_TARGET_PREFIX |
+	from.has = (r->target->n_target_prefix ? 1ULL << SCOPE_TARGET_PREFIX : 0) |
 		   (r->target->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
 		   (r->target->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
 	wish->arena = arena_new();
 	schema_copy(&scope_schema, wish->arena, &from, &to);
-	wish->target = to.target;
+	wish->literal = to.target;
+	seek_set_names(wish, r->names, r->n_names);
 	do
 		snprintf(id, sizeof(id), "w%llu", (unsigned long long)++w->last_number);
 	while (!r->id && wish_get(w, id));
@@ -414,8 +477,12 @@ all_refused(const struct wish *wish)
 static int
 check_request(const struct wish_request *r, char *why, size_t cap)
 {
-	if (!r->target->n_target_prefix) {
+	if (!r->target->n_target_prefix && !r->n_names) {
 		snprintf(why, cap, "no target");
+		return -EINVAL;
+	}
+	if (r->n_names > NAMES_MAX) {
+		snprintf(why, cap, "%zu names, expected at most %d", r->n_names, NAMES_MAX);
 		return -EINVAL;
 	}
 	if (r->id && (!*r->id || strlen(r->id) >= WISH_ID_MAX)) {
@@ -445,6 +512,18 @@ check_room(const struct wishes *w, const struct wish_request *r, char *why, size
 	return 0;
 }
 
+static void
+tell_asked(struct wishes *w, const struct wish *wish)
+{
+	struct wish_part part = {.domain = -1, .server = -1};
+
+	if (wish->literal.n_target_prefix)
+		part.prefix = wish->literal.target_prefix[0];
+	else
+		part.name = wish->names[0].text;
+	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL, &part, wish->asker);
+}
+
 static int
 ask_outside(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall, char *ret_id,
 	char *why, size_t cap)
@@ -463,10 +542,7 @@ ask_outside(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms
 		return error;
 	wish = wish_add(w, make_wish(w, r, wall), end_of(r, now));
 	snprintf(ret_id, WISH_ID_MAX, "%s", wish->id);
-	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL,
-		&(struct wish_part){
-			.prefix = r->target->target_prefix[0], .domain = -1, .server = -1},
-		wish->asker);
+	tell_asked(w, wish);
 	replan_wish(w, wish, now, wall);
 	if (all_refused(wish)) {
 		snprintf(why, cap, "%s: %s",
@@ -486,9 +562,13 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 	struct arena *a = arena_new();
 	struct target outside = nat_outside(w->homing, r->target, a);
 	struct wish_request mapped = *r;
+	struct name *names;
 	int error;
 
 	mapped.target = &outside;
+	names = name_copy(r->names, r->n_names, a);
+	seek_outside(w, names, r->n_names, a);
+	mapped.names = names;
 	error = ask_outside(w, &mapped, now, wall, ret_id, why, cap);
 	arena_free(a);
 	return error;
@@ -536,6 +616,7 @@ wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall)
 	}
 	if (anew)
 		replan_wish(w, wish, now, wall);
+	seek_again(w, wish);
 	return 0;
 }
 
@@ -555,13 +636,16 @@ wishes_efficacy(struct wishes *w, const char *id, enum attack_status status, mon
 }
 
 size_t
-wishes_explain(struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret)
+wishes_explain(struct wishes *w, const struct target *t, struct name *names, size_t n_names,
+	struct arena *a, struct wish_part **ret)
 {
-	struct ask ask = {.id = "explain",
-		.target = nat_outside(w->homing, t, a),
-		.trigger_mitigation = true};
+	struct target outside = nat_outside(w->homing, t, a);
+	struct ask ask = {
+		.id = "explain", .names = names, .n_names = n_names, .trigger_mitigation = true};
 	struct plan result;
 
+	seek_outside(w, names, n_names, a);
+	ask.target = seek_target(&outside, names, n_names, a);
 	plan(w->homing, &ask, 1, NULL, 0, w->available, a, &result);
 	*ret = copy_parts(result.parts, result.n_parts, a);
 	return result.n_parts;
@@ -584,6 +668,8 @@ wishes_view(struct wishes *w, const char *id, mono_ms now, struct arena *a, stru
 	*ret = (struct wish_view){.id = wish->id,
 		.asker = wish->asker,
 		.target = &wish->target,
+		.names = wish->names,
+		.n_names = wish->n_names,
 		.asked = wish->asked,
 		.until = wish->until,
 		.releasing = wish->releasing,
@@ -843,6 +929,7 @@ wishes_new(const struct homing *h, struct persist *p, const char *owner)
 	w->live = overlap_new(h->n_servers);
 	w->replaced = overlap_new(h->n_servers);
 	w->askers = map_new();
+	w->seekers = map_new();
 	w->max = DEFAULT_WISHES;
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
@@ -886,6 +973,7 @@ wishes_free(struct wishes *w)
 	heap_finish(&w->due);
 	heap_finish(&w->ends);
 	map_free(w->askers);
+	seek_finish(w);
 	store_end(w);
 	free(w->list);
 	free(w->placements);

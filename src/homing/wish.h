@@ -55,7 +55,9 @@ void wishes_set_limit(struct wishes *w, size_t max);
 struct wish_request {
 	const char *id;    /* NULL: one is made ("w<number>") */
 	const char *asker; /* "operator", "alarm:<source>", "client:<name>/<cuid>/<mid>" */
-	const struct target *target; /* copied */
+	const struct target *target; /* copied; prefixes only, none where there are names */
+	const struct name *names; /* copied; at most NAMES_MAX. Their addresses as far as known */
+	size_t n_names;
 	bool trigger_mitigation;
 	int64_t lifetime;  /* seconds asked for in each request; 0: the domain's */
 	int64_t duration;  /* seconds until it is released by itself; 0: until released */
@@ -76,8 +78,9 @@ enum wish_state {
 	WISH_ENDED,    /* the server ended it (status 6 or 7, or it expired there) */
 };
 struct wish_part {
-	struct prefix prefix;
-	int domain, server; /* index, ordinal; -1 */
+	struct prefix prefix; /* family 0: of a name without addresses … */
+	const char *name;     /* … which is this; else NULL */
+	int domain, server;   /* index, ordinal; -1 */
 	enum wish_state state;
 	uint8_t code; /* last answer */
 	uint32_t mid;
@@ -88,13 +91,17 @@ struct wish_part {
 	uint64_t bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
 	bool counted; /* the server told these, since we are up */
 	const char *section,
-		*reason;  /* of the plan, or of the refusal; peer text is escaped by the sink */
+		*reason; /* of the plan, or of the refusal; peer text is escaped by the sink */
+	const struct name *told; /* the names that its server is told of in that request */
+	size_t n_told;
 	const char *loop; /* who a gateway of our network says that a loop leads through, with
 			     blanks between (5.08; RFC 8768 4); NULL: nobody */
 };
 struct wish_view {
 	const char *id, *asker;
-	const struct target *target;
+	const struct target *target; /* what names stand for included */
+	const struct name *names;
+	size_t n_names;
 	wall_ms asked, until; /* until 0: open */
 	bool releasing;       /* released, withdrawals not all answered */
 	const struct wish_part *parts;
@@ -117,9 +124,10 @@ int wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
  * refresh. Once: a server that has nothing on record says nothing, and gets the request itself. 0
  * or -ENOENT. */
 int wishes_efficacy(struct wishes *w, const char *id, enum attack_status status, mono_ms now);
-/* Plan of a target without sending (dotsctl explain): parts in the arena. */
-size_t wishes_explain(
-	struct wishes *w, const struct target *t, struct arena *a, struct wish_part **ret);
+/* Plan of a target without sending (dotsctl explain): parts in the arena. The addresses of the
+ * names become what they are outside a NAT. */
+size_t wishes_explain(struct wishes *w, const struct target *t, struct name *names, size_t n_names,
+	struct arena *a, struct wish_part **ret);
 /* The view's arrays live in the arena. False: no such wish. */
 bool wishes_view(
 	struct wishes *w, const char *id, mono_ms now, struct arena *a, struct wish_view *ret);
@@ -128,6 +136,15 @@ size_t wishes_count(const struct wishes *w);
 bool wishes_has(const struct wishes *w, const char *id);
 /* Domain has a live or pending request: it counts as under attack (M3). */
 bool wishes_under_attack(const struct wishes *w, uint32_t domain);
+
+/* ---- names (M7) -------------------------------------------------------------------------- */
+
+/* What was found out about a host: every wish for a name of it is planned anew if that changes
+ * anything. */
+void wishes_resolved(struct wishes *w, const char *host, const struct name_answer *answer,
+	mono_ms now, wall_ms wall);
+/* Some wish is for a name of that host. */
+bool wishes_seek(const struct wishes *w, const char *host);
 
 /* ---- the world --------------------------------------------------------------------------- */
 
@@ -175,6 +192,8 @@ enum wish_action_kind {
 			      */
 	WISH_ACTION_REPORT,  /* something to tell: see `report` */
 	WISH_ACTION_CHANGED, /* the view of `ask` changed */
+	WISH_ACTION_RESOLVE, /* `name` is a host to be looked up: wishes_resolved; `refresh`: anew
+			      */
 };
 enum wish_report {
 	WISH_REPORT_ASKED,    /* ask taken */
@@ -195,14 +214,17 @@ struct wish_action {
 	uint32_t server; /* ordinal */
 	uint32_t mid;
 	struct scope scope; /* of PUT: target, lifetime, trigger-mitigation; borrowed until the next
-			       call */
-	bool refresh;       /* of PUT: it was placed before */
-	uint8_t hop_limit;  /* of PUT; 0: without that option */
-	bool if_match;      /* of PUT: an efficacy update */
+			       call. What may go is for the gate to say (homing/disclosure.h) */
+	const struct name *names; /* of PUT: to be told there; likewise */
+	size_t n_names;
+	bool refresh;      /* of PUT: it was placed before */
+	uint8_t hop_limit; /* of PUT; 0: without that option */
+	bool if_match;     /* of PUT: an efficacy update */
 	enum wish_report report;
 	char ask[WISH_ID_MAX];
-	struct prefix prefix; /* of the part reported */
-	int domain;           /* -1: none */
+	struct prefix prefix;         /* of the part reported; family 0: it is … */
+	char name[NAME_HOST_MAX + 1]; /* … this name, which has no addresses; "" */
+	int domain;                   /* -1: none */
 	uint8_t code;
 	uint64_t status;
 	struct conflict conflict;

@@ -105,6 +105,69 @@ hop_limit_of(const json_t *j)
 	return n < 0 || n > COAP_HOP_LIMIT_MAX ? 0 : (uint8_t)n;
 }
 
+/* ---- names ---- */
+
+/* As they are frozen: texts with addresses. NULL: there are none. */
+static json_t *
+names_json(const struct name *names, size_t n)
+{
+	json_t *list = n ? json_array() : NULL;
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *addresses = json_array();
+
+		for (size_t k = 0; k < names[i].n_addresses; k++)
+			json_array_append_new(addresses,
+				json_string(prefix_format(&names[i].addresses[k], text)));
+		json_array_append_new(list, json_pack("{ss sb sb so}", "name", names[i].text,
+						    "known", names[i].state == NAME_KNOWN, "whole",
+						    names[i].whole, "addresses", addresses));
+	}
+	return list;
+}
+
+static void
+read_addresses(const json_t *list, struct name *n, struct arena *a)
+{
+	const json_t *item;
+	size_t i;
+
+	n->addresses = arena_alloc(a, json_array_size(list) + 1, sizeof(struct prefix));
+	n->n_addresses = 0;
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(item);
+
+		if (text && prefix_parse(text, &n->addresses[n->n_addresses]) == 0)
+			n->n_addresses++;
+	}
+}
+
+static size_t
+names_from(const json_t *list, struct arena *a, struct name **ret)
+{
+	struct name *names = arena_alloc(a, json_array_size(list) + 1, sizeof(*names));
+	char why[WISH_WHY_MAX];
+	const json_t *item;
+	size_t i, n = 0;
+
+	json_array_foreach(list, i, item)
+	{
+		if (n == NAMES_MAX ||
+			name_parse(text_of(item, "name"), a, &names[n], why, sizeof(why)) != 0)
+			continue;
+		if (json_is_true(json_object_get(item, "known"))) {
+			names[n].state = NAME_KNOWN;
+			names[n].whole = json_is_true(json_object_get(item, "whole"));
+			read_addresses(json_object_get(item, "addresses"), &names[n], a);
+		}
+		n++;
+	}
+	*ret = names;
+	return n;
+}
+
 /* ---- identities ---- */
 
 void
@@ -189,8 +252,9 @@ void
 store_wish(struct wishes *w, const struct wish *wish)
 {
 	put(w, STORE_WISH, wish->id,
-		json_pack("{ss so sI si sI sI}", "asker", wish->asker, "target",
-			target_json(&wish->target, wish->trigger_mitigation), "lifetime",
+		json_pack("{ss so so* sI si sI sI}", "asker", wish->asker, "target",
+			target_json(&wish->literal, wish->trigger_mitigation), "names",
+			names_json(wish->names, wish->n_names), "lifetime",
 			(json_int_t)wish->lifetime, "hop-limit", wish->hop_limit, "asked",
 			(json_int_t)wish->asked, "until", (json_int_t)wish->until));
 }
@@ -222,7 +286,9 @@ restore_wish(void *arg, const char *key, const char *value)
 	struct restoring *r = arg;
 	json_t *j = json_loads(value, 0, NULL);
 	struct wish *wish = mem_new(sizeof(*wish));
+	struct name *names;
 	struct scope s;
+	size_t n;
 
 	wish->arena = arena_new();
 	if (!target_from(json_object_get(j, "target"), wish->arena, &s)) {
@@ -233,7 +299,9 @@ restore_wish(void *arg, const char *key, const char *value)
 	}
 	wish->id = mem_text(key);
 	wish->asker = mem_text(text_of(j, "asker"));
-	wish->target = s.target;
+	wish->literal = s.target;
+	n = names_from(json_object_get(j, "names"), wish->arena, &names);
+	seek_set_names(wish, names, n);
 	wish->trigger_mitigation = s.trigger_mitigation;
 	wish->lifetime = lifetime_of(j);
 	wish->hop_limit = hop_limit_of(j);
@@ -264,12 +332,13 @@ store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_m
 		json_array_append_new(asks, json_string(p->asks[i]));
 	placement_key(p, key, sizeof(key));
 	put(w, STORE_PLACEMENT, key,
-		json_pack("{ss ss sI so ss si ss sI sI so sb sI}", "domain", p->domain, "server",
-			p->server_name, "mid", (json_int_t)p->mid, "target",
-			target_json(&p->target, p->trigger_mitigation), "state",
-			state_names[p->state], "code", p->code, "why", p->why, "lifetime",
-			(json_int_t)p->lifetime, "expires", (json_int_t)expires, "asks", asks,
-			"standby", p->standby, "status", (json_int_t)p->status));
+		json_pack("{ss ss sI so so* ss si ss sI sI so sb sI}", "domain", p->domain,
+			"server", p->server_name, "mid", (json_int_t)p->mid, "target",
+			target_json(&p->target, p->trigger_mitigation), "names",
+			names_json(p->names, p->n_names), "state", state_names[p->state], "code",
+			p->code, "why", p->why, "lifetime", (json_int_t)p->lifetime, "expires",
+			(json_int_t)expires, "asks", asks, "standby", p->standby, "status",
+			(json_int_t)p->status));
 }
 
 void
@@ -289,7 +358,10 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 	int64_t most = p->lifetime > 0 ? p->lifetime * 1000 : INT64_MAX / 2;
 	size_t n = 0;
 	const char **list = mem_array(json_array_size(asks), sizeof(char *));
+	struct name *names;
 
+	p->n_names = names_from(json_object_get(j, "names"), p->arena, &names);
+	p->names = names;
 	for (size_t i = 0; i < json_array_size(asks); i++)
 		if (json_is_string(json_array_get(asks, i)))
 			list[n++] = json_string_value(json_array_get(asks, i));

@@ -4,6 +4,7 @@
  */
 #include "role/client.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,14 @@
 #include "base/event.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "role/body.h"
 #include "role/farewell.h"
+#include "role/names.h"
 #include "role/upstream.h"
 #include "wire/path.h"
 #include "wire/signal.h"
 
-enum { SCOPE_BYTES_MAX = 16384, CODE_TEXT = 5 };
+enum { CODE_TEXT = 5 };
 
 static const char deputy_kind[] = "deputy"; /* in the store */
 
@@ -44,6 +47,7 @@ struct dots_client {
 	struct loop *loop;
 	struct persist *persist;
 	struct links *links; /* a deputy's are its chief's */
+	struct names *names; /* likewise */
 	struct dots_client_setup setup;
 	const struct homing *homing;
 	struct upstream **upstreams;  /* by ordinal */
@@ -114,47 +118,16 @@ raise_sent(const struct dots_client *c, const struct wish_action *a, const char 
 	buf_finish(&scope);
 }
 
-/* Of ranges with the same lower-port, the key of that list (RFC 9132 5.1), the widest. */
-static void
-join_ports(struct target *t)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->n_target_port_range; i++) {
-		struct port_range *r = &t->target_port_range[i];
-		size_t k = 0;
-
-		while (k < n && t->target_port_range[k].lower_port != r->lower_port)
-			k++;
-		if (k == n)
-			t->target_port_range[n++] = *r;
-		else if (port_range_last(r) > port_range_last(&t->target_port_range[k]))
-			t->target_port_range[k] = *r;
-	}
-	t->n_target_port_range = n;
-}
-
+/* NULL: nothing of it may go there. */
 static struct outgoing *
-outgoing_put(struct dots_client *c, const struct wish_action *a)
+outgoing_put(const struct dots_client *c, const struct wish_action *a)
 {
 	struct outgoing *o = mem_new(sizeof(*o));
-	struct scope scope = a->scope;
-	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
-	struct buf out;
 
-	scope.target.target_port_range = mem_copy(a->scope.target.target_port_range,
-		a->scope.target.n_target_port_range * sizeof(struct port_range));
-	join_ports(&scope.target);
-	msg.mitigation_scope.has = 1ULL << MITIGATION_SCOPE_SCOPE;
-	msg.mitigation_scope.scope = &scope;
-	msg.mitigation_scope.n_scope = 1;
-	buf_init(&out, SCOPE_BYTES_MAX);
-	if (signal_encode(&msg, &out) == 0) {
-		o->payload = mem_copy(out.bytes, out.len);
-		o->len = out.len;
+	if (!body_make(c->homing, c->name, a, &o->payload, &o->len)) {
+		free(o);
+		return NULL;
 	}
-	buf_finish(&out);
-	free(scope.target.target_port_range);
 	o->method = COAP_PUT;
 	o->hop_limit = a->hop_limit;
 	o->if_match = a->if_match;
@@ -179,6 +152,8 @@ batch_add(struct dots_client *c, struct batch **batch, const struct wish_action 
 			EVENT_F("behalf", c->name), EVENT_F("interface", view.interface),
 			EVENT_N("mid", a->mid), EVENT_F("kind", "withdraw"));
 	}
+	if (!o)
+		return;
 	o->server = a->server;
 	o->mid = a->mid;
 	if (!*batch) {
@@ -247,7 +222,7 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	bool at_domain = a->domain >= 0 && (size_t)a->domain < c->homing->n_domains;
 	bool at_server = at_domain && a->server < c->n_upstreams;
 	struct event_field candidates[15], fields[15];
-	char target[PREFIX_TEXT_MAX] = "", code[CODE_TEXT], conflict[CONFLICT_TEXT_MAX];
+	char target[NAME_HOST_MAX + 1] = "", code[CODE_TEXT], conflict[CONFLICT_TEXT_MAX];
 	struct server_view view = {.interface = ""};
 	const char *untold = NULL;
 	size_t n = 0, used = 0;
@@ -259,6 +234,8 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 		upstream_view(c->upstreams[a->server], &view);
 	if (a->prefix.addr.family)
 		prefix_format(&a->prefix, target);
+	else
+		snprintf(target, sizeof(target), "%s", a->name);
 	candidates[n++] = EVENT_F("ask", a->ask);
 	candidates[n++] = EVENT_F("target", *target ? target : NULL);
 	candidates[n++] = EVENT_F("domain", at_domain ? c->homing->domains[a->domain].name : NULL);
@@ -320,6 +297,9 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 	case WISH_ACTION_CHANGED:
 		tell_changed(c->chief ? c->chief : c, a->ask);
 		break;
+	case WISH_ACTION_RESOLVE:
+		names_lookup(c->names, a->name, a->refresh);
+		break;
 	}
 }
 
@@ -358,6 +338,69 @@ static void
 timer_due(void *arg)
 {
 	dots_client_run(arg);
+}
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+struct resolution {
+	const char *host;
+	const struct name_answer *answer; /* NULL: who wants it is asked */
+	bool wanted;
+};
+
+static void
+resolve_one(void *arg, struct dots_client *c)
+{
+	struct resolution *r = arg;
+
+	if (!wishes_seek(c->wishes, r->host))
+		return;
+	r->wanted = true;
+	if (!r->answer)
+		return;
+	wishes_resolved(c->wishes, r->host, r->answer, loop_now(c->loop), loop_wall());
+	dots_client_run(c);
+}
+
+static void
+on_name(void *arg, const char *host, const struct name_answer *answer)
+{
+	struct resolution r = {.host = host, .answer = answer};
+
+	dots_client_each(arg, resolve_one, &r);
+}
+
+static bool
+is_name_wanted(void *arg, const char *host)
+{
+	struct resolution r = {.host = host};
+
+	dots_client_each(arg, resolve_one, &r);
+	return r.wanted;
+}
+
+static const struct names_ops names_ops = {.answered = on_name, .wanted = is_name_wanted};
+
+int
+dots_client_recall(struct dots_client *c, struct name *n, struct arena *a, char *why, size_t cap)
+{
+	const struct name_answer *known = names_known(c->names, n->host);
+
+	if (n->state == NAME_KNOWN) /* an address */
+		return 0;
+	if (names_check(c->names, n->host, why, cap) != 0)
+		return -ENOTSUP;
+	if (!known)
+		known = names_read_table(c->names, n->host);
+	if (known)
+		name_learn(n, known, a);
+	return 0;
+}
+
+void
+dots_client_seek(struct dots_client *c, const struct name *n)
+{
+	names_lookup(c->names, n->host, false);
 }
 
 /* ---- what the upstreams tell -------------------------------------------------------------- */
@@ -660,6 +703,7 @@ client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s
 	c->setup = *s;
 	c->homing = s->homing;
 	c->links = chief ? chief->links : links_new(l, on_link, c);
+	c->names = chief ? chief->names : names_new(l, s->homing, &names_ops, c);
 	c->timer = timer_new(l, timer_due, c);
 	c->wishes = wishes_new(s->homing, p, name);
 	wishes_set_limit(c->wishes, s->max_wishes);
@@ -687,8 +731,10 @@ client_end(struct dots_client *c)
 	free(c->statuses);
 	wishes_free(c->wishes);
 	timer_free(c->timer);
-	if (!c->chief)
+	if (!c->chief) {
 		links_free(c->links);
+		names_free(c->names);
+	}
 	free(c->name);
 	free(c);
 }
@@ -943,6 +989,7 @@ reload_one(void *arg, struct dots_client *c)
 void
 dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 {
+	names_reload(c->names, s->homing);
 	dots_client_each(c, reload_one, (void *)(uintptr_t)s);
 }
 

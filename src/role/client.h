@@ -67,6 +67,15 @@ void dots_client_run_later(struct dots_client *c);
 void dots_client_on_change(
 	struct dots_client *c, void (*changed)(void *arg, const char *wish), void *arg);
 
+/*
+ * Targets that are names (M7). A name as it was read by name_parse is given the addresses that are
+ * known of it; those that are not are looked up once it is in a wish, or asked for here. -ENOTSUP
+ * with `why`: nobody may be asked for it.
+ */
+int dots_client_recall(
+	struct dots_client *c, struct name *n, struct arena *a, char *why, size_t cap);
+void dots_client_seek(struct dots_client *c, const struct name *n);
+
 /* For dotsctl. */
 struct server_view {
 	const char *domain, *server, *interface; /* "" if none */

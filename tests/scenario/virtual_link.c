@@ -303,7 +303,7 @@ has_source(const struct resolver *r, const struct addr *to)
 	for (size_t i = 0; i < r->n_sources; i++)
 		if (r->sources[i].family == to->family)
 			return true;
-	return false;
+	return !r->n_sources; /* the kernel chooses */
 }
 
 /* The first of its servers that can be reached and knows the name. */
@@ -377,7 +377,7 @@ resolver_lookup(struct resolver *r, const char *name, resolver_cb cb, void *arg)
 	q->arg = arg;
 	q->answer = (struct resolver_answer){.error = -ETIMEDOUT, .why = "Timeout"};
 	if (z) {
-		q->answer = (struct resolver_answer){.why = "", .ttl = z->ttl};
+		q->answer = (struct resolver_answer){.why = "", .ttl = z->ttl, .whole = true};
 		take_addresses(&q->answer, z->addresses, 6);
 		take_addresses(&q->answer, z->addresses, 4);
 	}

@@ -569,6 +569,71 @@ contradictions_and_files_are_told_with_their_place(void **state)
 	expect_fatal(list, COUNT(list));
 }
 
+/* 9284-6-12, 9284-6-13: who may be told what is said by somebody, for two domains; who is asked for
+ * names is no provider. */
+static void
+names_and_consents_are_checked(void **state)
+{
+#define TWO           "domains: {a: {resolvers: [192.0.2.53]}, b: {}}\n"
+#define CONSENT(text) TWO "consents:\n  - {" text "}\n"
+	static const struct mistake fatal[] = {
+		{TWO "target-resolver: 192.0.2.53:5353\n",
+			"2:18: target-resolver is a resolver of a, expected another one: a look-up "
+			"would tell"},
+		{TWO "target-resolver: here\n", "2:18: target-resolver"},
+		{TWO "hosts: [www.example.com]\n",
+			"2:9: hosts*expected a map of domain names to lists of addresses"},
+		{TWO "hosts:\n  www: [192.0.2.1]\n",
+			"3:3: www in hosts is no fully qualified domain name, expected a map"},
+		{TWO "hosts:\n  www.example.com: 192.0.2.1\n", "3:20: hosts"},
+		{TWO "hosts:\n  www.example.com: []\n", "3:3: hosts has a name without addresses"},
+		{TWO "hosts:\n  www.example.com: [192.0.2.0/24]\n", "3:21: hosts"},
+		{TWO "hosts:\n  www.example.com: [192.0.2.1]\n  WWW.example.com.: [192.0.2.2]\n",
+			"4:3: WWW.example.com. in hosts stands there twice"},
+		{TWO "hosts: {a.example: [192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, "
+		     "192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, "
+		     "192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1]}\n",
+			"2:1: a.example has 17 addresses, expected at most 16"},
+		{CONSENT("to: a, what: [names], granted-by: me, at: 2026-01-31"),
+			"3:6: from of a consent is missing, expected the name of a domain"},
+		{CONSENT("from: c, to: a, what: [names], granted-by: me, at: 2026-01-31"),
+			"3:12: from of a consent is c, expected the name of a domain"},
+		{CONSENT("from: a, to: a, what: [names], granted-by: me, at: 2026-01-31"),
+			"3:19: a consent from a to itself"},
+		{CONSENT("from: a, to: b, what: [names, targets], granted-by: me, at: 2026-01-31"),
+			"3:29: what names something that no consent can be given for"},
+		{CONSENT("from: a, to: b, granted-by: me, at: 2026-01-31"),
+			"3:6: a consent for nothing"},
+		{CONSENT("from: a, to: b, what: [names], at: 2026-01-31"),
+			"3:6: nobody has granted a consent, expected `granted-by`"},
+		{CONSENT("from: a, to: b, what: [names], granted-by: me"),
+			"3:6: at of a consent is missing"},
+		{CONSENT("from: a, to: b, what: [names], granted-by: me, at: 31.1.2026"),
+			"3:57: at of a consent is 31.1.2026, expected the day"},
+	};
+	struct config *c;
+	const struct homing *h;
+	char text[ADDR_TEXT_MAX];
+
+	(void)state;
+	expect_fatal(fatal, COUNT(fatal));
+	c = load(TWO "target-resolver: 192.0.2.54\n"
+		     "hosts: {WWW.example.com.: [192.0.2.1, \"2001:db8::1\"]}\n"
+		     "consents: [{from: a, to: b, what: [names], granted-by: me, at: "
+		     "2026-01-31}]\n");
+	assert_non_null(c);
+	h = c->homing;
+	assert_int_equal(h->n_consents, 1);
+	assert_string_equal(h->consents[0].from, "a");
+	assert_int_equal(h->consents[0].what, CONSENT_NAMES);
+	assert_int_equal(h->target_resolver.port, 53);
+	assert_int_equal(h->n_hosts, 1);
+	assert_string_equal(h->hosts[0].name, "www.example.com");
+	assert_int_equal(h->hosts[0].n_addresses, 2);
+	assert_string_equal(addr_format(&h->hosts[0].addresses[1], text), "2001:db8::1");
+	config_free(c);
+}
+
 /* 9284-6-09, 4218-3.5-01, 8811-3.1.3-02, 8811-3.2.5-01, 8612-SIG-004-01 */
 static void
 doubtful_settings_are_warnings(void **state)
@@ -840,6 +905,7 @@ main(void)
 		cmocka_unit_test_teardown(mistakes_of_form_are_told_with_their_place, forget),
 		cmocka_unit_test_teardown(
 			contradictions_and_files_are_told_with_their_place, forget),
+		cmocka_unit_test_teardown(names_and_consents_are_checked, forget),
 		cmocka_unit_test_teardown(doubtful_settings_are_warnings, forget),
 		cmocka_unit_test_teardown(every_mistake_is_told_not_only_the_first, forget),
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),

@@ -47,6 +47,9 @@ domains:
     servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
     credentials: {{psk-identity: acme, psk-file: a.psk}}
 never-signal: [192.0.2.240/28]
+hosts:
+  www.example.com: [192.0.2.7, 192.0.2.8]
+  far.example.com: [192.0.2.9, 203.0.113.9]
 """
 
 
@@ -212,6 +215,59 @@ def test_explain_tells_owner_and_section_and_sends_nothing(client, server):
     assert "would be sent" in client.text("explain", "192.0.2.7")[1]
 
 
+def test_explain_tells_addresses_of_names_and_who_is_told(client, server):
+    code, reply = client("explain", "https://www.example.com/", "far.example.com")
+    www, far = reply["names"]
+    assert code == 0 and {p["target"] for p in reply["parts"]} == {
+        "192.0.2.7/32", "192.0.2.8/32", "192.0.2.9/32", "203.0.113.9/32"}
+    assert www["state"] == "known" and www["addresses"] == ["192.0.2.7/32", "192.0.2.8/32"]
+    told, = www["servers"]
+    assert told["server"] == "dots.example" and told["domain"] == "isp1" and told["told"] is True
+    assert told["section"] == "RFC 9284 6" and told["reason"] == "all its addresses belong to isp1"
+    assert far["servers"][0]["told"] is False
+    assert "203.0.113.9/32 does not belong to isp1" in far["servers"][0]["reason"]
+    out = client.text("explain", "www.example.com")[1]
+    assert "would be sent" in out and "www.example.com  192.0.2.7/32,192.0.2.8/32" in out
+    assert client("list")[1]["wishes"] == [] and server("list")[1]["mitigations"] == []
+
+
+def test_a_name_is_mitigated_by_its_addresses(client, server):
+    """The server looks up no names: it is asked for the addresses alone."""
+    code, reply = client("mitigate", "www.example.com", "--wait", str(PATIENCE))
+    assert code == 0 and [p["state"] for p in reply["parts"]] == ["placed", "placed"]
+    assert "told" not in reply["parts"][0]
+    mitigation, = server("list")[1]["mitigations"]
+    assert mitigation["targets"] == ["192.0.2.7/32", "192.0.2.8/32"]
+    wish = client("show", reply["id"])[1]["wish"]
+    assert wish["names"] == [{"name": "www.example.com", "state": "known",
+                              "addresses": ["192.0.2.7/32", "192.0.2.8/32"]}]
+    assert "\nname www.example.com\n" in client.text("list")[1]
+    shared = client.events("shared")
+    assert [e["names"] for e in shared[-2:]] == [1, 0] and shared[-2]["told"] == "www.example.com"
+    assert client("withdraw", reply["id"])[0] == 0
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
+
+
+def test_a_name_that_nobody_may_be_asked_for_is_refused(client):
+    for command in "mitigate", "explain":
+        code, reply = client(command, "other.example.com")
+        part, = reply["parts"]
+        assert code == 1 and "id" not in reply and "target-resolver" in reply["error"]
+        assert part["target"] == "other.example.com" and part["state"] == "refused"
+        assert part["section"] == "RFC 9284 6" and "hosts" in part["reason"]
+    assert client("list")[1]["wishes"] == []
+    code, reply = client("mitigate", "http://203.0.113.9/")
+    assert code == 1 and reply["parts"][0]["section"] == "RFC 9284 5.1"
+
+
+def test_names_are_limited(client):
+    many = [f"https://www.example.com/{i}" for i in range(257)]
+    raw = Raw(client.socket)
+    reply = raw.ask({"command": "mitigate", "targets": many})
+    assert reply["exit"] == 2 and "more than 256 targets are names" in reply["error"]
+    assert raw.ask({"command": "explain", "targets": many[:256]})["exit"] == 0
+
+
 def test_a_server_only_daemon_asks_nobody(server):
     for words in (["explain", "192.0.2.1"], ["mitigate", "192.0.2.1"], ["withdraw", "w1"]):
         code, reply = server(*words)
@@ -319,6 +375,8 @@ def test_what_is_asked_for_survives_a_restart(lonely):
     ({"command": "mitigate", "targets": ["192.0.2.1"], "wait": 10**15}, "wait is wrong, expected a whole number"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "lifetime": "long"}, "lifetime is wrong"),
     ({"command": "mitigate", "targets": ["here"]}, "target here is no address or prefix"),
+    ({"command": "mitigate", "targets": ["192.0.2.300"]}, "target 192.0.2.300 is no address or prefix"),
+    ({"command": "mitigate", "targets": ["https://me@www.example.com/"]}, "tells of a user"),
     ({"command": "mitigate", "targets": ["127.0.0.1"]}, "RFC 9132 4.4.1.1"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "ports": ["9-1"]}, "port 9-1, expected P or P-Q"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "protocols": [256]}, "protocol 256, expected a number"),

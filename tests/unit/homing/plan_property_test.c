@@ -550,8 +550,10 @@ a_plan_that_stands_stays(const struct sketch *k, const struct setting *x)
 	for (size_t i = 0; i < x->plan.n_requests; i++) {
 		const struct plan_request *r = &x->plan.requests[i];
 
-		live[i] = (struct live){
-			r->server, (uint32_t)i + 1, r->target, r->trigger_mitigation, false};
+		live[i] = (struct live){.server = r->server,
+			.mid = (uint32_t)i + 1,
+			.target = r->target,
+			.trigger_mitigation = r->trigger_mitigation};
 		for (size_t n = 0; n < x->n_asks * r->n_asks; n++)
 			if (!strcmp(asks[n % x->n_asks].id, r->asks[n / x->n_asks]))
 				served[n % x->n_asks][asks[n % x->n_asks].n_served_by++] = i;

@@ -560,8 +560,11 @@ assert_settled(struct world *x)
 			q->planned = n_live;
 			at[n_live] = q;
 			n_refused += placement_is_refused(q);
-			live[n_live++] = (struct live){q->server, q->mid, q->target,
-				q->trigger_mitigation, placement_is_refused(q)};
+			live[n_live++] = (struct live){.server = q->server,
+				.mid = q->mid,
+				.target = q->target,
+				.trigger_mitigation = q->trigger_mitigation,
+				.refused = placement_is_refused(q)};
 		}
 	for (size_t i = 0; i < w->n; i++) {
 		const struct wish *wish = w->list[i];
@@ -571,8 +574,13 @@ assert_settled(struct world *x)
 			if (wish->held[k]->index == w->live)
 				by[n++] = wish->held[k]->planned;
 		if (!wish->releasing)
-			asks[n_asks++] = (struct ask){
-				wish->id, wish->target, wish->trigger_mitigation, by, n};
+			asks[n_asks++] = (struct ask){.id = wish->id,
+				.target = wish->target,
+				.names = wish->names,
+				.n_names = wish->n_names,
+				.trigger_mitigation = wish->trigger_mitigation,
+				.served_by = by,
+				.n_served_by = n};
 	}
 	plan(w->homing, asks, n_asks, live, n_live, w->available, a, &p);
 	assert_int_equal(p.n_withdraw, 0);
