@@ -113,7 +113,7 @@ def test_operators_of_attributes():
     ("step s1 coap a get mitigate as=b server=b colour=red", "no attribute 'colour'"),
     ("step s1 start\nmust s1 at=a status colour=red", "no attribute 'colour'"),
     ("step s1 family=5 start", "family=5"),
-    ("step s1 start\ndo s1 family=4 start", "no attribute 'family'"),
+    ("step s1 start\ndo s1 after=s1 start", "no attribute 'after'"),
 ])
 def test_refused_with_file_and_line(tmp_path, line, why):
     refused(tmp_path, line, why)
@@ -203,6 +203,13 @@ def test_a_step_for_one_family_only(tmp_path):
     assert list(six.steps) == ["s1", "s3"]
     with pytest.raises(LabError, match="step s2 twice"):
         lab_of(tmp_path, text.replace("lab X", "lab X family=6") + "step s2 start\n")
+
+
+def test_an_action_for_one_family_only(tmp_path):
+    text = HEAD + "step s1 start\ndo s1 family=4 stop b\ndo s1 family=6 kill b\n"
+    for family, verb in ("4", "stop"), ("6", "kill"):
+        lab = lab_of(tmp_path, text.replace("lab X", f"lab X family={family}"))
+        assert [st.args[1] for st in lab.steps["s1"].actions] == ["start", verb]
 
 
 def test_servers_that_share_a_name_are_of_one_domain(tmp_path):

@@ -278,7 +278,9 @@ class Lab:
         return step
 
     def on_do(self, st):
-        self.step_of(st).actions.append(st)
+        families_of(st)
+        if self.family in (st.items("family") or [self.family]):
+            self.step_of(st).actions.append(st)
 
     def on_must(self, st):
         self.step_of(st).asserts.append(st)
@@ -325,7 +327,7 @@ class Lab:
                 for name in a.split(","):
                     if name.removesuffix(".helper") not in self.agents:
                         raise st.error(f"no agent {name}")
-        elif verb in ("alarm", "withdraw", "escalate", "configure", "drain"):
+        elif verb in ("alarm", "refresh", "withdraw", "escalate", "configure", "drain"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss", "dhcp"):

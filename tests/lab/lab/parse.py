@@ -59,8 +59,9 @@ class Statement:
             raise self.error(f"{name}={self.attrs[name].value} is no number") from None
 
 
-# Of a step itself, whatever its verb.
+# Of a step itself, and of a further action of it, whatever its verb.
 STEP = {"after", "family"}
+ACTION = {"family"}
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
            "ca", "credential", "resumed", "transport", "behalf", "reason"}
@@ -107,6 +108,7 @@ PRODUCT_EVENTS = {
     "refused": {"ask", "target", "domain", "pvd", "reason", "section"},
     "pending": {"ask", "target", "domain", "pvd", "server", "reason", "section"},
     "sent": {"domain", "pvd", "server", "behalf", "interface", "mid", "scope", "lifetime", "kind"},
+    "shared": {"domain", "pvd", "server", "behalf", "mid", "targets", "names", "told", "consent", "section"},
     "placed": {"domain", "pvd", "server", "interface", "mid", "scope", "lifetime", "code"},
     "response": {"domain", "pvd", "server", "behalf", "mid", "code", "conflict", "if", "port"},
     "status-change": {"domain", "pvd", "server", "mid", "status", "conflict"},
@@ -146,7 +148,8 @@ VERBS = {
     "pause": (1, 99, set()),
     "resume": (1, 99, set()),
     "forget": (1, 99, set()),
-    "alarm": (1, 1, {"target", "port", "protocol", "lifetime", "wait", "id"}),
+    "alarm": (1, 1, {"target", "name", "port", "protocol", "lifetime", "wait", "id"}),
+    "refresh": (1, 1, {"id"}),
     "withdraw": (1, 1, {"id"}),
     "escalate": (1, 1, {"target"}),
     "drain": (2, 2, {"to", "name", "addresses", "count", "ttl"}),
@@ -258,7 +261,8 @@ def check(st):
     check_shape(st, st.kind, st.args, st.attrs, known(STATEMENTS, st.kind, "statement", st))
     if st.kind in ("step", "do"):
         verb = st.args[1]
-        rest = {k: a for k, a in st.attrs.items() if not (st.kind == "step" and k in STEP)}
+        own = STEP if st.kind == "step" else ACTION
+        rest = {k: a for k, a in st.attrs.items() if k not in own}
         check_shape(st, verb, st.args[2:], rest, known(VERBS, verb, "verb", st))
         if verb == "wait-for":
             check_pattern(st, st.args[2], rest)

@@ -79,7 +79,7 @@ class Steps:
 
     def do_alarm(self, st, name):
         targets = sorted(map(str, self.lab.prefixes(st.items("target"), st)))
-        words = ["mitigate", *targets]
+        words = ["mitigate", *targets, *st.items("name")]
         for option in ("port", "protocol", "lifetime", "wait"):
             if option in st.attrs:
                 words += ["--" + option, st.get(option)]
@@ -90,11 +90,20 @@ class Steps:
         if "id" in reply:
             self.asks.append((name, st.get("id"), str(reply["id"])))
 
-    def do_withdraw(self, st, name):
+    def asked(self, st, name):
         mine = [a for a in self.asks if a[0] == name and a[1] == st.get("id")]
         if not mine:
             raise NetError(f"{name} has asked for nothing with id={st.get('id')}")
-        for ask in mine:
+        return mine
+
+    def do_refresh(self, st, name):
+        for ask in self.asked(st, name):
+            status, reply = self.agents.dotsctl(name, "refresh", ask[2])
+            if status:
+                raise NetError(f"dotsctl refresh {ask[2]} at {name}: exit {status}, {reply}")
+
+    def do_withdraw(self, st, name):
+        for ask in self.asked(st, name):
             self.withdraw(ask)
 
     def withdraw(self, ask):
