@@ -278,7 +278,7 @@ explained(struct asker *a, const struct target *t)
 	size_t n = wishes_explain(dots_client_wishes(a->parts->client), t, arena, &parts);
 	json_t *j = json_object();
 
-	json_object_set_new(j, "parts", view_parts(a->parts->config, parts, n));
+	json_object_set_new(j, "parts", view_explained(a->parts, parts, n));
 	arena_free(arena);
 	return j;
 }

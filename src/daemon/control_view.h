@@ -10,6 +10,8 @@
 
 /* All return new references. */
 json_t *view_parts(const struct config *c, const struct wish_part *parts, size_t n);
+/* As view_parts, each with `why`: what was chosen for it, and by which rule. */
+json_t *view_explained(const struct control_parts *p, const struct wish_part *parts, size_t n);
 json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no such wish */
 json_t *view_mitigation(const struct book *b, struct mitigation *m, mono_ms now);
 json_t *view_servers(const struct control_parts *p);

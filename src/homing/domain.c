@@ -288,6 +288,7 @@ homing_copy(const struct homing *h)
 		sizeof(*h->provider_independent));
 	copy->never_signal =
 		copy_list(h->never_signal, h->n_never_signal, sizeof(*h->never_signal));
+	copy->policy.rows = copy_list(h->policy.rows, h->policy.n, sizeof(*h->policy.rows));
 	copy->pi_list = copy_texts(h->pi_list, h->n_pi_list);
 	copy->servers = NULL;
 	copy->n_servers = 0;
@@ -370,6 +371,7 @@ homing_free(struct homing *h)
 	free(h->servers);
 	free(h->provider_independent);
 	free(h->never_signal);
+	free(h->policy.rows);
 	free_texts(h->pi_list, h->n_pi_list);
 	free(h);
 }

@@ -11,6 +11,7 @@
 #include "base/loop.h" /* wall_ms only */
 #include "base/trie.h"
 #include "core/heartbeat.h"
+#include "homing/policy.h"
 
 struct domain_server {
 	char *name; /* reference identity, SNI; for an address-only server the address text */
@@ -75,8 +76,9 @@ struct domain {
 	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1; none: any), and that
 				 they redirect to (M10; none: siblings of the one that does) */
 	size_t n_trusted_names;
-	struct addr source;             /* override, family 0: chosen (M1) */
-	struct domain_server **servers; /* by priority, then name */
+	struct addr source;                 /* override, family 0: chosen (M1) */
+	bool prefer_public, prefer_care_of; /* RFC 6724 5 rules 7 and 4 the other way round */
+	struct domain_server **servers;     /* by priority, then name */
 	size_t n_servers;
 	struct domain_credentials credentials;
 	enum {
@@ -101,7 +103,8 @@ struct homing {
 	enum pi_policy pi;
 	char **pi_list; /* names of domains for PI_LIST */
 	size_t n_pi_list;
-	bool clip; /* M4: send the owned parts of a wider target */
+	struct policy policy; /* of the choice of addresses; its rows are ours */
+	bool clip;            /* M4: send the owned parts of a wider target */
 	/* Built by homing_index. */
 	struct trie *owners; /* prefix -> struct owner */
 	unsigned references; /* beside that of who made it */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "homing/source.h"
 
 /* The n-th of one domain, or what is left of n. */
 static bool
@@ -41,7 +40,7 @@ access_up(const struct access *a, const struct links *ls)
 
 bool
 access_source(const struct homing *h, const struct access *a, const struct links *ls,
-	const struct addr *to, struct addr *ret, char *why, size_t cap)
+	const struct addr *to, struct source *ret, char *why, size_t cap)
 {
 	size_t n = 0, n_local = 0;
 	const struct link_addr *la = links_addrs(ls, &n);
@@ -55,7 +54,8 @@ access_source(const struct homing *h, const struct access *a, const struct links
 				.interface = la[i].interface,
 				.deprecated = la[i].deprecated,
 				.temporary = la[i].temporary,
-				.tentative = la[i].tentative};
+				.tentative = la[i].tentative,
+				.home = la[i].home};
 	r = source_select(h, a->domain, a->interface, to, local, n_local, ret, why, cap);
 	free(local);
 	return r == 0;
@@ -83,10 +83,10 @@ access_resolvers(const struct homing *h, const struct access *a, const struct li
 	snprintf(why, cap, "no address and no resolver configured");
 	for (size_t i = 0; i < d->n_resolvers && cfg->n_servers < ACCESS_RESOLVERS_MAX; i++) {
 		const struct addr *to = &d->resolvers[i].addr;
+		struct source source;
 
-		if (!has_source(cfg, to->family) &&
-			access_source(h, a, ls, to, &ret->sources[cfg->n_sources], why, cap))
-			cfg->n_sources++;
+		if (!has_source(cfg, to->family) && access_source(h, a, ls, to, &source, why, cap))
+			ret->sources[cfg->n_sources++] = source.local.addr;
 		if (has_source(cfg, to->family))
 			ret->servers[cfg->n_servers++] = d->resolvers[i];
 	}

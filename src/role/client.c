@@ -1007,6 +1007,12 @@ dots_client_on_change(
 	c->changed_arg = arg;
 }
 
+void
+dots_client_way(const struct dots_client *c, uint32_t server, struct server_way *ret)
+{
+	upstream_way(c->upstreams[server], ret);
+}
+
 struct server_visit {
 	void (*visit)(void *arg, const struct server_view *v);
 	void *arg;

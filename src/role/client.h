@@ -7,6 +7,7 @@
 
 #include "base/loop.h"
 #include "core/persist.h"
+#include "homing/source.h"
 #include "homing/wish.h"
 #include "net/credentials.h"
 #include "net/link.h"
@@ -85,6 +86,15 @@ struct server_view {
 	int64_t next_attempt_s; /* of "waiting"; else -1 */
 	int64_t heard_s;        /* seconds since the server was heard; -1 never */
 };
+/* How a server (by ordinal) is reached, or would be next: for dotsctl explain. Borrowed until
+ * the next turn. */
+struct server_way {
+	const char *interface; /* "": any */
+	struct source source;  /* of the session; without one, what would be chosen. Family 0: */
+	char no_source[WISH_WHY_MAX];            /* … why there is none */
+	const char *credential, *state, *reason; /* as in server_view */
+};
+void dots_client_way(const struct dots_client *c, uint32_t server, struct server_way *ret);
 void dots_client_servers(
 	struct dots_client *c, void (*visit)(void *arg, const struct server_view *v), void *arg);
 

@@ -104,5 +104,6 @@ void upstream_return(struct upstream *u);
 void upstream_calm(struct upstream *u);
 
 void upstream_view(const struct upstream *u, struct server_view *ret);
+void upstream_way(const struct upstream *u, struct server_way *ret);
 
 #endif

@@ -119,11 +119,13 @@ upstream_dial_address(struct upstream *u, const char *interface, const struct ad
 		.server_name = u->server->name,
 		.credentials = u->credentials,
 		.resume = u->resume_over == transport ? u->resume : NULL};
+	struct source from;
 	struct session *s;
 	int error = 0;
 
-	if (!access_source(u->homing, &u->access, u->cx.links, to, &d.source, why, REASON_MAX))
+	if (!access_source(u->homing, &u->access, u->cx.links, to, &from, why, REASON_MAX))
 		return NULL;
+	d.source = from.local.addr;
 	s = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
 	if (!s) {
 		snprintf(why, REASON_MAX, "%s: %s", endpoint_format(&d.remote, remote),

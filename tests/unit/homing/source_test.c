@@ -22,13 +22,14 @@ chosen(const struct homing *h, size_t domain, const char *to, const struct local
 	static char text[ADDR_TEXT_MAX];
 	const struct domain *d = &h->domains[domain];
 	static char why[200];
-	struct addr dst, src;
+	struct addr dst;
+	struct source src;
 
 	addr_parse(to, &dst);
 	if (source_select(h, d, d->n_interfaces ? d->interfaces[0] : NULL, &dst, l, n, &src, why,
 		    sizeof(why)) != 0)
 		return strstr(why, "RFC 9284") ? "none" : why;
-	return addr_format(&src, text);
+	return addr_format(&src.local.addr, text);
 }
 
 /* 4116-4.3-01, 9284-4.1-11, 9284-5.1-05, 9284-5.1-06, 9284-5.2-05, 9284-5.2-33: the domain's own
