@@ -514,7 +514,8 @@ read_fact(struct asker *a, const json_t *request, struct fact *f)
 			kind);
 	else if (!fact_source_parse(source, &from))
 		command_refuse(a, USAGE,
-			"source is %.60s, expected operator, dhcp, naptr or dns-sd", source);
+			"source is %.60s, expected operator, dhcp, naptr, dns-sd or router",
+			source);
 	else if (fact_parse(k, value, f, why, sizeof(why)) < 0)
 		command_refuse(a, USAGE, "%s", why);
 	else if (!fact_transport_parse(transport, &f->transport))
@@ -565,7 +566,7 @@ unset_fact(struct asker *a, const json_t *request)
 		!fact_source_parse(text_in(request, "source", "operator"), &from))
 		command_refuse(a, USAGE,
 			"expected prefix, resolver, server or gateway, and as source operator, "
-			"dhcp, naptr or dns-sd");
+			"dhcp, naptr, dns-sd or router");
 	else if (value && fact_parse(k, value, &f, why, sizeof(why)) < 0)
 		command_refuse(a, USAGE, "%s", why);
 	else if (!learned_unset(p->learned, name, k, from, value ? fact_format(&f, text) : NULL))

@@ -1,6 +1,7 @@
 /*
  * Finds the DOTS servers of domains that say `discover:` (RFC 8973), once for each link: asks DHCP,
- * then DNS over that link only. What is found goes to daemon/learned.h with the link it was found
+ * then DNS over that link only; when these have found nothing it is the default router there
+ * (RFC 9132 4.3). What is found goes to daemon/learned.h with the link it was found
  * on, and is looked for again before it expires and when the link comes up.
  */
 #ifndef DOTSD_DAEMON_DISCOVERY_H

@@ -71,7 +71,7 @@ static const struct option_row refresh_options[] = {
 static const struct option_row domain_options[] = {
 	{"--expires", "expires", OPTION_NUMBER, "seconds until it is forgotten (never)"},
 	{"--source", "source", OPTION_TEXT,
-		"who says so: operator, dhcp, naptr, dns-sd (operator)"},
+		"who says so: operator, dhcp, naptr, dns-sd, router (operator)"},
 	{"--interface", "interface", OPTION_TEXT, "the link a server is used over (the domain's)"},
 	{"--port", "port", OPTION_NUMBER, "of a server (4646)"},
 	{"--transport", "transport", OPTION_TEXT, "of a server: udp, tcp, any (any)"},

@@ -46,6 +46,7 @@ enum discover_by {
 	DISCOVER_BY_DHCP = 1,
 	DISCOVER_BY_NAPTR = 2,
 	DISCOVER_BY_DNS_SD = 4,
+	DISCOVER_BY_ROUTER = 8, /* RFC 9132 4.3: when the others found nothing */
 };
 
 /* Of a `nat-map`: both of one family, outside not shorter. */

@@ -20,7 +20,8 @@ static const char *const kinds[] = {[FACT_PREFIX] = "prefix",
 static const char *const sources[FACT_SOURCES] = {[FACT_OPERATOR] = "operator",
 	[FACT_DHCP] = "dhcp",
 	[FACT_NAPTR] = "naptr",
-	[FACT_DNS_SD] = "dns-sd"};
+	[FACT_DNS_SD] = "dns-sd",
+	[FACT_ROUTER] = "router"};
 
 static const char *const transports[] = {
 	[SERVER_UDP] = "udp", [SERVER_TCP] = "tcp", [SERVER_ANY] = "any"};

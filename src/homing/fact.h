@@ -13,9 +13,10 @@
 #include "homing/domain.h"
 
 enum fact_kind { FACT_PREFIX, FACT_RESOLVER, FACT_SERVER, FACT_GATEWAY };
-enum fact_source { FACT_OPERATOR, FACT_DHCP, FACT_NAPTR, FACT_DNS_SD, FACT_SOURCES };
-const char *fact_kind_name(enum fact_kind k);     /* "prefix", "resolver", "server", "gateway" */
-const char *fact_source_name(enum fact_source s); /* "operator", "dhcp", "naptr", "dns-sd" */
+enum fact_source { FACT_OPERATOR, FACT_DHCP, FACT_NAPTR, FACT_DNS_SD, FACT_ROUTER, FACT_SOURCES };
+const char *fact_kind_name(enum fact_kind k); /* "prefix", "resolver", "server", "gateway" */
+const char *fact_source_name(
+	enum fact_source s); /* "operator", "dhcp", "naptr", "dns-sd", "router" */
 const char *fact_transport_name(enum server_transport t); /* "udp", "tcp", "any" */
 /* False: no such name, *ret untouched. */
 bool fact_kind_parse(const char *name, enum fact_kind *ret);

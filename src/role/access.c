@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "homing/destination.h"
 
 /* The n-th of one domain, or what is left of n. */
 static bool
@@ -59,6 +60,25 @@ access_source(const struct homing *h, const struct access *a, const struct links
 	r = source_select(h, a->domain, a->interface, to, local, n_local, ret, why, cap);
 	free(local);
 	return r == 0;
+}
+
+void
+access_sort(const struct homing *h, const struct access *a, const struct links *ls,
+	struct addr *addrs, size_t n)
+{
+	struct destination *list = mem_array(n ? n : 1, sizeof(*list));
+	char why[200];
+
+	for (size_t i = 0; i < n; i++) {
+		struct source source = {.section = NULL};
+
+		access_source(h, a, ls, &addrs[i], &source, why, sizeof(why));
+		list[i] = (struct destination){addrs[i], source.local};
+	}
+	destination_sort(&h->policy, list, n);
+	for (size_t i = 0; i < n; i++)
+		addrs[i] = list[i].addr;
+	free(list);
 }
 
 static bool

@@ -26,6 +26,10 @@ bool access_up(const struct access *a, const struct links *ls);
 bool access_source(const struct homing *h, const struct access *a, const struct links *ls,
 	const struct addr *to, struct source *ret, char *why, size_t cap);
 
+/* Best first (homing/destination.h), as of now. */
+void access_sort(const struct homing *h, const struct access *a, const struct links *ls,
+	struct addr *addrs, size_t n);
+
 enum { ACCESS_RESOLVERS_MAX = 16 };
 struct access_resolvers {
 	struct resolver_config config; /* points into the rest */

@@ -267,10 +267,13 @@ upstream_dial_begin(struct upstream *u, const char *why)
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
 	u->access = a;
-	if (u->server->n_addresses || knows_addresses(u))
-		dial(u, a.interface, why);
-	else
+	if (!u->server->n_addresses && !knows_addresses(u)) {
 		resolve(u);
+		return;
+	}
+	/* Those that were listed stay as listed (RFC 6724 6 rule 10, RFC 8973 5.1.2). */
+	access_sort(u->homing, &u->access, u->cx.links, u->addrs, u->n_addrs);
+	dial(u, a.interface, why);
 }
 
 static const char *

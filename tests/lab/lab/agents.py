@@ -136,6 +136,9 @@ class Configuration:
                     "credentials": self.as_client(a.st.get("ca")), **self.heartbeat}
                 if "filters" in self.st.attrs:
                     result[a.name]["filters"] = self.filters(a)
+                if "discovery" in self.st.attrs:
+                    result[a.name]["discover"] = self.st.items("discovery")
+                    del result[a.name]["servers"]
         if not result:
             raise self.st.error(f"no gateway has an address of server={','.join(servers)}")
         return result
