@@ -64,7 +64,8 @@ struct hunt {
 	struct discovery_service *service;
 	char *domain;
 	char interface[IFNAMSIZ]; /* "": none is named */
-	bool up;
+	bool up, was_up;
+	mono_ms again;               /* when it was begun again last; 0: never */
 	struct question question[2]; /* IPv4, IPv6 */
 	struct lookup lookup[LOOKUPS];
 	struct timer *routers; /* to be read */
@@ -457,14 +458,47 @@ on_routes(void *arg)
 /* ---- hunts ----------------------------------------------------------------------------------- */
 
 static void
+tell_begin(const struct hunt *h, const char *why)
+{
+	event_raise(EVENT_DISCOVERY, EVENT_F("domain", h->domain),
+		EVENT_F("interface", *h->interface ? h->interface : NULL), EVENT_F("reason", why));
+}
+
+/* A link that comes up may be another network: nobody there is asked for what the one before said
+ * (RFC 8973 8). */
+static void
 hunt_begin(struct hunt *h)
 {
-	h->up = true;
+	tell_begin(h, h->was_up ? "attachment" : "start");
+	h->up = h->was_up = true;
 	for (size_t i = 0; i < 2; i++) {
 		h->question[i].failures = 0;
+		h->question[i].answered = false;
 		timer_after(h->question[i].again, 0);
 	}
 	look_everywhere(h);
+	look_for_routers(h);
+}
+
+/* With what is known as it is. */
+static void
+hunt_again(struct hunt *h, const char *why)
+{
+	mono_ms now = loop_now(h->service->loop);
+
+	if (!h->up || (h->again && now - h->again < 1000 * RETRY_S))
+		return;
+	h->again = now;
+	tell_begin(h, why);
+	for (size_t i = 0; i < 2; i++)
+		if (h->question[i].answered)
+			timer_after(h->question[i].again, 0);
+	for (size_t i = 0; i < LOOKUPS; i++) {
+		const struct lookup *l = &h->lookup[i];
+
+		if (*l->name && !l->failures && !l->discovery)
+			timer_after(l->again, 0);
+	}
 	look_for_routers(h);
 }
 
@@ -671,6 +705,15 @@ discovery_reload(struct discovery_service *d, const struct config *config)
 			look_for_routers(h);
 		}
 	watch_routes(d);
+}
+
+void
+discovery_again(
+	struct discovery_service *d, const char *domain, const char *interface, const char *why)
+{
+	for (struct hunt *h = d->hunts; h; h = h->next)
+		if (!strcmp(h->domain, domain) && (!*interface || !strcmp(h->interface, interface)))
+			hunt_again(h, why);
 }
 
 void

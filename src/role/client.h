@@ -68,6 +68,13 @@ void dots_client_run_later(struct dots_client *c);
 void dots_client_on_change(
 	struct dots_client *c, void (*changed)(void *arg, const char *wish), void *arg);
 
+/* Tells of a learned server of the whole that it may be found elsewhere now (RFC 8973 4): why is
+ * "loss" (of its session, or of an attempt), or "certificate" (the one in use has ended).
+ * interface "": anywhere in the domain. */
+void dots_client_on_stale(struct dots_client *c,
+	void (*stale)(void *arg, const char *domain, const char *interface, const char *why),
+	void *arg);
+
 /* For dotsctl. */
 struct server_view {
 	const char *domain, *server, *interface; /* "" if none */

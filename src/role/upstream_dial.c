@@ -66,6 +66,7 @@ upstream_dial_failed(struct upstream *u, const struct session *s, const char *re
 	upstream_dial_at(u, u->failed + retry_gap(u));
 	tell_failure(u, s, reason);
 	upstream_redirect_failed(u);
+	u->cx.ops->stale(u->cx.arg, u, "loss");
 }
 
 /* No packet left for the server, so RFC 9132 4.7 asks for no pause; told once. */
