@@ -509,8 +509,8 @@ read_fact(struct asker *a, const json_t *request, struct fact *f)
 
 	if (!fact_kind_parse(kind, &k))
 		command_refuse(a, USAGE,
-			"%.60s can be neither set nor unset, expected prefix, resolver, server or "
-			"gateway",
+			"%.60s can be neither set nor unset, expected prefix, resolver, server, "
+			"gateway or data",
 			kind);
 	else if (!fact_source_parse(source, &from))
 		command_refuse(a, USAGE,
@@ -565,7 +565,8 @@ unset_fact(struct asker *a, const json_t *request)
 	if (!fact_kind_parse(text_in(request, "kind", ""), &k) ||
 		!fact_source_parse(text_in(request, "source", "operator"), &from))
 		command_refuse(a, USAGE,
-			"expected prefix, resolver, server or gateway, and as source operator, "
+			"expected prefix, resolver, server, gateway or data, and as source "
+			"operator, "
 			"dhcp, naptr, dns-sd or router");
 	else if (value && fact_parse(k, value, &f, why, sizeof(why)) < 0)
 		command_refuse(a, USAGE, "%s", why);

@@ -390,7 +390,7 @@ add_fact(void *arg, const struct fact *f)
 	add_text(j, "kind", fact_kind_name(f->kind));
 	add_text(j, "value", fact_format(f, value));
 	add_text(j, "source", fact_source_name(f->source));
-	if (f->kind == FACT_SERVER || f->kind == FACT_GATEWAY) {
+	if (f->kind == FACT_SERVER || f->kind == FACT_GATEWAY || f->kind == FACT_DATA) {
 		add_number(j, "port", f->port);
 		add_text(j, "transport", fact_transport_name(f->transport));
 		add_number(j, "priority", f->priority);

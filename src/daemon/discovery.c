@@ -139,25 +139,40 @@ backoff(unsigned failures)
 static void look_up(void *arg);
 static void look_for_routers(struct hunt *h);
 
+/* The signal channel's, or the data channel's. */
 static size_t
-servers_of(const struct lookup *l, const struct discover_answer *a, struct fact *facts)
+servers_of(const struct lookup *l, enum fact_kind kind, const struct discover_answer *a,
+	struct fact *facts)
 {
 	wall_ms until = loop_wall() + 1000 * (valid(a->ttl) + GRACE_S);
+	size_t n = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
 		const struct discovered *from = &a->found[i];
-		struct fact *f = &facts[i];
+		struct fact *f = &facts[n];
 
-		*f = fact_of(l->hunt, FACT_SERVER, l->source);
+		if ((from->service == DISCOVER_DATA_TCP) != (kind == FACT_DATA))
+			continue;
+		*f = fact_of(l->hunt, kind, l->source);
 		snprintf(f->name, sizeof(f->name), "%.*s", FACT_NAME_MAX, from->reference);
 		f->n_addrs = from->n_addrs;
 		memcpy(f->addrs, from->addrs, from->n_addrs * sizeof(f->addrs[0]));
 		f->port = from->port;
-		f->transport = from->tcp ? SERVER_TCP : SERVER_UDP;
-		f->priority = (uint32_t)i;
+		f->transport = from->service == DISCOVER_SIGNAL_UDP ? SERVER_UDP : SERVER_TCP;
+		f->priority = (uint32_t)n++;
 		f->expires = until;
 	}
-	return a->n;
+	return n;
+}
+
+static void
+keep_found(const struct lookup *l, const struct discover_answer *a)
+{
+	static const enum fact_kind kinds[] = {FACT_SERVER, FACT_DATA};
+	struct fact facts[FACTS_MAX];
+
+	for (size_t i = 0; i < 2; i++)
+		replace(l->hunt, kinds[i], l->source, facts, servers_of(l, kinds[i], a, facts));
 }
 
 static void
@@ -177,14 +192,12 @@ on_found(void *arg, const struct discover_answer *a)
 	static const char *const what[] = {
 		[DISCOVER_SNAPTR] = "S-NAPTR", [DISCOVER_DNSSD] = "DNS-SD"};
 	struct lookup *l = arg;
-	struct fact facts[FACTS_MAX];
 	bool gone = a->error == -ENOENT;
 
 	l->discovery = NULL;
-	if (!a->error)
-		replace(l->hunt, FACT_SERVER, l->source, facts, servers_of(l, a, facts));
-	else if (gone && l->source != FACT_DHCP) /* what did not answer may still be right */
-		replace(l->hunt, FACT_SERVER, l->source, NULL, 0);
+	/* What did not answer may still be right. */
+	if (!a->error || (gone && l->source != FACT_DHCP))
+		keep_found(l, a);
 	if (a->error && !l->failures && l->source != FACT_DHCP)
 		tell_failure(l->hunt, what[l->method], a->why);
 	l->failures = a->error ? l->failures + 1 : 0;
@@ -569,6 +582,7 @@ hunt_end(struct hunt *h)
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
 		replace(h, FACT_SERVER, sources[i], NULL, 0);
+		replace(h, FACT_DATA, sources[i], NULL, 0);
 		replace(h, FACT_RESOLVER, sources[i], NULL, 0);
 	}
 	replace(h, FACT_GATEWAY, FACT_ROUTER, NULL, 0);

@@ -37,7 +37,7 @@ struct word {
 static const struct word target_words[] = {{"targets", "a target"}, {NULL, NULL}};
 static const struct word id_words[] = {{"id", "an id (see dotsctl list)"}, {NULL, NULL}};
 static const struct word domain_words[] = {{"name", "the name of a domain (see dotsctl domains)"},
-	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway or dhcp"},
+	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway, data or dhcp"},
 	{"value", NULL}, {NULL, NULL}};
 
 static const struct word drain_words[] = {{"action", "on, force or off"}, {NULL, NULL}};
@@ -95,7 +95,7 @@ static const struct command commands[] = {
 	{"status", "", "what runs, and what is wrong", NULL, false, NULL, print_status},
 	{"domains", "", "providers: links, prefixes, servers", NULL, false, NULL, print_domains},
 	{"domain",
-		"NAME set|unset prefix|resolver|server|gateway|dhcp [VALUE] [--expires S] "
+		"NAME set|unset prefix|resolver|server|gateway|data|dhcp [VALUE] [--expires S] "
 		"[--source S] "
 		"[--interface IF] [--port P] [--transport T] [--priority N]",
 		"what a provider assigned or offers, learned since the start", domain_words, false,
