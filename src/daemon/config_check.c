@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -439,6 +440,17 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	check_heartbeat(o, &d->config.heartbeat, &c->heartbeat);
 }
 
+/* What is set here decides whom requests and keys go to (RFC 6724 9). */
+static void
+check_writers(struct options *o, const struct config *c)
+{
+	struct stat st;
+
+	if (stat(c->path, &st) == 0 && st.st_mode & S_IWOTH)
+		options_problem(o, false, (struct spot){1, 1},
+			"everybody may write this file, expected its owner alone");
+}
+
 static void
 check_escalate(struct options *o, const struct draft *d, const struct config *c)
 {
@@ -471,6 +483,7 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 	if (!c->homing->n_domains && !c->n_listen)
 		options_problem(o, true, (struct spot){1, 1},
 			"nothing to do, expected `domains`, `gateways` or `listen`");
+	check_writers(o, c);
 	check_homing(o, d, c);
 	if (d->server_domain && d->aggregate)
 		options_problem(o, true, options_spot(o, d, "server-domain"),

@@ -3,6 +3,7 @@
  */
 #include "daemon/config.h"
 
+#include <sys/stat.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -838,6 +839,26 @@ the_manual_knows_every_option(void **state)
 	free(manual);
 }
 
+/* 6724-9-03 */
+static void
+a_file_that_everybody_may_write_is_a_warning(void **state)
+{
+	static const char warning[] = "1:1: everybody may write this file";
+	struct config *c = load("domains: {a: {}}\n");
+
+	(void)state;
+	assert_non_null(c);
+	assert_false(noted(false, warning));
+	config_free(c);
+	config_problems_finish(&problems);
+	assert_int_equal(chmod(pki_path("dotsd", ".yaml"), 0646), 0);
+	c = config_load(pki_path("dotsd", ".yaml"), &problems);
+	assert_int_equal(chmod(pki_path("dotsd", ".yaml"), 0600), 0);
+	assert_non_null(c);
+	assert_true(noted(false, warning));
+	config_free(c);
+}
+
 int
 main(void)
 {
@@ -861,6 +882,7 @@ main(void)
 		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
 		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
 		cmocka_unit_test_teardown(gateways_may_be_shown_the_same_credentials, forget),
+		cmocka_unit_test_teardown(a_file_that_everybody_may_write_is_a_warning, forget),
 		cmocka_unit_test(the_manual_knows_every_option),
 	};
 

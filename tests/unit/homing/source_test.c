@@ -340,6 +340,81 @@ candidates_of_a_destination_on_the_link_are_of_that_link(void **state)
 	homing_free(h);
 }
 
+/* ---- against the rules written down another way ---- */
+
+enum { DRAWN = 6, ROUNDS = 20000 };
+
+static uint32_t seed = 6724;
+
+static unsigned
+draw(unsigned n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 16) % n;
+}
+
+/* What each rule gives an address, for D = 2001:db8:1::1 over wan1: the greatest list of numbers is
+ * that of the address to be chosen. */
+static void
+scores(const struct local_addr *l, const struct addr *to, int ret[7])
+{
+	static const struct policy by_default = {NULL, 0};
+
+	ret[0] = addr_equal(&l->addr, to);
+	ret[1] = policy_scope(&l->addr); /* D is global */
+	ret[2] = !l->deprecated;
+	ret[3] = l->home;
+	ret[4] = policy_of(&by_default, &l->addr).label == policy_of(&by_default, to).label;
+	ret[5] = l->temporary;
+	ret[6] = (int)policy_common(&l->addr, to, l->on_link.len);
+}
+
+static bool
+is_greater(const int a[7], const int b[7])
+{
+	for (size_t i = 0; i < 7; i++)
+		if (a[i] != b[i])
+			return a[i] > b[i];
+	return false;
+}
+
+/* 6724-5-02: in order, and only among those that all rules before left equal. */
+static void
+rules_apply_in_order_to_what_is_left(void **state)
+{
+	static const char *const texts[] = {"2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:0:1::2",
+		"2001:db8:3::2", "2002:c633:6401::2", "fd00::2", "fec0::2", "2001::2", "fd00::3"};
+	struct homing *h = one_domain();
+	struct addr to;
+	char why[200];
+
+	(void)state;
+	addr_parse("2001:db8:1::1", &to);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct local_addr l[DRAWN];
+		int best[7], one[7];
+		struct source s;
+
+		for (size_t i = 0; i < DRAWN; i++) {
+			l[i] = marked(texts[draw(sizeof(texts) / sizeof(*texts))]);
+			l[i].deprecated = draw(2);
+			l[i].home = draw(4) == 0;
+			l[i].temporary = draw(2);
+		}
+		assert_int_equal(source_select(h, &h->domains[0], "wan1", &to, l, DRAWN, &s, why,
+					 sizeof(why)),
+			0);
+		scores(&s.local, &to, best);
+		for (size_t i = 0; i < DRAWN; i++) {
+			scores(&l[i], &to, one);
+			assert_false(is_greater(one, best));
+			assert_true(memcmp(one, best, sizeof(one)) != 0 ||
+				    addr_compare(&s.local.addr, &l[i].addr) <= 0);
+		}
+	}
+	homing_free(h);
+}
+
 static void
 tentative_loopback_and_foreign_addresses_do_not_count(void **state)
 {
@@ -396,6 +471,7 @@ main(void)
 		cmocka_unit_test(what_the_next_hop_assigned_goes_first),
 		cmocka_unit_test(the_policy_table_is_that_of_the_configuration),
 		cmocka_unit_test(candidates_of_a_destination_on_the_link_are_of_that_link),
+		cmocka_unit_test(rules_apply_in_order_to_what_is_left),
 		cmocka_unit_test(tentative_loopback_and_foreign_addresses_do_not_count),
 	};
 
