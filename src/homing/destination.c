@@ -22,11 +22,17 @@ rule_scope(const struct policy *p, const struct destination *a, const struct des
 	return matches_scope(a) - matches_scope(b);
 }
 
+static bool
+is_deprecated(const struct destination *d)
+{
+	return d->source.deprecated && policy_ages(&d->source.addr);
+}
+
 static int
 rule_deprecated(const struct policy *p, const struct destination *a, const struct destination *b)
 {
 	(void)p;
-	return b->source.deprecated - a->source.deprecated;
+	return is_deprecated(b) - is_deprecated(a);
 }
 
 static int

@@ -61,6 +61,20 @@ policy_scope(const struct addr *a)
 	return SCOPE_GLOBAL;
 }
 
+/* Compatible, mapped, and of the well-known prefix of translators (RFC 6052). */
+static const struct prefix ipv4_inside[] = {
+	{{6, {0}}, 96}, {{6, {[10] = 0xff, [11] = 0xff}}, 96}, {{6, {0, 0x64, 0xff, 0x9b}}, 96}};
+
+bool
+policy_ages(const struct addr *a)
+{
+	bool ages = a->family == 6;
+
+	for (size_t i = 0; i < sizeof(ipv4_inside) / sizeof(*ipv4_inside); i++)
+		ages = ages && !prefix_contains_addr(&ipv4_inside[i], a); /* ::1 is in the first */
+	return ages;
+}
+
 unsigned
 policy_common(const struct addr *a, const struct addr *b, unsigned most)
 {

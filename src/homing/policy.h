@@ -22,6 +22,9 @@ struct policy_row policy_of(const struct policy *p, const struct addr *a);
 
 /* Comparable (RFC 6724 3.1, 3.2); private and shared IPv4 addresses and ULAs are global. */
 int policy_scope(const struct addr *a);
+/* False: it is a preferred address, whatever lifetime it has (RFC 6724 3.2 to 3.4): IPv4 ones,
+ * those that hold one, and ::1. */
+bool policy_ages(const struct addr *a);
 /* CommonPrefixLen of the source `a`, of whose prefix only the first `most` bits count, and b
  * (RFC 6724 2.2). Both of one family. */
 unsigned policy_common(const struct addr *a, const struct addr *b, unsigned most);

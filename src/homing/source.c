@@ -104,11 +104,17 @@ rule_scope(const struct choice *c, const struct local_addr *a, const struct loca
 	return sa < sb ? (sa < sd ? -1 : 1) : (sb < sd ? 1 : -1);
 }
 
+static bool
+is_deprecated(const struct local_addr *l)
+{
+	return l->deprecated && policy_ages(&l->addr);
+}
+
 static int
 rule_deprecated(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
 {
 	(void)c;
-	return b->deprecated - a->deprecated;
+	return is_deprecated(b) - is_deprecated(a);
 }
 
 /* What is no home address of a host that has one is a care-of address. */

@@ -104,6 +104,27 @@ scopes(void **state)
 	}
 }
 
+/* 6724-3.2-05, 6724-3.3-02, 6724-3.4-01, 6724-3.4-02. */
+static void
+who_is_always_a_preferred_address(void **state)
+{
+	static const char *const always[] = {"192.0.2.1", "10.0.0.1", "::192.0.2.1",
+		"::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "::1"};
+	static const char *const by_time[] = {"2001:db8::1", "fe80::1", "fd00::1", "64:ff9b:1::1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++) {
+		struct addr a = addr_from(always[i]);
+
+		assert_false(policy_ages(&a));
+	}
+	for (size_t i = 0; i < sizeof(by_time) / sizeof(*by_time); i++) {
+		struct addr a = addr_from(by_time[i]);
+
+		assert_true(policy_ages(&a));
+	}
+}
+
 /* 6724-2.2-01: the interface identifier does not count. */
 static void
 common_prefixes_end_with_the_prefix_of_the_source(void **state)
@@ -124,6 +145,7 @@ main(void)
 		cmocka_unit_test(the_default_table_is_that_of_rfc_6724),
 		cmocka_unit_test(a_table_of_ones_own_takes_its_place),
 		cmocka_unit_test(scopes),
+		cmocka_unit_test(who_is_always_a_preferred_address),
 		cmocka_unit_test(common_prefixes_end_with_the_prefix_of_the_source),
 	};
 

@@ -177,7 +177,8 @@ marked(const char *text)
 	char plain[64];
 	struct local_addr l;
 
-	snprintf(plain, sizeof(plain), "%.*s/64", (int)strcspn(text, "!*~?"), text);
+	snprintf(plain, sizeof(plain), "%.*s/%d", (int)strcspn(text, "!*~?"), text,
+		strchr(text, ':') ? 64 : 24);
 	l = local(plain, "wan1");
 	l.deprecated = strchr(text, '!');
 	l.home = strchr(text, '*');
@@ -253,6 +254,7 @@ examples_of_rfc_6724_10_1(void **state)
 		{"2001:db8:1::1", {"2001:db8:1::3", "2001:db8:1::2"}, "2001:db8:1::2",
 			"RFC 6724 5"},
 		{"fec0::1", {"fec0::2", "2001:db8:1::2"}, "fec0::2", "RFC 6724 5 rule 2"},
+		{"192.0.2.1", {"192.0.2.2!", "192.0.2.3"}, "192.0.2.2", "RFC 6724 5"}, /* 3.2 */
 	};
 	struct homing *h = one_domain();
 
