@@ -225,7 +225,7 @@ why_json(const struct control_parts *p, const struct wish_part *part)
 	json_t *why = json_array();
 	struct server_way way;
 
-	if (part->domain < 0) {
+	if (part->state == WISH_REFUSED || part->domain < 0) {
 		add_why(why, "refusal", "", part->section, part->reason);
 		return why;
 	}
