@@ -75,7 +75,7 @@ read_hops(struct routers *r, int index, const struct rtattr *list, uint8_t famil
 
 	while (left >= (int)sizeof(*hop) && RTNH_OK(hop, left)) {
 		const struct rtattr *rta = RTNH_DATA(hop);
-		unsigned len = hop->rtnh_len - (unsigned)sizeof(*hop);
+		int len = hop->rtnh_len - (int)sizeof(*hop);
 		struct router new = {.metric = metric};
 
 		for (; RTA_OK(rta, len); rta = RTA_NEXT(rta, len))
@@ -98,7 +98,7 @@ number_of(const struct rtattr *rta)
 }
 
 static void
-read_route(struct routers *r, int index, const struct rtmsg *rtm, unsigned len)
+read_route(struct routers *r, int index, const struct rtmsg *rtm, int len)
 {
 	const struct rtattr *found[RTA_MAX + 1] = {0};
 	struct router new;
@@ -125,12 +125,27 @@ is_default_route(const struct nlmsghdr *nh)
 	       (rtm->rtm_family == AF_INET || rtm->rtm_family == AF_INET6);
 }
 
+static bool
+has(const void *messages, size_t len, bool (*is)(const struct nlmsghdr *nh))
+{
+	ssize_t left = (ssize_t)len; /* below 0 after a last one of odd length */
+
+	for (const struct nlmsghdr *nh = messages; left > 0 && NLMSG_OK(nh, (size_t)left);
+		nh = NLMSG_NEXT(nh, left))
+		if (is(nh))
+			return true;
+	return false;
+}
+
 void
 routers_read(struct routers *r, int index, const void *messages, size_t len)
 {
-	for (const struct nlmsghdr *nh = messages; NLMSG_OK(nh, len); nh = NLMSG_NEXT(nh, len))
+	ssize_t left = (ssize_t)len; /* as above */
+
+	for (const struct nlmsghdr *nh = messages; left > 0 && NLMSG_OK(nh, (size_t)left);
+		nh = NLMSG_NEXT(nh, left))
 		if (is_default_route(nh) && nh->nlmsg_type == RTM_NEWROUTE)
-			read_route(r, index, NLMSG_DATA(nh), (unsigned)RTM_PAYLOAD(nh));
+			read_route(r, index, NLMSG_DATA(nh), (int)RTM_PAYLOAD(nh));
 }
 
 /* ---- sockets ---- */
@@ -181,12 +196,9 @@ request_dump(int fd, uint8_t family, int index)
 }
 
 static bool
-is_end(const void *messages, size_t len)
+is_end(const struct nlmsghdr *nh)
 {
-	for (const struct nlmsghdr *nh = messages; NLMSG_OK(nh, len); nh = NLMSG_NEXT(nh, len))
-		if (nh->nlmsg_type == NLMSG_DONE || nh->nlmsg_type == NLMSG_ERROR)
-			return true;
-	return false;
+	return nh->nlmsg_type == NLMSG_DONE || nh->nlmsg_type == NLMSG_ERROR;
 }
 
 static void
@@ -199,7 +211,7 @@ dump(uint8_t family, int index, struct routers *ret)
 	for (int i = 0; more && i < READS_MAX; i++) {
 		ssize_t n = read_from_kernel(fd, buf);
 
-		more = n >= 0 && !is_end(buf, (size_t)n);
+		more = n >= 0 && !has(buf, (size_t)n, is_end);
 		if (n > 0)
 			routers_read(ret, index, buf, (size_t)n);
 	}
@@ -229,15 +241,6 @@ struct route_watch {
 	void *arg;
 };
 
-static bool
-tells_of_default(const void *messages, size_t len)
-{
-	for (const struct nlmsghdr *nh = messages; NLMSG_OK(nh, len); nh = NLMSG_NEXT(nh, len))
-		if (is_default_route(nh))
-			return true;
-	return false;
-}
-
 /* After an overrun anything may have changed. */
 static void
 on_readable(void *arg, int events)
@@ -249,7 +252,7 @@ on_readable(void *arg, int events)
 
 	(void)events;
 	while ((n = read_from_kernel(w->fd, buf)) >= 0)
-		changed = changed || tells_of_default(buf, (size_t)n);
+		changed = changed || has(buf, (size_t)n, is_default_route);
 	changed = changed || (errno != EAGAIN && errno != EINTR);
 	free(buf);
 	if (changed)
