@@ -214,7 +214,7 @@ print_parts(const json_t *reply)
 		print_table(json_object_get(reply, "parts"), part_columns);
 }
 
-/* Of all parts, each with its target. */
+/* Of all parts, each with its target. A refusal stands above, with its reason. */
 static void
 print_why(json_t *parts)
 {
@@ -225,6 +225,8 @@ print_why(json_t *parts)
 	{
 		json_array_foreach(json_object_get(part, "why"), k, row)
 		{
+			if (!strcmp(json_string_value(json_object_get(row, "what")), "refusal"))
+				continue;
 			json_object_set(row, "target", json_object_get(part, "target"));
 			json_array_append(rows, row);
 		}
