@@ -163,6 +163,21 @@ examples_of_10_3_to_10_6(void **state)
 	check(examples, sizeof(examples) / sizeof(*examples));
 }
 
+/* 6724-6-05: what has no source of its own scope comes later, though its scope is the smaller one.
+ */
+static void
+scopes_that_match_go_first(void **state)
+{
+	static const struct example examples[] = {
+		{.sources = {"2001:db8:1::2"},
+			.list = {"ff05::1", "2001:db8:9::1"},
+			.order = "2001:db8:9::1 2001:db8:1::2, ff05::1 2001:db8:1::2"},
+	};
+
+	(void)state;
+	check(examples, sizeof(examples) / sizeof(*examples));
+}
+
 /* 6724-6-04, 6724-6-13: without a source last; what nothing tells apart stays as it is given. */
 static void
 unusable_ones_last_and_equals_as_given(void **state)
@@ -186,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples_of_10_2),
 		cmocka_unit_test(examples_of_10_3_to_10_6),
+		cmocka_unit_test(scopes_that_match_go_first),
 		cmocka_unit_test(unusable_ones_last_and_equals_as_given),
 	};
 
