@@ -123,7 +123,7 @@ static void
 look_for_source(const struct upstream *u, struct server_way *ret)
 {
 	size_t n;
-	const struct addr *addrs = upstream_dial_addresses(u, &n);
+	const struct addr *addrs = upstream_addresses(u, &n);
 	struct access a;
 	bool up = upstream_link_pick(u, &a);
 
