@@ -78,6 +78,8 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"the operator redirects clients: on, force or off"},
 	[EVENT_HEARTBEAT] = {"heartbeat", EVENT_DEBUG, PLAIN,
 		"role peer direction domain server untold", "a heartbeat was sent or received"},
+	[EVENT_DISCOVERY] = {"discovery", EVENT_INFO, PLAIN, "domain interface reason",
+		"servers are looked for on a link: start, attachment, loss or certificate"},
 	[EVENT_LEARNED] = {"learned", EVENT_INFO, AUDIT,
 		"domain kind value source interface expires",
 		"something about a domain was learned, for so many s (0: for good)"},

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -205,9 +206,9 @@ check_server_links(struct options *o, const struct draft_domain *dd, const struc
 static void
 check_servers(struct options *o, const struct draft_domain *dd, const struct domain *dom)
 {
-	if (dom->gateway && !dom->n_servers)
+	if (dom->gateway && !dom->n_servers && !dom->discover)
 		options_problem(o, true, options_spot(o, dd, "servers"),
-			"gateway %s has no servers, expected `servers`", dom->name);
+			"gateway %s has no servers, expected `servers` or `discover`", dom->name);
 	for (size_t i = 0; i < dom->n_servers; i++)
 		check_server_links(o, dd, dom, dom->servers[i]);
 	for (size_t i = 0; i < dom->n_servers && !dom->n_resolvers && !dom->n_via; i++)
@@ -260,12 +261,39 @@ check_discovery(struct options *o, const struct draft_domain *dd, const struct d
 		options_problem(o, true, spot, "%s asks DHCP and %s, expected `%s`", dom->name,
 			helper ? "has no interface" : "there is no helper for it",
 			helper ? "interface" : "helper");
+	if (dom->discover & DISCOVER_BY_ROUTER && !dom->n_interfaces)
+		options_problem(o, true, spot,
+			"%s asks its router and has no interface, expected "
+			"`interface`",
+			dom->name);
 	if (dom->discover & (DISCOVER_BY_NAPTR | DISCOVER_BY_DNS_SD) && !dom->discovery_domain &&
 		!(dom->discover & DISCOVER_BY_DHCP))
 		options_problem(o, true, spot,
 			"%s looks for servers in DNS and does not know where, expected "
 			"`discovery-domain`, or `dhcp` to tell it",
 			dom->name);
+}
+
+/* IPv4 has its rows below ::ffff:0:0/96 (RFC 6724 3.2). */
+static void
+check_policy(struct options *o, const struct draft *d, const struct policy *p)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct spot spot = options_spot(o, d, "address-policy");
+
+		if (p->rows[i].prefix.addr.family != 6)
+			options_problem(o, true, spot,
+				"row %zu of address-policy has no IPv6 prefix, expected one; IPv4 "
+				"is "
+				"::ffff:0:0/96",
+				i + 1);
+		for (size_t k = 0; k < i; k++)
+			if (prefix_equal(&p->rows[i].prefix, &p->rows[k].prefix))
+				options_problem(o, true, spot, "address-policy has two rows for %s",
+					prefix_format(&p->rows[i].prefix, text));
+	}
 }
 
 static void
@@ -424,6 +452,7 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 	check_names(o, d, c->homing);
 	for (size_t i = 0; i < c->homing->n_consents; i++)
 		check_consent(o, &d->consents[i], &c->homing->consents[i], c->homing);
+	check_policy(o, d, &c->homing->policy);
 	config_check_anycast(o, d, c->homing);
 	if (c->homing->pi != PI_ALL && !c->n_listen)
 		options_problem(o, false, options_spot(o, d, "pi"),
@@ -478,6 +507,17 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	check_heartbeat(o, &d->config.heartbeat, &c->heartbeat);
 }
 
+/* What is set here decides whom requests and keys go to (RFC 6724 9). */
+static void
+check_writers(struct options *o, const struct config *c)
+{
+	struct stat st;
+
+	if (stat(c->path, &st) == 0 && st.st_mode & S_IWOTH)
+		options_problem(o, false, (struct spot){1, 1},
+			"everybody may write this file, expected its owner alone");
+}
+
 static void
 check_escalate(struct options *o, const struct draft *d, const struct config *c)
 {
@@ -510,6 +550,7 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 	if (!c->homing->n_domains && !c->n_listen)
 		options_problem(o, true, (struct spot){1, 1},
 			"nothing to do, expected `domains`, `gateways` or `listen`");
+	check_writers(o, c);
 	check_homing(o, d, c);
 	if (d->server_domain && d->aggregate)
 		options_problem(o, true, options_spot(o, d, "server-domain"),

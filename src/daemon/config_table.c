@@ -65,37 +65,6 @@ static const struct option server_rows[] = {
 	{0},
 };
 
-/* clang-format off: one row an option */
-#define ACCESS_ROWS                                                                                \
-	{"interface", OPTION_INTERFACE, ONE_OR_LIST, "access link",                                \
-		MANY(struct draft_domain, domain.interfaces, domain.n_interfaces)},                \
-		{"interfaces", OPTION_INTERFACE, ONE_OR_LIST, "access links",                      \
-			MANY(struct draft_domain, domain.interfaces, domain.n_interfaces)},        \
-		{"resolvers", OPTION_RESOLVER, LIST, "who is asked for the names of its servers",  \
-			MANY(struct draft_domain, domain.resolvers, domain.n_resolvers)},          \
-		{"servers", OPTION_MAP, LIST, "DOTS servers",                                      \
-			MANY(struct draft_domain, servers, n_servers),                             \
-			ROWS(server_rows, struct draft_server)},                                   \
-		{"credentials", OPTION_MAP, ONE, "ours towards these servers",                     \
-			AT(struct draft_domain, domain.credentials), .rows = credentials_rows},    \
-		{"trusted-names", OPTION_TEXT, LIST, "names of servers that may be learned",       \
-			MANY(struct draft_domain, domain.trusted_names, domain.n_trusted_names)},  \
-		{"source", OPTION_ADDRESS, ONE, "our address towards these servers",               \
-			AT(struct draft_domain, domain.source)},                                   \
-		{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",             \
-			AT(struct draft_domain, domain.heartbeat.interval_ms), .fallback = "30",   \
-			RANGE(0, 65535, "seconds")},                                               \
-		{"missing-hb-allowed", OPTION_NUMBER, ONE,                                         \
-			"heartbeats unanswered before a session is lost",                          \
-			AT(struct draft_domain, domain.heartbeat.missing_allowed),                 \
-			.fallback = "15", RANGE(1, 65535, NULL)},                                  \
-	{                                                                                          \
-		"lifetime", OPTION_NUMBER, ONE, "asked for in each request",                       \
-			AT(struct draft_domain, domain.lifetime), .fallback = "3600",              \
-								  RANGE(1, SECONDS_MAX, "seconds") \
-	}
-/* clang-format on */
-
 struct methods {
 	uint32_t by;
 	bool unknown;
@@ -108,7 +77,7 @@ add_method(void *arg, const char *word)
 		const char *word;
 		enum discover_by by;
 	} known[] = {{"dhcp", DISCOVER_BY_DHCP}, {"naptr", DISCOVER_BY_NAPTR},
-		{"dns-sd", DISCOVER_BY_DNS_SD}};
+		{"dns-sd", DISCOVER_BY_DNS_SD}, {"router", DISCOVER_BY_ROUTER}};
 	struct methods *m = arg;
 	size_t i = 0;
 
@@ -132,8 +101,47 @@ read_discover(struct options *o, const struct option *row, void *object, struct 
 	if (m.unknown)
 		options_problem(o, true, spot,
 			"discover names a method that is none, expected a list of dhcp, naptr, "
-			"dns-sd");
+			"dns-sd, router");
 }
+
+/* clang-format off: one row an option */
+#define ACCESS_ROWS                                                                                \
+	{"interface", OPTION_INTERFACE, ONE_OR_LIST, "access link",                                \
+		MANY(struct draft_domain, domain.interfaces, domain.n_interfaces)},                \
+		{"interfaces", OPTION_INTERFACE, ONE_OR_LIST, "access links",                      \
+			MANY(struct draft_domain, domain.interfaces, domain.n_interfaces)},        \
+		{"resolvers", OPTION_RESOLVER, LIST, "who is asked for the names of its servers",  \
+			MANY(struct draft_domain, domain.resolvers, domain.n_resolvers)},          \
+		{"servers", OPTION_MAP, LIST, "DOTS servers",                                      \
+			MANY(struct draft_domain, servers, n_servers),                             \
+			ROWS(server_rows, struct draft_server)},                                   \
+		{"credentials", OPTION_MAP, ONE, "ours towards these servers",                     \
+			AT(struct draft_domain, domain.credentials), .rows = credentials_rows},    \
+		{"trusted-names", OPTION_TEXT, LIST, "names of servers that may be learned",       \
+			MANY(struct draft_domain, domain.trusted_names, domain.n_trusted_names)},  \
+		{"discover", OPTION_CUSTOM, ONE, "how its servers are found",                      \
+			.unit = "a list of dhcp, naptr, dns-sd, router", .custom = read_discover}, \
+		{"discovery-domain", OPTION_TEXT, ONE, "DNS domain in which they are looked for",  \
+			AT(struct draft_domain, domain.discovery_domain)},                         \
+		{"source", OPTION_ADDRESS, ONE, "our address towards these servers",               \
+			AT(struct draft_domain, domain.source)},                                   \
+		{"prefer-public", OPTION_BOOL, ONE, "stable addresses before temporary ones",      \
+			AT(struct draft_domain, domain.prefer_public), .fallback = "no"},          \
+		{"prefer-care-of", OPTION_BOOL, ONE, "care-of addresses before home addresses",    \
+			AT(struct draft_domain, domain.prefer_care_of), .fallback = "no"},         \
+		{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",             \
+			AT(struct draft_domain, domain.heartbeat.interval_ms), .fallback = "30",   \
+			RANGE(0, 65535, "seconds")},                                               \
+		{"missing-hb-allowed", OPTION_NUMBER, ONE,                                         \
+			"heartbeats unanswered before a session is lost",                          \
+			AT(struct draft_domain, domain.heartbeat.missing_allowed),                 \
+			.fallback = "15", RANGE(1, 65535, NULL)},                                  \
+	{                                                                                          \
+		"lifetime", OPTION_NUMBER, ONE, "asked for in each request",                       \
+			AT(struct draft_domain, domain.lifetime), .fallback = "3600",              \
+								  RANGE(1, SECONDS_MAX, "seconds") \
+	}
+/* clang-format on */
 
 static const struct option nat_rows[] = {
 	{"inside", OPTION_PREFIX, ONE, "addresses of this network", AT(struct nat_entry, inside)},
@@ -146,10 +154,6 @@ static const struct option domain_rows[] = {
 	ACCESS_ROWS,
 	{"via", OPTION_TEXT, ONE_OR_LIST, "domains over whose links its servers are reached",
 		MANY(struct draft_domain, domain.via, domain.n_via)},
-	{"discover", OPTION_CUSTOM, ONE, "how its servers are found",
-		.unit = "a list of dhcp, naptr, dns-sd", .custom = read_discover},
-	{"discovery-domain", OPTION_TEXT, ONE, "DNS domain in which they are looked for",
-		AT(struct draft_domain, domain.discovery_domain)},
 	{"nat-map", OPTION_MAP, LIST, "what inside addresses are for this provider",
 		MANY(struct draft_domain, domain.nat, domain.n_nat),
 		ROWS(nat_rows, struct nat_entry)},
@@ -160,6 +164,15 @@ static const struct option domain_rows[] = {
 	{"attachments", OPTION_CHOICE, ONE, "which of its servers carry a request",
 		AT(struct draft_domain, domain.attachments), .fallback = "one",
 		CHOICES("one", "all")},
+	{0},
+};
+
+static const struct option policy_rows[] = {
+	{"prefix", OPTION_PREFIX, ONE, "of IPv6 addresses", AT(struct policy_row, prefix)},
+	{"precedence", OPTION_NUMBER, ONE, "of destinations: higher is tried first",
+		AT(struct policy_row, precedence), .fallback = "40", RANGE(0, UINT32_MAX, NULL)},
+	{"label", OPTION_NUMBER, ONE, "sources of the same label are preferred",
+		AT(struct policy_row, label), .fallback = "1", RANGE(0, UINT32_MAX, NULL)},
 	{0},
 };
 
@@ -483,6 +496,9 @@ const struct option config_rows[] = {
 		.unit = "a map of domain names to lists of addresses", .custom = read_hosts},
 	{"consents", OPTION_MAP, LIST, "what one provider may be told of another one's",
 		MANY(struct draft, consents, n_consents), ROWS(consent_rows, struct draft_consent)},
+	{"address-policy", OPTION_MAP, LIST, "policy table of the choice of addresses",
+		MANY(struct draft, homing.policy.rows, homing.policy.n),
+		ROWS(policy_rows, struct policy_row)},
 	{"pi", OPTION_CUSTOM, ONE, "who is asked for provider-independent targets",
 		.unit = "all, serial, divide or a list of domains", .custom = read_pi},
 	{"wider-targets", OPTION_CHOICE, ONE, "targets wider than what is owned",

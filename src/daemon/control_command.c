@@ -340,7 +340,7 @@ explained(struct asker *a, const struct wanted *w)
 		dots_client_wishes(a->parts->client), &w->target, names, w->n_names, arena, &parts);
 	json_t *j = json_object();
 
-	json_object_set_new(j, "parts", view_parts(c, parts, n));
+	json_object_set_new(j, "parts", view_explained(a->parts, parts, n));
 	if (w->n_names)
 		json_object_set_new(j, "names", view_names(c, names, w->n_names, parts, n));
 	arena_free(arena);
@@ -602,12 +602,13 @@ read_fact(struct asker *a, const json_t *request, struct fact *f)
 
 	if (!fact_kind_parse(kind, &k))
 		command_refuse(a, USAGE,
-			"%.60s can be neither set nor unset, expected prefix, resolver, server or "
-			"gateway",
+			"%.60s can be neither set nor unset, expected prefix, resolver, server, "
+			"gateway or data",
 			kind);
 	else if (!fact_source_parse(source, &from))
 		command_refuse(a, USAGE,
-			"source is %.60s, expected operator, dhcp, naptr or dns-sd", source);
+			"source is %.60s, expected operator, dhcp, naptr, dns-sd or router",
+			source);
 	else if (fact_parse(k, value, f, why, sizeof(why)) < 0)
 		command_refuse(a, USAGE, "%s", why);
 	else if (!fact_transport_parse(transport, &f->transport))
@@ -657,8 +658,9 @@ unset_fact(struct asker *a, const json_t *request)
 	if (!fact_kind_parse(text_in(request, "kind", ""), &k) ||
 		!fact_source_parse(text_in(request, "source", "operator"), &from))
 		command_refuse(a, USAGE,
-			"expected prefix, resolver, server or gateway, and as source operator, "
-			"dhcp, naptr or dns-sd");
+			"expected prefix, resolver, server, gateway or data, and as source "
+			"operator, "
+			"dhcp, naptr, dns-sd or router");
 	else if (value && fact_parse(k, value, &f, why, sizeof(why)) < 0)
 		command_refuse(a, USAGE, "%s", why);
 	else if (!learned_unset(p->learned, name, k, from, value ? fact_format(&f, text) : NULL))

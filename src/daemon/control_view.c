@@ -265,6 +265,75 @@ names_json(const struct name *names, size_t n)
 	return list;
 }
 
+/* ---- why ------------------------------------------------------------------------------------- */
+
+static void
+add_why(json_t *list, const char *what, const char *is, const char *section, const char *reason)
+{
+	json_t *j = json_object();
+
+	add_text(j, "what", what);
+	add_text(j, "is", is);
+	add_text(j, "section", section);
+	add_text(j, "reason", reason);
+	json_array_append_new(list, j);
+}
+
+/* A session and what it is set up with; without one, what would be taken now. */
+static void
+add_way(json_t *why, const struct server_way *w)
+{
+	const struct addr *from = &w->source.local.addr;
+	char source[ADDR_TEXT_MAX] = "";
+
+	add_why(why, "interface", *w->interface ? w->interface : "any", "RFC 9284 5.1", "");
+	if (from->family)
+		addr_format(from, source);
+	add_why(why, "source", source, w->source.section, w->no_source);
+	add_why(why, "credential", w->credential, "RFC 9284 5.1", "");
+	add_why(why, "session", w->state, "RFC 9132 4.7", w->reason);
+}
+
+static void
+add_server_why(json_t *why, const struct domain_server *s)
+{
+	char reason[64];
+	bool router = s->learned && !strcmp(s->learned, "router");
+
+	snprintf(reason, sizeof(reason), s->learned ? "learned: %.40s" : "configured", s->learned);
+	add_why(why, "server", s->name, router ? "RFC 9132 4.3" : "RFC 8973 4", reason);
+}
+
+static json_t *
+why_json(const struct control_parts *p, const struct wish_part *part)
+{
+	const struct homing *h = p->config->homing;
+	json_t *why = json_array();
+	struct server_way way;
+
+	if (part->state == WISH_REFUSED || part->domain < 0) {
+		add_why(why, "refusal", "", part->section, part->reason);
+		return why;
+	}
+	add_why(why, "domain", h->domains[part->domain].name, part->section, part->reason);
+	if (part->server < 0)
+		return why;
+	add_server_why(why, h->servers[part->server]);
+	dots_client_way(p->client, (uint32_t)part->server, &way);
+	add_way(why, &way);
+	return why;
+}
+
+json_t *
+view_explained(const struct control_parts *p, const struct wish_part *parts, size_t n)
+{
+	json_t *list = view_parts(p->config, parts, n), *j;
+	size_t i;
+
+	json_array_foreach(list, i, j) json_object_set_new(j, "why", why_json(p, &parts[i]));
+	return list;
+}
+
 static json_t *
 wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 {
@@ -409,7 +478,7 @@ add_fact(void *arg, const struct fact *f)
 	add_text(j, "kind", fact_kind_name(f->kind));
 	add_text(j, "value", fact_format(f, value));
 	add_text(j, "source", fact_source_name(f->source));
-	if (f->kind == FACT_SERVER || f->kind == FACT_GATEWAY) {
+	if (f->kind == FACT_SERVER || f->kind == FACT_GATEWAY || f->kind == FACT_DATA) {
 		add_number(j, "port", f->port);
 		add_text(j, "transport", fact_transport_name(f->transport));
 		add_number(j, "priority", f->priority);

@@ -13,6 +13,8 @@ json_t *view_parts(const struct config *c, const struct wish_part *parts, size_t
 /* For each server of the parts: whether it is told. */
 json_t *view_names(const struct config *c, const struct name *names, size_t n_names,
 	const struct wish_part *parts, size_t n_parts);
+/* As view_parts, each with `why`: what was chosen for it, and by which rule. */
+json_t *view_explained(const struct control_parts *p, const struct wish_part *parts, size_t n);
 json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no such wish */
 json_t *view_mitigation(const struct book *b, struct mitigation *m, mono_ms now);
 json_t *view_servers(const struct control_parts *p);

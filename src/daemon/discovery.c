@@ -16,6 +16,7 @@
 #include "daemon/dhcp_port.h"
 #include "net/dhcp.h"
 #include "net/discover.h"
+#include "net/route.h"
 #include "role/access.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
 	VALID_MIN_S = 60,    /* less is not taken for the validity of an answer */
 	VALID_MAX_S = 86400, /* nor more */
 	GRACE_S = 30,        /* what is found again keeps its sessions */
+	ROUTER_S = 600,      /* until the routers are read again, told of changes or not */
 	FACTS_MAX = DISCOVER_FOUND_MAX + 1,
 };
 
@@ -53,6 +55,7 @@ struct lookup {
 	struct discovery *discovery;
 	struct timer *again;
 	unsigned failures;
+	bool tried; /* of that name there was an answer, or a failure */
 };
 
 enum { BY_NAPTR, BY_DNS_SD, OF_DHCP_NAME, LOOKUPS };
@@ -61,9 +64,11 @@ struct hunt {
 	struct discovery_service *service;
 	char *domain;
 	char interface[IFNAMSIZ]; /* "": none is named */
-	bool up;
+	bool up, was_up;
+	mono_ms again;               /* when it was begun again last; 0: never */
 	struct question question[2]; /* IPv4, IPv6 */
 	struct lookup lookup[LOOKUPS];
+	struct timer *routers; /* to be read */
 	struct hunt *next;
 	bool wanted;
 };
@@ -75,6 +80,7 @@ struct discovery_service {
 	void (*changed)(void *arg);
 	void *arg;
 	struct links *links;
+	struct route_watch *routes; /* NULL: nobody asks for routers */
 	struct hunt *hunts;
 };
 
@@ -131,26 +137,42 @@ backoff(unsigned failures)
 /* ---- DNS ------------------------------------------------------------------------------------- */
 
 static void look_up(void *arg);
+static void look_for_routers(struct hunt *h);
 
+/* The signal channel's, or the data channel's. */
 static size_t
-servers_of(const struct lookup *l, const struct discover_answer *a, struct fact *facts)
+servers_of(const struct lookup *l, enum fact_kind kind, const struct discover_answer *a,
+	struct fact *facts)
 {
 	wall_ms until = loop_wall() + 1000 * (valid(a->ttl) + GRACE_S);
+	size_t n = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
 		const struct discovered *from = &a->found[i];
-		struct fact *f = &facts[i];
+		struct fact *f = &facts[n];
 
-		*f = fact_of(l->hunt, FACT_SERVER, l->source);
+		if ((from->service == DISCOVER_DATA_TCP) != (kind == FACT_DATA))
+			continue;
+		*f = fact_of(l->hunt, kind, l->source);
 		snprintf(f->name, sizeof(f->name), "%.*s", FACT_NAME_MAX, from->reference);
 		f->n_addrs = from->n_addrs;
 		memcpy(f->addrs, from->addrs, from->n_addrs * sizeof(f->addrs[0]));
 		f->port = from->port;
-		f->transport = from->tcp ? SERVER_TCP : SERVER_UDP;
-		f->priority = (uint32_t)i;
+		f->transport = from->service == DISCOVER_SIGNAL_UDP ? SERVER_UDP : SERVER_TCP;
+		f->priority = (uint32_t)n++;
 		f->expires = until;
 	}
-	return a->n;
+	return n;
+}
+
+static void
+keep_found(const struct lookup *l, const struct discover_answer *a)
+{
+	static const enum fact_kind kinds[] = {FACT_SERVER, FACT_DATA};
+	struct fact facts[FACTS_MAX];
+
+	for (size_t i = 0; i < 2; i++)
+		replace(l->hunt, kinds[i], l->source, facts, servers_of(l, kinds[i], a, facts));
 }
 
 static void
@@ -170,17 +192,17 @@ on_found(void *arg, const struct discover_answer *a)
 	static const char *const what[] = {
 		[DISCOVER_SNAPTR] = "S-NAPTR", [DISCOVER_DNSSD] = "DNS-SD"};
 	struct lookup *l = arg;
-	struct fact facts[FACTS_MAX];
 	bool gone = a->error == -ENOENT;
 
 	l->discovery = NULL;
-	if (!a->error)
-		replace(l->hunt, FACT_SERVER, l->source, facts, servers_of(l, a, facts));
-	else if (gone && l->source != FACT_DHCP) /* what did not answer may still be right */
-		replace(l->hunt, FACT_SERVER, l->source, NULL, 0);
+	/* What did not answer may still be right. */
+	if (!a->error || (gone && l->source != FACT_DHCP))
+		keep_found(l, a);
 	if (a->error && !l->failures && l->source != FACT_DHCP)
 		tell_failure(l->hunt, what[l->method], a->why);
 	l->failures = a->error ? l->failures + 1 : 0;
+	l->tried = true;
+	look_for_routers(l->hunt);
 	timer_after(l->again, 1000 * (a->error ? (int64_t)a->ttl : valid(a->ttl)));
 }
 
@@ -205,7 +227,9 @@ look_up(void *arg)
 	if (l->discovery)
 		return;
 	l->failures++;
+	l->tried = true;
 	timer_after(l->again, 1000 * backoff(l->failures));
+	look_for_routers(h);
 }
 
 static void
@@ -215,6 +239,7 @@ look_for(struct lookup *l, const char *name)
 		return;
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	l->failures = 0;
+	l->tried = false;
 	timer_after(l->again, 0);
 }
 
@@ -290,6 +315,7 @@ take_answers(struct hunt *h)
 	replace(h, FACT_SERVER, FACT_DHCP, servers, n);
 	look_for(&h->lookup[OF_DHCP_NAME], name);
 	look_everywhere(h);
+	look_for_routers(h);
 }
 
 static void
@@ -311,6 +337,7 @@ ask_later(struct question *q, const char *why)
 		tell_failure(q->hunt, q->family == 4 ? "DHCPv4" : "DHCPv6", why);
 	stop_asking(q); /* and `why` goes with the probe */
 	timer_after(q->again, 1000 * backoff(q->failures));
+	look_for_routers(q->hunt);
 }
 
 static void
@@ -381,17 +408,111 @@ ask(void *arg)
 		h->service->loop, c->helper, c->instance, q->family, h->interface, on_port, q);
 }
 
+/* ---- default routers ------------------------------------------------------------------------- */
+
+/* Whoever else is asked has answered, or failed at least once. */
+static bool
+is_settled(const struct hunt *h)
+{
+	bool dhcp = domain_of(h)->discover & DISCOVER_BY_DHCP;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct question *q = &h->question[i];
+
+		if (dhcp && !q->answered && !q->failures && address_on(h, q->family))
+			return false;
+	}
+	for (size_t i = 0; i < LOOKUPS; i++)
+		if (*h->lookup[i].name && !h->lookup[i].tried)
+			return false;
+	return true;
+}
+
+/* RFC 9132 4.3. They count where nothing else is known (homing/fact.c). A router has no name: its
+ * address is what it has to prove. */
+static void
+read_routers(void *arg)
+{
+	struct hunt *h = arg;
+	struct fact facts[ROUTERS_MAX];
+	struct routers routers = {.n = 0};
+
+	if (!h->up || !is_settled(h))
+		return;
+	if (domain_of(h)->discover & DISCOVER_BY_ROUTER) {
+		routers_of(h->interface, &routers);
+		timer_after(h->routers, 1000 * ROUTER_S);
+	}
+	for (size_t i = 0; i < routers.n; i++) {
+		facts[i] = fact_of(h, FACT_GATEWAY, FACT_ROUTER);
+		facts[i].addrs[0] = routers.list[i].addr;
+		facts[i].n_addrs = 1;
+		facts[i].priority = (uint32_t)i;
+		facts[i].expires = loop_wall() + 1000 * (ROUTER_S + GRACE_S);
+	}
+	replace(h, FACT_GATEWAY, FACT_ROUTER, facts, routers.n);
+}
+
+static void
+look_for_routers(struct hunt *h)
+{
+	timer_after(h->routers, 0);
+}
+
+static void
+on_routes(void *arg)
+{
+	struct discovery_service *d = arg;
+
+	for (struct hunt *h = d->hunts; h; h = h->next)
+		look_for_routers(h);
+}
+
 /* ---- hunts ----------------------------------------------------------------------------------- */
 
 static void
+tell_begin(const struct hunt *h, const char *why)
+{
+	event_raise(EVENT_DISCOVERY, EVENT_F("domain", h->domain),
+		EVENT_F("interface", *h->interface ? h->interface : NULL), EVENT_F("reason", why));
+}
+
+/* A link that comes up may be another network: nobody there is asked for what the one before said
+ * (RFC 8973 8). */
+static void
 hunt_begin(struct hunt *h)
 {
-	h->up = true;
+	tell_begin(h, h->was_up ? "attachment" : "start");
+	h->up = h->was_up = true;
 	for (size_t i = 0; i < 2; i++) {
 		h->question[i].failures = 0;
+		h->question[i].answered = false;
 		timer_after(h->question[i].again, 0);
 	}
 	look_everywhere(h);
+	look_for_routers(h);
+}
+
+/* With what is known as it is. */
+static void
+hunt_again(struct hunt *h, const char *why)
+{
+	mono_ms now = loop_now(h->service->loop);
+
+	if (!h->up || (h->again && now - h->again < 1000 * RETRY_S))
+		return;
+	h->again = now;
+	tell_begin(h, why);
+	for (size_t i = 0; i < 2; i++)
+		if (h->question[i].answered)
+			timer_after(h->question[i].again, 0);
+	for (size_t i = 0; i < LOOKUPS; i++) {
+		const struct lookup *l = &h->lookup[i];
+
+		if (*l->name && !l->failures && !l->discovery)
+			timer_after(l->again, 0);
+	}
+	look_for_routers(h);
 }
 
 /* What was found stays until it expires: a flap is no reason to forget. */
@@ -408,6 +529,7 @@ hunt_pause(struct hunt *h)
 		h->lookup[i].discovery = NULL;
 		timer_stop(h->lookup[i].again);
 	}
+	timer_stop(h->routers);
 }
 
 static struct hunt *
@@ -433,6 +555,7 @@ hunt_new(struct discovery_service *d, const char *domain, const char *interface)
 			.hunt = h, .method = lookups[i].method, .source = lookups[i].source};
 		h->lookup[i].again = timer_new(d->loop, look_up, &h->lookup[i]);
 	}
+	h->routers = timer_new(d->loop, read_routers, h);
 	h->next = d->hunts;
 	d->hunts = h;
 	return h;
@@ -446,6 +569,7 @@ hunt_free(struct hunt *h)
 		timer_free(h->question[i].again);
 	for (size_t i = 0; i < LOOKUPS; i++)
 		timer_free(h->lookup[i].again);
+	timer_free(h->routers);
 	free(h->domain);
 	free(h);
 }
@@ -458,8 +582,10 @@ hunt_end(struct hunt *h)
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
 		replace(h, FACT_SERVER, sources[i], NULL, 0);
+		replace(h, FACT_DATA, sources[i], NULL, 0);
 		replace(h, FACT_RESOLVER, sources[i], NULL, 0);
 	}
+	replace(h, FACT_GATEWAY, FACT_ROUTER, NULL, 0);
 	hunt_free(h);
 }
 
@@ -531,6 +657,23 @@ want_all(struct discovery_service *d)
 	}
 }
 
+/* Only where somebody asks for routers: a table of routes may be large, and change all the time. */
+static void
+watch_routes(struct discovery_service *d)
+{
+	const struct homing *h = d->config->homing;
+	bool wanted = false;
+
+	for (size_t i = 0; i < h->n_domains; i++)
+		wanted = wanted || h->domains[i].discover & DISCOVER_BY_ROUTER;
+	if (wanted && !d->routes) {
+		d->routes = route_watch_new(d->loop, on_routes, d);
+	} else if (!wanted) {
+		route_watch_free(d->routes);
+		d->routes = NULL;
+	}
+}
+
 struct discovery_service *
 discovery_new(struct loop *l, const struct config *config, struct learned *learned,
 	void (*changed)(void *arg), void *arg)
@@ -544,6 +687,7 @@ discovery_new(struct loop *l, const struct config *config, struct learned *learn
 	d->arg = arg;
 	d->links = links_new(l, on_link, d);
 	want_all(d);
+	watch_routes(d);
 	return d;
 }
 
@@ -570,8 +714,20 @@ discovery_reload(struct discovery_service *d, const struct config *config)
 			hunt_free(h); /* with its domain */
 	}
 	for (struct hunt *h = d->hunts; h; h = h->next)
-		if (h->up)
+		if (h->up) {
 			look_everywhere(h);
+			look_for_routers(h);
+		}
+	watch_routes(d);
+}
+
+void
+discovery_again(
+	struct discovery_service *d, const char *domain, const char *interface, const char *why)
+{
+	for (struct hunt *h = d->hunts; h; h = h->next)
+		if (!strcmp(h->domain, domain) && (!*interface || !strcmp(h->interface, interface)))
+			hunt_again(h, why);
 }
 
 void
@@ -585,6 +741,7 @@ discovery_free(struct discovery_service *d)
 		next = h->next;
 		hunt_free(h);
 	}
+	route_watch_free(d->routes);
 	links_free(d->links);
 	free(d);
 }

@@ -248,10 +248,28 @@ stop_roles(struct daemon *d)
 	dots_client_free(d->client);
 }
 
+/* ---- discovery ---- */
+
+static void rehome(void *arg);
+
+static void
+on_stale(void *arg, const char *domain, const char *interface, const char *why)
+{
+	const struct daemon *d = arg;
+
+	discovery_again(d->discovery, domain, interface, why);
+}
+
+static void
+start_discovery(struct daemon *d)
+{
+	d->discovery = discovery_new(d->loop, d->config, d->learned, rehome, d);
+	dots_client_on_stale(d->client, on_stale, d);
+}
+
 /* ---- reload ---- */
 
 static void reload(void *arg, char *why, size_t cap);
-static void rehome(void *arg);
 
 static void
 set_parts(struct daemon *d)
@@ -520,7 +538,7 @@ start(struct daemon *d, char *why, size_t cap)
 	expiry_watch(d->expiry, d->config);
 	set_parts(d);
 	if (d->client)
-		d->discovery = discovery_new(d->loop, d->config, d->learned, rehome, d);
+		start_discovery(d);
 	return process_drop(d->config, why, cap);
 }
 

@@ -37,7 +37,7 @@ struct word {
 static const struct word target_words[] = {{"targets", "a target"}, {NULL, NULL}};
 static const struct word id_words[] = {{"id", "an id (see dotsctl list)"}, {NULL, NULL}};
 static const struct word domain_words[] = {{"name", "the name of a domain (see dotsctl domains)"},
-	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway or dhcp"},
+	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway, data or dhcp"},
 	{"value", NULL}, {NULL, NULL}};
 
 static const struct word drain_words[] = {{"action", "on, force or off"}, {NULL, NULL}};
@@ -71,7 +71,7 @@ static const struct option_row refresh_options[] = {
 static const struct option_row domain_options[] = {
 	{"--expires", "expires", OPTION_NUMBER, "seconds until it is forgotten (never)"},
 	{"--source", "source", OPTION_TEXT,
-		"who says so: operator, dhcp, naptr, dns-sd (operator)"},
+		"who says so: operator, dhcp, naptr, dns-sd, router (operator)"},
 	{"--interface", "interface", OPTION_TEXT, "the link a server is used over (the domain's)"},
 	{"--port", "port", OPTION_NUMBER, "of a server (4646)"},
 	{"--transport", "transport", OPTION_TEXT, "of a server: udp, tcp, any (any)"},
@@ -95,7 +95,7 @@ static const struct command commands[] = {
 	{"status", "", "what runs, and what is wrong", NULL, false, NULL, print_status},
 	{"domains", "", "providers: links, prefixes, servers", NULL, false, NULL, print_domains},
 	{"domain",
-		"NAME set|unset prefix|resolver|server|gateway|dhcp [VALUE] [--expires S] "
+		"NAME set|unset prefix|resolver|server|gateway|data|dhcp [VALUE] [--expires S] "
 		"[--source S] "
 		"[--interface IF] [--port P] [--transport T] [--priority N]",
 		"what a provider assigned or offers, learned since the start", domain_words, false,

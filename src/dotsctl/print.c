@@ -116,6 +116,8 @@ static const struct column explained_columns[] = {{"TARGET", "target"}, {"STATE"
 	{"SECTION", "section"}, {"REASON", "reason"}, {0}};
 static const struct column told_columns[] = {{"DOMAIN", "domain"}, {"SERVER", "server"},
 	{"TOLD", "told"}, {"SECTION", "section"}, {"REASON", "reason"}, {0}};
+static const struct column why_columns[] = {{"TARGET", "target"}, {"WHAT", "what"}, {"IS", "is"},
+	{"SECTION", "section"}, {"REASON", "reason"}, {0}};
 static const struct column domain_columns[] = {{"DOMAIN", "name"}, {"INTERFACES", "interfaces"},
 	{"PREFIXES", "prefixes"}, {"PROTECTS", "protects"}, {"RESOLVERS", "resolvers"}, {0}};
 static const struct column learned_columns[] = {{"DOMAIN", "domain"}, {"KIND", "kind"},
@@ -234,12 +236,32 @@ print_names(const json_t *names)
 	}
 }
 
+/* Of all parts, each with its target. A refusal stands above, with its reason. */
+static void
+print_why(json_t *parts)
+{
+	json_t *part, *row, *rows = json_array();
+	size_t i, k;
+
+	json_array_foreach(parts, i, part)
+	{
+		json_array_foreach(json_object_get(part, "why"), k, row)
+		{
+			if (!strcmp(json_string_value(json_object_get(row, "what")), "refusal"))
+				continue;
+			json_object_set(row, "target", json_object_get(part, "target"));
+			json_array_append(rows, row);
+		}
+	}
+	print_section("\nWHY", rows, why_columns);
+	json_decref(rows);
+}
+
 /* Nothing was sent, so nothing is called so. */
 void
 print_explained(const json_t *reply)
 {
-	const json_t *parts = json_object_get(reply, "parts");
-	json_t *part;
+	json_t *parts = json_object_get(reply, "parts"), *part;
 	size_t i;
 
 	json_array_foreach(parts, i,
@@ -247,6 +269,7 @@ print_explained(const json_t *reply)
 		json_object_set_new(part, "state", json_string("would be sent"));
 	if (json_array_size(parts))
 		print_table(parts, explained_columns);
+	print_why(parts);
 	print_names(json_object_get(reply, "names"));
 }
 

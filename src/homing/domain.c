@@ -325,6 +325,7 @@ homing_copy(const struct homing *h)
 		sizeof(*h->provider_independent));
 	copy->never_signal =
 		copy_list(h->never_signal, h->n_never_signal, sizeof(*h->never_signal));
+	copy->policy.rows = copy_list(h->policy.rows, h->policy.n, sizeof(*h->policy.rows));
 	copy->pi_list = copy_texts(h->pi_list, h->n_pi_list);
 	copy->hosts = copy_hosts(h->hosts, h->n_hosts);
 	copy->consents = copy_consents(h->consents, h->n_consents);
@@ -421,6 +422,7 @@ homing_free(struct homing *h)
 	free(h->servers);
 	free(h->provider_independent);
 	free(h->never_signal);
+	free(h->policy.rows);
 	free_texts(h->pi_list, h->n_pi_list);
 	for (size_t i = 0; i < h->n_hosts; i++) {
 		free(h->hosts[i].name);

@@ -11,6 +11,7 @@
 #include "base/loop.h" /* wall_ms only */
 #include "base/trie.h"
 #include "core/heartbeat.h"
+#include "homing/policy.h"
 
 struct domain_server {
 	char *name; /* reference identity, SNI; for an address-only server the address text */
@@ -45,6 +46,7 @@ enum discover_by {
 	DISCOVER_BY_DHCP = 1,
 	DISCOVER_BY_NAPTR = 2,
 	DISCOVER_BY_DNS_SD = 4,
+	DISCOVER_BY_ROUTER = 8, /* RFC 9132 4.3: when the others found nothing */
 };
 
 /* Of a `nat-map`: both of one family, outside not shorter. */
@@ -75,8 +77,9 @@ struct domain {
 	char **trusted_names; /* of its servers that are learned (RFC 8973 8.1; none: any), and that
 				 they redirect to (M10; none: siblings of the one that does) */
 	size_t n_trusted_names;
-	struct addr source;             /* override, family 0: chosen (M1) */
-	struct domain_server **servers; /* by priority, then name */
+	struct addr source;                 /* override, family 0: chosen (M1) */
+	bool prefer_public, prefer_care_of; /* RFC 6724 5 rules 7 and 4 the other way round */
+	struct domain_server **servers;     /* by priority, then name */
 	size_t n_servers;
 	struct domain_credentials credentials;
 	enum {
@@ -116,7 +119,8 @@ struct homing {
 	enum pi_policy pi;
 	char **pi_list; /* names of domains for PI_LIST */
 	size_t n_pi_list;
-	bool clip; /* M4: send the owned parts of a wider target */
+	struct policy policy; /* of the choice of addresses; its rows are ours */
+	bool clip;            /* M4: send the owned parts of a wider target */
 	/* Of targets that are names (M7): who looks them up, family 0: nobody; what is not asked.
 	 */
 	struct endpoint target_resolver;

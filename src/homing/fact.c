@@ -11,16 +11,18 @@
 
 #include "base/mem.h"
 
-enum { DOTS_PORT = 4646, LABEL_MAX = 63 };
+enum { DOTS_PORT = 4646, DATA_PORT = 443, LABEL_MAX = 63 };
 
 static const char *const kinds[] = {[FACT_PREFIX] = "prefix",
 	[FACT_RESOLVER] = "resolver",
 	[FACT_SERVER] = "server",
-	[FACT_GATEWAY] = "gateway"};
+	[FACT_GATEWAY] = "gateway",
+	[FACT_DATA] = "data"};
 static const char *const sources[FACT_SOURCES] = {[FACT_OPERATOR] = "operator",
 	[FACT_DHCP] = "dhcp",
 	[FACT_NAPTR] = "naptr",
-	[FACT_DNS_SD] = "dns-sd"};
+	[FACT_DNS_SD] = "dns-sd",
+	[FACT_ROUTER] = "router"};
 
 static const char *const transports[] = {
 	[SERVER_UDP] = "udp", [SERVER_TCP] = "tcp", [SERVER_ANY] = "any"};
@@ -183,6 +185,9 @@ fact_parse(enum fact_kind kind, const char *text, struct fact *ret, char *why, s
 			return 0;
 		snprintf(why, cap, "%.100s is no resolver, expected ADDRESS[:PORT]", text);
 		return -EINVAL;
+	case FACT_DATA:
+		ret->port = DATA_PORT;
+		return read_server(text, ret, why, cap);
 	case FACT_SERVER:
 		return read_server(text, ret, why, cap);
 	case FACT_GATEWAY:
@@ -216,6 +221,7 @@ fact_format(const struct fact *f, char *buf)
 			endpoint_format(&f->resolver, buf);
 		break;
 	case FACT_SERVER:
+	case FACT_DATA:
 		format_server(f, buf);
 		break;
 	case FACT_GATEWAY:
@@ -425,7 +431,7 @@ fact_doubt(const struct homing *base, const struct fact *f, char *buf, size_t ca
 		snprintf(buf, cap, "there is no domain %.100s", f->domain);
 		return buf;
 	}
-	if (f->kind == FACT_SERVER && f->source != FACT_OPERATOR &&
+	if ((f->kind == FACT_SERVER || f->kind == FACT_DATA) && f->source != FACT_OPERATOR &&
 		is_doubtful(&base->domains[index], f->name)) {
 		snprintf(buf, cap, "RFC 8973 8.1: %.100s is none of the trusted-names of %.60s",
 			*f->name ? f->name : "an address without a name", f->domain);

@@ -12,10 +12,12 @@
 #include "base/loop.h" /* wall_ms only */
 #include "homing/domain.h"
 
-enum fact_kind { FACT_PREFIX, FACT_RESOLVER, FACT_SERVER, FACT_GATEWAY };
-enum fact_source { FACT_OPERATOR, FACT_DHCP, FACT_NAPTR, FACT_DNS_SD, FACT_SOURCES };
-const char *fact_kind_name(enum fact_kind k);     /* "prefix", "resolver", "server", "gateway" */
-const char *fact_source_name(enum fact_source s); /* "operator", "dhcp", "naptr", "dns-sd" */
+enum fact_kind { FACT_PREFIX, FACT_RESOLVER, FACT_SERVER, FACT_GATEWAY, FACT_DATA };
+enum fact_source { FACT_OPERATOR, FACT_DHCP, FACT_NAPTR, FACT_DNS_SD, FACT_ROUTER, FACT_SOURCES };
+const char *fact_kind_name(
+	enum fact_kind k); /* "prefix", "resolver", "server", "gateway", "data" */
+const char *fact_source_name(
+	enum fact_source s); /* "operator", "dhcp", "naptr", "dns-sd", "router" */
 const char *fact_transport_name(enum server_transport t); /* "udp", "tcp", "any" */
 /* False: no such name, *ret untouched. */
 bool fact_kind_parse(const char *name, enum fact_kind *ret);
@@ -29,7 +31,8 @@ struct fact {
 	enum fact_source source;
 	struct prefix prefix;     /* FACT_PREFIX: assigned by the domain */
 	struct endpoint resolver; /* FACT_RESOLVER */
-	/* FACT_SERVER, FACT_GATEWAY (the next hop; addresses only) */
+	/* FACT_SERVER, FACT_GATEWAY (the next hop; addresses only), FACT_DATA (a data channel, for
+	 * the operator to see: it is in no snapshot) */
 	char name[FACT_NAME_MAX + 1]; /* reference identifier; "": its first address */
 	struct addr addrs[FACT_ADDRS_MAX];
 	size_t n_addrs; /* 0: the name is resolved in that domain */
@@ -42,8 +45,8 @@ struct fact {
 
 /* "PREFIX"; "ADDRESS[:PORT]"; "NAME", "NAME@ADDRESS,…" or "@ADDRESS,…"; "ADDRESS". Multicast,
  * loopback and unspecified addresses are left out of a server's (RFC 8973 5.1.3); one without any
- * that is left, and names that are none (RFC 1123), are refused. The rest of *ret: port 4646. 0, or
- * -EINVAL with `why`. */
+ * that is left, and names that are none (RFC 1123), are refused. The rest of *ret: port 4646, 443
+ * of a data channel. 0, or -EINVAL with `why`. */
 int fact_parse(enum fact_kind kind, const char *text, struct fact *ret, char *why, size_t cap);
 /* The other way; in buf of FACT_TEXT_MAX. */
 enum { FACT_TEXT_MAX = FACT_NAME_MAX + 1 + FACT_ADDRS_MAX * ADDR_TEXT_MAX };

@@ -8,143 +8,7 @@
 #include <string.h>
 
 #include "homing/nat.h"
-
-enum address_scope { SCOPE_INTERFACE = 1, SCOPE_LINK = 2, SCOPE_SITE = 5, SCOPE_GLOBAL = 14 };
-
-/* RFC 6724 section 2.1, default policy table. */
-static const struct policy {
-	const char *prefix;
-	int precedence, label;
-} policies[] = {
-	{"::1/128", 50, 0},
-	{"::ffff:0:0/96", 35, 4},
-	{"2002::/16", 30, 2},
-	{"2001::/32", 5, 5},
-	{"fc00::/7", 3, 13},
-	{"::/96", 1, 3},
-	{"fec0::/10", 1, 11},
-	{"3ffe::/16", 1, 12},
-	{"::/0", 40, 1},
-};
-
-static int
-label_of(const struct addr *a)
-{
-	struct addr mapped = *a;
-	struct prefix p;
-	int best = -1, label = 1;
-
-	if (a->family == 4) {
-		mapped = (struct addr){.family = 6};
-		mapped.bytes[10] = mapped.bytes[11] = 0xff;
-		memcpy(mapped.bytes + 12, a->bytes, 4);
-	}
-	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
-		prefix_parse(policies[i].prefix, &p);
-		if (prefix_contains_addr(&p, &mapped) && p.len > best) {
-			best = p.len;
-			label = policies[i].label;
-		}
-	}
-	return label;
-}
-
-static int
-scope_of(const struct addr *a)
-{
-	if (addr_is_loopback(a) || addr_is_link_local(a))
-		return SCOPE_LINK;
-	if (a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0xc0)
-		return SCOPE_SITE;
-	return SCOPE_GLOBAL;
-}
-
-static int
-common_prefix(const struct addr *a, const struct addr *b, unsigned most)
-{
-	unsigned n = 0;
-
-	while (n < most && !((a->bytes[n / 8] ^ b->bytes[n / 8]) >> (7 - n % 8) & 1))
-		n++;
-	return (int)n;
-}
-
-struct choice {
-	const struct addr *to;
-	const char *interface;
-};
-
-/* Each rule: > 0 if a is better, < 0 if b is, 0 undecided. */
-static int
-rule_same(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	return addr_equal(&a->addr, c->to) - addr_equal(&b->addr, c->to);
-}
-
-static int
-rule_scope(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	int sa = scope_of(&a->addr), sb = scope_of(&b->addr), sd = scope_of(c->to);
-
-	if (sa == sb)
-		return 0;
-	return sa < sb ? (sa < sd ? -1 : 1) : (sb < sd ? 1 : -1);
-}
-
-static int
-rule_deprecated(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	(void)c;
-	return b->deprecated - a->deprecated;
-}
-
-static int
-rule_interface(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	if (!c->interface)
-		return 0;
-	return !strcmp(a->interface, c->interface) - !strcmp(b->interface, c->interface);
-}
-
-static int
-rule_label(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	int label = label_of(c->to);
-
-	return (label_of(&a->addr) == label) - (label_of(&b->addr) == label);
-}
-
-static int
-rule_temporary(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	(void)c;
-	return a->temporary - b->temporary;
-}
-
-static int
-rule_longest(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	return common_prefix(&a->addr, c->to, a->on_link.len) -
-	       common_prefix(&b->addr, c->to, b->on_link.len);
-}
-
-/* RFC 6724 section 5, rules 1, 2, 3, 5, 6, 7, 8 (4, home addresses, does not occur here). */
-static int (*const rules[])(const struct choice *c, const struct local_addr *a,
-	const struct local_addr *b) = {rule_same, rule_scope, rule_deprecated, rule_interface,
-	rule_label, rule_temporary, rule_longest};
-
-static bool
-better(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
-{
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		int r = rules[i](c, a, b);
-
-		if (r)
-			return r > 0;
-	}
-	return addr_compare(&a->addr, &b->addr) <
-	       0; /* a tie: stable, whatever the kernel's order */
-}
+#include "homing/policy.h"
 
 /* ---- membership (M1) ---- */
 
@@ -206,47 +70,216 @@ is_member(const struct homing *h, const struct domain *d, const char *interface,
 	       (d->gateway || is_translated(d, l) || !is_shared(h, d, interface));
 }
 
-static bool
-usable(const struct local_addr *l, const struct addr *to)
+/* ---- the rules ---- */
+
+struct choice {
+	const struct homing *homing;
+	const struct domain *domain;
+	const struct addr *to;
+	const char *interface;
+};
+
+/* Each rule: > 0 if a is better, < 0 if b is, 0 undecided. */
+
+/* One and the same source towards every provider (RFC 9284 4.2). */
+static int
+rule_independent(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
 {
-	return l->addr.family == to->family && !l->tentative && !addr_is_multicast(&l->addr) &&
-	       (!addr_is_loopback(&l->addr) || addr_is_loopback(to)) &&
-	       (!addr_is_link_local(&l->addr) || addr_is_link_local(to));
+	return is_independent(c->homing, c->domain, a) - is_independent(c->homing, c->domain, b);
 }
 
-/* The provider-independent address goes before those of the link: one and the same source towards
- * every provider (RFC 9284 4.2). Then the rules of RFC 6724. */
-static bool
-goes_before(const struct homing *h, const struct domain *d, const struct choice *c,
-	const struct local_addr *a, const struct local_addr *b)
+static int
+rule_same(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
 {
-	bool ia = is_independent(h, d, a), ib = is_independent(h, d, b);
+	return addr_equal(&a->addr, c->to) - addr_equal(&b->addr, c->to);
+}
 
-	return ia != ib ? ia : better(c, a, b);
+static int
+rule_scope(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	int sa = policy_scope(&a->addr), sb = policy_scope(&b->addr), sd = policy_scope(c->to);
+
+	if (sa == sb)
+		return 0;
+	return sa < sb ? (sa < sd ? -1 : 1) : (sb < sd ? 1 : -1);
+}
+
+static bool
+is_deprecated(const struct local_addr *l)
+{
+	return l->deprecated && policy_ages(&l->addr);
+}
+
+static int
+rule_deprecated(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	(void)c;
+	return is_deprecated(b) - is_deprecated(a);
+}
+
+/* What is no home address of a host that has one is a care-of address. */
+static int
+rule_home(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	int by = a->home - b->home;
+
+	return c->domain->prefer_care_of ? -by : by;
+}
+
+static int
+rule_interface(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	if (!c->interface)
+		return 0;
+	return !strcmp(a->interface, c->interface) - !strcmp(b->interface, c->interface);
+}
+
+/* The kernel does not keep which router told of a prefix. The next hop over a link is its domain's,
+ * and what that assigned is known. */
+static int
+rule_next_hop(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	const struct domain *d = c->domain;
+
+	return in_any(d->prefixes, d->n_prefixes, &a->addr) -
+	       in_any(d->prefixes, d->n_prefixes, &b->addr);
+}
+
+static int
+rule_label(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	const struct policy *p = &c->homing->policy;
+	uint32_t label = policy_of(p, c->to).label;
+
+	return (policy_of(p, &a->addr).label == label) - (policy_of(p, &b->addr).label == label);
+}
+
+static int
+rule_temporary(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	int by = a->temporary - b->temporary;
+
+	return c->domain->prefer_public ? -by : by;
+}
+
+static int
+rule_longest(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	return (int)policy_common(&a->addr, c->to, a->on_link.len) -
+	       (int)policy_common(&b->addr, c->to, b->on_link.len);
+}
+
+/* A tie: stable, whatever the kernel's order. */
+static int
+rule_lowest(const struct choice *c, const struct local_addr *a, const struct local_addr *b)
+{
+	(void)c;
+	return addr_compare(&b->addr, &a->addr);
+}
+
+/* In their order. What is told of a choice is the row that decided it. */
+static const struct rule {
+	int (*better)(
+		const struct choice *c, const struct local_addr *a, const struct local_addr *b);
+	const char *section;
+} rules[] = {
+	{rule_independent, "RFC 9284 4.2"},
+	{rule_same, "RFC 6724 5 rule 1"},
+	{rule_scope, "RFC 6724 5 rule 2"},
+	{rule_deprecated, "RFC 6724 5 rule 3"},
+	{rule_home, "RFC 6724 5 rule 4"},
+	{rule_interface, "RFC 6724 5 rule 5"},
+	{rule_next_hop, "RFC 6724 5 rule 5.5"},
+	{rule_label, "RFC 6724 5 rule 6"},
+	{rule_temporary, "RFC 6724 5 rule 7"},
+	{rule_longest, "RFC 6724 5 rule 8"},
+	{rule_lowest, "RFC 6724 5"},
+};
+enum { N_RULES = sizeof(rules) / sizeof(*rules) };
+
+/* The rule that tells them apart, and which is the better one. */
+static size_t
+deciding(const struct choice *c, const struct local_addr *a, const struct local_addr *b,
+	bool *ret_better)
+{
+	for (size_t i = 0; i < N_RULES; i++) {
+		int r = rules[i].better(c, a, b);
+
+		*ret_better = r > 0;
+		if (r)
+			return i;
+	}
+	return N_RULES - 1; /* one address twice */
+}
+
+/* ---- choosing ---- */
+
+/* RFC 6724 section 4. */
+static bool
+usable(const struct local_addr *l, const struct choice *c)
+{
+	bool on_link = addr_is_link_local(c->to) || addr_is_multicast(c->to);
+
+	return l->addr.family == c->to->family && !l->tentative && !addr_is_multicast(&l->addr) &&
+	       !addr_is_unspecified(&l->addr) &&
+	       (!addr_is_loopback(&l->addr) || addr_is_loopback(c->to)) &&
+	       (!addr_is_link_local(&l->addr) || addr_is_link_local(c->to)) &&
+	       (!on_link || !c->interface || !strcmp(l->interface, c->interface));
+}
+
+static bool
+is_candidate(const struct choice *c, const struct local_addr *l)
+{
+	/* With no access named a destination on this host is reached from this host. */
+	bool host = !c->interface && addr_is_loopback(c->to);
+	bool forced = c->domain->source.family == c->to->family;
+
+	return usable(l, c) && (host || is_member(c->homing, c->domain, c->interface, l)) &&
+	       (!forced || addr_equal(&l->addr, &c->domain->source));
+}
+
+/* What decides between the best and who comes next to it. */
+static const char *
+reason_for(const struct choice *c, const struct local_addr *best, const struct local_addr *local,
+	size_t n_local)
+{
+	size_t last = 0, others = 0;
+	bool is_better;
+
+	if (c->domain->source.family == c->to->family)
+		return "RFC 6724 1"; /* configured: no rule is asked */
+	for (size_t i = 0; i < n_local; i++) {
+		size_t by;
+
+		if (addr_equal(&local[i].addr, &best->addr) || !is_candidate(c, &local[i]))
+			continue;
+		others++;
+		by = deciding(c, best, &local[i], &is_better);
+		last = by > last ? by : last;
+	}
+	return others ? rules[last].section : "RFC 9284 5.1"; /* the only one of its domain */
 }
 
 int
 source_select(const struct homing *h, const struct domain *d, const char *interface,
 	const struct addr *destination, const struct local_addr *local, size_t n_local,
-	struct addr *ret, char *why, size_t cap)
+	struct source *ret, char *why, size_t cap)
 {
-	struct choice c = {destination, interface};
+	struct choice c = {h, d, destination, interface};
 	const struct local_addr *best = NULL;
-	bool forced = d->source.family == destination->family;
+	bool is_better;
 
 	for (size_t i = 0; i < n_local; i++) {
-		const struct local_addr *l = &local[i];
-		/* With no access named a destination on this host is reached from this host. */
-		bool host = !interface && addr_is_loopback(destination);
-
-		if (!usable(l, destination) || (!host && !is_member(h, d, interface, l)) ||
-			(forced && !addr_equal(&l->addr, &d->source)))
+		if (!is_candidate(&c, &local[i]))
 			continue;
-		if (!best || goes_before(h, d, &c, l, best))
-			best = l;
+		if (best)
+			deciding(&c, &local[i], best, &is_better);
+		if (!best || is_better)
+			best = &local[i];
 	}
 	if (best) {
-		*ret = best->addr;
+		*ret = (struct source){
+			.local = *best, .section = reason_for(&c, best, local, n_local)};
 		return 0;
 	}
 	snprintf(why, cap, "RFC 9284 5.1: no %s address of %s%s%s",

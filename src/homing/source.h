@@ -12,7 +12,12 @@ struct local_addr {
 	struct addr addr;
 	struct prefix on_link;
 	const char *interface;
-	bool deprecated, temporary, tentative;
+	bool deprecated, temporary, tentative, home;
+};
+
+struct source {
+	struct local_addr local;
+	const char *section; /* what decided: "RFC 6724 5 rule 8"; static */
 };
 
 /* Picks for `destination` the source among the candidates of this domain on `interface` (NULL:
@@ -24,6 +29,6 @@ struct local_addr {
  * *why (a text naming the rule) if there is none. */
 int source_select(const struct homing *h, const struct domain *d, const char *interface,
 	const struct addr *destination, const struct local_addr *local, size_t n_local,
-	struct addr *ret, char *why, size_t cap);
+	struct source *ret, char *why, size_t cap);
 
 #endif

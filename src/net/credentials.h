@@ -71,6 +71,7 @@ struct peer_id {
 	const char *issuer; /* CN of the issuer; "" for PSK */
 	uint8_t digest[32]; /* SHA-256 of the SubjectPublicKeyInfo or of the PSK identity */
 	char cuid[CUID_TEXT_LEN + 1]; /* the cuid that follows from it */
+	int64_t expires;              /* Unix seconds: end of its certificate; 0: none */
 	char *texts;                  /* what the pointers point into; private */
 };
 

@@ -1,6 +1,7 @@
 /*
- * The DOTS servers of a DNS domain (RFC 8973 6, 7): signal channel, over UDP and TCP, asked of one
- * provisioning domain's resolvers over its own link (RFC 9284 5.1). Others are for nobody to ask.
+ * The DOTS servers of a DNS domain (RFC 8973 6, 7): signal channel, over UDP and TCP, and with
+ * S-NAPTR the data channel, asked of one provisioning domain's resolvers over its own link (RFC
+ * 9284 5.1). Others are for nobody to ask.
  */
 #ifndef DOTSD_NET_DISCOVER_H
 #define DOTSD_NET_DISCOVER_H
@@ -14,15 +15,19 @@ enum discover_method {
 
 enum {
 	DISCOVER_NAME_MAX = 256,
-	DISCOVER_FOUND_MAX = 16, /* half of it for each of UDP and TCP */
+	DISCOVER_OF_ONE_MAX = 8, /* of each service */
+	DISCOVER_FOUND_MAX = 3 * DISCOVER_OF_ONE_MAX,
 };
+
+/* RFC 8973 6: in the order in which they are looked for, and told. */
+enum discover_service { DISCOVER_SIGNAL_UDP, DISCOVER_SIGNAL_TCP, DISCOVER_DATA_TCP };
 
 struct discovered {
 	/* The name that its certificate has to say and the handshake asks for: the domain that was
 	 * looked up, never one that an answer names (RFC 8973 8.2, RFC 3958 8). */
 	char reference[DISCOVER_NAME_MAX];
 	char target[DISCOVER_NAME_MAX]; /* the name its addresses belong to */
-	bool tcp;                       /* signal.tcp, else signal.udp */
+	enum discover_service service;
 	uint16_t port;
 	/* At least one, IPv6 first; none that is multicast, loopback, unspecified or IPv4-mapped.
 	 */
@@ -34,9 +39,10 @@ struct discover_answer {
 	int error; /* 0; -ENOENT: the domain has no usable records; -ETIMEDOUT, -EBADMSG, -EIO… of
 		    * a look-up; -E2BIG: too many look-ups without any server */
 	const char *why; /* text of the failure, with the name that was looked up */
-	/* In the order in which they are to be tried: all over UDP, then all over TCP (RFC
-	 * 9132 4.3). Which one fails, in its connection or its credentials, is the caller's to find
-	 * out, who then goes on with the next one (RFC 3958 2.2.4). Valid during the callback. */
+	/* In the order in which they are to be tried: the signal channel all over UDP, then all
+	 * over TCP (RFC 9132 4.3), then the data channel, which alone is no answer. Which one
+	 * fails, in its connection or its credentials, is the caller's to find out, who then goes
+	 * on with the next one (RFC 3958 2.2.4). Valid during the callback. */
 	const struct discovered *found;
 	size_t n;
 	/* Seconds. Of servers: the smallest of all records used, as it came (0 is possible), but no

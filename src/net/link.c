@@ -181,7 +181,7 @@ static bool
 same_addr(const struct link_addr *a, const struct link_addr *b)
 {
 	return prefix_equal(&a->prefix, &b->prefix) && a->deprecated == b->deprecated &&
-	       a->temporary == b->temporary && a->tentative == b->tentative;
+	       a->temporary == b->temporary && a->home == b->home && a->tentative == b->tentative;
 }
 
 static void
@@ -198,6 +198,7 @@ on_newaddr(struct links *ls, const struct ifaddrmsg *ifa, int len)
 	now.prefix = prefix_of(&now.addr, ifa->ifa_prefixlen);
 	now.deprecated = flags & IFA_F_DEPRECATED;
 	now.temporary = now.addr.family == 6 && flags & IFA_F_TEMPORARY;
+	now.home = now.addr.family == 6 && flags & IFA_F_HOMEADDRESS;
 	now.tentative = flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED);
 	memcpy(now.interface, l->name, IFNAMSIZ);
 	known = find_addr(ls, l->index, &now.addr);

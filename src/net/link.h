@@ -13,7 +13,8 @@ struct link_addr {
 	struct prefix prefix; /* on-link prefix */
 	struct addr addr;
 	char interface[IFNAMSIZ];
-	bool deprecated, temporary, tentative; /* tentative ones cannot be used yet */
+	bool deprecated, temporary, home;
+	bool tentative; /* cannot be used yet */
 };
 
 struct links;

@@ -262,6 +262,7 @@ identify_certificate(gnutls_session_t tls, struct peer_id *ret)
 	if (!chain_of(tls, &ch))
 		return false;
 	ret->kind = PEER_CERTIFICATE;
+	ret->expires = gnutls_x509_crt_get_expiration_time(ch.crts[0]);
 	texts.n_names = crt_dns_names(ch.crts[0], texts.names, PEER_NAMES_MAX);
 	peer_certificate_name(ch.crts[0], texts.name, sizeof(texts.name));
 	crt_common_name(ch.crts[0], true, texts.issuer, sizeof(texts.issuer));

@@ -14,9 +14,7 @@
 #include "base/mem.h"
 
 enum {
-	SIGNAL_PORT = 4646, /* RFC 8973 6 */
-	TAG_MAX = 32,       /* RFC 3958 6.5 */
-	OF_ONE_PROTOCOL = DISCOVER_FOUND_MAX / 2,
+	TAG_MAX = 32, /* RFC 3958 6.5 */
 	KNOWN_WHY_MAX = 96,
 	WHY_MAX = 512,
 	SHIFT_MAX = 16,
@@ -25,13 +23,15 @@ enum {
 
 static const char application_service[] = "DOTS"; /* RFC 8973 6 */
 
-/* Index: over TCP or not. UDP is what RFC 9132 4.3 has tried first. */
+/* By enum discover_service. UDP is what RFC 9132 4.3 has tried first. */
 static const struct {
 	const char *tag;     /* RFC 8973 6 */
+	uint16_t port;       /* of an address without SRV record (RFC 8973 6) */
 	const char *service; /* RFC 8973 7 */
 } protocols[] = {
-	{"signal.udp", "_dots-signal._udp"},
-	{"signal.tcp", "_dots-signal._tcp"},
+	[DISCOVER_SIGNAL_UDP] = {"signal.udp", 4646, "_dots-signal._udp"},
+	[DISCOVER_SIGNAL_TCP] = {"signal.tcp", 4646, "_dots-signal._tcp"},
+	[DISCOVER_DATA_TCP] = {"data.tcp", 443, "_dots-data._tcp"},
 };
 
 /* What was answered. */
@@ -59,7 +59,7 @@ struct walk {
 	struct walk_question question;
 	bool asking; /* ends it: an answer is needed */
 	uint64_t random;
-	bool tcp;
+	enum discover_service service;
 	size_t n_of_protocol;
 	struct discovered found[DISCOVER_FOUND_MAX];
 	size_t n_found;
@@ -72,7 +72,7 @@ struct walk {
 static bool
 goes_on(const struct walk *w)
 {
-	return !w->asking && w->n_of_protocol < OF_ONE_PROTOCOL;
+	return !w->asking && w->n_of_protocol < DISCOVER_OF_ONE_MAX;
 }
 
 /* NULL: not known, and the walk ends here to ask for it or goes on without. */
@@ -212,7 +212,7 @@ static bool
 is_found(const struct walk *w, const char *target, uint16_t port)
 {
 	for (size_t i = 0; i < w->n_found; i++)
-		if (w->found[i].tcp == w->tcp && w->found[i].port == port &&
+		if (w->found[i].service == w->service && w->found[i].port == port &&
 			strcasecmp(w->found[i].target, target) == 0)
 			return true;
 	return false;
@@ -227,7 +227,7 @@ find(struct walk *w, const char *target, uint16_t port)
 	if (!port || is_found(w, target, port) || !(k = look_up(w, target, RR_ADDRESSES)) ||
 		!k->n_addrs)
 		return;
-	*d = (struct discovered){.tcp = w->tcp, .port = port, .n_addrs = k->n_addrs};
+	*d = (struct discovered){.service = w->service, .port = port, .n_addrs = k->n_addrs};
 	memcpy(d->reference, w->domain, sizeof(d->reference));
 	snprintf(d->target, sizeof(d->target), "%s", target);
 	memcpy(d->addrs, k->addrs, sizeof(d->addrs));
@@ -266,7 +266,7 @@ follow(struct walk *w, const struct rr *naptr, unsigned depth)
 {
 	char flag = (char)tolower((unsigned char)naptr->flags[0]);
 
-	if (naptr->regexp || !serves(naptr->services, protocols[w->tcp].tag)) /* 6.6, 2.2.2 */
+	if (naptr->regexp || !serves(naptr->services, protocols[w->service].tag)) /* 6.6, 2.2.2 */
 		return;
 	if (!flag && depth == WALK_DEPTH_MAX)
 		w->bounded = true;
@@ -275,7 +275,7 @@ follow(struct walk *w, const struct rr *naptr, unsigned depth)
 	else if (flag == 's' && !naptr->flags[1])
 		find_srv(w, naptr->name);
 	else if (flag == 'a' && !naptr->flags[1])
-		find(w, naptr->name, SIGNAL_PORT);
+		find(w, naptr->name, protocols[w->service].port);
 }
 
 /* One protocol at a time, to the end (RFC 3958 2.2.5). What leads nowhere is passed over, and the
@@ -310,7 +310,7 @@ is_instance(const char *name, const char *service)
 static void
 browse(struct walk *w)
 {
-	const char *service = protocols[w->tcp].service;
+	const char *service = protocols[w->service].service;
 	char *name = mem_printf("%s.%s", service, w->domain);
 	const struct known *instances = look_up(w, name, RR_PTR), *k;
 	const struct rr *list[RR_MAX];
@@ -320,7 +320,7 @@ browse(struct walk *w)
 	for (size_t i = 0; instances && i < instances->n && !w->asking; i++) {
 		if (!is_instance(instances->list[i].name, service))
 			continue;
-		if (n_instances++ == OF_ONE_PROTOCOL)
+		if (n_instances++ == DISCOVER_OF_ONE_MAX)
 			break;
 		k = look_up(w, instances->list[i].name, RR_SRV);
 		for (size_t j = 0; k && j < k->n && n < RR_MAX; j++)
@@ -333,9 +333,9 @@ browse(struct walk *w)
 /* ---- the walk ---- */
 
 static void
-walk_protocol(struct walk *w, bool tcp)
+walk_protocol(struct walk *w, enum discover_service service)
 {
-	w->tcp = tcp;
+	w->service = service;
 	w->n_of_protocol = 0;
 	for (size_t i = 0; i < w->n_known; i++)
 		w->known[i].pursued = false;
@@ -434,8 +434,12 @@ walk_next(struct walk *w)
 	w->asking = false;
 	w->random = w->seed;
 	w->n_found = 0;
-	for (int tcp = 0; tcp < 2 && !w->asking; tcp++)
-		walk_protocol(w, tcp);
+	walk_protocol(w, DISCOVER_SIGNAL_UDP);
+	if (!w->asking)
+		walk_protocol(w, DISCOVER_SIGNAL_TCP);
+	/* A data channel without signal channel is of no use. */
+	if (!w->asking && w->n_found && w->method == DISCOVER_SNAPTR)
+		walk_protocol(w, DISCOVER_DATA_TCP);
 	if (w->asking)
 		return &w->question;
 	tell(w);

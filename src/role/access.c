@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "homing/source.h"
+#include "homing/destination.h"
 
 /* The n-th of one domain, or what is left of n. */
 static bool
@@ -41,7 +41,7 @@ access_up(const struct access *a, const struct links *ls)
 
 bool
 access_source(const struct homing *h, const struct access *a, const struct links *ls,
-	const struct addr *to, struct addr *ret, char *why, size_t cap)
+	const struct addr *to, struct source *ret, char *why, size_t cap)
 {
 	size_t n = 0, n_local = 0;
 	const struct link_addr *la = links_addrs(ls, &n);
@@ -55,10 +55,30 @@ access_source(const struct homing *h, const struct access *a, const struct links
 				.interface = la[i].interface,
 				.deprecated = la[i].deprecated,
 				.temporary = la[i].temporary,
-				.tentative = la[i].tentative};
+				.tentative = la[i].tentative,
+				.home = la[i].home};
 	r = source_select(h, a->domain, a->interface, to, local, n_local, ret, why, cap);
 	free(local);
 	return r == 0;
+}
+
+void
+access_sort(const struct homing *h, const struct access *a, const struct links *ls,
+	struct addr *addrs, size_t n)
+{
+	struct destination *list = mem_array(n ? n : 1, sizeof(*list));
+	char why[200];
+
+	for (size_t i = 0; i < n; i++) {
+		struct source source = {.section = NULL};
+
+		access_source(h, a, ls, &addrs[i], &source, why, sizeof(why));
+		list[i] = (struct destination){addrs[i], source.local};
+	}
+	destination_sort(&h->policy, list, n);
+	for (size_t i = 0; i < n; i++)
+		addrs[i] = list[i].addr;
+	free(list);
 }
 
 static bool
@@ -83,10 +103,10 @@ access_resolvers(const struct homing *h, const struct access *a, const struct li
 	snprintf(why, cap, "no address and no resolver configured");
 	for (size_t i = 0; i < d->n_resolvers && cfg->n_servers < ACCESS_RESOLVERS_MAX; i++) {
 		const struct addr *to = &d->resolvers[i].addr;
+		struct source source;
 
-		if (!has_source(cfg, to->family) &&
-			access_source(h, a, ls, to, &ret->sources[cfg->n_sources], why, cap))
-			cfg->n_sources++;
+		if (!has_source(cfg, to->family) && access_source(h, a, ls, to, &source, why, cap))
+			ret->sources[cfg->n_sources++] = source.local.addr;
 		if (has_source(cfg, to->family))
 			ret->servers[cfg->n_servers++] = d->resolvers[i];
 	}

@@ -6,7 +6,7 @@
 #ifndef DOTSD_ROLE_ACCESS_H
 #define DOTSD_ROLE_ACCESS_H
 
-#include "homing/domain.h"
+#include "homing/source.h"
 #include "net/link.h"
 #include "net/resolver.h"
 
@@ -24,7 +24,11 @@ bool access_up(const struct access *a, const struct links *ls);
 
 /* Our address there for that destination (homing/source.h). False with `why`. */
 bool access_source(const struct homing *h, const struct access *a, const struct links *ls,
-	const struct addr *to, struct addr *ret, char *why, size_t cap);
+	const struct addr *to, struct source *ret, char *why, size_t cap);
+
+/* Best first (homing/destination.h), as of now. */
+void access_sort(const struct homing *h, const struct access *a, const struct links *ls,
+	struct addr *addrs, size_t n);
 
 enum { ACCESS_RESOLVERS_MAX = 16 };
 struct access_resolvers {

@@ -61,6 +61,8 @@ struct dots_client {
 	bool running;
 	void (*changed)(void *arg, const char *wish); /* the chief's for all */
 	void *changed_arg;
+	void (*stale)(void *arg, const char *domain, const char *interface, const char *why);
+	void *stale_arg;
 	struct dots_client *chief; /* of a deputy */
 	struct map *deputies;      /* by name; a deputy has none */
 };
@@ -524,6 +526,17 @@ on_under_attack(void *arg, struct upstream *u)
 	return wishes_under_attack(c->wishes, upstream_server(u)->domain);
 }
 
+static void
+on_stale(void *arg, struct upstream *u, const char *why)
+{
+	struct dots_client *c = arg, *chief = c->chief ? c->chief : c;
+	const struct domain_server *s = upstream_server(u);
+
+	if (chief->stale && s->learned)
+		chief->stale(chief->stale_arg, domain_of(c, s->ordinal)->name,
+			s->n_interfaces ? s->interfaces[0] : "", why);
+}
+
 /* ---- redirections (M10) ------------------------------------------------------------------- */
 
 /* Over other links of the same domain it is another attachment (M14). */
@@ -654,6 +667,7 @@ static const struct upstream_ops upstream_ops = {
 	.under_attack = on_under_attack,
 	.redirected = on_redirected,
 	.usable = on_usable,
+	.stale = on_stale,
 };
 
 static void
@@ -1052,6 +1066,21 @@ dots_client_on_change(
 {
 	c->changed = changed;
 	c->changed_arg = arg;
+}
+
+void
+dots_client_way(const struct dots_client *c, uint32_t server, struct server_way *ret)
+{
+	upstream_way(c->upstreams[server], ret);
+}
+
+void
+dots_client_on_stale(struct dots_client *c,
+	void (*stale)(void *arg, const char *domain, const char *interface, const char *why),
+	void *arg)
+{
+	c->stale = stale;
+	c->stale_arg = arg;
 }
 
 struct server_visit {

@@ -7,6 +7,7 @@
 
 #include "base/loop.h"
 #include "core/persist.h"
+#include "homing/source.h"
 #include "homing/wish.h"
 #include "net/credentials.h"
 #include "net/link.h"
@@ -75,6 +76,12 @@ void dots_client_on_change(
 int dots_client_recall(
 	struct dots_client *c, struct name *n, struct arena *a, char *why, size_t cap);
 void dots_client_seek(struct dots_client *c, const struct name *n);
+/* Tells of a learned server of the whole that it may be found elsewhere now (RFC 8973 4): why is
+ * "loss" (of its session, or of an attempt), or "certificate" (the one in use has ended).
+ * interface "": anywhere in the domain. */
+void dots_client_on_stale(struct dots_client *c,
+	void (*stale)(void *arg, const char *domain, const char *interface, const char *why),
+	void *arg);
 
 /* For dotsctl. */
 struct server_view {
@@ -94,6 +101,15 @@ struct server_view {
 	int64_t next_attempt_s; /* of "waiting"; else -1 */
 	int64_t heard_s;        /* seconds since the server was heard; -1 never */
 };
+/* How a server (by ordinal) is reached, or would be next: for dotsctl explain. Borrowed until
+ * the next turn. */
+struct server_way {
+	const char *interface; /* "": any */
+	struct source source;  /* of the session; without one, what would be chosen. Family 0: */
+	char no_source[WISH_WHY_MAX];            /* … why there is none */
+	const char *credential, *state, *reason; /* as in server_view */
+};
+void dots_client_way(const struct dots_client *c, uint32_t server, struct server_way *ret);
 void dots_client_servers(
 	struct dots_client *c, void (*visit)(void *arg, const struct server_view *v), void *arg);
 

@@ -182,6 +182,14 @@ on_under_attack(void *arg, struct upstream *u)
 	return true; /* a live request (M3) */
 }
 
+static void
+on_stale(void *arg, struct upstream *u, const char *why)
+{
+	(void)arg;
+	(void)u;
+	(void)why; /* the withdrawal is for where the request is */
+}
+
 static const struct upstream_ops farewell_ops = {
 	.available = on_available,
 	.renewed = on_renewed,
@@ -189,6 +197,7 @@ static const struct upstream_ops farewell_ops = {
 	.answered = on_answered,
 	.observed = on_observed,
 	.under_attack = on_under_attack,
+	.stale = on_stale,
 };
 
 /* ---- life --------------------------------------------------------------------------------- */

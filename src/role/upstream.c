@@ -58,6 +58,7 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	u->observe_timer = timer_new(cx->loop, upstream_observe_due, u);
 	u->window_timer = timer_new(cx->loop, upstream_request_window, u);
 	u->redirect_timer = timer_new(cx->loop, upstream_redirect_due, u);
+	u->certificate_timer = timer_new(cx->loop, upstream_session_certificate_due, u);
 	u->heard = -1;
 	if (cred)
 		upstream_dial_at(u, loop_now(cx->loop));
@@ -112,6 +113,7 @@ upstream_free(struct upstream *u)
 	timer_free(u->observe_timer);
 	timer_free(u->window_timer);
 	upstream_redirect_end(u);
+	timer_free(u->certificate_timer);
 	credentials_unref(u->credentials);
 	free(u->failures);
 	free(u);

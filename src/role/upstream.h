@@ -38,6 +38,9 @@ struct upstream_ops {
 	 */
 	size_t (*usable)(void *arg, struct upstream *u, const struct addr *from, size_t n,
 		struct addr ret[static REDIRECT_ADDRESSES_MAX]);
+	/* The server may have moved: its session is lost, it cannot be reached, its certificate has
+	 * ended. */
+	void (*stale)(void *arg, struct upstream *u, const char *why);
 };
 
 struct upstream_context {
@@ -104,5 +107,6 @@ void upstream_return(struct upstream *u);
 void upstream_calm(struct upstream *u);
 
 void upstream_view(const struct upstream *u, struct server_view *ret);
+void upstream_way(const struct upstream *u, struct server_way *ret);
 
 #endif

@@ -66,6 +66,7 @@ upstream_dial_failed(struct upstream *u, const struct session *s, const char *re
 	upstream_dial_at(u, u->failed + retry_gap(u));
 	tell_failure(u, s, reason);
 	upstream_redirect_failed(u);
+	u->cx.ops->stale(u->cx.arg, u, "loss");
 }
 
 /* No packet left for the server, so RFC 9132 4.7 asks for no pause; told once. */
@@ -119,11 +120,13 @@ upstream_dial_address(struct upstream *u, const char *interface, const struct ad
 		.server_name = u->server->name,
 		.credentials = u->credentials,
 		.resume = u->resume_over == transport ? u->resume : NULL};
+	struct source from;
 	struct session *s;
 	int error = 0;
 
-	if (!access_source(u->homing, &u->access, u->cx.links, to, &d.source, why, REASON_MAX))
+	if (!access_source(u->homing, &u->access, u->cx.links, to, &from, why, REASON_MAX))
 		return NULL;
+	d.source = from.local.addr;
 	s = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
 	if (!s) {
 		snprintf(why, REASON_MAX, "%s: %s", endpoint_format(&d.remote, remote),
@@ -265,10 +268,13 @@ upstream_dial_begin(struct upstream *u, const char *why)
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
 	u->access = a;
-	if (u->server->n_addresses || knows_addresses(u))
-		dial(u, a.interface, why);
-	else
+	if (!u->server->n_addresses && !knows_addresses(u)) {
 		resolve(u);
+		return;
+	}
+	/* Those that were listed stay as listed (RFC 6724 6 rule 10, RFC 8973 5.1.2). */
+	access_sort(u->homing, &u->access, u->cx.links, u->addrs, u->n_addrs);
+	dial(u, a.interface, why);
 }
 
 static const char *

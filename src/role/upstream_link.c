@@ -117,3 +117,50 @@ upstream_link_changed(struct upstream *u, const char *interface)
 		upstream_dial_at(u, upstream_dial_soonest(u));
 	}
 }
+
+/* Towards the address that is tried next. */
+static void
+look_for_source(const struct upstream *u, struct server_way *ret)
+{
+	size_t n;
+	const struct addr *addrs = upstream_addresses(u, &n);
+	struct access a;
+	bool up = upstream_link_pick(u, &a);
+
+	ret->interface = a.interface ? a.interface : "";
+	if (!up)
+		snprintf(ret->no_source, sizeof(ret->no_source), "interface %s is down",
+			a.interface);
+	else if (!n)
+		snprintf(ret->no_source, sizeof(ret->no_source),
+			"no address of %.100s is known yet", u->server->name);
+	else
+		access_source(u->homing, &a, u->cx.links, &addrs[u->next_addr % n], &ret->source,
+			ret->no_source, sizeof(ret->no_source));
+}
+
+/* A session keeps the address that it was begun with; what would be chosen now may be another. */
+void
+upstream_way(const struct upstream *u, struct server_way *ret)
+{
+	const struct session *s = u->session[CURRENT];
+	struct server_view view;
+	struct source now;
+
+	*ret = (struct server_way){.source.section = "RFC 9284 5.1"};
+	upstream_view(u, &view);
+	ret->credential = view.credential;
+	ret->state = view.state;
+	ret->reason = view.reason;
+	if (!s) {
+		look_for_source(u, ret);
+		return;
+	}
+	ret->interface = session_interface(s);
+	ret->source.local.addr = session_local(s)->addr;
+	if (access_source(u->homing, &u->access, u->cx.links, &session_remote(s)->addr, &now,
+		    ret->no_source, sizeof(ret->no_source)) &&
+		addr_equal(&now.local.addr, &ret->source.local.addr))
+		ret->source.section = now.section;
+	*ret->no_source = '\0';
+}

@@ -84,7 +84,7 @@ struct upstream {
 	struct heartbeat hb;
 	int64_t hb_handle;
 	struct timer *hb_timer, *dial_timer, *race_timer, *probe_timer, *observe_timer,
-		*window_timer;
+		*window_timer, *certificate_timer;
 	enum availability availability;
 	mono_ms next_attempt; /* INT64_MAX: none planned */
 	mono_ms failed;       /* when the last attempt failed or was cut off; 0: it did not */
@@ -159,6 +159,7 @@ void upstream_observe_renew(struct upstream *u); /* all, on the current session 
 extern const struct session_ops upstream_session_ops;
 void upstream_session_hb_due(void *arg); /* timer */
 void upstream_session_hb_rearm(struct upstream *u);
+void upstream_session_certificate_due(void *arg); /* timer */
 /* The caller tells that it is `renewed`, if an answer has decided it, after that. */
 void upstream_session_promote(struct upstream *u);
 /* Not needed, or cut off. */

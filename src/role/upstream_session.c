@@ -12,8 +12,9 @@
 #include "role/upstream_private.h"
 
 enum {
-	RECONNECT_MS = 1000,  /* first attempt after an orderly close */
-	CANDIDATE_MS = 20000, /* a second session has to answer within that */
+	RECONNECT_MS = 1000,   /* first attempt after an orderly close */
+	CANDIDATE_MS = 20000,  /* a second session has to answer within that */
+	LOOK_MS = 3600 * 1000, /* at a certificate: the wall clock may be set meanwhile */
 };
 
 /* ---- heartbeats -------------------------------------------------------------------------- */
@@ -85,6 +86,28 @@ upstream_session_hb_due(void *arg)
 	upstream_session_hb_rearm(u);
 }
 
+/* ---- the server's certificate ------------------------------------------------------------ */
+
+/* It goes on until the server is judged again; found anew it is at once (RFC 8973 4). */
+void
+upstream_session_certificate_due(void *arg)
+{
+	struct upstream *u = arg;
+	int64_t ends = u->session[CURRENT] ? session_peer(u->session[CURRENT])->expires : 0;
+	int64_t left = 1000 * ends - loop_wall();
+
+	if (!ends)
+		return;
+	if (left > 0) {
+		timer_after(u->certificate_timer, left < LOOK_MS ? left : LOOK_MS);
+		return;
+	}
+	event_raise(EVENT_ALERT, EVENT_F("reason", "the certificate of the server has expired"),
+		EVENT_F("domain", u->domain->name), EVENT_F("server", u->server->name),
+		EVENT_F("section", "RFC 8973 4"));
+	u->cx.ops->stale(u->cx.arg, u, "certificate");
+}
+
 /* ---- the two sessions -------------------------------------------------------------------- */
 
 /* Not needed, or cut off. An attempt that was under way counts for the pace as if it had failed. */
@@ -136,6 +159,7 @@ upstream_session_promote(struct upstream *u)
 		session_abandon(old);
 	heartbeat_init(&u->hb, &u->domain->heartbeat, loop_now(u->cx.loop));
 	upstream_session_hb_rearm(u);
+	timer_after(u->certificate_timer, 0);
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
 	u->reason[0] = '\0';
@@ -222,6 +246,8 @@ upstream_session_lost(struct upstream *u, const char *reason)
 	upstream_see(u);
 	if (u->candidate_up)
 		take_over(u);
+	else
+		u->cx.ops->stale(u->cx.arg, u, "loss");
 }
 
 static void

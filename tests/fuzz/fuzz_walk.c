@@ -84,7 +84,7 @@ answer(struct walk *w, enum rr_type type, struct input *in)
 static void
 check(const struct discover_answer *a)
 {
-	size_t of_protocol[2] = {0};
+	size_t of_protocol[3] = {0};
 
 	assert(!a->error == (a->n > 0) && !a->error == !*a->why);
 	assert(a->error || a->n <= DISCOVER_FOUND_MAX);
@@ -93,8 +93,8 @@ check(const struct discover_answer *a)
 	for (size_t i = 0; i < a->n; i++) {
 		const struct discovered *d = &a->found[i];
 
-		of_protocol[d->tcp]++;
-		assert(i == 0 || d->tcp || !d[-1].tcp);
+		of_protocol[d->service]++;
+		assert(i == 0 || d->service >= d[-1].service);
 		assert(strcmp(d->reference, "example.net") == 0 && *d->target && d->port);
 		assert(d->n_addrs && d->n_addrs <= RESOLVER_ADDRS_MAX);
 		for (size_t k = 0; k < d->n_addrs; k++)
@@ -102,8 +102,9 @@ check(const struct discover_answer *a)
 				!addr_is_multicast(&d->addrs[k]) &&
 				!addr_is_unspecified(&d->addrs[k]));
 	}
-	assert(of_protocol[0] <= DISCOVER_FOUND_MAX / 2 &&
-		of_protocol[1] <= DISCOVER_FOUND_MAX / 2);
+	assert(a->error || of_protocol[0] + of_protocol[1] > 0);
+	for (size_t i = 0; i < 3; i++)
+		assert(of_protocol[i] <= DISCOVER_OF_ONE_MAX);
 }
 
 int

@@ -113,6 +113,89 @@ a_server_that_closes_at_once_is_not_run_at(void **state)
 	assert_true(virtual_events(EVENT_ALERT, "domain=isp1") > 10);
 }
 
+struct stale {
+	unsigned n;
+	char last[64];
+};
+
+static void
+on_stale(void *arg, const char *domain, const char *interface, const char *why)
+{
+	struct stale *s = arg;
+
+	s->n++;
+	snprintf(s->last, sizeof(s->last), "%s %s %s", domain, interface, why);
+}
+
+static void
+watch_stale(struct scene *x, struct stale *s)
+{
+	dots_client_on_stale(x->us.client, on_stale, s);
+}
+
+/* 8973-4-18: at the moment at which the certificate of a server in use ends; a session that works
+ * goes on. What is configured is not looked for. */
+static void
+the_end_of_a_learned_servers_certificate_is_told(void **state)
+{
+	struct scene *x = *state;
+	struct stale s = {0};
+
+	x->us.homing->domains[0].servers[0]->learned = "dhcp";
+	virtual_certificates_end(loop_wall() + 3 * HOUR);
+	scene_start(x);
+	watch_stale(x, &s);
+	virtual_run(3 * HOUR - 2 * MINUTE);
+	assert_int_equal(s.n, 0);
+	virtual_run(4 * MINUTE);
+	assert_int_equal(s.n, 1);
+	assert_string_equal(s.last, "isp1  certificate");
+	assert_int_equal(virtual_events(EVENT_ALERT, "certificate of the server has expired"), 2);
+	virtual_run(1 * HOUR);
+	assert_int_equal(s.n, 1);
+	assert_true(is_state(x, "s1", "available"));
+	virtual_certificates_end(0);
+}
+
+/* The clock is set meanwhile: seen within an hour. */
+static void
+a_certificate_ends_by_the_clock_on_the_wall(void **state)
+{
+	struct scene *x = *state;
+	struct stale s = {0};
+
+	x->us.homing->domains[0].servers[0]->learned = "dhcp";
+	virtual_certificates_end(loop_wall() + INT64_C(30) * DAY);
+	scene_start(x);
+	watch_stale(x, &s);
+	virtual_run(90 * MINUTE);
+	virtual_jump_wall(INT64_C(40) * DAY);
+	virtual_run(HOUR);
+	assert_int_equal(s.n, 1);
+	virtual_certificates_end(0);
+}
+
+/* A learned server that is lost, or cannot be reached, may have moved. */
+static void
+the_loss_of_a_learned_server_is_told(void **state)
+{
+	struct scene *x = *state;
+	struct stale s = {0};
+
+	x->us.homing->domains[1].servers[0]->learned = "naptr";
+	scene_start(x);
+	watch_stale(x, &s);
+	virtual_run(60 * S); /* they have answered something */
+	provider_stop(&x->isp1);
+	virtual_run(10 * S);
+	assert_int_equal(s.n, 0);
+	virtual_listener(x->isp2.loop, MUTE, 0);
+	provider_stop(&x->isp2);
+	UNTIL(5 * S, s.n == 1);
+	assert_string_equal(s.last, "isp2  loss");
+	UNTIL(HANDSHAKE + 5 * S, s.n == 2);
+}
+
 /* An orderly close of a session that was of use: the client is back after a second. */
 static void
 after_an_orderly_close_the_client_is_back_at_once(void **state)
@@ -523,6 +606,9 @@ main(void)
 		CASE(the_second_link_of_an_access_takes_over),
 		CASE(without_an_interface_any_active_link_is_used),
 		CASE(several_addresses_are_tried_in_turn),
+		CASE(the_end_of_a_learned_servers_certificate_is_told),
+		CASE(a_certificate_ends_by_the_clock_on_the_wall),
+		CASE(the_loss_of_a_learned_server_is_told),
 		CASE(a_third_party_is_reached_over_whatever_link_is_up),
 		CASE(a_link_that_does_not_lead_to_a_third_party_is_left),
 	};

@@ -91,6 +91,8 @@ const struct virtual_lookup *virtual_lookups(void);
 
 /* Of a certificate with that DNS name. One reference is the caller's. */
 struct credentials *virtual_credentials(const char *name);
+/* Of sessions from now on; 0: never. */
+void virtual_certificates_end(wall_ms when);
 /* How the listener of that host meets handshakes from now on. */
 enum virtual_mood { MEETS, MUTE, REFUSES, REFUSES_TICKETS };
 void virtual_listener(struct loop *l, enum virtual_mood mood, int64_t takes);

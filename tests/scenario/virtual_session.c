@@ -351,6 +351,14 @@ send_flight(struct session *s)
 	world_send(f, 0);
 }
 
+static int64_t certificates_end;
+
+void
+virtual_certificates_end(wall_ms when)
+{
+	certificates_end = when / 1000;
+}
+
 static void
 name_peer(struct session *s, const char *name)
 {
@@ -360,6 +368,7 @@ name_peer(struct session *s, const char *name)
 	free(s->peer.texts);
 	s->peer = (struct peer_id){
 		.kind = PEER_CERTIFICATE, .n_names = 1, .issuer = "CA", .texts = mem_text(name)};
+	s->peer.expires = certificates_end;
 	s->peer.name = s->peer.names[0] = s->peer.texts;
 	cuid_from_digest(digest, s->peer.cuid);
 }

@@ -83,11 +83,13 @@ const struct link_addr *
 links_addrs(const struct links *ls, size_t *ret_n)
 {
 	static const struct link_addr addrs[ADDRS] = {
-		{{{4, {192, 0, 2, 64}}, 26}, {4, {192, 0, 2, 66}}, "wan1", false, false, false},
-		{{{6, {0x20, 0x01, 0x0d, 0xb8, 0x1a}}, 64},
-			{6, {0x20, 0x01, 0x0d, 0xb8, 0x1a, [15] = 2}}, "wan1", false, false, false},
-		{{{4, {198, 51, 100, 64}}, 26}, {4, {198, 51, 100, 66}}, "wan2", false, false,
+		{{{4, {192, 0, 2, 64}}, 26}, {4, {192, 0, 2, 66}}, "wan1", false, false, false,
 			false},
+		{{{6, {0x20, 0x01, 0x0d, 0xb8, 0x1a}}, 64},
+			{6, {0x20, 0x01, 0x0d, 0xb8, 0x1a, [15] = 2}}, "wan1", false, false, false,
+			false},
+		{{{4, {198, 51, 100, 64}}, 26}, {4, {198, 51, 100, 66}}, "wan2", false, false,
+			false, false},
 	};
 
 	(void)ls;

@@ -115,10 +115,14 @@ class Configuration:
 
     def client(self):
         pvds = self.lab.upstream_pvds(self.agent)
-        result = self.domains(pvds) if pvds else {}
+        result = self.domains(pvds) if pvds else self.helper()
         if "server" in self.st.attrs or not pvds:
             result["gateways"] = self.gateways()
         return result
+
+    def helper(self):
+        """Of who asks DHCP."""
+        return {"helper": str(self.folder / "priv.sock")} if "dhcp" in self.st.items("discovery") else {}
 
     def interface(self):
         return self.st.get("if") or self.lab.only_interface(self.agent.name, self.st)
@@ -136,6 +140,9 @@ class Configuration:
                     "credentials": self.as_client(a.st.get("ca")), **self.heartbeat}
                 if "filters" in self.st.attrs:
                     result[a.name]["filters"] = self.filters(a)
+                if "discovery" in self.st.attrs:
+                    result[a.name]["discover"] = self.st.items("discovery")
+                    del result[a.name]["servers"]
         if not result:
             raise self.st.error(f"no gateway has an address of server={','.join(servers)}")
         return result
@@ -152,8 +159,7 @@ class Configuration:
         return result
 
     def domains(self, pvds):
-        result = {"helper": str(self.folder / "priv.sock")} if "dhcp" in self.st.items("discovery") else {}
-        result |= {"domains": {p.domain: self.domain(p) for p in pvds}
+        result = self.helper() | {"domains": {p.domain: self.domain(p) for p in pvds}
                   | {name: self.third_party(name, pvds) for name in self.st.items("third")}}
         if self.lab.pi:
             result["provider-independent"] = self.lab.pi

@@ -86,6 +86,7 @@ PRODUCT_EVENTS = {
     "redirect-ended": {"domain", "pvd", "server", "alternate", "reason"},
     "drain": {"state", "alternate", "ttl"},
     "hb": {"role", "peer", "from", "direction", "domain", "pvd", "server"},
+    "discovery": {"domain", "pvd", "interface", "reason"},
     "learned": {"domain", "pvd", "kind", "value", "source", "interface", "expires"},
     "forgotten": {"domain", "pvd", "kind", "value", "source", "interface", "reason"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},

@@ -1,11 +1,21 @@
 """Certificates: one CA per ca=, signing the server that belongs to it and its clients."""
 import base64
 import hashlib
+import ipaddress
 import subprocess
 
 from lab.net import run
 
 DAYS = "30"
+
+
+def kind_of(name):
+    """As openssl calls it in a subjectAltName."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "DNS"
+    return "IP"
 
 
 class Pki:
@@ -44,7 +54,7 @@ class Pki:
         key = self.folder / f"{stem}.key"
         if not crt.exists():
             self.key(stem)
-            names = ",".join(f"DNS:{name}" for name in (dns_name, *also))
+            names = ",".join(f"{kind_of(name)}:{name}" for name in (dns_name, *also))
             ext.write_text(f"subjectAltName={names}\nextendedKeyUsage={usage}\n"
                            "basicConstraints=critical,CA:FALSE\n"
                            "keyUsage=critical,digitalSignature\n")

@@ -3,6 +3,7 @@
  */
 #include "daemon/config.h"
 
+#include <sys/stat.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -535,6 +536,18 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"2:7: a looks for servers in DNS and does not know where"},
 		{"domains:\n  a: {interface: e0, discover: [dhcp]}\n",
 			"2:22: a asks DHCP and there is no helper for it, expected `helper`"},
+		{"domains:\n  a: {discover: [router]}\n",
+			"2:7: a asks its router and has no interface, expected `interface`"},
+		{"gateways:\n  a: {discover: [slp]}\n",
+			"2:18: discover names a method that is none"},
+		{"address-policy: [{prefix: 10.0.0.0/8}]\n",
+			"1:1: row 1 of address-policy has no IPv6 prefix"},
+		{"address-policy: [{label: 3}]\n",
+			"1:1: row 1 of address-policy has no IPv6 prefix"},
+		{"address-policy: [{prefix: 'fd00::/8'}, {prefix: 'fd00::/8'}]\n",
+			"1:1: address-policy has two rows for fd00::/8"},
+		{"address-policy: [{prefix: '::/0', label: -1}]\n",
+			"1:42: label (sources of the same label are preferred) is \"-1\""},
 		{"helper: /x\ndomains:\n  a: {discover: [dhcp]}\n",
 			"3:7: a asks DHCP and has no interface, expected `interface`"},
 		{"domains:\n  a: {via: b}\n", "1:1: via of a names b, which is no domain"},
@@ -891,6 +904,26 @@ the_manual_knows_every_option(void **state)
 	free(manual);
 }
 
+/* 6724-9-03 */
+static void
+a_file_that_everybody_may_write_is_a_warning(void **state)
+{
+	static const char warning[] = "1:1: everybody may write this file";
+	struct config *c = load("domains: {a: {}}\n");
+
+	(void)state;
+	assert_non_null(c);
+	assert_false(noted(false, warning));
+	config_free(c);
+	config_problems_finish(&problems);
+	assert_int_equal(chmod(pki_path("dotsd", ".yaml"), 0646), 0);
+	c = config_load(pki_path("dotsd", ".yaml"), &problems);
+	assert_int_equal(chmod(pki_path("dotsd", ".yaml"), 0600), 0);
+	assert_non_null(c);
+	assert_true(noted(false, warning));
+	config_free(c);
+}
+
 int
 main(void)
 {
@@ -915,6 +948,7 @@ main(void)
 		cmocka_unit_test_teardown(one_address_for_several_servers_is_noticed, forget),
 		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
 		cmocka_unit_test_teardown(gateways_may_be_shown_the_same_credentials, forget),
+		cmocka_unit_test_teardown(a_file_that_everybody_may_write_is_a_warning, forget),
 		cmocka_unit_test(the_manual_knows_every_option),
 	};
 

@@ -267,6 +267,34 @@ def test_names_are_limited(client):
     assert reply["exit"] == 2 and "more than 256 targets are names" in reply["error"]
     assert raw.ask({"command": "explain", "targets": many[:256]})["exit"] == 0
 
+def why(reply, target):
+    part, = (p for p in reply["parts"] if p["target"] == target)
+    return {w["what"]: (w["is"], w["section"], w["reason"]) for w in part["why"]}
+
+
+def test_explain_tells_the_way_to_the_server_and_the_rule_of_each_choice(client):
+    """9284-5.1-05, 9284-5.1-06: domain, its link, an address of it, its credentials."""
+    reply = client("explain", "192.0.2.7", "203.0.113.1")[1]
+    way = why(reply, "192.0.2.7/32")
+    assert list(way) == ["domain", "server", "interface", "source", "credential", "session"]
+    assert way["domain"][:2] == ("isp1", "RFC 9284 5.1")
+    assert way["server"] == ("dots.example", "RFC 8973 4", "configured")
+    assert way["interface"] == ("lo", "RFC 9284 5.1", "")
+    assert way["source"][0] == "127.0.0.1"  # and the only one, if the machine's loopback has no other
+    assert way["source"][1] in ("RFC 9284 5.1", "RFC 6724 5 rule 1")
+    assert way["credential"] == ("psk:acme", "RFC 9284 5.1", "")
+    assert way["session"] == ("available", "RFC 9132 4.7", "")
+    assert list(why(reply, "203.0.113.1/32")) == ["refusal"]
+    code, out, err = client.text("explain", "192.0.2.7", "203.0.113.1")
+    lines = out.split("\nWHY\n")[1].splitlines()
+    assert lines[0].split() == ["TARGET", "WHAT", "IS", "SECTION", "REASON"] and len(lines) == 1 + 6
+    assert lines[4].split()[:4] == ["192.0.2.7/32", "source", "127.0.0.1", "RFC"]
+
+
+def test_explain_without_a_session_tells_what_would_be_tried(lonely):
+    way = why(lonely("explain", "192.0.2.7")[1], "192.0.2.7/32")
+    assert way["source"][0] == "127.0.0.1" and way["session"][0] != "available"
+
 
 def test_a_server_only_daemon_asks_nobody(server):
     for words in (["explain", "192.0.2.1"], ["mitigate", "192.0.2.1"], ["withdraw", "w1"]):

@@ -170,7 +170,7 @@ def test_what_is_configured_comes_first(client, server):
 def test_mistakes_are_named(client):
     for words, code, text in (
             (["isp9", "set", "server", "a.example"], 1, "there is no domain isp9"),
-            (["isp1", "set", "colour", "red"], 2, "expected prefix, resolver, server or gateway"),
+            (["isp1", "set", "colour", "red"], 2, "expected prefix, resolver, server, gateway or data"),
             (["isp1", "set", "server", "a b"], 2, "no name of a host"),
             (["isp1", "set", "server"], 2, "no name of a host"),
             (["isp1", "paint", "server", "a"], 2, "expected set or unset"),
@@ -180,7 +180,7 @@ def test_mistakes_are_named(client):
             (["isp2", "set", "prefix", "127.0.0.0/8"], 2, "no prefix"),
             (["isp1", "set", "prefix", "198.51.100.0/24"], 1, "assigned by both"),
             (["isp1", "unset", "gateway"], 1, "nothing of that kind"),
-            (["isp1", "set"], 2, "missing: prefix, resolver, server, gateway or dhcp"),
+            (["isp1", "set"], 2, "missing: prefix, resolver, server, gateway, data or dhcp"),
             (["isp1", "set", "server", "a", "b"], 2, "one word too many: b")):
         got, reply = client("domain", *words)
         assert (got, text in reply["error"]) == (code, True), (words, got, reply)

@@ -131,7 +131,7 @@ addresses_of_no_server_are_left_out(void **state)
 static void
 the_first_source_that_says_something_counts(void **state)
 {
-	struct fact facts[] = {fact("isp2", FACT_GATEWAY, "198.51.100.1", FACT_DHCP),
+	struct fact facts[] = {fact("isp2", FACT_GATEWAY, "198.51.100.1", FACT_ROUTER),
 		fact("isp2", FACT_SERVER, "sd.example", FACT_DNS_SD),
 		fact("isp2", FACT_SERVER, "naptr.example", FACT_NAPTR),
 		fact("isp2", FACT_SERVER, "dhcp.example@198.51.100.9", FACT_DHCP),

@@ -160,11 +160,12 @@ start_dnsmasq(struct world *x, const char *const *records, size_t n)
 static void
 note(struct told *t, const struct discovered *d)
 {
+	static const char *const services[] = {"udp", "tcp", "data"};
 	char text[ADDR_TEXT_MAX];
 	size_t at = strlen(t->found);
 
 	at += (size_t)snprintf(t->found + at, sizeof(t->found) - at, "%s %s %u",
-		d->tcp ? "tcp" : "udp", d->target, d->port);
+		services[d->service], d->target, d->port);
 	for (size_t i = 0; i < d->n_addrs; i++)
 		at += (size_t)snprintf(t->found + at, sizeof(t->found) - at, " %s",
 			addr_format(&d->addrs[i], text));
@@ -259,7 +260,9 @@ figure_8_from_dnsmasq(void **state)
 	start_dnsmasq(x, figure_8, sizeof(figure_8) / sizeof(figure_8[0]));
 	discover_what(x, "example.net", DISCOVER_SNAPTR,
 		"udp a.example.net 5000 2001:db8::1\n"
-		"tcp a.example.net 5001 2001:db8::1\n");
+		"tcp a.example.net 5001 2001:db8::1\n"
+		"data a.example.net 5002 2001:db8::1\n"
+		"data b.example.net 443 2001:db8::2\n");
 	assert_string_equal(x->told.reference, "example.net");
 	assert_int_equal(x->told.ttl, 240);
 	/* A peer's name, found elsewhere, with a dot at its end. */
@@ -414,7 +417,7 @@ thousands_of_records_end_somewhere(void **state)
 	p->queries = 0;
 	discover(x, "example.net", DISCOVER_DNSSD);
 	assert_int_equal(x->told.error, 0);
-	assert_int_equal(x->told.n_found, DISCOVER_FOUND_MAX / 2);
+	assert_int_equal(x->told.n_found, DISCOVER_OF_ONE_MAX);
 	assert_in_range(p->queries, 1, 3 * 40);
 }
 

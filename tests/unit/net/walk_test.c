@@ -97,13 +97,14 @@ reply(struct walk *w, const struct walk_question *q, const struct row *zone, siz
 static void
 note_found(struct world *x)
 {
+	static const char *const services[] = {"udp", "tcp", "data"};
 	char text[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < x->answer->n; i++) {
 		const struct discovered *d = &x->answer->found[i];
 
 		assert_in_range(d->n_addrs, 1, RESOLVER_ADDRS_MAX);
-		buf_printf(&x->found, "%s %s %u", d->tcp ? "tcp" : "udp", d->target, d->port);
+		buf_printf(&x->found, "%s %s %u", services[d->service], d->target, d->port);
 		for (size_t k = 0; k < d->n_addrs; k++)
 			buf_printf(&x->found, " %s", addr_format(&d->addrs[k], text));
 		buf_printf(&x->found, "\n");
@@ -182,7 +183,7 @@ static const struct row figure_8[] = {
 	ADDR("b.example.net", "2001:db8::2"),
 };
 
-/* 8973-6-03, -06, -08, -09: the signal channel's part of table 1; what was asked once is not asked
+/* 8973-6-03, -06, -08, -09, -12: table 1; what was asked once is not asked
  * again for the other protocol. 8973-8.2-02: whatever the records say, one name is to be proven. */
 static void
 figure_8_gives_table_1(void **state)
@@ -191,18 +192,23 @@ figure_8_gives_table_1(void **state)
 
 	expect(x, figure_8, COUNT(figure_8),
 		"udp a.example.net 5000 2001:db8::1\n"
-		"tcp a.example.net 5001 2001:db8::1\n");
+		"tcp a.example.net 5001 2001:db8::1\n"
+		"data a.example.net 5002 2001:db8::1\n"
+		"data b.example.net 443 2001:db8::2\n");
 	assert_string_equal(buf_text(&x->asked), "NAPTR example.net\n"
 						 "NAPTR signal.example.net\n"
 						 "SRV _dots-signal._udp.example.net\n"
 						 "A a.example.net\n"
-						 "SRV _dots-signal._tcp.example.net\n");
+						 "SRV _dots-signal._tcp.example.net\n"
+						 "NAPTR data.example.net\n"
+						 "SRV _dots-data._tcp.example.net\n"
+						 "A b.example.net\n");
 	assert_string_equal(x->answer->found[0].reference, "example.net");
 	assert_string_equal(x->answer->found[1].reference, "example.net");
 }
 
-/* 8973-6-10: a client of ours has no use for Call Home (figure 9), nor for anybody else's records;
- * 8973-6-13: with nothing else the discovery fails. */
+/* 8973-6-10: a client of ours has no use for Call Home (figure 9), nor for anybody else's records,
+ * nor for a data channel alone; 8973-6-13: with nothing else the discovery fails. */
 static void
 records_of_other_services_lead_nowhere(void **state)
 {
@@ -337,29 +343,30 @@ services_are_matched(void **state)
 {
 	static const struct {
 		const char *services;
-		bool udp, tcp;
+		bool udp, tcp, data;
 	} rows[] = {
-		{"DOTS:signal.udp", true, false},
-		{"dots:Signal.UDP", true, false},
-		{"DOTS:signal.tcp", false, true},
-		{"DOTS:signal.tcp:data.tcp:signal.udp", true, true},
-		{"DOTS:x-new:signal.udp", true, false},
-		{"DOTS:aaaaaaaaaabbbbbbbbbbccccccccccdd:signal.udp", true, false},
-		{"DOTS:aaaaaaaaaabbbbbbbbbbccccccccccddd:signal.udp", false, false}, /* 33 */
-		{"DOTS:signal.udp:", false, false},
-		{"DOTS::signal.udp", false, false},
-		{"DOTS:1signal:signal.udp", false, false}, /* a letter first */
-		{"DOTS:signal.udp:not a tag", false, false},
-		{"DOTS:signal.udp2", false, false},
-		{"DOTS:signal", false, false},
-		{"DOTS", false, false},
-		{"DOT:signal.udp", false, false},
-		{"DOTSX:signal.udp", false, false},
-		{"signal.udp:DOTS", false, false},
-		{"DOTS-CALL-HOME:signal.udp", false, false},
-		{"DOTS+signal.udp", false, false},
-		{":signal.udp", false, false},
-		{"", false, false},
+		{"DOTS:signal.udp", true, false, false},
+		{"dots:Signal.UDP", true, false, false},
+		{"DOTS:signal.tcp", false, true, false},
+		{"DOTS:signal.tcp:data.tcp:signal.udp", true, true, true},
+		{"DOTS:signal.tcp:Data.TCP", false, true, true},
+		{"DOTS:x-new:signal.udp", true, false, false},
+		{"DOTS:aaaaaaaaaabbbbbbbbbbccccccccccdd:signal.udp", true, false, false},
+		{"DOTS:aaaaaaaaaabbbbbbbbbbccccccccccddd:signal.udp", false, false, false}, /* 33 */
+		{"DOTS:signal.udp:", false, false, false},
+		{"DOTS::signal.udp", false, false, false},
+		{"DOTS:1signal:signal.udp", false, false, false}, /* a letter first */
+		{"DOTS:signal.udp:not a tag", false, false, false},
+		{"DOTS:signal.udp2", false, false, false},
+		{"DOTS:signal", false, false, false},
+		{"DOTS", false, false, false},
+		{"DOT:signal.udp", false, false, false},
+		{"DOTSX:signal.udp", false, false, false},
+		{"signal.udp:DOTS", false, false, false},
+		{"DOTS-CALL-HOME:signal.udp", false, false, false},
+		{"DOTS+signal.udp", false, false, false},
+		{":signal.udp", false, false, false},
+		{"", false, false, false},
 	};
 	struct world *x = *state;
 
@@ -368,12 +375,13 @@ services_are_matched(void **state)
 			NAPTR("example.net", 1, 1, "a", "", "x.example.net"),
 			ADDR("x.example.net", "192.0.2.1"),
 		};
-		char found[128];
+		char found[160];
 
 		snprintf(zone[0].rr.services, sizeof(zone[0].rr.services), "%s", rows[i].services);
-		snprintf(found, sizeof(found), "%s%s",
+		snprintf(found, sizeof(found), "%s%s%s",
 			rows[i].udp ? "udp x.example.net 4646 192.0.2.1\n" : "",
-			rows[i].tcp ? "tcp x.example.net 4646 192.0.2.1\n" : "");
+			rows[i].tcp ? "tcp x.example.net 4646 192.0.2.1\n" : "",
+			rows[i].data ? "data x.example.net 443 192.0.2.1\n" : "");
 		expect(x, zone, COUNT(zone), found);
 	}
 }
@@ -760,17 +768,17 @@ many(struct row *zone, char names[][16], unsigned n, const char *services)
 }
 
 static void
-of_many_servers_sixteen_are_taken_of_both_protocols(void **state)
+of_many_servers_eight_are_taken_of_each_service(void **state)
 {
 	struct world *x = *state;
 	struct row zone[2 * RR_MAX];
 	char names[RR_MAX][16];
 
-	walk(x, zone, many(zone, names, RR_MAX, "DOTS:signal.udp:signal.tcp"));
+	walk(x, zone, many(zone, names, RR_MAX, "DOTS:signal.udp:signal.tcp:data.tcp"));
 	assert_int_equal(x->answer->n, DISCOVER_FOUND_MAX);
 	for (size_t i = 0; i < x->answer->n; i++)
-		assert_int_equal(x->answer->found[i].tcp, i >= DISCOVER_FOUND_MAX / 2);
-	assert_int_equal(x->questions, 1 + DISCOVER_FOUND_MAX / 2);
+		assert_int_equal(x->answer->found[i].service, i / DISCOVER_OF_ONE_MAX);
+	assert_int_equal(x->questions, 1 + DISCOVER_OF_ONE_MAX);
 }
 
 /* Two levels of names without addresses. */
@@ -866,8 +874,8 @@ of_many_instances_eight_are_taken(void **state)
 	zone[n++] = (struct row)ADDR("a.example", "192.0.2.1");
 	x->method = DISCOVER_DNSSD;
 	walk(x, zone, n);
-	assert_int_equal(x->answer->n, DISCOVER_FOUND_MAX);
-	assert_int_equal(x->questions, 2 * (1 + DISCOVER_FOUND_MAX / 2) + 1);
+	assert_int_equal(x->answer->n, 2 * DISCOVER_OF_ONE_MAX);
+	assert_int_equal(x->questions, 2 * (1 + DISCOVER_OF_ONE_MAX) + 1);
 }
 
 /* 8973-7-02 */
@@ -917,7 +925,7 @@ main(void)
 		CASE(the_failure_that_matters_is_told),
 		CASE(loops_are_refused),
 		CASE(records_refer_onward_eight_times),
-		CASE(of_many_servers_sixteen_are_taken_of_both_protocols),
+		CASE(of_many_servers_eight_are_taken_of_each_service),
 		CASE(look_ups_are_limited),
 		CASE(after_three_silences_nobody_is_asked_any_more),
 		CASE(many_paths_to_few_names_are_no_work),
