@@ -183,6 +183,7 @@ mitigation_free(struct mitigation *m)
 	free(m->contested);
 	free(m->client);
 	free(m->cuid);
+	free(m->cdid);
 	free(m);
 }
 
@@ -720,6 +721,10 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 	bool revived = m->terminating;
 
 	m->hop_limit = r->hop_limit;
+	if (r->cdid) {
+		free(m->cdid);
+		m->cdid = mem_text(r->cdid);
+	}
 	if (revived) {
 		revive(b, m);
 		effect(fx, EFFECT_NOTIFY, m, NULL);
@@ -750,6 +755,7 @@ create(struct book *b, const struct mitigation_request *r)
 	m->here = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
 	m->status = m->here;
 	m->hop_limit = r->hop_limit;
+	m->cdid = mem_text(r->cdid);
 	m->started = r->wall;
 	m->rate_mark.at = r->now;
 	m->terminating_s = b->policy.terminating;
@@ -992,6 +998,7 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t remaining,
 	*m = *stored;
 	m->client = mem_text(stored->client);
 	m->cuid = mem_text(stored->cuid);
+	m->cdid = mem_text(stored->cdid);
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, &stored->scope, &m->scope);
 	m->expires = remaining < 0 ? INT64_MAX : now + remaining * 1000;

@@ -44,6 +44,7 @@ struct mitigation {
 	bool escalated;    /* upstream was asked beside our own mitigators (RFC 8811 3.2.3) */
 	bool takes_over;   /* from one that was: upstream is to be asked at once */
 	uint8_t hop_limit; /* to ask upstream with (RFC 8768 3) */
+	char *cdid;        /* likewise (4.4.1.2); NULL: nobody is asked */
 	struct overload_gauge gauge;
 	struct conflict conflict; /* that an upstream tells of (gateway) */
 	struct prefix *contested; /* of its targets those that other clients of ours ask for, too
@@ -106,6 +107,7 @@ struct mitigation_request {
 	const struct scope *scope; /* of PUT */
 	bool if_match;             /* of PUT: an efficacy update (4.4.3) */
 	uint8_t hop_limit;         /* of PUT: to go upstream with */
+	const char *cdid;          /* likewise; NULL: nobody is asked there */
 	mono_ms now;
 	wall_ms wall;
 };

@@ -41,8 +41,10 @@ add_upstream(const struct dots_server *s, json_t *record, const struct mitigatio
 {
 	const struct dropped *d = &m->dropped[DROPPED_UPSTREAM];
 
-	if (recursion_is_on(s))
+	if (recursion_is_on(s)) {
 		json_object_set_new(record, "hops", json_integer(m->hop_limit));
+		json_object_set_new(record, "cdid", json_string(m->cdid));
+	}
 	if (m->escalated || d->packets)
 		json_object_set_new(record, "upstream",
 			json_pack("{sb si si sI sI sI sI}", "escalated", m->escalated, "here",
@@ -179,6 +181,7 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.upstream = beside ? (enum dots_status)number(upstream, "status") : 0,
 		.escalated = beside && json_is_true(json_object_get(upstream, "escalated")),
 		.hop_limit = (uint8_t)number(j, "hops"),
+		.cdid = (char *)json_string_value(json_object_get(j, "cdid")),
 		.dropped =
 			{[DROPPED_HERE] = dropped_of(j), [DROPPED_UPSTREAM] = dropped_of(upstream)},
 	};

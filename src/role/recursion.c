@@ -32,7 +32,8 @@ ask(struct dots_server *s, const struct mitigation *m, bool refresh, struct esca
 		.scope = &scope,
 		.share = c ? c->limits.mitigations : 0,
 		.refresh = refresh,
-		.hop_limit = m->hop_limit ? m->hop_limit : COAP_HOP_LIMIT_INITIAL};
+		.hop_limit = m->hop_limit ? m->hop_limit : COAP_HOP_LIMIT_INITIAL,
+		.cdid = m->cdid ? m->cdid : ""};
 
 	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
 	s->escalation->ops->ask(s->escalation, &r, ret);

@@ -121,6 +121,7 @@ struct asked {
 	const struct scope *scope;
 	bool if_match;
 	uint8_t hop_limit; /* it goes on with */
+	const char *cdid;  /* likewise; NULL: it does not go on */
 };
 
 static struct mitigation_request
@@ -132,6 +133,7 @@ request_of(const struct dots_server *s, const struct asked *a)
 		.scope = a->scope,
 		.if_match = a->if_match,
 		.hop_limit = a->hop_limit,
+		.cdid = a->cdid,
 		.now = loop_now(s->loop),
 		.wall = loop_wall()};
 }
@@ -224,7 +226,7 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
 	bool granted_upstream = verdict_ok(v);
-	struct asked asked = {c, &a->path, &a->scope, a->if_match, a->hop_limit};
+	struct asked asked = {c, &a->path, &a->scope, a->if_match, a->hop_limit, a->cdid};
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 	struct verdict loops;
@@ -463,7 +465,8 @@ put_mitigate(struct request *r)
 	}
 	if (claimed)
 		record_cuid(s, r->client->name, r->path.cuid);
-	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r)};
+	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r),
+		s->escalation ? cdid_of(r) : NULL};
 	mr = request_of(s, &asked);
 	v = book_check_put(s->book, &mr);
 	known = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);

@@ -208,6 +208,37 @@ requests_say_whose_they_are(void **state)
 	assert_string_equal(x->s1.cdid, digest);
 }
 
+/* 9132-4.4.1.2-01: and of what it asks beside mitigators of its own, by the operator's hand and
+ * after a crash.
+ */
+static void
+what_is_escalated_says_whose_it_is(void **state)
+{
+	struct behind *x = *state;
+	const char *digest = credentials_cuid(x->c1.credentials);
+	struct verdict v;
+
+	behind_stop(x);
+	x->gw.n_mitigators = 1;
+	x->gw.setup.above.rate = 1000000;
+	behind_start(x);
+	hand_dial(&x->c1, "gw", "10.0.0.254");
+	virtual_run(2 * S);
+	behind_put(x, 1, "192.0.2.66/32", 4 * S);
+	behind_put(x, 1, "192.0.2.66/32", 4 * S);
+	assert_int_equal(x->s1.puts, 0);
+	virtual_run(1 * S);
+	virtual_crash(x->us.loop);
+	behind_stop(x);
+	virtual_boot(x->us.loop);
+	behind_start(x);
+	virtual_run(2 * S);
+	v = server_escalate(x->gw.server, provider_mitigation(&x->gw, 1)->id);
+	assert_true(verdict_ok(&v));
+	UNTIL(1 * S, x->s1.puts == 1);
+	assert_string_equal(x->s1.cdid, digest);
+}
+
 /* 9132-4.4.1.2-11: what a client itself says of it goes no further. */
 static void
 what_a_client_says_is_stripped(void **state)
@@ -270,6 +301,7 @@ main(void)
 		AT_SERVER(what_is_read_and_withdrawn_is_that_customers),
 		AT_SERVER(customers_of_one_gateway_are_in_conflict),
 		AT_GATEWAY(requests_say_whose_they_are),
+		AT_GATEWAY(what_is_escalated_says_whose_it_is),
 		AT_GATEWAY(what_a_client_says_is_stripped),
 		AT_GATEWAY(the_first_gateway_on_the_path_says_it),
 		AT_GATEWAY(a_gateway_of_the_clients_domain_says_nothing),
