@@ -39,8 +39,9 @@ struct filter {
 /* A live DOTS session of a client: its packets pass whatever the client's filters say. With
  * client.addr.family 0 it stands for handshakes under way: packets of that protocol from that
  * server endpoint to any destination pass, at most FLOW_HANDSHAKE_RATE a second (else a client
- * inside its own mitigated prefix could never come back after a restart). */
-enum { FLOW_HANDSHAKE_RATE = 1000 };
+ * inside its own mitigated prefix could never come back after a restart). Flights of a handshake
+ * leave all at once: so many packets of them may. */
+enum { FLOW_HANDSHAKE_RATE = 1000, FLOW_HANDSHAKE_BURST = 64 };
 enum flow_protocol { FLOW_TCP = 6, FLOW_UDP = 17 }; /* as in the IP header */
 struct flow {
 	enum flow_protocol protocol;

@@ -27,7 +27,7 @@ enum {
 				below its rate */
 	SOURCE_TIMEOUT_MS = 60000,
 	PRIORITY_RAW = -300,
-	BURST = 5, /* of limits, as the nft tool gives them */
+	LIMIT_BURST = 5, /* of what is limited, as the nft tool gives it */
 };
 
 #define ID  "%" PRIu64
@@ -483,21 +483,21 @@ decide(struct rule *r, int verdict, const char *chain)
 }
 
 static void
-put_limit(struct message *m, uint64_t rate, bool bytes, bool over)
+put_limit(struct message *m, uint64_t rate, uint32_t burst, bool bytes, bool over)
 {
 	put_u64(m, NFTA_LIMIT_RATE, rate);
 	put_u64(m, NFTA_LIMIT_UNIT, 1); /* a second */
-	put_u32(m, NFTA_LIMIT_BURST, BURST);
+	put_u32(m, NFTA_LIMIT_BURST, burst);
 	put_u32(m, NFTA_LIMIT_TYPE, bytes ? NFT_LIMIT_PKT_BYTES : NFT_LIMIT_PKTS);
 	put_u32(m, NFTA_LIMIT_FLAGS, over ? NFT_LIMIT_F_INV : 0);
 }
 
 /* Goes on below that rate, or (over) above it. */
 static void
-limit(struct rule *r, uint64_t rate, bool bytes, bool over)
+limit(struct rule *r, uint64_t rate, uint32_t burst, bool bytes, bool over)
 {
 	expression(r, "limit");
-	put_limit(&r->m, rate, bytes, over);
+	put_limit(&r->m, rate, burst, bytes, over);
 	expression_end(r);
 }
 
@@ -514,7 +514,7 @@ limit_sources(struct rule *r, const char *set, uint64_t rate, bool bytes)
 	inner = nest(&r->m, NFTA_DYNSET_EXPR);
 	put_text(&r->m, NFTA_EXPR_NAME, "limit");
 	data = nest(&r->m, NFTA_EXPR_DATA);
-	put_limit(&r->m, rate, bytes, true);
+	put_limit(&r->m, rate, LIMIT_BURST, bytes, true);
 	unnest(&r->m, data);
 	unnest(&r->m, inner);
 	expression_end(r);
@@ -666,7 +666,7 @@ put_handshake_rule(
 	load_meta(&r, REG_WORDS, NFT_META_L4PROTO);
 	load_end(&r, f, REG_WORDS + 1, false);
 	look_up(&r, REG_WORDS, name_set('h', f, key).text, 0, false);
-	limit(&r, FLOW_HANDSHAKE_RATE, false, false);
+	limit(&r, FLOW_HANDSHAKE_RATE, FLOW_HANDSHAKE_BURST, false, false);
 	decide(&r, NF_ACCEPT, NULL);
 	rule_end(&r, out);
 }
@@ -907,7 +907,7 @@ put_rule(const char *table, const struct filter *f, const struct family *family,
 	if (match->n_ports)
 		match_ports(&r, match, ports);
 	if (f->action.kind == ACTION_LIMIT)
-		limit(&r, f->action.rate, bytes, true);
+		limit(&r, f->action.rate, LIMIT_BURST, bytes, true);
 	if (f->action.kind == ACTION_LIMIT_PER_SOURCE) {
 		match_family(&r, family);
 		load_payload(&r, REG_1, NFT_PAYLOAD_NETWORK_HEADER, family->source, family->len);

@@ -349,7 +349,7 @@ def test_a_session_passes_with_its_own_protocol_only(helper, net):
 def test_handshakes_have_a_rate_for_each_protocol(helper):
     helper.change(COMMIT, [rule(1, ["10.77.2.0/24"])])
     rates = [line for line in nft("list", "table", "inet", "dotsd_test").splitlines()
-             if "limit rate 1000/second accept" in line]
+             if "limit rate 1000/second burst 64 packets accept" in line]
     assert sorted(line.split(" . ")[2].split()[0] for line in rates) == ["tcp", "tcp", "udp", "udp"]
 
 
