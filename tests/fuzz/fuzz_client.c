@@ -488,6 +488,31 @@ check_wish(void *arg, const char *id)
 	arena_free(a);
 }
 
+/* As the operator would see it, whatever state everything is in. */
+static void
+explain(void)
+{
+	struct arena *a = arena_new();
+	struct prefix prefix;
+	struct target target = {.target_prefix = &prefix, .n_target_prefix = 1};
+	struct wish_part *parts;
+	struct server_way way;
+	size_t n;
+
+	assert(prefix_parse("203.0.113.8/32", &prefix) == 0);
+	n = wishes_explain(dots_client_wishes(client), &target, NULL, 0, a, &parts);
+	assert(n > 0);
+	for (size_t i = 0; i < n; i++) {
+		assert(parts[i].section && *parts[i].reason);
+		if (parts[i].server < 0)
+			continue;
+		dots_client_way(client, (uint32_t)parts[i].server, &way);
+		assert(*way.state && way.credential && way.interface);
+		assert(!way.source.local.addr.family == !!*way.no_source);
+	}
+	arena_free(a);
+}
+
 static void
 step(struct input *in)
 {
@@ -531,6 +556,7 @@ step(struct input *in)
 	}
 	dots_client_servers(client, look, NULL);
 	wishes_each(dots_client_wishes(client), check_wish, NULL);
+	explain();
 }
 
 static void
