@@ -216,6 +216,20 @@ homing_domain(const struct homing *h, const char *name)
 	return -1;
 }
 
+bool
+domain_expects_server(const struct domain *d)
+{
+	return d->credentials.certificate || d->credentials.psk_identity;
+}
+
+bool
+homing_awaits_server(const struct homing *h, const char *domain)
+{
+	int d = homing_domain(h, domain);
+
+	return d >= 0 && !h->domains[d].n_servers && domain_expects_server(&h->domains[d]);
+}
+
 const struct domain *
 homing_resolver_of(const struct homing *h, const struct addr *resolver)
 {

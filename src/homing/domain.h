@@ -155,6 +155,10 @@ struct homing *homing_ref(const struct homing *h);
 void homing_free(struct homing *h);
 /* Among its trusted_names: as it stands there, or below "*.example.net". */
 bool domain_trusts(const struct domain *d, const char *server);
+/* Who has credentials for a domain waits for its server to be found, or told (RFC 8973). */
+bool domain_expects_server(const struct domain *d);
+/* The domain of that name does, and has none now. */
+bool homing_awaits_server(const struct homing *h, const char *domain);
 /* The one that has that address among its resolvers, or NULL. */
 const struct domain *homing_resolver_of(const struct homing *h, const struct addr *resolver);
 /* Index of the domain of that name, or -1. */

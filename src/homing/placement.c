@@ -237,18 +237,31 @@ placement_free(struct placement *p)
 	free(p);
 }
 
-void
-placement_drop(struct wishes *w, struct placement *p)
+static void
+take_out(struct wishes *w, struct placement *p)
 {
 	placement_unfile(w, p);
 	w->placements[p->place] = w->placements[--w->n_placements];
 	w->placements[p->place]->place = p->place;
 	for (size_t i = 0; i < p->n_asks; i++)
 		let_go(w, p, p->asks[i]);
-	store_forget_placement(w, p);
 	placement_forget(w, p);
 	wish_placement_gone(w, p);
 	placement_free(p);
+}
+
+void
+placement_drop(struct wishes *w, struct placement *p)
+{
+	store_forget_placement(w, p);
+	take_out(w, p);
+}
+
+void
+placement_put_away(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+{
+	store_put_away(w, p, now, wall);
+	take_out(w, p);
 }
 
 /* A server that accepts it and says the next moment that it is not there is asked again at leisure.

@@ -122,9 +122,16 @@ struct wishes {
 	struct heap due, ends;        /* of placements, of wishes */
 	enum availability *available; /* by ordinal */
 	struct map *identities;       /* domain name -> struct identity */
+	struct away *away;            /* placements of domains that have no server now */
+	size_t n_away, cap_away;
 	struct queued_action *first, **last;
 	uint64_t last_number;
 	uint64_t plannings; /* so far */
+};
+
+/* The record of a placement. */
+struct away {
+	char *key, *value;
 };
 
 /* Wishes for names of one host. */
@@ -146,6 +153,8 @@ void placement_unfile(struct wishes *w, struct placement *p);
 /* Ordinal of the server of that id in a snapshot; UINT32_MAX: it is not there. */
 uint32_t placement_server(const struct homing *h, const char *domain, const char *server);
 void placement_drop(struct wishes *w, struct placement *p); /* also from the store */
+/* Its domain has no server now: only its record stays, until store_bring_back. */
+void placement_put_away(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
 struct placement *placement_find(const struct wishes *w, uint32_t server, uint32_t mid);
 /* The new number for one that cannot keep its own. */
 void placement_renumber(struct wishes *w, struct placement *p, uint32_t mid);
@@ -192,6 +201,10 @@ void store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms
 bool store_rename(struct wishes *w, const char *domain, const char *cuid, wall_ms wall);
 void store_put_identity(struct wishes *w, const char *domain, const struct identity *id);
 void store_restore(struct wishes *w, mono_ms now, wall_ms wall);
+void store_put_away(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall);
+/* By the snapshot of now: those whose server is known again are placements as after a restart,
+ * those that wait for nothing any more are gone. */
+void store_bring_back(struct wishes *w, mono_ms now, wall_ms wall);
 
 /* replan.c */
 /* Plans that wish, or all, anew, and everything that has to do with it. */

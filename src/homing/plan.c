@@ -232,13 +232,6 @@ ask_domain(struct planning *p, const struct ask *ask, const struct piece *piece,
 			want_part(p, ask, piece, domain, (int)d->servers[i]->ordinal);
 }
 
-/* Who has credentials for a domain waits for its server to be found, or told (RFC 8973). */
-static bool
-expects_server(const struct domain *d)
-{
-	return d->credentials.certificate || d->credentials.psk_identity;
-}
-
 /* What becomes of a part whose domain and server are known, and why. */
 static void
 settle_part(struct planning *p, struct plan_part *part)
@@ -253,7 +246,7 @@ settle_part(struct planning *p, struct plan_part *part)
 			: o->kind == OWNER_PI ? "RFC 9284 5.2"
 					      : "RFC 9284 5.1";
 	if (part->server < 0) {
-		if (expects_server(d))
+		if (domain_expects_server(d))
 			part->state = PART_PENDING;
 		part->reason = text(p->arena, "%s, but no DOTS server of it is known", why);
 	} else if (p->available[part->server] == SERVER_UNAVAILABLE) {

@@ -1056,12 +1056,16 @@ part(struct wishes *w, const struct parting *parting)
 {
 	for (size_t i = w->n_placements; i-- > 0;) {
 		struct placement *p = i < w->n_placements ? w->placements[i] : NULL;
+		bool away = p && homing_awaits_server(parting->to, p->domain);
 
-		if (!p || !parts(w, p, parting))
+		if (!p || (!away && !parts(w, p, parting)))
 			continue;
 		placement_unfile(w, p);
 		p->server = UINT32_MAX;
-		placement_drop(w, p);
+		if (away)
+			placement_put_away(w, p, parting->now, parting->wall);
+		else
+			placement_drop(w, p);
 	}
 }
 
@@ -1119,6 +1123,7 @@ wishes_reload(struct wishes *w, const struct homing *h, wish_leave leave, void *
 	w->available = available;
 	move_placements(w, h);
 	w->homing = h;
+	store_bring_back(w, now, wall);
 	replan_withdraw_foreign(w, now, wall);
 	replan_all(w, now, wall);
 }

@@ -30,11 +30,21 @@ store_begin(struct wishes *w, const char *owner)
 		w->kinds[i] = owner ? mem_printf("%s of %s", names[i], owner) : mem_text(names[i]);
 }
 
+static void
+away_free(struct away *a)
+{
+	free(a->key);
+	free(a->value);
+}
+
 void
 store_end(struct wishes *w)
 {
 	for (int i = 0; i < STORE_KINDS; i++)
 		free(w->kinds[i]);
+	for (size_t i = 0; i < w->n_away; i++)
+		away_free(&w->away[i]);
+	free(w->away);
 }
 
 static void
@@ -321,24 +331,29 @@ placement_key(const struct placement *p, char *key, size_t cap)
 	snprintf(key, cap, "%s/%s/%u", p->domain, p->server_name, p->mid);
 }
 
-void
-store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall)
+static json_t *
+placement_json(const struct placement *p, mono_ms now, wall_ms wall)
 {
 	wall_ms expires = p->expires == INT64_MAX ? -1 : p->expires ? wall + (p->expires - now) : 0;
 	json_t *asks = json_array();
-	char key[640];
 
 	for (size_t i = 0; i < p->n_asks; i++)
 		json_array_append_new(asks, json_string(p->asks[i]));
+	return json_pack("{ss ss sI so so* ss si ss sI sI so sb sI}", "domain", p->domain, "server",
+		p->server_name, "mid", (json_int_t)p->mid, "target",
+		target_json(&p->target, p->trigger_mitigation), "names",
+		names_json(p->names, p->n_names), "state", state_names[p->state], "code", p->code,
+		"why", p->why, "lifetime", (json_int_t)p->lifetime, "expires", (json_int_t)expires,
+		"asks", asks, "standby", p->standby, "status", (json_int_t)p->status);
+}
+
+void
+store_placement(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall)
+{
+	char key[640];
+
 	placement_key(p, key, sizeof(key));
-	put(w, STORE_PLACEMENT, key,
-		json_pack("{ss ss sI so so* ss si ss sI sI so sb sI}", "domain", p->domain,
-			"server", p->server_name, "mid", (json_int_t)p->mid, "target",
-			target_json(&p->target, p->trigger_mitigation), "names",
-			names_json(p->names, p->n_names), "state", state_names[p->state], "code",
-			p->code, "why", p->why, "lifetime", (json_int_t)p->lifetime, "expires",
-			(json_int_t)expires, "asks", asks, "standby", p->standby, "status",
-			(json_int_t)p->status));
+	put(w, STORE_PLACEMENT, key, placement_json(p, now, wall));
 }
 
 void
@@ -378,13 +393,14 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 	p->sent = true; /* it may have left before we went down */
 }
 
-static void
-restore_placement(void *arg, const char *key, const char *value)
+/* False: it waits for its domain to have a server. */
+static bool
+settle_record(const struct restoring *r, const char *key, const char *value)
 {
-	struct restoring *r = arg;
 	json_t *j = json_loads(value, 0, NULL);
-	uint32_t server =
-		placement_server(r->w->homing, text_of(j, "domain"), text_of(j, "server"));
+	const char *domain = text_of(j, "domain");
+	uint32_t server = placement_server(r->w->homing, domain, text_of(j, "server"));
+	bool waits = server == UINT32_MAX && homing_awaits_server(r->w->homing, domain);
 	struct arena *a = arena_new();
 	struct scope s;
 
@@ -394,12 +410,59 @@ restore_placement(void *arg, const char *key, const char *value)
 
 		restore_fields(p, j, r);
 		placement_resume(r->w, p, r->now);
-	} else {
+	} else if (!waits) {
 		persist_remove(r->w->persist, r->w->kinds[STORE_PLACEMENT],
 			key); /* that server is no longer ours */
 	}
 	arena_free(a);
 	json_decref(j);
+	return !waits;
+}
+
+static void
+add_away(struct wishes *w, const char *key, const char *value)
+{
+	if (w->n_away == w->cap_away) {
+		w->cap_away = w->cap_away ? 2 * w->cap_away : 8;
+		w->away = mem_grow(w->away, w->cap_away, sizeof(*w->away));
+	}
+	w->away[w->n_away++] = (struct away){mem_text(key), mem_text(value)};
+}
+
+static void
+restore_placement(void *arg, const char *key, const char *value)
+{
+	struct restoring *r = arg;
+
+	if (!settle_record(r, key, value))
+		add_away(r->w, key, value);
+}
+
+void
+store_put_away(struct wishes *w, const struct placement *p, mono_ms now, wall_ms wall)
+{
+	json_t *j = placement_json(p, now, wall);
+	char key[640], *text = json_dumps(j, JSON_COMPACT);
+
+	placement_key(p, key, sizeof(key));
+	persist_put(w->persist, w->kinds[STORE_PLACEMENT], key, text);
+	add_away(w, key, text);
+	free(text);
+	json_decref(j);
+}
+
+void
+store_bring_back(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	const struct restoring r = {w, now, wall};
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n_away; i++)
+		if (settle_record(&r, w->away[i].key, w->away[i].value))
+			away_free(&w->away[i]);
+		else
+			w->away[n++] = w->away[i];
+	w->n_away = n;
 }
 
 void

@@ -388,33 +388,65 @@ expect_second(struct customer *c)
 		customer_address(c, "s2", "198.51.100.10");
 }
 
-/* So it is while the server of a provider is not known, as DHCP may have it (RFC 8973); what stood
- * there comes back with it. */
+static const char *const second_gone[] = {
+	"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 -"};
+static const char *const second_back[] = {
+	"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
+
+/* As DHCP may have it (RFC 8973). */
 static void
-a_server_that_is_not_known_for_a_while_is_503(void **state)
+learn(struct behind *x, const char *const *domains)
 {
-	static const char *const gone[] = {
-		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 -"};
-	static const char *const back[] = {
-		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
-	struct behind *x = *state;
 	struct gateway_setup setup = {.clients = x->gw.clients};
 
-	behind_put(x, 1, "198.51.100.67/32", 1 * S);
-	customer_reload(&x->us, gone, 2, expect_second, "");
+	customer_reload(&x->us, domains, 2, expect_second, "");
 	setup.homing = x->us.homing;
 	gateway_reload(x->gateway, &setup);
 	virtual_run(1 * S);
+}
+
+/* So it is while the server of a provider is not known; what stands there stays, and is refreshed
+ * under its mid once it is known again. */
+static void
+a_server_that_is_not_known_for_a_while_is_503(void **state)
+{
+	struct behind *x = *state;
+	uint32_t mid;
+
+	behind_put(x, 1, "198.51.100.67/32", 1 * S);
+	mid = customer_part(&x->us, wish_of_c1, 0).mid;
+	learn(x, second_gone);
 	behind_put(x, 2, "198.51.100.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
 	assert_true(x->c1.max_age > 0);
 	assert_int_equal(provider_mitigations(&x->gw), 1);
-	customer_reload(&x->us, back, 2, expect_second, "");
-	setup.homing = x->us.homing;
-	gateway_reload(x->gateway, &setup);
+	learn(x, second_back);
 	UNTIL(70 * S, x->s2.puts == 2);
+	assert_int_equal(x->s2.deletes, 0);
+	assert_int_equal(customer_part(&x->us, wish_of_c1, 0).mid, mid);
 	behind_put(x, 2, "198.51.100.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
+}
+
+/* M16: what is withdrawn meanwhile is withdrawn there then, whatever has crashed. */
+static void
+a_withdrawal_waits_for_a_server_that_is_not_known(void **state)
+{
+	struct behind *x = *state;
+
+	behind_put(x, 1, "198.51.100.67/32", 1 * S);
+	learn(x, second_gone);
+	hand_delete(&x->c1, 1);
+	UNTIL(1 * S, x->c1.code == COAP_202_DELETED);
+	virtual_run(5 * MINUTE);
+	assert_int_equal(x->s2.deletes, 0);
+	start_again(x, false);
+	virtual_run(1 * S);
+	learn(x, second_back);
+	UNTIL(70 * S, x->s2.deletes == 1);
+	assert_int_equal(x->s2.puts, 1);
+	virtual_run(1 * S);
+	assert_int_equal(virtual_store_count(x->us.loop, "placement"), 0);
 }
 
 /* One part has no association, the other is accepted: granted, and the rest follows by itself. */
@@ -870,6 +902,7 @@ main(void)
 		BEHIND(a_refusal_for_a_conflict_says_when_to_ask_again),
 		BEHIND(without_association_it_is_503_and_nothing_is_kept),
 		BEHIND(a_server_that_is_not_known_for_a_while_is_503),
+		BEHIND(a_withdrawal_waits_for_a_server_that_is_not_known),
 		BEHIND(a_pending_part_follows_when_its_provider_is_back),
 		BEHIND(a_foreign_target_is_refused_at_once),
 		BEHIND(repeats_of_the_client_share_the_answer),
