@@ -178,6 +178,28 @@ judge_sessions(struct upstream *u)
 	upstream_dial_at(u, loop_now(u->cx.loop));
 }
 
+static bool
+is_same_access(const struct access *a, const struct access *b)
+{
+	return !strcmp(a->domain->name, b->domain->name) && !a->interface == !b->interface &&
+	       (!a->interface || !strcmp(a->interface, b->interface));
+}
+
+/* It points into the snapshot. */
+static void
+move_access(struct upstream *u, const struct homing *h, const struct domain *d,
+	const struct domain_server *s)
+{
+	struct access now;
+
+	for (size_t n = 0; access_nth(h, d, s, n, &now); n++)
+		if (is_same_access(&u->access, &now)) {
+			u->access = now;
+			return;
+		}
+	access_nth(h, d, s, 0, &u->access);
+}
+
 bool
 upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred)
@@ -185,8 +207,8 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 	if (strcmp(u->domain->name, d->name) != 0 || !same_credentials(u->domain, d) ||
 		!same_access(u, h, d, s) || !same_server(u->home, s))
 		return false;
-	if (u->access.domain) /* the same, in the new snapshot */
-		u->access.domain = &h->domains[homing_domain(h, u->access.domain->name)];
+	if (u->access.domain)
+		move_access(u, h, d, s);
 	u->homing = h;
 	u->domain = d;
 	u->home = s;
