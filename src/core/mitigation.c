@@ -986,7 +986,7 @@ book_deadline(const struct book *b)
 }
 
 struct mitigation *
-book_restore(struct book *b, const struct mitigation *stored, int64_t remaining, mono_ms now)
+book_restore(struct book *b, const struct mitigation *stored, int64_t left, mono_ms now)
 {
 	struct mitigation *m;
 
@@ -1001,7 +1001,7 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t remaining,
 	m->cdid = mem_text(stored->cdid);
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, &stored->scope, &m->scope);
-	m->expires = remaining < 0 ? INT64_MAX : now + remaining * 1000;
+	m->expires = left < 0 ? INT64_MAX : now + left;
 	if (!m->here)
 		m->here = m->status;
 	else if (!m->terminating)

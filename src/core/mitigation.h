@@ -163,10 +163,10 @@ void book_end(struct book *b, struct mitigation *m, const char *reason, struct e
 void book_expire(struct book *b, mono_ms now, struct effects *fx);
 mono_ms book_deadline(const struct book *b);
 
-/* From the store: takes ownership of nothing (copies); remaining: seconds left or -1 for ever; id
- * is kept and later ids are above it. */
+/* From the store: takes ownership of nothing (copies); left: milliseconds or -1 for ever; id is
+ * kept and later ids are above it. */
 struct mitigation *book_restore(
-	struct book *b, const struct mitigation *stored, int64_t remaining, mono_ms now);
+	struct book *b, const struct mitigation *stored, int64_t left, mono_ms now);
 /* Remaining lifetime in whole seconds (rounded up), or LIFETIME_INDEFINITE. */
 int64_t mitigation_remaining(const struct mitigation *m, mono_ms now);
 /* Puts the conflict it is in into an entry: what an upstream tells of, else that other clients of

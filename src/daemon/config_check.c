@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -401,13 +402,18 @@ static bool
 is_date(const char *text)
 {
 	static const char form[] = "dddd-dd-dd";
+	struct tm tm = {0};
+	int day;
 
 	if (strlen(text) != strlen(form))
 		return false;
 	for (size_t i = 0; form[i]; i++)
 		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
 			return false;
-	return true;
+	if (!strptime(text, "%Y-%m-%d", &tm))
+		return false;
+	day = tm.tm_mday;
+	return timegm(&tm) != -1 && tm.tm_mday == day; /* else it is of no such month */
 }
 
 static void

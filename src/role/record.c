@@ -143,15 +143,15 @@ number(const json_t *j, const char *name)
  * or than it can have had when a refresh gave it. What was granted before the operator made
  * `lifetime-max` smaller stands. */
 static int64_t
-seconds_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires)
+ms_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires)
 {
-	int64_t left = (persist_until(expires, loop_wall()) + 999) / 1000, most = m->scope.lifetime;
+	int64_t left = persist_until(expires, loop_wall()), most = m->scope.lifetime;
 
 	if ((m->lifetime_row || most < 0) && most < s->setup.policy.lifetime_max)
 		most = s->setup.policy.lifetime_max;
 	if (m->terminating)
 		most = m->terminating_s;
-	return left > most ? most : left;
+	return left > most * 1000 ? most * 1000 : left;
 }
 
 static struct dropped
@@ -195,7 +195,7 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
 		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
 		return false;
-	left = expires < 0 ? LIFETIME_INDEFINITE : seconds_left(s, &m, expires);
+	left = expires < 0 ? -1 : ms_left(s, &m, expires);
 	if (expires >= 0 && left <= 0) {
 		record_remove(s, &m); /* its lifetime ended while we were away */
 		return true;

@@ -421,7 +421,7 @@ what_is_restored_is_in_conflict_again(void **state)
 		stored[i].filtering = true;
 		stored[i].status = ATTACK_SUCCESSFULLY_MITIGATED;
 		stored[i].scope = *request(w, names[i], 1, HOST, "").scope;
-		assert_non_null(book_restore(w->book, &stored[i], 600, 0));
+		assert_non_null(book_restore(w->book, &stored[i], 600 * 1000, 0));
 	}
 	assert_true(book_review(w->book, find(w, "acme", 1)));
 	assert_false(book_review(w->book, find(w, "acme", 1)));

@@ -515,10 +515,10 @@ what_was_stored_comes_back(void **state)
 
 	put(w, 1, PLAIN);
 	m = find(w, 1);
-	back = book_restore(b, m, 100, 50 * S);
+	back = book_restore(b, m, 100 * S, 50 * S);
 	assert_int_equal(back->id, m->id);
 	assert_int_equal(mitigation_remaining(back, 50 * S), 100);
-	assert_null(book_restore(b, m, 100, 0)); /* once */
+	assert_null(book_restore(b, m, 100 * S, 0)); /* once */
 	effects_finish(&w->fx);
 	assert_int_equal(book_put(b, &r, &w->fx, &m).code, COAP_201_CREATED);
 	assert_true(m->id > back->id);

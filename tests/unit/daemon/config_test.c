@@ -623,6 +623,8 @@ names_and_consents_are_checked(void **state)
 			"3:6: at of a consent is missing"},
 		{CONSENT("from: a, to: b, what: [names], granted-by: me, at: 31.1.2026"),
 			"3:57: at of a consent is 31.1.2026, expected the day"},
+		{CONSENT("from: a, to: b, what: [names], granted-by: me, at: 2026-02-30"),
+			"3:57: at of a consent is 2026-02-30, expected the day"},
 	};
 	struct config *c;
 	const struct homing *h;

@@ -79,7 +79,7 @@ add(struct world *w, uint64_t id)
 		.cuid = (char[]){"cuid"},
 		.mid = (uint32_t)id};
 
-	assert_non_null(book_restore(w->book, &m, 100, 0));
+	assert_non_null(book_restore(w->book, &m, 100 * 1000, 0));
 }
 
 static int
