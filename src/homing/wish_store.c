@@ -393,32 +393,6 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 	p->sent = true; /* it may have left before we went down */
 }
 
-/* False: it waits for its domain to have a server. */
-static bool
-settle_record(const struct restoring *r, const char *key, const char *value)
-{
-	json_t *j = json_loads(value, 0, NULL);
-	const char *domain = text_of(j, "domain");
-	uint32_t server = placement_server(r->w->homing, domain, text_of(j, "server"));
-	bool waits = server == UINT32_MAX && homing_awaits_server(r->w->homing, domain);
-	struct arena *a = arena_new();
-	struct scope s;
-
-	if (server != UINT32_MAX && target_from(json_object_get(j, "target"), a, &s)) {
-		struct placement *p = placement_new(r->w, server, (uint32_t)number_of(j, "mid"),
-			&s.target, s.trigger_mitigation, lifetime_of(j));
-
-		restore_fields(p, j, r);
-		placement_resume(r->w, p, r->now);
-	} else if (!waits) {
-		persist_remove(r->w->persist, r->w->kinds[STORE_PLACEMENT],
-			key); /* that server is no longer ours */
-	}
-	arena_free(a);
-	json_decref(j);
-	return !waits;
-}
-
 static void
 add_away(struct wishes *w, const char *key, const char *value)
 {
@@ -429,13 +403,77 @@ add_away(struct wishes *w, const char *key, const char *value)
 	w->away[w->n_away++] = (struct away){mem_text(key), mem_text(value)};
 }
 
+/* One of that name and port, over whatever link. */
+static uint32_t
+server_alike(const struct homing *h, const char *domain, const char *id)
+{
+	int d = homing_domain(h, domain);
+	size_t len = strcspn(id, "%");
+
+	for (size_t i = 0; d >= 0 && i < h->domains[d].n_servers; i++) {
+		const struct domain_server *s = h->domains[d].servers[i];
+
+		if (strcspn(s->id, "%") == len && !memcmp(s->id, id, len))
+			return s->ordinal;
+	}
+	return UINT32_MAX;
+}
+
+static bool
+restore_at(const struct restoring *r, uint32_t server, const json_t *j)
+{
+	uint32_t mid = (uint32_t)number_of(j, "mid");
+	struct arena *a = arena_new();
+	struct scope s;
+	struct placement *p;
+	bool fits = server != UINT32_MAX && !placement_find(r->w, server, mid) &&
+		    target_from(json_object_get(j, "target"), a, &s);
+
+	if (fits) {
+		p = placement_new(
+			r->w, server, mid, &s.target, s.trigger_mitigation, lifetime_of(j));
+		restore_fields(p, j, r);
+		placement_resume(r->w, p, r->now);
+	}
+	arena_free(a);
+	return fits;
+}
+
 static void
 restore_placement(void *arg, const char *key, const char *value)
 {
 	struct restoring *r = arg;
+	json_t *j = json_loads(value, 0, NULL);
+	const char *domain = text_of(j, "domain");
+	uint32_t server = placement_server(r->w->homing, domain, text_of(j, "server"));
 
-	if (!settle_record(r, key, value))
+	if (server == UINT32_MAX && homing_awaits_server(r->w->homing, domain))
 		add_away(r->w, key, value);
+	else if (!restore_at(r, server, j))
+		persist_remove(r->w->persist, r->w->kinds[STORE_PLACEMENT],
+			key); /* that server is no longer ours */
+	json_decref(j);
+}
+
+/* False: it still waits. The link that its server was found on may be another one, or not be told
+ * this time: its record moves. */
+static bool
+bring_back(const struct restoring *r, const struct away *a)
+{
+	json_t *j = json_loads(a->value, 0, NULL);
+	const char *domain = text_of(j, "domain");
+	uint32_t server = server_alike(r->w->homing, domain, text_of(j, "server"));
+	bool waits = homing_awaits_server(r->w->homing, domain);
+
+	if (!waits) {
+		persist_remove(r->w->persist, r->w->kinds[STORE_PLACEMENT], a->key);
+		if (restore_at(r, server, j))
+			store_placement(r->w,
+				placement_find(r->w, server, (uint32_t)number_of(j, "mid")), r->now,
+				r->wall);
+	}
+	json_decref(j);
+	return !waits;
 }
 
 void
@@ -458,7 +496,7 @@ store_bring_back(struct wishes *w, mono_ms now, wall_ms wall)
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n_away; i++)
-		if (settle_record(&r, w->away[i].key, w->away[i].value))
+		if (bring_back(&r, &w->away[i]))
 			away_free(&w->away[i]);
 		else
 			w->away[n++] = w->away[i];

@@ -388,6 +388,17 @@ expect_second(struct customer *c)
 		customer_address(c, "s2", "198.51.100.10");
 }
 
+/* It is told with its link this time. */
+static void
+expect_second_on_its_link(struct customer *c)
+{
+	struct domain_server *s = c->homing->domains[1].servers[0];
+
+	expect_second(c);
+	s->interfaces = mem_array(1, sizeof(char *));
+	s->interfaces[s->n_interfaces++] = mem_text("wan2");
+}
+
 static const char *const second_gone[] = {
 	"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 -"};
 static const char *const second_back[] = {
@@ -395,11 +406,11 @@ static const char *const second_back[] = {
 
 /* As DHCP may have it (RFC 8973). */
 static void
-learn(struct behind *x, const char *const *domains)
+learn(struct behind *x, const char *const *domains, void (*fill)(struct customer *c))
 {
 	struct gateway_setup setup = {.clients = x->gw.clients};
 
-	customer_reload(&x->us, domains, 2, expect_second, "");
+	customer_reload(&x->us, domains, 2, fill, "");
 	setup.homing = x->us.homing;
 	gateway_reload(x->gateway, &setup);
 	virtual_run(1 * S);
@@ -415,12 +426,12 @@ a_server_that_is_not_known_for_a_while_is_503(void **state)
 
 	behind_put(x, 1, "198.51.100.67/32", 1 * S);
 	mid = customer_part(&x->us, wish_of_c1, 0).mid;
-	learn(x, second_gone);
+	learn(x, second_gone, expect_second);
 	behind_put(x, 2, "198.51.100.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
 	assert_true(x->c1.max_age > 0);
 	assert_int_equal(provider_mitigations(&x->gw), 1);
-	learn(x, second_back);
+	learn(x, second_back, expect_second);
 	UNTIL(70 * S, x->s2.puts == 2);
 	assert_int_equal(x->s2.deletes, 0);
 	assert_int_equal(customer_part(&x->us, wish_of_c1, 0).mid, mid);
@@ -428,21 +439,22 @@ a_server_that_is_not_known_for_a_while_is_503(void **state)
 	assert_int_equal(x->c1.code, COAP_201_CREATED);
 }
 
-/* M16: what is withdrawn meanwhile is withdrawn there then, whatever has crashed. */
+/* M16: what is withdrawn meanwhile is withdrawn there then, whatever has crashed, and over whatever
+ * link it is said to be. */
 static void
 a_withdrawal_waits_for_a_server_that_is_not_known(void **state)
 {
 	struct behind *x = *state;
 
 	behind_put(x, 1, "198.51.100.67/32", 1 * S);
-	learn(x, second_gone);
+	learn(x, second_gone, expect_second);
 	hand_delete(&x->c1, 1);
 	UNTIL(1 * S, x->c1.code == COAP_202_DELETED);
 	virtual_run(5 * MINUTE);
 	assert_int_equal(x->s2.deletes, 0);
 	start_again(x, false);
 	virtual_run(1 * S);
-	learn(x, second_back);
+	learn(x, second_back, expect_second_on_its_link);
 	UNTIL(70 * S, x->s2.deletes == 1);
 	assert_int_equal(x->s2.puts, 1);
 	virtual_run(1 * S);
