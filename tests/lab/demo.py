@@ -172,7 +172,7 @@ class Demo:
 
     def flood(self):
         self.flooder = self.spawn("att2", PYTHON, "-I", INSIDE / "send.py", "flood", "2000",
-                                  str(FLOOD_SECONDS), PORT, HOST)
+                                  str(FLOOD_SECONDS), "-", PORT, HOST)
         self.say(f"the flood of {HOST} begins, from provider 2's side, {FLOOD_SECONDS} s at most")
 
     def detect(self):
