@@ -425,7 +425,11 @@ static int
 renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *why, size_t cap)
 {
-	if (wish->releasing || !same_target(&wish->literal, r->target) || !same_names(wish, r)) {
+	if (wish->releasing) {
+		snprintf(why, cap, "%s is being withdrawn", wish->id);
+		return -EBUSY;
+	}
+	if (!same_target(&wish->literal, r->target) || !same_names(wish, r)) {
 		snprintf(why, cap, "%s is in use for another target", wish->id);
 		return -EEXIST;
 	}

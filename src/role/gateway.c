@@ -19,6 +19,7 @@
 
 enum {
 	FULL_RETRY_S = 60,
+	WITHDRAWAL_RETRY_S = 10, /* it may take as long as upstream says nothing */
 	TIDY_MS = 1000,
 	STRAYS_MS = 600000, /* a client that hears nothing has found out by then (RFC 9132 4.5.2) */
 };
@@ -355,11 +356,12 @@ refusal_of(int error, const char *why)
 	if (error == -EPERM)
 		return verdict_of(COAP_400_BAD_REQUEST,
 			"RFC 9284 5.1: no provider of this network owns the target");
-	if (error != -ENOSPC)
+	if (error != -ENOSPC && error != -EBUSY)
 		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.4.1.3: %s", why);
-	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
-		"RFC 9132 4.4.1.3: as many requests as this gateway takes");
-	v.max_age = FULL_RETRY_S;
+	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: %s",
+		error == -EBUSY ? "the request of before under that mid is being withdrawn"
+				: "as many requests as this gateway takes");
+	v.max_age = error == -EBUSY ? WITHDRAWAL_RETRY_S : FULL_RETRY_S;
 	return v;
 }
 

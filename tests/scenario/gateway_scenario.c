@@ -582,6 +582,27 @@ a_withdrawal_that_nobody_answers_ends_with_the_request(void **state)
 	assert_int_equal(customer_wishes(&x->us), 0);
 }
 
+/* Asked for again under its mid, as by a client that had no answer to its DELETE: not for good. */
+static void
+a_mid_that_is_being_withdrawn_has_to_wait(void **state)
+{
+	struct behind *x = *state;
+
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	x->s1.silent = true;
+	hand_delete(&x->c1, 1);
+	UNTIL(1 * S, x->c1.code == COAP_202_DELETED);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
+	assert_true(x->c1.max_age > 0);
+	x->s1.silent = false;
+	virtual_run(2 * REPEAT);
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	virtual_run(1 * S);
+	assert_int_equal(customer_state(&x->us, wish_of_c1, 0), WISH_PLACED);
+}
+
 /* 8612-SIG-006-07: Asked and withdrawn while upstream is silent: the withdrawal follows the
  * request. */
 static void
@@ -922,6 +943,7 @@ main(void)
 		BEHIND(a_refresh_of_what_is_ours_is_not_refused),
 		BEHIND(a_withdrawal_is_answered_at_once_and_repeated_upstream),
 		BEHIND(a_withdrawal_that_nobody_answers_ends_with_the_request),
+		BEHIND(a_mid_that_is_being_withdrawn_has_to_wait),
 		BEHIND(a_request_that_waits_can_be_withdrawn),
 		BEHIND(a_request_withdrawn_before_its_answer_is_not_granted),
 		BEHIND(a_refresh_is_overtaken_by_a_withdrawal),
