@@ -65,14 +65,14 @@ record_put(struct dots_server *s, struct mitigation *m)
 
 	buf_init(&scope, RECORD_MAX);
 	schema_encode_json(&scope_schema, &m->scope, &scope);
-	j = json_pack("{sI ss ss sI si sI sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id,
+	j = json_pack("{sI ss ss sI si sI sI sI sI sb si sI sI sI sI ss}", "id", (json_int_t)m->id,
 		"client", m->client, "cuid", m->cuid, "mid", (json_int_t)m->mid, "status",
 		(int)m->status, "started", (json_int_t)m->started, "expires", (json_int_t)expires,
-		"lifetimes", (json_int_t)lifetimes_last(s->lifetimes), "terminating",
-		m->terminating, "terminating_s", (int)m->terminating_s, "packets",
-		(json_int_t)here->packets, "bytes", (json_int_t)here->bytes, "packets_base",
-		(json_int_t)here->packets_base, "bytes_base", (json_int_t)here->bytes_base, "scope",
-		buf_text(&scope));
+		"left", (json_int_t)mitigation_remaining(m, loop_now(s->loop)), "lifetimes",
+		(json_int_t)lifetimes_last(s->lifetimes), "terminating", m->terminating,
+		"terminating_s", (int)m->terminating_s, "packets", (json_int_t)here->packets,
+		"bytes", (json_int_t)here->bytes, "packets_base", (json_int_t)here->packets_base,
+		"bytes_base", (json_int_t)here->bytes_base, "scope", buf_text(&scope));
 	add_upstream(s, j, m);
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
@@ -139,13 +139,14 @@ number(const json_t *j, const char *name)
 	return json_integer_value(json_object_get(j, name));
 }
 
-/* What is left of it by the clock, which may have been set back meanwhile: never more than it had,
- * or than it can have had when a refresh gave it. What was granted before the operator made
- * `lifetime-max` smaller stands. */
+/* What is left of it by the clock, which may have been set back meanwhile: never more than it had
+ * when it was recorded (0: not told), or than it can have had when a refresh gave it. What was
+ * granted before the operator made `lifetime-max` smaller stands. */
 static int64_t
-ms_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires)
+ms_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires, int64_t recorded)
 {
-	int64_t left = persist_until(expires, loop_wall()), most = m->scope.lifetime;
+	int64_t left = persist_until(expires, loop_wall());
+	int64_t most = recorded > 0 ? recorded : m->scope.lifetime;
 
 	if ((m->lifetime_row || most < 0) && most < s->setup.policy.lifetime_max)
 		most = s->setup.policy.lifetime_max;
@@ -195,7 +196,7 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
 		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
 		return false;
-	left = expires < 0 ? -1 : ms_left(s, &m, expires);
+	left = expires < 0 ? -1 : ms_left(s, &m, expires, number(j, "left"));
 	if (expires >= 0 && left <= 0) {
 		record_remove(s, &m); /* its lifetime ended while we were away */
 		return true;
