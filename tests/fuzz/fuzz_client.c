@@ -430,7 +430,7 @@ reload(unsigned how)
 {
 	struct dots_client_setup setup;
 
-	config = how & 1 ? snapshot_other() : snapshot_config();
+	config = how & 1 ? snapshot_other() : how & 2 ? snapshot_awaiting() : snapshot_config();
 	setup = (struct dots_client_setup){
 		.homing = config->homing, .credentials = config->credentials};
 	dots_client_reload(client, &setup);

@@ -36,6 +36,24 @@ static const char both[] =
 	"203.0.113.0/25]}\n"
 	"mitigators: [{dry-run: {}}]\n";
 
+static const char awaiting[] =
+	"domains:\n"
+	"  isp1:\n"
+	"    interface: wan1\n"
+	"    prefixes: [192.0.2.64/26, \"2001:db8:1a00::/48\"]\n"
+	"    resolvers: [192.0.2.65]\n"
+	"    servers: [{name: dots.isp1.example}]\n"
+	"    credentials: {psk-identity: one, psk-file: one.psk}\n"
+	"  isp2:\n"
+	"    interface: wan2\n"
+	"    prefixes: [198.51.100.64/26]\n"
+	"    credentials: {psk-identity: two, psk-file: one.psk}\n"
+	"never-signal: [203.0.113.5/32, 192.0.2.100/32]\n"
+	"listen: [{address: 203.0.113.1}]\n"
+	"clients:\n"
+	"  one: {psk: [{identity: one, file: one.psk}], prefixes: [192.0.2.64/26]}\n"
+	"mitigators: [{dry-run: {}}]\n";
+
 static const char other[] =
 	"domains:\n"
 	"  isp1:\n"
@@ -85,5 +103,15 @@ snapshot_other(void)
 
 	if (!c)
 		c = load("other.yaml", other);
+	return c;
+}
+
+struct config *
+snapshot_awaiting(void)
+{
+	static struct config *c;
+
+	if (!c)
+		c = load("awaiting.yaml", awaiting);
 	return c;
 }

@@ -12,5 +12,7 @@
 struct config *snapshot_config(void);
 /* The same without isp2, with other timers: what a reload brings. */
 struct config *snapshot_other(void);
+/* The same, but no server of isp2 is known. */
+struct config *snapshot_awaiting(void);
 
 #endif
