@@ -524,13 +524,17 @@ def configure(rig):
 
 def no_transit(rig, place):
     """What comes from one provider does not go on to the other: as in any customer's network, also
-    while it has lost the address that it came for."""
+    while it has lost the address that it came for. Nor does anything for the customer itself leave it."""
+    ours = [p for d in PROVIDERS.values() for p in d.owned]
+    of = {word: ", ".join(p for p in ours if (":" in p) == (word == "ip6")) for word in ("ip", "ip6")}
     for ns in {ns for ns, _ in place.uplinks.values()}:
         names = ", ".join(f'"{i}"' for n, i in place.uplinks.values() if n == ns)
         rig.net.nft(ns, f"""table inet lab_no_transit {{
             chain forward {{
                 type filter hook forward priority filter; policy accept;
                 iifname {{ {names} }} oifname {{ {names} }} drop
+                oifname {{ {names} }} ip daddr {{ {of["ip"]} }} drop
+                oifname {{ {names} }} ip6 daddr {{ {of["ip6"]} }} drop
             }}
         }}\n""")
 
