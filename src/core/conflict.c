@@ -127,8 +127,8 @@ is_among(const struct prefix *list, size_t n, const struct prefix *p)
 }
 
 size_t
-conflicts_scope(
-	const struct conflicts *cs, const struct claim *k, struct prefix ret[CONFLICT_SCOPE_MAX])
+conflicts_scope(const struct conflicts *cs, const struct claim *k,
+	struct prefix ret[CONFLICT_SCOPE_MAX], bool *ret_whole)
 {
 	struct search s = {.claim = k, .meet = meet_first, .left = CONFLICT_WALK_MAX};
 	size_t n = 0;
@@ -141,6 +141,7 @@ conflicts_scope(
 		if (s.met && !is_among(ret, n, &k->targets[i]))
 			ret[n++] = k->targets[i];
 	}
+	*ret_whole = !s.over;
 	return n;
 }
 
@@ -159,7 +160,7 @@ meet_all(struct search *s, struct claim *other)
 	return true;
 }
 
-void
+bool
 conflicts_others(struct conflicts *cs, const struct claim *k,
 	void (*visit)(void *arg, struct claim *other), void *arg)
 {
@@ -175,4 +176,5 @@ conflicts_others(struct conflicts *cs, const struct claim *k,
 		if (!s.over)
 			trie_covered(cs->holds, &k->targets[i], look, &s);
 	}
+	return !s.over;
 }

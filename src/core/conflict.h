@@ -37,11 +37,11 @@ void conflicts_free(struct conflicts *cs); /* claims are not touched */
 void conflicts_enter(struct conflicts *cs, struct claim *k);
 void conflicts_leave(struct conflicts *cs, struct claim *k); /* not in it: nothing happens */
 /* Of k's own targets those that meet a target of another client, each once, in k's order. 0 if k is
- * not in the index. */
-size_t conflicts_scope(
-	const struct conflicts *cs, const struct claim *k, struct prefix ret[CONFLICT_SCOPE_MAX]);
-/* The claims of other clients that k meets, each once; k may have left. */
-void conflicts_others(struct conflicts *cs, const struct claim *k,
+ * not in the index. *ret_whole: nothing was left unlooked at. */
+size_t conflicts_scope(const struct conflicts *cs, const struct claim *k,
+	struct prefix ret[CONFLICT_SCOPE_MAX], bool *ret_whole);
+/* The claims of other clients that k meets, each once; k may have left. True: those are all. */
+bool conflicts_others(struct conflicts *cs, const struct claim *k,
 	void (*visit)(void *arg, struct claim *other), void *arg);
 
 #endif

@@ -36,7 +36,10 @@ struct book {
 	uint64_t last_id;
 	uint64_t *walks; /* searches for overlaps so far; counted for who only looks, too */
 	struct conflicts *conflicts; /* what is filtered, of all clients */
+	uint64_t untold;             /* times that not everybody concerned was told */
 };
+
+#define NEVER_REVIEWED UINT64_MAX
 
 /* ---- keys ---- */
 
@@ -338,12 +341,15 @@ leave(struct book *b, struct mitigation *m)
 
 /* ---- conflicts with other clients (4.4.1.3) ---- */
 
-bool
-book_review(const struct book *b, struct mitigation *m)
+/* What it is in conflict with now; true: with something else than before. */
+static bool
+review(const struct book *b, struct mitigation *m)
 {
 	struct prefix now[CONFLICT_SCOPE_MAX];
-	size_t n = conflicts_scope(b->conflicts, &m->claim, now), i = 0;
+	bool whole;
+	size_t n = conflicts_scope(b->conflicts, &m->claim, now, &whole), i = 0;
 
+	m->reviewed = whole ? b->untold : NEVER_REVIEWED;
 	while (i < n && i < m->n_contested && prefix_equal(&now[i], &m->contested[i]))
 		i++;
 	if (i == n && i == m->n_contested)
@@ -352,6 +358,12 @@ book_review(const struct book *b, struct mitigation *m)
 	m->contested = n ? mem_copy(now, n * sizeof(*now)) : NULL;
 	m->n_contested = n;
 	return true;
+}
+
+bool
+book_review(const struct book *b, struct mitigation *m)
+{
+	return m->reviewed != b->untold && review(b, m);
 }
 
 struct told {
@@ -365,7 +377,7 @@ tell_other(void *arg, struct claim *other)
 	struct told *t = arg;
 	struct mitigation *m = other->owner;
 
-	if (book_review(t->book, m))
+	if (review(t->book, m))
 		effect(t->fx, EFFECT_CONFLICT, m, NULL);
 }
 
@@ -375,7 +387,8 @@ tell_others(struct book *b, const struct mitigation *m, struct effects *fx)
 {
 	struct told t = {b, fx};
 
-	conflicts_others(b->conflicts, &m->claim, tell_other, &t);
+	if (!conflicts_others(b->conflicts, &m->claim, tell_other, &t))
+		b->untold++;
 }
 
 void
@@ -389,7 +402,7 @@ book_end(struct book *b, struct mitigation *m, const char *reason, struct effect
 		m->status = ATTACK_MITIGATION_TERMINATED;
 	leave(b, m);
 	m->filtering = false;
-	book_review(b, m); /* it is in conflict with nobody any more */
+	review(b, m); /* it is in conflict with nobody any more */
 	if (competed)
 		tell_others(b, m, fx);
 	effect(fx, EFFECT_END, m, reason);
@@ -790,7 +803,7 @@ book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 		book_end(b, o.lower[i], "overridden by a newer request", fx);
 	}
 	free(o.lower);
-	if (book_review(b, m))
+	if (review(b, m))
 		effect(fx, EFFECT_CONFLICT, m, NULL);
 	if (m->filtering)
 		tell_others(b, m, fx);
@@ -1013,6 +1026,7 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t left, mono
 	if (m->id > b->last_id)
 		b->last_id = m->id;
 	enter(b, m);
+	b->untold++;
 	return m;
 }
 

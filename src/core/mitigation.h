@@ -50,6 +50,7 @@ struct mitigation {
 	struct prefix *contested; /* of its targets those that other clients of ours ask for, too
 				     (4.4.1.3), as of the last book_review */
 	size_t n_contested;
+	uint64_t reviewed;       /* private to mitigation.c: when that was, in book.untold */
 	wall_ms started;         /* mitigation-start */
 	mono_ms expires;         /* INT64_MAX: never */
 	bool terminating;        /* withdrawn by the client, still active (status 5) */
@@ -151,8 +152,8 @@ void book_escalated(struct book *b, struct mitigation *m, bool escalated, struct
 /* What is told by those who are asked beside our own mitigators. */
 void book_upstream(
 	struct book *b, struct mitigation *m, enum dots_status status, struct effects *fx);
-/* Looks anew which of its targets other clients ask for, too; true: these are others than before.
- */
+/* Looks anew which of its targets other clients ask for, too, where it may not have been told;
+ * true: these are others than before. */
 bool book_review(const struct book *b, struct mitigation *m);
 /* Ends it whatever its state: client removed, scope no longer authorised, by the operator's hand.
  */

@@ -31,7 +31,8 @@ contested(const struct conflicts *cs, const struct asked *a)
 	static char text[CONFLICT_SCOPE_MAX * PREFIX_TEXT_MAX];
 	struct prefix found[CONFLICT_SCOPE_MAX];
 	char one[PREFIX_TEXT_MAX];
-	size_t n = conflicts_scope(cs, &a->claim, found);
+	bool whole;
+	size_t n = conflicts_scope(cs, &a->claim, found, &whole);
 
 	text[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
@@ -121,16 +122,24 @@ a_target_is_named_once(void **state)
 	conflicts_free(cs);
 }
 
+/* The i-th of 10.0.0.0/8. */
+static struct prefix
+host(size_t i)
+{
+	char text[PREFIX_TEXT_MAX];
+	struct prefix p;
+
+	snprintf(text, sizeof(text), "10.%zu.%zu.%zu/32", i >> 16, i >> 8 & 255, i & 255);
+	assert_int_equal(prefix_parse(text, &p), 0);
+	return p;
+}
+
 static void
 enter_hosts(struct conflicts *cs, struct asked *a, const char *client, size_t first, size_t n)
 {
-	char text[PREFIX_TEXT_MAX];
-
 	*a = (struct asked){.claim = {.client = client, .targets = a->targets, .owner = a}};
-	for (size_t i = first; i < first + n; i++) {
-		snprintf(text, sizeof(text), "10.%zu.%zu.%zu/32", i >> 16, i >> 8 & 255, i & 255);
-		assert_int_equal(prefix_parse(text, &a->targets[a->claim.n_targets++]), 0);
-	}
+	for (size_t i = first; i < first + n; i++)
+		a->targets[a->claim.n_targets++] = host(i);
 	conflicts_enter(cs, &a->claim);
 }
 
@@ -141,6 +150,7 @@ what_is_found_is_limited(void **state)
 	enum { CLIENTS = CONFLICT_TOLD_MAX + 40 };
 	struct conflicts *cs = conflicts_new();
 	struct asked wide, *narrow = mem_array(CLIENTS, sizeof(*narrow));
+	bool whole;
 	struct prefix found[CONFLICT_SCOPE_MAX];
 	char names[CLIENTS][16];
 
@@ -150,10 +160,13 @@ what_is_found_is_limited(void **state)
 		snprintf(names[i], sizeof(names[i]), "client%zu", i);
 		enter_hosts(cs, &narrow[i], names[i], i, 1);
 	}
-	assert_int_equal(conflicts_scope(cs, &wide.claim, found), CONFLICT_SCOPE_MAX);
+	assert_int_equal(conflicts_scope(cs, &wide.claim, found, &whole), CONFLICT_SCOPE_MAX);
+	assert_true(whole);
+	assert_false(conflicts_others(cs, &wide.claim, count_one, &(size_t){0}));
+	assert_true(conflicts_others(cs, &narrow[0].claim, count_one, &(size_t){0}));
 	assert_int_equal(others(cs, &wide), CONFLICT_TOLD_MAX);
 	for (size_t i = 0; i < CLIENTS; i++) { /* who was not found sees it nevertheless */
-		assert_int_equal(conflicts_scope(cs, &narrow[i].claim, found), 1);
+		assert_int_equal(conflicts_scope(cs, &narrow[i].claim, found, &whole), 1);
 		conflicts_leave(cs, &narrow[i].claim);
 	}
 	conflicts_leave(cs, &wide.claim);
@@ -168,6 +181,8 @@ what_is_looked_at_is_limited(void **state)
 	enum { REQUESTS = 2 * CONFLICT_WALK_MAX / TARGETS_MAX };
 	struct conflicts *cs = conflicts_new();
 	struct asked wide, last, *own = mem_array(REQUESTS, sizeof(*own));
+	struct prefix found[CONFLICT_SCOPE_MAX];
+	bool whole;
 
 	(void)state;
 	ENTER(cs, &wide, "acme", "10.0.0.0/8");
@@ -175,6 +190,8 @@ what_is_looked_at_is_limited(void **state)
 		enter_hosts(cs, &own[i], "acme", i * TARGETS_MAX, TARGETS_MAX);
 	ENTER(cs, &last, "beta", "10.255.255.255/32"); /* behind more than is looked at */
 	assert_string_equal(contested(cs, &wide), "");
+	assert_int_equal(conflicts_scope(cs, &wide.claim, found, &whole), 0);
+	assert_false(whole);
 	assert_int_equal(others(cs, &wide), 0);
 	assert_string_equal(contested(cs, &last), "10.255.255.255/32");
 	for (size_t i = 0; i < REQUESTS; i++)
@@ -454,6 +471,46 @@ more_than_are_told_find_out(void **state)
 	assert_int_equal(told_now, CONFLICT_TOLD_MAX);
 }
 
+/* Behind more of its own client's than is looked at: found when those are gone, by whoever looks.
+ */
+static void
+what_was_not_looked_at_is_looked_for_again(void **state)
+{
+	enum { OWN = CONFLICT_WALK_MAX / TARGETS_MAX + 1 };
+	struct world *w = *state;
+	struct prefix *hosts = arena_alloc(w->arena, TARGETS_MAX, sizeof(*hosts));
+	struct mitigation own = {.client = (char *)"acme", .mid = 1, .filtering = true};
+	char cuid[16];
+
+	own.scope = *request(w, "acme", 1, HOST, "").scope;
+	own.scope.target.target_prefix = hosts;
+	own.scope.target.n_target_prefix = TARGETS_MAX;
+	for (uint32_t i = 0; i < OWN; i++) {
+		for (uint32_t k = 0; k < TARGETS_MAX; k++)
+			hosts[k] = host(i * TARGETS_MAX + k);
+		snprintf(cuid, sizeof(cuid), "cuid%u", i);
+		own.id = 100 + i;
+		own.cuid = cuid;
+		assert_non_null(book_restore(w->book, &own, 600 * 1000, 0));
+	}
+	hosts[0] = host(0);
+	hosts[0].len = 8;
+	own.scope.target.n_target_prefix = 1;
+	own.id = 99;
+	own.cuid = (char *)"wide";
+	assert_non_null(book_restore(w->book, &own, 600 * 1000, 0));
+	hosts[0] = host(0xffffff);
+	own.id = 98;
+	own.client = own.cuid = (char *)"beta";
+	assert_non_null(book_restore(w->book, &own, 600 * 1000, 0));
+	assert_false(book_review(w->book, book_find(w->book, "acme", "wide", 1)));
+	for (uint32_t i = 0; i < OWN; i++) {
+		snprintf(cuid, sizeof(cuid), "cuid%u", i);
+		end(w, book_find(w->book, "acme", cuid, 1));
+	}
+	assert_true(book_review(w->book, book_find(w->book, "acme", "wide", 1)));
+}
+
 /* ---- whatever several clients ask for ---- */
 
 struct model {
@@ -508,8 +565,10 @@ check_model(const struct world *w)
 			assert_non_null(is);
 			assert_true(is->filtering);
 			/* Nobody had to look: it was told in time. */
-			assert_int_equal(told(is).has != 0, model_contested(c, &m->target));
-			assert_false(book_review(w->book, is));
+			assert_int_equal(is->n_contested, model_contested(c, &m->target));
+			if (is->n_contested)
+				assert_true(prefix_equal(is->contested, &m->target));
+			assert_int_equal(told(is).has != 0, is->n_contested != 0);
 		}
 	assert_int_equal(book_count(w->book), all);
 }
@@ -567,6 +626,7 @@ main(void)
 		IN_WORLD(the_word_of_an_upstream_comes_first),
 		IN_WORLD(what_is_restored_is_in_conflict_again),
 		IN_WORLD(more_than_are_told_find_out),
+		IN_WORLD(what_was_not_looked_at_is_looked_for_again),
 		IN_WORLD(the_union_is_in_force_and_everybody_knows),
 	};
 
