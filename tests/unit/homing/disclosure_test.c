@@ -51,25 +51,10 @@ teardown(void **state)
 	return 0;
 }
 
-static struct name
-name_at(struct world *x, const char *text, const char *addresses)
-{
-	struct target t = target_from(x->a, addresses);
-	char why[100];
-	struct name n;
-
-	assert_int_equal(name_parse(text, x->a, &n, why, sizeof(why)), 0);
-	n.state = NAME_KNOWN;
-	n.whole = true;
-	n.addresses = t.target_prefix;
-	n.n_addresses = t.n_target_prefix;
-	return n;
-}
-
 static enum disclosure_rule
 rule_at(struct world *x, const char *server, const char *addresses)
 {
-	struct name n = name_at(x, "www.example.com", addresses);
+	struct name n = name_from(x->a, "www.example.com", addresses);
 
 	return disclosure_of_name(x->h, server_named(x->h, server), &n).rule;
 }
@@ -97,7 +82,7 @@ static void
 a_name_whose_addresses_are_not_all_known_is_not_told(void **state)
 {
 	struct world *x = *state;
-	struct name n = name_at(x, "www.example.com", "192.0.2.70/32");
+	struct name n = name_from(x->a, "www.example.com", "192.0.2.70/32");
 
 	n.whole = false;
 	assert_int_equal(
@@ -125,7 +110,7 @@ a_consent_widens_what_may_be_told(void **state)
 	assert_int_equal(rule_at(x, "s1", "192.0.2.70/32,192.0.2.100/32"), DISCLOSURE_FOREIGN);
 	/* Nothing of it is asked of s1 (M3). */
 	assert_int_equal(rule_at(x, "s1", "198.51.100.70/32"), DISCLOSURE_FOREIGN);
-	n = name_at(x, "www.example.com", "192.0.2.70/32,198.51.100.70/32");
+	n = name_from(x->a, "www.example.com", "192.0.2.70/32,198.51.100.70/32");
 	v = disclosure_of_name(x->h, server_named(x->h, "s1"), &n);
 	assert_string_equal(disclosure_explain(x->h, server_named(x->h, "s1"), &v, why),
 		"198.51.100.70/32 does not belong to isp1, but isp1 may be told: granted by noc, "
@@ -137,9 +122,9 @@ static void
 the_gate_lets_through_what_is_the_domains(void **state)
 {
 	struct world *x = *state;
-	struct name names[3] = {name_at(x, "www.example.com", "192.0.2.70/32"),
-		name_at(x, "https://shop.example.com/", "192.0.2.71/32"),
-		name_at(x, "mail.example.com", "192.0.2.72/32,198.51.100.72/32")};
+	struct name names[3] = {name_from(x->a, "www.example.com", "192.0.2.70/32"),
+		name_from(x->a, "https://shop.example.com/", "192.0.2.71/32"),
+		name_from(x->a, "mail.example.com", "192.0.2.72/32,198.51.100.72/32")};
 	struct target t = target_from(x->a, "192.0.2.70/32,192.0.2.71/32,198.51.100.72/32 6 80");
 	struct disclosure d;
 

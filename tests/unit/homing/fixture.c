@@ -128,6 +128,21 @@ target_from(struct arena *a, const char *text)
 	return t;
 }
 
+struct name
+name_from(struct arena *a, const char *text, const char *addresses)
+{
+	struct target t = target_from(a, addresses);
+	char why[100];
+	struct name n;
+
+	assert_int_equal(name_parse(text, a, &n, why, sizeof(why)), 0);
+	n.state = NAME_KNOWN;
+	n.whole = true;
+	n.addresses = t.target_prefix;
+	n.n_addresses = t.n_target_prefix;
+	return n;
+}
+
 /* ---- a store in memory ---- */
 
 struct record {

@@ -19,6 +19,8 @@ struct homing *make_homing(const char *const *domains, size_t n);
 struct prefix prefix_from(const char *text);
 /* "198.51.100.1/32,198.51.100.2/32 6,17 80,443": prefixes, protocols, ports ("-" none). */
 struct target target_from(struct arena *a, const char *text);
+/* A name or URI with all its addresses, as of target_from. */
+struct name name_from(struct arena *a, const char *text, const char *addresses);
 uint32_t server_named(const struct homing *h, const char *name);
 
 struct memory_store; /* a persist in memory */

@@ -33,21 +33,6 @@ on_event(void *arg, enum event_id id, const struct event_field *fields, size_t n
 	}
 }
 
-static struct name
-name_at(struct world *x, const char *text, const char *address)
-{
-	struct target t = target_from(x->a, address);
-	char why[100];
-	struct name n;
-
-	assert_int_equal(name_parse(text, x->a, &n, why, sizeof(why)), 0);
-	n.state = NAME_KNOWN;
-	n.whole = true;
-	n.addresses = t.target_prefix;
-	n.n_addresses = t.n_target_prefix;
-	return n;
-}
-
 static int
 setup(void **state)
 {
@@ -57,8 +42,8 @@ setup(void **state)
 	x->h = make_homing(two, 2);
 	assert_int_equal(homing_index(x->h, why, sizeof(why)), 0);
 	x->a = arena_new();
-	x->names[0] = name_at(x, "www.example.com", "192.0.2.70/32");
-	x->names[1] = name_at(x, "mail.example.com", "198.51.100.70/32");
+	x->names[0] = name_from(x->a, "www.example.com", "192.0.2.70/32");
+	x->names[1] = name_from(x->a, "mail.example.com", "198.51.100.70/32");
 	x->action = (struct wish_action){.kind = WISH_ACTION_PUT,
 		.server = server_named(x->h, "s1"),
 		.mid = 7,
