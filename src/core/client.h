@@ -36,6 +36,8 @@ struct client {
 	size_t n_cdids;
 	bool gateway; /* of the server's domain: trusted to say whom its requests are for (RFC 9132
 			 4.4.1.2) */
+	bool local;   /* what it asks for is handled here and asked of nobody upstream: it is
+			 another server of the same provider */
 	struct prefix *prefixes; /* it may ask for these and what lies inside */
 	size_t n_prefixes;
 	struct trie *authorised; /* built by clients_add */

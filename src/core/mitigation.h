@@ -6,6 +6,7 @@
 #ifndef DOTSD_CORE_MITIGATION_H
 #define DOTSD_CORE_MITIGATION_H
 
+#include "base/heap.h"
 #include "base/loop.h" /* mono_ms, wall_ms only */
 #include "core/client.h"
 #include "core/conflict.h"
@@ -45,6 +46,7 @@ struct mitigation {
 	bool takes_over;   /* from one that was: upstream is to be asked at once */
 	uint8_t hop_limit; /* to ask upstream with (RFC 8768 3) */
 	char *cdid;        /* likewise (4.4.1.2); NULL: nobody is asked */
+	bool local;        /* upstream is never asked for it (core/client.h) */
 	struct overload_gauge gauge;
 	struct conflict conflict; /* that an upstream tells of (gateway) */
 	struct prefix *contested; /* of its targets those that other clients of ours ask for, too
@@ -69,9 +71,9 @@ struct mitigation {
 		uint64_t packets, bytes;
 		bool full_seen;
 	} rate_mark;
-	unsigned heap_index;
-	uint64_t walk;      /* last search for overlaps that met it */
-	struct claim claim; /* while its filter is wanted */
+	struct heap_node deadline; /* its end */
+	uint64_t walk;             /* last search for overlaps that met it */
+	struct claim claim;        /* while its filter is wanted */
 };
 
 enum effect_kind {
@@ -109,6 +111,7 @@ struct mitigation_request {
 	bool if_match;             /* of PUT: an efficacy update (4.4.3) */
 	uint8_t hop_limit;         /* of PUT: to go upstream with */
 	const char *cdid;          /* likewise; NULL: nobody is asked there */
+	bool local;                /* of PUT: for nobody upstream, whatever these two say */
 	mono_ms now;
 	wall_ms wall;
 };

@@ -141,6 +141,7 @@ build_client(struct options *o, struct config *c, struct draft_client *dc)
 	const char *why;
 
 	cl->name = mem_text(dc->name);
+	cl->local = !dc->escalate;
 	for (size_t i = 0; i < dc->n_psk; i++)
 		build_psk(o, c, cl, &dc->psk[i]);
 	free(dc->psk);

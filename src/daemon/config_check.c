@@ -467,13 +467,29 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 			"all (RFC 9284 5.2, RFC 8811 2.3)");
 }
 
+/* Somebody here handles traffic himself. */
+static bool
+acts(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_mitigators; i++)
+		if (c->mitigators[i].kind != MITIGATOR_ESCALATE)
+			return true;
+	return false;
+}
+
 /* ---- the listening side ---------------------------------------------------------------------- */
 
 static void
-check_client(struct options *o, const struct draft_client *dc, const struct client *cl)
+check_client(struct options *o, const struct draft_client *dc, const struct client *cl,
+	const struct config *c)
 {
 	if (!cl) /* refused already */
 		return;
+	if (cl->local && c->n_mitigators && !acts(c))
+		options_problem(o, true, options_spot(o, dc, "escalate"),
+			"nobody would handle what client %s asks for, expected another mitigator "
+			"beside escalate",
+			cl->name);
 	if (!cl->n_prefixes)
 		options_problem(o, false, options_spot(o, dc, ""),
 			"client %s has no prefixes, expected some: all its requests are refused",
@@ -529,19 +545,16 @@ check_escalate(struct options *o, const struct draft *d, const struct config *c)
 {
 	struct spot spot = options_spot(o, d, "mitigators");
 	const struct mitigator_config *escalate = NULL;
-	size_t others = 0;
 
 	for (size_t i = 0; i < c->n_mitigators; i++)
 		if (c->mitigators[i].kind == MITIGATOR_ESCALATE)
 			escalate = &c->mitigators[i];
-		else
-			others++;
 	if (!escalate)
 		return;
 	if (!c->homing->n_domains)
 		options_problem(o, true, spot,
 			"escalate without anybody to ask, expected `domains` or `gateways`");
-	if (escalate->above.rate && !others)
+	if (escalate->above.rate && !acts(c))
 		options_problem(o, true, spot,
 			"escalate.above and nobody else who handles the traffic, expected another "
 			"mitigator beside it");
@@ -563,7 +576,7 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 			"server-domain with all clients in one session, expected aggregate: no (a "
 			"request has one cdid, RFC 9132 4.4.1.2)");
 	for (size_t i = 0; i < d->n_clients; i++)
-		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name));
+		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name), c);
 	if (c->n_listen)
 		check_listen(o, d, c);
 	check_escalate(o, d, c);

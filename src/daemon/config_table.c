@@ -371,6 +371,8 @@ static const struct option client_rows[] = {
 	{"gateway", OPTION_BOOL, ONE,
 		"a gateway of the server's domain, trusted to say whom it asks for",
 		AT(struct draft_client, client.gateway), .fallback = "no"},
+	{"escalate", OPTION_BOOL, ONE, "what it asks for goes upstream",
+		AT(struct draft_client, escalate), .fallback = "yes"},
 	{"prefixes", OPTION_PREFIX, LIST, "what it may ask for",
 		MANY(struct draft_client, client.prefixes, client.n_prefixes)},
 	{"action", OPTION_CUSTOM, ONE, "what is done with matching packets", .custom = read_action},

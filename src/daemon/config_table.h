@@ -46,6 +46,7 @@ struct draft_client {
 	struct draft_action action;
 	struct draft_psk *psk;
 	size_t n_psk;
+	bool escalate;
 };
 
 struct draft_above {

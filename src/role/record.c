@@ -44,6 +44,7 @@ add_upstream(const struct dots_server *s, json_t *record, const struct mitigatio
 	if (recursion_is_on(s)) {
 		json_object_set_new(record, "hops", json_integer(m->hop_limit));
 		json_object_set_new(record, "cdid", json_string(m->cdid));
+		json_object_set_new(record, "local", json_boolean(m->local));
 	}
 	if (m->escalated || d->packets)
 		json_object_set_new(record, "upstream",
@@ -183,6 +184,7 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.escalated = beside && json_is_true(json_object_get(upstream, "escalated")),
 		.hop_limit = (uint8_t)number(j, "hops"),
 		.cdid = (char *)json_string_value(json_object_get(j, "cdid")),
+		.local = json_is_true(json_object_get(j, "local")),
 		.dropped =
 			{[DROPPED_HERE] = dropped_of(j), [DROPPED_UPSTREAM] = dropped_of(upstream)},
 	};

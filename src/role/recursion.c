@@ -79,7 +79,7 @@ recursion_granted(struct dots_server *s, struct mitigation *m)
 {
 	struct escalation_asked asked = {0};
 
-	if (!recursion_is_on(s))
+	if (!recursion_is_on(s) || m->local)
 		return;
 	if (m->escalated)
 		ask(s, m, true, &asked);
@@ -94,7 +94,7 @@ recursion_measure(struct dots_server *s, struct mitigation *m)
 {
 	const struct dropped *d = &m->dropped[DROPPED_HERE];
 
-	if (!recursion_is_on(s) || m->escalated || m->terminating)
+	if (!recursion_is_on(s) || m->local || m->escalated || m->terminating)
 		return;
 	if (overload_seen(&s->setup.above, &m->gauge, d->packets, d->bytes, loop_now(s->loop)))
 		escalate(s, m, "rate");
@@ -113,6 +113,9 @@ server_escalate(struct dots_server *s, uint64_t id)
 	if (!s->n_mitigators)
 		return verdict_of(COAP_400_BAD_REQUEST,
 			"upstream is asked for everything here: there is no other mitigator");
+	if (m->local)
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"it came from another server of ours, which asks whom it asks itself");
 	if (m->terminating)
 		return verdict_of(COAP_400_BAD_REQUEST, "its client has withdrawn it");
 	return escalate(s, m, "operator");

@@ -122,6 +122,7 @@ struct asked {
 	bool if_match;
 	uint8_t hop_limit; /* it goes on with */
 	const char *cdid;  /* likewise; NULL: it does not go on */
+	bool local;        /* so, for the sake of who asks */
 };
 
 static struct mitigation_request
@@ -134,6 +135,7 @@ request_of(const struct dots_server *s, const struct asked *a)
 		.if_match = a->if_match,
 		.hop_limit = a->hop_limit,
 		.cdid = a->cdid,
+		.local = a->local,
 		.now = loop_now(s->loop),
 		.wall = loop_wall()};
 }
@@ -226,7 +228,8 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
 	bool granted_upstream = verdict_ok(v);
-	struct asked asked = {c, &a->path, &a->scope, a->if_match, a->hop_limit, a->cdid};
+	struct asked asked = {
+		c, &a->path, &a->scope, a->if_match, a->hop_limit, a->cdid, .local = false};
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 	struct verdict loops;
@@ -448,6 +451,7 @@ put_mitigate(struct request *r)
 {
 	struct dots_server *s = r->server;
 	bool if_match = coap_find(r->msg, COAP_OPT_IF_MATCH) != NULL, claimed = false;
+	bool goes_on = s->escalation && !r->asker->local;
 	const struct scope *scope;
 	const struct mitigation *known;
 	struct mitigation_request mr;
@@ -466,15 +470,15 @@ put_mitigate(struct request *r)
 	if (claimed)
 		record_cuid(s, r->client->name, r->path.cuid);
 	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r),
-		s->escalation ? cdid_of(r) : NULL};
+		s->escalation ? cdid_of(r) : NULL, r->asker->local};
 	mr = request_of(s, &asked);
 	v = book_check_put(s->book, &mr);
 	known = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);
 	if (!verdict_ok(&v))
 		put_refused(r, scope, &v);
-	else if (s->escalation && r->hop_limit == 1)
+	else if (goes_on && r->hop_limit == 1)
 		hop_limit_reached(r, scope);
-	else if (s->escalation && !recursion_is_on(s))
+	else if (goes_on && !recursion_is_on(s))
 		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
 	else
 		grant(s, &asked, known ? &known->conflict : &v.conflict, &r->ex, 1);

@@ -436,6 +436,46 @@ it_ends_between_those_who_act_themselves(void **state)
 	nothing_is_left(x);
 }
 
+/* 9284-5.4-04: unless they are servers of one provider that tell each other what they hold: each
+ * handles it, the other one's client hears of one request, and it goes round nowhere. Whichever is
+ * withdrawn, or goes on after a crash, the other one follows. */
+static void
+servers_beside_each_other_hold_the_same(void **state)
+{
+	struct loop_of_two *x = *state;
+
+	node_stop(&x->a);
+	node_stop(&x->b);
+	x->a.gw.n_mitigators = x->b.gw.n_mitigators = 1;
+	provider_local(&x->a.gw, "acme");
+	provider_local(&x->b.gw, "acme");
+	two_start(x);
+	hand_put(&x->c1, 1, "192.0.2.66/32", 3600);
+	virtual_run(5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(
+		COUNT(.from = x->a.us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE), 1);
+	assert_int_equal(
+		COUNT(.from = x->b.us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE), 0);
+	assert_int_equal(recorder_active(x->a.gw.recorder), 1);
+	assert_int_equal(recorder_active(x->b.gw.recorder), 1);
+	assert_int_equal(virtual_events(EVENT_ALERT, ""), 0);
+	/* Not by hand, and not after a crash either. */
+	assert_int_equal(server_escalate(x->b.gw.server, 1).code, COAP_400_BAD_REQUEST);
+	virtual_crash(x->b.us.loop);
+	node_stop(&x->b);
+	virtual_boot(x->b.us.loop);
+	node_start(&x->b);
+	virtual_run(2 * MINUTE);
+	assert_int_equal(recorder_active(x->b.gw.recorder), 1);
+	assert_int_equal(server_escalate(x->b.gw.server, 1).code, COAP_400_BAD_REQUEST);
+	assert_int_equal(
+		COUNT(.from = x->b.us.loop, .code = COAP_PUT, .resource = PATH_MITIGATE), 0);
+	hand_delete(&x->c1, 1);
+	UNTIL(2 * MINUTE, !recorder_active(x->a.gw.recorder) && !recorder_active(x->b.gw.recorder));
+	nothing_is_left(x);
+}
+
 /* A datagram is lost, so that silence is granted; it is found out all the same. */
 static void
 a_lost_datagram_only_delays_it(void **state)
@@ -501,6 +541,7 @@ main(void)
 		IN_LOOP(the_client_is_told_of_both),
 		IN_LOOP(it_ends_without_aggregation),
 		IN_LOOP(it_ends_between_those_who_act_themselves),
+		IN_LOOP(servers_beside_each_other_hold_the_same),
 		IN_LOOP(a_lost_datagram_only_delays_it),
 		IN_LOOP(the_longest_way_round_comes_to_its_end),
 		IN_LOOP(a_request_of_our_own_comes_to_its_end_too),

@@ -53,6 +53,14 @@ provider_customer(struct provider *p, const char *name, const char *prefixes, co
 }
 
 void
+provider_local(struct provider *p, const char *client)
+{
+	for (size_t i = 0; i < clients_count(p->clients); i++)
+		if (!strcmp(clients_get(p->clients, i)->name, client))
+			((struct client *)clients_get(p->clients, i))->local = true;
+}
+
+void
 provider_make(struct provider *p, const char *name, const char *address, const char *prefixes)
 {
 	struct loop *shared = p->loop;

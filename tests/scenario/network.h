@@ -35,6 +35,8 @@ void provider_client(struct provider *p, const char *name, const char *prefixes)
 void provider_gateway(struct provider *p, const char *name, const char *prefixes);
 void provider_customer(
 	struct provider *p, const char *name, const char *prefixes, const char *cdids);
+/* What that client asks for is handled there and goes nowhere else. */
+void provider_local(struct provider *p, const char *client);
 void provider_start(struct provider *p);
 void provider_stop(struct provider *p);    /* in order: sessions are closed */
 void provider_restart(struct provider *p); /* after a crash, or in order */

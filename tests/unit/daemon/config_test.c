@@ -576,6 +576,11 @@ contradictions_and_files_are_told_with_their_place(void **state)
 		 "mitigators: [escalate: {above: {rate: 1}}]\n",
 			"5:1: escalate.above and nobody else who handles the traffic, expected "
 			"another mitigator"},
+		{"listen: [{}]\ncredentials: " X509
+		 "\nclients: {a: {escalate: no}}\ndomains: {a: {}}\n"
+		 "mitigators: [escalate: {}]\n",
+			"3:25: nobody would handle what client a asks for, expected another "
+			"mitigator beside escalate"},
 	};
 
 	(void)state;
