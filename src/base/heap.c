@@ -4,32 +4,41 @@
 
 #include "base/mem.h"
 
+enum { CHILDREN = 4 };
+
 static void
-place(struct heap *h, size_t i, struct heap_node *n)
+place(struct heap *h, size_t i, struct heap_slot slot)
 {
-	h->list[i] = n;
-	n->place = i + 1;
+	h->list[i] = slot;
+	slot.node->place = i + 1;
 }
 
-/* Moves the node at i to where its deadline belongs. */
+/* The earliest of its children; h->n or more: it has none. */
+static size_t
+earliest_child(const struct heap *h, size_t i)
+{
+	size_t first = CHILDREN * i + 1, best = first;
+
+	for (size_t c = first + 1; c < first + CHILDREN && c < h->n; c++)
+		if (h->list[c].at < h->list[best].at)
+			best = c;
+	return best;
+}
+
+/* Moves what is at i to where its deadline belongs. */
 static void
 fix(struct heap *h, size_t i)
 {
-	struct heap_node *n = h->list[i];
+	struct heap_slot slot = h->list[i];
+	size_t child;
 
-	for (; i && h->list[(i - 1) / 2]->at > n->at; i = (i - 1) / 2)
-		place(h, i, h->list[(i - 1) / 2]);
-	for (;;) {
-		size_t child = 2 * i + 1;
-
-		if (child + 1 < h->n && h->list[child + 1]->at < h->list[child]->at)
-			child++;
-		if (child >= h->n || h->list[child]->at >= n->at)
-			break;
+	for (; i && h->list[(i - 1) / CHILDREN].at > slot.at; i = (i - 1) / CHILDREN)
+		place(h, i, h->list[(i - 1) / CHILDREN]);
+	while ((child = earliest_child(h, i)) < h->n && h->list[child].at < slot.at) {
 		place(h, i, h->list[child]);
 		i = child;
 	}
-	place(h, i, n);
+	place(h, i, slot);
 }
 
 void
@@ -42,14 +51,16 @@ heap_finish(struct heap *h)
 void
 heap_set(struct heap *h, struct heap_node *n, mono_ms at)
 {
-	n->at = at;
+	struct heap_slot slot = {at, n};
+
 	if (!n->place) {
 		if (h->n == h->cap) {
 			h->cap = h->cap ? 2 * h->cap : 16;
-			h->list = mem_grow(h->list, h->cap, sizeof(struct heap_node *));
+			h->list = mem_grow(h->list, h->cap, sizeof(*h->list));
 		}
-		place(h, h->n++, n);
+		n->place = ++h->n;
 	}
+	h->list[n->place - 1] = slot;
 	fix(h, n->place - 1);
 }
 
@@ -64,18 +75,24 @@ heap_remove(struct heap *h, struct heap_node *n)
 	h->n--;
 	if (i == h->n)
 		return;
-	place(h, i, h->list[h->n]);
+	h->list[i] = h->list[h->n];
 	fix(h, i);
+}
+
+mono_ms
+heap_at(const struct heap *h, const struct heap_node *n)
+{
+	return h->list[n->place - 1].at;
 }
 
 struct heap_node *
 heap_first(const struct heap *h)
 {
-	return h->n ? h->list[0] : NULL;
+	return h->n ? h->list[0].node : NULL;
 }
 
 mono_ms
 heap_deadline(const struct heap *h)
 {
-	return h->n ? h->list[0]->at : INT64_MAX;
+	return h->n ? h->list[0].at : INT64_MAX;
 }

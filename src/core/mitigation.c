@@ -31,8 +31,7 @@ struct shelf {
 struct book {
 	struct mitigation_policy policy;
 	struct map *by_key, *by_id, *shelves, *per_client;
-	struct mitigation **heap;
-	size_t n_heap, cap_heap;
+	struct heap deadlines; /* of all that is there */
 	uint64_t last_id;
 	uint64_t *walks; /* searches for overlaps so far; counted for who only looks, too */
 	struct conflicts *conflicts; /* what is filtered, of all clients */
@@ -115,58 +114,6 @@ client_count(const struct book *b, const char *client)
 	return map_get(b->per_client, client, strlen(client));
 }
 
-/* ---- the heap of deadlines ---- */
-
-static void
-heap_place(struct book *b, size_t i, struct mitigation *m)
-{
-	b->heap[i] = m;
-	m->heap_index = (unsigned)i;
-}
-
-static void
-heap_fix(struct book *b, size_t i)
-{
-	struct mitigation *m = b->heap[i];
-
-	for (; i && b->heap[(i - 1) / 2]->expires > m->expires; i = (i - 1) / 2)
-		heap_place(b, i, b->heap[(i - 1) / 2]);
-	for (;;) {
-		size_t child = 2 * i + 1;
-
-		if (child + 1 < b->n_heap && b->heap[child + 1]->expires < b->heap[child]->expires)
-			child++;
-		if (child >= b->n_heap || b->heap[child]->expires >= m->expires)
-			break;
-		heap_place(b, i, b->heap[child]);
-		i = child;
-	}
-	heap_place(b, i, m);
-}
-
-static void
-heap_add(struct book *b, struct mitigation *m)
-{
-	if (b->n_heap == b->cap_heap) {
-		b->cap_heap = b->cap_heap ? 2 * b->cap_heap : 64;
-		b->heap = mem_grow(b->heap, b->cap_heap, sizeof(*b->heap));
-	}
-	heap_place(b, b->n_heap++, m);
-	heap_fix(b, m->heap_index);
-}
-
-static void
-heap_remove(struct book *b, struct mitigation *m)
-{
-	size_t i = m->heap_index;
-
-	b->n_heap--;
-	if (i == b->n_heap)
-		return;
-	heap_place(b, i, b->heap[b->n_heap]);
-	heap_fix(b, i);
-}
-
 /* ---- effects ---- */
 
 static void
@@ -177,6 +124,12 @@ effect(struct effects *fx, enum effect_kind kind, struct mitigation *m, const ch
 		fx->list = mem_grow(fx->list, fx->cap, sizeof(*fx->list));
 	}
 	fx->list[fx->n++] = (struct effect){kind, m, reason};
+}
+
+static struct mitigation *
+nth(const struct book *b, size_t i)
+{
+	return heap_entry(b->deadlines.list[i].node, struct mitigation, deadline);
 }
 
 static void
@@ -242,9 +195,11 @@ book_free(struct book *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->n_heap; i++) {
-		conflicts_leave(b->conflicts, &b->heap[i]->claim);
-		mitigation_free(b->heap[i]);
+	for (size_t i = 0; i < b->deadlines.n; i++) {
+		struct mitigation *m = nth(b, i);
+
+		conflicts_leave(b->conflicts, &m->claim);
+		mitigation_free(m);
 	}
 	map_each(b->shelves, free_shelf, NULL);
 	map_each(b->per_client, free_count, NULL);
@@ -252,7 +207,7 @@ book_free(struct book *b)
 	map_free(b->by_id);
 	map_free(b->shelves);
 	map_free(b->per_client);
-	free(b->heap);
+	heap_finish(&b->deadlines);
 	free(b->walks);
 	conflicts_free(b->conflicts);
 	free(b);
@@ -267,7 +222,7 @@ book_set_policy(struct book *b, const struct mitigation_policy *policy)
 size_t
 book_count(const struct book *b)
 {
-	return b->n_heap;
+	return b->deadlines.n;
 }
 
 static bool
@@ -300,7 +255,7 @@ enter(struct book *b, struct mitigation *m)
 	}
 	count->all++;
 	count->on += is_on(m);
-	heap_add(b, m);
+	heap_set(&b->deadlines, &m->deadline, m->expires);
 	m->claim = (struct claim){.client = m->client,
 		.targets = m->scope.target.target_prefix,
 		.n_targets = m->scope.target.n_target_prefix,
@@ -330,7 +285,7 @@ leave(struct book *b, struct mitigation *m)
 			trie_remove(t, &m->scope.target.target_prefix[n]);
 	count->all--;
 	count->on -= is_on(m);
-	heap_remove(b, m);
+	heap_remove(&b->deadlines, &m->deadline);
 	conflicts_leave(b->conflicts, &m->claim);
 	if (!s->n) {
 		key_shelf(&k, m->client, m->cuid);
@@ -644,7 +599,7 @@ check_limits(const struct book *b, const struct mitigation_request *r)
 	const struct count *count = client_count(b, r->client->name);
 	struct verdict v;
 
-	if (b->n_heap < b->policy.mitigations_max &&
+	if (b->deadlines.n < b->policy.mitigations_max &&
 		(!count || count->all < r->client->limits.mitigations))
 		return verdict_of(COAP_201_CREATED, "%s", "");
 	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
@@ -712,7 +667,7 @@ static void
 reschedule(struct book *b, struct mitigation *m, mono_ms when)
 {
 	m->expires = when;
-	heap_fix(b, m->heap_index);
+	heap_set(&b->deadlines, &m->deadline, when);
 }
 
 /* Asked for again while terminating: it lives on, and the next period is twice as long (4.4.4). */
@@ -734,6 +689,7 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 	bool revived = m->terminating;
 
 	m->hop_limit = r->hop_limit;
+	m->local = r->local;
 	if (r->cdid) {
 		free(m->cdid);
 		m->cdid = mem_text(r->cdid);
@@ -768,6 +724,7 @@ create(struct book *b, const struct mitigation_request *r)
 	m->here = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
 	m->status = m->here;
 	m->hop_limit = r->hop_limit;
+	m->local = r->local;
 	m->cdid = mem_text(r->cdid);
 	m->started = r->wall;
 	m->rate_mark.at = r->now;
@@ -875,8 +832,8 @@ book_each(const struct book *b, const char *client, const char *cuid,
 void
 book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), void *arg)
 {
-	for (size_t i = 0; i < b->n_heap; i++)
-		if (!visit(arg, b->heap[i]))
+	for (size_t i = 0; i < b->deadlines.n; i++)
+		if (!visit(arg, nth(b, i)))
 			return;
 }
 
@@ -987,15 +944,17 @@ book_counters(struct book *b, struct mitigation *m, enum dropped_where where, ui
 void
 book_expire(struct book *b, mono_ms now, struct effects *fx)
 {
-	while (b->n_heap && b->heap[0]->expires <= now)
-		book_end(b, b->heap[0], b->heap[0]->terminating ? "withdrawn" : "lifetime ended",
-			fx);
+	while (book_deadline(b) <= now) {
+		struct mitigation *m = nth(b, 0);
+
+		book_end(b, m, m->terminating ? "withdrawn" : "lifetime ended", fx);
+	}
 }
 
 mono_ms
 book_deadline(const struct book *b)
 {
-	return b->n_heap ? b->heap[0]->expires : INT64_MAX;
+	return heap_deadline(&b->deadlines);
 }
 
 struct mitigation *
@@ -1009,6 +968,7 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t left, mono
 		return NULL;
 	m = mem_new(sizeof(*m));
 	*m = *stored;
+	m->deadline = (struct heap_node){0};
 	m->client = mem_text(stored->client);
 	m->cuid = mem_text(stored->cuid);
 	m->cdid = mem_text(stored->cdid);

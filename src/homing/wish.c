@@ -1100,7 +1100,7 @@ wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall)
 
 		if (wish->releasing || !wish->until)
 			continue;
-		wish->until = wall + (wish->ends.at - now);
+		wish->until = wall + (heap_at(&w->ends, &wish->ends) - now);
 		wish->asked = wish->until - duration;
 		store_wish(w, wish);
 	}

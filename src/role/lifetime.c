@@ -22,7 +22,7 @@ enum {
 static const char kind[] = "lifetime";
 
 struct row {
-	uint64_t number, id;
+	uint64_t number, id; /* id 0: a newer one was written since, nobody need be looked up */
 };
 
 /* The newest of a mitigation, as read at the start. */
@@ -36,6 +36,7 @@ struct lifetimes {
 	struct row *rows; /* a ring */
 	size_t first, n, cap;
 	uint64_t last;
+	uint64_t restored; /* the rows above it have numbers without gaps */
 	struct map *found; /* id -> struct found; NULL after the start */
 };
 
@@ -99,12 +100,23 @@ key_of(uint64_t number, char key[static KEY_MAX])
 	snprintf(key, KEY_MAX, "%016" PRIx64, number);
 }
 
+/* A mitigation is somewhere in memory, its row is not far. */
+static void
+supersede(struct lifetimes *l, uint64_t number)
+{
+	uint64_t back = l->last - number;
+
+	if (number > l->restored && back < l->n)
+		l->rows[(l->first + l->n - 1 - back) % l->cap].id = 0;
+}
+
 static void
 append(struct lifetimes *l, struct mitigation *m, wall_ms epoch)
 {
 	wall_ms expires = m->expires == INT64_MAX ? -1 : epoch + m->expires;
 	char key[KEY_MAX], value[VALUE_MAX];
 
+	supersede(l, m->lifetime_row);
 	m->lifetime_row = ++l->last;
 	push(l, (struct row){m->lifetime_row, m->id});
 	key_of(m->lifetime_row, key);
@@ -117,7 +129,7 @@ static void
 drop_first(struct lifetimes *l, const struct book *b, wall_ms epoch)
 {
 	struct row row = pop(l);
-	struct mitigation *m = book_by_id(b, row.id);
+	struct mitigation *m = row.id ? book_by_id(b, row.id) : NULL;
 	char key[KEY_MAX];
 
 	key_of(row.number, key);
@@ -192,6 +204,7 @@ lifetimes_restored(struct lifetimes *l)
 {
 	if (!l->found)
 		return;
+	l->restored = l->last;
 	map_each(l->found, free_found, NULL);
 	map_free(l->found);
 	l->found = NULL;
