@@ -507,7 +507,9 @@ static const struct escalation_ops escalation_ops = {
 static bool
 is_needed(const struct gateway *g, const char *name)
 {
-	return g->setup.separate && clients_named(g->setup.clients, name);
+	const struct client *c = clients_named(g->setup.clients, name);
+
+	return g->setup.separate && c && !c->local;
 }
 
 struct leaving {
@@ -539,8 +541,12 @@ tidy(void *arg)
 static void
 appoint_deputies(struct gateway *g)
 {
-	for (size_t i = 0; g->setup.separate && i < clients_count(g->setup.clients); i++)
-		dots_client_deputy(g->client, clients_get(g->setup.clients, i)->name, true);
+	for (size_t i = 0; i < clients_count(g->setup.clients); i++) {
+		const char *name = clients_get(g->setup.clients, i)->name;
+
+		if (is_needed(g, name))
+			dots_client_deputy(g->client, name, true);
+	}
 	timer_after(g->tidy, 0);
 }
 

@@ -172,7 +172,7 @@ class Configuration:
     def foreign(self, key, name):
         """A server that is no domain's of this agent."""
         agent = self.lab.agents.get(name)
-        if not agent or agent.kind != "server":
+        if not agent or agent.kind == "client":
             raise self.st.error(f"{key}={name}: no server {name}")
         return {"protects": self.lab.filtered(agent.st.items("owns")),
                 "servers": [{"name": agent.st.get("name"),
