@@ -71,10 +71,16 @@ run_status(struct asker *a, const json_t *request)
 static void
 run_domains(struct asker *a, const json_t *request)
 {
+	const char *family = json_string_value(json_object_get(request, "family"));
 	json_t *j = json_object();
 
-	(void)request;
-	json_object_set_new(j, "domains", view_domains(a->parts));
+	if (family && strcmp(family, "4") != 0 && strcmp(family, "6") != 0) {
+		json_decref(j);
+		command_refuse(a, USAGE, "family is %s, expected 4 or 6", family);
+		return;
+	}
+	json_object_set_new(
+		j, "domains", view_domains(a->parts, family ? (uint8_t)(*family - '0') : 0));
 	json_object_set_new(j, "learned", view_learned(a->parts));
 	answer(a, DONE, j);
 }
@@ -794,6 +800,7 @@ struct argument {
 };
 
 static const struct argument no_arguments[] = {{0}};
+static const struct argument family_arguments[] = {{"family", TEXT, false, 1, 1}, {0}};
 static const struct argument id_arguments[] = {{"id", TEXT, true, 1, WISH_ID_MAX - 1}, {0}};
 static const struct argument refresh_arguments[] = {
 	{"id", TEXT, true, 1, WISH_ID_MAX - 1}, {"attack-status", TEXT, false, 1, 32}, {0}};
@@ -844,7 +851,7 @@ static const struct command {
 	void (*run)(struct asker *a, const json_t *request);
 } commands[] = {
 	{"status", false, no_arguments, run_status},
-	{"domains", false, no_arguments, run_domains},
+	{"domains", false, family_arguments, run_domains},
 	{"domain", true, domain_arguments, run_domain},
 	{"sessions", false, no_arguments, run_sessions},
 	{"drain", false, drain_arguments, run_drain},

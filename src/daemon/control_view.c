@@ -51,15 +51,29 @@ add_time(json_t *object, const char *member, wall_ms when)
 	json_object_set_new(object, member, json_string(text));
 }
 
-static void
-add_prefixes(json_t *object, const char *member, const struct prefix *list, size_t n)
+/* family 0: any. */
+static bool
+of_family(const struct addr *a, uint8_t family)
+{
+	return !family || a->family == family;
+}
+
+static json_t *
+prefixes_of(const struct prefix *list, size_t n, uint8_t family)
 {
 	json_t *j = json_array();
 	char text[PREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(j, json_string(prefix_format(&list[i], text)));
-	json_object_set_new(object, member, j);
+		if (of_family(&list[i].addr, family))
+			json_array_append_new(j, json_string(prefix_format(&list[i], text)));
+	return j;
+}
+
+static void
+add_prefixes(json_t *object, const char *member, const struct prefix *list, size_t n)
+{
+	json_object_set_new(object, member, prefixes_of(list, n, 0));
 }
 
 static json_t *
@@ -444,8 +458,21 @@ view_servers(const struct control_parts *p)
 
 /* ---- domains --------------------------------------------------------------------------------- */
 
+/* It has nothing but what is of another family. */
+static bool
+is_foreign(const struct domain *d, uint8_t family)
+{
+	for (size_t i = 0; i < d->n_prefixes; i++)
+		if (of_family(&d->prefixes[i].addr, family))
+			return false;
+	for (size_t i = 0; i < d->n_protects; i++)
+		if (of_family(&d->protects[i].addr, family))
+			return false;
+	return d->n_prefixes || d->n_protects;
+}
+
 static json_t *
-domain_json(const struct domain *d, const json_t *servers)
+domain_json(const struct domain *d, const json_t *servers, uint8_t family)
 {
 	json_t *j = json_object(), *interfaces = json_array(), *resolvers = json_array();
 	json_t *own = json_array(), *server;
@@ -454,15 +481,16 @@ domain_json(const struct domain *d, const json_t *servers)
 	for (i = 0; i < d->n_interfaces; i++)
 		json_array_append_new(interfaces, json_string(d->interfaces[i]));
 	for (i = 0; i < d->n_resolvers; i++)
-		json_array_append_new(resolvers, endpoint_json(&d->resolvers[i]));
+		if (of_family(&d->resolvers[i].addr, family))
+			json_array_append_new(resolvers, endpoint_json(&d->resolvers[i]));
 	json_array_foreach(servers, i,
 		server) if (!strcmp(json_string_value(json_object_get(server, "domain")), d->name))
 		json_array_append(own, server);
 	add_text(j, "name", d->name);
 	add_bool(j, "gateway", d->gateway);
 	json_object_set_new(j, "interfaces", interfaces);
-	add_prefixes(j, "prefixes", d->prefixes, d->n_prefixes);
-	add_prefixes(j, "protects", d->protects, d->n_protects);
+	json_object_set_new(j, "prefixes", prefixes_of(d->prefixes, d->n_prefixes, family));
+	json_object_set_new(j, "protects", prefixes_of(d->protects, d->n_protects, family));
 	json_object_set_new(j, "resolvers", resolvers);
 	json_object_set_new(j, "servers", own);
 	return j;
@@ -501,13 +529,14 @@ view_learned(const struct control_parts *p)
 }
 
 json_t *
-view_domains(const struct control_parts *p)
+view_domains(const struct control_parts *p, uint8_t family)
 {
 	const struct homing *h = p->config->homing;
 	json_t *j = json_array(), *servers = view_servers(p);
 
 	for (size_t i = 0; i < h->n_domains; i++)
-		json_array_append_new(j, domain_json(&h->domains[i], servers));
+		if (!is_foreign(&h->domains[i], family))
+			json_array_append_new(j, domain_json(&h->domains[i], servers, family));
 	json_decref(servers);
 	return j;
 }

@@ -68,6 +68,10 @@ static const struct option_row refresh_options[] = {
 		"under-attack or attack-successfully-mitigated"},
 	{NULL, NULL, 0, NULL},
 };
+static const struct option_row domains_options[] = {
+	{"--family", "family", OPTION_TEXT, "4 or 6: only what is IPv4 or IPv6"},
+	{NULL, NULL, 0, NULL},
+};
 static const struct option_row domain_options[] = {
 	{"--expires", "expires", OPTION_NUMBER, "seconds until it is forgotten (never)"},
 	{"--source", "source", OPTION_TEXT,
@@ -93,7 +97,8 @@ static const struct option_row explain_options[] = {
 
 static const struct command commands[] = {
 	{"status", "", "what runs, and what is wrong", NULL, false, NULL, print_status},
-	{"domains", "", "providers: links, prefixes, servers", NULL, false, NULL, print_domains},
+	{"domains", "[--family 4|6]", "providers: links, prefixes, servers", NULL, false,
+		domains_options, print_domains},
 	{"domain",
 		"NAME set|unset prefix|resolver|server|gateway|data|dhcp [VALUE] [--expires S] "
 		"[--source S] "

@@ -203,6 +203,14 @@ def test_domains_of_a_client(client):
     assert out[0].index("PREFIXES") == out[1].index("192.0.2.0/24")
 
 
+def test_domains_by_family(client):
+    """7556-2.5-03: only domains that have anything of it."""
+    four, six = (client("domains", "--family", f)[1]["domains"] for f in "46")
+    assert [d["prefixes"] for d in four] == [["192.0.2.0/24"]] and six == []
+    code, _, err = client.text("domains", "--family", "5")
+    assert code == 2 and "family is 5, expected 4 or 6" in err
+
+
 def test_explain_tells_owner_and_section_and_sends_nothing(client, server):
     code, reply = client("explain", "192.0.2.7", "203.0.113.1", "192.0.2.241")
     parts = {p["target"]: p for p in reply["parts"]}
