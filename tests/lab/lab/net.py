@@ -265,10 +265,11 @@ class Network:
     def loss(self, ns, interface, percent):
         self.undo_table(ns, "lab_loss_" + interface)
         if percent:
+            share = "" if percent == 100 else f"numgen random mod 100 < {percent}"
             self.nft(ns, f"""table inet lab_loss_{interface} {{
                 chain pre {{
                     type filter hook prerouting priority raw; policy accept;
-                    iifname "{interface}" numgen random mod 100 < {percent} drop
+                    iifname "{interface}" {share} drop
                 }}
             }}\n""")
 
