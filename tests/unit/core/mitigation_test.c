@@ -143,7 +143,7 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 
 /* 8811-2.2.2-09, 8811-2.2.2-10, 8811-2.2.2-12, 8811-2.2.2-20, 8612-SIG-008-01, 8612-SIG-008-02,
  * 8612-SIG-008-03, 8612-SIG-008-04, 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31,
- * 9132-4.4.1.1-58, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02 */
+ * 9132-4.4.1.1-58, 9132-4.4.1.1-66, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02, 9132-5.1-02 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -155,7 +155,13 @@ invalid_requests_name_section_and_attribute(void **state)
 		{"{" HOUR "}", "none of target-prefix"},
 		{"{" TARGET ", " HOUR ", \"mid\": 1}", "mid"},
 		{"{" TARGET ", " HOUR ", \"status\": \"attack-stopped\"}", "status"},
+		{"{" TARGET ", " HOUR ", \"mitigation-start\": \"1\"}", "mitigation-start"},
+		{"{" TARGET ", " HOUR ", \"conflict-information\": {\"retry-timer\": 1}}",
+			"conflict-information"},
 		{"{" TARGET ", " HOUR ", \"bytes-dropped\": \"1\"}", "bytes-dropped"},
+		{"{" TARGET ", " HOUR ", \"bps-dropped\": \"1\"}", "bps-dropped"},
+		{"{" TARGET ", " HOUR ", \"pkts-dropped\": \"1\"}", "pkts-dropped"},
+		{"{" TARGET ", " HOUR ", \"pps-dropped\": \"1\"}", "pps-dropped"},
 		{"{" TARGET ", " HOUR ", \"attack-status\": \"under-attack\"}", "attack-status"},
 		{"{\"target-prefix\": [\"198.51.100.1/32\"], " HOUR "}", "198.51.100.1/32"},
 		{"{\"target-prefix\": [\"127.0.0.1/32\"], " HOUR "}", "127.0.0.1/32"},
@@ -453,6 +459,32 @@ sizes_are_limited_but_not_those_on_record(void **state)
 	assert_non_null(strstr(v.why, "target-port-range has 2 entries, more than the 1"));
 }
 
+/* 9132-4.4.1.1-63: whatever part is asked for, also the last word. */
+static void
+every_description_states_the_lifetime_that_is_left(void **state)
+{
+	static const char parts[] = "acn";
+	struct world *w = *state;
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+	struct scope s;
+
+	policy.allow_indefinite = true;
+	book_set_policy(w->book, &policy);
+	put(w, 1, PLAIN);
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.1/32\"], \"lifetime\": -1}");
+	for (size_t i = 0; parts[i]; i++) {
+		mitigation_describe(find(w, 1), parts[i], 1000 * S, &s);
+		assert_true(SCOPE_HAS(&s, LIFETIME));
+		assert_int_equal(s.lifetime, 2600);
+		mitigation_describe(find(w, 1), parts[i], 4000 * S, &s);
+		assert_true(SCOPE_HAS(&s, LIFETIME));
+		assert_int_equal(s.lifetime, 0);
+		mitigation_describe(find(w, 2), parts[i], 4000 * S, &s);
+		assert_true(SCOPE_HAS(&s, LIFETIME));
+		assert_int_equal(s.lifetime, LIFETIME_INDEFINITE);
+	}
+}
+
 /* 8811-2.2.2-22, 8811-2.2.2-24, 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 8612-SIG-006-05,
  * 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
 static void
@@ -636,6 +668,7 @@ main(void)
 		IN_WORLD(limits_are_told_with_when_to_come_back),
 		IN_WORLD(overlaps_are_found_in_nested_and_repeated_prefixes),
 		IN_WORLD(sizes_are_limited_but_not_those_on_record),
+		IN_WORLD(every_description_states_the_lifetime_that_is_left),
 		IN_WORLD(descriptions_hold_what_was_asked_for),
 		IN_WORLD(counters_go_on_over_reinstallation),
 		IN_WORLD(what_was_stored_comes_back),

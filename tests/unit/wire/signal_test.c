@@ -416,6 +416,30 @@ errors_name_path_and_reason(void **state)
 	}
 }
 
+/* 9132-5.1-01: one kind, in whatever order two stand. */
+static void
+a_message_is_of_one_kind(void **state)
+{
+	static const char *const kinds[] = {"01a10281a10e01", "181ea11820a11821" INTEGER_PARAM,
+		"182ea1182f6161", "1831a11833f5"};
+	enum { N = sizeof(kinds) / sizeof(kinds[0]) };
+
+	(void)state;
+	for (size_t i = 0; i < N; i++)
+		for (size_t k = 0; k < N; k++) {
+			char both[256];
+			const char *why;
+
+			if (i == k)
+				continue;
+			snprintf(both, sizeof(both), "a2%s%s", kinds[i], kinds[k]);
+			why = refusal(both, NULL);
+			if (!why || !strstr(why, "more than one kind of message"))
+				fail_msg("%s: %s", both, why ? why : "accepted");
+		}
+	assert_non_null(refusal("a0", NULL));
+}
+
 /* 9132-4.4.1.1-45: labels of letters, digits, hyphens (RFC 6991). */
 static void
 domain_names_are_domain_names(void **state)
@@ -485,6 +509,7 @@ main(void)
 		cmocka_unit_test(identifiers_of_the_path_are_refused_in_bodies),
 		cmocka_unit_test(ranges_end_where_the_rfc_ends_them),
 		cmocka_unit_test(errors_name_path_and_reason),
+		cmocka_unit_test(a_message_is_of_one_kind),
 		cmocka_unit_test(domain_names_are_domain_names),
 		cmocka_unit_test(unassigned_codes_have_a_name_too),
 	};
