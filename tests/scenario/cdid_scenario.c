@@ -122,9 +122,9 @@ nobody_else_is_believed(void **state)
 	assert_string_equal(owner(x, 3), "one");
 }
 
-/* 9132-4.4.2-04, 9132-4.4.4-03, 8612-SEC-003-01: what is read, watched and withdrawn is that
- * customer's, too. (cdid, cuid) is who it is: the cuid is one customer's alone, and nothing of it
- * is another one's. */
+/* 9132-4.4.2-04, 9132-4.4.4-03, 8612-SEC-003-01, 9132-3-15, 9132-4.4.2-20: what is read, watched
+ * and withdrawn is that customer's, too. (cdid, cuid) is who it is: the cuid is one customer's
+ * alone, and nothing of it is another one's. */
 static void
 what_is_read_and_withdrawn_is_that_customers(void **state)
 {

@@ -244,8 +244,8 @@ is_placed(struct world *x, const char *id)
 	return customer_state(&x->us, id, 0) == WISH_PLACED;
 }
 
-/* 4218-4.5-01, 9132-4.4.1.1-19, 9132-4.4.1.1-15: a new one is taken, and the same request goes out
- * again. */
+/* 4218-4.5-01, 9132-4.4.1.1-19, 9132-4.4.1.1-15, 9132-4.4.1.3-46: a new one is taken, and the same
+ * request goes out again. */
 static void
 a_collision_is_answered_by_a_new_cuid(void **state)
 {
@@ -357,8 +357,8 @@ a_cuid_is_not_replaced_twice_in_an_hour(void **state)
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-/* 8811-1.3-08, 8811-2-02, 9132-4.4.2-39: the server has ended it: told, kept as ended, nothing is
- * sent any more. */
+/* 8811-1.3-08, 8811-2-02, 9132-4.4.2-39, 9132-4.4.2.2-05: the server has ended it: told, kept as
+ * ended, nothing is sent any more. */
 static void
 what_the_server_ended_is_not_asked_again(void **state)
 {
@@ -437,8 +437,8 @@ only_the_state_is_asked_for(void **state)
 	assert_true(PACKET(0, .from = x->us.loop, .code = COAP_GET)->observe);
 }
 
-/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4-07: without Observe, at the interval that is
- * configured; what stays unanswered is asked for again after 3 s. */
+/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4-07, 9132-4.4.2-35, 9132-4.4.2.2-04: without Observe,
+ * at the interval that is configured; what stays unanswered is asked for again after 3 s. */
 static void
 the_status_is_asked_for_at_intervals(void **state)
 {

@@ -47,7 +47,8 @@ class Hostile:
 
     # ---- what each message has to get ----
 
-    # 8811-2.2.2-20, 8612-SIG-006-01
+    # 8811-2.2.2-20, 8612-SIG-006-01, 9132-3.1-02, 9132-4.4.1.1-66, 9132-5.1-01, 9132-5.1-02, 9132-5.1-04,
+    # 9132-5.1-05, 9132-5.3-01
     def rows(self):
         n, wrong = 0, []
         for row in messages.rows():
@@ -95,7 +96,8 @@ class Hostile:
 
     # ---- several that belong together ----
 
-    # 8811-2.2.2-20, 8612-SEC-004-01
+    # 8811-2.2.2-20, 8612-SEC-004-01, 9132-3-15, 9132-4.4.2-06, 9132-4.4.3-11, 9132-5.1-02, 9132-5.3-11,
+    # 9132-4.4.1.3-19
     def stories(self):
         n, wrong = 0, []
         for rule, what, steps in stories.stories():
@@ -148,7 +150,8 @@ class Hostile:
 
     # ---- each resource, method, part of a request ----
 
-    # 8811-2.2.2-20, 8612-SIG-006-01, 9132-9-04 and following
+    # 8811-2.2.2-20, 8612-SIG-006-01, 9132-3-17, 9132-4.4.1.1-23, 9132-4.4.1.1-30, 9132-4.4.2-02,
+    # 9132-4.4.2-03, 9132-4.4.4-02, 9132-4.4.4-04, 9132-9-04 and following
     def matrix(self, count):
         self.stand()
         n, wrong = 0, []

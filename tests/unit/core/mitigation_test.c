@@ -104,7 +104,8 @@ find(const struct world *w, uint32_t mid)
 #define HOUR   "\"lifetime\": 3600"
 #define PLAIN  "{" TARGET ", " HOUR "}"
 
-/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65 */
+/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65,
+ * 9132-4.4.1.1-41, 9132-4.4.2-33 */
 static void
 a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 {
@@ -124,7 +125,7 @@ a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 	assert_int_equal(book_count(w->book), 1);
 }
 
-/* 8811-2-13, 8612-SIG-007-01, 9132-4.4.1.1-64 */
+/* 8811-2-13, 8612-SIG-007-01, 9132-4.4.1.1-64, 9132-3-12 */
 static void
 without_refresh_it_ends_with_its_lifetime(void **state)
 {
@@ -143,7 +144,8 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 
 /* 8811-2.2.2-09, 8811-2.2.2-10, 8811-2.2.2-12, 8811-2.2.2-20, 8612-SIG-008-01, 8612-SIG-008-02,
  * 8612-SIG-008-03, 8612-SIG-008-04, 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31,
- * 9132-4.4.1.1-58, 9132-4.4.1.1-66, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02, 9132-5.1-02 */
+ * 9132-4.4.1.1-58, 9132-4.4.1.1-66, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02, 9132-5.1-02,
+ * 9132-4.4.1.1-38, 9132-5.3-05 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -294,7 +296,8 @@ clients_do_not_override_each_other(void **state)
 	assert_non_null(find(w, 1));
 }
 
-/* 8811-2-11, 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12 */
+/* 8811-2-11, 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12,
+ * 9132-4.4.3-11, 9132-5.3-11 */
 static void
 efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 {
@@ -321,7 +324,7 @@ efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 }
 
 /* 8612-SIG-006-10, 9132-4.4.4-06, 9132-4.4.4-07, 9132-4.4.4-08, 9132-4.4.4-09, 9132-4.4.4-11,
- * 9132-4.4.4-13 */
+ * 9132-4.4.4-13, 9132-3-12 */
 static void
 a_withdrawn_one_terminates_for_two_minutes(void **state)
 {
@@ -368,7 +371,7 @@ a_revived_one_terminates_longer(void **state)
 	}
 }
 
-/* 8612-SIG-007-02, 8612-SIG-007-03, 9132-4.4.1.1-59, 9132-4.4.1.1-60 */
+/* 8612-SIG-007-02, 8612-SIG-007-03, 9132-4.4.1.1-59, 9132-4.4.1.1-60, 9132-5.3-01 */
 static void
 lifetimes_are_granted_within_policy(void **state)
 {
@@ -486,7 +489,8 @@ every_description_states_the_lifetime_that_is_left(void **state)
 }
 
 /* 8811-2.2.2-22, 8811-2.2.2-24, 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 8612-SIG-006-05,
- * 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
+ * 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05, 9132-4.4.1.1-02,
+ * 9132-4.4.2-28, 9132-4.4.2-31 */
 static void
 descriptions_hold_what_was_asked_for(void **state)
 {
@@ -515,7 +519,7 @@ descriptions_hold_what_was_asked_for(void **state)
 }
 
 /* 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30,
- * 9132-4.4.2-32: a filter installed anew counts from 0. */
+ * 9132-4.4.2-32, 9132-4.4.2-31: a filter installed anew counts from 0. */
 static void
 counters_go_on_over_reinstallation(void **state)
 {
