@@ -136,6 +136,9 @@ read_discover(struct options *o, const struct option *row, void *object, struct 
 			"heartbeats unanswered before a session is lost",                          \
 			AT(struct draft_domain, domain.heartbeat.missing_allowed),                 \
 			.fallback = "15", RANGE(1, 65535, NULL)},                                  \
+		{"status-interval", OPTION_NUMBER, ONE, "time between questions for the status",   \
+			AT(struct draft_domain, domain.status_interval),                           \
+			RANGE(3, 3600, "seconds")},                                                \
 	{                                                                                          \
 		"lifetime", OPTION_NUMBER, ONE, "asked for in each request",                       \
 			AT(struct draft_domain, domain.lifetime), .fallback = "3600",              \

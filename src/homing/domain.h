@@ -87,7 +87,9 @@ struct domain {
 		ATTACHMENTS_ALL
 	} attachments; /* M14: several servers or links of one ISP */
 	struct heartbeat_config heartbeat;
-	uint32_t lifetime; /* seconds asked for in each request, default 3600 */
+	uint32_t lifetime;        /* seconds asked for in each request, default 3600 */
+	uint32_t status_interval; /* seconds between questions for the status of a request (RFC 9132
+				     4.4.2.2); 0: the server tells of it */
 };
 
 /* What may be told of one domain's to the servers of another one (RFC 9284 6). */

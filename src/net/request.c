@@ -332,7 +332,8 @@ request_repeat(struct session *s, int64_t handle)
 	return 0;
 }
 
-/* RFC 8323 7.4, RFC 7641 3.6: over TCP the server is told, by the same request with Observe 1. */
+/* RFC 9132 4.4.2.1, RFC 7641 3.6, RFC 8323 7.4: the same request with Observe 1 tells the server.
+ * If that is lost, the Reset to its next notification does. */
 static void
 request_deregister(struct session *s, const struct request *r)
 {
@@ -340,8 +341,9 @@ request_deregister(struct session *s, const struct request *r)
 	struct coap_msg msg;
 	int n;
 
-	if (!messaging_decode(&s->coap, r->bytes, r->len, &msg))
+	if (s->state != SESSION_UP || !messaging_decode(&s->coap, r->bytes, r->len, &msg))
 		return;
+	msg.id = messaging_id(&s->coap);
 	for (unsigned i = 0; i < msg.n_options; i++)
 		if (msg.options[i].number == COAP_OPT_OBSERVE) {
 			msg.options[i].value = (const uint8_t *)"\x01";
@@ -359,7 +361,8 @@ request_cancel(struct session *s, int64_t handle)
 
 	if (!r)
 		return;
-	if (r->observe && messaging_is_reliable(&s->coap))
+	/* What a datagram asked for is registered once it is answered. */
+	if (r->observe && (r->observing || messaging_is_reliable(&s->coap)))
 		request_deregister(s, r);
 	request_free(&s->coap, r);
 	request_fetch_next(&s->coap);

@@ -1,5 +1,6 @@
 /*
- * Subscriptions to the status of requests (RFC 9132 4.4.2.1).
+ * Subscriptions to the status of requests (RFC 9132 4.4.2.1), or, where that is the policy,
+ * questions for it at intervals (4.4.2.2).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ observation_answer(void *arg, struct session *s, const struct coap_msg *response
 	o->answered = true;
 	o->u->answered = true;
 	upstream_redirect_take(o->u, response, true);
-	if (coap_class(response->code) != 2 ||
+	if (!o->subscribed || coap_class(response->code) != 2 ||
 		!coap_get_uint(response, COAP_OPT_OBSERVE, &sequence))
 		o->handle = 0; /* that was the last one (RFC 7641 3.2, 4.2) */
 	o->u->cx.ops->observed(o->u->cx.arg, o->u, o->mid, response);
@@ -54,6 +55,13 @@ count_open(const struct upstream *u, bool subscribed)
 	for (const struct observation *o = u->observations; o; o = o->next)
 		n += o->handle > 0 && o->subscribed == subscribed;
 	return n;
+}
+
+/* Time between questions; 0: the server tells. */
+static mono_ms
+interval(const struct upstream *u)
+{
+	return (mono_ms)u->domain->status_interval * 1000;
 }
 
 /* With Observe while there is room; else its status is asked for once, in turn with others. */
@@ -72,7 +80,7 @@ observation_send(struct observation *o)
 	if (o->handle > 0) {
 		request_repeat(s, o->handle);
 	} else {
-		o->subscribed = count_open(u, true) < OBSERVATIONS_MAX;
+		o->subscribed = !interval(u) && count_open(u, true) < OBSERVATIONS_MAX;
 		if (!o->subscribed && count_open(u, false) >= LOOKS_MAX)
 			return; /* later */
 		upstream_request_build(u, &m, COAP_GET, o->cuid, o->mid, storage);
@@ -95,20 +103,48 @@ observation_cancel(struct observation *o)
 	o->handle = 0;
 }
 
+static void
+observation_run(struct observation *o, mono_ms now)
+{
+	mono_ms every = interval(o->u);
+
+	if (o->answered && every && now - o->sent >= every) {
+		o->answered = false;
+		o->tries = 0;
+	}
+	if (o->answered || now - o->sent < OBSERVE_REPEAT_MS)
+		return;
+	if (o->tries < OBSERVE_TRIES)
+		observation_send(o);
+	else
+		observation_cancel(o); /* until it is refreshed */
+}
+
+/* Unanswered ones have the timer running since they were sent. */
+static void
+rearm(struct upstream *u, mono_ms now)
+{
+	mono_ms next = INT64_MAX;
+
+	for (const struct observation *o = u->observations; o; o = o->next) {
+		mono_ms due = o->answered ? o->sent + interval(u) : now + OBSERVE_REPEAT_MS;
+
+		next = due < next ? due : next;
+	}
+	if (next < INT64_MAX)
+		timer_at(u->observe_timer, next);
+}
+
 void
 upstream_observe_due(void *arg)
 {
 	struct upstream *u = arg;
 	mono_ms now = loop_now(u->cx.loop);
 
-	for (struct observation *o = u->observations; o; o = o->next) {
-		if (o->answered || now - o->sent < OBSERVE_REPEAT_MS)
-			continue;
-		if (o->tries < OBSERVE_TRIES)
-			observation_send(o);
-		else
-			observation_cancel(o); /* until it is refreshed */
-	}
+	for (struct observation *o = u->observations; o; o = o->next)
+		observation_run(o, now);
+	if (interval(u))
+		rearm(u, now);
 }
 
 void

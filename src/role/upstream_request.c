@@ -25,6 +25,8 @@ upstream_request_build(const struct upstream *u, struct coap_msg *m, uint8_t met
 {
 	struct path path = {.resource = PATH_MITIGATE, .has_mid = true, .mid = mid, .content = 'a'};
 
+	if (method == COAP_GET) /* RFC 9132 4.4.2: its targets are known */
+		path.content = 'n';
 	coap_init(m, COAP_NON, method);
 	snprintf(path.cdid, sizeof(path.cdid), "%s", u->cx.cdid);
 	snprintf(path.cuid, sizeof(path.cuid), "%s", cuid);

@@ -45,7 +45,8 @@ def mitigate(d, *more):
 # --- an independent DOTS server --------------------------------------------------------------------
 
 
-# 8811-2-06, 8811-2.2.1-03, 8612-SIG-008-05, 9132-3-10
+# 8811-2-06, 8811-2.2.1-03, 8612-SIG-008-05, 9132-3-10, 9132-3-08, 9132-4.1-01, 9132-4.4.1.1-01,
+# 9132-4.4.1.1-71
 def test_a_request_and_its_withdrawal(client, other):
     d = client(other.port)
     status, wish, part = mitigate(d, "--protocol", "udp", "--port", "80-90")
@@ -66,7 +67,7 @@ def test_a_request_and_its_withdrawal(client, other):
     assert not other.mitigations
 
 
-# 8811-2.2.2-24, 8612-SIG-006-06
+# 8811-2.2.2-24, 8612-SIG-006-06, 9132-4.4.2.2-05
 def test_notifications(client, other):
     d = client(other.port)
     _, wish, _ = mitigate(d)
@@ -85,6 +86,7 @@ def test_notifications(client, other):
     assert d("show", wish)[1]["wish"]["parts"][0]["state"] == "ended"
 
 
+# 9132-4.4.1.3-48
 def test_refresh(client, other):
     other.lifetime = 2
     d = client(other.port)
@@ -181,6 +183,7 @@ def test_a_forgetful_server_is_told_again(client, other):
     d.until_event("status", status="attack-successfully-mitigated")
 
 
+# 9132-4.7-23
 def test_back_after_a_close(client, other):
     """From a new port, resumed; what stands is told again."""
     d = client(other.port)

@@ -37,14 +37,15 @@ class Client:
     def __init__(self, tool, port, credential, folder):
         self.tool, self.port, self.credential, self.folder = tool, port, credential, folder
 
-    def arguments(self, method, path, *more, payload=None, content_format=dots.FORMAT, non=False):
+    def arguments(self, method, path, *more, payload=None, content_format=dots.FORMAT, non=False,
+                  scheme="coaps"):
         args = [need(self.tool), *map(str, self.credential), "-v", "7", "-m", method, *more]
         if payload is not None:
             (self.folder / "request").write_bytes(payload)
             args += ["-f", str(self.folder / "request"), "-t", str(content_format)]
         if non:
             args.append("-N")
-        return [*args, f"coaps://127.0.0.1:{self.port}{path}"]
+        return [*args, f"{scheme}://127.0.0.1:{self.port}{path}"]
 
     def __call__(self, method, path, *more, **kwargs):
         out = self.folder / "response"
@@ -75,7 +76,8 @@ def client(request, server, pki, tmp_path):
 MIDS = iter(range(1, 100000))
 
 
-# 8811-2-08, 8811-2.2.2-22, 8612-2-02, 9132-3-20, 9132-4.4.1.3-06, 9132-4.4.1.3-07, 9132-4.4.2-18, 9132-4.4.2-23
+# 8811-2-08, 8811-2.2.2-22, 8612-2-02, 9132-3-20, 9132-4.4.1.3-06, 9132-4.4.1.3-07, 9132-4.4.2-18, 9132-4.4.2-23,
+# 9132-1-02, 9132-3-16, 9132-4.4.1.1-02, 9132-4.4.1.1-63, 9132-4.4.2-01, 9132-4.4.2-34, 9132-5.3-05
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 def test_the_life_of_a_request(client, server, non):
     mid = next(MIDS)
@@ -111,7 +113,21 @@ def test_the_life_of_a_request(client, server, non):
     assert client("delete", path, non=non).code == "2.02"
 
 
-# 8811-2.2.2-22, 9132-4.4.2-08, 9132-4.4.2-16, 9132-4.4.2-17, 9132-4.4.2-21
+# 9132-4.4.1.3-03: who it is, cuid and mid make a request, over whatever session it comes.
+def test_one_request_over_two_transports(client, server):
+    mid = next(MIDS)
+    path, body = dots.mitigate(client.cuid, mid), dots.request([client.host], 600)
+    assert client("put", path, payload=body).code == "2.01"
+    again = client("put", path, payload=body, scheme="coaps+tcp")
+    assert again.code == "2.04", again.text
+    assert server.events("session-up", peer=client.name, transport="tcp")
+    [scope] = dots.scopes(client("get", dots.mitigate(client.cuid), scheme="coaps+tcp").payload)
+    assert scope["mid"] == mid
+    assert client("delete", path, scheme="coaps+tcp").code == "2.02"
+    server.until_event("mitigation-ended", client=client.name, mid=mid)
+
+
+# 8811-2.2.2-22, 9132-4.4.2-08, 9132-4.4.2-16, 9132-4.4.2-17, 9132-4.4.2-21, 9132-4.4.2-06
 def test_all_requests_and_parts_of_them(client, server):
     mids = [next(MIDS), next(MIDS)]
     other = client.host.replace("/32", "").rsplit(".", 1)[0] + ".200/32"
@@ -161,7 +177,7 @@ def test_efficacy_update_of_nothing_is_only_acknowledged(tool, server, pki, tmp_
     assert not RECEIVED.search(out), out
 
 
-# 8811-2.2.2-04, 9132-4.4.2.1-02, 9132-4.4.2.1-03, 9132-4.4.2.1-04
+# 8811-2.2.2-04, 9132-4.4.2.1-02, 9132-4.4.2.1-03, 9132-4.4.2.1-04, 9132-4.4.2.1-01
 @pytest.mark.parametrize("selector", ["", "?c=n"], ids=["all", "state"])
 def test_observation(client, server, run, tmp_path, selector):
     mid = next(MIDS)
@@ -238,6 +254,11 @@ ERRORS = {
     "two scopes": ("put", dots.mitigate("c", 1), {"payload": dots.encode({"mitigation-scope": {
         "scope": [{"target-prefix": ["192.0.2.9/32"], "lifetime": 9}] * 2}})}, "4.00",
                    "2 entries instead of one"),
+    "read without cuid": ("get", dots.mitigate(), {}, "4.00", "cuid"),
+    "read without a mid behind its name": ("get", dots.mitigate("c", ""), {}, "4.00", "mid is empty"),
+    "read without a cuid behind its name": ("get", dots.mitigate("", 1), {}, "4.00", "cuid is empty"),
+    "withdrawn without a mid behind its name": ("delete", dots.mitigate("c", ""), {}, "4.00",
+                                                "mid is empty"),
     "withdrawn without cuid": ("delete", dots.mitigate(), {}, "4.00", "cuid"),
     "withdrawn without mid": ("delete", dots.mitigate("c"), {}, "4.00", "mid"),
     "nothing on record": ("get", dots.mitigate("nobody"), {}, "4.04", "RFC 9132 4.4.2"),
@@ -253,6 +274,8 @@ ERRORS = {
 
 
 # 8811-2.2.2-10, 8811-2.2.2-20, 8612-SIG-006-01, 9132-4.4.1.3-09, 9132-4.4.1.3-10, 9132-4.4.2-19, 9132-4.4.4-05,
+# 9132-3-23, 9132-4.4.1.1-23, 9132-4.4.1.1-30, 9132-4.4.1.1-71, 9132-4.4.2-02, 9132-4.4.2-03, 9132-4.4.4-02,
+# 9132-4.4.4-04,
 # 9132-9-01, 9132-9-02, 9132-9-04, 9132-9-07, 9132-9-08, 9132-9-12
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 @pytest.mark.parametrize("case", ERRORS)
@@ -270,7 +293,7 @@ def test_unknown_critical_option(client):
     assert answer.code == "4.02" and "65001" in answer.text
 
 
-# 4218-4.1.3-01, 8612-SEC-005-01, 9132-9-10
+# 4218-4.1.3-01, 8612-SEC-005-01, 9132-9-10, 9132-3-15
 def test_a_cuid_has_one_owner(server, pki, tmp_path):
     crt, key, trust = certificate_of(pki, "client")
     acme = Client(COAP_CLIENTS[0], server.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)

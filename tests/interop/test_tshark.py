@@ -73,7 +73,7 @@ def server(pki, tmp_path):
     assert d.stop() == 0
 
 
-# 9284-1-10, 8811-1.2-01, 9132-3-21
+# 9284-1-10, 8811-1.2-01, 9132-3-21, 9132-3-17, 9132-10.3-01, 9132-10.4-01
 def test_requests_and_answers(server, run, pki, tmp_path):
     """coap-client-gnutls logs the keys of its sessions."""
     capture = Capture(run, tmp_path, server.port)

@@ -122,9 +122,9 @@ nobody_else_is_believed(void **state)
 	assert_string_equal(owner(x, 3), "one");
 }
 
-/* 9132-4.4.2-04, 9132-4.4.4-03, 8612-SEC-003-01: what is read, watched and withdrawn is that
- * customer's, too. (cdid, cuid) is who it is: the cuid is one customer's alone, and nothing of it
- * is another one's. */
+/* 9132-4.4.2-04, 9132-4.4.4-03, 8612-SEC-003-01, 9132-3-15, 9132-4.4.2-20: what is read, watched
+ * and withdrawn is that customer's, too. (cdid, cuid) is who it is: the cuid is one customer's
+ * alone, and nothing of it is another one's. */
 static void
 what_is_read_and_withdrawn_is_that_customers(void **state)
 {
@@ -239,6 +239,26 @@ what_is_escalated_says_whose_it_is(void **state)
 	assert_string_equal(x->s1.cdid, digest);
 }
 
+/* 9132-4.4.1.1-21: a cuid in use by another one is its own matter, in the server's domain, too. */
+static void
+it_settles_a_collision_by_itself(void **state)
+{
+	struct behind *x = *state;
+	char taken[sizeof(x->s1.taken)];
+
+	behind_put(x, 1, "192.0.2.66/32", 4 * S);
+	hand_delete(&x->c1, 1);
+	UNTIL(1 * S, x->s1.deletes == 1);
+	virtual_run(5 * MINUTE);
+	memcpy(taken, x->s1.cuid, sizeof(taken));
+	memcpy(x->s1.taken, taken, sizeof(taken));
+	behind_put(x, 2, "192.0.2.67/32", 5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->c1.conflict.cause, 0);
+	assert_string_not_equal(x->s1.cuid, taken);
+	assert_string_equal(x->s1.cdid, credentials_cuid(x->c1.credentials));
+}
+
 /* 9132-4.4.1.2-11: what a client itself says of it goes no further. */
 static void
 what_a_client_says_is_stripped(void **state)
@@ -302,6 +322,7 @@ main(void)
 		AT_SERVER(customers_of_one_gateway_are_in_conflict),
 		AT_GATEWAY(requests_say_whose_they_are),
 		AT_GATEWAY(what_is_escalated_says_whose_it_is),
+		AT_GATEWAY(it_settles_a_collision_by_itself),
 		AT_GATEWAY(what_a_client_says_is_stripped),
 		AT_GATEWAY(the_first_gateway_on_the_path_says_it),
 		AT_GATEWAY(a_gateway_of_the_clients_domain_says_nothing),

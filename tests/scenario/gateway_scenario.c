@@ -686,7 +686,8 @@ say(struct behind *x, enum dots_status one, enum dots_status two)
 	virtual_run(4 * S); /* a notification a time */
 }
 
-/* M13: the worst of 4 > 1 > 8 > 2 > 3 while anything goes on; 5, 6, 7 when all have ended. */
+/* M13, 9132-4.4.2-35: the worst of 4 > 1 > 8 > 2 > 3 while anything goes on; 5, 6, 7 when all have
+ * ended. */
 static void
 the_merged_status_is_the_worst(void **state)
 {

@@ -244,8 +244,8 @@ is_placed(struct world *x, const char *id)
 	return customer_state(&x->us, id, 0) == WISH_PLACED;
 }
 
-/* 4218-4.5-01, 9132-4.4.1.1-19, 9132-4.4.1.1-15: a new one is taken, and the same request goes out
- * again. */
+/* 4218-4.5-01, 9132-4.4.1.1-19, 9132-4.4.1.1-15, 9132-4.4.1.3-46: a new one is taken, and the same
+ * request goes out again. */
 static void
 a_collision_is_answered_by_a_new_cuid(void **state)
 {
@@ -357,8 +357,8 @@ a_cuid_is_not_replaced_twice_in_an_hour(void **state)
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-/* 8811-1.3-08, 8811-2-02, 9132-4.4.2-39: the server has ended it: told, kept as ended, nothing is
- * sent any more. */
+/* 8811-1.3-08, 8811-2-02, 9132-4.4.2-39, 9132-4.4.2.2-05: the server has ended it: told, kept as
+ * ended, nothing is sent any more. */
 static void
 what_the_server_ended_is_not_asked_again(void **state)
 {
@@ -411,6 +411,63 @@ an_unanswered_subscription_is_repeated_for_a_minute(void **state)
 	/* With the next refresh it is tried again. */
 	x->s1.silent = false;
 	UNTIL(1800 * S, x->s1.gets == 21);
+}
+
+static bool
+asks_for_state_only(const struct packet *p)
+{
+	struct coap_msg m;
+	const char *why;
+	const struct coap_option *o;
+
+	assert_int_equal(coap_decode(p->bytes, p->len, &m, &why), 0);
+	o = coap_find(&m, COAP_OPT_URI_QUERY);
+	return o && o->len == 3 && !memcmp(o->value, "c=n", 3);
+}
+
+/* 9132-4.4.2-07: what was asked for is known; answers are small while an attack is active. */
+static void
+only_the_state_is_asked_for(void **state)
+{
+	struct world *x = *state;
+
+	ask(x);
+	UNTIL(1 * S, x->s1.gets == 1);
+	assert_true(asks_for_state_only(PACKET(0, .from = x->us.loop, .code = COAP_GET)));
+	assert_true(PACKET(0, .from = x->us.loop, .code = COAP_GET)->observe);
+}
+
+/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4-07, 9132-4.4.2-35, 9132-4.4.2.2-04: without Observe,
+ * at the interval that is configured; what stays unanswered is asked for again after 3 s. */
+static void
+the_status_is_asked_for_at_intervals(void **state)
+{
+	struct world *x = *state;
+
+	x->us.homing->domains[0].status_interval = 20;
+	ask(x);
+	virtual_run(10 * MINUTE);
+	assert_in_range(x->s1.gets, 30, 31);
+	assert_in_range(GAP(.from = x->us.loop, .code = COAP_GET), 20 * S, 21 * S);
+	assert_false(PACKET(0, .from = x->us.loop, .code = COAP_GET)->observe);
+	x->s1.status = ATTACK_STOPPED;
+	UNTIL(21 * S, customer_part(&x->us, "w", 0).status == ATTACK_STOPPED);
+	virtual_run(1 * S);
+	virtual_mark();
+	x->s1.silent = true;
+	UNTIL(21 * S, COUNT(.from = x->us.loop, .code = COAP_GET) == 1);
+	virtual_run(REPEAT + 100);
+	assert_int_equal(COUNT(.from = x->us.loop, .code = COAP_GET), 2);
+	x->s1.silent = false;
+	virtual_run(REPEAT);
+	virtual_mark();
+	virtual_run(1 * MINUTE);
+	assert_int_equal(COUNT(.from = x->us.loop, .code = COAP_GET), 3);
+	customer_release(&x->us, "w");
+	virtual_run(1 * S);
+	virtual_mark();
+	virtual_run(10 * MINUTE);
+	assert_int_equal(COUNT(.from = x->us.loop, .resource = PATH_MITIGATE), 0);
 }
 
 /* It is not there any more (the server lost it): it is put again under its mid. */
@@ -548,6 +605,8 @@ main(void)
 		SCRIPTED(what_the_server_ended_is_not_asked_again),
 		SCRIPTED(notifications_are_followed),
 		SCRIPTED(an_unanswered_subscription_is_repeated_for_a_minute),
+		SCRIPTED(only_the_state_is_asked_for),
+		SCRIPTED(the_status_is_asked_for_at_intervals),
 		SCRIPTED(what_the_server_lost_is_put_again),
 		SCRIPTED(a_server_that_knows_nothing_does_not_make_us_hasty),
 		SCRIPTED(a_request_under_way_can_be_withdrawn),

@@ -71,8 +71,8 @@ who_asks_nobody_else_takes_the_last_hop(void **state)
 /* ---- 5.08 from upstream -----------------------------------------------------------------------
  */
 
-/* 9284-6-04, 9132-9-15, 8811-2.3.1-02; 9284-6: the operator learns all names, the client that of
- * its gateway. */
+/* 9284-6-04, 9132-9-15, 8811-2.3.1-02, 9132-3-23; 9284-6: the operator learns all names, the client
+ * that of its gateway. */
 static void
 a_provider_in_a_loop_is_not_named_to_clients(void **state)
 {

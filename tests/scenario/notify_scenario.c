@@ -99,6 +99,46 @@ changes_are_told_every_three_seconds_at_most(void **state)
 	UNTIL(GAP_LEAST + 100, x->watcher.status == DOTS_CLIENT_WITHDRAWN_MITIGATION);
 }
 
+static uint32_t
+number_of(const struct packet *p, struct coap_msg *ret)
+{
+	const char *why;
+	uint32_t observe = 0;
+
+	assert_int_equal(coap_decode(p->bytes, p->len, ret, &why), 0);
+	assert_true(coap_get_uint(ret, COAP_OPT_OBSERVE, &observe));
+	return observe;
+}
+
+/* 9132-4.4.2.1-16: all under the token of the registration, each with a higher number. */
+static void
+notifications_are_numbered_under_one_token(void **state)
+{
+	struct world *x = *state;
+	struct coap_msg first, m;
+	uint32_t last;
+
+	watch(x);
+	for (int i = 0; i < 5; i++) {
+		virtual_run(4 * S);
+		if (i % 2)
+			hand_put(&x->actor, 1, "192.0.2.66/32", 3600);
+		else
+			hand_delete(&x->actor, 1);
+	}
+	virtual_run(PERIOD);
+	assert_true(COUNT(TOLD(x)) > 5);
+	last = number_of(PACKET(0, TOLD(x)), &first);
+	for (size_t n = 1; n < COUNT(TOLD(x)); n++) {
+		uint32_t number = number_of(PACKET(n, TOLD(x)), &m);
+
+		assert_true(number > last);
+		last = number;
+		assert_int_equal(m.token_len, first.token_len);
+		assert_memory_equal(m.token, first.token, m.token_len);
+	}
+}
+
 /* The first change after a quiet time is told at once. */
 static void
 a_change_after_silence_is_told_at_once(void **state)
@@ -133,7 +173,7 @@ the_last_word_keeps_its_distance(void **state)
 	assert_int_equal(COUNT(TOLD(x)), 0);
 }
 
-/* 8612-SIG-007-01, 9132-4.4.2-39, 9132-4.4.1.1-64: so is the end of its lifetime. */
+/* 8612-SIG-007-01, 9132-4.4.2-39, 9132-4.4.1.1-64, 9132-3-12: so is the end of its lifetime. */
 static void
 the_end_of_its_lifetime_is_told(void **state)
 {
@@ -249,6 +289,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WATCHED(status_is_told_periodically),
 		WATCHED(changes_are_told_every_three_seconds_at_most),
+		WATCHED(notifications_are_numbered_under_one_token),
 		WATCHED(a_change_after_silence_is_told_at_once),
 		WATCHED(the_last_word_keeps_its_distance),
 		WATCHED(the_end_of_its_lifetime_is_told),

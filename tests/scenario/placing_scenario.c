@@ -2,7 +2,8 @@
 #include "scene.h"
 
 /* 8811-2-04, 8811-2.1-04, 8811-3.1-01, 8811-3.1-02, 8811-3.1-04, 8811-3.1.2-06, 8612-2-01,
- * 9284-5.1-07, 9132-4.3-16: a session with each server at once, by its own link; then no more. */
+ * 9284-5.1-07, 9132-4.3-16, 9132-3-08, 9132-4.1-02: a session with each server at once, by its own
+ * link; then no more. */
 static void
 both_servers_have_a_session_at_once(void **state)
 {
@@ -20,8 +21,8 @@ both_servers_have_a_session_at_once(void **state)
 	assert_string_equal(customer_server(&x->us, "s2"), "available");
 }
 
-/* 8811-2.2.1-01, 9132-4.4-01, 9132-4.4-02, 9132-4.4-04, 9132-4.4.1.3-07, 9284-5.1-14: the owner is
- * asked, once, grants the hour that was asked for, and its status is subscribed to. */
+/* 8811-2.2.1-01, 9132-4.4-01, 9132-4.4-02, 9132-4.4-04, 9132-4.4.1.3-07, 9284-5.1-14, 9132-4.1-02:
+ * the owner is asked, once, grants the hour that was asked for, and its status is subscribed to. */
 static void
 the_owner_is_asked_once_and_observed(void **state)
 {
@@ -69,8 +70,8 @@ it_is_refreshed_at_half_the_lifetime(void **state)
 }
 
 /* 8811-2-12, 8612-SIG-006-10, 9132-4.4-03, 9132-4.4.4-01, 9132-4.4.4-08, 9132-4.4.4-09,
- * 9132-4.4.4-11, 9132-4.4.4-13, 9132-4.4.2-39: withdrawn at once, filtered for two minutes more
- * with status 5, then over. */
+ * 9132-4.4.4-11, 9132-4.4.4-13, 9132-4.4.2-39, 9132-4.4.2.2-04: withdrawn at once, filtered for two
+ * minutes more with status 5, then over. */
 static void
 a_released_wish_is_withdrawn_and_terminates(void **state)
 {

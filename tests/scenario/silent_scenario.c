@@ -20,8 +20,8 @@ forget_old(struct scene *x)
 }
 
 /* 4218-4.4-01, 8612-SIG-004-08, 8612-SIG-011-01, 9132-4.4-06, 9132-4.4-07, 9132-4.7-14,
- * 9132-4.7-22: at once, again after 3 s, and after 6 s also over a resumed handshake from another
- * port; the first answer makes that one the session. */
+ * 9132-4.7-22, 9132-4.7-23: at once, again after 3 s, and after 6 s also over a resumed handshake
+ * from another port; the first answer makes that one the session. */
 static void
 an_unanswered_request_goes_over_a_second_session_too(void **state)
 {

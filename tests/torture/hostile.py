@@ -5,7 +5,11 @@ import json
 import socket
 import struct
 
+import cbor2
+
+import matrix
 import messages
+import stories
 from messages import RESET, SILENCE
 from rig import cbor, coap
 from rig.case import Failure, until
@@ -29,7 +33,7 @@ def configure(rig):
         "evil": {"psk": [{"identity": "evil", "file": str(rig.folder / "evil.psk")}],
                  "prefixes": ["198.51.100.0/25"],
                  # Each message is to get its own answer.
-                 "limits": {"requests-per-second": 1000000}}}
+                 "limits": {"requests-per-second": 1000000, "cuids": 16}}}
     del cfg["session"]  # heartbeats as they are by default
 
 
@@ -43,7 +47,8 @@ class Hostile:
 
     # ---- what each message has to get ----
 
-    # 8811-2.2.2-20, 8612-SIG-006-01
+    # 8811-2.2.2-20, 8612-SIG-006-01, 9132-3.1-02, 9132-4.4.1.1-66, 9132-5.1-01, 9132-5.1-02, 9132-5.1-04,
+    # 9132-5.1-05, 9132-5.3-01
     def rows(self):
         n, wrong = 0, []
         for row in messages.rows():
@@ -88,6 +93,189 @@ class Hostile:
         if row.says and row.says.encode() not in m.payload:
             return f"got {m}, which does not say {row.says!r}"
         return None
+
+    # ---- several that belong together ----
+
+    # 8811-2.2.2-20, 8612-SEC-004-01, 9132-3-15, 9132-4.4.2-06, 9132-4.4.3-11, 9132-5.1-02, 9132-5.3-11,
+    # 9132-4.4.1.3-19
+    def stories(self):
+        n, wrong = 0, []
+        for rule, what, steps in stories.stories():
+            n += len(steps)
+            for i, got in enumerate(self.told(steps)):
+                if got:
+                    wrong.append(f"{rule} {what}, message {i + 1}: {steps[i].expected} expected, {got}")
+        for cuid in (stories.CUID, stories.SECOND):
+            for m in self.entries(self.evil.get("evil", cuid)):
+                self.evil.delete("evil", cuid, m[cbor.MID])
+        self.evil.data.clear()
+        self.case.figure("messages that contradict others", n)
+        if wrong:
+            raise Failure("\n".join(wrong))
+
+    def told(self, steps):
+        """For each step None, or what was wrong with its answer."""
+        mid = token = None
+        for step in steps:
+            if not step.same_id:
+                mid = self.evil.id("evil")
+                token = step.token or mid.to_bytes(4, "big")
+            self.evil.send("evil", coap.message(
+                step.kind, step.code, mid, token, step.options, step.payload))
+            silent = step.expected == SILENCE
+            if silent and not self.evil.fence("evil", ANSWER_S):
+                yield "and then no answer at all"
+                continue
+            m = self.evil.take("evil", lambda m, t=token: m.token == t and m.code != "0.00",
+                               0 if silent else ANSWER_S)
+            yield self.unlike(step, m)
+
+    def unlike(self, step, m):
+        if m is None or step.expected == SILENCE:
+            return (f"got {m}" if m else None) if step.expected == SILENCE else "got nothing"
+        if m.code != step.expected:
+            return f"got {m}"
+        if step.says and step.says.encode() not in m.payload:
+            return f"got {m}, which does not say {step.says!r}"
+        if step.holds and not step.holds(self.entries(m)):
+            return f"got {m.code} {self.entries(m)}"
+        return None
+
+    @staticmethod
+    def entries(m):
+        """The scope entries of an answer."""
+        if m.code[0] == "4" and m.option(coap.CONTENT_FORMAT) is None:
+            return []
+        return cbor2.loads(m.payload)[cbor.MITIGATION_SCOPE][cbor.SCOPE]
+
+    # ---- each resource, method, part of a request ----
+
+    # 8811-2.2.2-20, 8612-SIG-006-01, 9132-3-17, 9132-4.4.1.1-23, 9132-4.4.1.1-30, 9132-4.4.2-02,
+    # 9132-4.4.2-03, 9132-4.4.4-02, 9132-4.4.4-04, 9132-9-04 and following
+    def matrix(self, count):
+        self.stand()
+        n, wrong = 0, []
+        for asked in (*matrix.singles(), *matrix.several(self.case.rng("matrix"), count)):
+            n += 1
+            got = self.met(asked)
+            if got:
+                wrong.append(f"{asked}: {' or '.join(sorted(asked.allowed()))} expected, {got}")
+        self.evil.delete("evil", matrix.CUID, matrix.MID)
+        self.evil.fence("evil")
+        self.evil.data.clear()
+        self.case.figure("requests by their parts", n)
+        if wrong:
+            raise Failure("\n".join(wrong[:50] + [f"{len(wrong)} in all"]))
+
+    def stand(self):
+        """The one request that the matrix is about is on record."""
+        m = self.evil.put("evil", matrix.CUID, matrix.MID, messages.GOOD)
+        if m is None or m.code not in ("2.01", "2.04"):
+            raise Failure(f"the request of the matrix: {m}")
+
+    def met(self, asked):
+        mid = self.evil.id("evil")
+        token = mid.to_bytes(4, "big")
+        self.evil.send("evil", coap.message(
+            asked.kind, asked.method, mid, token, asked.options, asked.payload))
+        m = self.evil.take("evil", lambda m: m.token == token or (m.kind == coap.RST and m.mid == mid),
+                           ANSWER_S)
+        if m is None:
+            return "got nothing"
+        if m.code == "2.02":
+            self.stand()
+        if m.code == "2.05" and not asked.has("Observe", "absent"):
+            self.deregister(token)
+        if (RESET if m.kind == coap.RST else m.code) not in asked.allowed():
+            return f"got {m}"
+        return None if m.kind == coap.RST or m.code[0] == "2" or m.payload else "got no text"
+
+    def deregister(self, token):
+        mid = self.evil.id("evil")
+        self.evil.send("evil", coap.message(coap.NON, coap.GET, mid, token, [
+            *coap.mitigate(f"cuid={matrix.CUID}"), stories.OBSERVE_NO_MORE]))
+        self.evil.take("evil", lambda m: m.token == token and m.option(coap.OBSERVE) is None, ANSWER_S)
+
+    # ---- who watches, and who ends that ----
+
+    def ask(self, peer, session, message):
+        """The answer to those bytes: token and Message ID are in them."""
+        token = coap.parse(message).token
+        peer.send(session, message)
+        m = peer.take(session, lambda m: m.token == token, ANSWER_S)
+        if m is None:
+            raise Failure(f"{session}: no answer to {message.hex()}")
+        return m
+
+    @staticmethod
+    def watching(value, token, mid, cuid, number):
+        return coap.message(coap.NON, coap.GET, number, token, [
+            *coap.mitigate(f"cuid={cuid}", f"mid={mid}"), (coap.OBSERVE, value)])
+
+    # 9132-4.4.2.1-14, 7641-3.6, 7641-4.1
+    def watchers(self, tenant):
+        """An observation is ended by its own token on its own session, and by nothing else."""
+        begin, end, cuid = b"", b"\x01", stories.CUID
+        self.evil.put("evil", cuid, 60, cbor.scope("198.51.100.126/32"))
+        registered = self.ask(self.evil, "evil", self.watching(begin, b"one", 60, cuid, 61001))
+        self.ask(self.evil, "evil", self.watching(begin, b"two", 60, cuid, 61002))
+        other = self.ask(self.evil, "evil", self.watching(end, b"three", 60, cuid, 61003))
+        if registered.option(coap.OBSERVE) is None or other.option(coap.OBSERVE) is not None:
+            raise Failure(f"Observe 0 and 1 were answered by {registered} and {other}")
+        good = tenant.session("watcher")
+        self.ask(good, "watcher", self.watching(begin, b"two", 1, messages.OTHERS, 61004))
+        # The same token, of the other client, for the other one's request.
+        for value in (end, begin, end):
+            m = self.ask(self.evil, "evil", self.watching(
+                value, b"four", 1, messages.OTHERS, self.evil.id("evil")))
+            if m.code != "4.04":
+                raise Failure(f"another client's request is watched: {m}")
+        self.ask(self.evil, "evil", self.watching(end, b"two", 60, cuid, 61005))
+        self.evil.delete("evil", cuid, 60)
+        if not self.evil.take("evil", lambda m: m.token == b"one"
+                              and self.entries(m)[0][cbor.STATUS] in (5, 6), ANSWER_S):
+            raise Failure("the watcher that stays was not told")
+        if self.evil.take("evil", lambda m: m.token in (b"two", b"three", b"four"), 0):
+            raise Failure("who watches no more was told")
+        self.ask(self.evil, "evil", self.watching(end, b"one", 60, cuid, 61006))
+        # It was told nothing of that, and is told of its own.
+        told = good.take("watcher", lambda m: m.token == b"two", ANSWER_S)  # within 15 s
+        if told is None or self.entries(told)[0][cbor.MID] != 1:
+            raise Failure(f"the other client's watcher was told {told}")
+
+    # ---- the same bytes from two clients ----
+
+    # 9132-3-15, 9132-11-05, 8612-SEC-003-01
+    def twins(self, tenant):
+        """Who asks decides on the answer: nothing is kept by what was asked."""
+        good, cuid, shared = tenant.session("twin"), messages.OTHERS, "shared-cuid-0000000000"
+        for mid in range(100, 130):
+            good.put("twin", cuid, mid, cbor.scope(f"198.51.100.{mid + 101}/32"))
+        more = [(coap.BLOCK2, b"\x02")]  # 64 bytes at a time
+        ask = [
+            (coap.GET, coap.mitigate(f"cuid={cuid}", "mid=1"), b"", "2.05", "4.04"),
+            (coap.GET, coap.mitigate(f"cuid={cuid}"), b"", "2.05", "4.04"),
+            (coap.GET, coap.mitigate(f"cuid={cuid}") + more, b"", "2.05", "4.04"),
+            (coap.GET, coap.mitigate(f"cuid={cuid}") + [(coap.BLOCK2, b"\x12")], b"", "2.05", "4.04"),
+            (coap.GET, coap.mitigate(f"cuid={cuid}") + [(coap.BLOCK2, b"\x22")], b"", "2.05", "4.04"),
+            (coap.PUT, coap.mitigate(f"cuid={cuid}", "mid=100") + [stories.FORMAT],
+             cbor.scope("198.51.100.201/32"), "2.04", "4.09"),
+            (coap.DELETE, coap.mitigate(f"cuid={cuid}", "mid=129"), b"", "2.02", "4.04"),
+            (coap.PUT, coap.mitigate(f"cuid={shared}", "mid=1") + [stories.FORMAT],
+             cbor.scope("198.51.100.127/32"), "2.01", "4.09"),
+            (coap.GET, coap.mitigate(f"cuid={shared}") + more, b"", "2.05", "4.04"),
+            (coap.DELETE, coap.mitigate(f"cuid={shared}", "mid=1"), b"", "2.02", "4.04"),
+        ]
+        for n, (code, options, payload, his, mine) in enumerate(ask):
+            message = coap.message(coap.CON, code, 62000 + n, b"twin%d" % n, options, payload)
+            got = [self.ask(good, "twin", message), self.ask(self.evil, "evil", message)]
+            if [m.code for m in got] != [his, mine]:
+                raise Failure(f"the same bytes of two clients, {code} {options}: {got}")
+            if any(secret in got[1].payload for secret in (b"198.51.100.", b"good")):
+                raise Failure(f"something of the other client's in {got[1]}")
+        self.case.figure("requests said by both clients", len(ask))
+        for mid in range(100, 130):
+            good.delete("twin", cuid, mid)
 
     # ---- repeated messages ----
 
@@ -296,6 +484,11 @@ def run(case):
         for t in (tenant, *watched):
             t.start()
         hostile.rows()
+        hostile.stories()
+        hostile.matrix(case.rounds // 20)
+        hostile.watchers(tenant)
+        hostile.twins(tenant)
+        tenant.untouched()
         hostile.replays()
         hostile.strangers()
         hostile.mutations(case.rounds)

@@ -83,6 +83,8 @@ TYPES = [("target-prefix", 6, []), ("target-port-range", 7, []), ("target-protoc
          ("target-fqdn", 11, []), ("target-uri", 12, []), ("alias-name", 13, []),
          ("lifetime", 14, [7]), ("trigger-mitigation", 45, [True])]
 
+GOOD_VALUES = {7: [{8: 80}], 10: [6], 11: ["a.example"], 12: ["https://a.example/"], 13: ["a"], 45: True}
+
 ATTRIBUTES = [
     ("9132-4.4.1.3-08", "no target", entry(without=[6]), "target-prefix"),
     ("9132-4.4.1.3-08", "no lifetime", entry(without=[14]), "lifetime"),
@@ -137,6 +139,11 @@ def bodies():
         for value in WRONG:
             if not any(value is r or value == r and type(value) is type(r) for r in right):
                 yield put("9132-6-07", f"{name} is {value!r}", entry({key: value}))
+    for name, key, _ in TYPES:
+        good = {**GOOD_VALUES, 6: [OWN], 14: 60}
+        twice = Pairs([(6, [OWN]), (14, 60)] * (key not in (6, 14)) + [
+            (k, v) for k, v in good.items() if key in (6, 14) or k == key] + [(key, good[key])])
+        yield put("9132-4.4.1.3-11", f"{name} twice", {1: {2: [twice]}}, says=name)
 
 
 # ---- paths, methods, options ----

@@ -25,14 +25,26 @@ class Tenant(threading.Thread):
 
     def __init__(self, rig, ns, server, cuid, target, tries=1):
         super().__init__(daemon=True)
-        own = rig.pki.leaf("CA", "good.example", "clientAuth")
+        self.own = rig.pki.leaf("CA", "good.example", "clientAuth")
         self.peer, self.cuid, self.patience = peer_in(rig, ns), cuid, 3 * tries
-        self.peer.x509("good", server, 4646, own["certificate"], own["key"])
-        self.peer.up("good")
+        self.server, self.target = server, target
+        self.session("good")
         if self.peer.put("good", cuid, 1, cbor.scope(target)).code != "2.01":
             raise Failure("the well-behaved client is not served at the beginning")
         self.over = threading.Event()
         self.asked, self.unanswered, self.late, self.slowest, self.wrong = 0, 0, 0, 0.0, []
+
+    def session(self, name):
+        """One more session of this client; its peer."""
+        self.peer.x509(name, self.server, 4646, self.own["certificate"], self.own["key"])
+        self.peer.up(name)
+        return self.peer
+
+    def untouched(self):
+        """What it has asked for stands as it was asked for."""
+        m = self.session("eye").get("eye", self.cuid, 1)
+        if m is None or m.code != "2.05" or self.target.encode() not in m.payload:
+            raise Failure(f"the request of the well-behaved client: {m}")
 
     def run(self):
         try:

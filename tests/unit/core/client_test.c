@@ -1,7 +1,7 @@
 #include "fixture.h"
 
-/* 4218-1.2-01, 8811-2.1-01, 9132-8-08, 9132-4.4-13: found by what a handshake proves; nobody else
- * is. */
+/* 4218-1.2-01, 8811-2.1-01, 9132-8-08, 9132-4.4-13, 9132-4.4.2-20: found by what a handshake
+ * proves; nobody else is. */
 static void
 clients_are_found_by_name_certificate_key_and_psk(void **state)
 {

@@ -6,8 +6,8 @@
 enum { S = 1000 };
 static const struct heartbeat_config config = {30 * S, 15};
 
-/* 8811-3.1.3-02, 8612-SIG-004-01, 8612-3.1-02, 9132-4.7-01, 9132-4.5.2-05: one an interval, never
- * more often. */
+/* 8811-3.1.3-02, 8612-SIG-004-01, 8612-3.1-02, 9132-4.7-01, 9132-4.5.2-05, 9132-4.7-12: one an
+ * interval, never more often. */
 static void
 one_is_sent_each_interval(void **state)
 {
@@ -28,8 +28,8 @@ one_is_sent_each_interval(void **state)
 	assert_int_equal(sent, 10);
 }
 
-/* 8811-3.1.3-03, 8612-SIG-004-06, 9132-4.7-13, 9132-4.7-28: silent first, lost only after
- * missing-hb-allowed. */
+/* 8811-3.1.3-03, 8612-SIG-004-06, 9132-4.7-13, 9132-4.7-28, 9132-4.7-30: silent first, lost only
+ * after missing-hb-allowed. */
 static void
 silence_is_told_once_and_loss_after_the_allowed_number(void **state)
 {

@@ -104,7 +104,8 @@ find(const struct world *w, uint32_t mid)
 #define HOUR   "\"lifetime\": 3600"
 #define PLAIN  "{" TARGET ", " HOUR "}"
 
-/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65 */
+/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65,
+ * 9132-4.4.1.1-41, 9132-4.4.2-33 */
 static void
 a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 {
@@ -124,7 +125,7 @@ a_new_mid_is_created_and_the_same_again_refreshes(void **state)
 	assert_int_equal(book_count(w->book), 1);
 }
 
-/* 8811-2-13, 8612-SIG-007-01, 9132-4.4.1.1-64 */
+/* 8811-2-13, 8612-SIG-007-01, 9132-4.4.1.1-64, 9132-3-12 */
 static void
 without_refresh_it_ends_with_its_lifetime(void **state)
 {
@@ -143,7 +144,8 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 
 /* 8811-2.2.2-09, 8811-2.2.2-10, 8811-2.2.2-12, 8811-2.2.2-20, 8612-SIG-008-01, 8612-SIG-008-02,
  * 8612-SIG-008-03, 8612-SIG-008-04, 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31,
- * 9132-4.4.1.1-58, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02 */
+ * 9132-4.4.1.1-58, 9132-4.4.1.1-66, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02, 9132-5.1-02,
+ * 9132-4.4.1.1-38, 9132-5.3-05 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -155,7 +157,13 @@ invalid_requests_name_section_and_attribute(void **state)
 		{"{" HOUR "}", "none of target-prefix"},
 		{"{" TARGET ", " HOUR ", \"mid\": 1}", "mid"},
 		{"{" TARGET ", " HOUR ", \"status\": \"attack-stopped\"}", "status"},
+		{"{" TARGET ", " HOUR ", \"mitigation-start\": \"1\"}", "mitigation-start"},
+		{"{" TARGET ", " HOUR ", \"conflict-information\": {\"retry-timer\": 1}}",
+			"conflict-information"},
 		{"{" TARGET ", " HOUR ", \"bytes-dropped\": \"1\"}", "bytes-dropped"},
+		{"{" TARGET ", " HOUR ", \"bps-dropped\": \"1\"}", "bps-dropped"},
+		{"{" TARGET ", " HOUR ", \"pkts-dropped\": \"1\"}", "pkts-dropped"},
+		{"{" TARGET ", " HOUR ", \"pps-dropped\": \"1\"}", "pps-dropped"},
 		{"{" TARGET ", " HOUR ", \"attack-status\": \"under-attack\"}", "attack-status"},
 		{"{\"target-prefix\": [\"198.51.100.1/32\"], " HOUR "}", "198.51.100.1/32"},
 		{"{\"target-prefix\": [\"127.0.0.1/32\"], " HOUR "}", "127.0.0.1/32"},
@@ -288,7 +296,8 @@ clients_do_not_override_each_other(void **state)
 	assert_non_null(find(w, 1));
 }
 
-/* 8811-2-11, 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12 */
+/* 8811-2-11, 9132-4.4.3-06, 9132-4.4.3-07, 9132-4.4.3-09, 9132-4.4.3-10, 9132-4.4.3-12,
+ * 9132-4.4.3-11, 9132-5.3-11 */
 static void
 efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 {
@@ -315,7 +324,7 @@ efficacy_updates_refresh_what_is_there_and_are_silent_otherwise(void **state)
 }
 
 /* 8612-SIG-006-10, 9132-4.4.4-06, 9132-4.4.4-07, 9132-4.4.4-08, 9132-4.4.4-09, 9132-4.4.4-11,
- * 9132-4.4.4-13 */
+ * 9132-4.4.4-13, 9132-3-12 */
 static void
 a_withdrawn_one_terminates_for_two_minutes(void **state)
 {
@@ -362,7 +371,7 @@ a_revived_one_terminates_longer(void **state)
 	}
 }
 
-/* 8612-SIG-007-02, 8612-SIG-007-03, 9132-4.4.1.1-59, 9132-4.4.1.1-60 */
+/* 8612-SIG-007-02, 8612-SIG-007-03, 9132-4.4.1.1-59, 9132-4.4.1.1-60, 9132-5.3-01 */
 static void
 lifetimes_are_granted_within_policy(void **state)
 {
@@ -453,8 +462,35 @@ sizes_are_limited_but_not_those_on_record(void **state)
 	assert_non_null(strstr(v.why, "target-port-range has 2 entries, more than the 1"));
 }
 
+/* 9132-4.4.1.1-63: whatever part is asked for, also the last word. */
+static void
+every_description_states_the_lifetime_that_is_left(void **state)
+{
+	static const char parts[] = "acn";
+	struct world *w = *state;
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+	struct scope s;
+
+	policy.allow_indefinite = true;
+	book_set_policy(w->book, &policy);
+	put(w, 1, PLAIN);
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.1/32\"], \"lifetime\": -1}");
+	for (size_t i = 0; parts[i]; i++) {
+		mitigation_describe(find(w, 1), parts[i], 1000 * S, &s);
+		assert_true(SCOPE_HAS(&s, LIFETIME));
+		assert_int_equal(s.lifetime, 2600);
+		mitigation_describe(find(w, 1), parts[i], 4000 * S, &s);
+		assert_true(SCOPE_HAS(&s, LIFETIME));
+		assert_int_equal(s.lifetime, 0);
+		mitigation_describe(find(w, 2), parts[i], 4000 * S, &s);
+		assert_true(SCOPE_HAS(&s, LIFETIME));
+		assert_int_equal(s.lifetime, LIFETIME_INDEFINITE);
+	}
+}
+
 /* 8811-2.2.2-22, 8811-2.2.2-24, 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 8612-SIG-006-05,
- * 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05 */
+ * 9132-4.4.2-22, 9132-4.4.2-24, 9132-4.4.2-25, 9132-4.4.2-26, 9132-4.4.2-05, 9132-4.4.1.1-02,
+ * 9132-4.4.2-28, 9132-4.4.2-31 */
 static void
 descriptions_hold_what_was_asked_for(void **state)
 {
@@ -483,7 +519,7 @@ descriptions_hold_what_was_asked_for(void **state)
 }
 
 /* 8612-SIG-006-02, 8612-SIG-006-03, 8612-SIG-006-04, 9132-4.4.2-27, 9132-4.4.2-29, 9132-4.4.2-30,
- * 9132-4.4.2-32: a filter installed anew counts from 0. */
+ * 9132-4.4.2-32, 9132-4.4.2-31: a filter installed anew counts from 0. */
 static void
 counters_go_on_over_reinstallation(void **state)
 {
@@ -636,6 +672,7 @@ main(void)
 		IN_WORLD(limits_are_told_with_when_to_come_back),
 		IN_WORLD(overlaps_are_found_in_nested_and_repeated_prefixes),
 		IN_WORLD(sizes_are_limited_but_not_those_on_record),
+		IN_WORLD(every_description_states_the_lifetime_that_is_left),
 		IN_WORLD(descriptions_hold_what_was_asked_for),
 		IN_WORLD(counters_go_on_over_reinstallation),
 		IN_WORLD(what_was_stored_comes_back),

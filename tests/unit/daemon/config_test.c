@@ -147,7 +147,8 @@ expect_warning(const struct mistake *list, size_t n)
 #define DOMAIN   "domains:\n  isp1:\n    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
 #define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
 
-/* 9284-5.1-12, 4116-2-01, 8811-3.1.1-02, 8612-SIG-004-01, 9132-C-01, 9284-5.1-11 */
+/* 9284-5.1-12, 4116-2-01, 8811-3.1.1-02, 8612-SIG-004-01, 9132-C-01, 9284-5.1-11, 9132-4.1-01,
+ * 9132-4.4.1.1-56 */
 static void
 the_example_with_two_providers_loads(void **state)
 {

@@ -388,7 +388,7 @@ a_crash_loses_nothing_and_resurrects_nothing(void **state)
 	assert_int_equal(memory_store_count(x->p, "placement"), 0);
 }
 
-/* 9132-4.4.1.1-26: mids only grow, over crashes too. */
+/* 9132-4.4.1.1-26, 9132-4.4.1.1-25: mids only grow, over crashes too. */
 static void
 mids_are_never_used_twice(void **state)
 {
@@ -1125,8 +1125,9 @@ a_conflict_is_reported_once(void **state)
 	assert_int_equal(state_of(x, "a"), WISH_PLACED);
 }
 
-/* 9132-4.4.2.1-11, 9132-4.4.1.3-43: what a conflict has deactivated is not asked for before
- * retry-timer is over, by nobody's hand; the lifetime outlasts that by 45 s (9132-4.4.1.3-45). */
+/* 9132-4.4.2.1-11, 9132-4.4.1.3-43, 9132-5.3-06: what a conflict has deactivated is not asked for
+ * before retry-timer is over, by nobody's hand; the lifetime outlasts that by 45 s
+ * (9132-4.4.1.3-45). */
 static void
 what_a_conflict_deactivated_waits_for_the_retry_timer(void **state)
 {

@@ -26,6 +26,7 @@ on_removed(void *arg, uint64_t id)
 	loop_stop(loop);
 }
 
+/* 9132-4.4.1.1-02 */
 static void
 it_reports_later_and_keeps_count(void **state)
 {

@@ -675,8 +675,9 @@ cancelled_observation_is_reset(void **state)
 	respond(&t, 0, COAP_NON, COAP_205_CONTENT, 10);
 	WAIT(t.loop, a.n == 1);
 	request_cancel(t.s, handle);
+	assert_int_equal(came(&t, 1)->code, COAP_GET); /* the end of it; that may be lost */
 	respond(&t, 0, COAP_NON, COAP_205_CONTENT, 11);
-	assert_int_equal(came(&t, 1)->type, COAP_RST);
+	assert_int_equal(came(&t, 2)->type, COAP_RST);
 	assert_int_equal(a.n, 1);
 	table_stop(&t);
 }

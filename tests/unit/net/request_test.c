@@ -708,6 +708,44 @@ last_answer_of_an_observation_may_be_large(void **state)
 	table_stop(&t);
 }
 
+/* 9132-4.4.2.1-14: the same request with Observe 1, which is no request of ours any more. */
+static void
+cancelled_observation_is_deregistered(void **state)
+{
+	const struct coap_msg *first, *last;
+	struct heard h = {0};
+	uint32_t observe = 0;
+	struct table t;
+	int64_t handle;
+
+	(void)state;
+	table_start(&t);
+	handle = get(t.s, COAP_NON, "list", true, &h);
+	first = came(&t, 0);
+	notify(&t, 0, false, "v1", 5);
+	WAIT(t.loop, h.n == 1);
+	request_cancel(t.s, handle);
+	nothing_is_open(&t);
+	last = came(&t, 1);
+	assert_int_equal(last->type, COAP_NON);
+	assert_int_equal(last->code, COAP_GET);
+	assert_int_not_equal(last->id, first->id);
+	assert_int_equal(last->token_len, first->token_len);
+	assert_memory_equal(last->token, first->token, first->token_len);
+	assert_int_equal(last->n_options, first->n_options);
+	assert_memory_equal(coap_find(last, COAP_OPT_URI_PATH)->value, "list", 4);
+	assert_true(coap_get_uint(last, COAP_OPT_OBSERVE, &observe));
+	assert_int_equal(observe, 1);
+	answer_as(&t, 1, &(struct say){.plain = true}); /* who cares */
+	handle = get(t.s, COAP_NON, "list", true, &h);  /* not known to be registered: no word */
+	came(&t, 2);
+	request_cancel(t.s, handle);
+	harness_settle(t.loop);
+	assert_int_equal(h.n, 1);
+	assert_int_equal(raw_count(t.raw), 3);
+	table_stop(&t);
+}
+
 static void
 owner_may_cancel_when_it_is_told(void **state)
 {
@@ -952,6 +990,7 @@ main(void)
 		cmocka_unit_test(lost_rest_is_a_lost_notification),
 		cmocka_unit_test(observation_that_never_came_ends),
 		cmocka_unit_test(last_answer_of_an_observation_may_be_large),
+		cmocka_unit_test(cancelled_observation_is_deregistered),
 		cmocka_unit_test(owner_may_cancel_when_it_is_told),
 		cmocka_unit_test(large_bodies_come_through),
 		cmocka_unit_test(client_answers_its_server_in_blocks_too),

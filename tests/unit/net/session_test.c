@@ -984,7 +984,7 @@ no_more_than_a_path_mtu(void *arg, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-/* 8612-SIG-002-01, 9132-7.3-02 9132-7.3-04 9132-7.3-05 */
+/* 8612-SIG-002-01, 9132-7.3-02 9132-7.3-04 9132-7.3-05, 9132-3-19 */
 static void
 largest_message_fills_one_datagram(void **state)
 {
@@ -1010,7 +1010,7 @@ largest_message_fills_one_datagram(void **state)
 	relayed_stop(&r);
 }
 
-/* 9132-7.3-02 */
+/* 9132-7.3-02, 9132-3-19 */
 static void
 handshake_fits_the_path_too(void **state)
 {

@@ -661,7 +661,7 @@ notifications_need_no_numbers(void **state)
 	table_stop(&t);
 }
 
-/* RFC 8323 7.4: the same request with Observe 1. */
+/* 9132-4.4.2.1-14, RFC 8323 7.4: the same request with Observe 1. */
 static void
 a_cancelled_observation_is_deregistered(void **state)
 {

@@ -123,6 +123,7 @@ def test_a_gateway_has_no_door_but_its_own(network):
         ("tcp", here), ("udp", here), ("unix", str(network.folder / "gateway.sock"))]
 
 
+# 9132-1-02
 def test_a_request_is_passed_on_and_withdrawn(network):
     network.peer.send("c", network.put(1, "192.0.2.1/32", b"p"))
     assert network.answer(b"p") == "2.01"

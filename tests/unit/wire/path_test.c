@@ -27,7 +27,7 @@ parse(const char *path, struct path *p, const char **why)
 	return path_parse(&m, p, why);
 }
 
-/* 9132-4.2-02, 9132-4.2-03, 9132-4.2-04, 9132-4.2-05 */
+/* 9132-4.2-02, 9132-4.2-03, 9132-4.2-04, 9132-4.2-05, 9132-4.4.2-06 */
 static void
 resources_are_told_apart(void **state)
 {
@@ -57,7 +57,7 @@ resources_are_told_apart(void **state)
 	assert_int_equal(parse(".well-known/dots/mitigate/x", &p, &why), -EBADMSG);
 }
 
-/* 9132-4.4.1.1-05, 9132-4.4.1.1-75, 9132-4.4.1.2-15, 9132-4.7-06, 9132-4.5.2-19 */
+/* 9132-4.4.1.1-05, 9132-4.4.1.1-75, 9132-4.4.1.2-15, 9132-4.7-06, 9132-4.5.2-19, 9132-4.4.2-03 */
 static void
 broken_paths_are_refused_by_name(void **state)
 {

@@ -316,7 +316,7 @@ lists_have_a_limit(void **state)
 	arena_free(a);
 }
 
-/* 8811-3.3.3-02, 9132-4.4.1.1-69 */
+/* 8811-3.3.3-02, 9132-4.4.1.1-69, 9132-4.4.1.1-70 */
 static void
 trigger_mitigation_defaults_to_true(void **state)
 {

@@ -193,7 +193,8 @@ expect_refusal(const struct attribute *at, const char *hex, const char *reason)
 
 /* ---- tests ---- */
 
-/* 9284-7-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-10.6.1.2-01 */
+/* 9284-7-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-10.6.1.2-01, 9132-3-16, 9132-3-18,
+ * 9132-3.1-01, 9132-5.3-03, 9132-5.3-06, 9132-5.3-10, 9132-5.3-18 */
 static void
 every_attribute_comes_back_under_its_key(void **state)
 {
@@ -218,8 +219,8 @@ every_attribute_comes_back_under_its_key(void **state)
 	}
 }
 
-/* 9132-6-01, 9132-6-02, 9132-6-07, 9132-6-09, 9132-4.4.1.3-11: tags (a date, a decimal fraction
- * where none belongs) are wrong types, too. */
+/* 9132-6-01, 9132-6-02, 9132-6-07, 9132-6-09, 9132-4.4.1.3-11, 9132-3-18, 9132-5.3-19: tags (a
+ * date, a decimal fraction where none belongs) are wrong types, too. */
 static void
 every_attribute_refuses_every_other_type(void **state)
 {
@@ -289,8 +290,8 @@ no_attribute_stands_twice(void **state)
 	}
 }
 
-/* 8612-GEN-001-01, 9132-6-03, 9132-6-04, 9132-6-05, 9132-4.4.1.3-11, 9132-4.4.1.3-12: in every map
- * of every message. An optional one (RFC 9132 10.6.1.1) does not matter anywhere. */
+/* 8612-GEN-001-01, 9132-6-03, 9132-6-04, 9132-6-05, 9132-4.4.1.3-11, 9132-4.4.1.3-12, 9132-3.1-02:
+ * in every map of every message. An optional one (RFC 9132 10.6.1.1) does not matter anywhere. */
 static void
 unknown_keys_are_judged_at_every_level(void **state)
 {
@@ -343,8 +344,9 @@ identifiers_of_the_path_are_refused_in_bodies(void **state)
 	}
 }
 
-/* 9132-4.4.1.1-24, 9132-4.4.1.1-40, 9132-4.4.1.1-42, 9132-4.4.1.1-59, 9132-10.6.5-01: one beyond
- * the last legal value; the last legal ones are in the table above. */
+/* 9132-4.4.1.1-24, 9132-4.4.1.1-40, 9132-4.4.1.1-42, 9132-4.4.1.1-59, 9132-10.6.5-01, 9132-5.3-01,
+ * 9132-5.3-03, 9132-5.3-06: one beyond the last legal value; the last legal ones are in the table
+ * above. */
 static void
 ranges_end_where_the_rfc_ends_them(void **state)
 {
@@ -387,7 +389,7 @@ ranges_end_where_the_rfc_ends_them(void **state)
 	}
 }
 
-/* 9132-4.4.1.1-34 */
+/* 9132-4.4.1.1-34, 9132-5.1-04, 9132-5.1-05, 9132-5.3-18, 9132-5.3-19 */
 static void
 errors_name_path_and_reason(void **state)
 {
@@ -402,6 +404,7 @@ errors_name_path_and_reason(void **state)
 					   "integer"},
 		{"a1182ea21830816161182f6161", "alt-server-record[0]: a is not an address"},
 		{"a1182ea1183081623a3a", "redirected-signal: alt-server is missing"},
+		{"a11831a1188001", "heartbeat: empty"},
 		{"a11831a1186301", "unknown comprehension-required attribute 99 in heartbeat"},
 		{"a1186301", "unknown comprehension-required attribute 99"},
 		{"01", "wrong type, expected map"},
@@ -416,7 +419,31 @@ errors_name_path_and_reason(void **state)
 	}
 }
 
-/* 9132-4.4.1.1-45: labels of letters, digits, hyphens (RFC 6991). */
+/* 9132-5.1-01: one kind, in whatever order two stand. */
+static void
+a_message_is_of_one_kind(void **state)
+{
+	static const char *const kinds[] = {"01a10281a10e01", "181ea11820a11821" INTEGER_PARAM,
+		"182ea1182f6161", "1831a11833f5"};
+	enum { N = sizeof(kinds) / sizeof(kinds[0]) };
+
+	(void)state;
+	for (size_t i = 0; i < N; i++)
+		for (size_t k = 0; k < N; k++) {
+			char both[256];
+			const char *why;
+
+			if (i == k)
+				continue;
+			snprintf(both, sizeof(both), "a2%s%s", kinds[i], kinds[k]);
+			why = refusal(both, NULL);
+			if (!why || !strstr(why, "more than one kind of message"))
+				fail_msg("%s: %s", both, why ? why : "accepted");
+		}
+	assert_non_null(refusal("a0", NULL));
+}
+
+/* 9132-4.4.1.1-45, 9132-5.3-18: labels of letters, digits, hyphens (RFC 6991). */
 static void
 domain_names_are_domain_names(void **state)
 {
@@ -461,6 +488,48 @@ domain_names_are_domain_names(void **state)
 	arena_free(a);
 }
 
+/* 9132-5.2-01, 9132-5.2-04: names in JSON, numbers on the wire. */
+static void
+codes_have_the_names_of_the_rfc(void **state)
+{
+	static const struct {
+		const char *json;
+		uint64_t status, attack_status;
+	} cases[] = {
+		{"{\"status\": \"attack-mitigation-in-progress\"}", 1, 0},
+		{"{\"status\": \"attack-successfully-mitigated\"}", 2, 0},
+		{"{\"status\": \"attack-stopped\"}", 3, 0},
+		{"{\"status\": \"attack-exceeded-capability\"}", 4, 0},
+		{"{\"status\": \"dots-client-withdrawn-mitigation\"}", 5, 0},
+		{"{\"status\": \"attack-mitigation-terminated\"}", 6, 0},
+		{"{\"status\": \"attack-mitigation-withdrawn\"}", 7, 0},
+		{"{\"status\": \"attack-mitigation-signal-loss\"}", 8, 0},
+		{"{\"attack-status\": \"under-attack\"}", 0, 1},
+		{"{\"attack-status\": \"attack-successfully-mitigated\"}", 0, 2},
+	};
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *json = cases[i].json;
+		struct schema_error err;
+		struct scope s;
+		struct buf out;
+
+		assert_int_equal(
+			schema_decode_json(&scope_schema, a, json, strlen(json), &s, &err), 0);
+		assert_int_equal(s.status, cases[i].status);
+		assert_int_equal(s.attack_status, cases[i].attack_status);
+		buf_init(&out, 64);
+		assert_int_equal(schema_encode_cbor(&scope_schema, &s, &out), 0);
+		assert_int_equal(out.bytes[out.len - 1], cases[i].status + cases[i].attack_status);
+		if (cases[i].status)
+			assert_non_null(strstr(json, dots_status_name((int)s.status)));
+		buf_finish(&out);
+	}
+	arena_free(a);
+}
+
 /* 9132-10.6.2-01, 9132-10.6.4-01 */
 static void
 unassigned_codes_have_a_name_too(void **state)
@@ -485,7 +554,9 @@ main(void)
 		cmocka_unit_test(identifiers_of_the_path_are_refused_in_bodies),
 		cmocka_unit_test(ranges_end_where_the_rfc_ends_them),
 		cmocka_unit_test(errors_name_path_and_reason),
+		cmocka_unit_test(a_message_is_of_one_kind),
 		cmocka_unit_test(domain_names_are_domain_names),
+		cmocka_unit_test(codes_have_the_names_of_the_rfc),
 		cmocka_unit_test(unassigned_codes_have_a_name_too),
 	};
 
