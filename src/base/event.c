@@ -92,7 +92,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_RESOLVE_FAILED] = {"resolve-failed", EVENT_WARNING, PLAIN, "domain name reason",
 		"it could not be looked up"},
 	[EVENT_PUT_MITIGATE] = {"put-mitigate", EVENT_INFO, AUDIT,
-		"from cdid cuid mid scope lifetime code reason untold",
+		"from cdid cuid mid scope names lifetime code reason untold",
 		"a client asked for mitigation; cdid: through a gateway that said so"},
 	[EVENT_GET_MITIGATE] = {"get-mitigate", EVENT_DEBUG, PLAIN, "from cuid mid code observe",
 		"a client asked for status"},

@@ -52,6 +52,9 @@ client_free(struct client *c)
 	texts_free(c->spki, c->n_spki);
 	texts_free(c->psk_identities, c->n_psk_identities);
 	texts_free(c->cdids, c->n_cdids);
+	for (size_t i = 0; i < c->n_aliases; i++)
+		alias_finish(&c->aliases[i]);
+	free(c->aliases);
 	free(c->prefixes);
 	trie_free(c->authorised);
 	free(c);

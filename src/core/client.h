@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/trie.h"
+#include "core/alias.h"
 #include "core/mitigator.h"
 #include "core/verdict.h"
 
@@ -15,13 +16,14 @@ struct client_limits {
 	uint32_t mitigations;      /* default 1000 */
 	uint32_t targets;          /* prefixes in one request; default 256 */
 	uint32_t ports;            /* port ranges in one request; default 256 */
+	uint32_t names;            /* in all its requests together; default 64 */
 	uint32_t cuids;            /* default 4 */
 	uint32_t observers;        /* subscriptions to status; default 256 */
 	uint32_t waiting_requests; /* of one session, not answered yet; default 64 */
 	/* More than a client of ours with a full link sends (24 every 200 ms); default 200. */
 	uint32_t requests_per_second;
 };
-#define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 256, 4, 256, 64, 200})
+#define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200})
 
 /* One entry of `clients:`; several credentials may stand for it. */
 struct client {
@@ -40,6 +42,8 @@ struct client {
 			 another server of the same provider */
 	struct prefix *prefixes; /* it may ask for these and what lies inside */
 	size_t n_prefixes;
+	struct alias *aliases; /* what it may call its targets */
+	size_t n_aliases;
 	struct trie *authorised; /* built by clients_add */
 	struct filter_action action;
 	struct client_limits limits;

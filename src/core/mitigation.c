@@ -106,6 +106,7 @@ shelf_free(struct shelf *s)
 /* Of one client. */
 struct count {
 	uint32_t all, on; /* on: filtering and not withdrawn */
+	size_t names;     /* of all of them */
 };
 
 static struct count *
@@ -135,6 +136,7 @@ nth(const struct book *b, size_t i)
 static void
 mitigation_free(struct mitigation *m)
 {
+	cover_finish(&m->cover);
 	arena_free(m->arena);
 	free(m->contested);
 	free(m->client);
@@ -231,6 +233,33 @@ is_on(const struct mitigation *m)
 	return m->filtering && !m->terminating;
 }
 
+/* Where others look for overlaps. */
+static void
+index_cover(struct book *b, struct mitigation *m)
+{
+	struct trie *t = shelf_get(b, m->client, m->cuid)->targets[m->scope.trigger_mitigation];
+
+	for (size_t i = 0; i < m->cover.n_prefixes; i++)
+		trie_set(t, &m->cover.prefixes[i], m);
+	m->claim = (struct claim){.client = m->client,
+		.targets = m->cover.prefixes,
+		.n_targets = m->cover.n_prefixes,
+		.owner = m};
+	if (m->filtering)
+		conflicts_enter(b->conflicts, &m->claim);
+}
+
+static void
+unindex_cover(struct book *b, struct mitigation *m)
+{
+	struct trie *t = shelf_get(b, m->client, m->cuid)->targets[m->scope.trigger_mitigation];
+
+	for (size_t i = 0; i < m->cover.n_prefixes; i++)
+		if (trie_get(t, &m->cover.prefixes[i]) == m)
+			trie_remove(t, &m->cover.prefixes[i]);
+	conflicts_leave(b->conflicts, &m->claim);
+}
+
 static void
 enter(struct book *b, struct mitigation *m)
 {
@@ -246,22 +275,15 @@ enter(struct book *b, struct mitigation *m)
 		s->list = mem_grow(s->list, s->cap, sizeof(struct mitigation *));
 	}
 	s->list[s->n++] = m;
-	for (size_t i = 0; i < m->scope.target.n_target_prefix; i++)
-		trie_set(s->targets[m->scope.trigger_mitigation], &m->scope.target.target_prefix[i],
-			m);
 	if (!count) {
 		count = mem_new(sizeof(*count));
 		map_set(b->per_client, m->client, strlen(m->client), count);
 	}
 	count->all++;
 	count->on += is_on(m);
+	count->names += m->cover.n_names;
 	heap_set(&b->deadlines, &m->deadline, m->expires);
-	m->claim = (struct claim){.client = m->client,
-		.targets = m->scope.target.target_prefix,
-		.n_targets = m->scope.target.n_target_prefix,
-		.owner = m};
-	if (m->filtering)
-		conflicts_enter(b->conflicts, &m->claim);
+	index_cover(b, m);
 }
 
 static void
@@ -269,10 +291,10 @@ leave(struct book *b, struct mitigation *m)
 {
 	struct count *count = client_count(b, m->client);
 	struct shelf *s = shelf_get(b, m->client, m->cuid);
-	struct trie *t = s->targets[m->scope.trigger_mitigation];
 	struct key k;
 	size_t i = 0;
 
+	unindex_cover(b, m);
 	key_mitigation(&k, m->client, m->cuid, m->mid);
 	map_remove(b->by_key, k.bytes, k.len);
 	map_remove(b->by_id, &m->id, sizeof(m->id));
@@ -280,13 +302,10 @@ leave(struct book *b, struct mitigation *m)
 		i++;
 	memmove(&s->list[i], &s->list[i + 1], (s->n - i - 1) * sizeof(struct mitigation *));
 	s->n--;
-	for (size_t n = 0; n < m->scope.target.n_target_prefix; n++)
-		if (trie_get(t, &m->scope.target.target_prefix[n]) == m)
-			trie_remove(t, &m->scope.target.target_prefix[n]);
 	count->all--;
 	count->on -= is_on(m);
+	count->names -= m->cover.n_names;
 	heap_remove(&b->deadlines, &m->deadline);
-	conflicts_leave(b->conflicts, &m->claim);
 	if (!s->n) {
 		key_shelf(&k, m->client, m->cuid);
 		map_remove(b->shelves, k.bytes, k.len);
@@ -338,11 +357,11 @@ tell_other(void *arg, struct claim *other)
 
 /* It has come, or gone: who is in conflict now, or is no more, is to know. */
 static void
-tell_others(struct book *b, const struct mitigation *m, struct effects *fx)
+tell_others(struct book *b, const struct claim *k, struct effects *fx)
 {
 	struct told t = {b, fx};
 
-	if (!conflicts_others(b->conflicts, &m->claim, tell_other, &t))
+	if (!conflicts_others(b->conflicts, k, tell_other, &t))
 		b->untold++;
 }
 
@@ -359,7 +378,7 @@ book_end(struct book *b, struct mitigation *m, const char *reason, struct effect
 	m->filtering = false;
 	review(b, m); /* it is in conflict with nobody any more */
 	if (competed)
-		tell_others(b, m, fx);
+		tell_others(b, &m->claim, fx);
 	effect(fx, EFFECT_END, m, reason);
 }
 
@@ -382,11 +401,18 @@ static const struct {
 	{SCOPE_BPS_DROPPED, "RFC 9132 4.4.1.1: bps-dropped is for servers"},
 	{SCOPE_PKTS_DROPPED, "RFC 9132 4.4.1.1: pkts-dropped is for servers"},
 	{SCOPE_PPS_DROPPED, "RFC 9132 4.4.1.1: pps-dropped is for servers"},
+	{SCOPE_ACL_LIST, "RFC 9133 3.1: acl-list names no filter of this client"},
+};
+
+/* Targets that somebody has to find out, and what is said where nobody can. */
+static const struct {
+	enum scope_field field;
+	const char *why;
+} sought[] = {
 	{SCOPE_TARGET_FQDN,
 		"RFC 9132 11: target-fqdn needs an encrypted, validating resolver here"},
 	{SCOPE_TARGET_URI, "RFC 9132 11: target-uri needs an encrypted, validating resolver here"},
 	{SCOPE_ALIAS_NAME, "RFC 9132 4.4.1.3: alias-name was not created by this client"},
-	{SCOPE_ACL_LIST, "RFC 9133 3.1: acl-list names no filter of this client"},
 };
 
 /* target-port-range is a list keyed by lower-port. */
@@ -475,9 +501,26 @@ same_protocols(const struct target *a, const struct target *b)
 }
 
 static bool
+same_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_a; i++) {
+		size_t k = 0;
+
+		while (k < n_b && strcmp(a[i], b[k]) != 0)
+			k++;
+		if (k == n_b)
+			return false;
+	}
+	return true;
+}
+
+static bool
 includes(const struct target *a, const struct target *b)
 {
-	return same_prefixes(a, b) && same_ports(a, b) && same_protocols(a, b);
+	return same_prefixes(a, b) && same_ports(a, b) && same_protocols(a, b) &&
+	       same_texts(a->target_fqdn, a->n_target_fqdn, b->target_fqdn, b->n_target_fqdn) &&
+	       same_texts(a->target_uri, a->n_target_uri, b->target_uri, b->n_target_uri) &&
+	       same_texts(a->alias_name, a->n_alias_name, b->alias_name, b->n_alias_name);
 }
 
 /* Lists are sets: order and repetition do not count. */
@@ -534,16 +577,16 @@ static void
 find_overlaps(const struct book *b, const struct mitigation_request *r, struct overlaps *ret)
 {
 	const struct shelf *s = shelf_get(b, r->client->name, r->cuid);
-	const struct target *t = &r->scope->target;
+	const struct cover cv = r->cover ? *r->cover : cover_of(&r->scope->target);
 	const struct prefix *outer = NULL;
 	struct prefix *sorted;
 
 	*ret = (struct overlaps){.mid = r->mid, .walk = ++*b->walks};
-	if (!s || !t->n_target_prefix)
+	if (!s || !cv.n_prefixes)
 		return;
-	sorted = mem_copy(t->target_prefix, t->n_target_prefix * sizeof(*sorted));
-	qsort(sorted, t->n_target_prefix, sizeof(*sorted), compare_prefixes);
-	for (size_t i = 0; i < t->n_target_prefix && !ret->higher; i++) {
+	sorted = mem_copy(cv.prefixes, cv.n_prefixes * sizeof(*sorted));
+	qsort(sorted, cv.n_prefixes, sizeof(*sorted), compare_prefixes);
+	for (size_t i = 0; i < cv.n_prefixes && !ret->higher; i++) {
 		const struct trie *trie = s->targets[r->scope->trigger_mitigation];
 
 		if (outer && prefix_contains(outer, &sorted[i]))
@@ -597,13 +640,17 @@ static struct verdict
 check_limits(const struct book *b, const struct mitigation_request *r)
 {
 	const struct count *count = client_count(b, r->client->name);
+	const struct client_limits *limits = &r->client->limits;
+	size_t names = r->cover ? r->cover->n_names : 0;
+	bool full = b->deadlines.n >= b->policy.mitigations_max ||
+		    (count && count->all >= limits->mitigations);
 	struct verdict v;
 
-	if (b->deadlines.n < b->policy.mitigations_max &&
-		(!count || count->all < r->client->limits.mitigations))
+	if (!full && (!names || !count || count->names + names <= limits->names))
 		return verdict_of(COAP_201_CREATED, "%s", "");
-	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
-		"RFC 9132 4.4.1.3: as many mitigation requests as this server takes");
+	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: as many %s",
+		full ? "mitigation requests as this server takes"
+		     : "names as the requests of this client may have");
 	v.max_age = OVERLOAD_RETRY_S;
 	return v;
 }
@@ -625,6 +672,9 @@ check_new(const struct book *b, const struct mitigation_request *r)
 
 	if (r->if_match)
 		return (struct verdict){.code = 0}; /* silently ignored (4.4.3) */
+	for (size_t i = 0; i < sizeof(sought) / sizeof(sought[0]) && !r->cover; i++)
+		if (r->scope->has >> sought[i].field & 1)
+			return verdict_of(COAP_400_BAD_REQUEST, "%s", sought[i].why);
 	find_overlaps(b, r, &o);
 	if (o.higher)
 		v = conflict_with(o.higher);
@@ -639,13 +689,14 @@ book_check_put(const struct book *b, const struct mitigation_request *r)
 {
 	const struct mitigation *m = book_find(b, r->client->name, r->cuid, r->mid);
 	struct verdict v = check_attributes(r->scope, r->if_match);
+	struct cover cv;
 
 	if (verdict_ok(&v))
 		v = check_sizes(r, m);
 	if (!verdict_ok(&v))
 		return v;
-	v = client_authorises(
-		r->client, r->scope->target.target_prefix, r->scope->target.n_target_prefix);
+	cv = m || !r->cover ? cover_of(&r->scope->target) : *r->cover;
+	v = client_authorises(r->client, cv.prefixes, cv.n_prefixes);
 	if (!verdict_ok(&v))
 		return v;
 	return m ? check_known(m, r->scope) : check_new(b, r);
@@ -720,6 +771,10 @@ create(struct book *b, const struct mitigation_request *r)
 	m->mid = r->mid;
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, r->scope, &m->scope);
+	if (r->cover)
+		cover_copy(r->cover, &m->cover);
+	else
+		m->cover = cover_of(&m->scope.target);
 	m->filtering = m->scope.trigger_mitigation;
 	m->here = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
 	m->status = m->here;
@@ -763,9 +818,47 @@ book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 	if (review(b, m))
 		effect(fx, EFFECT_CONFLICT, m, NULL);
 	if (m->filtering)
-		tell_others(b, m, fx);
+		tell_others(b, &m->claim, fx);
 	*ret_m = m;
 	return v;
+}
+
+static bool
+same_list(const struct cover *a, const struct cover *b)
+{
+	return a->n_prefixes == b->n_prefixes &&
+	       (!a->n_prefixes ||
+		       !memcmp(a->prefixes, b->prefixes, a->n_prefixes * sizeof(*a->prefixes)));
+}
+
+/* Who met what it stood for, and who meets it now, is to know. */
+static void
+cover_changed(struct book *b, struct mitigation *m, const struct claim *was, struct effects *fx)
+{
+	effect(fx, m->cover.n_prefixes ? EFFECT_START : EFFECT_STOP, m,
+		"no address of its names is left");
+	if (review(b, m))
+		effect(fx, EFFECT_CONFLICT, m, NULL);
+	tell_others(b, was, fx);
+	tell_others(b, &m->claim, fx);
+}
+
+void
+book_cover(struct book *b, struct mitigation *m, struct cover *now, struct effects *fx)
+{
+	bool same = same_list(now, &m->cover);
+	struct cover before = m->cover;
+	struct claim was;
+
+	unindex_cover(b, m);
+	was = m->claim;
+	m->cover = *now;
+	*now = (struct cover){0};
+	index_cover(b, m);
+	effect(fx, EFFECT_STORE, m, NULL);
+	if (m->filtering && !same)
+		cover_changed(b, m, &was, fx);
+	cover_finish(&before);
 }
 
 /* ---- DELETE (4.4.4) ---- */
@@ -974,6 +1067,10 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t left, mono
 	m->cdid = mem_text(stored->cdid);
 	m->arena = arena_new();
 	schema_copy(&scope_schema, m->arena, &stored->scope, &m->scope);
+	if (stored->cover.arena)
+		cover_copy(&stored->cover, &m->cover);
+	else
+		m->cover = cover_of(&m->scope.target);
 	m->expires = left < 0 ? INT64_MAX : now + left;
 	if (!m->here)
 		m->here = m->status;
@@ -1060,7 +1157,7 @@ void
 mitigation_filter(
 	const struct mitigation *m, const struct client *c, struct arena *a, struct filter *ret)
 {
-	const struct target *t = &m->scope.target;
+	const struct target *t = &m->cover.fixed;
 	uint8_t *protocols = arena_alloc(a, t->n_target_protocol, 1);
 	struct filter_ports *ports = arena_alloc(a, t->n_target_port_range, sizeof(*ports));
 
@@ -1073,8 +1170,8 @@ mitigation_filter(
 		.id = m->id,
 		.client = m->client,
 		.action = c->action,
-		.prefixes = t->target_prefix,
-		.n_prefixes = t->n_target_prefix,
+		.prefixes = m->cover.prefixes,
+		.n_prefixes = m->cover.n_prefixes,
 		.protocols = protocols,
 		.n_protocols = t->n_target_protocol,
 		.ports = ports,

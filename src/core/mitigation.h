@@ -10,6 +10,7 @@
 #include "base/loop.h" /* mono_ms, wall_ms only */
 #include "core/client.h"
 #include "core/conflict.h"
+#include "core/cover.h"
 #include "core/overload.h"
 #include "core/verdict.h"
 #include "wire/signal.h"
@@ -38,6 +39,7 @@ struct mitigation {
 	uint32_t mid;
 	struct scope scope; /* as asked (target, trigger_mitigation, lifetime); lives in arena */
 	struct arena *arena;
+	struct cover cover;              /* what it stands for just now */
 	enum dots_status status;         /* as told: the worse one of these two, or how it ends */
 	enum dots_status here, upstream; /* of our own mitigators, of those who are asked beside
 					    them; 0: nothing is known. Without any of our own
@@ -108,6 +110,8 @@ struct mitigation_request {
 	const char *cuid;
 	uint32_t mid;
 	const struct scope *scope; /* of PUT */
+	const struct cover *cover; /* of PUT with names or aliases: what it stands for, as far as
+				      it is known; NULL: none can be had here */
 	bool if_match;             /* of PUT: an efficacy update (4.4.3) */
 	uint8_t hop_limit;         /* of PUT: to go upstream with */
 	const char *cdid;          /* likewise; NULL: nobody is asked there */
@@ -118,7 +122,7 @@ struct mitigation_request {
 
 /* Everything of PUT that can be said without changing anything: attributes, targets, authorisation,
  * limits, mid order. 2.01 or 2.04 as book_put would answer, or the refusal. FQDN, URI and alias
- * targets are refused (4.00, with the reason) as long as the server cannot resolve them. */
+ * targets without a cover are refused (4.00, with the reason) unless they are on record. */
 struct verdict book_check_put(const struct book *b, const struct mitigation_request *r);
 /* Checks and does it. On 2.xx *ret_m is the mitigation. A refresh keeps the scope; own overlap with
  * lower mids ends those (4.4.1.3); a PUT during the terminating period revives it and doubles the
@@ -158,6 +162,8 @@ void book_upstream(
 /* Looks anew which of its targets other clients ask for, too, where it may not have been told;
  * true: these are others than before. */
 bool book_review(const struct book *b, struct mitigation *m);
+/* Its cover has been gathered anew into `now`, which it takes over: filter and index follow. */
+void book_cover(struct book *b, struct mitigation *m, struct cover *now, struct effects *fx);
 /* Ends it whatever its state: client removed, scope no longer authorised, by the operator's hand.
  */
 void book_end(struct book *b, struct mitigation *m, const char *reason, struct effects *fx);
@@ -180,7 +186,7 @@ void mitigation_conflict(const struct mitigation *m, struct scope *ret);
 /* Fills a scope entry of a GET answer or notification (4.4.2): content 'a', 'c' or 'n'. Borrows
  * from m. */
 void mitigation_describe(const struct mitigation *m, char content, mono_ms now, struct scope *ret);
-/* The traffic it stands for. The filter's arrays live in a. */
+/* The traffic it stands for; without any prefix there is none. The filter's arrays live in a. */
 void mitigation_filter(
 	const struct mitigation *m, const struct client *c, struct arena *a, struct filter *ret);
 

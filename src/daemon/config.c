@@ -101,6 +101,9 @@ config_free(struct config *c)
 	clients_free(c->clients);
 	free_psk(c->psk, c->n_psk);
 	free_mitigators(c->mitigators, c->n_mitigators);
+	for (size_t i = 0; i < c->n_aliases; i++)
+		alias_finish(&c->aliases[i]);
+	free(c->aliases);
 	free(c->listen);
 	free(c->path);
 	free(c->helper);

@@ -42,6 +42,9 @@ struct config {
 	uint32_t handshake_timeout_ms, max_observers, max_wishes, max_control;
 	struct mitigator_config *mitigators;
 	size_t n_mitigators;
+	struct endpoint names; /* resolver for targets of clients that are names; family 0: none */
+	struct alias *aliases; /* of our own requests: expanded here, told to nobody */
+	size_t n_aliases;
 	bool trim;     /* mixed-targets: trim */
 	bool separate; /* aggregate: no */
 	bool server_domain;

@@ -213,6 +213,7 @@ config_build(struct options *o, struct draft *d)
 
 	c->homing = build_homing(o, d);
 	c->credentials = mem_array(c->homing->n_domains, sizeof(struct credentials *));
+	c->names = d->names.resolver;
 	c->trim = d->mixed == 1;
 	c->separate = !d->aggregate;
 	c->server_domain = d->server_domain;

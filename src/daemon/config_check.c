@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 #include "daemon/config_table.h"
-#include "homing/name.h"
+#include "core/name.h"
 #include "homing/nat.h"
 
 enum { WHY_MAX = 400, DAY_S = 86400 };
@@ -398,6 +398,34 @@ check_names(struct options *o, const struct draft *d, const struct homing *h)
 				h->hosts[i].n_addresses, NAME_ADDRS_MAX);
 }
 
+/* The way to it is ours alone; what lies beyond is the operator's word (RFC 9132 11). */
+static void
+check_names_resolver(struct options *o, const struct draft *d, const struct config *c)
+{
+	const struct draft_names *n = &d->names;
+	const struct {
+		bool kept;
+		const char *key, *is, *expected;
+	} rules[] = {
+		{n->resolver.addr.family && addr_is_loopback(&n->resolver.addr), "resolver",
+			"is not at a loopback address",
+			"a resolver on this host: what clients ask for would be read on the way"},
+		{n->encrypted, "encrypted", "is not said",
+			"encrypted: yes, once it asks others over TLS, HTTPS or QUIC only"},
+		{n->validates, "validates", "is not said",
+			"validates: yes, once it gives no answers that fail DNSSEC"},
+	};
+
+	for (size_t i = 0; i < 3 && options_given(o, d, "names"); i++)
+		if (!rules[i].kept)
+			options_problem(o, true, options_spot(o, n, rules[i].key),
+				"%s of names %s, expected %s (RFC 9132 11)", rules[i].key,
+				rules[i].is, rules[i].expected);
+	if (options_given(o, d, "names") && !c->n_listen)
+		options_problem(o, false, options_spot(o, d, "names"),
+			"names without listen, expected clients who ask for names");
+}
+
 static bool
 is_date(const char *text)
 {
@@ -490,6 +518,7 @@ check_client(struct options *o, const struct draft_client *dc, const struct clie
 			"nobody would handle what client %s asks for, expected another mitigator "
 			"beside escalate",
 			cl->name);
+	config_check_aliases(o, cl->aliases, cl->n_aliases, cl);
 	if (!cl->n_prefixes)
 		options_problem(o, false, options_spot(o, dc, ""),
 			"client %s has no prefixes, expected some: all its requests are refused",
@@ -577,6 +606,8 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 			"request has one cdid, RFC 9132 4.4.1.2)");
 	for (size_t i = 0; i < d->n_clients; i++)
 		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name), c);
+	check_names_resolver(o, d, c);
+	config_check_aliases(o, c->aliases, c->n_aliases, NULL);
 	if (c->n_listen)
 		check_listen(o, d, c);
 	check_escalate(o, d, c);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "homing/name.h"
+#include "core/name.h"
 
 #define AT(type, member)     .offset = offsetof(type, member)
 #define MANY(type, list, n)  .offset = offsetof(type, list), .count = offsetof(type, n)
@@ -350,6 +350,8 @@ static const struct option client_limits_rows[] = {
 		AT(struct client_limits, targets), .fallback = "256", RANGE(1, 4096, NULL)},
 	{"ports", OPTION_NUMBER, ONE, "port ranges in one request", AT(struct client_limits, ports),
 		.fallback = "256", RANGE(1, 256, NULL)},
+	{"names", OPTION_NUMBER, ONE, "names in all its requests together",
+		AT(struct client_limits, names), .fallback = "64", RANGE(1, 128, NULL)},
 	{"cuids", OPTION_NUMBER, ONE, "client identifiers in use", AT(struct client_limits, cuids),
 		.fallback = "4", RANGE(1, 65535, NULL)},
 	{"observers", OPTION_NUMBER, ONE, "subscriptions to status",
@@ -378,6 +380,9 @@ static const struct option client_rows[] = {
 		AT(struct draft_client, escalate), .fallback = "yes"},
 	{"prefixes", OPTION_PREFIX, LIST, "what it may ask for",
 		MANY(struct draft_client, client.prefixes, client.n_prefixes)},
+	{"aliases", OPTION_MAP, NAMED, "what it may call its targets",
+		MANY(struct draft_client, client.aliases, client.n_aliases),
+		ROWS(config_alias_rows, struct alias)},
 	{"action", OPTION_CUSTOM, ONE, "what is done with matching packets", .custom = read_action},
 	{"limits", OPTION_MAP, ONE, "limits of this client", AT(struct draft_client, client.limits),
 		.rows = client_limits_rows},
@@ -415,6 +420,18 @@ static const struct option mitigator_rows[] = {
 		.rows = no_rows},
 	{"escalate", OPTION_MAP, ONE, "asks upstream", AT(struct draft_mitigator, escalate),
 		.rows = escalate_rows},
+	{0},
+};
+
+/* ---- names and aliases ----------------------------------------------------------------------- */
+
+static const struct option names_rows[] = {
+	{"resolver", OPTION_RESOLVER, ONE, "who is asked, at a loopback address",
+		AT(struct draft_names, resolver)},
+	{"encrypted", OPTION_BOOL, ONE, "it asks others over an encrypted protocol",
+		AT(struct draft_names, encrypted), .fallback = "no"},
+	{"validates", OPTION_BOOL, ONE, "it validates answers (DNSSEC)",
+		AT(struct draft_names, validates), .fallback = "no"},
 	{0},
 };
 
@@ -499,6 +516,11 @@ const struct option config_rows[] = {
 		AT(struct draft, homing.target_resolver)},
 	{"hosts", OPTION_CUSTOM, ONE, "targets that are names, and their addresses",
 		.unit = "a map of domain names to lists of addresses", .custom = read_hosts},
+	{"names", OPTION_MAP, ONE, "who is asked for names in requests of clients",
+		AT(struct draft, names), .rows = names_rows},
+	{"aliases", OPTION_MAP, NAMED, "targets by names of our own",
+		MANY(struct draft, config.aliases, config.n_aliases),
+		ROWS(config_alias_rows, struct alias)},
 	{"consents", OPTION_MAP, LIST, "what one provider may be told of another one's",
 		MANY(struct draft, consents, n_consents), ROWS(consent_rows, struct draft_consent)},
 	{"address-policy", OPTION_MAP, LIST, "policy table of the choice of addresses",

@@ -67,6 +67,11 @@ struct draft_mitigator {
 	} escalate;
 };
 
+struct draft_names {
+	struct endpoint resolver;
+	bool encrypted, validates;
+};
+
 struct draft {
 	struct config config;
 	struct homing homing;
@@ -81,6 +86,7 @@ struct draft {
 	size_t n_clients;
 	struct draft_mitigator *mitigators;
 	size_t n_mitigators;
+	struct draft_names names;
 	struct draft_consent *consents;
 	size_t n_consents;
 };
@@ -100,6 +106,11 @@ struct config *config_build(struct options *o, struct draft *d);
 /* Checks that look at more than one option, and at files, interfaces, certificates. `d` is as it
  * was after config_build: good for places and names only. */
 void config_check(struct options *o, const struct draft *d, struct config *c);
+
+extern const struct option config_alias_rows[];
+/* Part of it: aliases of a client, or (NULL) our own. */
+void config_check_aliases(
+	struct options *o, const struct alias *list, size_t n, const struct client *c);
 
 /* Part of it: servers that share an address. */
 void config_check_anycast(struct options *o, const struct draft *d, const struct homing *h);

@@ -168,8 +168,13 @@ struct wanted {
 	struct target target;
 	struct name *names;
 	size_t n_names;
-	const char *unasked; /* a name that nobody may be asked for; NULL */
+	const char *unasked;          /* a name that nobody may be asked for; NULL */
+	const struct alias **aliases; /* that stand among the targets */
+	size_t n_aliases;
+	bool plain; /* not all targets are aliases */
 };
+
+static const char alias_word[] = "alias:"; /* in front of the name of one */
 
 static bool
 read_name(struct asker *a, const char *text, struct arena *arena, struct wanted *w, char *why)
@@ -213,51 +218,125 @@ read_prefix(const char *text, struct target *t, char *why)
 	return false;
 }
 
+/* Its contents in its place; its name goes to nobody (M9). */
+static bool
+read_alias(struct asker *a, const char *name, struct arena *arena, struct wanted *w, char *why)
+{
+	const struct config *c = a->parts->config;
+	const struct alias *alias = alias_find(c->aliases, c->n_aliases, name);
+
+	if (!alias) {
+		snprintf(why, WHY_MAX, "%.80s is no alias, expected one of `aliases`", name);
+		return false;
+	}
+	w->aliases[w->n_aliases++] = alias;
+	for (size_t i = 0; i < alias->n_prefixes; i++)
+		w->target.target_prefix[w->target.n_target_prefix++] = alias->prefixes[i];
+	for (size_t i = 0; i < alias->n_names; i++)
+		if (!read_name(a, alias->names[i], arena, w, why))
+			return false;
+	return true;
+}
+
+static size_t
+count_alias_prefixes(const struct config *c, const json_t *list)
+{
+	const struct alias *alias;
+	const json_t *item;
+	size_t i, n = 0;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(item);
+
+		if (strncmp(text, alias_word, strlen(alias_word)) != 0)
+			continue;
+		alias = alias_find(c->aliases, c->n_aliases, text + strlen(alias_word));
+		n += alias ? alias->n_prefixes : 0;
+	}
+	return n;
+}
+
+static bool
+read_one(struct asker *a, const char *text, struct arena *arena, struct wanted *w, char *why)
+{
+	struct target *t = &w->target;
+
+	if (!strncmp(text, alias_word, strlen(alias_word)))
+		return read_alias(a, text + strlen(alias_word), arena, w, why);
+	w->plain = true;
+	if (prefix_parse(text, &t->target_prefix[t->n_target_prefix]) == 0)
+		return read_prefix(text, t, why);
+	return read_name(a, text, arena, w, why);
+}
+
 static bool
 read_targets(struct asker *a, const json_t *list, struct arena *arena, struct wanted *w, char *why)
 {
 	const json_t *item;
 	size_t i;
 
-	w->target.target_prefix =
-		arena_alloc(arena, json_array_size(list), sizeof(*w->target.target_prefix));
+	w->target.target_prefix = arena_alloc(arena,
+		json_array_size(list) + count_alias_prefixes(a->parts->config, list),
+		sizeof(*w->target.target_prefix));
+	w->aliases = arena_alloc(arena, json_array_size(list), sizeof(*w->aliases));
 	w->names = arena_alloc(arena, NAMES_MAX, sizeof(*w->names));
-	json_array_foreach(list, i, item)
-	{
-		const char *text = json_string_value(item);
-		bool prefix = prefix_parse(text,
-				      &w->target.target_prefix[w->target.n_target_prefix]) == 0;
-
-		if (prefix ? !read_prefix(text, &w->target, why)
-			   : !read_name(a, text, arena, w, why))
-			return false;
-	}
+	json_array_foreach(list, i,
+		item) if (!read_one(a, json_string_value(item), arena, w, why)) return false;
 	return true;
 }
 
-static bool
-read_port(const char *text, struct port_range *ret)
+/* Ports of aliases are appended to those that are asked for; whoever names none wants all, unless
+ * the request names some (core/cover.h). */
+static void
+append_ports(struct wanted *w, struct arena *arena)
 {
-	char *end;
-	unsigned long lower = strtoul(text, &end, 10), upper = lower;
+	struct target *t = &w->target;
+	bool all = w->plain && !t->n_target_port_range;
+	size_t n = t->n_target_port_range;
+	struct port_range *list;
 
-	if (strspn(text, "0123456789-") != strlen(text) || end == text)
-		return false;
-	if (*end == '-') {
-		const char *second = end + 1;
+	for (size_t i = 0; i < w->n_aliases; i++) {
+		all |= !w->aliases[i]->n_ports && !t->n_target_port_range;
+		n += w->aliases[i]->n_ports;
+	}
+	if (all)
+		return;
+	list = arena_alloc(arena, n, sizeof(*list));
+	n = 0;
+	for (size_t i = 0; i < t->n_target_port_range; i++)
+		list[n++] = t->target_port_range[i];
+	for (size_t i = 0; i < w->n_aliases; i++)
+		for (size_t k = 0; k < w->aliases[i]->n_ports; k++)
+			list[n++] = w->aliases[i]->ports[k];
+	t->target_port_range = list;
+	t->n_target_port_range = n;
+}
 
-		upper = strtoul(second, &end, 10);
-		if (end == second || *second == '-')
-			return false;
+/* Likewise. */
+static void
+append_protocols(struct wanted *w, struct arena *arena)
+{
+	struct target *t = &w->target;
+	bool all = w->plain && !t->n_target_protocol;
+	size_t n = t->n_target_protocol;
+	uint64_t *list;
+
+	for (size_t i = 0; i < w->n_aliases; i++) {
+		all |= !w->aliases[i]->n_protocols && !t->n_target_protocol;
+		n += w->aliases[i]->n_protocols;
 	}
-	if (*end || lower > upper || upper > 65535)
-		return false;
-	*ret = (struct port_range){.has = 1ULL << PORT_RANGE_LOWER_PORT, .lower_port = lower};
-	if (upper != lower) {
-		ret->has |= 1ULL << PORT_RANGE_UPPER_PORT;
-		ret->upper_port = upper;
-	}
-	return true;
+	if (all)
+		return;
+	list = arena_alloc(arena, n, sizeof(*list));
+	n = 0;
+	for (size_t i = 0; i < t->n_target_protocol; i++)
+		list[n++] = t->target_protocol[i];
+	for (size_t i = 0; i < w->n_aliases; i++)
+		for (size_t k = 0; k < w->aliases[i]->n_protocols; k++)
+			list[n++] = w->aliases[i]->protocols[k];
+	t->target_protocol = list;
+	t->n_target_protocol = n;
 }
 
 static bool
@@ -268,8 +347,8 @@ read_ports(const json_t *list, struct arena *arena, struct target *t, char *why)
 
 	t->target_port_range =
 		arena_alloc(arena, json_array_size(list), sizeof(*t->target_port_range));
-	json_array_foreach(
-		list, i, item) if (!read_port(json_string_value(item), &t->target_port_range[i]))
+	json_array_foreach(list, i,
+		item) if (alias_read_port(json_string_value(item), &t->target_port_range[i]) != 0)
 	{
 		snprintf(why, WHY_MAX, "port %.40s, expected P or P-Q from 0 to 65535",
 			json_string_value(item));
@@ -326,8 +405,11 @@ read_target(struct asker *a, const json_t *request, struct arena *arena, struct 
 	*w = (struct wanted){0};
 	if (read_targets(a, json_object_get(request, "targets"), arena, w, why) &&
 		read_ports(json_object_get(request, "ports"), arena, &w->target, why) &&
-		read_protocols(json_object_get(request, "protocols"), arena, &w->target, why))
+		read_protocols(json_object_get(request, "protocols"), arena, &w->target, why)) {
+		append_ports(w, arena);
+		append_protocols(w, arena);
 		return true;
+	}
 	if (w->unasked)
 		refuse_name(a, w->unasked, why);
 	else

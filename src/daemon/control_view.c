@@ -582,9 +582,22 @@ add_conflict_of(json_t *object, const struct mitigation *m)
 	add_conflict(object, &c);
 }
 
+static json_t *
+aliases_json(const struct target *t)
+{
+	json_t *list = json_array();
+	char text[TEXT_MAX];
+
+	for (size_t i = 0; i < t->n_alias_name; i++)
+		json_array_append_new(list, json_string(event_escape(text, sizeof(text),
+						    t->alias_name[i], strlen(t->alias_name[i]))));
+	return list;
+}
+
 json_t *
 view_mitigation(const struct book *b, struct mitigation *m, mono_ms now)
 {
+	struct target target = m->cover.fixed;
 	json_t *j = json_object();
 
 	book_review(b, m);
@@ -592,7 +605,13 @@ view_mitigation(const struct book *b, struct mitigation *m, mono_ms now)
 	add_text(j, "client", m->client);
 	add_text(j, "cuid", m->cuid);
 	add_number(j, "mid", m->mid);
-	add_target(j, &m->scope.target);
+	target.target_prefix = m->cover.prefixes;
+	target.n_target_prefix = m->cover.n_prefixes;
+	add_target(j, &target);
+	if (m->cover.n_names)
+		json_object_set_new(j, "names", names_json(m->cover.names, m->cover.n_names));
+	if (m->scope.target.n_alias_name)
+		json_object_set_new(j, "aliases", aliases_json(&m->scope.target));
 	add_text(j, "status", dots_status_name((int)m->status));
 	add_number(j, "lifetime", mitigation_remaining(m, now));
 	add_time(j, "started", m->started);

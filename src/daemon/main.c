@@ -121,6 +121,15 @@ gateway_setup(const struct config *c)
 		.server_domain = c->server_domain};
 }
 
+/* Whom a server asks for the names of its clients; a gateway asks as it does for its own. */
+static struct names_sources
+names_of(const struct config *c)
+{
+	if (c->names.addr.family || !escalation_of(c))
+		return (struct names_sources){NULL, c->names};
+	return (struct names_sources){c->homing, c->homing->target_resolver};
+}
+
 static struct server_setup
 server_setup(const struct config *c)
 {
@@ -142,6 +151,7 @@ server_setup(const struct config *c)
 		.handshakes_per_turn = c->handshakes_per_turn,
 		.handshake_timeout_ms = c->handshake_timeout_ms,
 		.max_observers = c->max_observers,
+		.names = names_of(c),
 		.max_body = c->max_body,
 		.max_bodies = c->max_bodies};
 }
@@ -365,13 +375,17 @@ rehome(void *arg)
 	struct homing *old = d->config->homing;
 	struct dots_client_setup cs;
 	struct gateway_setup gs;
+	struct names_sources names;
 
 	d->config->homing = learned_apply(d->learned, d->config->base);
 	cs = client_setup(d->config);
 	gs = gateway_setup(d->config);
+	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
+	if (d->server)
+		server_set_names(d->server, &names);
 	homing_free(old);
 }
 
@@ -386,6 +400,7 @@ swap(struct daemon *d, struct config *new)
 	learn(d, new);
 	cs = client_setup(new);
 	gs = gateway_setup(new);
+	ss.names = names_of(new);
 	d->config = new;
 	if (d->client)
 		dots_client_reload(d->client, &cs);

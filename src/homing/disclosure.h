@@ -8,7 +8,7 @@
 #define DOTSD_HOMING_DISCLOSURE_H
 
 #include "homing/domain.h"
-#include "homing/name.h"
+#include "core/name.h"
 #include "wire/signal.h"
 
 enum disclosure_rule {

@@ -102,7 +102,7 @@ struct consent {
 
 /* A name whose addresses are configured. */
 struct host {
-	char *name; /* as name.host has it (homing/name.h) */
+	char *name; /* as name.host has it (core/name.h) */
 	struct addr *addresses;
 	size_t n_addresses;
 };

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "homing/domain.h"
-#include "homing/name.h"
+#include "core/name.h"
 #include "wire/signal.h"
 
 enum availability {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/name_record.h"
 #include "homing/placement.h"
 #include "wire/coap.h"
 
@@ -115,69 +116,6 @@ hop_limit_of(const json_t *j)
 	return n < 0 || n > COAP_HOP_LIMIT_MAX ? 0 : (uint8_t)n;
 }
 
-/* ---- names ---- */
-
-/* As they are frozen: texts with addresses. NULL: there are none. */
-static json_t *
-names_json(const struct name *names, size_t n)
-{
-	json_t *list = n ? json_array() : NULL;
-	char text[PREFIX_TEXT_MAX];
-
-	for (size_t i = 0; i < n; i++) {
-		json_t *addresses = json_array();
-
-		for (size_t k = 0; k < names[i].n_addresses; k++)
-			json_array_append_new(addresses,
-				json_string(prefix_format(&names[i].addresses[k], text)));
-		json_array_append_new(list, json_pack("{ss sb sb so}", "name", names[i].text,
-						    "known", names[i].state == NAME_KNOWN, "whole",
-						    names[i].whole, "addresses", addresses));
-	}
-	return list;
-}
-
-static void
-read_addresses(const json_t *list, struct name *n, struct arena *a)
-{
-	const json_t *item;
-	size_t i;
-
-	n->addresses = arena_alloc(a, json_array_size(list) + 1, sizeof(struct prefix));
-	n->n_addresses = 0;
-	json_array_foreach(list, i, item)
-	{
-		const char *text = json_string_value(item);
-
-		if (text && prefix_parse(text, &n->addresses[n->n_addresses]) == 0)
-			n->n_addresses++;
-	}
-}
-
-static size_t
-names_from(const json_t *list, struct arena *a, struct name **ret)
-{
-	struct name *names = arena_alloc(a, json_array_size(list) + 1, sizeof(*names));
-	char why[WISH_WHY_MAX];
-	const json_t *item;
-	size_t i, n = 0;
-
-	json_array_foreach(list, i, item)
-	{
-		if (n == NAMES_MAX ||
-			name_parse(text_of(item, "name"), a, &names[n], why, sizeof(why)) != 0)
-			continue;
-		if (json_is_true(json_object_get(item, "known"))) {
-			names[n].state = NAME_KNOWN;
-			names[n].whole = json_is_true(json_object_get(item, "whole"));
-			read_addresses(json_object_get(item, "addresses"), &names[n], a);
-		}
-		n++;
-	}
-	*ret = names;
-	return n;
-}
-
 /* ---- identities ---- */
 
 void
@@ -264,7 +202,7 @@ store_wish(struct wishes *w, const struct wish *wish)
 	put(w, STORE_WISH, wish->id,
 		json_pack("{ss so so* sI si sI sI}", "asker", wish->asker, "target",
 			target_json(&wish->literal, wish->trigger_mitigation), "names",
-			names_json(wish->names, wish->n_names), "lifetime",
+			name_record_write(wish->names, wish->n_names), "lifetime",
 			(json_int_t)wish->lifetime, "hop-limit", wish->hop_limit, "asked",
 			(json_int_t)wish->asked, "until", (json_int_t)wish->until));
 }
@@ -310,7 +248,7 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->id = mem_text(key);
 	wish->asker = mem_text(text_of(j, "asker"));
 	wish->literal = s.target;
-	n = names_from(json_object_get(j, "names"), wish->arena, &names);
+	n = name_record_read(json_object_get(j, "names"), wish->arena, &names);
 	seek_set_names(wish, names, n);
 	wish->trigger_mitigation = s.trigger_mitigation;
 	wish->lifetime = lifetime_of(j);
@@ -342,9 +280,10 @@ placement_json(const struct placement *p, mono_ms now, wall_ms wall)
 	return json_pack("{ss ss sI so so* ss si ss sI sI so sb sI}", "domain", p->domain, "server",
 		p->server_name, "mid", (json_int_t)p->mid, "target",
 		target_json(&p->target, p->trigger_mitigation), "names",
-		names_json(p->names, p->n_names), "state", state_names[p->state], "code", p->code,
-		"why", p->why, "lifetime", (json_int_t)p->lifetime, "expires", (json_int_t)expires,
-		"asks", asks, "standby", p->standby, "status", (json_int_t)p->status);
+		name_record_write(p->names, p->n_names), "state", state_names[p->state], "code",
+		p->code, "why", p->why, "lifetime", (json_int_t)p->lifetime, "expires",
+		(json_int_t)expires, "asks", asks, "standby", p->standby, "status",
+		(json_int_t)p->status);
 }
 
 void
@@ -375,7 +314,7 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 	const char **list = mem_array(json_array_size(asks), sizeof(char *));
 	struct name *names;
 
-	p->n_names = names_from(json_object_get(j, "names"), p->arena, &names);
+	p->n_names = name_record_read(json_object_get(j, "names"), p->arena, &names);
 	p->names = names;
 	for (size_t i = 0; i < json_array_size(asks); i++)
 		if (json_is_string(json_array_get(asks, i)))

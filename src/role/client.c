@@ -709,6 +709,7 @@ client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s
 	struct dots_client *chief, const char *name)
 {
 	struct dots_client *c = mem_new(sizeof(*c));
+	struct names_sources from = {s->homing, s->homing->target_resolver};
 
 	c->loop = l;
 	c->persist = p;
@@ -717,7 +718,7 @@ client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s
 	c->setup = *s;
 	c->homing = s->homing;
 	c->links = chief ? chief->links : links_new(l, on_link, c);
-	c->names = chief ? chief->names : names_new(l, s->homing, &names_ops, c);
+	c->names = chief ? chief->names : names_new(l, &from, &names_ops, c);
 	c->timer = timer_new(l, timer_due, c);
 	c->wishes = wishes_new(s->homing, p, name);
 	wishes_set_limit(c->wishes, s->max_wishes);
@@ -1003,7 +1004,7 @@ reload_one(void *arg, struct dots_client *c)
 void
 dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 {
-	names_reload(c->names, s->homing);
+	names_reload(c->names, &(struct names_sources){s->homing, s->homing->target_resolver});
 	dots_client_each(c, reload_one, (void *)(uintptr_t)s);
 }
 

@@ -40,7 +40,7 @@ TAILQ_HEAD(entries, entry);
 
 struct names {
 	struct loop *loop;
-	const struct homing *homing;
+	struct names_sources from;
 	const struct names_ops *ops;
 	void *arg;
 	struct map *entries; /* by host */
@@ -48,8 +48,7 @@ struct names {
 	struct entries waiting;
 	size_t open;
 	struct name_answer table;  /* what was last read from it */
-	struct resolver *resolver; /* of target-resolver; NULL: not made yet */
-	struct endpoint server;    /* that it asks */
+	struct resolver *resolver; /* NULL: not made yet */
 };
 
 /* ---- whom to ask ---- */
@@ -57,9 +56,11 @@ struct names {
 static const struct host *
 configured(const struct names *n, const char *host)
 {
-	for (size_t i = 0; i < n->homing->n_hosts; i++)
-		if (!strcmp(n->homing->hosts[i].name, host))
-			return &n->homing->hosts[i];
+	const struct homing *h = n->from.homing;
+
+	for (size_t i = 0; h && i < h->n_hosts; i++)
+		if (!strcmp(h->hosts[i].name, host))
+			return &h->hosts[i];
 	return NULL;
 }
 
@@ -67,8 +68,9 @@ configured(const struct names *n, const char *host)
 static int
 check_resolver(const struct names *n, char *why, size_t cap)
 {
-	const struct endpoint *e = &n->homing->target_resolver;
-	const struct domain *d = e->addr.family ? homing_resolver_of(n->homing, &e->addr) : NULL;
+	const struct endpoint *e = &n->from.resolver;
+	const struct homing *h = n->from.homing;
+	const struct domain *d = h && e->addr.family ? homing_resolver_of(h, &e->addr) : NULL;
 
 	if (!e->addr.family)
 		snprintf(why, cap, "there is no `target-resolver`, and it is not among `hosts`");
@@ -101,12 +103,10 @@ names_read_table(struct names *n, const char *host)
 static bool
 make_resolver(struct names *n)
 {
-	struct resolver_config cfg = {.servers = &n->homing->target_resolver, .n_servers = 1};
+	struct resolver_config cfg = {.servers = &n->from.resolver, .n_servers = 1};
 
-	if (n->resolver)
-		return true;
-	n->server = n->homing->target_resolver;
-	n->resolver = resolver_new(n->loop, &cfg);
+	if (!n->resolver)
+		n->resolver = resolver_new(n->loop, &cfg);
 	return n->resolver;
 }
 
@@ -176,8 +176,9 @@ raise_resolved(const struct entry *e)
 	for (size_t i = 0; i < e->answer.n_addrs; i++)
 		buf_printf(&list, "%s%s", i ? "," : "", addr_format(&e->answer.addrs[i], text));
 	event_raise(EVENT_RESOLVED, EVENT_F("name", e->host), EVENT_F("addresses", buf_text(&list)),
-		EVENT_F("resolver",
-			e->configured ? "hosts" : endpoint_format(&e->names->server, resolver)));
+		EVENT_F("resolver", e->configured
+					    ? "hosts"
+					    : endpoint_format(&e->names->from.resolver, resolver)));
 	buf_finish(&list);
 }
 
@@ -356,15 +357,24 @@ names_lookup(struct names *n, const char *host, bool anew)
 		seek(e);
 }
 
+void
+names_drop(struct names *n, const char *host)
+{
+	struct entry *e = map_get(n->entries, host, strlen(host));
+
+	if (e && e->look_up != OPEN && !n->ops->wanted(n->arg, host))
+		forget(e);
+}
+
 /* ---- life ---- */
 
 struct names *
-names_new(struct loop *l, const struct homing *h, const struct names_ops *ops, void *arg)
+names_new(struct loop *l, const struct names_sources *s, const struct names_ops *ops, void *arg)
 {
 	struct names *n = mem_new(sizeof(*n));
 
 	n->loop = l;
-	n->homing = h;
+	n->from = *s;
 	n->ops = ops;
 	n->arg = arg;
 	n->entries = map_new();
@@ -414,11 +424,11 @@ renew(void *arg, const void *key, size_t len, void *value)
 }
 
 void
-names_reload(struct names *n, const struct homing *h)
+names_reload(struct names *n, const struct names_sources *s)
 {
-	struct renewal r = {!endpoint_equal(&n->homing->target_resolver, &h->target_resolver)};
+	struct renewal r = {!endpoint_equal(&n->from.resolver, &s->resolver)};
 
-	n->homing = h;
+	n->from = *s;
 	if (r.moved) {
 		resolver_free(n->resolver);
 		n->resolver = NULL;

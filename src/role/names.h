@@ -1,15 +1,16 @@
 /*
- * Targets that are names, looked up (rule M7; RFC 9284 6): in the table of the configuration, else
- * by `target-resolver` over the system's own routing, else not at all. No resolver of a provider is
- * asked: a look-up would tell it. One look-up a host, however many want it; again when its time to
- * live is over and somebody still wants it.
+ * Targets that are names, looked up (rule M7; RFC 9284 6; RFC 9132 4.4.1.1), for our own requests
+ * and those of clients: in the table of the configuration, else by a resolver of ours over the
+ * system's own routing, else not at all. No resolver of a provider is asked: a look-up would tell
+ * it. One look-up a host, however many want it; again when its time to live is over and somebody
+ * still wants it.
  */
 #ifndef DOTSD_ROLE_NAMES_H
 #define DOTSD_ROLE_NAMES_H
 
 #include "base/loop.h"
 #include "homing/domain.h"
-#include "homing/name.h"
+#include "core/name.h"
 
 struct names;
 
@@ -19,11 +20,16 @@ struct names_ops {
 	bool (*wanted)(void *arg, const char *host); /* still? */
 };
 
-/* homing: borrowed until names_reload brings another one. */
+/* Who says what the addresses are; borrowed until names_reload brings another one. */
+struct names_sources {
+	const struct homing *homing; /* its `hosts`; its providers' resolvers are not asked. NULL:
+					neither */
+	struct endpoint resolver;    /* family 0: nobody */
+};
 struct names *names_new(
-	struct loop *l, const struct homing *h, const struct names_ops *ops, void *arg);
+	struct loop *l, const struct names_sources *s, const struct names_ops *ops, void *arg);
 void names_free(struct names *n); /* NULL is legal; nobody is answered any more */
-void names_reload(struct names *n, const struct homing *h);
+void names_reload(struct names *n, const struct names_sources *s);
 
 /* What is known of that host now; NULL: nothing so far. Good until the next call. */
 const struct name_answer *names_known(const struct names *n, const char *host);
@@ -33,5 +39,7 @@ const struct name_answer *names_read_table(struct names *n, const char *host);
 int names_check(const struct names *n, const char *host, char *why, size_t cap);
 /* Is answered. anew: whatever is known. */
 void names_lookup(struct names *n, const char *host, bool anew);
+/* What is known of it is forgotten unless it is wanted. */
+void names_drop(struct names *n, const char *host);
 
 #endif

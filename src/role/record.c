@@ -12,6 +12,7 @@
 
 #include "base/event.h"
 #include "base/mem.h"
+#include "core/name_record.h"
 #include "role/server_state.h"
 
 enum { RECORD_MAX = 256 * 1024, KEY_MAX = 24 };
@@ -55,6 +56,28 @@ add_upstream(const struct dots_server *s, json_t *record, const struct mitigatio
 				(json_int_t)d->bytes_base));
 }
 
+/* Of names and aliases what they stood for: it is protected before anybody is asked again. */
+static void
+add_cover(json_t *record, const struct mitigation *m)
+{
+	const struct target *t = &m->cover.fixed;
+	struct scope fixed = {.target = *t, .trigger_mitigation = true};
+	struct buf text;
+
+	if (!m->cover.arena)
+		return;
+	fixed.has = (t->n_target_prefix ? 1ULL << SCOPE_TARGET_PREFIX : 0) |
+		    (t->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
+		    (t->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
+	buf_init(&text, RECORD_MAX);
+	schema_encode_json(&scope_schema, &fixed, &text);
+	json_object_set_new(record, "cover", json_string(buf_text(&text)));
+	if (m->cover.n_names)
+		json_object_set_new(
+			record, "names", name_record_write(m->cover.names, m->cover.n_names));
+	buf_finish(&text);
+}
+
 void
 record_put(struct dots_server *s, struct mitigation *m)
 {
@@ -75,6 +98,7 @@ record_put(struct dots_server *s, struct mitigation *m)
 		"bytes", (json_int_t)here->bytes, "packets_base", (json_int_t)here->packets_base,
 		"bytes_base", (json_int_t)here->bytes_base, "scope", buf_text(&scope));
 	add_upstream(s, j, m);
+	add_cover(j, m);
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
 	persist_put(s->persist, "mitigation", key, text);
@@ -163,6 +187,25 @@ dropped_of(const json_t *j)
 		(uint64_t)number(j, "packets_base"), (uint64_t)number(j, "bytes_base")};
 }
 
+/* False: it cannot be read. */
+static bool
+restore_cover(struct dots_server *s, const json_t *j, struct mitigation *m, struct arena *a)
+{
+	const char *text = json_string_value(json_object_get(j, "cover"));
+	struct scope fixed = {0};
+	struct prefix foreign;
+	struct schema_error err;
+
+	if (!text)
+		return true;
+	if (schema_decode_json(&scope_schema, a, text, strlen(text), &fixed, &err) != 0)
+		return false;
+	m->cover = (struct cover){.arena = a, .fixed = fixed.target};
+	m->cover.n_names = name_record_read(json_object_get(j, "names"), a, &m->cover.names);
+	cover_gather(&m->cover, clients_named(s->setup.clients, m->client), &foreign);
+	return true;
+}
+
 static bool
 restore_one(struct dots_server *s, const char *key, const json_t *j, struct arena *a)
 {
@@ -196,7 +239,8 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		s->lifetimes, m.id, (uint64_t)number(j, "lifetimes"), &expires, &m.lifetime_row);
 	key_of(&m, own_key);
 	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
-		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0)
+		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0 ||
+		!restore_cover(s, j, &m, a))
 		return false;
 	left = expires < 0 ? -1 : ms_left(s, &m, expires, number(j, "left"));
 	if (expires >= 0 && left <= 0) {

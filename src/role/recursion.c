@@ -30,6 +30,7 @@ ask(struct dots_server *s, const struct mitigation *m, bool refresh, struct esca
 	struct scope scope = m->scope;
 	struct escalation_request r = {.key = key,
 		.scope = &scope,
+		.cover = m->cover.arena ? &m->cover : NULL,
 		.share = c ? c->limits.mitigations : 0,
 		.refresh = refresh,
 		.hop_limit = m->hop_limit ? m->hop_limit : COAP_HOP_LIMIT_INITIAL,
@@ -52,7 +53,7 @@ tell(const struct mitigation *m, const char *reason, const struct escalation_ask
 		return;
 	}
 	buf_init(&scope, 8192);
-	server_scope_text(&m->scope.target, &scope);
+	naming_scope_text(m, &scope);
 	event_raise(EVENT_ALERT, EVENT_F("target", buf_text(&scope)),
 		EVENT_F("section", "RFC 8811 3.2.3"), EVENT_F("reason", asked->verdict.why));
 	buf_finish(&scope);

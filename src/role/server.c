@@ -81,10 +81,10 @@ start_filter(struct dots_server *s, const struct mitigation *m)
 	struct filter f;
 	struct buf scope;
 
-	if (c) {
+	if (c && m->cover.n_prefixes) {
 		mitigation_filter(m, c, a, &f);
 		buf_init(&scope, 8192);
-		server_scope_text(&m->scope.target, &scope);
+		naming_scope_text(m, &scope);
 		event_raise(EVENT_MITIGATION_START, EVENT_N("id", m->id),
 			EVENT_F("client", m->client), EVENT_N("mid", m->mid),
 			EVENT_F("scope", buf_text(&scope)),
@@ -105,6 +105,7 @@ end_mitigation(struct dots_server *s, const struct mitigation *m, const char *re
 
 	v.max_age = RETRY_ENDED_S;
 	record_remove(s, m);
+	naming_forget(s, m);
 	observe_changed(s, m, true);
 	raise_mitigation(EVENT_MITIGATION_END, m, reason);
 	admission_withdraw(s, m->client, m->cuid, m->mid, &v);
@@ -170,7 +171,7 @@ on_installed(void *arg, uint64_t id)
 	if (!m)
 		return;
 	buf_init(&scope, 8192);
-	server_scope_text(&m->scope.target, &scope);
+	naming_scope_text(m, &scope);
 	event_raise(EVENT_RULE_INSTALLED, EVENT_N("id", id), EVENT_F("client", m->client),
 		EVENT_F("scope", buf_text(&scope)),
 		EVENT_F("mitigator", s->mitigators[0]->ops->name));
@@ -329,6 +330,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->observers = map_new();
 	TAILQ_INIT(&s->answers);
 	s->admissions = map_new();
+	s->naming = naming_new(s);
 	s->timer = timer_new(l, timer_due, s);
 	s->recheck = timer_new(l, answers_recheck, s);
 	index_clients(s);
@@ -353,7 +355,7 @@ sync_one(void *arg, struct mitigation *m)
 	struct sync *y = arg;
 	const struct client *c = clients_named(y->server->setup.clients, m->client);
 
-	if (!m->filtering || !c)
+	if (!m->filtering || !c || !m->cover.n_prefixes)
 		return true;
 	if (y->n == y->cap) {
 		y->cap = y->cap ? 2 * y->cap : 64;
@@ -374,7 +376,9 @@ check_authorised(void *arg, struct mitigation *m)
 
 	if (c)
 		v = client_authorises(
-			c, m->scope.target.target_prefix, m->scope.target.n_target_prefix);
+			c, m->cover.fixed.target_prefix, m->cover.fixed.n_target_prefix);
+	if (verdict_ok(&v) && m->cover.n_names && !m->cover.n_prefixes)
+		v.code = COAP_401_UNAUTHORIZED; /* nothing of its names is its client's */
 	if (verdict_ok(&v))
 		return true;
 	if (y->n == y->cap) {
@@ -402,6 +406,13 @@ end_unauthorised(struct dots_server *s)
 	server_apply(s, &fx);
 }
 
+static bool
+follow_one(void *arg, struct mitigation *m)
+{
+	naming_follow(arg, m);
+	return true;
+}
+
 void
 server_start(struct dots_server *s)
 {
@@ -417,6 +428,7 @@ server_start(struct dots_server *s)
 	free(y.filters);
 	arena_free(y.arena);
 	end_unauthorised(s);
+	book_all(s->book, follow_one, s);
 	arm(s);
 }
 
@@ -432,7 +444,15 @@ server_reload(struct dots_server *s, const struct server_setup *setup)
 	listener_set_limits(s->listener, &cfg);
 	book_set_policy(s->book, &setup->policy);
 	peers_judge(s);
+	naming_reload(s);
 	end_unauthorised(s);
+}
+
+void
+server_set_names(struct dots_server *s, const struct names_sources *from)
+{
+	s->setup.names = *from;
+	naming_reload(s);
 }
 
 void
@@ -447,6 +467,7 @@ server_free(struct dots_server *s)
 	observers_free(s);
 	peers_free(s);
 	drain_free(s);
+	naming_free(s->naming);
 	timer_free(s->timer);
 	timer_free(s->recheck);
 	book_free(s->book);

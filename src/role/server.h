@@ -13,6 +13,7 @@
 #include "core/overload.h"
 #include "core/persist.h"
 #include "net/session.h"
+#include "role/names.h"
 
 /* Asks somebody else before a request is answered (role/gateway). key: "client/cuid/mid". */
 struct escalation;
@@ -26,6 +27,7 @@ struct escalation_status {
 struct escalation_request {
 	const char *key;
 	const struct scope *scope;
+	const struct cover *cover; /* what it stands for; NULL: the prefixes of the scope */
 	size_t share;      /* as many as that client may have at a time, those being withdrawn
 			      included; beyond: 5.03 */
 	bool refresh;      /* it is on record already: renews what was asked for */
@@ -85,6 +87,8 @@ struct server_setup {
 		handshake_timeout_ms;  /* of the listener (net/session.h) */
 	uint32_t max_body, max_bodies; /* as of struct listener_config */
 	uint32_t max_observers;        /* of all clients */
+	struct names_sources names;    /* who is asked for targets that are names; both empty: they
+					  are refused */
 };
 
 struct dots_server;
@@ -98,6 +102,8 @@ void server_free(struct dots_server *s); /* closes sessions, leaves filters in p
 /* New clients, credentials, policy; live sessions are judged again, mitigations whose scope is no
  * longer authorised end with status 7 (M17). Sockets stay. */
 void server_reload(struct dots_server *s, const struct server_setup *setup);
+/* Where names are looked up has changed, nothing else. */
+void server_set_names(struct dots_server *s, const struct names_sources *from);
 /* What mitigators report to; arg of the n-th mitigator's events. */
 struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
 /* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
  * signal_server.c (routes), answer.c (responses that wait for the store), drain.c, observe.c,
- * record.c, recursion.c.
+ * record.c, recursion.c, naming.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -62,7 +62,9 @@ struct dots_server {
 	struct map *peers;     /* client -> its sessions */
 	struct map *observers; /* "client/cuid" -> struct watchers, those that have any */
 	size_t n_observers;
-	struct map *admissions;      /* key -> struct admission: asked upstream, not answered yet */
+	struct map *admissions; /* key -> struct admission: looked up or asked upstream, not
+				   answered yet */
+	struct naming *naming;
 	struct answer_list answers;  /* waiting for the store */
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
@@ -140,6 +142,30 @@ void recursion_measure(struct dots_server *s, struct mitigation *m);
 void recursion_listen(struct dots_server *s);
 /* Upstream is told what of it is still wanted, once, when the book is restored. */
 void recursion_restored(struct dots_server *s);
+
+/* naming.c: what requests for names and aliases stand for */
+struct naming *naming_new(struct dots_server *s);
+void naming_free(struct naming *n);
+/* Whether names can be looked up at all. */
+bool naming_is_on(const struct dots_server *s);
+/* A new configuration: all covers are judged again (M17). */
+void naming_reload(struct dots_server *s);
+/* A request is on record: its names are looked up again when their time is over. Again: nothing
+ * happens. */
+void naming_follow(struct dots_server *s, const struct mitigation *m);
+void naming_forget(struct dots_server *s, const struct mitigation *m);
+/* Finds out about the names of a cover. Done is called once, from the loop, when all are found out
+ * about, or after NAMING_PATIENCE_MS. NULL: so many of that client, or of all, are under way
+ * already. */
+enum { NAMING_PATIENCE_MS = 3000, NAMING_MAX = 64, NAMING_CLIENT_MAX = 16 };
+struct inquiry;
+struct inquiry *naming_ask(struct dots_server *s, const char *client, struct cover *cv,
+	void (*done)(void *arg), void *arg);
+void inquiry_free(struct inquiry *q); /* NULL is legal; done is not called any more */
+/* What the mitigation stands for just now, for events. */
+void naming_scope_text(const struct mitigation *m, struct buf *out);
+/* Of names and aliases as they were asked for: separated by commas; NULL: there are none. */
+const char *naming_text(const struct target *t, struct buf *out);
 
 /* record.c */
 void record_put(struct dots_server *s, struct mitigation *m);

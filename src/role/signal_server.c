@@ -65,18 +65,21 @@ raise_put(const char *from, const struct path *path, const struct target *t, int
 	const struct verdict *v, const char *untold)
 {
 	char code[CODE_TEXT] = "none";
-	struct buf scope;
+	struct buf scope, named;
 
 	buf_init(&scope, 8192);
+	buf_init(&named, 8192);
 	server_scope_text(t, &scope);
 	if (v->code)
 		coap_code_format(v->code, code);
 	event_raise(EVENT_PUT_MITIGATE, EVENT_F("from", from),
 		EVENT_F("cdid", *path->cdid ? path->cdid : NULL), EVENT_F("cuid", path->cuid),
 		EVENT_N("mid", path->mid), EVENT_F("scope", buf_text(&scope)),
-		EVENT_N("lifetime", lifetime), EVENT_F("code", code),
-		EVENT_F("reason", *v->why ? v->why : NULL), EVENT_F("untold", untold));
+		EVENT_F("names", naming_text(t, &named)), EVENT_N("lifetime", lifetime),
+		EVENT_F("code", code), EVENT_F("reason", *v->why ? v->why : NULL),
+		EVENT_F("untold", untold));
 	buf_finish(&scope);
+	buf_finish(&named);
 }
 
 /* RFC 9132 4.4.1.3, figure 10: mid, granted lifetime, and the conflict it is in. */
@@ -100,13 +103,16 @@ answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigati
 
 /* ---- PUT mitigate ------------------------------------------------------------------------- */
 
-/* A request that waits for what upstream says (gateway). */
+/* A request that waits for what its names stand for, or for what upstream says (gateway). */
 struct admission {
 	struct dots_server *server;
 	char *key, *client;
 	struct path path;
 	struct arena *arena; /* holds scope */
 	struct scope scope;
+	struct cover cover;      /* what it stands for; empty: its prefixes */
+	struct inquiry *inquiry; /* its names are being looked up */
+	bool local;              /* it goes no further, for the sake of who asks */
 	bool if_match;
 	uint8_t hop_limit; /* it goes on with */
 	char cdid[PATH_ID_MAX + 1];
@@ -120,9 +126,10 @@ struct asked {
 	const struct path *path;
 	const struct scope *scope;
 	bool if_match;
-	uint8_t hop_limit; /* it goes on with */
-	const char *cdid;  /* likewise; NULL: it does not go on */
-	bool local;        /* so, for the sake of who asks */
+	uint8_t hop_limit;         /* it goes on with */
+	const char *cdid;          /* likewise; NULL: it does not go on */
+	bool local;                /* so, for the sake of who asks */
+	const struct cover *cover; /* of names and aliases; NULL: there are none */
 };
 
 static struct mitigation_request
@@ -136,6 +143,7 @@ request_of(const struct dots_server *s, const struct asked *a)
 		.hop_limit = a->hop_limit,
 		.cdid = a->cdid,
 		.local = a->local,
+		.cover = a->cover,
 		.now = loop_now(s->loop),
 		.wall = loop_wall()};
 }
@@ -156,6 +164,8 @@ grant(struct dots_server *s, const struct asked *a, const struct conflict *confl
 	raise_put(a->client->name, a->path, &a->scope->target,
 		m ? mitigation_remaining(m, mr.now) : 0, &v, NULL);
 	server_apply(s, &fx);
+	if (m && v.code == COAP_201_CREATED)
+		naming_follow(s, m);
 	if (m)
 		recursion_granted(s, m);
 	for (size_t i = 0; i < n; i++) {
@@ -170,6 +180,8 @@ static void
 admission_free(struct admission *a)
 {
 	map_remove(a->server->admissions, a->key, strlen(a->key));
+	inquiry_free(a->inquiry);
+	cover_finish(&a->cover);
 	arena_free(a->arena);
 	free(a->key);
 	free(a->client);
@@ -221,15 +233,21 @@ shorten(struct scope *scope, int64_t lifetime)
 		scope->lifetime = lifetime;
 }
 
+static const struct cover *
+cover_in(const struct admission *a)
+{
+	return a->cover.arena ? &a->cover : NULL;
+}
+
 static void
 admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 {
 	struct admission *a = arg;
 	struct dots_server *s = a->server;
 	const struct client *c = clients_named(s->setup.clients, a->client);
-	bool granted_upstream = verdict_ok(v);
-	struct asked asked = {
-		c, &a->path, &a->scope, a->if_match, a->hop_limit, a->cdid, .local = false};
+	bool granted_upstream = s->escalation && verdict_ok(v);
+	struct asked asked = {c, &a->path, &a->scope, a->if_match, a->hop_limit, a->cdid,
+		.local = a->local, .cover = cover_in(a)};
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 	struct verdict loops;
@@ -270,12 +288,13 @@ cdid_of(const struct request *r)
 }
 
 static void
-admission_ask(const struct request *r, struct admission *a, bool refresh)
+admission_ask(struct admission *a, const struct client *c, bool refresh)
 {
-	struct escalation *e = r->server->escalation;
+	struct escalation *e = a->server->escalation;
 	struct escalation_request er = {.key = a->key,
 		.scope = &a->scope,
-		.share = r->client->limits.mitigations,
+		.cover = cover_in(a),
+		.share = c->limits.mitigations,
 		.refresh = refresh,
 		.hop_limit = a->hop_limit,
 		.cdid = a->cdid};
@@ -297,7 +316,8 @@ admission_renew(struct request *r, struct admission *a, bool refresh)
 	a->exchanges[0] = r->ex;
 	a->n_exchanges = 1;
 	a->hop_limit = next_hop_limit(r);
-	admission_ask(r, a, refresh);
+	if (!a->inquiry)
+		admission_ask(a, r->client, refresh);
 }
 
 /* The client asks again while we wait: the same request shares the answer. */
@@ -305,7 +325,7 @@ static void
 admission_join(struct request *r, struct admission *a)
 {
 	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
-		"RFC 8811 2.2.3: this mid is being asked for upstream");
+		"RFC 8811 2.2.3: this mid is being looked up or asked for upstream");
 
 	if (a->n_exchanges < sizeof(a->exchanges) / sizeof(a->exchanges[0])) {
 		a->exchanges[a->n_exchanges++] = r->ex;
@@ -315,34 +335,99 @@ admission_join(struct request *r, struct admission *a)
 	answer_verdict(r->ex, &v);
 }
 
-static void
-admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
+/* False: that request does not wait yet. */
+static bool
+admission_waits(struct request *r, bool refresh)
 {
 	struct dots_server *s = r->server;
 	char *key = server_key(r->client->name, r->path.cuid, r->path.mid);
 	struct admission *a = map_get(s->admissions, key, strlen(key));
 
-	if (a) {
-		free(key);
-		if (next_hop_limit(r) < a->hop_limit)
-			admission_renew(r, a, refresh);
-		else
-			admission_join(r, a);
-		return;
-	}
-	a = mem_new(sizeof(*a));
+	free(key);
+	if (!a)
+		return false;
+	if (s->escalation && next_hop_limit(r) < a->hop_limit)
+		admission_renew(r, a, refresh);
+	else
+		admission_join(r, a);
+	return true;
+}
+
+static struct admission *
+admission_new(struct request *r, const struct scope *scope, bool if_match)
+{
+	struct dots_server *s = r->server;
+	struct admission *a = mem_new(sizeof(*a));
+
 	a->server = s;
-	a->key = key;
+	a->key = server_key(r->client->name, r->path.cuid, r->path.mid);
 	a->client = mem_text(r->client->name);
 	a->path = r->path;
 	a->arena = arena_new();
 	schema_copy(&scope_schema, a->arena, scope, &a->scope);
 	a->if_match = if_match;
+	a->local = r->asker->local;
 	a->hop_limit = next_hop_limit(r);
 	snprintf(a->cdid, sizeof(a->cdid), "%s", cdid_of(r));
 	a->exchanges[a->n_exchanges++] = r->ex;
-	map_set(s->admissions, key, strlen(key), a);
-	admission_ask(r, a, refresh);
+	map_set(s->admissions, a->key, strlen(a->key), a);
+	return a;
+}
+
+static void
+admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
+{
+	if (!admission_waits(r, refresh))
+		admission_ask(admission_new(r, scope, if_match), r->client, refresh);
+}
+
+/* ---- names and aliases (4.4.1.1) ---- */
+
+/* Its names are found out about, as far as they could be in time: it goes on like any other. */
+static void
+admission_found(void *arg)
+{
+	struct admission *a = arg;
+	struct dots_server *s = a->server;
+	const struct client *c = clients_named(s->setup.clients, a->client);
+	struct verdict v = {.code = COAP_401_UNAUTHORIZED, .why = "RFC 9132 8: not authorised"};
+	struct prefix foreign;
+
+	if (c)
+		v = cover_check(&a->cover, c);
+	if (verdict_ok(&v))
+		cover_gather(&a->cover, c, &foreign);
+	if (verdict_ok(&v) && s->escalation && !a->local && !recursion_is_on(s)) {
+		inquiry_free(a->inquiry);
+		a->inquiry = NULL;
+		admission_ask(a, c, false);
+		return;
+	}
+	admission_decided(a, &v, 0);
+}
+
+/* What it stands for has to be found out first. */
+static void
+look_up(struct request *r, const struct scope *scope, bool if_match, struct cover *cv)
+{
+	struct dots_server *s = r->server;
+	struct verdict v = verdict_of(COAP_503_SERVICE_UNAVAILABLE,
+		"RFC 9132 4.4.1.1: as many names are being looked up as can be");
+	struct admission *a;
+
+	if (admission_waits(r, false)) {
+		cover_finish(cv);
+		return;
+	}
+	a = admission_new(r, scope, if_match);
+	a->cover = *cv;
+	*cv = (struct cover){0};
+	a->inquiry = naming_ask(s, a->client, &a->cover, admission_found, a);
+	if (a->inquiry)
+		return;
+	v.max_age = RETRY_ADMISSION_S;
+	raise_refused(r, v.code, v.why);
+	admission_refuse(a, &v);
 }
 
 void
@@ -446,6 +531,16 @@ hop_limit_reached(struct request *r, const struct scope *scope)
 	answer_verdict(r->ex, &answer);
 }
 
+/* Aliases are known; names have to be looked up. */
+static bool
+can_be_found(const struct dots_server *s, const struct target *t)
+{
+	if (s->escalation)
+		return false;
+	return naming_is_on(s) ? cover_is_needed(t)
+			       : t->n_alias_name && !t->n_target_fqdn && !t->n_target_uri;
+}
+
 static void
 put_mitigate(struct request *r)
 {
@@ -456,6 +551,7 @@ put_mitigate(struct request *r)
 	const struct mitigation *known;
 	struct mitigation_request mr;
 	struct asked asked;
+	struct cover cover = {0};
 	struct verdict v = {0};
 
 	if (!needs(r, true, &v) || !(scope = put_scope(r, &v))) {
@@ -469,19 +565,26 @@ put_mitigate(struct request *r)
 	}
 	if (claimed)
 		record_cuid(s, r->client->name, r->path.cuid);
-	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r),
-		s->escalation ? cdid_of(r) : NULL, r->asker->local};
-	mr = request_of(s, &asked);
-	v = book_check_put(s->book, &mr);
 	known = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);
+	v.code = COAP_204_CHANGED;
+	if (!known && can_be_found(s, &scope->target))
+		v = cover_read(r->client, &scope->target, naming_is_on(s), &cover);
+	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r),
+		s->escalation ? cdid_of(r) : NULL, r->asker->local, cover.arena ? &cover : NULL};
+	mr = request_of(s, &asked);
+	if (verdict_ok(&v))
+		v = book_check_put(s->book, &mr);
 	if (!verdict_ok(&v))
 		put_refused(r, scope, &v);
 	else if (goes_on && r->hop_limit == 1)
 		hop_limit_reached(r, scope);
+	else if (cover.arena)
+		look_up(r, scope, if_match, &cover);
 	else if (goes_on && !recursion_is_on(s))
 		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
 	else
 		grant(s, &asked, known ? &known->conflict : &v.conflict, &r->ex, 1);
+	cover_finish(&cover);
 }
 
 /* ---- GET and DELETE mitigate --------------------------------------------------------------- */
@@ -598,7 +701,7 @@ raise_delete(struct request *r, const struct mitigation *m)
 		return;
 	buf_init(&scope, 8192);
 	if (m)
-		server_scope_text(&m->scope.target, &scope);
+		naming_scope_text(m, &scope);
 	event_raise(EVENT_DELETE_MITIGATE, EVENT_F("from", r->client->name),
 		EVENT_F("cuid", r->path.cuid), EVENT_N("mid", r->path.mid), EVENT_F("code", "2.02"),
 		EVENT_F("scope", m ? buf_text(&scope) : NULL), EVENT_F("untold", untold));

@@ -2,14 +2,14 @@
  * Targets that are names, one a line: what is taken has a host that is one, and reads the same
  * again.
  *
- * Covers: homing/name.c
+ * Covers: core/name.c
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "homing/name.h"
+#include "core/name.h"
 
 enum { LINES_MAX = 16 };
 

@@ -220,23 +220,61 @@ hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, c
 		coap_add_uint(m, COAP_OPT_HOP_LIMIT, h->hop_limit < 0 ? 0 : (uint32_t)h->hop_limit);
 }
 
-void
-hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime)
+static void
+put_scope(struct hand *h, uint32_t mid, struct scope *scope)
 {
 	char storage[PATH_STORAGE];
 	struct coap_msg m;
-	struct scope scope = {.lifetime = lifetime, .trigger_mitigation = true};
 	struct buf out;
+
+	SCOPE_SET(scope, LIFETIME);
+	hand_message(h, &m, COAP_PUT, mid, storage);
+	add_scope(&m, scope, &out);
+	h->code = 0;
+	assert_true(request_send(h->session, &m, hand_answered, h) > 0);
+	buf_finish(&out);
+}
+
+void
+hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime)
+{
+	struct scope scope = {.lifetime = lifetime, .trigger_mitigation = true};
 
 	arena_reset(h->arena);
 	scope.target = target_from(h->arena, target);
 	SCOPE_SET(&scope, TARGET_PREFIX);
-	SCOPE_SET(&scope, LIFETIME);
-	hand_message(h, &m, COAP_PUT, mid, storage);
-	add_scope(&m, &scope, &out);
-	h->code = 0;
-	assert_true(request_send(h->session, &m, hand_answered, h) > 0);
-	buf_finish(&out);
+	put_scope(h, mid, &scope);
+}
+
+static void
+add_text(char ***list, size_t *n, struct arena *a, const char *text, size_t len)
+{
+	if (!*list)
+		*list = arena_alloc(a, NAMES_MAX, sizeof(char *));
+	(*list)[(*n)++] = arena_text(a, text, len);
+}
+
+void
+hand_put_names(struct hand *h, uint32_t mid, const char *names)
+{
+	struct scope scope = {.lifetime = 3600, .trigger_mitigation = true};
+	struct target *t = &scope.target;
+
+	arena_reset(h->arena);
+	for (size_t len; *names; names += len + (names[len] == ' ')) {
+		len = strcspn(names, " ");
+		if (*names == '@') {
+			add_text(&t->alias_name, &t->n_alias_name, h->arena, names + 1, len - 1);
+			SCOPE_SET(&scope, ALIAS_NAME);
+		} else if (memmem(names, len, "://", 3)) {
+			add_text(&t->target_uri, &t->n_target_uri, h->arena, names, len);
+			SCOPE_SET(&scope, TARGET_URI);
+		} else {
+			add_text(&t->target_fqdn, &t->n_target_fqdn, h->arena, names, len);
+			SCOPE_SET(&scope, TARGET_FQDN);
+		}
+	}
+	put_scope(h, mid, &scope);
 }
 
 void

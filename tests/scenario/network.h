@@ -111,6 +111,8 @@ void hand_make(struct hand *h, const char *certificate, const char *address);
 void hand_begin(struct hand *h, const char *server, const char *server_address); /* to dial */
 void hand_dial(struct hand *h, const char *server, const char *server_address);  /* until up */
 void hand_put(struct hand *h, uint32_t mid, const char *target, int64_t lifetime);
+/* Domain names, URIs and "@alias", with blanks between. */
+void hand_put_names(struct hand *h, uint32_t mid, const char *names);
 void hand_delete(struct hand *h, uint32_t mid);
 void hand_observe(struct hand *h, uint32_t mid); /* 0: all */
 void hand_forget(struct hand *h);                /* the observation, without a word to the server */

@@ -185,6 +185,45 @@ invalid_requests_name_section_and_attribute(void **state)
 	assert_int_equal(book_count(w->book), 0);
 }
 
+/* 9132-4.4.1.1-45, 9132-4.4.1.1-54, 8612-SIG-008-01, 8612-SIG-008-02: names are told back as they
+ * were asked for; what is filtered are their addresses, at the ports of URIs. Other names are other
+ * parameters. */
+static void
+names_are_told_as_asked_and_filtered_by_address(void **state)
+{
+	static const char json[] = "{\"target-fqdn\": [\"A.example\"], \"target-uri\": "
+				   "[\"http://b.example:81/\"], " HOUR "}";
+	struct world *w = *state;
+	struct mitigation_request r = request(w, 1, json);
+	struct name_answer known = {.state = NAME_KNOWN, .n_addrs = 1, .whole = true, .why = ""};
+	struct mitigation *m;
+	struct prefix foreign;
+	struct cover cv;
+	struct filter f;
+	struct scope told;
+
+	assert_int_equal(cover_read(w->acme, &r.scope->target, true, &cv).code, COAP_204_CHANGED);
+	assert_int_equal(addr_parse("192.0.2.7", &known.addrs[0]), 0);
+	cover_learn(&cv, "a.example", &known);
+	assert_int_equal(addr_parse("192.0.2.8", &known.addrs[0]), 0);
+	cover_learn(&cv, "b.example", &known);
+	cover_gather(&cv, w->acme, &foreign);
+	r.cover = &cv;
+	assert_int_equal(book_put(w->book, &r, &w->fx, &m).code, COAP_201_CREATED);
+	cover_finish(&cv);
+	mitigation_describe(m, 'a', w->now, &told);
+	assert_int_equal(told.target.n_target_fqdn, 1);
+	assert_string_equal(told.target.target_fqdn[0], "A.example");
+	assert_string_equal(told.target.target_uri[0], "http://b.example:81/");
+	assert_false(SCOPE_HAS(&told, TARGET_PREFIX) || SCOPE_HAS(&told, TARGET_PORT_RANGE));
+	mitigation_filter(m, w->acme, w->arena, &f);
+	assert_int_equal(f.n_prefixes, 2);
+	assert_int_equal(f.n_ports, 0); /* a.example at all ports */
+	assert_int_equal(put(w, 1, json).code, COAP_204_CHANGED);
+	assert_int_equal(put(w, 1, "{\"target-fqdn\": [\"a.example\"], " HOUR "}").code,
+		COAP_400_BAD_REQUEST);
+}
+
 /* 9132-4.4.1.3-48, 9132-4.4.1.3-49, 9132-4.4.1.3-51: only lifetime may differ; order does not
  * count. */
 static void
@@ -661,6 +700,7 @@ main(void)
 		IN_WORLD(without_refresh_it_ends_with_its_lifetime),
 		IN_WORLD(invalid_requests_name_section_and_attribute),
 		IN_WORLD(the_same_mid_takes_no_other_parameters),
+		IN_WORLD(names_are_told_as_asked_and_filtered_by_address),
 		IN_WORLD(a_higher_mid_overrides_what_it_overlaps),
 		IN_WORLD(a_lower_mid_that_overlaps_is_a_conflict),
 		IN_WORLD(a_preconfigured_request_neither_starts_nor_overrides),

@@ -655,6 +655,70 @@ names_and_consents_are_checked(void **state)
 	config_free(c);
 }
 
+/* 9132-11-14: names of clients are looked up on this host only, by who asks others in secret and
+ * believes nothing that is forged. */
+static void
+a_resolver_for_clients_is_encrypted_and_validates(void **state)
+{
+	static const struct mistake fatal[] = {
+		{"names: {resolver: 192.0.2.53, encrypted: yes, validates: yes}\n",
+			"1:19: resolver of names is not at a loopback address, expected a resolver "
+			"on this host*(RFC 9132 11)"},
+		{"names: {encrypted: yes, validates: yes}\n", "*resolver of names is not at"},
+		{"names: {resolver: 127.0.0.1, validates: yes}\n",
+			"*encrypted of names is not said, expected encrypted: yes"},
+		{"names: {resolver: 127.0.0.1, encrypted: no, validates: yes}\n",
+			"1:41: encrypted of names is not said"},
+		{"names: {resolver: '::1', encrypted: yes}\n", "*validates of names is not said"},
+	};
+	struct config *c;
+
+	(void)state;
+	expect_fatal(fatal, COUNT(fatal));
+	c = load(DOMAIN "    credentials: " PSK "\n"
+			"names: {resolver: '127.0.0.1:5353', encrypted: yes, validates: yes}\n");
+	assert_non_null(c);
+	assert_int_equal(c->names.port, 5353);
+	assert_true(noted(false, "*names without listen"));
+	config_free(c);
+}
+
+/* 8612-SIG-008-04 */
+static void
+aliases_are_checked(void **state)
+{
+#define ALIAS(text) "clients: {acme: {prefixes: [192.0.2.0/24], aliases: {web: {" text "}}}}\n"
+	static const struct mistake fatal[] = {
+		{ALIAS(""), "*alias web stands for nothing, expected prefixes or names"},
+		{ALIAS("prefixes: [198.51.100.0/24]"),
+			"1:60: alias web of client acme: *198.51.100.0/24 is outside"},
+		{ALIAS("names: [www]"), "*alias web: www is no fully qualified domain name"},
+		{ALIAS("names: ['gopher://a.example/']"), "*has a scheme that is not known"},
+		{ALIAS("prefixes: [192.0.2.1], ports: [90-80]"), "*ports of an alias, expected"},
+		{ALIAS("prefixes: [192.0.2.1], ports: 80"), "*expected a list of ports"},
+		{ALIAS("prefixes: [192.0.2.1], protocols: [tcp]"),
+			"*protocols of an alias, expected numbers from 0 to 255"},
+		{"aliases: {web: {}}\n", "*alias web stands for nothing"},
+	};
+	struct config *c;
+	const struct alias *a;
+
+	(void)state;
+	expect_fatal(fatal, COUNT(fatal));
+	c = load(DOMAIN "    credentials: " PSK "\n"
+			"aliases: {web: {prefixes: [192.0.2.1, '2001:db8::/64'], names: "
+			"['https://a.example/'], ports: [80, 8000-8080], protocols: [6, 17]}}\n");
+	assert_non_null(c);
+	a = alias_find(c->aliases, c->n_aliases, "web");
+	assert_non_null(a);
+	assert_int_equal(a->n_prefixes, 2);
+	assert_int_equal(a->n_names, 1);
+	assert_int_equal(port_range_last(&a->ports[1]), 8080);
+	assert_int_equal(a->protocols[1], 17);
+	assert_null(alias_find(c->aliases, c->n_aliases, "mail"));
+	config_free(c);
+}
+
 /* 9284-6-09, 4218-3.5-01, 8811-3.1.3-02, 8811-3.2.5-01, 8612-SIG-004-01 */
 static void
 doubtful_settings_are_warnings(void **state)
@@ -947,6 +1011,9 @@ main(void)
 		cmocka_unit_test_teardown(
 			contradictions_and_files_are_told_with_their_place, forget),
 		cmocka_unit_test_teardown(names_and_consents_are_checked, forget),
+		cmocka_unit_test_teardown(
+			a_resolver_for_clients_is_encrypted_and_validates, forget),
+		cmocka_unit_test_teardown(aliases_are_checked, forget),
 		cmocka_unit_test_teardown(doubtful_settings_are_warnings, forget),
 		cmocka_unit_test_teardown(every_mistake_is_told_not_only_the_first, forget),
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),

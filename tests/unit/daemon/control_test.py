@@ -50,6 +50,8 @@ never-signal: [192.0.2.240/28]
 hosts:
   www.example.com: [192.0.2.7, 192.0.2.8]
   far.example.com: [192.0.2.9, 203.0.113.9]
+aliases:
+  web: {{prefixes: [192.0.2.80], names: [www.example.com], ports: ['80', '8000-8080'], protocols: [6]}}
 """
 
 
@@ -253,6 +255,23 @@ def test_a_name_is_mitigated_by_its_addresses(client, server):
     shared = client.events("shared")
     assert [e["names"] for e in shared[-2:]] == [1, 0] and shared[-2]["told"] == "www.example.com"
     assert client("withdraw", reply["id"])[0] == 0
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
+
+
+def test_an_alias_is_asked_for_as_what_it_stands_for(client, server):
+    """8612-SIG-008-04: its name goes to nobody."""
+    code, reply = client("mitigate", "alias:web", "--port", "53", "--wait", str(PATIENCE))
+    assert code == 0
+    mitigation, = server("list")[1]["mitigations"]
+    assert mitigation["targets"] == ["192.0.2.7/32", "192.0.2.8/32", "192.0.2.80/32"]
+    assert sorted(mitigation["ports"]) == ["53", "80", "8000-8080"]
+    assert mitigation["protocols"] == [6] and "aliases" not in mitigation
+    assert client("withdraw", reply["id"])[0] == 0
+    code, reply = client("explain", "alias:web", "192.0.2.9")
+    assert code == 0 and {p["target"] for p in reply["parts"]} == {
+        "192.0.2.7/32", "192.0.2.8/32", "192.0.2.9/32", "192.0.2.80/32"}
+    code, reply = client("mitigate", "alias:mail")
+    assert code == 2 and "mail is no alias, expected one of `aliases`" in reply["error"]
     until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
 
 

@@ -2,7 +2,7 @@
 #include "../homing/fixture.h"
 
 #include "base/event.h"
-#include "homing/name.h"
+#include "core/name.h"
 #include "role/body.h"
 
 static const char *const two[] = {"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "homing/name.h"
+#include "core/name.h"
 
 struct good {
 	const char *text, *host;

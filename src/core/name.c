@@ -1,4 +1,4 @@
-#include "homing/name.h"
+#include "core/name.h"
 
 #include <ctype.h>
 #include <errno.h>

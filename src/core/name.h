@@ -2,8 +2,8 @@
  * Targets that are names: domain names and URIs (RFC 9132 4.4.1.1), and the addresses that stand
  * for them (rule M7). Looking up is the role's business; what was found comes in.
  */
-#ifndef DOTSD_HOMING_NAME_H
-#define DOTSD_HOMING_NAME_H
+#ifndef DOTSD_CORE_NAME_H
+#define DOTSD_CORE_NAME_H
 
 #include "base/addr.h"
 #include "base/mem.h"

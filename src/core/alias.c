@@ -1,0 +1,51 @@
+#include "core/alias.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+alias_finish(struct alias *a)
+{
+	for (size_t i = 0; i < a->n_names; i++)
+		free(a->names[i]);
+	free(a->names);
+	free(a->name);
+	free(a->prefixes);
+	free(a->ports);
+	free(a->protocols);
+}
+
+const struct alias *
+alias_find(const struct alias *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
+}
+
+int
+alias_read_port(const char *text, struct port_range *ret)
+{
+	char *end;
+	unsigned long lower = strtoul(text, &end, 10), upper = lower;
+
+	if (strspn(text, "0123456789-") != strlen(text) || end == text || *text == '-')
+		return -EINVAL;
+	if (*end == '-') {
+		const char *second = end + 1;
+
+		upper = strtoul(second, &end, 10);
+		if (end == second || *second == '-')
+			return -EINVAL;
+	}
+	if (*end || lower > upper || upper > UINT16_MAX)
+		return -EINVAL;
+	*ret = (struct port_range){.has = 1ULL << PORT_RANGE_LOWER_PORT, .lower_port = lower};
+	if (upper != lower) {
+		ret->has |= 1ULL << PORT_RANGE_UPPER_PORT;
+		ret->upper_port = upper;
+	}
+	return 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * Aliases: names that a client and its server agreed on for what may be under attack (RFC 9132
+ * 4.4.1.1, alias-name; RFC 8612 SIG-008), here by configuration.
+ */
+#ifndef DOTSD_CORE_ALIAS_H
+#define DOTSD_CORE_ALIAS_H
+
+#include "wire/signal.h"
+
+struct alias {
+	char *name;              /* first: named by its key in the configuration */
+	struct prefix *prefixes; /* these, and … */
+	size_t n_prefixes;
+	char **names; /* … the addresses of these domain names and URIs: at least one of all */
+	size_t n_names;
+	struct port_range *ports; /* none: all */
+	size_t n_ports;
+	uint64_t *protocols; /* none: all */
+	size_t n_protocols;
+};
+
+/* What hangs on it, not itself. */
+void alias_finish(struct alias *a);
+const struct alias *alias_find(const struct alias *list, size_t n, const char *name);
+/* 0, or -EINVAL: "P" or "P-Q" from 0 to 65535. */
+int alias_read_port(const char *text, struct port_range *ret);
+
+#endif
