@@ -29,7 +29,7 @@ struct exchange {
 	mono_ms ack_at; /* an empty ACK is due then; 0: sent, or not needed */
 };
 
-/* A separate response on its way (RFC 7252 5.2.2). */
+/* A separate response, or a notification, on its way (RFC 7252 5.2.2). */
 struct reply {
 	struct reply *prev, *next;
 	struct transmission con;
@@ -308,10 +308,10 @@ notification_begin(struct messaging *m, const struct observer *o,
 }
 
 static int
-notification_encode(struct messaging *m, struct coap_msg *msg, const struct note *note,
-	uint8_t bytes[static COAP_MESSAGE_MAX])
+notification_encode(struct messaging *m, struct coap_msg *msg, enum coap_type type,
+	const struct note *note, uint8_t bytes[static COAP_MESSAGE_MAX])
 {
-	msg->type = COAP_NON;
+	msg->type = type;
 	msg->id = note->id;
 	msg->token_len = note->token_len;
 	memcpy(msg->token, note->token, note->token_len);
@@ -328,6 +328,10 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	struct coap_msg out = *notification;
 	uint8_t bytes[COAP_MESSAGE_MAX];
 	struct note note = {.used = true};
+	enum coap_type type = notification->type == COAP_CON && !messaging_is_reliable(m) &&
+					      m->n_replies < MESSAGING_REPLIES_MAX
+				      ? COAP_CON
+				      : COAP_NON;
 	int n = -ENOSPC;
 
 	if (s->state != SESSION_UP)
@@ -338,11 +342,11 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	note.token_len = (uint8_t)token_len;
 	memcpy(note.token, token, token_len);
 	if (is_whole(notification, o && o->sized, &size))
-		n = notification_encode(m, &out, &note, bytes);
+		n = notification_encode(m, &out, type, &note, bytes);
 	if (n == -ENOSPC) {
 		n = o ? notification_begin(m, o, notification, &out) : -EMSGSIZE;
 		if (n == 0)
-			n = notification_encode(m, &out, &note, bytes);
+			n = notification_encode(m, &out, type, &note, bytes);
 	}
 	if (n < 0)
 		return n;
@@ -352,7 +356,10 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 		m->notes = mem_array(MESSAGING_NOTES, sizeof(*m->notes));
 	m->notes[m->next_note] = note;
 	m->next_note = (m->next_note + 1) % MESSAGING_NOTES;
-	return session_send(s, bytes, (size_t)n);
+	if (type == COAP_NON)
+		return session_send(s, bytes, (size_t)n);
+	reply_start(m, note.id, bytes, (size_t)n);
+	return 0;
 }
 
 /* --- receiving ------------------------------------------------------------------------------ */
@@ -475,16 +482,6 @@ exchange_acknowledged(struct messaging *m, uint16_t id)
 
 	if (r)
 		reply_free(m, r);
-}
-
-bool
-exchange_reset(struct messaging *m, uint16_t id)
-{
-	struct reply *r = reply_find(m, id);
-
-	if (r)
-		reply_free(m, r);
-	return r != NULL;
 }
 
 /* --- time ----------------------------------------------------------------------------------- */

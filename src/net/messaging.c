@@ -186,8 +186,10 @@ messaging_receive_empty(struct messaging *m, const struct coap_msg *msg)
 			exchange_acknowledged(m, msg->id);
 		break;
 	case COAP_RST:
-		if (!request_reset(m, msg->id) && !exchange_reset(m, msg->id))
-			messaging_note_reset(m, msg->id);
+		if (request_reset(m, msg->id))
+			break;
+		exchange_acknowledged(m, msg->id);
+		messaging_note_reset(m, msg->id);
 		break;
 	default:
 		break;

@@ -209,11 +209,12 @@ void request_cancel(struct session *s, int64_t handle);
 void exchange_respond(struct exchange *ex, const struct coap_msg *response);
 /* The session of the exchange, NULL when it is gone. */
 struct session *exchange_session(const struct exchange *ex);
-/* A notification: Non-confirmable (RFC 9132 4.4.2.1), to a token whose request was answered with
- * Observe. Of a payload that does not fit one message the first block goes out, and the others as
- * after exchange_respond (RFC 7959 2.6). 0 or -errno, nothing was sent then: -EBUSY (the peer is
- * fetching a body, which this one would replace: try later), -ENOBUFS (max_bodies: try later),
- * -EMSGSIZE (larger than session_max_body, or no such observer). */
+/* A notification: Non-confirmable (RFC 9132 4.4.2.1) unless its type says otherwise, to a token
+ * whose request was answered with Observe. Of a payload that does not fit one message the first
+ * block goes out, and the others as after exchange_respond (RFC 7959 2.6). 0 or -errno, nothing was
+ * sent then: -EBUSY (the peer is fetching a body, which this one would replace: try later),
+ * -ENOBUFS (max_bodies: try later), -EMSGSIZE (larger than session_max_body, or no such observer).
+ */
 int session_notify(struct session *s, const uint8_t *token, size_t token_len,
 	const struct coap_msg *notification);
 

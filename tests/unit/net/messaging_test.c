@@ -690,7 +690,7 @@ rejected_notification_names_its_observer(void **state)
 
 	(void)state;
 	table_start(&t);
-	coap_init(&m, COAP_CON, COAP_205_CONTENT);
+	coap_init(&m, COAP_NON, COAP_205_CONTENT);
 	coap_add_uint(&m, COAP_OPT_OBSERVE, 1);
 	assert_int_equal(session_notify(t.s, (const uint8_t *)"tokn", 4, &m), 0);
 	assert_int_equal(came(&t, 0)->type, COAP_NON);
@@ -703,6 +703,33 @@ rejected_notification_names_its_observer(void **state)
 	send_message(&t, COAP_RST, COAP_EMPTY, raw_msg(t.raw, 0)->id);
 	harness_settle(t.loop);
 	assert_int_equal(t.side.observers_gone, 1);
+	table_stop(&t);
+}
+
+/* 9132-4.5-10, 9132-4.5-13 */
+static void
+confirmable_notification_is_repeated_until_it_is_acknowledged(void **state)
+{
+	struct coap_msg m;
+	struct table t;
+
+	(void)state;
+	table_start(&t);
+	session_set_params(t.s, &(struct coap_params){40, 100, 12});
+	coap_init(&m, COAP_CON, COAP_205_CONTENT);
+	coap_add_uint(&m, COAP_OPT_OBSERVE, 1);
+	assert_int_equal(session_notify(t.s, (const uint8_t *)"tokn", 4, &m), 0);
+	assert_int_equal(came(&t, 0)->type, COAP_CON);
+	assert_int_equal(came(&t, 1)->id, raw_msg(t.raw, 0)->id);
+	assert_int_equal(t.s->coap.n_replies, 1);
+	send_message(&t, COAP_ACK, COAP_EMPTY, raw_msg(t.raw, 0)->id);
+	WAIT(t.loop, t.s->coap.n_replies == 0);
+	assert_int_equal(t.side.observers_gone, 0);
+	assert_int_equal(session_notify(t.s, (const uint8_t *)"tokn", 4, &m), 0);
+	WAIT(t.loop, t.s->coap.n_replies == 1);
+	send_message(&t, COAP_RST, COAP_EMPTY, (uint16_t)(raw_msg(t.raw, 0)->id + 1));
+	WAIT(t.loop, t.side.observers_gone == 1);
+	assert_int_equal(t.s->coap.n_replies, 0);
 	table_stop(&t);
 }
 
@@ -794,6 +821,7 @@ main(void)
 		cmocka_unit_test(sequence_numbers_wrap),
 		cmocka_unit_test(cancelled_observation_is_reset),
 		cmocka_unit_test(rejected_notification_names_its_observer),
+		cmocka_unit_test(confirmable_notification_is_repeated_until_it_is_acknowledged),
 		cmocka_unit_test(without_a_handler_nothing_is_found),
 	};
 
