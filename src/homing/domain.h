@@ -10,7 +10,7 @@
 #include "base/addr.h"
 #include "base/loop.h" /* wall_ms only */
 #include "base/trie.h"
-#include "core/heartbeat.h"
+#include "core/session_config.h"
 #include "homing/policy.h"
 
 struct domain_server {
@@ -85,8 +85,9 @@ struct domain {
 	enum {
 		ATTACHMENTS_ONE,
 		ATTACHMENTS_ALL
-	} attachments; /* M14: several servers or links of one ISP */
-	struct heartbeat_config heartbeat;
+	} attachments;                               /* M14: several servers or links of one ISP */
+	struct heartbeat_config heartbeat;           /* where nothing is negotiated, … */
+	struct session_choice session[SESSION_SETS]; /* … and what is to be (RFC 9132 4.5) */
 	uint32_t lifetime;        /* seconds asked for in each request, default 3600 */
 	uint32_t status_interval; /* seconds between questions for the status of a request (RFC 9132
 				     4.4.2.2); 0: the server tells of it */

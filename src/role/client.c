@@ -57,6 +57,8 @@ struct dots_client {
 	size_t n_farewells;
 	struct wishes *wishes;
 	struct timer *timer;
+	struct timer *review; /* whether a domain is under attack */
+	bool reviewing;       /* it is armed */
 	struct batch *batches;
 	bool running;
 	void (*changed)(void *arg, const char *wish); /* the chief's for all */
@@ -307,6 +309,27 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 
 static void review_redirections(const struct dots_client *c);
 
+enum { REVIEW_MS = 1000 };
+
+/* Not each time: it looks at all placements. */
+static void
+review_later(struct dots_client *c)
+{
+	if (!c->reviewing)
+		timer_after(c->review, REVIEW_MS);
+	c->reviewing = true;
+}
+
+static void
+review_due(void *arg)
+{
+	struct dots_client *c = arg;
+
+	c->reviewing = false;
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		upstream_config_review(c->upstreams[i]);
+}
+
 void
 dots_client_run(struct dots_client *c)
 {
@@ -328,6 +351,7 @@ dots_client_run(struct dots_client *c)
 	else
 		timer_at(c->timer, at);
 	review_redirections(c);
+	review_later(c);
 }
 
 void
@@ -720,6 +744,7 @@ client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s
 	c->links = chief ? chief->links : links_new(l, on_link, c);
 	c->names = chief ? chief->names : names_new(l, &from, &names_ops, c);
 	c->timer = timer_new(l, timer_due, c);
+	c->review = timer_new(l, review_due, c);
 	c->wishes = wishes_new(s->homing, p, name);
 	wishes_set_limit(c->wishes, s->max_wishes);
 	wishes_restore(c->wishes, loop_now(l), loop_wall());
@@ -746,6 +771,7 @@ client_end(struct dots_client *c)
 	free(c->statuses);
 	wishes_free(c->wishes);
 	timer_free(c->timer);
+	timer_free(c->review);
 	if (!c->chief) {
 		links_free(c->links);
 		names_free(c->names);

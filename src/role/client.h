@@ -100,6 +100,10 @@ struct server_view {
 	bool gateway, resumed;
 	int64_t next_attempt_s; /* of "waiting"; else -1 */
 	int64_t heard_s;        /* seconds since the server was heard; -1 never */
+	const char *set;        /* of parameters that is in force: "mitigating", "idle"; NULL: no
+				   session, so no parameters */
+	uint32_t sid;           /* by which they were negotiated; 0: they were not */
+	struct session_params params;
 };
 /* How a server (by ordinal) is reached, or would be next: for dotsctl explain. Borrowed until
  * the next turn. */

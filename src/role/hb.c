@@ -26,3 +26,14 @@ hb_send(struct session *s, bool peer_hb_status, response_cb answered, void *arg)
 	buf_finish(&out);
 	return handle;
 }
+
+void
+hb_follow(struct session *s, struct heartbeat *hb, const struct session_params *p, mono_ms now)
+{
+	const struct heartbeat_config beats = {p->heartbeat_ms, p->missing_hb_allowed};
+	const struct coap_params coap = {
+		10 * p->ack_timeout, p->ack_random_factor, p->max_retransmit};
+
+	heartbeat_configure(hb, &beats, now);
+	session_set_params(s, &coap);
+}

@@ -60,8 +60,8 @@ hb_answered(void *arg, struct session *session, const struct coap_msg *response,
 		heartbeat_answered(&p->hb, loop_now(p->server->loop));
 }
 
-static void
-rearm(struct peer *p)
+void
+peer_rearm(struct peer *p)
 {
 	mono_ms at = heartbeat_deadline(&p->hb);
 
@@ -93,7 +93,7 @@ hb_due(void *arg)
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "out"),
 			EVENT_F("peer", p->group->client));
 	}
-	rearm(p);
+	peer_rearm(p);
 }
 
 void
@@ -199,6 +199,7 @@ on_up(void *arg, struct session *session)
 	p->timer = timer_new(s->loop, hb_due, p);
 	heartbeat_init(&p->hb, &s->setup.heartbeat, p->heard);
 	group_add(group_of(s, c->name), p);
+	negotiation_begin(p);
 	session_set_data(session, p);
 	tell_up(p);
 	session_set_waiting_max(session, c->limits.waiting_requests);
@@ -206,7 +207,7 @@ on_up(void *arg, struct session *session)
 	if (server_learn_endpoint(s, session_local(session)))
 		record_endpoint(s, session_local(session));
 	server_flows(s, c->name);
-	rearm(p);
+	peer_rearm(p);
 }
 
 static void
@@ -280,8 +281,10 @@ on_observer_gone(void *arg, struct session *session, const uint8_t *token, size_
 	struct peer *p = session_data(session);
 
 	(void)arg;
-	if (p)
-		observe_remove(p, token, len);
+	if (!p)
+		return;
+	observe_remove(p, token, len);
+	negotiation_forget(p, token, len);
 }
 
 const struct session_ops peer_session_ops = {
@@ -305,8 +308,7 @@ judge_group(void *arg, const void *key, size_t len, void *value)
 	(void)key;
 	(void)len;
 	for (struct peer *p = g->peers; p; p = p->next) {
-		heartbeat_configure(&p->hb, &s->setup.heartbeat, loop_now(s->loop));
-		rearm(p);
+		negotiation_rebase(p);
 		session_judge(p->session);
 		if (c)
 			session_set_waiting_max(p->session, c->limits.waiting_requests);
@@ -396,6 +398,9 @@ visit_group(void *arg, const void *key, size_t len, void *value)
 			.transport = session_transport_name(session_transport(p->session)),
 			.resumed = session_was_resumed(p->session),
 			.heard_s = (loop_now(visit->server->loop) - p->heard) / 1000,
+			.set = session_set_name(p->set),
+			.sid = p->config.sid,
+			.params = p->config.sets[p->set],
 		};
 		visit->visit(visit->arg, &v);
 	}

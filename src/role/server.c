@@ -143,6 +143,7 @@ server_apply(struct dots_server *s, struct effects *fx)
 			end_mitigation(s, e->m, e->reason);
 			break;
 		}
+		negotiation_follow(s, e->m->client);
 	}
 	effects_finish(fx);
 	arm(s);
@@ -334,6 +335,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->timer = timer_new(l, timer_due, s);
 	s->recheck = timer_new(l, answers_recheck, s);
 	index_clients(s);
+	negotiation_terms(s);
 	recursion_listen(s);
 	if (!listen_(s, why, cap)) {
 		server_free(s);
@@ -439,6 +441,7 @@ server_reload(struct dots_server *s, const struct server_setup *setup)
 
 	s->setup = *setup;
 	index_clients(s);
+	negotiation_terms(s);
 	cfg = listener_config_of(setup);
 	listener_set_credentials(s->listener, setup->credentials);
 	listener_set_limits(s->listener, &cfg);

@@ -12,6 +12,7 @@
 #include "core/mitigator.h"
 #include "core/overload.h"
 #include "core/persist.h"
+#include "core/session_config.h"
 #include "net/session.h"
 #include "role/names.h"
 
@@ -79,7 +80,10 @@ struct server_setup {
 	const struct psk_entry *psk; /* of all clients */
 	size_t n_psk;
 	const struct clients *clients; /* borrowed, like everything here, until reload or free */
-	struct heartbeat_config heartbeat;
+	struct heartbeat_config heartbeat;           /* without negotiation, in both sets, … */
+	struct session_choice session[SESSION_SETS]; /* … but for these */
+	const struct session_range *range; /* of what clients may negotiate; NULL: the default */
+	uint32_t config_max_age;           /* as of struct session_terms; 0: for ever */
 	struct mitigation_policy policy;
 	struct overload_rule above; /* where there are mitigators of our own: upstream is asked
 				       only beyond that; rate 0: always */
@@ -138,6 +142,9 @@ struct peer_view {
 	const char *interface, *transport; /* "udp", "tcp" */
 	bool resumed;
 	int64_t heard_s;
+	const char *set; /* of parameters that is in force: "mitigating", "idle" */
+	uint32_t sid;    /* by which it was negotiated; 0: it is the default */
+	struct session_params params;
 };
 void server_sessions(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);

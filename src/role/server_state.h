@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
- * signal_server.c (routes), answer.c (responses that wait for the store), drain.c, observe.c,
- * record.c, recursion.c, naming.c.
+ * signal_server.c (routes), negotiation.c (session configuration), answer.c (responses that wait
+ * for the store), drain.c, observe.c, record.c, recursion.c, naming.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -31,6 +31,15 @@ struct peer_group {
 	struct event_quota sessions, refusals, idle;
 };
 
+/* Who is told of changes of a session's configuration; there is one at most. */
+struct config_observer {
+	bool on;
+	uint8_t token[COAP_TOKEN_MAX];
+	size_t token_len;
+	struct path path;
+	uint32_t sequence;
+};
+
 /* One live session. */
 struct peer {
 	struct peer *next, **self; /* in its group */
@@ -44,12 +53,31 @@ struct peer {
 	bool told;       /* that it is up */
 	bool redirected; /* nothing is asked of it any more (RFC 8811 3.2.2) */
 	struct observer_list observers;
+	struct session_config config;
+	enum session_set set; /* in force */
+	struct config_observer config_observer;
+};
+
+/* One request on its way through. */
+struct request {
+	struct dots_server *server;
+	struct peer *peer;
+	struct session *session;
+	struct exchange *ex;
+	const struct coap_msg *msg;
+	const struct client *asker;  /* whose session it is */
+	const struct client *client; /* whom it is for: the asker, or who a gateway says */
+	struct path path;
+	uint8_t hop_limit; /* 0: it has none */
+	struct arena *arena;
 };
 
 struct dots_server {
 	struct loop *loop;
 	struct persist *persist;
 	struct server_setup setup;
+	struct session_terms terms; /* by the setup … */
+	bool terms_changed;         /* … and other ones than by that before */
 	struct listener *listener;
 	struct mitigator **mitigators;
 	size_t n_mitigators;
@@ -84,7 +112,21 @@ void peer_heartbeat_request(struct peer *p); /* the peer sent a heartbeat */
 void peers_visit(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 
+void peer_rearm(struct peer *p); /* its heartbeats changed */
+
+/* negotiation.c */
+void negotiation_terms(struct dots_server *s); /* by a new setup */
+void negotiation_begin(struct peer *p);        /* a session that is up */
+void negotiation_rebase(struct peer *p);       /* the terms may be others now */
+/* Whether a mitigation of that client is on may have changed. */
+void negotiation_follow(struct dots_server *s, const char *client);
+void negotiation_forget(struct peer *p, const uint8_t *token, size_t len); /* that observer */
+void negotiation_get(struct request *r);
+void negotiation_put(struct request *r);
+void negotiation_delete(struct request *r);
+
 /* signal_server.c */
+void signal_refuse(const struct request *r, const struct verdict *v);
 void signal_serve(struct dots_server *s, struct peer *p, struct session *session,
 	struct exchange *ex, const struct coap_msg *req);
 /* Upstream is told that the request is no longer wanted; who still waits for its word gets v. */

@@ -14,20 +14,6 @@
 
 enum { RETRY_ADMISSION_S = 3, CODE_TEXT = 5 };
 
-/* One request on its way through. */
-struct request {
-	struct dots_server *server;
-	struct peer *peer;
-	struct session *session;
-	struct exchange *ex;
-	const struct coap_msg *msg;
-	const struct client *asker;  /* whose session it is */
-	const struct client *client; /* whom it is for: the asker, or who a gateway says */
-	struct path path;
-	uint8_t hop_limit; /* 0: it has none */
-	struct arena *arena;
-};
-
 /* ---- answers ------------------------------------------------------------------------------ */
 
 /* Whether a refusal is to be told; who is no client of ours any more is among the strangers. */
@@ -53,8 +39,8 @@ raise_refused(const struct request *r, uint8_t code, const char *why)
 			EVENT_F("untold", untold));
 }
 
-static void
-refuse(const struct request *r, const struct verdict *v)
+void
+signal_refuse(const struct request *r, const struct verdict *v)
 {
 	raise_refused(r, v->code, v->why);
 	answer_verdict(r->ex, v);
@@ -555,7 +541,7 @@ put_mitigate(struct request *r)
 	struct verdict v = {0};
 
 	if (!needs(r, true, &v) || !(scope = put_scope(r, &v))) {
-		refuse(r, &v);
+		signal_refuse(r, &v);
 		return;
 	}
 	v = cuids_bind(s->cuids, r->client, r->path.cuid, &claimed);
@@ -665,7 +651,7 @@ get_mitigate(struct request *r)
 	struct verdict v;
 
 	if (!needs(r, false, &v)) {
-		refuse(r, &v);
+		signal_refuse(r, &v);
 		return;
 	}
 	collect(&l);
@@ -674,7 +660,7 @@ get_mitigate(struct request *r)
 	if (!l.n) {
 		raise_get(r, "4.04", "no");
 		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.2: no such mitigation request");
-		refuse(r, &v);
+		signal_refuse(r, &v);
 		return;
 	}
 	observed = wants && observe_add(r->peer, r->client->name, r->msg, &r->path, &sequence);
@@ -718,12 +704,12 @@ delete_mitigate(struct request *r)
 	struct verdict v;
 
 	if (!needs(r, true, &v)) {
-		refuse(r, &v);
+		signal_refuse(r, &v);
 		return;
 	}
 	if (cuids_owner(s->cuids, r->path.cuid) && !owns_cuid(r)) {
 		v = verdict_of(COAP_404_NOT_FOUND, "RFC 9132 4.4.4: this cuid is not yours");
-		refuse(r, &v);
+		signal_refuse(r, &v);
 		return;
 	}
 	raise_delete(r, book_find(s->book, r->client->name, r->path.cuid, r->path.mid));
@@ -737,48 +723,7 @@ delete_mitigate(struct request *r)
 	answer_stored(s, r->ex, &body, 0);
 }
 
-/* ---- config and hb -------------------------------------------------------------------------- */
-
-static void
-param(struct config_param *p, int64_t current, int64_t min, int64_t max)
-{
-	p->has = 1ULL << PARAM_CURRENT | 1ULL << PARAM_MIN | 1ULL << PARAM_MAX;
-	p->current = current;
-	p->min = min;
-	p->max = max;
-}
-
-/* What is in force; nothing of it is negotiable yet, so every range is the value itself. */
-static void
-get_config(struct request *r)
-{
-	const struct heartbeat_config *hb = &r->server->setup.heartbeat;
-	struct signal_msg msg = {.has = 1ULL << SIGNAL_SIGNAL_CONFIG};
-	struct answer_body body = {.code = COAP_205_CONTENT, .msg = &msg, .max_age = UINT32_MAX};
-	struct config_set *set = &msg.signal_config.mitigating_config;
-	int64_t interval = hb->interval_ms / 1000;
-
-	msg.signal_config.has = 1ULL << SIGNAL_MITIGATING_CONFIG | 1ULL << SIGNAL_IDLE_CONFIG;
-	set->has = 1ULL << CONFIG_HEARTBEAT_INTERVAL | 1ULL << CONFIG_MISSING_HB_ALLOWED |
-		   1ULL << CONFIG_MAX_RETRANSMIT | 1ULL << CONFIG_ACK_TIMEOUT |
-		   1ULL << CONFIG_ACK_RANDOM_FACTOR;
-	param(&set->heartbeat_interval, interval, interval, interval);
-	param(&set->missing_hb_allowed, hb->missing_allowed, hb->missing_allowed,
-		hb->missing_allowed);
-	param(&set->max_retransmit, 3, 3, 3);
-	param(&set->ack_timeout, 200, 200, 200);
-	param(&set->ack_random_factor, 150, 150, 150);
-	msg.signal_config.idle_config = *set;
-	answer_now(r->ex, &body);
-}
-
-static void
-delete_config(struct request *r)
-{
-	struct answer_body body = {.code = COAP_202_DELETED};
-
-	answer_now(r->ex, &body); /* the defaults are in force already (RFC 9132 4.5.4) */
-}
+/* ---- hb -------------------------------------------------------------------------- */
 
 static void
 put_hb(struct request *r)
@@ -792,7 +737,7 @@ put_hb(struct request *r)
 		signal_decode(r->arena, r->msg->payload, r->msg->payload_len, msg, &err) != 0 ||
 		!(msg->has & (1ULL << SIGNAL_HEARTBEAT))) {
 		v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.7: %s", err.why);
-		refuse(r, &v);
+		signal_refuse(r, &v);
 		return;
 	}
 	peer_heartbeat_request(r->peer);
@@ -811,8 +756,9 @@ static const struct route {
 	{PATH_MITIGATE, COAP_PUT, put_mitigate, false},
 	{PATH_MITIGATE, COAP_GET, get_mitigate, false},
 	{PATH_MITIGATE, COAP_DELETE, delete_mitigate, true},
-	{PATH_CONFIG, COAP_GET, get_config, false},
-	{PATH_CONFIG, COAP_DELETE, delete_config, true},
+	{PATH_CONFIG, COAP_GET, negotiation_get, false},
+	{PATH_CONFIG, COAP_PUT, negotiation_put, false},
+	{PATH_CONFIG, COAP_DELETE, negotiation_delete, true},
 	{PATH_HB, COAP_PUT, put_hb, true},
 };
 
@@ -976,7 +922,7 @@ signal_serve(struct dots_server *s, struct peer *p, struct session *session, str
 		v = verdict_ok(&rate) ? v : rate;
 	}
 	if (!verdict_ok(&v)) {
-		refuse(&r, &v);
+		signal_refuse(&r, &v);
 		return;
 	}
 	assert(r.client && route);

@@ -59,6 +59,8 @@ upstream_new(const struct upstream_context *cx, const struct homing *h, const st
 	u->window_timer = timer_new(cx->loop, upstream_request_window, u);
 	u->redirect_timer = timer_new(cx->loop, upstream_redirect_due, u);
 	u->certificate_timer = timer_new(cx->loop, upstream_session_certificate_due, u);
+	u->bargain.timer = timer_new(cx->loop, upstream_config_due, u);
+	u->bargain.set = SESSION_IDLE;
 	u->heard = -1;
 	if (cred)
 		upstream_dial_at(u, loop_now(cx->loop));
@@ -114,6 +116,7 @@ upstream_free(struct upstream *u)
 	timer_free(u->window_timer);
 	upstream_redirect_end(u);
 	timer_free(u->certificate_timer);
+	timer_free(u->bargain.timer);
 	credentials_unref(u->credentials);
 	free(u->failures);
 	free(u);
@@ -209,6 +212,7 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 		return false;
 	if (u->access.domain)
 		move_access(u, h, d, s);
+	upstream_config_rebind(u, d);
 	u->homing = h;
 	u->domain = d;
 	u->home = s;
@@ -218,8 +222,6 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 	credentials_unref(u->credentials);
 	u->credentials = cred;
 	judge_sessions(u);
-	heartbeat_configure(&u->hb, &d->heartbeat, loop_now(u->cx.loop));
-	upstream_session_hb_rearm(u);
 	return true;
 }
 
@@ -299,6 +301,9 @@ upstream_view(const struct upstream *u, struct server_view *ret)
 		.heard_s = u->heard < 0 ? -1 : (now - u->heard) / 1000,
 	};
 	if (s) {
+		ret->set = session_set_name(u->bargain.set);
+		ret->sid = u->bargain.config.negotiated ? u->bargain.config.sid : 0;
+		ret->params = u->bargain.config.sets[u->bargain.set];
 		ret->local = *session_local(s);
 		ret->remote = *session_remote(s);
 		ret->resumed = session_was_resumed(s);

@@ -74,6 +74,10 @@ void upstream_link_changed(struct upstream *u, const char *interface);
  */
 void upstream_hurry(struct upstream *u);
 
+/* Whether the domain is under attack may have changed: that set of session parameters is in force,
+ * and what waited for calm is asked (RFC 9132 4.5). */
+void upstream_config_review(struct upstream *u);
+
 /* PUT or DELETE of a mid. payload is copied; NULL: none. hop_limit: of RFC 8768; 0: none. if_match:
  * only if the server has it (RFC 9132 4.4.3). A request of the same mid that is open is given up.
  * Of many at once some leave a little later: `sent` tells when. */

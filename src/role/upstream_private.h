@@ -6,6 +6,7 @@
 #define DOTSD_ROLE_UPSTREAM_PRIVATE_H
 
 #include "core/heartbeat.h"
+#include "core/session_config.h"
 #include "net/session.h"
 #include "role/access.h"
 #include "role/upstream.h"
@@ -61,6 +62,24 @@ struct contact {
 	bool in_vain;
 };
 
+/* What is negotiated for the current session: upstream_config.c. */
+enum { BARGAIN_TEXT_MAX = 2 * SESSION_PARAMS_TEXT_MAX + 64 };
+struct bargain {
+	struct session_config config; /* in force */
+	enum session_set set;
+	int64_t handle;                        /* of the question that is open; 0: none */
+	uint32_t sid;                          /* the last one of a PUT, on whichever session */
+	struct config_set offer[SESSION_SETS]; /* for a PUT … */
+	bool offers;                           /* … which is to come */
+	bool again;                            /* one was out of range already */
+	bool clamped;                          /* not all that is wanted can be had */
+	bool reset;      /* what was negotiated is not what is wanted any more */
+	mono_ms due;     /* of the next question; INT64_MAX: none */
+	mono_ms refresh; /* when it is taken: the next one after it */
+	struct timer *timer;
+	char told[BARGAIN_TEXT_MAX];
+};
+
 struct upstream {
 	struct upstream_context cx;
 	const struct homing *homing;
@@ -83,6 +102,7 @@ struct upstream {
 	size_t n_failures;
 	struct heartbeat hb;
 	int64_t hb_handle;
+	struct bargain bargain;
 	struct timer *hb_timer, *dial_timer, *race_timer, *probe_timer, *observe_timer,
 		*window_timer, *certificate_timer;
 	enum availability availability;
@@ -147,6 +167,13 @@ void upstream_request_window(void *arg); /* timer */
 void upstream_request_line_gone(struct upstream *u, int line);
 /* The candidate is the current session from now on. */
 void upstream_request_promote(struct upstream *u);
+
+/* upstream_config.c */
+void upstream_config_due(void *arg);            /* timer */
+void upstream_config_begin(struct upstream *u); /* there is a new current session */
+void upstream_config_lost(struct upstream *u);  /* there is none */
+/* Its domain will be that of a new snapshot. */
+void upstream_config_rebind(struct upstream *u, const struct domain *to);
 
 /* upstream_observe.c */
 void upstream_observe_due(void *arg); /* timer */

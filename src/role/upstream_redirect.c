@@ -135,7 +135,7 @@ tell_refusal(struct upstream *u, const char *name, const struct redirect_decisio
 static void
 shun(struct upstream *u, bool mitigation)
 {
-	uint32_t interval = u->domain->heartbeat.interval_ms;
+	uint32_t interval = u->hb.config.interval_ms;
 
 	u->shunned = loop_now(u->cx.loop) +
 		     (mitigation || !interval ? SHUNNED_MS : 2 * (int64_t)interval);

@@ -158,7 +158,7 @@ upstream_session_promote(struct upstream *u)
 	if (old)
 		session_abandon(old);
 	heartbeat_init(&u->hb, &u->domain->heartbeat, loop_now(u->cx.loop));
-	upstream_session_hb_rearm(u);
+	upstream_config_begin(u);
 	timer_after(u->certificate_timer, 0);
 	timer_stop(u->dial_timer);
 	u->next_attempt = INT64_MAX;
@@ -238,6 +238,7 @@ upstream_session_lost(struct upstream *u, const char *reason)
 	u->hb_handle = 0;
 	upstream_request_line_gone(u, CURRENT);
 	upstream_observe_reset(u);
+	upstream_config_lost(u);
 	timer_stop(u->hb_timer);
 	snprintf(u->reason, sizeof(u->reason), "%s", reason);
 	event_raise(EVENT_SESSION_DOWN, EVENT_F("role", "client"), EVENT_F("peer", u->with),

@@ -312,6 +312,95 @@ hand_heartbeat(struct hand *h)
 	assert_true(hb_send(h->session, true, hand_answered, h) > 0);
 }
 
+/* The sets of a body; false: there are none. */
+static bool
+read_config(struct arena *a, const struct coap_msg *m, struct config_set ret[static SESSION_SETS])
+{
+	struct signal_msg *msg = arena_alloc(a, 1, sizeof(*msg));
+	struct schema_error err;
+
+	if (!m->payload || signal_decode(a, m->payload, m->payload_len, msg, &err) != 0 ||
+		!(msg->has & 1ULL << SIGNAL_SIGNAL_CONFIG))
+		return false;
+	ret[SESSION_MITIGATING] = msg->signal_config.mitigating_config;
+	ret[SESSION_IDLE] = msg->signal_config.idle_config;
+	return true;
+}
+
+static void
+add_config(struct coap_msg *m, const struct config_set *sets, struct buf *out)
+{
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_SIGNAL_CONFIG};
+
+	for (int s = 0; s < SESSION_SETS; s++)
+		if (sets[s].has)
+			msg.signal_config.has |= 1ULL
+						 << (s == SESSION_IDLE ? SIGNAL_IDLE_CONFIG
+								       : SIGNAL_MITIGATING_CONFIG);
+	msg.signal_config.mitigating_config = sets[SESSION_MITIGATING];
+	msg.signal_config.idle_config = sets[SESSION_IDLE];
+	assert_int_equal(signal_encode(&msg, out), 0);
+	coap_add_uint(m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
+	m->payload = out->bytes;
+	m->payload_len = out->len;
+}
+
+static void
+hand_config_answered(void *arg, struct session *s, const struct coap_msg *m, int error)
+{
+	struct hand *h = arg;
+
+	if (m && coap_find(m, COAP_OPT_OBSERVE))
+		h->config_notifications++;
+	else
+		hand_answered(arg, s, m, error);
+	if (!m)
+		return;
+	arena_reset(h->arena);
+	read_config(h->arena, m, h->config);
+}
+
+static void
+config_request(struct hand *h, struct coap_msg *m, enum coap_type type, uint8_t method,
+	uint32_t sid, char *storage)
+{
+	struct path path = {
+		.resource = PATH_CONFIG, .has_sid = sid != 0, .sid = sid, .content = 'a'};
+
+	arena_reset(h->arena);
+	coap_init(m, type, method);
+	path_add(m, &path, storage);
+	h->code = 0;
+}
+
+void
+hand_config(struct hand *h, enum coap_type type, uint8_t method, uint32_t sid,
+	const struct config_set *sets)
+{
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+	struct buf out;
+
+	config_request(h, &m, type, method, sid, storage);
+	buf_init(&out, BODY_MAX);
+	if (sets)
+		add_config(&m, sets, &out);
+	assert_true(request_send(h->session, &m, hand_config_answered, h) > 0);
+	buf_finish(&out);
+}
+
+void
+hand_observe_config(struct hand *h, uint32_t sid)
+{
+	char storage[PATH_STORAGE];
+	struct coap_msg m;
+
+	config_request(h, &m, COAP_CON, COAP_GET, sid, storage);
+	coap_add_uint(&m, COAP_OPT_OBSERVE, 0);
+	h->observation = request_send(h->session, &m, hand_config_answered, h);
+	assert_true(h->observation > 0);
+}
+
 void
 hand_free(struct hand *h)
 {
@@ -436,6 +525,65 @@ script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 }
 
 static void
+script_tell_config(struct script *t, struct exchange *ex)
+{
+	struct coap_msg m;
+	struct buf out;
+
+	if (!t->config[0].has && !t->config[1].has) {
+		answer(ex, COAP_404_NOT_FOUND);
+		return;
+	}
+	buf_init(&out, BODY_MAX);
+	coap_init(&m, COAP_NON, COAP_205_CONTENT);
+	add_config(&m, t->config, &out);
+	if (t->config_max_age)
+		coap_add_uint(&m, COAP_OPT_MAX_AGE, t->config_max_age);
+	exchange_respond(ex, &m);
+	buf_finish(&out);
+}
+
+/* What was asked is what it has from now on; its ranges stay. */
+static void
+script_take_config(struct script *t)
+{
+	for (int s = 0; s < SESSION_SETS; s++)
+		for (int i = 0; i < SESSION_PARAMS; i++) {
+			size_t at = session_param_rows[i].in_set;
+			const struct config_param *asked =
+				(const void *)((const char *)&t->config_asked[s] + at);
+			struct config_param *is = (void *)((char *)&t->config[s] + at);
+
+			if (t->config_asked[s].has >> session_param_rows[i].field & 1)
+				is->current = asked->current;
+		}
+}
+
+static void
+script_config(
+	struct script *t, struct exchange *ex, const struct coap_msg *m, const struct path *path)
+{
+	t->config_gets += m->code == COAP_GET;
+	t->config_puts += m->code == COAP_PUT;
+	t->config_deletes += m->code == COAP_DELETE;
+	t->config_by_sid = path->has_sid;
+	t->config_sid = path->sid;
+	t->config_type = m->type;
+	if (t->config_silent) {
+		answer(ex, COAP_EMPTY);
+	} else if (m->code == COAP_GET) {
+		script_tell_config(t, ex);
+	} else if (m->code == COAP_PUT) {
+		assert_true(read_config(t->arena, m, t->config_asked));
+		if (!t->config_put)
+			script_take_config(t);
+		answer(ex, t->config_put ? t->config_put : COAP_201_CREATED);
+	} else {
+		answer(ex, COAP_202_DELETED);
+	}
+}
+
+static void
 script_request(void *arg, struct session *s, struct exchange *ex, const struct coap_msg *m)
 {
 	struct script *t = arg;
@@ -452,6 +600,10 @@ script_request(void *arg, struct session *s, struct exchange *ex, const struct c
 			return;
 		}
 		answer(ex, COAP_204_CHANGED);
+		return;
+	}
+	if (path.resource == PATH_CONFIG) {
+		script_config(t, ex, m, &path);
 		return;
 	}
 	snprintf(t->cuid, sizeof(t->cuid), "%s", path.cuid);

@@ -100,11 +100,13 @@ struct hand {
 	char text[200];           /* the diagnostic payload */
 	mono_ms answered;
 	unsigned notifications;
-	uint64_t status;     /* in the last notification, of its first entry */
-	unsigned entries;    /* in it */
-	int64_t observation; /* handle of the last one */
-	const char *cdid;    /* in what is asked from now on; NULL: without one */
-	int hop_limit;       /* in what is asked from now on; 0: without it, -1: one of no octets */
+	uint64_t status;                        /* in the last notification, of its first entry */
+	unsigned entries;                       /* in it */
+	int64_t observation;                    /* handle of the last one */
+	struct config_set config[SESSION_SETS]; /* in the last answer that had one */
+	unsigned config_notifications;
+	const char *cdid; /* in what is asked from now on; NULL: without one */
+	int hop_limit;    /* in what is asked from now on; 0: without it, -1: one of no octets */
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
@@ -117,6 +119,10 @@ void hand_delete(struct hand *h, uint32_t mid);
 void hand_observe(struct hand *h, uint32_t mid); /* 0: all */
 void hand_forget(struct hand *h);                /* the observation, without a word to the server */
 void hand_heartbeat(struct hand *h);
+/* Of the session configuration; sid 0: without. sets: of a PUT. type: COAP_CON, COAP_NON. */
+void hand_config(struct hand *h, enum coap_type type, uint8_t method, uint32_t sid,
+	const struct config_set *sets);
+void hand_observe_config(struct hand *h, uint32_t sid);
 void hand_free(struct hand *h);
 
 /* --- a server by script --------------------------------------------------------------------- */
@@ -139,10 +145,21 @@ struct script {
 	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
 	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
-	unsigned ups;                  /* sessions that came up */
-	char cuid[PATH_ID_MAX + 1];    /* of the last request */
-	char cdid[PATH_ID_MAX + 1];    /* in it; "" */
-	uint8_t token[COAP_TOKEN_MAX]; /* of the last observation */
+	unsigned ups; /* sessions that came up */
+	/* Its session configuration: told if there is anything in it, else 4.04. A PUT of it is
+	 * answered config_put (0: 2.01, and it is told from then on). */
+	struct config_set config[SESSION_SETS];
+	uint8_t config_put;
+	uint32_t config_max_age; /* 0: none */
+	bool config_silent;
+	unsigned config_gets, config_puts, config_deletes;
+	bool config_by_sid;                           /* the last one was */
+	uint32_t config_sid;                          /* in it */
+	enum coap_type config_type;                   /* likewise */
+	struct config_set config_asked[SESSION_SETS]; /* by the last PUT */
+	char cuid[PATH_ID_MAX + 1];                   /* of the last request */
+	char cdid[PATH_ID_MAX + 1];                   /* in it; "" */
+	uint8_t token[COAP_TOKEN_MAX];                /* of the last observation */
 	size_t token_len;
 	uint32_t observed_mid, sequence;
 	struct arena *arena;

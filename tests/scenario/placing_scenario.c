@@ -37,7 +37,7 @@ the_owner_is_asked_once_and_observed(void **state)
 	assert_string_equal(PACKET(0, .code = COAP_PUT)->interface, "wan2");
 	assert_int_equal(COUNT(.code = COAP_201_CREATED), 1);
 	assert_int_equal(COUNT(.code = COAP_GET, .resource = PATH_MITIGATE), 1);
-	assert_true(PACKET(0, .code = COAP_GET)->observe);
+	assert_true(PACKET(0, .code = COAP_GET, .resource = PATH_MITIGATE)->observe);
 	m = provider_mitigation(&x->isp2, PACKET(0, PUTS(x))->mid);
 	assert_non_null(m);
 	assert_int_equal(mitigation_remaining(m, virtual_now()), 3595);

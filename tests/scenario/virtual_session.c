@@ -1030,7 +1030,6 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 
 	if (s->state != UP)
 		return -ENOTCONN;
-	m.type = COAP_NON;
 	m.token_len = (uint8_t)token_len;
 	memcpy(m.token, token, token_len);
 	n = encode(s, &m, bytes, sizeof(bytes));
