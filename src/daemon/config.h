@@ -35,7 +35,10 @@ struct config {
 	struct clients *clients;
 	struct psk_entry *psk;
 	size_t n_psk;
-	struct heartbeat_config heartbeat; /* towards clients */
+	struct heartbeat_config heartbeat; /* towards clients, as of struct server_setup … */
+	struct session_choice session[SESSION_SETS];
+	struct session_range range;
+	uint32_t config_max_age; /* … up to here */
 	struct mitigation_policy policy;
 	uint32_t max_sessions, max_half_open, max_half_open_per_prefix, handshakes_per_turn;
 	uint32_t max_body, max_bodies; /* bytes */

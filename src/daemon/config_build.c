@@ -36,12 +36,53 @@ build_server(struct options *o, struct draft_server *ds)
 	return s;
 }
 
+/* Of one set, what was said of it or of both; beats and where they are said: of both, too. */
+static struct session_choice
+build_choice(const struct options *o, const struct draft_session *ds, enum session_set set,
+	const struct heartbeat_config *beats, const void *said)
+{
+	struct session_choice c = {.params = ds->both};
+
+	c.params.heartbeat_ms = beats->interval_ms;
+	c.params.missing_hb_allowed = beats->missing_allowed;
+	for (size_t i = 0; i < SESSION_PARAMS; i++) {
+		const struct session_param *row = &session_param_rows[i];
+		bool own = options_given(o, &ds->sets[set], row->name);
+
+		if (own)
+			*session_param_at(row, &c.params) = session_param_get(row, &ds->sets[set]);
+		if (own || options_given(o, ds, row->name) || options_given(o, said, row->name))
+			c.has |= 1ULL << row->field;
+	}
+	return c;
+}
+
+static void
+build_session(const struct options *o, const struct draft_session *ds, struct config *c)
+{
+	c->heartbeat = ds->heartbeat;
+	c->config_max_age = ds->max_age;
+	c->range = session_range_default;
+	for (int s = 0; s < SESSION_SETS; s++)
+		c->session[s] = build_choice(o, ds, s, &ds->heartbeat, ds);
+	for (size_t i = 0; i < SESSION_PARAMS; i++) {
+		const struct session_param *row = &session_param_rows[i];
+
+		if (options_given(o, &ds->min, row->name))
+			*session_param_at(row, &c->range.min) = session_param_get(row, &ds->min);
+		if (options_given(o, &ds->max, row->name))
+			*session_param_at(row, &c->range.max) = session_param_get(row, &ds->max);
+	}
+}
+
 static void
 build_domain(struct options *o, struct draft_domain *dd, bool gateway, struct domain *ret)
 {
 	*ret = dd->domain;
 	ret->name = dd->name;
 	ret->gateway = gateway;
+	for (int i = 0; i < SESSION_SETS; i++)
+		ret->session[i] = build_choice(o, &dd->session, i, &dd->domain.heartbeat, dd);
 	ret->servers = mem_array(dd->n_servers, sizeof(struct domain_server *));
 	for (size_t i = 0; i < dd->n_servers; i++)
 		ret->servers[ret->n_servers++] = build_server(o, &dd->servers[i]);
@@ -217,6 +258,7 @@ config_build(struct options *o, struct draft *d)
 	c->trim = d->mixed == 1;
 	c->separate = !d->aggregate;
 	c->server_domain = d->server_domain;
+	build_session(o, &d->session, c);
 	build_listen(c, d);
 	c->clients = clients_new();
 	for (size_t i = 0; i < d->n_clients; i++)

@@ -187,6 +187,77 @@ check_heartbeat(struct options *o, const void *object, const struct heartbeat_co
 			hb->missing_allowed);
 }
 
+static const char *
+param_text(const struct session_param *row, uint32_t value, char *text, size_t cap)
+{
+	snprintf(text, cap, "%g",
+		row->field == CONFIG_ACK_TIMEOUT || row->field == CONFIG_ACK_RANDOM_FACTOR
+			? value / 100.0
+			: value / (double)row->scale);
+	return text;
+}
+
+/* What was given of these is outside of what RFC 9132 has; heartbeats may be off. */
+static void
+check_params(struct options *o, const void *object, const struct session_params *given)
+{
+	char is[16], min[16], max[16];
+
+	for (size_t i = 0; i < SESSION_PARAMS; i++) {
+		const struct session_param *row = &session_param_rows[i];
+		uint32_t value = session_param_get(row, given);
+		uint32_t low = session_param_get(row, &session_range_default.min);
+		uint32_t high = session_param_get(row, &session_range_default.max);
+
+		if (!options_given(o, object, row->name) || (value >= low && value <= high) ||
+			(row->field == CONFIG_HEARTBEAT_INTERVAL && !value))
+			continue;
+		options_problem(o, false, options_spot(o, object, row->name),
+			"%s is %s, expected %s to %s (RFC 9132 4.5.2)", row->name,
+			param_text(row, value, is, sizeof(is)),
+			param_text(row, low, min, sizeof(min)),
+			param_text(row, high, max, sizeof(max)));
+	}
+}
+
+/* Heartbeats of both sets are check_heartbeat's. */
+static void
+check_sets(struct options *o, const struct draft_session *ds)
+{
+	struct session_params both = ds->both;
+
+	both.heartbeat_ms = session_range_default.min.heartbeat_ms;
+	both.missing_hb_allowed = session_range_default.min.missing_hb_allowed;
+	check_params(o, ds, &both);
+	for (int s = 0; s < SESSION_SETS; s++)
+		check_params(o, &ds->sets[s], &ds->sets[s]);
+}
+
+static void
+check_range(struct options *o, const struct draft_session *ds, const struct session_range *range)
+{
+	char least[16], most[16];
+
+	check_params(o, &ds->min, &ds->min);
+	check_params(o, &ds->max, &ds->max);
+	for (size_t i = 0; i < SESSION_PARAMS; i++) {
+		const struct session_param *row = &session_param_rows[i];
+		uint32_t low = session_param_get(row, &range->min);
+		uint32_t high = session_param_get(row, &range->max);
+
+		if (low > high)
+			options_problem(o, true,
+				options_spot(o,
+					options_given(o, &ds->min, row->name) ? &ds->min : &ds->max,
+					row->name),
+				"clients may negotiate a %s from %s to %s, expected a minimum "
+				"below "
+				"the maximum",
+				row->name, param_text(row, low, least, sizeof(least)),
+				param_text(row, high, most, sizeof(most)));
+	}
+}
+
 static void
 check_server_links(struct options *o, const struct draft_domain *dd, const struct domain *dom,
 	const struct domain_server *s)
@@ -308,6 +379,7 @@ check_domain(struct options *o, const struct draft *d, struct config *c, size_t 
 			"%s names a domain and a gateway, expected different names", dom->name);
 	check_interfaces(o, dd, dom);
 	check_heartbeat(o, dd, &dom->heartbeat);
+	check_sets(o, &dd->session);
 	check_servers(o, dd, dom);
 	if (dom->n_via && (dom->n_interfaces || dom->n_resolvers || dom->source.family))
 		options_problem(o, true, options_spot(o, dd, "via"),
@@ -555,7 +627,9 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 		if (*c->listen[i].interface &&
 			(!i || strcmp(c->listen[i].interface, c->listen[i - 1].interface) != 0))
 			check_interface(o, spot, c->listen[i].interface);
-	check_heartbeat(o, &d->config.heartbeat, &c->heartbeat);
+	check_heartbeat(o, &d->session, &c->heartbeat);
+	check_sets(o, &d->session);
+	check_range(o, &d->session, &c->range);
 }
 
 /* What is set here decides whom requests and keys go to (RFC 6724 9). */

@@ -65,6 +65,40 @@ static const struct option server_rows[] = {
 	{0},
 };
 
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+#define COAP_ROWS(type, of)                                                                        \
+	{"probing-rate", OPTION_NUMBER, ONE, "sent to a peer that does not respond",               \
+		AT(type, of probing_rate), RANGE(1, 65535, "bytes a second")},                     \
+		{"max-retransmit", OPTION_NUMBER, ONE, "repeats of a Confirmable message",         \
+			AT(type, of max_retransmit), RANGE(0, 20, NULL)},                          \
+		{"ack-timeout", OPTION_DECIMAL, ONE, "seconds until the first of them",            \
+			AT(type, of ack_timeout), RANGE(1, 60, NULL)},                             \
+	{                                                                                          \
+		"ack-random-factor", OPTION_DECIMAL, ONE, "by how much these are lengthened",      \
+			AT(type, of ack_random_factor), RANGE(1, 10, NULL)                         \
+	}
+
+static const struct option set_rows[] = {
+	{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",
+		AT(struct session_params, heartbeat_ms), RANGE(0, 65535, "seconds")},
+	{"missing-hb-allowed", OPTION_NUMBER, ONE, "heartbeats unanswered before a session is lost",
+		AT(struct session_params, missing_hb_allowed), RANGE(1, 65535, NULL)},
+	COAP_ROWS(struct session_params, ),
+	{0},
+};
+
+#define SETS_ROWS                                                                                  \
+	COAP_ROWS(struct draft_session, both.),                                                    \
+		{"mitigating", OPTION_MAP, ONE, "while a mitigation is on",                        \
+			AT(struct draft_session, sets[SESSION_MITIGATING]), .rows = set_rows},     \
+	{                                                                                          \
+		"idle", OPTION_MAP, ONE, "while none is",                                          \
+			AT(struct draft_session, sets[SESSION_IDLE]), .rows = set_rows             \
+	}
+
+static const struct option wanted_rows[] = {SETS_ROWS, {0}};
+
 struct methods {
 	uint32_t by;
 	bool unknown;
@@ -139,6 +173,8 @@ read_discover(struct options *o, const struct option *row, void *object, struct 
 		{"status-interval", OPTION_NUMBER, ONE, "time between questions for the status",   \
 			AT(struct draft_domain, domain.status_interval),                           \
 			RANGE(3, 3600, "seconds")},                                                \
+		{"session", OPTION_MAP, ONE, "what is negotiated with its servers",                \
+			AT(struct draft_domain, session), .rows = wanted_rows},                    \
 	{                                                                                          \
 		"lifetime", OPTION_NUMBER, ONE, "asked for in each request",                       \
 			AT(struct draft_domain, domain.lifetime), .fallback = "3600",              \
@@ -439,11 +475,18 @@ static const struct option names_rows[] = {
 
 static const struct option session_rows[] = {
 	{"heartbeat-interval", OPTION_SECONDS, ONE, "time between heartbeats",
-		AT(struct heartbeat_config, interval_ms), .fallback = "30",
+		AT(struct draft_session, heartbeat.interval_ms), .fallback = "30",
 		RANGE(0, 65535, "seconds")},
 	{"missing-hb-allowed", OPTION_NUMBER, ONE, "heartbeats unanswered before a session is lost",
-		AT(struct heartbeat_config, missing_allowed), .fallback = "15",
+		AT(struct draft_session, heartbeat.missing_allowed), .fallback = "15",
 		RANGE(1, 65535, NULL)},
+	SETS_ROWS,
+	{"minimum", OPTION_MAP, ONE, "least that clients may negotiate",
+		AT(struct draft_session, min), .rows = set_rows},
+	{"maximum", OPTION_MAP, ONE, "most that clients may negotiate",
+		AT(struct draft_session, max), .rows = set_rows},
+	{"max-age", OPTION_NUMBER, ONE, "how long clients may go without asking for it again",
+		AT(struct draft_session, max_age), RANGE(1, UINT32_MAX - 1LL, "seconds")},
 	{0},
 };
 
@@ -547,8 +590,8 @@ const struct option config_rows[] = {
 	{"mitigators", OPTION_MAP, LIST, "what handles the traffic",
 		MANY(struct draft, mitigators, n_mitigators),
 		ROWS(mitigator_rows, struct draft_mitigator)},
-	{"session", OPTION_MAP, ONE, "heartbeats towards clients",
-		AT(struct draft, config.heartbeat), .rows = session_rows},
+	{"session", OPTION_MAP, ONE, "parameters of sessions with clients",
+		AT(struct draft, session), .rows = session_rows},
 	{"mitigation", OPTION_MAP, ONE, "what is granted to clients",
 		AT(struct draft, config.policy), .rows = mitigation_rows},
 	{"limits", OPTION_MAP, ONE, "limits of what others can make grow", AT(struct draft, config),

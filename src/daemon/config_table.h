@@ -10,11 +10,19 @@
 
 /* Everything below is moved into the snapshot by config_build; the drafts' own arrays are freed
  * there. */
+/* Parameters of sessions: of both sets, of each, and what is taken of clients. */
+struct draft_session {
+	struct heartbeat_config heartbeat; /* towards clients */
+	struct session_params both, sets[SESSION_SETS], min, max;
+	uint32_t max_age;
+};
+
 struct draft_domain {
 	char *name; /* first: named by its key */
 	struct domain domain;
 	struct draft_server *servers;
 	size_t n_servers;
+	struct draft_session session; /* without heartbeat, min, max and max_age */
 };
 
 struct draft_server {
@@ -82,6 +90,7 @@ struct draft {
 	struct draft_listen *listen;
 	size_t n_listen;
 	struct domain_credentials credentials;
+	struct draft_session session;
 	struct draft_client *clients;
 	size_t n_clients;
 	struct draft_mitigator *mitigators;

@@ -416,6 +416,24 @@ view_wishes(const struct control_parts *p, size_t max, size_t *ret_all)
 	return l.array;
 }
 
+/* What is in force on a session (RFC 9132 4.5). */
+static void
+add_params(json_t *object, const char *set, uint32_t sid, const struct session_params *p)
+{
+	json_t *j = json_object();
+
+	add_text(j, "set", set);
+	if (sid)
+		add_number(j, "sid", sid);
+	json_object_set_new(j, "heartbeat_interval", json_real(p->heartbeat_ms / 1000.0));
+	add_number(j, "missing_hb_allowed", p->missing_hb_allowed);
+	add_number(j, "probing_rate", p->probing_rate);
+	add_number(j, "max_retransmit", p->max_retransmit);
+	json_object_set_new(j, "ack_timeout", json_real(p->ack_timeout / 100.0));
+	json_object_set_new(j, "ack_random_factor", json_real(p->ack_random_factor / 100.0));
+	json_object_set_new(object, "config", j);
+}
+
 static void
 add_server(void *arg, const struct server_view *v)
 {
@@ -439,6 +457,8 @@ add_server(void *arg, const struct server_view *v)
 	if (v->expires)
 		add_time(j, "expires", v->expires);
 	add_bool(j, "resumed", v->resumed);
+	if (v->set)
+		add_params(j, v->set, v->sid, &v->params);
 	if (v->heard_s >= 0)
 		add_number(j, "heard", v->heard_s);
 	if (v->next_attempt_s >= 0)
@@ -558,6 +578,7 @@ add_peer(void *arg, const struct peer_view *v)
 	add_text(j, "transport", v->transport);
 	add_bool(j, "resumed", v->resumed);
 	add_number(j, "heard", v->heard_s);
+	add_params(j, v->set, v->sid, &v->params);
 	json_array_append_new(arg, j);
 }
 

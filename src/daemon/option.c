@@ -200,20 +200,34 @@ read_number(struct options *o, const struct option *row, const char *text, void 
 	return true;
 }
 
+/* In parts of the unit that the row counts in. */
+static bool
+read_parts(const struct option *row, const char *text, unsigned parts, void *at)
+{
+	char *end;
+	double v;
+
+	if (strspn(text, "0123456789.") != strlen(text) || !isdigit((unsigned char)*text))
+		return false;
+	v = strtod(text, &end);
+	if (*end || v < (double)row->min || v > (double)row->max)
+		return false;
+	*(uint32_t *)at = (uint32_t)(v * parts + 0.5);
+	return true;
+}
+
 static bool
 read_seconds(struct options *o, const struct option *row, const char *text, void *at)
 {
-	char *end;
-	double s;
-
 	(void)o;
-	if (strspn(text, "0123456789.") != strlen(text) || !isdigit((unsigned char)*text))
-		return false;
-	s = strtod(text, &end);
-	if (*end || s < (double)row->min || s > (double)row->max)
-		return false;
-	*(uint32_t *)at = (uint32_t)(s * 1000 + 0.5);
-	return true;
+	return read_parts(row, text, 1000, at);
+}
+
+static bool
+read_decimal(struct options *o, const struct option *row, const char *text, void *at)
+{
+	(void)o;
+	return read_parts(row, text, 100, at);
 }
 
 static bool
@@ -268,6 +282,7 @@ static const struct kind {
 	[OPTION_BOOL] = {"yes or no", sizeof(bool), read_bool},
 	[OPTION_NUMBER] = {NULL, sizeof(uint32_t), read_number},
 	[OPTION_SECONDS] = {NULL, sizeof(uint32_t), read_seconds},
+	[OPTION_DECIMAL] = {NULL, sizeof(uint32_t), read_decimal},
 	[OPTION_CHOICE] = {NULL, sizeof(uint32_t), read_choice},
 	[OPTION_ADDRESS] = {"an IPv4 or IPv6 address", sizeof(struct addr), read_address},
 	[OPTION_PREFIX] = {"an IPv4 or IPv6 prefix", sizeof(struct prefix), read_prefix},
@@ -286,6 +301,9 @@ expected_text(const struct option *row, char *text, size_t cap)
 			unit, (long long)row->min, (long long)row->max);
 	else if (row->kind == OPTION_SECONDS)
 		snprintf(text, cap, "seconds from %lld to %lld", (long long)row->min,
+			(long long)row->max);
+	else if (row->kind == OPTION_DECIMAL)
+		snprintf(text, cap, "a number from %lld to %lld", (long long)row->min,
 			(long long)row->max);
 	else if (row->kind == OPTION_CHOICE)
 		for (size_t i = 0; row->choices[i]; i++)

@@ -27,6 +27,7 @@ enum option_kind {
 	OPTION_BOOL,      /* bool */
 	OPTION_NUMBER,    /* uint32_t, in [min, max] */
 	OPTION_SECONDS,   /* uint32_t milliseconds; min and max in seconds; a fraction is allowed */
+	OPTION_DECIMAL,   /* uint32_t hundredths; min and max in whole ones */
 	OPTION_CHOICE,    /* uint32_t: index of the word in `choices` */
 	OPTION_ADDRESS,   /* struct addr */
 	OPTION_PREFIX,    /* struct prefix */

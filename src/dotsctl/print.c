@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-enum { COLUMNS_MAX = 11, CELL_MAX = 512, LISTED_MAX = 8, ROOM_MAX = (LISTED_MAX + 1) * CELL_MAX };
+enum { COLUMNS_MAX = 12, CELL_MAX = 512, LISTED_MAX = 8, ROOM_MAX = (LISTED_MAX + 1) * CELL_MAX };
 
 /* ---- a value as a cell ---- */
 
@@ -98,7 +98,8 @@ print_section(const char *title, const json_t *rows, const struct column *column
 #define SERVER_COLUMNS                                                                             \
 	{"DOMAIN", "domain"}, {"SERVER", "name"}, {"STATE", "state"}, {"INTERFACE", "interface"},  \
 		{"BY", "transport"}, {"FROM", "local"}, {"TO", "remote"},                          \
-		{"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"REASON", "reason"},            \
+		{"CREDENTIAL", "credential"}, {"HEARD", "heard"}, {"BEATS", "beats"},              \
+		{"REASON", "reason"},                                                              \
 	{                                                                                          \
 		0                                                                                  \
 	}
@@ -106,7 +107,7 @@ static const struct column server_columns[] = {SERVER_COLUMNS};
 static const struct column separate_columns[] = {{"FOR", "behalf"}, SERVER_COLUMNS};
 static const struct column peer_columns[] = {{"CLIENT", "client"}, {"STATE", "state"},
 	{"BY", "transport"}, {"FROM", "remote"}, {"TO", "local"}, {"CREDENTIAL", "credential"},
-	{"HEARD", "heard"}, {0}};
+	{"HEARD", "heard"}, {"BEATS", "beats"}, {0}};
 static const struct column part_columns[] = {{"TARGET", "target"}, {"STATE", "state"},
 	{"DOMAIN", "domain"}, {"SERVER", "server"}, {"INTERFACE", "interface"},
 	{"STATUS", "status"}, {"DROPPED", "dropped_packets"}, {"SECTION", "section"},
@@ -139,6 +140,21 @@ name_alternate(json_t *server)
 				alternate));
 }
 
+/* Which set of parameters is in force there, and what it says of heartbeats: "idle 30 s x 15". */
+static void
+name_beats(json_t *session)
+{
+	const json_t *config = json_object_get(session, "config");
+
+	if (config)
+		json_object_set_new(session, "beats",
+			json_sprintf("%s %g s x %d",
+				json_string_value(json_object_get(config, "set")),
+				json_number_value(json_object_get(config, "heartbeat_interval")),
+				(int)json_integer_value(
+					json_object_get(config, "missing_hb_allowed"))));
+}
+
 /* Sessions on behalf of somebody are rare; then all tell whom they are for. */
 static void
 print_servers(const char *title, const json_t *servers)
@@ -152,6 +168,7 @@ print_servers(const char *title, const json_t *servers)
 		if (json_string_length(json_object_get(s, "behalf")))
 			columns = separate_columns;
 		name_alternate(s);
+		name_beats(s);
 	}
 	print_section(title, servers, columns);
 }
@@ -201,6 +218,10 @@ print_domains(const json_t *reply)
 void
 print_sessions(const json_t *reply)
 {
+	json_t *clients = json_object_get(reply, "clients"), *client;
+	size_t i;
+
+	json_array_foreach(clients, i, client) name_beats(client);
 	print_servers("UPSTREAM", json_object_get(reply, "upstream"));
 	print_section("CLIENTS", json_object_get(reply, "clients"), peer_columns);
 }

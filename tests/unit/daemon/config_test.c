@@ -285,6 +285,77 @@ a_server_loads(void **state)
 	config_free(c);
 }
 
+#define HAS(choice, field) ((choice).has >> CONFIG_##field & 1)
+
+/* 9132-4.5.2-02 to -06, 9132-4.5.3-11: what is said of both sets, of one, and of neither. */
+static void
+parameters_of_sessions_are_of_both_sets_or_of_one(void **state)
+{
+	struct config *c = load(SERVER
+		"clients: {a: {certificates: [x], prefixes: [10.0.0.0/8]}}\n"
+		"session:\n"
+		"  heartbeat-interval: 60\n"
+		"  probing-rate: 10\n"
+		"  ack-timeout: 2.5\n"
+		"  idle: {heartbeat-interval: 0, ack-random-factor: 1.25, max-retransmit: 4}\n"
+		"  minimum: {heartbeat-interval: 20}\n"
+		"  maximum: {missing-hb-allowed: 10}\n"
+		"  max-age: 600\n");
+	struct session_params p;
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_int_equal(problems.n, 0);
+	p = session_params_of(&c->heartbeat, &c->session[SESSION_MITIGATING]);
+	assert_int_equal(p.heartbeat_ms, 60000);
+	assert_int_equal(p.missing_hb_allowed, 15);
+	assert_int_equal(p.probing_rate, 10);
+	assert_int_equal(p.max_retransmit, 3);
+	assert_int_equal(p.ack_timeout, 250);
+	assert_int_equal(p.ack_random_factor, 150);
+	p = session_params_of(&c->heartbeat, &c->session[SESSION_IDLE]);
+	assert_int_equal(p.heartbeat_ms, 0);
+	assert_int_equal(p.probing_rate, 10);
+	assert_int_equal(p.max_retransmit, 4);
+	assert_int_equal(p.ack_random_factor, 125);
+	assert_int_equal(c->range.min.heartbeat_ms, 20000);
+	assert_int_equal(c->range.max.heartbeat_ms, 240000);
+	assert_int_equal(c->range.max.missing_hb_allowed, 10);
+	assert_int_equal(c->config_max_age, 600);
+	config_free(c);
+}
+
+static void
+a_domain_wants_only_what_it_says(void **state)
+{
+	struct config *c = load("domains:\n  a:\n    heartbeat-interval: 60\n"
+				"    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
+				"    credentials: " PSK "\n"
+				"    session:\n      max-retransmit: 5\n"
+				"      mitigating: {heartbeat-interval: 20}\n"
+				"  b:\n    servers: [{name: e.example, addresses: [192.0.2.2]}]\n"
+				"    credentials: " X509 "\n");
+	const struct session_choice *a, *b;
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	a = c->homing->domains[0].session;
+	b = c->homing->domains[1].session;
+	assert_true(HAS(a[SESSION_IDLE], HEARTBEAT_INTERVAL));
+	assert_false(HAS(a[SESSION_IDLE], MISSING_HB_ALLOWED));
+	assert_true(HAS(a[SESSION_IDLE], MAX_RETRANSMIT));
+	assert_int_equal(a[SESSION_IDLE].params.heartbeat_ms, 60000);
+	assert_int_equal(a[SESSION_MITIGATING].params.heartbeat_ms, 20000);
+	assert_int_equal(a[SESSION_MITIGATING].params.max_retransmit, 5);
+	assert_int_equal(b[SESSION_IDLE].has | b[SESSION_MITIGATING].has, 0);
+	assert_int_equal(c->homing->domains[1].heartbeat.interval_ms, 30000);
+	config_free(c);
+}
+
 static void
 a_gateway_leaves_the_terminating_period_to_its_providers(void **state)
 {
@@ -436,6 +507,22 @@ mistakes_of_form_are_told_with_their_place(void **state)
 			"3:25: heartbeat-interval (time between heartbeats) is \"soon\", expected "
 			"seconds from "
 			"0 to 65535"},
+		{"domains:\n  a:\n    session: {ack-timeout: 0.99}\n",
+			"3:28: ack-timeout (seconds until the first of them) is \"0.99\", expected "
+			"a "
+			"number from 1 to 60"},
+		{"domains:\n  a:\n    session: {ack-random-factor: 0.9}\n",
+			"3:34: ack-random-factor (*expected a number from 1 to 10"},
+		{"domains:\n  a:\n    session: {minimum: {}}\n",
+			"3:15: unknown key \"minimum\" in session"},
+		{"session: {max-age: 0}\n",
+			"1:20: max-age (*expected a whole number of seconds from "
+			"1 to 4294967294"},
+		{SERVER "clients: {a: {}}\nsession: {minimum: {probing-rate: 21}}\n",
+			"5:35: clients may negotiate a probing-rate from 21 to 20"},
+		{SERVER "clients: {a: {}}\nsession: {maximum: {ack-timeout: 1}, minimum: "
+			"{ack-timeout: 1.5}}\n",
+			"5:61: clients may negotiate a ack-timeout from 1.5 to 1, expected"},
 		{"domains:\n  a:\n    source: lo\n",
 			"3:13: source (*expected an IPv4 or IPv6 address"},
 		{"domains:\n  a:\n    attachments: some\n",
@@ -741,6 +828,12 @@ doubtful_settings_are_warnings(void **state)
 						       "15 to 240 seconds (RFC 9132 4.5.2)"},
 		{GOOD "    missing-hb-allowed: 21\n",
 			"5:25: missing-hb-allowed is 21, expected 3 to 20"},
+		{GOOD "    session: {idle: {heartbeat-interval: 5}}\n",
+			"5:42: heartbeat-interval is 5, expected 15 to 240 (RFC 9132 4.5.2)"},
+		{GOOD "    session: {ack-timeout: 31}\n",
+			"5:28: ack-timeout is 31, expected 1 to 30 (RFC 9132 4.5.2)"},
+		{SERVER "clients: {a: {}}\nsession: {maximum: {heartbeat-interval: 300}}\n",
+			"5:41: heartbeat-interval is 300, expected 15 to 240 (RFC 9132 4.5.2)"},
 		{GOOD "pi: serial\n", "5:5: a client asks fewer than all providers for "
 				      "provider-independent targets, "
 				      "expected all (RFC 9284 5.2, RFC 8811 2.3)"},
@@ -1002,6 +1095,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_example_with_two_providers_loads, forget),
 		cmocka_unit_test_teardown(a_server_loads, forget),
+		cmocka_unit_test_teardown(
+			parameters_of_sessions_are_of_both_sets_or_of_one, forget),
+		cmocka_unit_test_teardown(a_domain_wants_only_what_it_says, forget),
 		cmocka_unit_test_teardown(
 			a_gateway_leaves_the_terminating_period_to_its_providers, forget),
 		cmocka_unit_test_teardown(gateways_of_the_servers_domain_load, forget),
