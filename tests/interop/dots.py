@@ -15,6 +15,7 @@ KEYS = {
     "min-value": 35, "current-value": 36, "missing-hb-allowed": 37, "max-retransmit": 38,
     "ack-timeout": 39, "ack-random-factor": 40, "max-value-decimal": 41, "min-value-decimal": 42,
     "current-value-decimal": 43, "idle-config": 44, "trigger-mitigation": 45, "heartbeat": 49,
+    "probing-rate": 50,
     "peer-hb-status": 51,
 }
 NAMES = {v: k for k, v in KEYS.items()}

@@ -11,6 +11,7 @@ from peers import (COAP_SERVERS, IDENTITY, KEY_TEXT, certificate_of, free_port, 
                    until_bound)
 
 X509 = "{{certificate: {0}/client.crt, key: {0}/client.key, trust: {0}/ca.crt}}"
+CONFIG = dots.WELL_KNOWN + "/config"
 PSK = "{{psk-identity: jane, psk-file: {0}/key.psk}}"
 
 
@@ -127,6 +128,34 @@ def test_heartbeats_both_ways(client, other):
     later = other.until_message(coap.PUT, "/hb", seen + 2)
     assert dots.decode(later.payload) == {"heartbeat": {"peer-hb-status": True}}
     assert d.server()["state"] == "available"
+
+
+# 9132-4.5-10, 9132-4.5.2-20, 9132-4.5.2-22, 9132-4.5.2-24, 9132-4.5.2-25
+def test_session_configuration_is_negotiated(client, other):
+    told = {"heartbeat-interval": {"max-value": 240, "min-value": 15, "current-value": 30},
+            "missing-hb-allowed": {"max-value": 20, "min-value": 3, "current-value": 15}}
+    body = dots.encode({"signal-config": {"mitigating-config": told, "idle-config": told}})
+    other.scripted = [(coap.GET, CONFIG, "2.05", [(coap.MAX_AGE, b"\xff\xff\xff\xff")], body),
+                      (coap.PUT, CONFIG, "2.01", [], b"")]
+    d = client(other.port, heartbeat=60)
+    get, put = other.until_message(coap.GET, CONFIG), other.until_message(coap.PUT, CONFIG)
+    assert get.path == CONFIG and get.type == put.type == coap.CON
+    assert put.path.startswith(CONFIG + "/sid=") and put.one(coap.CONTENT_FORMAT) == dots.FORMAT
+    wanted = {"heartbeat-interval": {"current-value": 60}, "missing-hb-allowed": {"current-value": 15}}
+    assert dots.decode(put.payload) == {
+        "signal-config": {"mitigating-config": wanted, "idle-config": wanted}}
+    event = d.until_event("session-config", role="client", code="2.01")
+    assert put.path == f"{CONFIG}/sid={event['sid']}"
+    config = d.server()["config"]
+    assert (config["set"], config["heartbeat_interval"], config["sid"]) == ("idle", 60, event["sid"])
+
+
+def test_a_server_without_session_configuration(client, other):
+    d = client(other.port, heartbeat=60)
+    event = d.until_event("session-config", role="client", code="4.04")
+    assert event["reason"] == "not negotiated"
+    assert d.server()["config"]["heartbeat_interval"] == 60
+    assert mitigate(d)[0] == 0
 
 
 def test_a_server_may_ask_for_nothing_else(client, other):

@@ -1,9 +1,11 @@
 """dotsd as a server, asked by libcoap's clients over DTLS: the whole life of mitigation requests,
 with bodies made and read by another CBOR library."""
 
+import decimal
 import re
 import subprocess
 
+import cbor2
 import pytest
 
 import dots
@@ -227,6 +229,78 @@ def test_session_configuration(client):
         assert float(config[part]["ack-random-factor"]["current-value-decimal"]) == 1.5
 
 
+def session_config(mitigating=None, idle=None, robust=None):
+    """The body of a PUT; robust: keys of RFC 9362 in the mitigating set."""
+    def numbers(part):
+        return {k: {"current-value" + ("-decimal" if isinstance(v, decimal.Decimal) else ""): v}
+                for k, v in part.items()}
+
+    parts = {"mitigating-config": numbers(mitigating or {}), "idle-config": numbers(idle or {})}
+    body = dots.keyed({"signal-config": {k: v for k, v in parts.items() if v}})
+    for key, value in (robust or {}).items():
+        body[dots.KEYS["signal-config"]].setdefault(dots.KEYS["mitigating-config"], {})[key] = value
+    return cbor2.dumps(body)
+
+
+FIGURE_23 = session_config(
+    {"heartbeat-interval": 30, "missing-hb-allowed": 15, "probing-rate": 15, "max-retransmit": 3,
+     "ack-timeout": decimal.Decimal("2.00"), "ack-random-factor": decimal.Decimal("1.50")},
+    {"heartbeat-interval": 0, "max-retransmit": 3, "ack-timeout": decimal.Decimal("2.00"),
+     "ack-random-factor": decimal.Decimal("1.50")})
+
+
+# 8811-3.1.2-07, 9132-4.5.2-31, 9132-4.5.2-35, 9132-4.5.4-02: libcoap's client is another session each
+# time, which has no configuration of the one before (9132-4.5.2-18).
+@pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
+def test_session_configuration_is_negotiated(client, server, non):
+    answer_type = "NON" if non else "ACK"
+    put = client("put", CONFIG + "/sid=123", payload=FIGURE_23, non=non)
+    assert (put.type, put.code) == (answer_type, "2.01"), put.text
+    event = server.until_event("session-config", peer=client.name, reason="negotiated")
+    assert event["sid"] == 123 and event["idle"].startswith("0 s,")
+    gone = client("get", CONFIG + "/sid=123", non=non)
+    assert (gone.type, gone.code) == (answer_type, "4.04") and "sid 123" in gone.text
+    for path in (CONFIG, CONFIG + "/sid=123"):
+        assert client("delete", path, non=non).code == "2.02"
+
+
+# 9132-4.5.3-01: how long it is good for comes with it.
+def test_session_configuration_is_good_for_ever(client):
+    assert "Max-Age:4294967295" in client("get", CONFIG).options
+
+
+# 9362-3-24, 9362-4-03: what RFC 9362 adds may be left out of account, in any form that it has.
+def test_robust_transmission_is_left_out_of_account(client):
+    whole = {32776: {36: 15}, 32777: {36: 3}, 32778: {43: decimal.Decimal("2.00")}}
+    put = client("put", CONFIG + "/sid=1",
+                 payload=session_config({"heartbeat-interval": 30}, robust=whole))
+    assert put.code == "2.01", put.text
+    ranged = client("put", CONFIG + "/sid=1", payload=session_config(
+        {"heartbeat-interval": 30}, robust={32776: {34: 15, 36: 15}}))
+    assert ranged.code == "4.00" and "RFC 9362 3" in ranged.text
+    assert cbor2.loads(client("get", CONFIG).payload)[30].keys() == {32, 44}
+    told = cbor2.loads(client("get", CONFIG).payload)[30][32]
+    assert not any(key >= 32768 for key in told)
+
+
+# 9132-4.5.3-12, 9132-4.5-10
+@pytest.mark.parametrize("tool", COAP_CLIENTS)
+def test_changes_of_the_configuration_are_notified(tool, run, pki, tmp_path):
+    d = Daemon(tmp_path / "server", SERVER, pki=pki).start()
+    crt, key, trust = certificate_of(pki, "client")
+    client = Client(tool, d.port, ["-c", crt, "-j", key, "-C", trust], tmp_path)
+    watcher = run(*client.arguments("get", CONFIG, "-s", "50", "-o", str(tmp_path / "seen")))
+    watcher.wait_for(r"t:ACK c:2\.05 .*Observe:\d")
+    config = d.folder / "dotsd.yaml"
+    config.write_text(config.read_text().replace("heartbeat-interval: 30", "heartbeat-interval: 60"))
+    assert d("reload")[0] == 0
+    watcher.wait_for(r"t:CON c:2\.05 .*Observe:\d")
+    until(lambda: [60] == [c["signal-config"]["idle-config"]["heartbeat-interval"]["current-value"]
+                           for c in dots.decode_all((tmp_path / "seen").read_bytes())][-1:],
+          "the new interval")
+    assert d.stop() == 0
+
+
 # 9132-4.7-04, 9132-4.7-07, 9132-4.7-10
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 def test_heartbeat(client, server, non):
@@ -259,6 +333,16 @@ ERRORS = {
     "read without a cuid behind its name": ("get", dots.mitigate("", 1), {}, "4.00", "cuid is empty"),
     "withdrawn without a mid behind its name": ("delete", dots.mitigate("c", ""), {}, "4.00",
                                                 "mid is empty"),
+    "configured without sid": ("put", CONFIG, {"payload": GOOD}, "4.00", "signal-config is missing"),
+    "configured by no number": ("put", CONFIG + "/sid=x", {"payload": GOOD}, "4.00", "sid"),
+    "configured with cuid": ("put", CONFIG + "/cuid=x", {"payload": GOOD}, "4.00", "cuid is none"),
+    "configured without a value": ("put", CONFIG + "/sid=1", {"payload": dots.encode(
+        {"signal-config": {"idle-config": {"heartbeat-interval": {"max-value": 30}}}})}, "4.00",
+                                   "max-value"),
+    "configured beyond the range": ("put", CONFIG + "/sid=1", {"payload": dots.encode(
+        {"signal-config": {"idle-config": {"heartbeat-interval": {"current-value": 241}}}})}, "4.22",
+                                    "taken are 15 to 240"),
+    "no such sid": ("get", CONFIG + "/sid=5", {}, "4.04", "sid 5"),
     "withdrawn without cuid": ("delete", dots.mitigate(), {}, "4.00", "cuid"),
     "withdrawn without mid": ("delete", dots.mitigate("c"), {}, "4.00", "mid"),
     "nothing on record": ("get", dots.mitigate("nobody"), {}, "4.04", "RFC 9132 4.4.2"),
@@ -276,7 +360,8 @@ ERRORS = {
 # 8811-2.2.2-10, 8811-2.2.2-20, 8612-SIG-006-01, 9132-4.4.1.3-09, 9132-4.4.1.3-10, 9132-4.4.2-19, 9132-4.4.4-05,
 # 9132-3-23, 9132-4.4.1.1-23, 9132-4.4.1.1-30, 9132-4.4.1.1-71, 9132-4.4.2-02, 9132-4.4.2-03, 9132-4.4.4-02,
 # 9132-4.4.4-04,
-# 9132-9-01, 9132-9-02, 9132-9-04, 9132-9-07, 9132-9-08, 9132-9-12
+# 9132-9-01, 9132-9-02, 9132-9-04, 9132-9-07, 9132-9-08, 9132-9-12, 9132-9-13, 9132-4.5.2-19,
+# 9132-4.5.2-21, 9132-4.5.2-37
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_say_what_is_wrong(case, non, server, pki, tmp_path):
