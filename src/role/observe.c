@@ -131,8 +131,11 @@ notify(struct observer *o, struct scope *scopes, size_t n)
 		answer_too_large(&m);
 		session_notify(o->peer->session, o->token, o->token_len, &m);
 	}
-	buf_finish(&out);
 	o->sent = loop_now(o->watchers->server->loop);
+	if (o->peer->hb.silent)
+		probing_sent(&o->peer->probing, m.payload_len,
+			o->peer->config.sets[o->peer->set].probing_rate, o->sent);
+	buf_finish(&out);
 	return r;
 }
 
@@ -154,6 +157,10 @@ observer_due(void *arg)
 	int r = -ENOENT;
 	size_t gone = o->n_ended;
 
+	if (o->peer->hb.silent && probing_next(&o->peer->probing, l.now) > l.now) {
+		timer_at(o->timer, o->peer->probing.paid);
+		return;
+	}
 	for (size_t i = 0; i < o->n_ended; i++)
 		*list_more(&l) = o->ended[i];
 	if (!o->path.has_mid)
@@ -267,6 +274,15 @@ observe_session_gone(struct peer *p)
 {
 	while (!LIST_EMPTY(&p->observers))
 		observer_free(LIST_FIRST(&p->observers));
+}
+
+void
+observe_heard(struct peer *p)
+{
+	struct observer *o;
+
+	LIST_FOREACH(o, &p->observers, of_peer)
+	timer_at(o->timer, o->sent + NOTIFY_GAP_MS);
 }
 
 void

@@ -264,9 +264,11 @@ on_heard(void *arg, struct session *session)
 	if (!p)
 		return;
 	p->heard = loop_now(s->loop);
-	if (heartbeat_heard(&p->hb, p->heard))
-		event_raise(EVENT_SESSION_HEARD, EVENT_F("role", "server"),
-			EVENT_F("peer", p->group->client));
+	if (!heartbeat_heard(&p->hb, p->heard))
+		return;
+	event_raise(
+		EVENT_SESSION_HEARD, EVENT_F("role", "server"), EVENT_F("peer", p->group->client));
+	observe_heard(p);
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/map.h"
+#include "core/probing.h"
 #include "core/rate.h"
 #include "role/lifetime.h"
 #include "role/server.h"
@@ -56,6 +57,7 @@ struct peer {
 	struct session_config config;
 	enum session_set set; /* in force */
 	struct config_observer config_observer;
+	struct probing probing; /* while it is silent */
 };
 
 /* One request on its way through. */
@@ -170,6 +172,7 @@ bool observe_add(struct peer *p, const char *client, const struct coap_msg *req,
 	const struct path *path, uint32_t *ret_sequence);
 void observe_remove(struct peer *p, const uint8_t *token, size_t len);
 void observe_session_gone(struct peer *p);
+void observe_heard(struct peer *p); /* it was silent: what it was not told it is told now */
 /* The mitigation changed, or ended (ended: last word to those who watch it). */
 void observe_changed(struct dots_server *s, const struct mitigation *m, bool ended);
 void observers_free(struct dots_server *s);

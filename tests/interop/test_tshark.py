@@ -16,6 +16,7 @@ from peers import PATIENCE, certificate_of, need, s_client, until
 FIELDS = ["coap.type", "coap.code", "coap.mid", "coap.token", "coap.opt.uri_path", "coap.opt.ctype",
           "coap.payload_length", "_ws.malformed"]
 TYPES = {"0": "CON", "1": "NON", "2": "ACK", "3": "RST"}
+CONFIG = dots.WELL_KNOWN + "/config"
 DOTS_CBOR = "application/dots+cbor"
 
 
@@ -149,10 +150,12 @@ def test_our_client(pki, run, tmp_path):
             return {(m[1], m[4], m[5]) for m in capture.messages() if isinstance(m[1], int)}
 
         until(lambda: asked() == {(coap.PUT, path, DOTS_CBOR), (coap.GET, path, ""),
-                                  (coap.DELETE, path, ""),
+                                  (coap.DELETE, path, ""), (coap.GET, CONFIG, ""),
                                   (coap.PUT, "/.well-known/dots/hb", DOTS_CBOR)}, lambda: str(asked()))
-        # RFC 9132 4.4, 4.7: all of it is Non-confirmable
-        assert {m[0] for m in capture.messages()} == {"NON"}
+        # RFC 9132 4.4, 4.7: all of it is Non-confirmable, but for the configuration (4.5)
+        requests = [m for m in capture.messages() if isinstance(m[1], int)]
+        assert {m[0] for m in requests if m[4] != CONFIG} == {"NON"}
+        assert {m[0] for m in requests if m[4] == CONFIG} == {"CON"}
         capture.finish()
         assert capture.server_names() == {"dots.example"}
     finally:

@@ -264,6 +264,22 @@ nobody_is_closed_for_not_refreshing(void **state)
 	end(&t);
 }
 
+/* Whoever negotiates without end fills no log. */
+static void
+negotiations_are_told_ten_times_a_second(void **state)
+{
+	struct config_set sets[SESSION_SETS] = {{0}, interval(120)};
+	struct at_hand t;
+
+	begin(&t, *state);
+	for (uint32_t i = 1; i <= 50; i++)
+		hand_config(&t.h, COAP_NON, COAP_PUT, i, sets);
+	virtual_run(500);
+	assert_int_equal(COUNT(CONFIGS_OF(t.x->isp1.loop), .code = COAP_201_CREATED), 50);
+	assert_int_equal(virtual_events(EVENT_SESSION_CONFIG, "role=server"), 10);
+	end(&t);
+}
+
 /* ---- both ends ---- */
 
 /* 9132-4.5-08, 9132-4.5-09, 9132-4.5.2-08, -12: our client negotiates, and both ends change their
@@ -666,6 +682,7 @@ main(void)
 		CASE(changes_are_notified),
 		CASE(a_deleted_sid_is_the_last_word),
 		CASE(nobody_is_closed_for_not_refreshing),
+		CASE(negotiations_are_told_ten_times_a_second),
 		CASE(both_ends_follow_the_set),
 		CASE(without_idle_heartbeats_a_request_passes),
 		BEHIND(a_gateway_relays_no_configuration),

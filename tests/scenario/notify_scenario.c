@@ -283,6 +283,34 @@ an_indefinite_lifetime_is_answered_with_what_is_granted(void **state)
 
 #define WATCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* 9132-4.5-04, 9132-4.5.2-15: who does not respond is sent five bytes a second on average, and is
+ * told the news as soon as it is heard again. */
+static void
+a_silent_observer_is_told_less_often(void **state)
+{
+	struct world *x = *state;
+	size_t n, bytes = 0;
+	unsigned told;
+
+	x->isp.setup.heartbeat.missing_allowed = 10000;
+	server_reload(x->isp.server, &x->isp.setup);
+	watch(x);
+	put(x, 1, "192.0.2.66/32", 36000);
+	virtual_way(x->watcher.loop, "eth0")->lose_out = true;
+	UNTIL(2 * MINUTE, virtual_events(EVENT_SESSION_SILENT, "role=server") == 1);
+	virtual_mark();
+	virtual_run(1 * HOUR);
+	n = COUNT(TOLD(x));
+	for (size_t i = 0; i < n; i++)
+		bytes += PACKET(i, TOLD(x))->len;
+	assert_in_range(n, 30, 150); /* 240 to one that responds */
+	assert_true(bytes <= 5 * 3600);
+	told = x->watcher.notifications;
+	virtual_way(x->watcher.loop, "eth0")->lose_out = false;
+	UNTIL(31 * S, virtual_events(EVENT_SESSION_HEARD, "role=server") == 1);
+	UNTIL(3 * S, x->watcher.notifications > told);
+}
+
 int
 main(void)
 {
@@ -298,6 +326,7 @@ main(void)
 		WATCHED(watchers_do_not_share_a_pace),
 		WATCHED(who_changes_its_mind_terminates_longer),
 		WATCHED(an_indefinite_lifetime_is_answered_with_what_is_granted),
+		WATCHED(a_silent_observer_is_told_less_often),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

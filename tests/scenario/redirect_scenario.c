@@ -841,6 +841,35 @@ nobody_stands_in(void **state)
 #define ONE(f)   cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define THREE(f) cmocka_unit_test_setup_teardown(f, setup_three, teardown)
 
+static int
+setup_negotiating(void **state)
+{
+	struct world *x;
+
+	setup_domains(state, "isp1 wan1 192.0.2.64/26 dots.isp1.example");
+	x = *state;
+	x->us.homing->domains[0].session[SESSION_IDLE].has = 1ULL << CONFIG_HEARTBEAT_INTERVAL;
+	x->us.homing->domains[0].session[SESSION_IDLE].params.heartbeat_ms = 60 * S;
+	start(x);
+	return 0;
+}
+
+/* 9132-4.6-20, 9132-4.6-21: session configuration is negotiated with the server that stands in. */
+static void
+another_server_is_negotiated_with(void **state)
+{
+	struct world *x = *state;
+
+	drain(&x->a, B, "192.0.2.11", 3600);
+	UNTIL(3 * MINUTE,
+		COUNT(.from = x->us.loop, .code = COAP_PUT, .resource = PATH_CONFIG) == 1);
+	assert_int_equal(provider_sessions(&x->b), 1);
+	virtual_run(1 * S);
+	virtual_mark();
+	virtual_run(10 * MINUTE);
+	assert_in_range(COUNT(.from = x->b.loop, .code = COAP_PUT, .resource = PATH_HB), 9, 10);
+}
+
 int
 main(void)
 {
@@ -874,6 +903,8 @@ main(void)
 		ONE(a_mitigation_defers_it),
 		ONE(who_stays_is_asked_nothing),
 		ONE(nobody_stands_in),
+		cmocka_unit_test_setup_teardown(
+			another_server_is_negotiated_with, setup_negotiating, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
