@@ -96,7 +96,8 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"it could not be looked up"},
 	[EVENT_PUT_MITIGATE] = {"put-mitigate", EVENT_INFO, AUDIT,
 		"from cdid cuid mid scope names lifetime code reason untold",
-		"a client asked for mitigation; cdid: through a gateway that said so"},
+		"a client asked for mitigation, names: by names or aliases as well; cdid: through "
+		"a gateway that said so"},
 	[EVENT_GET_MITIGATE] = {"get-mitigate", EVENT_DEBUG, PLAIN, "from cuid mid code observe",
 		"a client asked for status"},
 	[EVENT_DELETE_MITIGATE] = {"delete-mitigate", EVENT_INFO, AUDIT,
