@@ -108,8 +108,8 @@ class Load(Process):
 class Bench:
     """What all figures share: the build, a folder on disk, what has to be ended."""
 
-    def __init__(self, build, scale):
-        self.build, self.scale = build, scale
+    def __init__(self, build, scale, old=None):
+        self.build, self.scale, self.old = build, scale, old
         self.processes, self.namespaces, self.count = [], [], 0
         # In a test run, names by which it sweeps up; else on a disk, for the store.
         run = os.environ.get("RUN_ID")
@@ -117,11 +117,12 @@ class Bench:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.prefix}-",
                                                     dir="/tmp" if run else "/var/tmp"))
 
-    def program(self, name):
-        for path in (self.build / "bench" / name, *self.build.glob(f"src/*/{name}")):
+    def program(self, name, build=None):
+        build = build or self.build
+        for path in (build / "bench" / name, *build.glob(f"src/*/{name}")):
             if path.is_file():
                 return path
-        raise BenchError(f"{self.build} has no {name}")
+        raise BenchError(f"{build} has no {name}")
 
     def new_path(self, name):
         self.count += 1

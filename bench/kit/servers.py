@@ -53,7 +53,7 @@ class Dotsd:
 
     handshakes = 64  # at a time
 
-    def __init__(self, bench, certificates=False, clients=CLIENTS, mitigator=None):
+    def __init__(self, bench, certificates=False, clients=CLIENTS, mitigator=None, build=None):
         self.port, self.clients = free_port(), clients
         self.folder = bench.new_path("dotsd")
         self.folder.mkdir()
@@ -73,7 +73,7 @@ class Dotsd:
                                   "key": str(pki / "server.key"), "trust": str(pki / "ca.crt")}
             self.credentials = {"certificates": pki}
         (self.folder / "dotsd.yaml").write_text(json.dumps(cfg))  # JSON is YAML
-        self.process = bench.start("dotsd", [bench.program("dotsd"), "--config",
+        self.process = bench.start("dotsd", [bench.program("dotsd", build), "--config",
                                              self.folder / "dotsd.yaml"])
         self.process.wait_for(lambda: "started" in self.process.text())
         self.address = f"127.0.0.1:{self.port}"
