@@ -25,6 +25,10 @@ free_credentials_files(struct domain_credentials *dc)
 	free(dc->key);
 	free(dc->trust);
 	free(dc->crl);
+	free(dc->raw_key);
+	for (size_t i = 0; i < dc->n_spki; i++)
+		free(dc->spki[i]);
+	free(dc->spki);
 	free(dc->psk_identity);
 	free(dc->psk_file);
 }

@@ -28,7 +28,7 @@ check_files(struct options *o, const struct domain_credentials *dc, const void *
 	const struct {
 		const char *key, *path;
 	} files[] = {{"certificate", dc->certificate}, {"key", dc->key}, {"trust", dc->trust},
-		{"crl", dc->crl}, {"psk-file", dc->psk_file}};
+		{"crl", dc->crl}, {"raw-key", dc->raw_key}, {"psk-file", dc->psk_file}};
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -80,6 +80,9 @@ load_credentials(struct options *o, const struct domain_credentials *dc, const v
 		.key = dc->key,
 		.trust = dc->trust,
 		.crl = dc->crl,
+		.raw_key = dc->raw_key,
+		.spki = dc->spki,
+		.n_spki = dc->n_spki,
 		.psk_identity = dc->psk_identity,
 		.psk_file = dc->psk_file};
 	struct credentials *c = NULL;
@@ -92,7 +95,8 @@ load_credentials(struct options *o, const struct domain_credentials *dc, const v
 	case CREDENTIALS_BROKEN:
 		key = dc->crl && !strncmp(why, dc->crl, strlen(dc->crl)) ? "crl" : "";
 		options_problem(o, true, options_spot(o, object, key),
-			"%s, expected {certificate, key, trust, crl} or {psk-identity, psk-file}",
+			"%s, expected {certificate, key, trust, crl}, {raw-key, spki} or "
+			"{psk-identity, psk-file}",
 			why);
 		return NULL;
 	case CREDENTIALS_EXPIRED:
@@ -128,6 +132,21 @@ check_shared(struct options *o, const struct draft *d, const struct config *c, s
 		}
 }
 
+/* With a certificate beside it, who we are would be for the server to choose. */
+static void
+check_raw_key(struct options *o, const struct domain_credentials *dc, const void *object)
+{
+	struct spot spot = options_spot(o, object, "raw-key");
+
+	if (dc->raw_key && dc->certificate)
+		options_problem(o, true, spot,
+			"raw-key beside a certificate, expected one of them (RFC 7250 4.1)");
+	if (dc->raw_key && !dc->n_spki)
+		options_problem(o, true, spot,
+			"raw-key without spki, expected the digests of the servers' raw keys (RFC "
+			"9132 7.1)");
+}
+
 static void
 check_domain_credentials(struct options *o, const struct draft *d, struct config *c, size_t domain)
 {
@@ -141,6 +160,7 @@ check_domain_credentials(struct options *o, const struct draft *d, struct config
 				dom->name);
 		return;
 	}
+	check_raw_key(o, &dom->credentials, &dd->domain.credentials);
 	c->credentials[domain] = load_credentials(o, &dom->credentials, &dd->domain.credentials);
 	check_shared(o, d, c, domain);
 }
@@ -602,6 +622,22 @@ check_client(struct options *o, const struct draft_client *dc, const struct clie
 			cl->name);
 }
 
+/* Whose only credential is of a kind that the listening side does not take. */
+static void
+check_kinds(struct options *o, const struct draft *d, const struct draft_client *dc)
+{
+	const struct domain_credentials *ours = &d->credentials;
+	const struct client *cl = &dc->client;
+
+	if (dc->n_psk || (cl->n_spki && ours->raw_key) || (!cl->n_spki && !cl->n_certificates))
+		return;
+	if (!ours->certificate)
+		options_problem(o, false, options_spot(o, dc, ""),
+			"client %s is known by a certificate or key, expected certificate or "
+			"raw-key under `credentials`: it cannot connect",
+			dc->name);
+}
+
 static void
 check_listen(struct options *o, const struct draft *d, struct config *c)
 {
@@ -610,7 +646,11 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	if (!clients_count(c->clients))
 		options_problem(o, true, spot, "listen without clients, expected `clients`");
 	if (options_given(o, d, "credentials")) {
-		if (d->credentials.psk_identity || d->credentials.psk_file)
+		if (d->credentials.n_spki)
+			options_problem(o, true, options_spot(o, &d->credentials, "spki"),
+				"the listening side has a list of keys of its own, expected `spki` "
+				"under each client");
+		else if (d->credentials.psk_identity || d->credentials.psk_file)
 			options_problem(o, true, options_spot(o, d, "credentials"),
 				"the listening side has a PSK of its own, expected `psk` under "
 				"each client");
@@ -623,6 +663,8 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	if (!c->n_mitigators)
 		options_problem(o, false, spot,
 			"nothing handles the traffic of the clients, expected `mitigators`");
+	for (size_t i = 0; i < d->n_clients; i++)
+		check_kinds(o, d, &d->clients[i]);
 	for (size_t i = 0; i < c->n_listen; i++)
 		if (*c->listen[i].interface &&
 			(!i || strcmp(c->listen[i].interface, c->listen[i - 1].interface) != 0))

@@ -219,7 +219,7 @@ homing_domain(const struct homing *h, const char *name)
 bool
 domain_expects_server(const struct domain *d)
 {
-	return d->credentials.certificate || d->credentials.psk_identity;
+	return d->credentials.certificate || d->credentials.raw_key || d->credentials.psk_identity;
 }
 
 bool
@@ -265,8 +265,11 @@ copy_credentials(const struct domain_credentials *from, struct domain_credential
 		.key = mem_text(from->key),
 		.trust = mem_text(from->trust),
 		.crl = mem_text(from->crl),
+		.raw_key = mem_text(from->raw_key),
 		.psk_identity = mem_text(from->psk_identity),
-		.psk_file = mem_text(from->psk_file)};
+		.psk_file = mem_text(from->psk_file),
+		.spki = copy_texts(from->spki, from->n_spki),
+		.n_spki = from->n_spki};
 }
 
 static struct domain_server *
@@ -396,6 +399,8 @@ free_domain(struct domain *d)
 	free(d->credentials.key);
 	free(d->credentials.trust);
 	free(d->credentials.crl);
+	free(d->credentials.raw_key);
+	free_texts(d->credentials.spki, d->credentials.n_spki);
 	free(d->credentials.psk_identity);
 	free(d->credentials.psk_file);
 }

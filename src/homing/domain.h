@@ -38,7 +38,9 @@ struct domain_server {
 
 /* Files; NULL if absent. The daemon loads them; here they are only carried. */
 struct domain_credentials {
-	char *certificate, *key, *trust, *crl, *psk_identity, *psk_file;
+	char *certificate, *key, *trust, *crl, *raw_key, *psk_identity, *psk_file;
+	char **spki; /* of servers' raw keys, in the form of a cuid */
+	size_t n_spki;
 };
 
 /* How servers are found (RFC 8973). */

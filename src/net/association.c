@@ -19,15 +19,19 @@
 /* RFC 9132 7.1 and RFC 9325: nothing below 1.2, forward secrecy and AEAD only. GnuTLS has one AEAD
  * suite of 1.2 for ECDHE-PSK: CHACHA20-POLY1305; in 1.3 a PSK goes with any of these ciphers, and
  * without +PSK only with an exchange of keys. Finite-field DHE is left out: 8 ms a handshake. */
-#define PRIORITY(versions)                                                                         \
-	"NONE:" versions ":+COMP-NULL:+CTYPE-X509:+AEAD"                                           \
+#define PRIORITY(versions, types)                                                                  \
+	"NONE:" versions ":+COMP-NULL:" types ":+AEAD"                                             \
 	":+ECDHE-ECDSA:+ECDHE-RSA:+ECDHE-PSK"                                                      \
 	":+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-CCM:+AES-256-CCM"                  \
 	":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"                                         \
 	":+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
-#define DTLS_PRIORITY PRIORITY("+VERS-DTLS1.2")
+#define DTLS_PRIORITY(types) PRIORITY("+VERS-DTLS1.2", types)
 /* RFC 9325 3.5: a peer without renegotiation_info is refused. */
-#define TLS_PRIORITY PRIORITY("+VERS-TLS1.3:+VERS-TLS1.2") ":%SAFE_RENEGOTIATION"
+#define TLS_PRIORITY(types) PRIORITY("+VERS-TLS1.3:+VERS-TLS1.2", types) ":%SAFE_RENEGOTIATION"
+/* The smaller one first (RFC 9132 7.1). */
+#define X509 "+CTYPE-X509"
+#define RAW  "+CTYPE-RAWPK"
+#define BOTH RAW ":" X509
 
 enum {
 	FLIGHT_MS = 1000,          /* first repeat of a flight (RFC 6347 4.2.4.1) */
@@ -68,14 +72,18 @@ struct association {
 };
 
 static gnutls_priority_t
-association_priority(bool stream)
+association_priority(bool stream, enum credentials_types types)
 {
-	static gnutls_priority_t cache[2];
-	static const char *const texts[2] = {DTLS_PRIORITY, TLS_PRIORITY};
+	static gnutls_priority_t cache[2][TYPES_MAX];
+	static const char *const texts[2][TYPES_MAX] = {
+		{DTLS_PRIORITY(X509), DTLS_PRIORITY(RAW), DTLS_PRIORITY(BOTH)},
+		{TLS_PRIORITY(X509), TLS_PRIORITY(RAW), TLS_PRIORITY(BOTH)},
+	};
+	gnutls_priority_t *p = &cache[stream][types];
 
-	if (!cache[stream] && gnutls_priority_init(&cache[stream], texts[stream], NULL) < 0)
+	if (!*p && gnutls_priority_init(p, texts[stream][types], NULL) < 0)
 		abort(); /* a constant: the library lacks what the build asked for */
-	return cache[stream];
+	return *p;
 }
 
 /* --- glue to the library -------------------------------------------------------------------- */
@@ -280,13 +288,15 @@ association_new(const struct association_setup *setup)
 	/* Our certificate goes to the server that proved its name, whatever CAs it lists. */
 	const unsigned role =
 		setup->server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
+	const enum credentials_types types = credentials_types(setup->credentials);
+	const unsigned flags = GNUTLS_NONBLOCK | (types == TYPES_X509 ? 0 : GNUTLS_ENABLE_RAWPK);
 	gnutls_certificate_credentials_t x509 = credentials_x509(setup->credentials);
 	struct association *a = mem_new(sizeof(*a));
 	int r;
 
 	a->setup = *setup;
 	a->stream = setup->pull;
-	r = gnutls_init(&a->tls, role | GNUTLS_NONBLOCK | (a->stream ? 0 : GNUTLS_DATAGRAM));
+	r = gnutls_init(&a->tls, role | flags | (a->stream ? 0 : GNUTLS_DATAGRAM));
 	if (r < 0) {
 		free(a);
 		return NULL;
@@ -299,7 +309,7 @@ association_new(const struct association_setup *setup)
 	gnutls_session_set_verify_function(a->tls, association_verify_callback);
 	gnutls_handshake_set_max_packet_length(a->tls, HANDSHAKE_MESSAGE_MAX);
 	gnutls_db_set_cache_expiration(a->tls, TICKET_LIFETIME_S);
-	r = gnutls_priority_set(a->tls, association_priority(a->stream));
+	r = gnutls_priority_set(a->tls, association_priority(a->stream, types));
 	if (r >= 0)
 		r = a->stream ? association_make_stream(a) : association_make_datagrams(a);
 	if (r >= 0 && x509)
@@ -416,6 +426,7 @@ association_verify(struct association *a, const struct credentials *c)
 		.name = a->setup.server_name,
 		.trust = credentials_trust(c),
 		.crls = credentials_crls(c),
+		.raw = credentials_types(c) == TYPES_X509 ? NULL : c,
 	};
 
 	if (gnutls_auth_get_type(a->tls) == GNUTLS_CRD_PSK)

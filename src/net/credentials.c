@@ -4,6 +4,8 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +17,15 @@
 
 enum { PSK_MAX = 128, PSK_FILE_MAX = 2 * PSK_MAX + 64 };
 
+enum { SHOWN_CERTIFICATE, SHOWN_RAW, SHOWN_PSK };
+
 struct credentials {
 	unsigned refs;
-	gnutls_certificate_credentials_t x509;
+	gnutls_certificate_credentials_t x509; /* certificate and raw key */
+	bool trusts, raw;
+	char **spki;
+	size_t n_spki;
+	uint8_t shown[3][32]; /* digests of the certificate, the raw key and the pre-shared key */
 	gnutls_psk_client_credentials_t psk;
 	char *psk_identity;
 	struct crls *crls; /* NULL: revocation is not looked at */
@@ -119,6 +127,9 @@ load_psk(struct credentials *c, const struct credentials_config *cfg, char *why,
 	r = gnutls_psk_allocate_client_credentials(&c->psk);
 	if (r >= 0)
 		r = gnutls_psk_set_client_credentials2(c->psk, &id, &secret, GNUTLS_PSK_KEY_RAW);
+	if (r >= 0)
+		r = gnutls_hmac_fast(
+			GNUTLS_MAC_SHA256, key, len, id.data, id.size, c->shown[SHOWN_PSK]);
 	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		return broken(why, cap, "%s: %s", cfg->psk_file, gnutls_strerror(r));
@@ -137,9 +148,12 @@ inspect(struct credentials *c, const char *path, char *why, size_t cap)
 	enum credentials_problem verdict = CREDENTIALS_OK;
 	time_t now = time(NULL);
 	uint8_t digest[32];
+	size_t size = sizeof(c->shown[SHOWN_CERTIFICATE]);
 
 	if (r < 0 || n == 0)
 		return broken(why, cap, "%s: %s", path, gnutls_strerror(r));
+	(void)gnutls_x509_crt_get_fingerprint(
+		list[0], GNUTLS_DIG_SHA256, c->shown[SHOWN_CERTIFICATE], &size);
 	peer_certificate_name(list[0], c->label, sizeof(c->label));
 	peer_certificate_digest(list[0], digest);
 	cuid_from_digest(digest, c->cuid);
@@ -161,8 +175,6 @@ load_x509(struct credentials *c, const struct credentials_config *cfg, char *why
 
 	if (!cfg->certificate || !cfg->key || !cfg->trust)
 		return broken(why, cap, "certificate, key and trust go together");
-	if (gnutls_certificate_allocate_credentials(&c->x509) < 0)
-		return broken(why, cap, "certificate: out of memory");
 	r = gnutls_certificate_set_x509_key_file2(
 		c->x509, cfg->certificate, cfg->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN);
 	if (r < 0)
@@ -172,9 +184,64 @@ load_x509(struct credentials *c, const struct credentials_config *cfg, char *why
 	if (r <= 0)
 		return broken(why, cap, "%s: %s", cfg->trust,
 			r < 0 ? gnutls_strerror(r) : "no certificate in it");
+	c->trusts = true;
 	if (cfg->crl && !(c->crls = crls_load(cfg->crl, credentials_trust(c), why, cap)))
 		return CREDENTIALS_BROKEN;
 	return inspect(c, cfg->certificate, why, cap);
+}
+
+/* --- raw public key ------------------------------------------------------------------------ */
+
+/* The public half of the key: as PEM for the library, and its digest. */
+static int
+public_half(const gnutls_datum_t *pem, gnutls_datum_t *ret_spki, uint8_t digest[static 32])
+{
+	gnutls_privkey_t private = NULL;
+	gnutls_pubkey_t public = NULL;
+	size_t size = 32;
+	int r = gnutls_privkey_init(&private);
+
+	if (r >= 0)
+		r = gnutls_privkey_import_x509_raw(private, pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (r >= 0)
+		r = gnutls_pubkey_init(&public);
+	if (r >= 0)
+		r = gnutls_pubkey_import_privkey(public, private, 0, 0);
+	if (r >= 0)
+		r = gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, digest, &size);
+	if (r >= 0)
+		r = gnutls_pubkey_export2(public, GNUTLS_X509_FMT_PEM, ret_spki);
+	if (public)
+		gnutls_pubkey_deinit(public);
+	if (private)
+		gnutls_privkey_deinit(private);
+	return r;
+}
+
+static enum credentials_problem
+load_raw(struct credentials *c, const struct credentials_config *cfg, char *why, size_t cap)
+{
+	gnutls_datum_t pem = {0}, spki = {0};
+	int r;
+
+	if (!cfg->raw_key)
+		return broken(why, cap, "spki needs raw-key");
+	r = gnutls_load_file(cfg->raw_key, &pem);
+	if (r >= 0)
+		r = public_half(&pem, &spki, c->shown[SHOWN_RAW]);
+	if (r >= 0)
+		r = gnutls_certificate_set_rawpk_key_mem(c->x509, &spki, &pem, GNUTLS_X509_FMT_PEM,
+			NULL, GNUTLS_KEY_DIGITAL_SIGNATURE, NULL, 0, 0);
+	gnutls_memset(pem.data, 0, pem.size);
+	gnutls_free(pem.data);
+	gnutls_free(spki.data);
+	if (r < 0)
+		return broken(why, cap, "%s: %s", cfg->raw_key, gnutls_strerror(r));
+	c->raw = true;
+	c->spki = mem_array(cfg->n_spki, sizeof(*c->spki));
+	for (size_t i = 0; i < cfg->n_spki; i++)
+		c->spki[c->n_spki++] = mem_text(cfg->spki[i]);
+	return CREDENTIALS_OK;
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
@@ -184,24 +251,32 @@ credentials_load(
 	const struct credentials_config *cfg, struct credentials **ret, char *why, size_t cap)
 {
 	bool x509 = cfg->certificate || cfg->key || cfg->trust || cfg->crl;
+	bool raw = cfg->raw_key || cfg->n_spki;
 	bool psk = cfg->psk_identity || cfg->psk_file;
 	struct credentials *c = mem_new(sizeof(*c));
 	enum credentials_problem verdict = CREDENTIALS_OK;
 
 	c->refs = 1;
-	if (!x509 && !psk)
-		verdict = broken(why, cap, "neither a certificate nor a pre-shared key");
+	if (!x509 && !raw && !psk)
+		verdict = broken(why, cap, "neither a certificate, a raw key nor a pre-shared key");
+	else if ((x509 || raw) && gnutls_certificate_allocate_credentials(&c->x509) < 0)
+		verdict = broken(why, cap, "out of memory");
 	else if (psk && (!cfg->psk_identity || !cfg->psk_file))
 		verdict = broken(why, cap, "psk-identity and psk-file go together");
 	if (verdict == CREDENTIALS_OK && psk)
 		verdict = load_psk(c, cfg, why, cap);
 	if (verdict == CREDENTIALS_OK && x509)
 		verdict = load_x509(c, cfg, why, cap);
+	if (verdict != CREDENTIALS_BROKEN && raw && load_raw(c, cfg, why, cap) != CREDENTIALS_OK)
+		verdict = CREDENTIALS_BROKEN;
 	if (verdict == CREDENTIALS_BROKEN) {
 		credentials_unref(c);
 		return verdict;
 	}
-	if (!x509) {
+	if (!x509 && raw) {
+		peer_raw_key_name(c->shown[SHOWN_RAW], c->label, sizeof(c->label));
+		cuid_from_digest(c->shown[SHOWN_RAW], c->cuid);
+	} else if (!x509) {
 		uint8_t digest[32];
 
 		snprintf(c->label, sizeof(c->label), "psk:%s", c->psk_identity);
@@ -230,6 +305,10 @@ credentials_unref(struct credentials *c)
 	if (c->psk)
 		gnutls_psk_free_client_credentials(c->psk);
 	crls_free(c->crls);
+	for (size_t i = 0; i < c->n_spki; i++)
+		free(c->spki[i]);
+	free(c->spki);
+	gnutls_memset(c->shown, 0, sizeof(c->shown));
 	free(c->psk_identity);
 	free(c);
 }
@@ -244,6 +323,12 @@ const char *
 credentials_cuid(const struct credentials *c)
 {
 	return c->cuid;
+}
+
+bool
+credentials_same(const struct credentials *a, const struct credentials *b)
+{
+	return gnutls_memcmp(a->shown, b->shown, sizeof(a->shown)) == 0;
 }
 
 void
@@ -284,7 +369,7 @@ credentials_trust(const struct credentials *c)
 {
 	gnutls_x509_trust_list_t trust = NULL;
 
-	if (c && c->x509)
+	if (c && c->trusts)
 		gnutls_certificate_get_trust_list(c->x509, &trust);
 	return trust;
 }
@@ -293,6 +378,23 @@ const char *
 credentials_psk_identity(const struct credentials *c)
 {
 	return c ? c->psk_identity : NULL;
+}
+
+enum credentials_types
+credentials_types(const struct credentials *c)
+{
+	if (!c || !c->raw)
+		return TYPES_X509;
+	return c->trusts ? TYPES_BOTH : TYPES_RAW;
+}
+
+bool
+credentials_pin(const struct credentials *c, const char *cuid)
+{
+	for (size_t i = 0; i < c->n_spki; i++)
+		if (strcmp(c->spki[i], cuid) == 0)
+			return true;
+	return false;
 }
 
 const struct crls *

@@ -2,8 +2,9 @@
  * The peer of an association: is its certificate good, and who does it say it is
  * (RFC 9132 sections 4.4.1.1, 7.1, 8).
  *
- * Only DNS-IDs and IP addresses of the subject alternative name count as names of a server: neither
- * the common name nor a URI-ID does (RFC 9525), nor a wildcard (RFC 9132 7.1 asks not to use them).
+ * Only DNS-IDs, SRV-IDs of our service and IP addresses of the subject alternative name count as
+ * names of a server: neither the common name nor a URI-ID does (RFC 9525), nor a wildcard (RFC 9132
+ * 7.1 asks not to use them).
  */
 #include "net/crl.h"
 
@@ -12,11 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/addr.h"
 #include "base/mem.h"
 
 enum { CHAIN_MAX = 8, NAMES_SEEN_MAX = 64 };
+
+static const char signal_service[] = "_dots-signal."; /* RFC 9132 10.1, RFC 4985 2 */
+static const char name_constraints_oid[] = "2.5.29.30";
 
 struct chain {
 	gnutls_x509_crt_t crts[CHAIN_MAX];
@@ -78,17 +83,73 @@ has_dns_name(gnutls_x509_crt_t crt)
 }
 
 static bool
-name_matches(gnutls_x509_crt_t crt, const char *name)
+dns_id_matches(gnutls_x509_crt_t crt, const char *name)
 {
-	struct addr a;
-
-	if (addr_parse(name, &a) == 0)
-		return gnutls_x509_crt_check_ip(crt, a.bytes, addr_bits(&a) / 8, 0);
 	/* Without this the library would fall back to the common name. */
 	if (!has_dns_name(crt))
 		return false;
 	return gnutls_x509_crt_check_hostname2(crt, name,
 		GNUTLS_VERIFY_DO_NOT_ALLOW_WILDCARDS | GNUTLS_VERIFY_DO_NOT_ALLOW_IP_MATCHES);
+}
+
+static bool
+is_srv_id_of(const char *text, size_t len, const char *name)
+{
+	const size_t n = strlen(signal_service);
+
+	return len == n + strlen(name) && strncasecmp(text, signal_service, n) == 0 &&
+	       strncasecmp(text + n, name, len - n) == 0;
+}
+
+static bool
+srv_id_matches(gnutls_x509_crt_t crt, const char *name)
+{
+	for (unsigned i = 0; i < NAMES_SEEN_MAX; i++) {
+		char text[PEER_NAME_MAX];
+		size_t size = sizeof(text);
+		int r = gnutls_x509_crt_get_subject_alt_name(crt, i, text, &size, NULL);
+
+		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (r == GNUTLS_SAN_OTHERNAME_SRV && is_srv_id_of(text, size, name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_constrained(gnutls_x509_crt_t crt)
+{
+	size_t size = 0;
+
+	return gnutls_x509_crt_get_extension_by_oid(crt, name_constraints_oid, 0, NULL, &size,
+		       NULL) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+}
+
+/* A CA that may speak for some names only: the library holds DNS-IDs and addresses against that,
+ * and would let any SRV-ID pass (RFC 4985 4). */
+static bool
+names_are_constrained(const struct chain *ch, gnutls_x509_trust_list_t trust)
+{
+	gnutls_x509_crt_t anchor;
+
+	for (unsigned i = 1; i < ch->n; i++)
+		if (is_constrained(ch->crts[i]))
+			return true;
+	return gnutls_x509_trust_list_get_issuer(trust, ch->crts[ch->n - 1], &anchor, 0) < 0 ||
+	       is_constrained(anchor);
+}
+
+static bool
+name_matches(const struct chain *ch, gnutls_x509_trust_list_t trust, const char *name)
+{
+	gnutls_x509_crt_t crt = ch->crts[0];
+	struct addr a;
+
+	if (addr_parse(name, &a) == 0)
+		return gnutls_x509_crt_check_ip(crt, a.bytes, addr_bits(&a) / 8, 0);
+	return dns_id_matches(crt, name) ||
+	       (srv_id_matches(crt, name) && !names_are_constrained(ch, trust));
 }
 
 static bool
@@ -119,6 +180,39 @@ path_is_good(const struct chain *ch, const struct peer_expect *expect, char *why
 	return false;
 }
 
+static bool
+shows_raw_key(gnutls_session_t tls)
+{
+	return gnutls_certificate_type_get2(tls, GNUTLS_CTYPE_PEERS) == GNUTLS_CRT_RAWPK;
+}
+
+/* Of the key that the peer has shown and signed with: its DER SubjectPublicKeyInfo (RFC 7250 3). */
+static bool
+raw_key_digest(gnutls_session_t tls, uint8_t digest[static 32])
+{
+	unsigned n = 0;
+	const gnutls_datum_t *raw = gnutls_certificate_get_peers(tls, &n);
+
+	return raw && n == 1 &&
+	       gnutls_hash_fast(GNUTLS_DIG_SHA256, raw->data, raw->size, digest) >= 0;
+}
+
+static bool
+raw_key_is_good(gnutls_session_t tls, const struct peer_expect *expect, char *why, size_t cap)
+{
+	char cuid[CUID_TEXT_LEN + 1];
+	uint8_t digest[32];
+
+	if (!expect->raw)
+		return refuse(why, cap, "raw public key: none is accepted here (RFC 9132 8)");
+	if (!raw_key_digest(tls, digest))
+		return refuse(why, cap, "raw public key: missing (RFC 9132 8)");
+	cuid_from_digest(digest, cuid);
+	if (expect->is_server && !credentials_pin(expect->raw, cuid))
+		return refuse(why, cap, "raw public key: %s is not in `spki` (RFC 9132 7.1)", cuid);
+	return true;
+}
+
 bool
 peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, size_t cap)
 {
@@ -127,6 +221,8 @@ peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, s
 
 	if (gnutls_auth_get_type(tls) == GNUTLS_CRD_PSK)
 		return true;
+	if (shows_raw_key(tls))
+		return raw_key_is_good(tls, expect, why, cap);
 	if (!expect->trust)
 		return refuse(why, cap, "certificate: none is accepted here (RFC 9132 8)");
 	if (!chain_of(tls, &ch))
@@ -135,7 +231,7 @@ peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, s
 			CHAIN_MAX);
 	good = path_is_good(&ch, expect, why, cap) &&
 	       (!expect->crls || crls_check(expect->crls, expect->trust, ch.crts, ch.n, why, cap));
-	if (good && expect->is_server && !name_matches(ch.crts[0], expect->name))
+	if (good && expect->is_server && !name_matches(&ch, expect->trust, expect->name))
 		good = refuse(
 			why, cap, "certificate: not for the name %s (RFC 9132 7.1)", expect->name);
 	chain_free(&ch);
@@ -247,6 +343,15 @@ peer_certificate_digest(gnutls_x509_crt_t crt, uint8_t digest[static 32])
 }
 
 void
+peer_raw_key_name(const uint8_t digest[static 32], char *name, size_t cap)
+{
+	char cuid[CUID_TEXT_LEN + 1];
+
+	cuid_from_digest(digest, cuid);
+	snprintf(name, cap, "spki:%s", cuid);
+}
+
+void
 peer_psk_digest(const char *identity, uint8_t digest[static 32])
 {
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, identity, strlen(identity), digest) < 0)
@@ -273,6 +378,19 @@ identify_certificate(gnutls_session_t tls, struct peer_id *ret)
 }
 
 static bool
+identify_raw_key(gnutls_session_t tls, struct peer_id *ret)
+{
+	struct peer_texts texts = {.issuer = ""};
+
+	if (!raw_key_digest(tls, ret->digest))
+		return false;
+	ret->kind = PEER_RAW_KEY;
+	peer_raw_key_name(ret->digest, texts.name, sizeof(texts.name));
+	keep_texts(ret, &texts);
+	return true;
+}
+
+static bool
 identify_psk(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
 {
 	const char *identity = own_psk ? own_psk : gnutls_psk_server_get_username(tls);
@@ -290,9 +408,14 @@ identify_psk(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
 bool
 peer_identify(gnutls_session_t tls, const char *own_psk, struct peer_id *ret)
 {
-	bool known = gnutls_auth_get_type(tls) == GNUTLS_CRD_PSK ? identify_psk(tls, own_psk, ret)
-								 : identify_certificate(tls, ret);
+	bool known;
 
+	if (gnutls_auth_get_type(tls) == GNUTLS_CRD_PSK)
+		known = identify_psk(tls, own_psk, ret);
+	else if (shows_raw_key(tls))
+		known = identify_raw_key(tls, ret);
+	else
+		known = identify_certificate(tls, ret);
 	if (known)
 		cuid_from_digest(ret->digest, ret->cuid);
 	return known;

@@ -29,7 +29,8 @@ identify(const struct dots_server *s, const struct session *session)
 		return clients_by_psk(s->setup.clients, id->name);
 	for (unsigned i = 0; i < id->n_names; i++)
 		names[n++] = id->names[i];
-	names[n++] = id->name;
+	if (id->kind == PEER_CERTIFICATE)
+		names[n++] = id->name;
 	return clients_by_certificate(s->setup.clients, names, n, id->cuid);
 }
 

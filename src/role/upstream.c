@@ -132,6 +132,7 @@ static bool
 same_credentials(const struct domain *a, const struct domain *b)
 {
 	return same_text(a->credentials.certificate, b->credentials.certificate) &&
+	       same_text(a->credentials.raw_key, b->credentials.raw_key) &&
 	       same_text(a->credentials.psk_identity, b->credentials.psk_identity);
 }
 
@@ -203,6 +204,20 @@ move_access(struct upstream *u, const struct homing *h, const struct domain *d,
 	access_nth(h, d, s, 0, &u->access);
 }
 
+/* The live session stays; a ticket of before would bring back who we were. */
+static void
+take_credentials(struct upstream *u, struct credentials *cred)
+{
+	if (!cred || !u->credentials || !credentials_same(cred, u->credentials)) {
+		resumption_free(u->resume);
+		u->resume = NULL;
+	}
+	if (cred)
+		credentials_ref(cred);
+	credentials_unref(u->credentials);
+	u->credentials = cred;
+}
+
 bool
 upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred)
@@ -217,10 +232,7 @@ upstream_rebind(struct upstream *u, const struct homing *h, const struct domain 
 	u->domain = d;
 	u->home = s;
 	upstream_redirect_rebind(u);
-	if (cred)
-		credentials_ref(cred);
-	credentials_unref(u->credentials);
-	u->credentials = cred;
+	take_credentials(u, cred);
 	judge_sessions(u);
 	return true;
 }

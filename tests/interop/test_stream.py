@@ -4,6 +4,7 @@ libcoap's tools speak all of it. gnutls-cli and openssl know TLS only: what they
 CoAP, the CSM that makes a session come up, is given to them.
 """
 
+import base64
 import random
 import socket
 import subprocess
@@ -156,6 +157,47 @@ def test_openssl_resumes(version, run, serve, pki, tmp_path):
     cli = s_client(run, port, *args, "-sess_in", ticket)
     say(cli)
     server.wait_for("^up certificate client resumed")
+
+
+def allowing_early_data(session):
+    """A session of openssl (PEM) whose ticket says that 4096 bytes of early data are welcome: without that it sends
+    none. The field is number 15 of the SSL_SESSION, which leaves it out when it is 0."""
+    lines = session.splitlines()
+    der, fields, at = base64.b64decode("".join(lines[1:-1])), b"", 4
+    assert der[0] == 0x30 and der[1] == 0x82
+    while at < len(der):
+        size = der[at + 1]
+        head = 2 if size < 0x80 else 2 + (size & 0x7f)
+        size = size if size < 0x80 else int.from_bytes(der[at + 2:at + head], "big")
+        if der[at] > 0xaf and b"\xaf\x04\x02\x02\x10\x00" not in fields:
+            fields += b"\xaf\x04\x02\x02\x10\x00"
+        fields += der[at:at + head + size]
+        at += head + size
+    der = b"\x30\x82" + len(fields).to_bytes(2, "big") + fields
+    return "\n".join([lines[0], base64.encodebytes(der).decode().strip(), lines[-1], ""])
+
+
+# 9132-7.2-06, 9132-7.2-08, 9132-7.2-09, 9132-7.2-12: a CSM, a Ping and a request before the handshake is done are
+# nothing that we have heard; what comes after it counts.
+def test_early_data_is_rejected(run, serve, pki, tmp_path):
+    server, port = serve("x509")
+    ticket, early = tmp_path / "ticket", tmp_path / "early"
+    args = ["-tls1_3", *openssl_certificate(pki)]
+    cli = s_client(run, port, *args, "-sess_out", ticket)
+    say(cli)
+    server.wait_for("^up certificate client full")
+    cli.wait_for("Max Early Data: 0")
+    cli.stop()
+    server.wait_for("^down")
+    ticket.write_text(allowing_early_data(ticket.read_text()))
+    early.write_bytes(CSM + b"\x01\xe2\n" + b"\x31\x01\n\xb2hb")
+    cli = s_client(run, port, *args, "-sess_in", ticket, "-early_data", early)
+    cli.wait_for("Early data was rejected")
+    assert server.queue.empty()  # without a CSM it is not up
+    say(cli)
+    server.wait_for("^up certificate client resumed")
+    say(cli, b"\x31\x03\n\xb2hb")
+    assert server.wait_for("^(request|down)") == "request non 3"  # and no GET (1) before it
 
 
 @BOTH

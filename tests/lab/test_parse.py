@@ -261,6 +261,16 @@ def test_interfaces_where_duplicates_are_looked_for(tmp_path):
     assert lab.probing == {("a", "z"), ("b", "z")}
 
 
+def test_narrow_links(tmp_path):
+    text = HEAD + "link a:z - b:z - mtu=600\n"
+    lab = lab_of(tmp_path, text)
+    assert [lab.mtu(st) for st in lab.of("link")][-1] == 1280  # both families
+    assert lab.mtu(lab.of("link")[0]) is None
+    for bad in ("mtu=67", "mtu=1501", "mtu=a"):
+        with pytest.raises(LabError, match="mtu=68 to 1500"):
+            lab_of(tmp_path, text.replace("mtu=600", bad))
+
+
 def test_names_become_prefixes(tmp_path):
     lab = lab_of(tmp_path, HEAD)
     st = lab.head

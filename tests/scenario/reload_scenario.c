@@ -100,6 +100,35 @@ new_credentials_make_a_new_session(void **state)
 	assert_int_equal(recorder_starts(x->isp2.recorder), 1);
 }
 
+/* 9132-4.4.1.1-12: the same files with other contents: the session stays, and the next one is not
+ * set up by a ticket, which would show what was proven before. */
+static void
+new_contents_of_the_files_count_from_the_next_session(void **state)
+{
+	struct scene *x = *state;
+	uint32_t mid;
+
+	scene_start(x);
+	mid = scene_place(x);
+	virtual_run(1 * MINUTE);
+	virtual_mark();
+	credentials_unref(x->us.credentials[1]);
+	x->us.credentials[1] = virtual_credentials("acme");
+	customer_reload(&x->us, as_before, 2, fill, "");
+	virtual_run(1 * MINUTE);
+	assert_int_equal(COUNT(HELLOS(x)), 0);
+	assert_int_equal(COUNT(PUTS(x)), 0);
+	provider_restart(&x->isp2);
+	provider_restart(&x->isp1);
+	UNTIL(2 * MINUTE, COUNT(HELLOS(x), .interface = "wan2") == 1 &&
+				  COUNT(HELLOS(x), .interface = "wan1") == 1);
+	assert_false(PACKET(0, HELLOS(x), .interface = "wan2")->resumed);
+	assert_true(PACKET(0, HELLOS(x), .interface = "wan1")->resumed);
+	virtual_run(1 * HOUR);
+	assert_true(COUNT(.code = COAP_204_CHANGED, .resource = PATH_MITIGATE, .mid = mid) > 0);
+	assert_int_equal(customer_state(&x->us, "w", 0), WISH_PLACED);
+}
+
 /* A request that is open then is not lost with the old session. */
 static void
 new_credentials_lose_no_open_request(void **state)
@@ -529,6 +558,7 @@ main(void)
 		CASE(another_order_is_no_difference),
 		CASE(a_request_that_waits_does_not_go_astray),
 		CASE(new_credentials_make_a_new_session),
+		CASE(new_contents_of_the_files_count_from_the_next_session),
 		CASE(new_credentials_lose_no_open_request),
 		CASE(a_new_owner_is_asked_and_the_old_one_released),
 		CASE(without_an_owner_it_is_withdrawn_and_told),

@@ -445,6 +445,12 @@ credentials_cuid(const struct credentials *c)
 	return c->cuid;
 }
 
+bool
+credentials_same(const struct credentials *a, const struct credentials *b)
+{
+	return a == b;
+}
+
 /* Another for each name, of as many characters. */
 void
 credentials_cuid_for(

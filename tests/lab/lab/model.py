@@ -183,6 +183,16 @@ class Lab:
             self.add_addresses(st, *self.node(st, end), addrs)
             if st.get("dad") == "yes":
                 self.probing.add(self.node(st, end))
+        self.mtu(st)
+
+    def mtu(self, st):
+        """Of a link; None: as it is. IPv6 does without links of less than 1280."""
+        text = st.get("mtu")
+        if text is None:
+            return None
+        if not text.isdecimal() or not 68 <= int(text) <= 1500:
+            raise st.error("mtu=68 to 1500")
+        return int(text) if self.family == "4" else max(1280, int(text))
 
     def on_bridge(self, st):
         self.add_addresses(st, *self.node(st, st.args[0]), st.args[1])

@@ -92,6 +92,7 @@ class Network:
             batch += self.address_lines(ns)
             batch += [f"link set dev {i} up" for i in sorted(self.lab.interfaces(ns)) if i != "lo"]
             batch += [f"link set dev {i} up" for i in self.bridge_ports(ns)]
+            batch += self.mtu_lines(ns)
             batch += self.route_lines(ns)
             self.batch(ns, batch)
             self.add_rules(ns)
@@ -142,6 +143,11 @@ class Network:
         (a, ai), (b, bi) = (self.lab.node(st, st.args[n]) for n in (0, 2))
         run(["ip", "-n", self.full(a), "link", "add", "name", ai, "type", "veth",
              "peer", "name", bi, "netns", self.full(b)])
+
+    def mtu_lines(self, ns):
+        """After all else of the links: with less than 1280 there is no IPv6 to be set up."""
+        ends = [(self.lab.node(st, st.args[n]), self.lab.mtu(st)) for st in self.lab.of("link") for n in (0, 2)]
+        return [f"link set dev {i} mtu {mtu}" for (where, i), mtu in ends if where == ns and mtu]
 
     def add_bridge(self, st):
         ns, br = self.lab.node(st, st.args[0])

@@ -176,7 +176,7 @@ VERBS = {
 STATEMENTS = {
     "lab": (1, 1, {"base", "fig", "sec", "addressing", "family"}),
     "ns": (1, 1, {"role"}),
-    "link": (4, 4, {"dad"}),
+    "link": (4, 4, {"dad", "mtu"}),
     "bridge": (2, 2, set()),
     "port": (3, 3, set()),
     "lo": (2, 2, set()),

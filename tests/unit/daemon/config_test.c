@@ -144,6 +144,7 @@ expect_warning(const struct mistake *list, size_t n)
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define X509     "{certificate: one.crt, key: one.key, trust: ca.crt}"
 #define PSK      "{psk-identity: acme, psk-file: a.psk}"
+#define RAW_KEY  "{raw-key: one.key, spki: [AAAAAAAAAAAAAAAAAAAAAA]"
 #define DOMAIN   "domains:\n  isp1:\n    servers: [{name: d.example, addresses: [192.0.2.1]}]\n"
 #define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
 
@@ -199,6 +200,30 @@ the_example_with_two_providers_loads(void **state)
 	/* an interface that is not there yet is no reason to stay down */
 	assert_true(noted(false, "3:16: interface wan1 is not there at present"));
 	assert_true(noted(false, "9:16: interface wan2 is not there at present"));
+	config_free(c);
+}
+
+/* RFC 7250 on either side: no certificate, no authority. */
+static void
+raw_public_keys_load(void **state)
+{
+	struct config *c = load(DOMAIN "    credentials: " RAW_KEY ", psk-identity: acme, "
+				       "psk-file: a.psk}\n"
+				       "listen: [{interface: lo}]\n"
+				       "credentials: {raw-key: two.key}\n"
+				       "clients: {a: {spki: [AAAAAAAAAAAAAAAAAAAAAA]}}\n"
+				       "mitigators: [dry-run: {}]\n");
+
+	(void)state;
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_true(domain_expects_server(&c->homing->domains[0]));
+	assert_non_null(strstr(credentials_label(c->credentials[0]), "spki:"));
+	assert_string_equal(
+		credentials_label(c->credentials[0]) + 5, credentials_cuid(c->credentials[0]));
+	assert_non_null(c->server_credentials);
+	assert_false(noted(false, "8:"));
 	config_free(c);
 }
 
@@ -592,6 +617,20 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"4:5: certificate, key and trust go together"},
 		{DOMAIN "    credentials: {certificate: one.crt, key: one.key, trust: a.psk}\n",
 			"4:5: *a.psk"},
+		{DOMAIN "    credentials: {raw-key: one.key}\n",
+			"4:28: raw-key without spki, expected the digests of the servers' raw "
+			"keys (RFC 9132 7.1)"},
+		{DOMAIN "    credentials: {spki: [AAAAAAAAAAAAAAAAAAAAAA]}\n",
+			"4:5: spki needs raw-key"},
+		{DOMAIN "    credentials: {spki: [AAAA], raw-key: one.key}\n",
+			"4:26: spki (digests of raw public keys of the servers) is \"AAAA\""},
+		{DOMAIN "    credentials: {spki: [AAAAAAAAAAAAAAAAAAAAAA], raw-key: gone.key}\n",
+			"4:60: *gone.key cannot be read"},
+		{DOMAIN "    credentials: {spki: [AAAAAAAAAAAAAAAAAAAAAA], raw-key: one.crt}\n",
+			"4:5: *one.crt: "},
+		{DOMAIN "    credentials: " RAW_KEY ", certificate: one.crt, key: one.key, trust: "
+			"ca.crt}\n",
+			"4:28: raw-key beside a certificate, expected one of them"},
 		{DOMAIN "    credentials: {psk-identity: a, psk-file: bad.psk}\n",
 			"4:5: *bad.psk: expected one line of hexadecimal digits"},
 		{"domains:\n  a:\n    prefixes: [192.0.2.0/24]\n  b:\n    prefixes: [10.0.0.0/8, "
@@ -653,6 +692,8 @@ contradictions_and_files_are_told_with_their_place(void **state)
 			"1:1: listen without credentials and without any psk"},
 		{"listen: [{}]\ncredentials: " PSK "\nclients: {a: {}}\n",
 			"2:1: the listening side has a PSK of its own"},
+		{"listen: [{}]\ncredentials: " RAW_KEY "}\nclients: {a: {}}\n",
+			"2:33: the listening side has a list of keys of its own"},
 		{SERVER "clients:\n  a: {certificates: [same]}\n  b: {certificates: [same]}\n",
 			"6:3: *same"},
 		{SERVER "clients:\n  a: {psk: [{identity: x, file: gone.psk}]}\n",
@@ -849,6 +890,13 @@ doubtful_settings_are_warnings(void **state)
 		{SERVER "clients: {a: {certificates: [x]}}\n", "4:11: client a has no prefixes"},
 		{SERVER "clients: {a: {prefixes: [10.0.0.0/8]}}\n",
 			"4:11: client a has no credential"},
+		{"listen: [{}]\nclients: {a: {certificates: [x]}, b: {psk: [{identity: j, file: "
+		 "a.psk}]}}\n",
+			"2:11: client a is known by a certificate or key, expected certificate or "
+			"raw-key under `credentials`"},
+		{"listen: [{}]\ncredentials: {raw-key: one.key}\nclients: {a: {certificates: "
+		 "[x]}}\n",
+			"3:11: client a is known by a certificate or key"},
 		{SERVER "clients: {a: {}}\nsession: {heartbeat-interval: 300}\n",
 			"5:31: heartbeat-interval is 300"},
 		{"listen: [{}]\ncredentials: " X509 "\nclients: {a: {}}\n",
@@ -1095,6 +1143,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_example_with_two_providers_loads, forget),
 		cmocka_unit_test_teardown(a_server_loads, forget),
+		cmocka_unit_test_teardown(raw_public_keys_load, forget),
 		cmocka_unit_test_teardown(
 			parameters_of_sessions_are_of_both_sets_or_of_one, forget),
 		cmocka_unit_test_teardown(a_domain_wants_only_what_it_says, forget),

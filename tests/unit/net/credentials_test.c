@@ -159,6 +159,128 @@ psk_is_loaded(void **state)
 	credentials_unref(c);
 }
 
+/* The certificate of the first key; `openssl pkey -pubout -outform DER | openssl dgst -sha256` of
+ * both keys and `openssl dgst -sha256` of the identity say the same. */
+static const char vector_p256[] =
+	"-----BEGIN PRIVATE KEY-----\n"
+	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgE66s3Bm0VcqsFWlV\n"
+	"K7AD36A1NmAfflrskRMDltL9MJmhRANCAAQimvVlpk4Rs4awHjCG1Li1rPyYjRn9\n"
+	"7ehgBi1RdUCmXWQOncGSdRFMJtbTU1cQi+w9yVaT2xePttLzoYrg48IC\n"
+	"-----END PRIVATE KEY-----\n";
+static const char vector_certificate[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBkzCCATmgAwIBAgIUMlbGgc2hISF7qzNg5K4RIdF1hy4wCgYIKoZIzj0EAwIw\n"
+	"HjEcMBoGA1UEAwwTZG90cy1jbGllbnQuZXhhbXBsZTAgFw0yNjExMjIwOTIxNDNa\n"
+	"GA8yMTI2MTAyOTA5MjE0M1owHjEcMBoGA1UEAwwTZG90cy1jbGllbnQuZXhhbXBs\n"
+	"ZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABCKa9WWmThGzhrAeMIbUuLWs/JiN\n"
+	"Gf3t6GAGLVF1QKZdZA6dwZJ1EUwm1tNTVxCL7D3JVpPbF4+20vOhiuDjwgKjUzBR\n"
+	"MB0GA1UdDgQWBBR8PpWV+T21FNGexvyQq3ZONXi8gzAfBgNVHSMEGDAWgBR8PpWV\n"
+	"+T21FNGexvyQq3ZONXi8gzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gA\n"
+	"MEUCIDI1ubKoGgyKsfkHdhw1Z6iJkjeO7FM0jND2NmclyqGMAiEAgbAQgKuhaoWF\n"
+	"OYfAUoGxvah/xp9tNWRwMVgWcrrzgKE=\n"
+	"-----END CERTIFICATE-----\n";
+static const char vector_ed25519[] =
+	"-----BEGIN PRIVATE KEY-----\n"
+	"MC4CAQAwBQYDK2VwBCIEILn72VEFZia4G+2RS75OF7QPq7MrejcQal3IQtX6SPJw\n"
+	"-----END PRIVATE KEY-----\n";
+
+static void
+expect_cuid(const struct credentials_config *cfg, const char *label, const char *cuid)
+{
+	struct credentials *c = NULL;
+	char why[256] = "";
+
+	if (credentials_load(cfg, &c, why, sizeof(why)) == CREDENTIALS_BROKEN)
+		fail_msg("%s", why);
+	assert_string_equal(credentials_label(c), label);
+	assert_string_equal(credentials_cuid(c), cuid);
+	credentials_unref(c);
+}
+
+/* 9132-4.4.1.1-07, 9132-4.4.1.1-08: a key has one cuid, in a certificate or as it is. */
+static void
+cuid_follows_from_each_kind(void **state)
+{
+	(void)state;
+	pki_write("p256.key", vector_p256);
+	pki_write("p256.crt", vector_certificate);
+	pki_write("ed25519.key", vector_ed25519);
+	expect_cuid(&(struct credentials_config){.certificate = pki_path("p256", ".crt"),
+			    .key = pki_path("p256", ".key"),
+			    .trust = pki_path("ca", ".crt")},
+		"dots-client.example", "E-6A0csb_GmKYnWkoosvEQ");
+	expect_cuid(&(struct credentials_config){.raw_key = pki_path("p256", ".key")},
+		"spki:E-6A0csb_GmKYnWkoosvEQ", "E-6A0csb_GmKYnWkoosvEQ");
+	expect_cuid(&(struct credentials_config){.raw_key = pki_path("ed25519", ".key")},
+		"spki:Q_m4ouVvmrowSPWO3jQFSw", "Q_m4ouVvmrowSPWO3jQFSw");
+	expect_cuid(&(struct credentials_config){.psk_identity = "dots-client@example.com",
+			    .psk_file = pki_path("key.psk", "")},
+		"psk:dots-client@example.com", "Y4ZcP6_fN9ciTdNsRZqx_w");
+}
+
+static struct credentials *
+must_load(const struct credentials_config *cfg)
+{
+	struct credentials *c = NULL;
+	char why[256] = "";
+
+	if (credentials_load(cfg, &c, why, sizeof(why)) == CREDENTIALS_BROKEN)
+		fail_msg("%s", why);
+	return c;
+}
+
+static void
+credentials_are_the_same_if_they_prove_the_same(void **state)
+{
+	const struct credentials_config kinds[] = {
+		{.certificate = pki_path("a", ".crt"),
+			.key = pki_path("a", ".key"),
+			.trust = pki_path("ca", ".crt")},
+		{.raw_key = pki_path("a", ".key")},
+		{.raw_key = pki_path("b", ".key")},
+		{.psk_identity = "me", .psk_file = pki_path("key.psk", "")},
+		{.psk_identity = "you", .psk_file = pki_path("key.psk", "")},
+		{.psk_identity = "me", .psk_file = pki_path("key2.psk", "")},
+	};
+	enum { N = sizeof(kinds) / sizeof(kinds[0]) };
+	struct credentials *list[N];
+
+	(void)state;
+	pki_write("key2.psk", "ff112233445566778899aabbccddeeff\n");
+	for (size_t i = 0; i < N; i++)
+		list[i] = must_load(&kinds[i]);
+	for (size_t i = 0; i < N; i++) {
+		struct credentials *again = must_load(&kinds[i]);
+
+		for (size_t k = 0; k < N; k++)
+			assert_int_equal(credentials_same(again, list[k]), i == k);
+		credentials_unref(again);
+	}
+	for (size_t i = 0; i < N; i++)
+		credentials_unref(list[i]);
+}
+
+static void
+broken_raw_keys_are_refused(void **state)
+{
+	static const char *const files[] = {"none", "a.crt", "key.psk"};
+	char *pin = (char *)(uintptr_t) "AAAAAAAAAAAAAAAAAAAAAA";
+	struct credentials_config only_pin = {.spki = &pin, .n_spki = 1};
+	struct credentials *c = NULL;
+	char why[256] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct credentials_config cfg = {.raw_key = pki_path(files[i], "")};
+
+		assert_int_equal(credentials_load(&cfg, &c, why, sizeof(why)), CREDENTIALS_BROKEN);
+		assert_non_null(strstr(why, files[i]));
+	}
+	assert_int_equal(credentials_load(&only_pin, &c, why, sizeof(why)), CREDENTIALS_BROKEN);
+	assert_string_equal(why, "spki needs raw-key");
+	assert_null(c);
+}
+
 static void
 psk_file_is_read(void **state)
 {
@@ -209,6 +331,9 @@ main(void)
 		cmocka_unit_test(outside_validity_is_loaded_and_told),
 		cmocka_unit_test(halves_are_broken),
 		cmocka_unit_test(psk_is_loaded),
+		cmocka_unit_test(cuid_follows_from_each_kind),
+		cmocka_unit_test(credentials_are_the_same_if_they_prove_the_same),
+		cmocka_unit_test(broken_raw_keys_are_refused),
 		cmocka_unit_test(psk_file_is_read),
 		cmocka_unit_test(bad_psk_files_are_refused),
 	};

@@ -247,11 +247,37 @@ harness_pki(void)
 		{.name = "cn-only", .issuer = "ca", .cn = "dots.example", .server = true},
 		{.name = "wildcard", .issuer = "ca", .dns = {"*.example"}, .server = true},
 		{.name = "uri", .issuer = "ca", .uri = "coaps://dots.example/", .server = true},
+		{.name = "srv",
+			.issuer = "ca",
+			.dns = {"front7.example"},
+			.srv = "_dots-signal.dots.example",
+			.server = true},
+		{.name = "srv-data",
+			.issuer = "ca",
+			.srv = "_dots-data.dots.example",
+			.server = true},
+		{.name = "srv-wildcard", .issuer = "ca", .srv = "_dots-signal.*", .server = true},
+		{.name = "sub", .issuer = "ca", .cn = "CA below", .ca = true},
+		{.name = "srv-sub",
+			.issuer = "sub",
+			.srv = "_dots-signal.dots.example",
+			.server = true},
+		{.name = "narrow",
+			.issuer = "ca",
+			.cn = "CA for one",
+			.ca = true,
+			.permitted = "other.example"},
+		{.name = "srv-narrow",
+			.issuer = "narrow",
+			.srv = "_dots-signal.dots.example",
+			.server = true},
 	};
 
 	pki_start();
 	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++)
 		pki_make(&specs[i]);
+	pki_join((const char *const[]){"srv-sub", "sub", NULL}, ".crt");
+	pki_join((const char *const[]){"srv-narrow", "narrow", NULL}, ".crt");
 	pki_write("good.psk", "000102030405060708090a0b0c0d0e0f\n");
 	pki_write("bad.psk", "ff0102030405060708090a0b0c0d0e0f\n");
 }

@@ -104,6 +104,29 @@ save(const char *name, gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
 }
 
 static void
+add_srv_id(gnutls_x509_crt_t crt, const char *text)
+{
+	uint8_t der[2 + 127] = {0x16, (uint8_t)strlen(text)};
+
+	assert_true(strlen(text) <= 127);
+	memcpy(der + 2, text, strlen(text));
+	must(gnutls_x509_crt_set_subject_alt_othername(
+		crt, "1.3.6.1.5.5.7.8.7", der, 2 + (unsigned)strlen(text), GNUTLS_FSAN_APPEND));
+}
+
+static void
+add_constraint(gnutls_x509_crt_t crt, const char *domain)
+{
+	const gnutls_datum_t name = {(unsigned char *)(uintptr_t)domain, (unsigned)strlen(domain)};
+	gnutls_x509_name_constraints_t nc;
+
+	must(gnutls_x509_name_constraints_init(&nc));
+	must(gnutls_x509_name_constraints_add_permitted(nc, GNUTLS_SAN_DNSNAME, &name));
+	must(gnutls_x509_crt_set_name_constraints(crt, nc, 1));
+	gnutls_x509_name_constraints_deinit(nc);
+}
+
+static void
 add_names(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 {
 	if (spec->cn)
@@ -115,6 +138,10 @@ add_names(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 	if (spec->uri)
 		must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_URI, spec->uri,
 			(unsigned)strlen(spec->uri), GNUTLS_FSAN_APPEND));
+	if (spec->srv)
+		add_srv_id(crt, spec->srv);
+	if (spec->permitted)
+		add_constraint(crt, spec->permitted);
 	if (spec->ip) {
 		struct in_addr a;
 

@@ -13,6 +13,8 @@ struct pki_spec {
 	const char *dns[4];        /* DNS names */
 	const char *uri;           /* URI name */
 	const char *ip;            /* IPv4 address name */
+	const char *srv;           /* SRV-ID (RFC 4985), at most 127 characters */
+	const char *permitted;     /* of a CA: the only DNS domain it may name */
 	bool ca;                   /* a CA of its issuer; without issuer it is one anyway */
 	bool server, client;       /* extended key usage; neither: no such extension */
 	int from_days, until_days; /* validity, relative to now; both 0: yesterday to tomorrow */

@@ -262,6 +262,34 @@ uri_is_no_server_name(void **state)
 	refused("uri", "client", "ca", "dots.example", "not for the name", "peer's alert");
 }
 
+/* 9132-7.1-05, 9132-7.1-07, 8973-8.2-01 */
+static void
+server_known_by_its_srv_id(void **state)
+{
+	static const char *const servers[] = {"srv", "srv-sub"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct pair p = {0};
+
+		pair_listen(&p, "127.0.0.1", servers[i]);
+		pair_dial_as(&p, harness_credentials("client", "ca"), "dots.example", NULL);
+		WAIT(p.loop, p.client.ups == 1);
+		pair_stop(&p);
+	}
+}
+
+/* Another domain, another service, a wildcard, and a CA whose domain it is not. */
+static void
+srv_id_of_something_else_is_refused(void **state)
+{
+	(void)state;
+	refused("srv", "client", "ca", "example", "not for the name", "peer's alert");
+	refused("srv-data", "client", "ca", "dots.example", "not for the name", "peer's alert");
+	refused("srv-wildcard", "client", "ca", "dots.example", "not for the name", "peer's alert");
+	refused("srv-narrow", "client", "ca", "dots.example", "not for the name", "peer's alert");
+}
+
 static void
 server_known_by_its_address(void **state)
 {
@@ -1060,6 +1088,8 @@ main(void)
 		cmocka_unit_test(server_of_another_name_is_refused),
 		cmocka_unit_test(common_name_and_wildcard_are_no_server_names),
 		cmocka_unit_test(uri_is_no_server_name),
+		cmocka_unit_test(server_known_by_its_srv_id),
+		cmocka_unit_test(srv_id_of_something_else_is_refused),
 		cmocka_unit_test(server_known_by_its_address),
 		cmocka_unit_test(psk_comes_in),
 		cmocka_unit_test(unknown_psk_identity_is_refused),
