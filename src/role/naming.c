@@ -21,6 +21,7 @@ struct inquiry {
 	void (*done)(void *arg);
 	void *arg;
 	struct timer *timer;
+	bool over; /* it has been told, and only keeps its names wanted */
 };
 TAILQ_HEAD(inquiries, inquiry);
 
@@ -79,6 +80,7 @@ on_timer(void *arg)
 {
 	struct inquiry *q = arg;
 
+	q->over = true;
 	q->done(q->arg);
 }
 
@@ -242,6 +244,7 @@ set_cover(struct dots_server *s, struct mitigation *m, struct cover *now)
 	alert(m, cover_gather(now, c, &foreign), &foreign);
 	book_cover(s->book, m, now, &fx);
 	server_apply(s, &fx);
+	recursion_moved(s, m);
 }
 
 static void
@@ -269,7 +272,7 @@ on_answer(void *arg, const char *host, const struct name_answer *answer)
 	struct inquiry *q;
 
 	TAILQ_FOREACH(q, &n->inquiries, entry)
-	if (cover_learn(q->cover, host, answer) && !cover_is_sought(q->cover))
+	if (!q->over && cover_learn(q->cover, host, answer) && !cover_is_sought(q->cover))
 		timer_after(q->timer, 0);
 	for (size_t i = 0; i < n_ids; i++)
 		learn(n->server, ids[i], host, answer);
