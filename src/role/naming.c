@@ -348,6 +348,33 @@ collect(void *arg, struct mitigation *m)
 	return true;
 }
 
+/* M17: what was its client's is so no more. */
+static void
+end(struct dots_server *s, struct mitigation *m)
+{
+	struct effects fx = {0};
+
+	book_status(s->book, m, ATTACK_MITIGATION_WITHDRAWN, loop_now(s->loop), &fx);
+	book_end(s->book, m, "no longer authorised", &fx);
+	server_apply(s, &fx);
+}
+
+static void
+judge(struct dots_server *s, struct mitigation *m)
+{
+	struct cover now;
+	struct prefix foreign;
+
+	cover_copy(&m->cover, &now);
+	cover_gather(&now, clients_named(s->setup.clients, m->client), &foreign);
+	if (m->cover.n_prefixes && !now.n_prefixes) {
+		cover_finish(&now);
+		end(s, m);
+	} else {
+		set_cover(s, m, &now);
+	}
+}
+
 void
 naming_reload(struct dots_server *s)
 {
@@ -355,12 +382,7 @@ naming_reload(struct dots_server *s)
 
 	names_reload(s->naming->names, &s->setup.names);
 	book_all(s->book, collect, &j);
-	for (size_t i = 0; i < j.n; i++) {
-		struct mitigation *m = book_by_id(s->book, j.ids[i]);
-		struct cover now;
-
-		cover_copy(&m->cover, &now);
-		set_cover(s, m, &now);
-	}
+	for (size_t i = 0; i < j.n; i++)
+		judge(s, book_by_id(s->book, j.ids[i]));
 	free(j.ids);
 }
