@@ -414,8 +414,8 @@ count_addresses(const struct cover *cv)
 	return n;
 }
 
-static bool
-is_among(const struct cover *cv, const struct prefix *p)
+bool
+cover_has(const struct cover *cv, const struct prefix *p)
 {
 	for (size_t i = 0; i < cv->n_prefixes; i++)
 		if (prefix_equal(&cv->prefixes[i], p))
@@ -441,7 +441,7 @@ cover_gather(struct cover *cv, const struct client *c, struct prefix *ret_foreig
 			if (c && !may_ask(c, p)) {
 				foreign = cv->names[i].text;
 				*ret_foreign = *p;
-			} else if (c && !is_among(cv, p)) {
+			} else if (c && !cover_has(cv, p)) {
 				cv->prefixes[cv->n_prefixes++] = *p;
 			}
 		}

@@ -40,6 +40,7 @@ void cover_copy(const struct cover *from, struct cover *ret);
 
 /* Some name has not been found out about so far. */
 bool cover_is_sought(const struct cover *cv);
+bool cover_has(const struct cover *cv, const struct prefix *p); /* just that prefix */
 bool cover_seeks(const struct cover *cv, const char *host);
 /* Takes what was found out about a host. False: nothing has changed. */
 bool cover_learn(struct cover *cv, const char *host, const struct name_answer *answer);

@@ -76,6 +76,7 @@ struct wish {
 	struct arena *names_arena;
 	struct name *names;
 	size_t n_names;
+	bool led; /* the asker tells what names stand for */
 	bool trigger_mitigation, releasing;
 	uint8_t hop_limit; /* 0: none */
 	int64_t lifetime;
@@ -222,6 +223,8 @@ void seek_set_names(struct wish *wish, const struct name *names, size_t n);
 void seek_begin(struct wishes *w, struct wish *wish);
 void seek_end(struct wishes *w, const struct wish *wish);
 void seek_again(struct wishes *w, const struct wish *wish);
+/* Names as who leads that wish has them now; false: nothing has changed. */
+bool seek_lead(struct wishes *w, struct wish *wish, const struct name *names, size_t n);
 void seek_finish(struct wishes *w);
 /* M15: their addresses become what they are outside, in the arena. */
 void seek_outside(const struct wishes *w, struct name *names, size_t n, struct arena *a);

@@ -134,6 +134,8 @@ seek_outside(const struct wishes *w, struct name *names, size_t n, struct arena 
 void
 seek_begin(struct wishes *w, struct wish *wish)
 {
+	if (wish->led)
+		return;
 	for (size_t i = 0; i < wish->n_names; i++)
 		seek(w, wish, wish->names[i].host);
 	want_hosts(w, wish, false);
@@ -149,7 +151,33 @@ seek_end(struct wishes *w, const struct wish *wish)
 void
 seek_again(struct wishes *w, const struct wish *wish)
 {
-	want_hosts(w, wish, true);
+	if (!wish->led)
+		want_hosts(w, wish, true);
+}
+
+/* ---- who leads it tells ---- */
+
+static void
+set_names(struct wishes *w, struct wish *wish, const struct name *names, size_t n)
+{
+	overlap_remove(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
+	seek_set_names(wish, names, n);
+	overlap_add(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
+}
+
+bool
+seek_lead(struct wishes *w, struct wish *wish, const struct name *names, size_t n)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < n && !changed; i++) {
+		const struct name *known = name_find(wish->names, wish->n_names, names[i].text);
+
+		changed = !known || !name_same_addresses(known, &names[i]);
+	}
+	if (changed)
+		set_names(w, wish, names, n);
+	return changed;
 }
 
 /* ---- what was found out about names ---- */
@@ -171,11 +199,8 @@ learn(struct wishes *w, struct wish *wish, const char *host, const struct name_a
 		changed |= found.state != names[i].state || !name_same_addresses(&found, &names[i]);
 		names[i] = found;
 	}
-	if (changed) {
-		overlap_remove(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
-		seek_set_names(wish, names, wish->n_names);
-		overlap_add(w->asked, 0, wish->trigger_mitigation, &wish->target, wish);
-	}
+	if (changed)
+		set_names(w, wish, names, wish->n_names);
 	arena_free(a);
 	return changed;
 }

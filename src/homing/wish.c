@@ -425,6 +425,8 @@ static int
 renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *why, size_t cap)
 {
+	bool moved;
+
 	if (wish->releasing) {
 		snprintf(why, cap, "%s is being withdrawn", wish->id);
 		return -EBUSY;
@@ -436,9 +438,12 @@ renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
 	wish->hop_limit = r->hop_limit;
 	heap_set(&w->ends, &wish->ends, end_of(r, now));
+	moved = wish->led && seek_lead(w, wish, r->names, r->n_names);
 	store_wish(w, wish);
 	for (size_t i = 0; i < wish->n_held; i++)
 		placement_limit(w, wish->held[i], now);
+	if (moved)
+		replan_wish(w, wish, now, wall);
 	return 0;
 }
 
@@ -461,6 +466,7 @@ make_wish(struct wishes *w, const struct wish_request *r, wall_ms wall)
 	while (!r->id && wish_get(w, id));
 	wish->id = mem_text(r->id ? r->id : id);
 	wish->asker = mem_text(r->asker);
+	wish->led = r->led;
 	wish->trigger_mitigation = r->trigger_mitigation;
 	wish->lifetime = r->lifetime;
 	wish->hop_limit = r->hop_limit;

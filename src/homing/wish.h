@@ -58,6 +58,7 @@ struct wish_request {
 	const struct target *target; /* copied; prefixes only, none where there are names */
 	const struct name *names; /* copied; at most NAMES_MAX. Their addresses as far as known */
 	size_t n_names;
+	bool led; /* the asker looks names up: their addresses are what each renewal tells */
 	bool trigger_mitigation;
 	int64_t lifetime;  /* seconds asked for in each request; 0: the domain's */
 	int64_t duration;  /* seconds until it is released by itself; 0: until released */
@@ -110,9 +111,10 @@ struct wish_view {
 
 /* Takes a wish: its target as it is outside a NAT (M15), stored, planned, actions queued. The id
  * (WISH_ID_MAX) in ret_id. 0; -EEXIST if the id is there with another target (with the same: a
- * renewal of its duration and of its Hop-Limit); -EBUSY while it is being withdrawn; -EINVAL with
- * `why`; -ENOSPC with `why` beyond the limit or the asker's share. A wish whose parts are all
- * refused is *not* kept: -EPERM, with its parts to be read by wishes_explain. */
+ * renewal of its duration, of its Hop-Limit and, if it is led, of the addresses of its names);
+ * -EBUSY while it is being withdrawn; -EINVAL with `why`; -ENOSPC with `why` beyond the limit or
+ * the asker's share. A wish whose parts are all refused is *not* kept: -EPERM, with its parts to be
+ * read by wishes_explain. */
 int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *ret_id, char *why, size_t cap);
 /* 0 or -ENOENT. Withdrawn at the servers when no other wish needs the request there. */

@@ -200,9 +200,9 @@ void
 store_wish(struct wishes *w, const struct wish *wish)
 {
 	put(w, STORE_WISH, wish->id,
-		json_pack("{ss so so* sI si sI sI}", "asker", wish->asker, "target",
+		json_pack("{ss so so* sb sI si sI sI}", "asker", wish->asker, "target",
 			target_json(&wish->literal, wish->trigger_mitigation), "names",
-			name_record_write(wish->names, wish->n_names), "lifetime",
+			name_record_write(wish->names, wish->n_names), "led", wish->led, "lifetime",
 			(json_int_t)wish->lifetime, "hop-limit", wish->hop_limit, "asked",
 			(json_int_t)wish->asked, "until", (json_int_t)wish->until));
 }
@@ -250,6 +250,7 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->literal = s.target;
 	n = name_record_read(json_object_get(j, "names"), wish->arena, &names);
 	seek_set_names(wish, names, n);
+	wish->led = json_is_true(json_object_get(j, "led"));
 	wish->trigger_mitigation = s.trigger_mitigation;
 	wish->lifetime = lifetime_of(j);
 	wish->hop_limit = hop_limit_of(j);

@@ -329,16 +329,57 @@ later(void *arg)
 
 /* ---- the server's questions ------------------------------------------------------------------ */
 
-/* Every target has to be owned by one of our domains (M12), or the foreign ones are trimmed. */
+/* What it asks for, names and aliases left to what they stand for. */
+static struct target
+fixed_of(const struct escalation_request *er)
+{
+	const struct target *t = er->cover ? &er->cover->fixed : &er->scope->target;
+
+	return (struct target){.target_prefix = t->target_prefix,
+		.n_target_prefix = t->n_target_prefix,
+		.target_port_range = t->target_port_range,
+		.n_target_port_range = t->n_target_port_range,
+		.target_protocol = t->target_protocol,
+		.n_target_protocol = t->n_target_protocol};
+}
+
+/* Names with those of their addresses that are covered: what the client may ask for. */
+static struct name *
+names_of(const struct cover *cv, struct arena *a)
+{
+	struct name *names = name_copy(cv->names, cv->n_names, a);
+
+	for (size_t i = 0; i < cv->n_names; i++) {
+		struct name *n = &names[i];
+		size_t kept = 0;
+
+		for (size_t k = 0; k < n->n_addresses; k++)
+			if (cover_has(cv, &n->addresses[k]))
+				n->addresses[kept++] = n->addresses[k];
+		n->whole = n->whole && kept == n->n_addresses;
+		n->n_addresses = kept;
+	}
+	return names;
+}
+
+/* Every target has to be owned by one of our domains (M12), or the foreign ones are trimmed; those
+ * of a name that has moved are. */
 static bool
-all_owned(const struct gateway *g, const struct scope *scope, struct verdict *v)
+all_owned(const struct gateway *g, const struct escalation_request *er, struct verdict *v)
 {
 	struct arena *a = arena_new();
-	struct target outside = nat_outside(g->setup.homing, &scope->target, a);
+	struct target all = fixed_of(er), outside;
 	struct prefix foreign;
 	char text[PREFIX_TEXT_MAX];
-	bool owned = g->setup.trim || plan_owns_all(g->setup.homing, &outside, &foreign);
+	bool owned;
 
+	if (er->cover) {
+		all.target_prefix = er->cover->prefixes;
+		all.n_target_prefix = er->cover->n_prefixes;
+	}
+	outside = nat_outside(g->setup.homing, &all, a);
+	owned = g->setup.trim || (er->refresh && er->cover) ||
+		plan_owns_all(g->setup.homing, &outside, &foreign);
 	arena_free(a);
 	if (owned)
 		return true;
@@ -379,10 +420,13 @@ ask_upstream(
 	struct gateway *g, const char *id, const struct escalation_request *er, struct verdict *v)
 {
 	const struct scope *scope = er->scope;
+	struct target fixed = fixed_of(er);
+	struct arena *a = arena_new();
 	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	struct wish_request r = {.id = id,
 		.asker = id,
-		.target = &scope->target,
+		.target = &fixed,
+		.led = true,
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
 		.share = er->share,
@@ -391,12 +435,19 @@ ask_upstream(
 	struct merged m;
 	int error;
 
-	if (!all_owned(g, scope, v))
+	if (!all_owned(g, er, v)) {
+		arena_free(a);
 		return true;
+	}
+	if (er->cover) {
+		r.names = names_of(er->cover, a);
+		r.n_names = er->cover->n_names;
+	}
 	c = asker_of(g, id);
 	call(g, c, er->cdid);
 	error = wishes_ask(
 		dots_client_wishes(c), &r, loop_now(g->loop), loop_wall(), made, why, sizeof(why));
+	arena_free(a);
 	dots_client_run_later(c);
 	if (error)
 		*v = refusal_of(error, why);

@@ -21,6 +21,7 @@ struct inquiry {
 	void (*done)(void *arg);
 	void *arg;
 	struct timer *timer;
+	bool over; /* it has been told, and only keeps its names wanted */
 };
 TAILQ_HEAD(inquiries, inquiry);
 
@@ -79,6 +80,7 @@ on_timer(void *arg)
 {
 	struct inquiry *q = arg;
 
+	q->over = true;
 	q->done(q->arg);
 }
 
@@ -242,6 +244,7 @@ set_cover(struct dots_server *s, struct mitigation *m, struct cover *now)
 	alert(m, cover_gather(now, c, &foreign), &foreign);
 	book_cover(s->book, m, now, &fx);
 	server_apply(s, &fx);
+	recursion_moved(s, m);
 }
 
 static void
@@ -269,7 +272,7 @@ on_answer(void *arg, const char *host, const struct name_answer *answer)
 	struct inquiry *q;
 
 	TAILQ_FOREACH(q, &n->inquiries, entry)
-	if (cover_learn(q->cover, host, answer) && !cover_is_sought(q->cover))
+	if (!q->over && cover_learn(q->cover, host, answer) && !cover_is_sought(q->cover))
 		timer_after(q->timer, 0);
 	for (size_t i = 0; i < n_ids; i++)
 		learn(n->server, ids[i], host, answer);
@@ -345,6 +348,33 @@ collect(void *arg, struct mitigation *m)
 	return true;
 }
 
+/* M17: what was its client's is so no more. */
+static void
+end(struct dots_server *s, struct mitigation *m)
+{
+	struct effects fx = {0};
+
+	book_status(s->book, m, ATTACK_MITIGATION_WITHDRAWN, loop_now(s->loop), &fx);
+	book_end(s->book, m, "no longer authorised", &fx);
+	server_apply(s, &fx);
+}
+
+static void
+judge(struct dots_server *s, struct mitigation *m)
+{
+	struct cover now;
+	struct prefix foreign;
+
+	cover_copy(&m->cover, &now);
+	cover_gather(&now, clients_named(s->setup.clients, m->client), &foreign);
+	if (m->cover.n_prefixes && !now.n_prefixes) {
+		cover_finish(&now);
+		end(s, m);
+	} else {
+		set_cover(s, m, &now);
+	}
+}
+
 void
 naming_reload(struct dots_server *s)
 {
@@ -352,12 +382,7 @@ naming_reload(struct dots_server *s)
 
 	names_reload(s->naming->names, &s->setup.names);
 	book_all(s->book, collect, &j);
-	for (size_t i = 0; i < j.n; i++) {
-		struct mitigation *m = book_by_id(s->book, j.ids[i]);
-		struct cover now;
-
-		cover_copy(&m->cover, &now);
-		set_cover(s, m, &now);
-	}
+	for (size_t i = 0; i < j.n; i++)
+		judge(s, book_by_id(s->book, j.ids[i]));
 	free(j.ids);
 }

@@ -71,7 +71,8 @@ add_cover(json_t *record, const struct mitigation *m)
 		    (t->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0);
 	buf_init(&text, RECORD_MAX);
 	schema_encode_json(&scope_schema, &fixed, &text);
-	json_object_set_new(record, "cover", json_string(buf_text(&text)));
+	if (fixed.has)
+		json_object_set_new(record, "cover", json_string(buf_text(&text)));
 	if (m->cover.n_names)
 		json_object_set_new(
 			record, "names", name_record_write(m->cover.names, m->cover.n_names));
@@ -192,16 +193,17 @@ static bool
 restore_cover(struct dots_server *s, const json_t *j, struct mitigation *m, struct arena *a)
 {
 	const char *text = json_string_value(json_object_get(j, "cover"));
+	const json_t *names = json_object_get(j, "names");
 	struct scope fixed = {0};
 	struct prefix foreign;
 	struct schema_error err;
 
-	if (!text)
+	if (!text && !names)
 		return true;
-	if (schema_decode_json(&scope_schema, a, text, strlen(text), &fixed, &err) != 0)
+	if (text && schema_decode_json(&scope_schema, a, text, strlen(text), &fixed, &err) != 0)
 		return false;
 	m->cover = (struct cover){.arena = a, .fixed = fixed.target};
-	m->cover.n_names = name_record_read(json_object_get(j, "names"), a, &m->cover.names);
+	m->cover.n_names = name_record_read(names, a, &m->cover.names);
 	cover_gather(&m->cover, clients_named(s->setup.clients, m->client), &foreign);
 	return true;
 }

@@ -91,6 +91,18 @@ recursion_granted(struct dots_server *s, struct mitigation *m)
 }
 
 void
+recursion_moved(struct dots_server *s, const struct mitigation *m)
+{
+	struct escalation_asked asked = {.verdict = {.code = COAP_204_CHANGED}};
+
+	if (!s->escalation || m->local || (s->n_mitigators && !m->escalated))
+		return;
+	ask(s, m, true, &asked);
+	if (!verdict_ok(&asked.verdict))
+		tell(m, "names", &asked);
+}
+
+void
 recursion_measure(struct dots_server *s, struct mitigation *m)
 {
 	const struct dropped *d = &m->dropped[DROPPED_HERE];

@@ -379,8 +379,6 @@ check_authorised(void *arg, struct mitigation *m)
 	if (c)
 		v = client_authorises(
 			c, m->cover.fixed.target_prefix, m->cover.fixed.n_target_prefix);
-	if (verdict_ok(&v) && m->cover.n_names && !m->cover.n_prefixes)
-		v.code = COAP_401_UNAUTHORIZED; /* nothing of its names is its client's */
 	if (verdict_ok(&v))
 		return true;
 	if (y->n == y->cap) {

@@ -181,6 +181,8 @@ void observers_free(struct dots_server *s);
 bool recursion_is_on(const struct dots_server *s);
 /* A request was granted or renewed; its effects are carried out. */
 void recursion_granted(struct dots_server *s, struct mitigation *m);
+/* Names of it stand for other addresses: whoever is asked upstream is to know. */
+void recursion_moved(struct dots_server *s, const struct mitigation *m);
 /* Our own mitigators counted. */
 void recursion_measure(struct dots_server *s, struct mitigation *m);
 /* What the escalation tells; of a gateway without mitigators of its own, too. */
@@ -200,8 +202,8 @@ void naming_reload(struct dots_server *s);
 void naming_follow(struct dots_server *s, const struct mitigation *m);
 void naming_forget(struct dots_server *s, const struct mitigation *m);
 /* Finds out about the names of a cover. Done is called once, from the loop, when all are found out
- * about, or after NAMING_PATIENCE_MS. NULL: so many of that client, or of all, are under way
- * already. */
+ * about, or after NAMING_PATIENCE_MS; until it is freed they stay wanted. NULL: so many of that
+ * client, or of all, are under way already. */
 enum { NAMING_PATIENCE_MS = 3000, NAMING_MAX = 64, NAMING_CLIENT_MAX = 16 };
 struct inquiry;
 struct inquiry *naming_ask(struct dots_server *s, const char *client, struct cover *cv,

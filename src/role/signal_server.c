@@ -97,7 +97,8 @@ struct admission {
 	struct arena *arena; /* holds scope */
 	struct scope scope;
 	struct cover cover;      /* what it stands for; empty: its prefixes */
-	struct inquiry *inquiry; /* its names are being looked up */
+	struct inquiry *inquiry; /* into its names; NULL: it has none */
+	bool is_found;           /* they are known */
 	bool local;              /* it goes no further, for the sake of who asks */
 	bool if_match;
 	uint8_t hop_limit; /* it goes on with */
@@ -302,7 +303,7 @@ admission_renew(struct request *r, struct admission *a, bool refresh)
 	a->exchanges[0] = r->ex;
 	a->n_exchanges = 1;
 	a->hop_limit = next_hop_limit(r);
-	if (!a->inquiry)
+	if (!a->inquiry || a->is_found)
 		admission_ask(a, r->client, refresh);
 }
 
@@ -361,10 +362,16 @@ admission_new(struct request *r, const struct scope *scope, bool if_match)
 }
 
 static void
-admit(struct request *r, const struct scope *scope, bool if_match, bool refresh)
+admit(struct request *r, const struct scope *scope, bool if_match, const struct mitigation *known)
 {
-	if (!admission_waits(r, refresh))
-		admission_ask(admission_new(r, scope, if_match), r->client, refresh);
+	struct admission *a;
+
+	if (admission_waits(r, known))
+		return;
+	a = admission_new(r, scope, if_match);
+	if (known && known->cover.arena)
+		cover_copy(&known->cover, &a->cover);
+	admission_ask(a, r->client, known);
 }
 
 /* ---- names and aliases (4.4.1.1) ---- */
@@ -384,8 +391,7 @@ admission_found(void *arg)
 	if (verdict_ok(&v))
 		cover_gather(&a->cover, c, &foreign);
 	if (verdict_ok(&v) && s->escalation && !a->local && !recursion_is_on(s)) {
-		inquiry_free(a->inquiry);
-		a->inquiry = NULL;
+		a->is_found = true;
 		admission_ask(a, c, false);
 		return;
 	}
@@ -521,8 +527,6 @@ hop_limit_reached(struct request *r, const struct scope *scope)
 static bool
 can_be_found(const struct dots_server *s, const struct target *t)
 {
-	if (s->escalation)
-		return false;
 	return naming_is_on(s) ? cover_is_needed(t)
 			       : t->n_alias_name && !t->n_target_fqdn && !t->n_target_uri;
 }
@@ -567,7 +571,7 @@ put_mitigate(struct request *r)
 	else if (cover.arena)
 		look_up(r, scope, if_match, &cover);
 	else if (goes_on && !recursion_is_on(s))
-		admit(r, scope, if_match, v.code == COAP_204_CHANGED);
+		admit(r, scope, if_match, known);
 	else
 		grant(s, &asked, known ? &known->conflict : &v.conflict, &r->ex, 1);
 	cover_finish(&cover);

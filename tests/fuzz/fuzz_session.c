@@ -5,7 +5,7 @@
  *
  * Covers: net/messaging.c net/exchange.c net/request.c net/dedup.c role/signal_server.c role/peer.c
  * Covers: role/answer.c role/observe.c role/record.c role/server.c role/hb.c core/mitigation.c
- * Covers: role/lifetime.c
+ * Covers: role/lifetime.c role/naming.c role/names.c core/cover.c core/service.c
  */
 #include <assert.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "net/session.h"
 #include "standin/association.h"
 #include "standin/loop.h"
+#include "standin/resolver.h"
 #include "standin/udp.h"
 #include "wire/path.h"
 #include "wire/signal.h"
@@ -348,6 +349,40 @@ compose_body(struct input *in, struct buf *out)
 	signal_encode(&msg, out);
 }
 
+/* Names, URIs and aliases in place of addresses, or beside them. */
+static void
+compose_names(struct input *in, struct buf *out)
+{
+	char *fqdns[] = {(char[]){"a1.example"}, (char[]){"b2.example"}, (char[]){"f.example"},
+		(char[]){"moves.example"}, (char[]){"silent.example"}, (char[]){"none.example"},
+		(char[]){"A1.example."}, (char[]){"com"}};
+	char *uris[] = {(char[]){"https://a1.example:8443/"}, (char[]){"http://b2.example"},
+		(char[]){"coaps+tcp://192.0.2.5/"}, (char[]){"gopher://a1.example/"}};
+	char *aliases[] = {(char[]){"web"}, (char[]){"mail"}};
+	struct prefix list[8];
+	struct port_range ports;
+	uint64_t protocol;
+	struct scope s = {0};
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE,
+		.mitigation_scope = {1ULL << MITIGATION_SCOPE_SCOPE, &s, 1}};
+	unsigned first = input_u8(in), n = input_u8(in);
+
+	fill_scope(in, &s, list, &ports, &protocol);
+	s.target.n_target_fqdn = n & 3;
+	s.target.target_fqdn = &fqdns[first % (9 - (n & 3)) & 7];
+	s.target.n_target_uri = n >> 2 & 1;
+	s.target.target_uri = &uris[first >> 3 & 3];
+	s.target.n_alias_name = n >> 3 & 1;
+	s.target.alias_name = &aliases[first >> 5 & 1];
+	if (s.target.n_target_fqdn)
+		SCOPE_SET(&s, TARGET_FQDN);
+	if (s.target.n_target_uri)
+		SCOPE_SET(&s, TARGET_URI);
+	if (s.target.n_alias_name)
+		SCOPE_SET(&s, ALIAS_NAME);
+	signal_encode(&msg, out);
+}
+
 static void
 compose_heartbeat(bool status, struct buf *out)
 {
@@ -589,6 +624,9 @@ step(struct input *in)
 	case 13:
 		compose(in, f, COAP_PUT, raw_body);
 		break;
+	case 15:
+		compose(in, f, COAP_PUT, compose_names);
+		break;
 	default:
 		compose(in, f, op & 15, NULL); /* methods that nobody knows */
 		break;
@@ -603,14 +641,15 @@ is_owed(const struct asked *a)
 	mono_ms now = loop_now(world_loop(world));
 
 	if (a->con && !a->acked) {
-		assert(now - a->at < ACK_BY_MS || world_undecided(world));
+		assert(now - a->at < ACK_BY_MS || world_undecided(world) ||
+			standin_resolver_open());
 		return true;
 	}
 	return !a->answered;
 }
 
-/* Every request is answered at once, unless upstream is asked first or silence is the answer;
- * every Confirmable one is acknowledged in time. */
+/* Every request is answered at once, unless names are looked up or upstream is asked first, or
+ * silence is the answer; every Confirmable one is acknowledged in time. */
 static void
 check_owed(struct end *f)
 {
@@ -619,7 +658,8 @@ check_owed(struct end *f)
 	for (size_t i = 0; i < f->n_asked; i++) {
 		const struct asked *a = &f->asked[i];
 
-		assert(a->answered || a->may_be_silent || world_undecided(world));
+		assert(a->answered || a->may_be_silent || world_undecided(world) ||
+			standin_resolver_open());
 		if (is_owed(a))
 			f->asked[n++] = *a;
 	}

@@ -83,6 +83,26 @@ list_of_one(const char *text, size_t *ret_n)
 	return list;
 }
 
+/* "web" of client one. */
+static void
+add_alias(struct client *c)
+{
+	static const struct alias web = {.n_prefixes = 1, .n_names = 1, .n_ports = 1};
+	struct alias *a = mem_copy(&web, sizeof(web));
+	int r;
+
+	c->aliases = a;
+	c->n_aliases = 1;
+	a->name = mem_text("web");
+	a->prefixes = mem_new(sizeof(*a->prefixes));
+	r = prefix_parse("192.0.2.9/32", a->prefixes);
+	assert(r == 0);
+	a->names = mem_new(sizeof(char *));
+	a->names[0] = mem_text("https://a8.example/");
+	a->ports = mem_new(sizeof(*a->ports));
+	a->ports[0] = (struct port_range){1, 8080, 0};
+}
+
 static struct client *
 client_of(const struct client_text *t)
 {
@@ -100,6 +120,8 @@ client_of(const struct client_text *t)
 
 		assert(r == 0);
 	}
+	if (!strcmp(t->name, "one"))
+		add_alias(c);
 	return c;
 }
 
@@ -169,13 +191,21 @@ take(struct upstream *u, size_t i)
 	return d;
 }
 
+/* A name may have no address of its client's just now. */
+static bool
+asks_for_something(const struct escalation_request *r)
+{
+	return r->cover ? r->cover->n_prefixes || r->cover->n_names
+			: r->scope->target.n_target_prefix > 0;
+}
+
 static void
 upstream_admit(struct escalation *e, const struct escalation_request *r,
 	void (*decide)(void *arg, const struct verdict *v, int64_t lifetime), void *arg)
 {
 	struct upstream *u = (struct upstream *)e;
 
-	assert(r->scope->target.n_target_prefix > 0 && r->hop_limit > 0);
+	assert(asks_for_something(r) && r->hop_limit > 0);
 	for (size_t i = 0; i < u->n; i++)
 		if (!strcmp(u->list[i].key, r->key))
 			return; /* the same request with fewer hops left */
@@ -187,7 +217,7 @@ static void
 upstream_ask(struct escalation *e, const struct escalation_request *r, struct escalation_asked *ret)
 {
 	(void)e;
-	assert(r->scope->target.n_target_prefix > 0 && r->hop_limit > 0);
+	assert(asks_for_something(r) && r->hop_limit > 0);
 	*ret = (struct escalation_asked){.upstream = "above"};
 	ret->verdict =
 		verdict_of(r->hop_limit > 1 ? COAP_201_CREATED : COAP_400_BAD_REQUEST, "%s", "");
@@ -281,6 +311,8 @@ set_up(struct world *w, unsigned config)
 		.max_half_open_per_prefix = 4,
 		.handshakes_per_turn = 2,
 	};
+	if (config != 1)
+		w->setup.names.resolver = (struct endpoint){{4, {127, 0, 0, 1}}, 53, 0};
 }
 
 static size_t
@@ -576,7 +608,7 @@ check_one(void *arg, struct mitigation *m)
 		m->status <= ATTACK_MITIGATION_SIGNAL_LOSS);
 	assert(m->expires > loop_now(t->world->loop));
 	t->n++;
-	t->filtering += m->filtering;
+	t->filtering += m->filtering && m->cover.n_prefixes;
 	return true;
 }
 

@@ -27,6 +27,13 @@ def test_mitigation_request():
                           "0a8111" "0e20" "181d01" "182df4")       # protocol, lifetime, attack-status, trigger
 
 
+def test_mitigation_request_for_names():
+    body = cbor.mitigation([], lifetime=60, names=["a.example", "https://b/"], aliases=["web"])
+    assert body.hex() == ("a101a10281a4" "0b8169" + b"a.example".hex() + "0c816a" + b"https://b/".hex() +
+                          "0d8163" + b"web".hex() + "0e183c")
+    assert cbor.names(body) == ["a.example", "https://b/", "web"] and cbor.scopes(body) == []
+
+
 def test_conflicts_are_read_with_whatever_is_in_them():
     told = {17: {19: 1, 18: 2, 21: {6: ["192.0.2.66/32"]}}}
     assert cbor.conflicts(cbor.encode({1: {2: [{5: 1}, told]}})) == (

@@ -5,6 +5,7 @@ import struct
 # RFC 9132, table 5.
 SCOPE_PATH = (1, 2)  # mitigation-scope, scope
 PREFIX, PORTS, LOWER, UPPER, PROTOCOL = 6, 7, 8, 9, 10
+FQDN, URI, ALIAS = 11, 12, 13
 REDIRECTED, ALT_SERVER, ALT_SERVER_RECORD = 46, 47, 48
 LIFETIME, ATTACK_STATUS, TRIGGER = 14, 29, 45
 CONFLICT, CONFLICT_STATUS, CONFLICT_CAUSE, RETRY_TIMER, CONFLICT_SCOPE = 17, 18, 19, 20, 21
@@ -79,13 +80,18 @@ def some(n, data):
     return values, data
 
 
-def mitigation(prefixes, ports=(), protocols=(), lifetime=None, attack_status=None, trigger=None):
-    """The body of a mitigation request; ports are "80" or "1-9"."""
-    scope = {PREFIX: [str(p) for p in prefixes]}
+def mitigation(prefixes, ports=(), protocols=(), lifetime=None, attack_status=None, trigger=None,
+               names=(), aliases=()):
+    """The body of a mitigation request; ports are "80" or "1-9", names are domain names and URIs."""
+    uris = [n for n in names if "://" in n]
+    scope = {PREFIX: [str(p) for p in prefixes]} if prefixes else {}
     if ports:
         scope[PORTS] = [dict(zip((LOWER, UPPER), map(int, p.split("-")))) for p in ports]
     if protocols:
         scope[PROTOCOL] = [int(p) for p in protocols]
+    for key, texts in ((FQDN, [n for n in names if n not in uris]), (URI, uris), (ALIAS, list(aliases))):
+        if texts:
+            scope[key] = texts
     for key, value in ((LIFETIME, lifetime), (ATTACK_STATUS, attack_status), (TRIGGER, trigger)):
         if value is not None:
             scope[key] = value
@@ -104,6 +110,11 @@ def entries(body):
 def scopes(body):
     """The prefixes that an answer speaks of."""
     return [p for e in entries(body) for p in e.get(PREFIX, [])]
+
+
+def names(body):
+    """The names, URIs and aliases that an answer speaks of."""
+    return [n for e in entries(body) for key in (FQDN, URI, ALIAS) for n in e.get(key, [])]
 
 
 def conflicts(body):

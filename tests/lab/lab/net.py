@@ -175,7 +175,8 @@ class Network:
     def address_lines(self, ns):
         return [f"address add {ip} dev {i}"
                 + (" nodad" if ip.version == 6 and (ns, i) not in self.lab.probing else "")
-                for i, ip in self.lab.addresses.get(ns, [])]
+                for i, ip in self.lab.addresses.get(ns, [])
+                if str(ip.ip) != "::1"]  # it is there already
 
     # ---- routes ----
 

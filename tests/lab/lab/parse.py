@@ -91,7 +91,7 @@ PRODUCT_EVENTS = {
     "forgotten": {"domain", "pvd", "kind", "value", "source", "interface", "reason"},
     "resolved": {"domain", "name", "addresses", "resolver", "interface"},
     "resolve-failed": {"domain", "name", "reason"},
-    "put-mitigate": {"from", "cdid", "cuid", "mid", "scope", "target", "lifetime", "code", "reason"},
+    "put-mitigate": {"from", "cdid", "cuid", "mid", "scope", "target", "names", "lifetime", "code", "reason"},
     "get-mitigate": {"from", "cuid", "mid", "code", "observe"},
     "delete-mitigate": {"from", "cuid", "mid", "code", "scope"},
     "request-refused": {"from", "code", "reason"},
@@ -129,7 +129,7 @@ OUTSIDE_EVENTS = {
     "counter": {"name", "value"},
     "mitigated": {"scope"},
     "status": {"text", "pvd", "server", "peer", "state", "interface", "handshakes"},
-    "coap-response": {"code", "as", "scope", "conflict", "contested"},
+    "coap-response": {"code", "as", "scope", "names", "conflict", "contested"},
     "alarmed": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
@@ -139,7 +139,7 @@ EVENT_NAMES = {"hb": "heartbeat", "status-change": "status"}
 ANY = None  # any attribute name
 DHCP = {"ri", "address", "domain", "resolver", "ri6", "address6", "domain6", "resolver6", "lease"}
 # What the body of a `coap` request may say, and how often.
-COAP_BODY = ("target", "port", "protocol", "lifetime", "attack-status", "trigger-mitigation")
+COAP_BODY = ("target", "name", "alias", "port", "protocol", "lifetime", "attack-status", "trigger-mitigation")
 # verb -> (fewest words, most words, attributes)
 VERBS = {
     "start": (0, 99, set()),

@@ -307,8 +307,8 @@ class Steps:
         said = readable(data) or diagnostic(r.stderr)
         conflict, contested = cbor.conflicts(data)
         self.journal.note(ns, "coap-response", **{"as": who}, code=answer_code(r.stdout + r.stderr),
-                          scope=",".join(cbor.scopes(data)), conflict=conflict, contested=contested,
-                          text=said)
+                          scope=",".join(cbor.scopes(data)), names=",".join(cbor.names(data)),
+                          conflict=conflict, contested=contested, text=said)
 
     def coap_server(self, st):
         """Whose CA signs there, and the address."""
@@ -322,13 +322,14 @@ class Steps:
     def coap_body(self, st):
         if "body" in st.attrs:
             return bytes.fromhex(st.get("body"))
-        if "target" not in st.attrs:
+        if not {"target", "name", "alias"} & set(st.attrs):
             return None
         numbers = {k: int(st.number(k)) for k in ("lifetime", "attack-status") if k in st.attrs}
         trigger = {"yes": True, "no": False}.get(st.get("trigger-mitigation"))
-        return cbor.mitigation(sorted(self.lab.prefixes(st.items("target"), st), key=str),
-                               st.items("port"), st.items("protocol"), numbers.get("lifetime"),
-                               numbers.get("attack-status"), trigger)
+        prefixes = self.lab.prefixes(st.items("target"), st) if "target" in st.attrs else []
+        return cbor.mitigation(sorted(prefixes, key=str), st.items("port"), st.items("protocol"),
+                               numbers.get("lifetime"), numbers.get("attack-status"), trigger,
+                               st.items("name"), st.items("alias"))
 
     def coap_path(self, st, path, ca):
         """As it is, or the name of a resource of RFC 9132 4.2."""
