@@ -852,6 +852,45 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 	wish_changed(w, p);
 }
 
+/* Nobody who was asked says otherwise. */
+static bool
+has_stopped(const struct wish *wish)
+{
+	for (size_t i = 0; i < wish->n_held; i++) {
+		const struct placement *p = wish->held[i];
+
+		if (p->state != PLACEMENT_GOING && p->state != PLACEMENT_ENDED && !p->standby &&
+			(p->state != PLACEMENT_PLACED || p->status != ATTACK_STOPPED))
+			return false;
+	}
+	return wish->n_held > 0;
+}
+
+static bool
+is_our_own(const struct wish *wish)
+{
+	return strncmp(wish->asker, "client:", strlen("client:")) != 0;
+}
+
+void
+wishes_release_stopped(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now, wall_ms wall)
+{
+	const struct placement *p = placement_find(w, server, mid);
+	size_t n = p && w->homing->withdraw_stopped && p->status == ATTACK_STOPPED ? p->n_asks : 0;
+	char **ids = mem_array(n, sizeof(*ids));
+
+	for (size_t i = 0; i < n; i++) /* it may go with the first of them */
+		ids[i] = mem_text(p->asks[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct wish *wish = wish_get(w, ids[i]);
+
+		if (wish && is_our_own(wish) && has_stopped(wish))
+			wishes_release(w, ids[i], now, wall);
+		free(ids[i]);
+	}
+	free(ids);
+}
+
 void
 wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
 {
