@@ -795,6 +795,7 @@ hold(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms no
 	bool inactive = c->status && c->status != REQUEST_ACTIVE;
 
 	p->hold = inactive && c->retry_timer ? now + (mono_ms)c->retry_timer * 1000 : 0;
+	placement_wait(w, p, inactive ? c : &(struct conflict){0}, now);
 	if (p->exchange != EXCHANGE_OPEN && p->state != PLACEMENT_GOING && p->due < p->hold) {
 		p->due = p->hold;
 		placement_file(w, p);
@@ -940,7 +941,7 @@ wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret
 
 		if ((p->state == PLACEMENT_GOING || p->standby) && p->expires <= now)
 			placement_drop(w, p); /* nobody answered, and by now it has expired there */
-		else if (placement_next(w, p, now, ret))
+		else if (!placement_too_early(w, p, now, wall) && placement_next(w, p, now, ret))
 			return true;
 	}
 	return take_queued(w, ret);
@@ -974,6 +975,7 @@ wishes_new(const struct homing *h, struct persist *p, const char *owner)
 	w->askers = map_new();
 	w->seekers = map_new();
 	w->max = DEFAULT_WISHES;
+	w->retries = retries_new();
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
 	w->last = &w->first;
@@ -1015,6 +1017,7 @@ wishes_free(struct wishes *w)
 	overlap_free(w->replaced);
 	heap_finish(&w->due);
 	heap_finish(&w->ends);
+	retries_free(w->retries);
 	map_free(w->askers);
 	seek_finish(w);
 	store_end(w);
