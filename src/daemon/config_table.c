@@ -577,6 +577,8 @@ const struct option config_rows[] = {
 		.unit = "all, serial, divide or a list of domains", .custom = read_pi},
 	{"wider-targets", OPTION_CHOICE, ONE, "targets wider than what is owned",
 		AT(struct draft, wider), .fallback = "refuse", CHOICES("refuse", "clip")},
+	{"withdraw-when-stopped", OPTION_BOOL, ONE, "what the servers say is over is withdrawn",
+		AT(struct draft, homing.withdraw_stopped), .fallback = "no"},
 	{"mixed-targets", OPTION_CHOICE, ONE, "requests with foreign targets",
 		AT(struct draft, mixed), .fallback = "refuse", CHOICES("refuse", "trim")},
 	{"aggregate", OPTION_BOOL, ONE, "upstream all clients share our sessions and cuid",

@@ -124,8 +124,9 @@ struct homing {
 	enum pi_policy pi;
 	char **pi_list; /* names of domains for PI_LIST */
 	size_t n_pi_list;
-	struct policy policy; /* of the choice of addresses; its rows are ours */
-	bool clip;            /* M4: send the owned parts of a wider target */
+	struct policy policy;  /* of the choice of addresses; its rows are ours */
+	bool clip;             /* M4: send the owned parts of a wider target */
+	bool withdraw_stopped; /* what its servers call stopped (RFC 9132 4.4.2.2) */
 	/* Of targets that are names (M7): who looks them up, family 0: nobody; what is not asked.
 	 */
 	struct endpoint target_resolver;

@@ -496,6 +496,41 @@ tell_refused(struct wishes *w, const struct placement *p)
 		reason);
 }
 
+static struct retry_key
+retry_key(const struct placement *p)
+{
+	return (struct retry_key){p->domain, p->server_name, &p->target, p->trigger_mitigation};
+}
+
+void
+placement_wait(struct wishes *w, const struct placement *p, const struct conflict *c, mono_ms now)
+{
+	struct retry_key k = retry_key(p);
+
+	retries_set(w->retries, &k, c, now);
+}
+
+/* RFC 9132 4.4.2.1: the same was asked for there, and is not to be again yet. The server's answer
+ * is known. */
+bool
+placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+{
+	struct retry_key k = retry_key(p);
+	struct wish_answer a = {.method = COAP_PUT, .code = COAP_409_CONFLICT};
+	char why[WISH_WHY_MAX];
+
+	if (p->state != PLACEMENT_WANTED || p->exchange != EXCHANGE_QUEUED ||
+		!placement_sendable(w, p) || !retries_find(w->retries, &k, now, &a.conflict))
+		return false;
+	snprintf(why, sizeof(why),
+		"RFC 9132 4.4.2.1: it refused the same and will not hear of it for another %llu s",
+		(unsigned long long)a.conflict.retry_timer);
+	a.why = why;
+	p->exchange = EXCHANGE_OPEN;
+	placement_answer(w, p, &a, now, wall);
+	return true;
+}
+
 static void
 refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
@@ -506,6 +541,7 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	if (is_collision(a->code, &a->conflict))
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
+	placement_wait(w, p, &a->conflict, now);
 	if (may_work_later(a))
 		placement_queue(w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || !may_work_later(a)) {
@@ -543,13 +579,14 @@ raised_mid(struct wishes *w, const struct placement *p, wall_ms wall)
 	return store_take_mid(w, p->domain, wall);
 }
 
-/* A higher mid of ours stands there that we do not know of: ask again under one above it, once. */
+/* A higher mid of ours stands there that we do not know of: ask again under one above it, once.
+ * With a retry-timer it is somebody else's (RFC 9132 4.4.1.3). */
 static bool
 mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
 {
 	if (a->code != COAP_409_CONFLICT || a->conflict.cause != OVERLAPPING_TARGETS ||
-		p->retried_mid)
+		a->conflict.retry_timer || p->retried_mid)
 		return false;
 	store_forget_placement(w, p);
 	store_raise_mid(w, p->domain, a->conflict_mid, wall);

@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "homing/overlap.h"
+#include "homing/retry.h"
 #include "homing/wish.h"
 
 enum placement_state {
@@ -121,6 +122,7 @@ struct wishes {
 	struct overlap *live;         /* placements that can carry a wish, by what they cover */
 	struct overlap *replaced;     /* superseded ones likewise */
 	struct heap due, ends;        /* of placements, of wishes */
+	struct retries *retries;      /* what servers will not hear of for a while */
 	enum availability *available; /* by ordinal */
 	struct map *identities;       /* domain name -> struct identity */
 	struct away *away;            /* placements of domains that have no server now */
@@ -172,6 +174,11 @@ void placement_limit(struct wishes *w, struct placement *p, mono_ms now);
 void placement_resume(struct wishes *w, struct placement *p, mono_ms now);
 /* Never answered: it may live there for what we asked. */
 void placement_bound_expiry(struct placement *p, mono_ms now);
+/* What the server said of this request: how long it will not hear of it again. */
+void placement_wait(
+	struct wishes *w, const struct placement *p, const struct conflict *c, mono_ms now);
+/* True: it was about to be sent, and is refused by what the server said before. */
+bool placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
 /* For good, until somebody asks for it anew. */
 bool placement_is_refused(const struct placement *p);
 /* It may stand at its server. */

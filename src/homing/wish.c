@@ -801,6 +801,7 @@ hold(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms no
 	bool inactive = c->status && c->status != REQUEST_ACTIVE;
 
 	p->hold = inactive && c->retry_timer ? now + (mono_ms)c->retry_timer * 1000 : 0;
+	placement_wait(w, p, inactive ? c : &(struct conflict){0}, now);
 	if (p->exchange != EXCHANGE_OPEN && p->state != PLACEMENT_GOING && p->due < p->hold) {
 		p->due = p->hold;
 		placement_file(w, p);
@@ -858,6 +859,45 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 	wish_changed(w, p);
 }
 
+/* Nobody who was asked says otherwise. */
+static bool
+has_stopped(const struct wish *wish)
+{
+	for (size_t i = 0; i < wish->n_held; i++) {
+		const struct placement *p = wish->held[i];
+
+		if (p->state != PLACEMENT_GOING && p->state != PLACEMENT_ENDED && !p->standby &&
+			(p->state != PLACEMENT_PLACED || p->status != ATTACK_STOPPED))
+			return false;
+	}
+	return wish->n_held > 0;
+}
+
+static bool
+is_our_own(const struct wish *wish)
+{
+	return strncmp(wish->asker, "client:", strlen("client:")) != 0;
+}
+
+void
+wishes_release_stopped(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now, wall_ms wall)
+{
+	const struct placement *p = placement_find(w, server, mid);
+	size_t n = p && w->homing->withdraw_stopped && p->status == ATTACK_STOPPED ? p->n_asks : 0;
+	char **ids = mem_array(n, sizeof(*ids));
+
+	for (size_t i = 0; i < n; i++) /* it may go with the first of them */
+		ids[i] = mem_text(p->asks[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct wish *wish = wish_get(w, ids[i]);
+
+		if (wish && is_our_own(wish) && has_stopped(wish))
+			wishes_release(w, ids[i], now, wall);
+		free(ids[i]);
+	}
+	free(ids);
+}
+
 void
 wishes_unknown(struct wishes *w, uint32_t server, uint32_t mid, mono_ms now)
 {
@@ -907,7 +947,7 @@ wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret
 
 		if ((p->state == PLACEMENT_GOING || p->standby) && p->expires <= now)
 			placement_drop(w, p); /* nobody answered, and by now it has expired there */
-		else if (placement_next(w, p, now, ret))
+		else if (!placement_too_early(w, p, now, wall) && placement_next(w, p, now, ret))
 			return true;
 	}
 	return take_queued(w, ret);
@@ -941,6 +981,7 @@ wishes_new(const struct homing *h, struct persist *p, const char *owner)
 	w->askers = map_new();
 	w->seekers = map_new();
 	w->max = DEFAULT_WISHES;
+	w->retries = retries_new();
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
 	w->last = &w->first;
@@ -982,6 +1023,7 @@ wishes_free(struct wishes *w)
 	overlap_free(w->replaced);
 	heap_finish(&w->due);
 	heap_finish(&w->ends);
+	retries_free(w->retries);
 	map_free(w->askers);
 	seek_finish(w);
 	store_end(w);

@@ -130,6 +130,10 @@ int wishes_efficacy(struct wishes *w, const char *id, enum attack_status status,
  * names become what they are outside a NAT. */
 size_t wishes_explain(struct wishes *w, const struct target *t, struct name *names, size_t n_names,
 	struct arena *a, struct wish_part **ret);
+/* Where that is the policy: releases what is asked for there and nowhere else goes on (RFC 9132
+ * 4.4.2.2), but for what clients of ours ask for. After wishes_status. */
+void wishes_release_stopped(
+	struct wishes *w, uint32_t server, uint32_t mid, mono_ms now, wall_ms wall);
 /* The view's arrays live in the arena. False: no such wish. */
 bool wishes_view(
 	struct wishes *w, const char *id, mono_ms now, struct arena *a, struct wish_view *ret);

@@ -537,6 +537,7 @@ on_observed(void *arg, struct upstream *u, uint32_t mid, const struct coap_msg *
 		for (size_t i = 0; i < msg.mitigation_scope.n_scope; i++)
 			wishes_status(c->wishes, server, &msg.mitigation_scope.scope[i],
 				loop_now(c->loop));
+		wishes_release_stopped(c->wishes, server, mid, loop_now(c->loop), loop_wall());
 	}
 	arena_free(arena);
 	dots_client_run(c);

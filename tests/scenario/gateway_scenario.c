@@ -353,6 +353,12 @@ a_refusal_for_a_conflict_says_when_to_ask_again(void **state)
 	behind_put(x, 1, "192.0.2.66/32", 1 * S);
 	assert_int_equal(x->c1.code, COAP_409_CONFLICT);
 	assert_true(conflict_equal(&x->c1.conflict, &x->s1.conflict));
+	assert_int_equal(x->s1.puts, 1);
+	virtual_run(600 * S); /* it asks again: refused at once, by what is known */
+	behind_put(x, 1, "192.0.2.66/32", 1 * S);
+	assert_int_equal(x->c1.code, COAP_409_CONFLICT);
+	assert_in_range(x->c1.conflict.retry_timer, 1198, 1200);
+	assert_int_equal(x->s1.puts, 1);
 }
 
 /* 9284-5.2-10, 9284-5.2-11: nobody can be asked: 5.03 at once with when to come back; nothing is
@@ -693,6 +699,7 @@ the_merged_status_is_the_worst(void **state)
 {
 	struct behind *x = *state;
 
+	x->us.homing->withdraw_stopped = true; /* but this is the client's to decide */
 	behind_put(x, 1, both, 1 * S);
 	hand_observe(&x->c1, 1);
 	virtual_run(4 * S);

@@ -413,6 +413,27 @@ an_unanswered_subscription_is_repeated_for_a_minute(void **state)
 	UNTIL(1800 * S, x->s1.gets == 21);
 }
 
+/* 9132-4.4.2.2-04, 9132-4.4.2.2-05: it is withdrawn where that is the policy, not for another
+ * reason than the server's word. */
+static void
+what_has_stopped_is_withdrawn_by_policy(void **state)
+{
+	struct world *x = *state;
+
+	ask(x);
+	UNTIL(1 * S, x->s1.gets == 1);
+	script_notify(&x->s1, ATTACK_STOPPED, 1000);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(x->s1.deletes, 0);
+	assert_true(is(x, WISH_PLACED));
+	x->us.homing->withdraw_stopped = true;
+	script_notify(&x->s1, ATTACK_SUCCESSFULLY_MITIGATED, 1000);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(x->s1.deletes, 0);
+	script_notify(&x->s1, ATTACK_STOPPED, 1000);
+	UNTIL(1 * S, x->s1.deletes == 1 && customer_wishes(&x->us) == 0);
+}
+
 static bool
 asks_for_state_only(const struct packet *p)
 {
@@ -437,7 +458,7 @@ only_the_state_is_asked_for(void **state)
 	assert_true(PACKET(0, .from = x->us.loop, .code = COAP_GET)->observe);
 }
 
-/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4-07, 9132-4.4.2-35, 9132-4.4.2.2-04: without Observe,
+/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4-07, 9132-4.4.2-35: without Observe,
  * at the interval that is configured; what stays unanswered is asked for again after 3 s. */
 static void
 the_status_is_asked_for_at_intervals(void **state)
@@ -605,6 +626,7 @@ main(void)
 		SCRIPTED(what_the_server_ended_is_not_asked_again),
 		SCRIPTED(notifications_are_followed),
 		SCRIPTED(an_unanswered_subscription_is_repeated_for_a_minute),
+		SCRIPTED(what_has_stopped_is_withdrawn_by_policy),
 		SCRIPTED(only_the_state_is_asked_for),
 		SCRIPTED(the_status_is_asked_for_at_intervals),
 		SCRIPTED(what_the_server_lost_is_put_again),

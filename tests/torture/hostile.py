@@ -242,6 +242,7 @@ class Hostile:
         told = good.take("watcher", lambda m: m.token == b"two", ANSWER_S)  # within 15 s
         if told is None or self.entries(told)[0][cbor.MID] != 1:
             raise Failure(f"the other client's watcher was told {told}")
+        good.close("watcher")
 
     # ---- the same bytes from two clients ----
 
@@ -276,6 +277,7 @@ class Hostile:
         self.case.figure("requests said by both clients", len(ask))
         for mid in range(100, 130):
             good.delete("twin", cuid, mid)
+        good.close("twin")
 
     # ---- repeated messages ----
 

@@ -43,6 +43,7 @@ class Tenant(threading.Thread):
     def untouched(self):
         """What it has asked for stands as it was asked for."""
         m = self.session("eye").get("eye", self.cuid, 1)
+        self.peer.close("eye")
         if m is None or m.code != "2.05" or self.target.encode() not in m.payload:
             raise Failure(f"the request of the well-behaved client: {m}")
 

@@ -1174,6 +1174,47 @@ what_a_conflict_deactivated_waits_for_the_retry_timer(void **state)
 	assert_int_equal(x->deletes, 1);
 }
 
+static enum wish_state
+ask_again(struct world *x, const char *id, const char *target)
+{
+	ask(x, id, target);
+	return state_of(x, id);
+}
+
+/* 9132-4.4.2.1-11, 9132-4.4.1.3-43, 9132-5.3-06: the same request is refused by the server's own
+ * word until retry-timer is over, whoever asks for it and whatever became of the first; another one
+ * is not. */
+static void
+the_same_again_waits_for_the_retry_timer(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_409_CONFLICT,
+		.why = "no",
+		.conflict = {REQUEST_INACTIVE_OTHER_ACTIVE, OVERLAPPING_TARGETS, 600}};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 0); /* not under a higher mid either */
+	assert_int_equal(state_of(x, "a"), WISH_REFUSED);
+	until(x, 300 * S);
+	assert_int_equal(ask_again(x, "b", "198.51.100.66/32"), WISH_REFUSED);
+	wishes_refresh(x->w, "a", x->now, epoch + x->now);
+	release(x, "b");
+	release(x, "a");
+	assert_int_equal(ask_again(x, "c", "198.51.100.66/32"), WISH_REFUSED);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(ask_again(x, "d", "198.51.100.67/32"), WISH_SENT);
+	assert_int_equal(x->puts, 1);
+	until(x, 599 * S);
+	assert_int_equal(ask_again(x, "e", "198.51.100.66/32"), WISH_REFUSED);
+	until(x, 600 * S);
+	x->puts = 0;
+	assert_int_equal(ask_again(x, "f", "198.51.100.66/32"), WISH_SENT);
+	assert_int_equal(x->puts, 1);
+}
+
 static void
 the_server_may_end_it(void **state)
 {
@@ -1473,6 +1514,7 @@ main(void)
 		IN_WORLD(the_cuid_stays_while_another_server_may_hold_something),
 		IN_WORLD(a_conflict_is_reported_once),
 		IN_WORLD(what_a_conflict_deactivated_waits_for_the_retry_timer),
+		IN_WORLD(the_same_again_waits_for_the_retry_timer),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),

@@ -423,8 +423,8 @@ errors_name_path_and_reason(void **state)
 static void
 a_message_is_of_one_kind(void **state)
 {
-	static const char *const kinds[] = {"01a10281a10e01", "181ea11820a11821" INTEGER_PARAM,
-		"182ea1182f6161", "1831a11833f5"};
+	static const char *const kinds[] = {
+		"01a10281a10e01", "181ea11820a11821a1182405", "182ea1182f6161", "1831a11833f5"};
 	enum { N = sizeof(kinds) / sizeof(kinds[0]) };
 
 	(void)state;
