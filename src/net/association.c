@@ -40,7 +40,8 @@ enum {
 	PSK_KEY_MAX = 128,
 	HANDSHAKE_MESSAGE_MAX = 32768, /* a chain of 8 large certificates; the library keeps
 					  several messages of a peer that is not known yet */
-	READ_TRIES = 16,               /* records without data taken from a stream in one go */
+	DATAGRAM_MAX = 1280,
+	READ_TRIES = 16, /* records without data taken from a stream in one go */
 };
 
 /* RFC 8323 11.7: the protocol of CoAP over TLS. */
@@ -65,8 +66,9 @@ struct association {
 	bool stream;
 	const uint8_t *in; /* the record not yet taken by the library */
 	size_t in_len;
-	bool dry;   /* the stream had nothing when the library asked last */
-	bool ended; /* the stream is at its end, or broken */
+	bool gathers; /* datagrams of a flight wait to be sent as one */
+	bool dry;     /* the stream had nothing when the library asked last */
+	bool ended;   /* the stream is at its end, or broken */
 	bool unknown_psk;
 	char why[TLS_WHY_MAX];
 };
@@ -138,12 +140,43 @@ association_pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 	return a->in_len > 0;
 }
 
+/* The records of a flight, which the library hands out one by one, in as few datagrams as they fit
+ * (RFC 6347 4.1.1): where much is lost, each datagram less is a better chance for the flight. Used
+ * inside of one call only. */
+static struct {
+	uint8_t bytes[DATAGRAM_MAX];
+	size_t len;
+} flight;
+
+static bool
+flight_send(struct association *a)
+{
+	size_t len = flight.len;
+
+	flight.len = 0;
+	return !len || a->setup.push(a->setup.arg, flight.bytes, len);
+}
+
+static bool
+flight_add(struct association *a, const void *record, size_t len)
+{
+	const size_t room = a->setup.mtu < DATAGRAM_MAX ? a->setup.mtu : DATAGRAM_MAX;
+
+	if (flight.len + len > room && !flight_send(a))
+		return false;
+	if (len > room)
+		return a->setup.push(a->setup.arg, record, len);
+	memcpy(flight.bytes + flight.len, record, len);
+	flight.len += len;
+	return true;
+}
+
 static ssize_t
 association_push_out(gnutls_transport_ptr_t ptr, const void *bytes, size_t len)
 {
 	struct association *a = ptr;
 
-	if (a->setup.push(a->setup.arg, bytes, len))
+	if (a->gathers ? flight_add(a, bytes, len) : a->setup.push(a->setup.arg, bytes, len))
 		return (ssize_t)len;
 	gnutls_transport_set_errno(a->tls, EPIPE);
 	return -1;
@@ -385,10 +418,13 @@ association_handshake(struct association *a, const uint8_t *record, size_t len)
 	a->in = record;
 	a->in_len = len;
 	a->dry = false;
+	a->gathers = !a->stream;
 	do
 		r = gnutls_handshake(a->tls);
 	while (r < 0 && !gnutls_error_is_fatal(r) && (a->stream ? !a->dry : a->in_len > 0));
+	a->gathers = false;
 	a->in_len = 0;
+	flight_send(a); /* what cannot be sent is repeated with the flight */
 	if (r >= 0)
 		return a->stream ? association_check_protocol(a) : ASSOCIATION_DONE;
 	return gnutls_error_is_fatal(r) ? association_fail(a, r) : ASSOCIATION_WAITING;
