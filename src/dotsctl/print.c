@@ -22,6 +22,8 @@ put_scalar(struct buf *out, const json_t *v)
 		buf_printf(out, "%lld", (long long)json_integer_value(v));
 	else if (json_is_boolean(v))
 		buf_printf(out, "%s", json_is_true(v) ? "yes" : "no");
+	else if (json_is_object(v)) /* one of a list goes by its name */
+		put_scalar(out, json_object_get(v, "name"));
 }
 
 /* Long lists are cut for people; --json has them whole. */

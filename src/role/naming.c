@@ -204,7 +204,7 @@ naming_follow(struct dots_server *s, const struct mitigation *m)
 	for (size_t i = 0; i < m->cover.n_names; i++)
 		if (is_looked_up(&m->cover.names[i]))
 			follow(s->naming, m->cover.names[i].host, m->id);
-	for (size_t i = 0; i < m->cover.n_names; i++)
+	for (size_t i = 0; i < m->cover.n_names && naming_is_on(s); i++)
 		if (is_looked_up(&m->cover.names[i]))
 			names_lookup(s->naming->names, m->cover.names[i].host, false);
 }
@@ -288,7 +288,7 @@ is_wanted(void *arg, const char *host)
 	TAILQ_FOREACH(q, &n->inquiries, entry)
 	if (cover_seeks(q->cover, host))
 		return true;
-	return map_get(n->followers, host, strlen(host));
+	return naming_is_on(n->server) && map_get(n->followers, host, strlen(host));
 }
 
 static const struct names_ops names_ops = {.answered = on_answer, .wanted = is_wanted};
@@ -359,6 +359,7 @@ end(struct dots_server *s, struct mitigation *m)
 	server_apply(s, &fx);
 }
 
+/* Its names are looked up again if nobody could be asked before. */
 static void
 judge(struct dots_server *s, struct mitigation *m)
 {
@@ -372,6 +373,7 @@ judge(struct dots_server *s, struct mitigation *m)
 		end(s, m);
 	} else {
 		set_cover(s, m, &now);
+		naming_follow(s, m);
 	}
 }
 

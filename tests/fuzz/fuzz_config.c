@@ -2,7 +2,7 @@
  * A configuration file: refused with a place and a reason, or taken.
  *
  * Covers: daemon/option.c daemon/config.c daemon/config_build.c daemon/config_check.c
- * Covers: daemon/config_table.c daemon/config_anycast.c
+ * Covers: daemon/config_table.c daemon/config_anycast.c daemon/config_alias.c
  */
 #include <assert.h>
 #include <stdio.h>

@@ -4,14 +4,20 @@
 
 static const char resolver[] = "203.0.113.53", web[] = "www.example.com";
 
+/* It asks for its clients as it does for its own. */
 static void
 ask_resolver(struct behind *x)
 {
-	struct names_sources from = {.homing = x->us.homing};
+	struct endpoint *e = &x->us.homing->target_resolver;
 
-	assert_int_equal(endpoint_parse(resolver, 53, &from.resolver), 0);
-	x->gw.setup.names = from;
-	server_set_names(x->gw.server, &from);
+	assert_int_equal(endpoint_parse(resolver, 53, e), 0);
+	x->gw.setup.names = (struct names_sources){x->us.homing, *e};
+	behind_stop(x);
+	behind_start(x);
+	UNTIL(1 * S, !strcmp(customer_server(&x->us, "s1"), "available") &&
+			     !strcmp(customer_server(&x->us, "s2"), "available"));
+	hand_dial(&x->c1, "gw", "10.0.0.254");
+	virtual_mark();
 }
 
 static int

@@ -400,6 +400,27 @@ an_alias_stands_for_what_is_configured(void **state)
 	assert_int_equal(ask(&x->beta, 1, "@shop"), COAP_400_BAD_REQUEST);
 }
 
+/* Nobody can be asked any more, and then somebody can: what is known stands meanwhile. */
+static void
+without_a_resolver_what_is_known_stands(void **state)
+{
+	struct world *x = *state;
+	struct server_setup setup = x->isp.setup;
+
+	virtual_name(resolver, web, "192.0.2.70", 60);
+	assert_int_equal(ask(&x->acme, 1, web), COAP_201_CREATED);
+	setup.names = (struct names_sources){0};
+	server_reload(x->isp.server, &setup);
+	virtual_name(resolver, web, "192.0.2.71", 60);
+	virtual_mark();
+	virtual_run(20 * MINUTE);
+	assert_int_equal(recorder_active(x->isp.recorder), 1);
+	assert_true(virtual_events(EVENT_RESOLVE_FAILED, "") <= 1);
+	assert_int_equal(ask(&x->acme, 1, web), COAP_204_CHANGED);
+	server_reload(x->isp.server, &x->isp.setup);
+	UNTIL(2 * S, installed("scope=192.0.2.71/32") == 1);
+}
+
 #define NAMING(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -418,6 +439,7 @@ main(void)
 		NAMING(names_on_record_are_limited),
 		NAMING(overlap_is_by_address),
 		NAMING(authority_is_judged_again_after_a_reload),
+		NAMING(without_a_resolver_what_is_known_stands),
 		NAMING(an_alias_stands_for_what_is_configured),
 	};
 

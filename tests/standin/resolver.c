@@ -97,8 +97,10 @@ answer(struct resolver_answer *a, const char *name)
 		add(a, (struct addr){6, {0x20, 1, 0x0d, 0xb8, [15] = n}});
 	if (*name == 'f')
 		add(a, (struct addr){4, {203, 0, 113, 9}});
-	if (*name == 'm')
-		add(a, (struct addr){4, {++moved & 3 ? 192 : 203, 0, 2, (uint8_t)(moved & 7)}});
+	if (*name == 'm') {
+		moved++;
+		add(a, (struct addr){4, {moved & 3 ? 192 : 203, 0, 2, (uint8_t)(moved & 7)}});
+	}
 }
 
 void
