@@ -42,7 +42,8 @@ def client(i, certificates):
     prefix = ipaddress.ip_network(((10 << 24) + (i << 16), 16))
     entry = {"prefixes": [str(prefix)],
              "limits": {"sessions": 20000, "mitigations": 200000,
-                        "requests-per-second": 1000000}}
+                        "requests-per-second": 1000000, "targets-total": 200000,
+                        "handshakes-per-minute": 1000000}}
     if certificates:
         return entry | {"certificates": [f"c{i}.example"]}
     return entry | {"psk": [{"identity": f"c{i}", "file": "key.psk"}]}

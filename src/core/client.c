@@ -24,6 +24,7 @@ struct clients {
 	struct client **list;
 	size_t n, cap;
 	struct map *found;
+	struct trie *never;
 	char why[WHY_MAX]; /* last refusal of clients_add */
 };
 
@@ -33,6 +34,7 @@ clients_new(void)
 	struct clients *cs = mem_new(sizeof(*cs));
 
 	cs->found = map_new();
+	cs->never = trie_new();
 	return cs;
 }
 
@@ -69,6 +71,7 @@ clients_free(struct clients *cs)
 		client_free(cs->list[i]);
 	free(cs->list);
 	map_free(cs->found);
+	trie_free(cs->never);
 	free(cs);
 }
 
@@ -111,15 +114,20 @@ claim(struct clients *cs, enum found_kind kind, const char *text, struct client 
 	return !other;
 }
 
-/* A credential that stands twice, also within one entry, or NULL. */
-static const char *
-claim_all(struct clients *cs, struct client *c)
+struct texts {
+	enum found_kind kind;
+	char **list;
+	size_t n;
+};
+
+enum { TEXTS_OF_CLIENT = 6 };
+
+/* All that it is found by. */
+static void
+texts_of(struct client *c, struct texts ret[TEXTS_OF_CLIENT])
 {
-	const struct {
-		enum found_kind kind;
-		char **texts;
-		size_t n;
-	} sets[] = {
+	const struct texts all[TEXTS_OF_CLIENT] = {
+		{BY_NAME, &c->name, 1},
 		{BY_CERTIFICATE, c->certificates, c->n_certificates},
 		{BY_SPKI, c->spki, c->n_spki},
 		{BY_PSK, c->psk_identities, c->n_psk_identities},
@@ -127,28 +135,51 @@ claim_all(struct clients *cs, struct client *c)
 		{BY_CDID, c->cdids, c->n_cdids},
 	};
 
-	if (!claim(cs, BY_NAME, c->name, c))
-		return c->name;
-	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+	memcpy(ret, all, sizeof(all));
+}
+
+/* A credential that stands twice, also within one entry, or NULL. */
+static const char *
+claim_all(struct clients *cs, struct client *c)
+{
+	struct texts sets[TEXTS_OF_CLIENT];
+
+	texts_of(c, sets);
+	for (size_t i = 0; i < TEXTS_OF_CLIENT; i++)
 		for (size_t k = 0; k < sets[i].n; k++)
-			if (!claim(cs, sets[i].kind, sets[i].texts[k], c))
-				return sets[i].texts[k];
+			if (!claim(cs, sets[i].kind, sets[i].list[k], c))
+				return sets[i].list[k];
 	return NULL;
 }
 
-struct unclaim {
-	struct map *found;
-	const struct client *client;
-};
-
-static bool
-unclaim_one(void *arg, const void *key, size_t len, void *value)
+static void
+unclaim(struct clients *cs, enum found_kind kind, const char *text, const struct client *c)
 {
-	const struct unclaim *u = arg;
+	size_t len = strlen(text);
+	char *key = mem_array(len + 1, 1);
 
-	if (value == u->client)
-		map_remove(u->found, key, len);
-	return true;
+	key_put(key, kind, text, len);
+	if (map_get(cs->found, key, len + 1) == c)
+		map_remove(cs->found, key, len + 1);
+	free(key);
+}
+
+static void
+unclaim_all(struct clients *cs, struct client *c)
+{
+	struct texts sets[TEXTS_OF_CLIENT];
+
+	texts_of(c, sets);
+	for (size_t i = 0; i < TEXTS_OF_CLIENT; i++)
+		for (size_t k = 0; k < sets[i].n; k++)
+			unclaim(cs, sets[i].kind, sets[i].list[k], c);
+}
+
+void
+clients_never(struct clients *cs, const struct prefix *prefixes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		trie_set(cs->never, &prefixes[i], cs);
 }
 
 const char *
@@ -157,7 +188,7 @@ clients_add(struct clients *cs, struct client *c)
 	const char *twice = claim_all(cs, c);
 
 	if (twice) {
-		map_each(cs->found, unclaim_one, &(struct unclaim){cs->found, c});
+		unclaim_all(cs, c);
 		snprintf(cs->why, sizeof(cs->why), "client \"%s\": \"%s\" stands twice", c->name,
 			twice);
 		client_free(c);
@@ -165,6 +196,7 @@ clients_add(struct clients *cs, struct client *c)
 	}
 	assert(!c->authorised);
 	c->authorised = trie_new();
+	c->never = cs->never;
 	for (size_t i = 0; i < c->n_prefixes; i++)
 		trie_set(c->authorised, &c->prefixes[i], c);
 	if (cs->n == cs->cap) {
@@ -225,23 +257,62 @@ clients_by_cdid(const struct clients *cs, const char *cdid)
 	return find(cs, BY_CDID, cdid);
 }
 
+static bool
+note_first(void *arg, const struct prefix *p, void *value)
+{
+	(void)value;
+	*(struct prefix *)arg = *p;
+	return false;
+}
+
+/* Of what is never mitigated something around p or inside of it. */
+static bool
+meets_never(const struct client *c, const struct prefix *p, struct prefix *ret)
+{
+	if (trie_longest(c->never, p, ret))
+		return true;
+	ret->addr.family = 0;
+	trie_covered(c->never, p, note_first, ret);
+	return ret->addr.family;
+}
+
+static struct verdict
+check_prefix(const struct client *c, const struct prefix *p)
+{
+	uint32_t widest = p->addr.family == 4 ? c->widest.ipv4 : c->widest.ipv6;
+	char text[PREFIX_TEXT_MAX], other[PREFIX_TEXT_MAX];
+	struct prefix never;
+
+	prefix_format(p, text);
+	if (prefix_is_special(p))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.1: target-prefix %s holds loopback, multicast or "
+			"broadcast addresses",
+			text);
+	if (!trie_longest(c->authorised, p, NULL))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.1: target-prefix %s is outside what this client may "
+			"ask for",
+			text);
+	if (p->len < widest)
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.1: target-prefix %s is wider than the /%u that this client "
+			"may ask for at most",
+			text, widest);
+	if (meets_never(c, p, &never))
+		return verdict_of(COAP_400_BAD_REQUEST,
+			"RFC 9132 4.4.1.1: target-prefix %s has to do with %s, which this server "
+			"never mitigates",
+			text, prefix_format(&never, other));
+	return (struct verdict){.code = COAP_204_CHANGED};
+}
+
 struct verdict
 client_authorises(const struct client *c, const struct prefix *prefixes, size_t n)
 {
-	char text[PREFIX_TEXT_MAX];
+	struct verdict v = {.code = COAP_204_CHANGED};
 
-	for (size_t i = 0; i < n; i++) {
-		if (prefix_is_special(&prefixes[i]))
-			return verdict_of(COAP_400_BAD_REQUEST,
-				"RFC 9132 4.4.1.1: target-prefix %s holds loopback, multicast or "
-				"broadcast addresses",
-				prefix_format(&prefixes[i], text));
-		if (!trie_longest(c->authorised, &prefixes[i], NULL))
-			return verdict_of(COAP_400_BAD_REQUEST,
-				"RFC 9132 4.4.1.1: target-prefix %s is outside what this client "
-				"may "
-				"ask for",
-				prefix_format(&prefixes[i], text));
-	}
-	return (struct verdict){.code = COAP_204_CHANGED};
+	for (size_t i = 0; i < n && verdict_ok(&v); i++)
+		v = check_prefix(c, &prefixes[i]);
+	return v;
 }

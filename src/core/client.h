@@ -22,8 +22,16 @@ struct client_limits {
 	uint32_t waiting_requests; /* of one session, not answered yet; default 64 */
 	/* More than a client of ours with a full link sends (24 every 200 ms); default 200. */
 	uint32_t requests_per_second;
+	uint32_t targets_total; /* prefixes of all its requests; default 10000 */
+	/* Full ones that it has finished; more than a client that follows RFC 9132 4.7 has use for;
+	 * default 600. */
+	uint32_t handshakes_per_minute;
 };
-#define CLIENT_LIMITS_DEFAULT ((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200})
+#define CLIENT_LIMITS_DEFAULT                                                                      \
+	((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200, 10000, 600})
+
+/* Whether an unlimited lifetime is granted (RFC 9132 4.4.1.1). */
+enum indefinite { INDEFINITE_AS_ALL, INDEFINITE_GRANTED, INDEFINITE_SHORTENED };
 
 /* One entry of `clients:`; several credentials may stand for it. */
 struct client {
@@ -45,6 +53,12 @@ struct client {
 	struct alias *aliases; /* what it may call its targets */
 	size_t n_aliases;
 	struct trie *authorised; /* built by clients_add */
+	struct trie *never;      /* of the whole set, borrowed: set by clients_add */
+	struct {
+		uint32_t ipv4, ipv6; /* length of the widest prefix it may ask for; 0: any */
+	} widest;
+	uint32_t lifetime_max; /* seconds granted at most; 0: as all (struct mitigation_policy) */
+	enum indefinite indefinite;
 	struct filter_action action;
 	struct client_limits limits;
 };
@@ -53,6 +67,9 @@ struct client {
 struct clients;
 struct clients *clients_new(void);
 void clients_free(struct clients *cs); /* and its entries */
+/* What is never mitigated here, whoever asks: prefixes of our own network that must stay reachable.
+ * In force for clients that were added before, too. */
+void clients_never(struct clients *cs, const struct prefix *prefixes, size_t n);
 /* Takes ownership of c (allocated with mem_*). NULL, or a text: which name or credential stands
  * twice. */
 const char *clients_add(struct clients *cs, struct client *c);
@@ -65,8 +82,9 @@ const struct client *clients_by_certificate(
 const struct client *clients_by_psk(const struct clients *cs, const char *identity);
 /* By what a trusted gateway calls it: all cdids of an entry mean the same (4.4.1.2). */
 const struct client *clients_by_cdid(const struct clients *cs, const char *cdid);
-/* 2.04, or 4.00 naming the first prefix outside what the client may ask for, or special (loopback,
- * multicast, broadcast: 4.4.1.1). */
+/* 2.04, or 4.00 naming the first prefix that is special (loopback, multicast, broadcast: 4.4.1.1),
+ * outside what the client may ask for, wider than it may, or has something in common with what is
+ * never mitigated. */
 struct verdict client_authorises(const struct client *c, const struct prefix *prefixes, size_t n);
 
 /* cuid -> client, mutable state beside the configuration; restored from the store at start. */

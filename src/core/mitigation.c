@@ -32,6 +32,7 @@ struct book {
 	struct mitigation_policy policy;
 	struct map *by_key, *by_id, *shelves, *per_client;
 	struct heap deadlines; /* of all that is there */
+	size_t n_targets;      /* prefixes of all */
 	uint64_t last_id;
 	uint64_t *walks; /* searches for overlaps so far; counted for who only looks, too */
 	struct conflicts *conflicts; /* what is filtered, of all clients */
@@ -107,6 +108,7 @@ shelf_free(struct shelf *s)
 struct count {
 	uint32_t all, on; /* on: filtering and not withdrawn */
 	size_t names;     /* of all of them */
+	uint32_t targets; /* prefixes of all */
 };
 
 static struct count *
@@ -227,6 +229,14 @@ book_count(const struct book *b)
 	return b->deadlines.n;
 }
 
+struct book_share
+book_share(const struct book *b, const char *client)
+{
+	const struct count *count = client_count(b, client);
+
+	return count ? (struct book_share){count->all, count->targets} : (struct book_share){0};
+}
+
 static bool
 is_on(const struct mitigation *m)
 {
@@ -247,6 +257,8 @@ index_cover(struct book *b, struct mitigation *m)
 		.owner = m};
 	if (m->filtering)
 		conflicts_enter(b->conflicts, &m->claim);
+	client_count(b, m->client)->targets += (uint32_t)m->cover.n_prefixes;
+	b->n_targets += m->cover.n_prefixes;
 }
 
 static void
@@ -258,6 +270,8 @@ unindex_cover(struct book *b, struct mitigation *m)
 		if (trie_get(t, &m->cover.prefixes[i]) == m)
 			trie_remove(t, &m->cover.prefixes[i]);
 	conflicts_leave(b->conflicts, &m->claim);
+	client_count(b, m->client)->targets -= (uint32_t)m->cover.n_prefixes;
+	b->n_targets -= m->cover.n_prefixes;
 }
 
 static void
@@ -639,18 +653,23 @@ check_sizes(const struct mitigation_request *r, const struct mitigation *known)
 static struct verdict
 check_limits(const struct book *b, const struct mitigation_request *r)
 {
-	const struct count *count = client_count(b, r->client->name);
 	const struct client_limits *limits = &r->client->limits;
+	const struct count *count = client_count(b, r->client->name);
+	const struct count has = count ? *count : (struct count){0};
 	size_t names = r->cover ? r->cover->n_names : 0;
-	bool full = b->deadlines.n >= b->policy.mitigations_max ||
-		    (count && count->all >= limits->mitigations);
+	size_t targets = r->cover ? r->cover->n_prefixes : r->scope->target.n_target_prefix;
+	bool full = b->deadlines.n >= b->policy.mitigations_max || has.all >= limits->mitigations;
 	struct verdict v;
 
-	if (!full && (!names || !count || count->names + names <= limits->names))
+	if (!full && b->n_targets + targets <= b->policy.targets_max &&
+		has.targets + targets <= limits->targets_total &&
+		(!names || has.names + names <= limits->names))
 		return verdict_of(COAP_201_CREATED, "%s", "");
 	v = verdict_of(COAP_503_SERVICE_UNAVAILABLE, "RFC 9132 4.4.1.3: as many %s",
 		full ? "mitigation requests as this server takes"
-		     : "names as the requests of this client may have");
+		: names && has.names + names > limits->names
+			? "names as the requests of this client may have"
+			: "target-prefixes as this server takes, with those of other requests");
 	v.max_age = OVERLOAD_RETRY_S;
 	return v;
 }
@@ -702,16 +721,31 @@ book_check_put(const struct book *b, const struct mitigation_request *r)
 	return m ? check_known(m, r->scope) : check_new(b, r);
 }
 
-static mono_ms
-expiry(const struct book *b, const struct scope *s, mono_ms now)
+uint32_t
+mitigation_lifetime_max(const struct mitigation_policy *policy, const struct client *c)
 {
-	int64_t seconds = s->lifetime;
+	return c && c->lifetime_max ? c->lifetime_max : policy->lifetime_max;
+}
 
-	if (seconds == LIFETIME_INDEFINITE && b->policy.allow_indefinite)
+static bool
+grants_indefinite(const struct mitigation_policy *policy, const struct client *c)
+{
+	if (c->indefinite == INDEFINITE_AS_ALL)
+		return policy->allow_indefinite;
+	return c->indefinite == INDEFINITE_GRANTED;
+}
+
+static mono_ms
+expiry(const struct book *b, const struct mitigation_request *r)
+{
+	int64_t seconds = r->scope->lifetime;
+	int64_t most = mitigation_lifetime_max(&b->policy, r->client);
+
+	if (seconds == LIFETIME_INDEFINITE && grants_indefinite(&b->policy, r->client))
 		return INT64_MAX;
-	if (seconds < 0 || seconds > b->policy.lifetime_max)
-		seconds = b->policy.lifetime_max;
-	return now + seconds * 1000;
+	if (seconds < 0 || seconds > most)
+		seconds = most;
+	return r->now + seconds * 1000;
 }
 
 static void
@@ -730,7 +764,8 @@ revive(struct book *b, struct mitigation *m)
 	m->terminating_s *= 2;
 	if (m->terminating_s > b->policy.terminating_max)
 		m->terminating_s = b->policy.terminating_max;
-	m->status = m->here = ATTACK_SUCCESSFULLY_MITIGATED;
+	m->status = m->here = m->action.kind == ACTION_OBSERVE ? ATTACK_MITIGATION_IN_PROGRESS
+							       : ATTACK_SUCCESSFULLY_MITIGATED;
 }
 
 static void
@@ -751,7 +786,7 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 	}
 	if (SCOPE_HAS(r->scope, LIFETIME)) {
 		m->scope.lifetime = r->scope->lifetime;
-		reschedule(b, m, expiry(b, r->scope, r->now));
+		reschedule(b, m, expiry(b, r));
 	}
 	if (revived)
 		effect(fx, EFFECT_STORE, m, NULL);
@@ -776,6 +811,7 @@ create(struct book *b, const struct mitigation_request *r)
 	else
 		m->cover = cover_of(&m->scope.target);
 	m->filtering = m->scope.trigger_mitigation;
+	m->action = r->client->action;
 	m->here = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
 	m->status = m->here;
 	m->hop_limit = r->hop_limit;
@@ -784,7 +820,7 @@ create(struct book *b, const struct mitigation_request *r)
 	m->started = r->wall;
 	m->rate_mark.at = r->now;
 	m->terminating_s = b->policy.terminating;
-	m->expires = expiry(b, r->scope, r->now);
+	m->expires = expiry(b, r);
 	return m;
 }
 
@@ -1032,6 +1068,25 @@ book_counters(struct book *b, struct mitigation *m, enum dropped_where where, ui
 	count_dropped(&m->dropped[where], packets, bytes);
 	sum_dropped(m);
 	update_rates(m, now);
+}
+
+void
+book_observed(struct mitigation *m, uint64_t packets, uint64_t bytes)
+{
+	count_dropped(&m->observed, packets, bytes);
+}
+
+void
+book_action(struct book *b, struct mitigation *m, const struct filter_action *action,
+	struct effects *fx)
+{
+	if (filter_action_equal(&m->action, action))
+		return;
+	m->action = *action;
+	if (m->filtering && m->cover.n_prefixes)
+		effect(fx, EFFECT_START, m, NULL);
+	if (action->kind == ACTION_OBSERVE && m->here == ATTACK_SUCCESSFULLY_MITIGATED)
+		book_status(b, m, ATTACK_MITIGATION_IN_PROGRESS, 0, fx);
 }
 
 void

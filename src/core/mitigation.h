@@ -22,8 +22,10 @@ struct mitigation_policy {
 			       */
 	uint32_t terminating_max; /* default 300 */
 	uint32_t mitigations_max; /* all clients together; default 100000 */
+	uint32_t targets_max;     /* prefixes of all of them; default 1000000 */
 };
-#define MITIGATION_POLICY_DEFAULT ((struct mitigation_policy){86400, false, 120, 300, 100000})
+#define MITIGATION_POLICY_DEFAULT                                                                  \
+	((struct mitigation_policy){86400, false, 120, 300, 100000, 1000000})
 
 /* Who drops: our own mitigators, or those whom a gateway asks upstream. */
 enum dropped_where { DROPPED_HERE, DROPPED_UPSTREAM, DROPPED_WHERE };
@@ -63,7 +65,9 @@ struct mitigation {
 				    (4.4.4) */
 	uint64_t packets, bytes; /* dropped in all: the sum of these */
 	struct dropped dropped[DROPPED_WHERE];
-	uint64_t pps, bps; /* averages a second over five-minute buckets (4.4.2) */
+	struct filter_action action; /* of its filter: its client's, as of the last book_action */
+	struct dropped observed;     /* what was counted and not dropped, by that action */
+	uint64_t pps, bps;           /* averages a second over five-minute buckets (4.4.2) */
 	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
 			 */
 	uint64_t lifetime_row; /* role/lifetime.h: where its lifetime stands; 0: in its record */
@@ -99,11 +103,19 @@ struct effects {
 };
 void effects_finish(struct effects *fx); /* frees ended mitigations and the list */
 
+/* The longest lifetime but for ever that this client is granted, in seconds. c NULL: as all. */
+uint32_t mitigation_lifetime_max(const struct mitigation_policy *policy, const struct client *c);
+
 struct book;
 struct book *book_new(const struct mitigation_policy *policy);
 void book_free(struct book *b);
 void book_set_policy(struct book *b, const struct mitigation_policy *policy);
 size_t book_count(const struct book *b);
+/* What one client has in it. */
+struct book_share {
+	uint32_t mitigations, targets;
+};
+struct book_share book_share(const struct book *b, const char *client);
 
 struct mitigation_request {
 	const struct client *client;
@@ -154,6 +166,12 @@ void book_conflict(
 /* Totals of that place; smaller ones than before: it counts from 0 again. */
 void book_counters(struct book *b, struct mitigation *m, enum dropped_where where, uint64_t packets,
 	uint64_t bytes, mono_ms now);
+/* Likewise what our own mitigators only observed; nothing of it was dropped. */
+void book_observed(struct mitigation *m, uint64_t packets, uint64_t bytes);
+/* The action of its client, where there are mitigators of our own: another one than before replaces
+ * the filter. What is only observed is not mitigated: it stays at status 1. */
+void book_action(struct book *b, struct mitigation *m, const struct filter_action *action,
+	struct effects *fx);
 /* Upstream is asked beside our own mitigators, or it is no longer, and what it told is void. */
 void book_escalated(struct book *b, struct mitigation *m, bool escalated, struct effects *fx);
 /* What is told by those who are asked beside our own mitigators. */

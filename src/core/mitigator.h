@@ -11,12 +11,24 @@
 
 enum rate_unit { RATE_PACKETS, RATE_BYTES };
 
-/* What is done with matching packets: the client's policy. */
+/* What is done with matching packets: the client's policy. Observed, they are counted and pass. */
 struct filter_action {
-	enum { ACTION_DROP, ACTION_LIMIT, ACTION_LIMIT_PER_SOURCE } kind;
+	enum { ACTION_DROP, ACTION_LIMIT, ACTION_LIMIT_PER_SOURCE, ACTION_OBSERVE } kind;
 	uint64_t rate; /* of a limit: units a second that still pass */
 	enum rate_unit unit;
 };
+
+static inline const char *
+filter_action_name(const struct filter_action *a)
+{
+	return a->kind == ACTION_DROP ? "drop" : a->kind == ACTION_OBSERVE ? "observe" : "limit";
+}
+
+static inline bool
+filter_action_equal(const struct filter_action *a, const struct filter_action *b)
+{
+	return a->kind == b->kind && a->rate == b->rate && a->unit == b->unit;
+}
 
 struct filter_ports {
 	uint16_t lower, upper; /* inclusive */
@@ -55,7 +67,8 @@ struct mitigator_events {
 	void (*failed)(
 		void *arg, uint64_t id, const char *why); /* tried again by the mitigator itself */
 	void (*removed)(void *arg, uint64_t id);
-	/* Totals dropped by this filter since it was installed (they may restart from 0 with it).
+	/* Totals dropped (observed: seen) by this filter, once it is reported installed, since it
+	 * was installed (they may restart from 0 with it).
 	 */
 	void (*counters)(void *arg, uint64_t id, uint64_t packets, uint64_t bytes);
 };

@@ -19,5 +19,7 @@ struct rate {
 /* per_second: at least 1. 0: one more is fine, and counted. Else, nothing was counted, and the
  * seconds after which it will be fine, rounded up. */
 uint32_t rate_take(struct rate *r, uint32_t per_second, mono_ms now);
+/* The same of what may come n times in so many seconds, all at once, too. */
+uint32_t rate_take_in(struct rate *r, uint32_t n, uint32_t seconds, mono_ms now);
 
 #endif

@@ -33,16 +33,27 @@ free_credentials_files(struct domain_credentials *dc)
 	free(dc->psk_file);
 }
 
+static void
+free_clients(struct draft_client_file *f)
+{
+	for (size_t i = 0; i < f->n_clients; i++)
+		free(f->clients[i].name);
+	free(f->clients);
+	free(f->path);
+}
+
 /* What config_build has not moved. */
 static void
 free_draft(struct draft *d)
 {
-	for (size_t i = 0; i < d->n_clients; i++)
-		free(d->clients[i].name);
+	for (size_t i = 0; i < d->n_client_files; i++)
+		free_clients(&d->client_files[i]);
+	free(d->client_files);
+	free(d->clients_dir);
+	free(d->never_mitigate);
 	free_credentials_files(&d->credentials);
 	free(d->domains);
 	free(d->gateways);
-	free(d->clients);
 	free(d->mitigators);
 	free(d->consents);
 	free(d);
@@ -58,6 +69,7 @@ config_load(const char *path, struct config_problems *problems)
 	*problems = (struct config_problems){0};
 	o = options_read(path, config_rows, d, problems);
 	if (o) {
+		config_read_clients(o, d);
 		c = config_build(o, d);
 		c->path = mem_text(path);
 		config_check(o, d, c);

@@ -183,6 +183,8 @@ build_client(struct options *o, struct config *c, struct draft_client *dc)
 
 	cl->name = mem_text(dc->name);
 	cl->local = !dc->escalate;
+	if (options_given(o, dc, "allow-indefinite"))
+		cl->indefinite = dc->allow_indefinite ? INDEFINITE_GRANTED : INDEFINITE_SHORTENED;
 	for (size_t i = 0; i < dc->n_psk; i++)
 		build_psk(o, c, cl, &dc->psk[i]);
 	free(dc->psk);
@@ -261,8 +263,10 @@ config_build(struct options *o, struct draft *d)
 	build_session(o, &d->session, c);
 	build_listen(c, d);
 	c->clients = clients_new();
-	for (size_t i = 0; i < d->n_clients; i++)
-		build_client(o, c, &d->clients[i]);
+	clients_never(c->clients, d->never_mitigate, d->n_never_mitigate);
+	for (size_t i = 0; i < d->n_client_files; i++)
+		for (size_t k = 0; k < d->client_files[i].n_clients; k++)
+			build_client(o, c, &d->client_files[i].clients[k]);
 	for (size_t i = 0; i < d->n_mitigators; i++)
 		build_mitigator(o, c, &d->mitigators[i]);
 	default_mitigation(o, d, c);

@@ -19,6 +19,17 @@
 
 enum { WHY_MAX = 400, DAY_S = 86400 };
 
+/* What is set here decides whom requests and keys go to (RFC 6724 9). */
+static void
+check_writers(struct options *o, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && st.st_mode & S_IWOTH)
+		options_problem(o, false, (struct spot){.line = 1, .column = 1, .file = path},
+			"everybody may write this file, expected its owner alone");
+}
+
 /* ---- credentials ----------------------------------------------------------------------------- */
 
 /* Every file that is named has to be readable; told one by one, at its own place. */
@@ -639,6 +650,15 @@ check_kinds(struct options *o, const struct draft *d, const struct draft_client 
 }
 
 static void
+check_client_file(struct options *o, const struct draft_client_file *f, const struct config *c)
+{
+	if (f->path)
+		check_writers(o, f->path);
+	for (size_t i = 0; i < f->n_clients; i++)
+		check_client(o, &f->clients[i], clients_named(c->clients, f->clients[i].name), c);
+}
+
+static void
 check_listen(struct options *o, const struct draft *d, struct config *c)
 {
 	struct spot spot = options_spot(o, d, "listen");
@@ -663,8 +683,9 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	if (!c->n_mitigators)
 		options_problem(o, false, spot,
 			"nothing handles the traffic of the clients, expected `mitigators`");
-	for (size_t i = 0; i < d->n_clients; i++)
-		check_kinds(o, d, &d->clients[i]);
+	for (size_t i = 0; i < d->n_client_files; i++)
+		for (size_t k = 0; k < d->client_files[i].n_clients; k++)
+			check_kinds(o, d, &d->client_files[i].clients[k]);
 	for (size_t i = 0; i < c->n_listen; i++)
 		if (*c->listen[i].interface &&
 			(!i || strcmp(c->listen[i].interface, c->listen[i - 1].interface) != 0))
@@ -672,17 +693,6 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	check_heartbeat(o, &d->session, &c->heartbeat);
 	check_sets(o, &d->session);
 	check_range(o, &d->session, &c->range);
-}
-
-/* What is set here decides whom requests and keys go to (RFC 6724 9). */
-static void
-check_writers(struct options *o, const struct config *c)
-{
-	struct stat st;
-
-	if (stat(c->path, &st) == 0 && st.st_mode & S_IWOTH)
-		options_problem(o, false, (struct spot){1, 1},
-			"everybody may write this file, expected its owner alone");
 }
 
 static void
@@ -712,16 +722,16 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 		options_problem(o, true, options_spot(o, d, "user"),
 			"user %s does not exist, expected the name of an account", c->user);
 	if (!c->homing->n_domains && !c->n_listen)
-		options_problem(o, true, (struct spot){1, 1},
+		options_problem(o, true, (struct spot){.line = 1, .column = 1},
 			"nothing to do, expected `domains`, `gateways` or `listen`");
-	check_writers(o, c);
+	check_writers(o, c->path);
 	check_homing(o, d, c);
 	if (d->server_domain && d->aggregate)
 		options_problem(o, true, options_spot(o, d, "server-domain"),
 			"server-domain with all clients in one session, expected aggregate: no (a "
 			"request has one cdid, RFC 9132 4.4.1.2)");
-	for (size_t i = 0; i < d->n_clients; i++)
-		check_client(o, &d->clients[i], clients_named(c->clients, d->clients[i].name), c);
+	for (size_t i = 0; i < d->n_client_files; i++)
+		check_client_file(o, &d->client_files[i], c);
 	check_names_resolver(o, d, c);
 	config_check_aliases(o, c->aliases, c->n_aliases, NULL);
 	if (c->n_listen)

@@ -367,14 +367,20 @@ read_action(struct options *o, const struct option *row, void *object, struct fy
 
 	if (text && !strcmp(text, "drop"))
 		return;
+	if (text && !strcmp(text, "observe")) {
+		c->client.action.kind = ACTION_OBSERVE;
+		return;
+	}
 	if (text) {
 		options_problem(o, true, spot,
-			"action (%s) is \"%.60s\", expected drop or {limit: N}", row->what, text);
+			"action (%s) is \"%.60s\", expected drop, observe or {limit: N}", row->what,
+			text);
 		return;
 	}
 	options_map(o, action_rows, d, "action", node, spot);
 	if (!options_given(o, d, "limit"))
-		options_problem(o, true, spot, "action without limit, expected drop or {limit: N}");
+		options_problem(o, true, spot,
+			"action without limit, expected drop, observe or {limit: N}");
 	c->client.action.kind = d->per ? ACTION_LIMIT_PER_SOURCE : ACTION_LIMIT;
 	c->client.action.rate = d->limit;
 	c->client.action.unit = d->unit ? RATE_BYTES : RATE_PACKETS;
@@ -401,6 +407,20 @@ static const struct option client_limits_rows[] = {
 	{"requests-per-second", OPTION_NUMBER, ONE, "requests of all its sessions",
 		AT(struct client_limits, requests_per_second), .fallback = "200",
 		RANGE(1, MANY_MAX, NULL)},
+	{"targets-total", OPTION_NUMBER, ONE, "prefixes of all its requests",
+		AT(struct client_limits, targets_total), .fallback = "10000",
+		RANGE(1, MANY_MAX, NULL)},
+	{"handshakes-per-minute", OPTION_NUMBER, ONE, "full handshakes that it finishes",
+		AT(struct client_limits, handshakes_per_minute), .fallback = "600",
+		RANGE(1, MANY_MAX, NULL)},
+	{0},
+};
+
+static const struct option widest_rows[] = {
+	{"ipv4", OPTION_NUMBER, ONE, "length of the widest IPv4 prefix in a request",
+		AT(struct client, widest.ipv4), .fallback = "0", RANGE(0, 32, "bits")},
+	{"ipv6", OPTION_NUMBER, ONE, "length of the widest IPv6 prefix in a request",
+		AT(struct client, widest.ipv6), .fallback = "0", RANGE(0, 128, "bits")},
 	{0},
 };
 
@@ -423,11 +443,20 @@ static const struct option client_rows[] = {
 	{"aliases", OPTION_MAP, NAMED, "what it may call its targets",
 		MANY(struct draft_client, client.aliases, client.n_aliases),
 		ROWS(config_alias_rows, struct alias)},
+	{"widest", OPTION_MAP, ONE, "how wide a prefix it may ask for",
+		AT(struct draft_client, client), .rows = widest_rows},
+	{"lifetime-max", OPTION_NUMBER, ONE, "longest lifetime granted to it",
+		AT(struct draft_client, client.lifetime_max), RANGE(1, SECONDS_MAX, "seconds")},
+	{"allow-indefinite", OPTION_BOOL, ONE, "whether it is granted an unlimited lifetime",
+		AT(struct draft_client, allow_indefinite)},
 	{"action", OPTION_CUSTOM, ONE, "what is done with matching packets", .custom = read_action},
 	{"limits", OPTION_MAP, ONE, "limits of this client", AT(struct draft_client, client.limits),
 		.rows = client_limits_rows},
 	{0},
 };
+
+const struct option config_client_file_row = {"clients", OPTION_MAP, NAMED, "who may ask",
+	MANY(struct draft_client_file, clients, n_clients), ROWS(client_rows, struct draft_client)};
 
 /* ---- mitigators ------------------------------------------------------------------------------ */
 
@@ -525,6 +554,9 @@ static const struct option limits_rows[] = {
 	{"mitigations", OPTION_NUMBER, ONE, "mitigations of all clients",
 		AT(struct config, policy.mitigations_max), .fallback = "100000",
 		RANGE(1, MANY_MAX, NULL)},
+	{"targets-total", OPTION_NUMBER, ONE, "prefixes of all mitigations",
+		AT(struct config, policy.targets_max), .fallback = "1000000",
+		RANGE(1, 100 * MANY_MAX, NULL)},
 	{"response-body", OPTION_NUMBER, ONE, "largest answer that is sent in blocks",
 		AT(struct config, max_body), .fallback = "262144",
 		RANGE(RESPONSE_BODY_MIN, RESPONSE_BODY_MAX, "bytes")},
@@ -593,6 +625,10 @@ const struct option config_rows[] = {
 		.rows = credentials_rows},
 	{"clients", OPTION_MAP, NAMED, "who may ask", MANY(struct draft, clients, n_clients),
 		ROWS(client_rows, struct draft_client)},
+	{"never-mitigate", OPTION_PREFIX, LIST, "what nobody may ask for",
+		MANY(struct draft, never_mitigate, n_never_mitigate)},
+	{"clients-dir", OPTION_PATH, ONE, "directory of files with clients",
+		AT(struct draft, clients_dir)},
 	{"mitigators", OPTION_MAP, LIST, "what handles the traffic",
 		MANY(struct draft, mitigators, n_mitigators),
 		ROWS(mitigator_rows, struct draft_mitigator)},

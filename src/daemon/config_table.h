@@ -51,10 +51,18 @@ struct draft_action {
 struct draft_client {
 	char *name; /* first */
 	struct client client;
+	bool allow_indefinite;
 	struct draft_action action;
 	struct draft_psk *psk;
 	size_t n_psk;
 	bool escalate;
+};
+
+/* The clients of one file: the configuration itself is the first (path NULL). */
+struct draft_client_file {
+	char *path;
+	struct draft_client *clients;
+	size_t n_clients;
 };
 
 struct draft_above {
@@ -91,8 +99,13 @@ struct draft {
 	size_t n_listen;
 	struct domain_credentials credentials;
 	struct draft_session session;
-	struct draft_client *clients;
+	struct draft_client *clients; /* of the configuration itself */
 	size_t n_clients;
+	char *clients_dir;
+	struct prefix *never_mitigate;
+	size_t n_never_mitigate;
+	struct draft_client_file *client_files; /* all of them */
+	size_t n_client_files;
 	struct draft_mitigator *mitigators;
 	size_t n_mitigators;
 	struct draft_names names;
@@ -101,6 +114,7 @@ struct draft {
 };
 
 extern const struct option config_rows[];
+extern const struct option config_client_file_row; /* of struct draft_client_file */
 
 /* By index in the snapshot: domains, then gateways. */
 static inline const struct draft_domain *
@@ -109,6 +123,8 @@ draft_domain(const struct draft *d, size_t domain)
 	return domain < d->n_domains ? &d->domains[domain] : &d->gateways[domain - d->n_domains];
 }
 
+/* Gathers `clients` and what the files of `clients-dir` hold. */
+void config_read_clients(struct options *o, struct draft *d);
 /* Moves the draft into a snapshot, which is complete as far as the draft was; never NULL. Problems
  * that show only then are noted. */
 struct config *config_build(struct options *o, struct draft *d);

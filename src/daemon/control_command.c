@@ -23,6 +23,7 @@ enum {
 	WHY_MAX = 512,
 	DRAIN_TTL_S = 3600,
 	LIFETIME_MAX = 0x7fffffff,
+	REASON_MAX = 200, /* the operator's words for the audit */
 };
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -854,15 +855,24 @@ begin_drain(struct asker *a, const json_t *request, bool force)
 	free(d.addresses);
 }
 
+/* False, and answered. */
+static bool
+serves(struct asker *a)
+{
+	if (!a->parts->server)
+		command_refuse(a, REFUSED, "this dotsd serves nobody: `listen` is not configured");
+	return a->parts->server;
+}
+
 static void
 run_drain(struct asker *a, const json_t *request)
 {
 	const char *action = text_in(request, "action", "");
 	bool force = !strcmp(action, "force");
 
-	if (!a->parts->server)
-		command_refuse(a, REFUSED, "this dotsd serves nobody: `listen` is not configured");
-	else if (force || !strcmp(action, "on"))
+	if (!serves(a))
+		return;
+	if (force || !strcmp(action, "on"))
 		begin_drain(a, request, force);
 	else if (strcmp(action, "off") != 0)
 		command_refuse(a, USAGE, "%.60s is no action, expected on, force or off", action);
@@ -872,11 +882,78 @@ run_drain(struct asker *a, const json_t *request)
 	}
 }
 
+static void
+answer_when_stored(struct asker *a, const struct verdict *v)
+{
+	if (verdict_ok(v))
+		a->ops->stored(a, answer_done);
+	else
+		command_refuse(a, REFUSED, "%s", v->why);
+}
+
+static void
+run_terminate(struct asker *a, const json_t *request)
+{
+	const struct mitigation *m = mitigation_of(a, id_of(request));
+	struct verdict v;
+
+	if (!m) {
+		no_such_id(a, request);
+		return;
+	}
+	v = server_terminate(a->parts->server, m->id, text_in(request, "reason", NULL));
+	answer_when_stored(a, &v);
+}
+
+static void
+run_client(struct asker *a, const json_t *request)
+{
+	const char *name = text_in(request, "name", ""), *action = text_in(request, "action", "");
+	const char *reason = text_in(request, "reason", NULL);
+	bool end = json_is_true(json_object_get(request, "end"));
+	struct verdict v;
+
+	if (!serves(a))
+		return;
+	if (!strcmp(action, "suspend")) {
+		v = server_suspend(a->parts->server, name, reason, end);
+		answer_when_stored(a, &v);
+	} else if (strcmp(action, "resume") != 0) {
+		command_refuse(a, USAGE, "%.60s is no action, expected suspend or resume", action);
+	} else if (end || reason) {
+		command_refuse(a, USAGE, "client: end and reason are for suspend");
+	} else {
+		v = server_resume(a->parts->server, name);
+		answer_when_stored(a, &v);
+	}
+}
+
+static void
+run_clients(struct asker *a, const json_t *request)
+{
+	const char *name = text_in(request, "name", NULL);
+	json_t *j, *list;
+	size_t all;
+
+	if (!serves(a))
+		return;
+	list = view_clients(a->parts, name, LISTED_MAX, &all);
+	if (name && !all) {
+		json_decref(list);
+		command_refuse(a, REFUSED, "there is no client %.64s; see dotsctl clients", name);
+		return;
+	}
+	j = json_object();
+	json_object_set_new(j, "clients", list);
+	json_object_set_new(j, "not_shown", json_integer(beyond(all)));
+	answer(a, DONE, j);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct argument {
 	const char *name;
-	enum { TEXT = 1, NUMBER, TEXTS, NUMBERS } kind;
+	enum { TEXT = 1, NUMBER, TEXTS, NUMBERS, YES } kind;
 	bool required;
 	json_int_t min, max; /* value of a number, length of a text, count of a list */
 };
@@ -926,6 +1003,17 @@ static const struct argument drain_arguments[] = {
 	{0},
 };
 
+static const struct argument terminate_arguments[] = {
+	{"id", TEXT, true, 1, WISH_ID_MAX - 1}, {"reason", TEXT, false, 1, REASON_MAX}, {0}};
+static const struct argument clients_arguments[] = {{"name", TEXT, false, 1, WISH_ID_MAX - 1}, {0}};
+static const struct argument client_arguments[] = {
+	{"name", TEXT, true, 1, WISH_ID_MAX - 1},
+	{"action", TEXT, true, 1, 8},
+	{"end", YES, false, 0, 0},
+	{"reason", TEXT, false, 1, REASON_MAX},
+	{0},
+};
+
 static const struct command {
 	const char *name;
 	bool client; /* needs the client role */
@@ -936,6 +1024,8 @@ static const struct command {
 	{"domains", false, family_arguments, run_domains},
 	{"domain", true, domain_arguments, run_domain},
 	{"sessions", false, no_arguments, run_sessions},
+	{"clients", false, clients_arguments, run_clients},
+	{"client", false, client_arguments, run_client},
 	{"drain", false, drain_arguments, run_drain},
 	{"mitigate", true, mitigate_arguments, run_mitigate},
 	{"list", false, no_arguments, run_list},
@@ -943,6 +1033,7 @@ static const struct command {
 	{"refresh", true, refresh_arguments, run_refresh},
 	{"withdraw", true, id_arguments, run_withdraw},
 	{"escalate", false, id_arguments, run_escalate},
+	{"terminate", false, terminate_arguments, run_terminate},
 	{"explain", true, target_arguments, run_explain},
 	{"reload", false, no_arguments, run_reload},
 	{0},
@@ -974,6 +1065,8 @@ fits(const struct argument *arg, const json_t *v)
 		return json_is_integer(v) && in_range(arg, json_integer_value(v));
 	case TEXTS:
 		return all_of(v, JSON_STRING) && in_range(arg, (json_int_t)json_array_size(v));
+	case YES:
+		return json_is_boolean(v);
 	case NUMBERS:
 		return all_of(v, JSON_INTEGER) && in_range(arg, (json_int_t)json_array_size(v));
 	}
@@ -990,6 +1083,7 @@ check_present(struct asker *a, const struct command *c, const json_t *request)
 		[NUMBER] = {"a whole number from", ""},
 		[TEXTS] = {"a list of", " texts"},
 		[NUMBERS] = {"a list of", " whole numbers"},
+		[YES] = {"true or false, not", ""},
 	};
 
 	for (const struct argument *arg = c->arguments; arg->name; arg++) {

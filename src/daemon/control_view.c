@@ -4,6 +4,7 @@
 #include "daemon/control_view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -636,8 +637,11 @@ view_mitigation(const struct book *b, struct mitigation *m, mono_ms now)
 	add_text(j, "status", dots_status_name((int)m->status));
 	add_number(j, "lifetime", mitigation_remaining(m, now));
 	add_time(j, "started", m->started);
+	add_text(j, "action", filter_action_name(&m->action));
 	add_number(j, "dropped_packets", (int64_t)m->packets);
 	add_number(j, "dropped_bytes", (int64_t)m->bytes);
+	add_number(j, "observed_packets", (int64_t)m->observed.packets);
+	add_number(j, "observed_bytes", (int64_t)m->observed.bytes);
 	add_number(j, "pps", (int64_t)m->pps);
 	add_number(j, "bps", (int64_t)m->bps);
 	add_bool(j, "escalated", m->escalated);
@@ -667,6 +671,100 @@ view_mitigations(const struct control_parts *p, size_t max, size_t *ret_all)
 	return l.array;
 }
 
+/* ---- what each of them has --------------------------------------------------------------------
+ */
+
+static void
+add_use(json_t *object, const char *member, size_t has, uint32_t may)
+{
+	json_object_set_new(object, member,
+		json_pack("{sI sI}", "has", (json_int_t)has, "may", (json_int_t)may));
+}
+
+static json_t *
+client_json(const struct client_view *v)
+{
+	const struct client_limits *limits = &v->client->limits;
+	json_t *j = json_object();
+
+	add_text(j, "name", v->client->name);
+	add_text(j, "state", v->suspended ? "suspended" : "served");
+	if (v->suspended) {
+		add_time(j, "since", v->since);
+		add_text(j, "reason", v->reason);
+	}
+	add_text(j, "action", filter_action_name(&v->client->action));
+	add_use(j, "sessions", v->sessions, limits->sessions);
+	add_use(j, "mitigations", v->share.mitigations, limits->mitigations);
+	add_use(j, "targets", v->share.targets, limits->targets_total);
+	add_use(j, "observers", v->observers, limits->observers);
+	if (v->heard_s >= 0)
+		add_number(j, "heard", v->heard_s);
+	add_number(j, "refused", (int64_t)v->refused);
+	if (v->refusal)
+		add_text(j, "refusal", v->refusal);
+	return j;
+}
+
+/* Copies of views, whose texts stay where they are until the loop runs. */
+struct views {
+	struct client_view *list;
+	size_t n, cap;
+};
+
+static void
+note_client(void *arg, const struct client_view *v)
+{
+	struct views *views = arg;
+
+	if (views->n == views->cap) {
+		views->cap = views->cap ? 2 * views->cap : 16;
+		views->list = mem_grow(views->list, views->cap, sizeof(*views->list));
+	}
+	views->list[views->n++] = *v;
+}
+
+static int
+compare_sizes(size_t a, size_t b)
+{
+	return (a < b) - (a > b);
+}
+
+/* What the operator has something to do with comes first. */
+static int
+compare_clients(const void *a, const void *b)
+{
+	const struct client_view *x = a, *y = b;
+	const int by[] = {compare_sizes(x->suspended, y->suspended),
+		compare_sizes(x->share.mitigations, y->share.mitigations),
+		compare_sizes(x->sessions, y->sessions), compare_sizes(x->refused, y->refused)};
+
+	for (size_t i = 0; i < sizeof(by) / sizeof(by[0]); i++)
+		if (by[i])
+			return by[i];
+	return strcmp(x->client->name, y->client->name);
+}
+
+json_t *
+view_clients(const struct control_parts *p, const char *name, size_t max, size_t *ret_all)
+{
+	struct views views = {0};
+	struct client_view one;
+	json_t *j = json_array();
+
+	if (!name)
+		server_clients(p->server, note_client, &views);
+	else if (server_client(p->server, name, &one))
+		note_client(&views, &one);
+	if (views.n)
+		qsort(views.list, views.n, sizeof(*views.list), compare_clients);
+	for (size_t i = 0; i < views.n && i < max; i++)
+		json_array_append_new(j, client_json(&views.list[i]));
+	*ret_all = views.n;
+	free(views.list);
+	return j;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static bool
@@ -692,7 +790,7 @@ add_expired(void *arg, const char *domain, const struct crl_view *list)
 
 /* What the operator should look at, in words. */
 static json_t *
-alerts_json(const struct config *c, json_t *servers, bool is_volatile)
+alerts_json(const struct config *c, json_t *servers, bool is_volatile, size_t suspended)
 {
 	json_t *alerts = json_array(), *s;
 	size_t i;
@@ -712,6 +810,10 @@ alerts_json(const struct config *c, json_t *servers, bool is_volatile)
 						*reason ? ": " : "", reason));
 	}
 	expiry_each(c, add_expired, alerts);
+	if (suspended)
+		json_array_append_new(
+			alerts, json_sprintf("clients that are suspended: %zu, see dotsctl clients",
+					suspended));
 	if (is_volatile)
 		json_array_append_new(alerts,
 			json_string(
@@ -771,7 +873,9 @@ view_status(const struct control_parts *p, mono_ms started)
 	add_number(j, "handshakes", p->server ? (int64_t)server_handshakes(p->server) : 0);
 	if (p->server)
 		add_drain(j, p->server);
-	json_object_set_new(j, "alerts", alerts_json(p->config, servers, is_volatile));
+	json_object_set_new(j, "alerts",
+		alerts_json(p->config, servers, is_volatile,
+			p->server ? server_suspended(p->server) : 0));
 	json_decref(servers);
 	json_decref(peers);
 	return j;

@@ -25,6 +25,9 @@ json_t *view_domains(const struct control_parts *p, uint8_t family);
 /* At most `max` of them; how many there are in all in *ret_all. */
 json_t *view_wishes(const struct control_parts *p, size_t max, size_t *ret_all);
 json_t *view_mitigations(const struct control_parts *p, size_t max, size_t *ret_all);
+/* Of our server's clients; name NULL: all, those first that the operator has something to do with:
+ * suspended, mitigated, connected. */
+json_t *view_clients(const struct control_parts *p, const char *name, size_t max, size_t *ret_all);
 json_t *view_status(const struct control_parts *p, mono_ms started);
 
 #endif

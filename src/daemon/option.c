@@ -21,13 +21,19 @@
 enum { TEXT_MAX = 512, RESOLVER_PORT = 53, FILE_BYTES_MAX = 16 << 20 };
 
 struct options {
-	const char *path;
+	const char *path; /* of the file that is read */
 	struct config_problems *problems;
 	bool failed;
-	struct buf text; /* of the file; the document points into it */
-	struct fy_document *document;
-	struct fy_diag *diag;
 	struct map *marks; /* "object/key" -> struct spot */
+	char **included;   /* names of files, for their spots */
+	size_t n_included;
+};
+
+/* One file while it is read; everything that is wanted of it is copied. */
+struct document {
+	struct buf text; /* the tree points into it */
+	struct fy_document *tree;
+	struct fy_diag *diag;
 };
 
 /* ---- problems and places --------------------------------------------------------------------- */
@@ -44,7 +50,8 @@ options_problem(struct options *o, bool fatal, struct spot spot, const char *fmt
 	va_end(ap);
 	p->list = mem_grow(p->list, p->n + 1, sizeof(*p->list));
 	p->list[p->n].fatal = fatal;
-	p->list[p->n++].text = mem_printf("%s:%d:%d: %s", o->path, spot.line, spot.column, text);
+	p->list[p->n++].text = mem_printf(
+		"%s:%d:%d: %s", spot.file ? spot.file : o->path, spot.line, spot.column, text);
 	o->failed |= fatal;
 }
 
@@ -75,8 +82,10 @@ mark(struct options *o, const void *object, const char *key, struct spot spot)
 {
 	struct spot *at = mark_at(o, object, key, true);
 
-	if (at)
-		*at = spot;
+	if (!at)
+		return;
+	*at = spot;
+	at->file = o->path;
 }
 
 bool
@@ -92,7 +101,7 @@ options_spot(const struct options *o, const void *object, const char *key)
 
 	if (!at)
 		at = mark_at(o, object, "", false);
-	return at ? *at : (struct spot){1, 1};
+	return at ? *at : (struct spot){.line = 1, .column = 1};
 }
 
 static struct fy_node *
@@ -118,7 +127,7 @@ place(struct fy_node *node, struct spot otherwise)
 	m = node && fy_node_get_scalar_token(node)
 		    ? fy_token_start_mark(fy_node_get_scalar_token(node))
 		    : NULL;
-	return m ? (struct spot){m->line + 1, m->column + 1} : otherwise;
+	return m ? (struct spot){.line = m->line + 1, .column = m->column + 1} : otherwise;
 }
 
 /* ---- kinds of values ------------------------------------------------------------------------- */
@@ -403,6 +412,13 @@ unknown_key(struct options *o, const struct option *rows, const char *title, con
 			title, *known ? "one of " : "none", known);
 }
 
+static void
+stands_twice(struct options *o, const char *key, const char *title, struct spot spot)
+{
+	options_problem(
+		o, true, spot, "\"%.64s\" stands twice in %s, expected it once", key, title);
+}
+
 /* ---- the walk -------------------------------------------------------------------------------- */
 
 const char *
@@ -511,14 +527,16 @@ read_named(struct options *o, const struct option *row, void *object, struct fy_
 	struct fy_node_pair *pair;
 	void *at = NULL;
 	char *element;
+	struct map *seen;
 
 	if (n <= 0)
 		return;
+	seen = map_new();
 	element = grow(row, object, (size_t)n, row->size);
 	for (; (pair = fy_node_mapping_iterate(node, &at)); element += row->size) {
 		struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
 		const char *name = options_scalar(key);
-		struct spot spot = place(key, (struct spot){1, 1});
+		struct spot spot = place(key, (struct spot){.line = 1, .column = 1});
 		char title[128];
 
 		if (!name || !good_name(name))
@@ -527,10 +545,13 @@ read_named(struct options *o, const struct option *row, void *object, struct fy_
 				"digits, "
 				"dots, dashes or underscores",
 				found_text(key), row->key);
+		else if (map_set(seen, name, strlen(name), element))
+			stands_twice(o, name, row->key, spot);
 		*(char **)(void *)element = mem_text(name ? name : "?");
 		snprintf(title, sizeof(title), "%s %s", row->key, name ? name : "?");
 		options_map(o, row->rows, element, title, value, spot);
 	}
+	map_free(seen);
 }
 
 static void
@@ -575,12 +596,16 @@ read_pair(struct options *o, const struct option *rows, void *object, const char
 	struct fy_node_pair *pair)
 {
 	struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
-	struct spot spot = place(key, (struct spot){1, 1});
+	struct spot spot = place(key, (struct spot){.line = 1, .column = 1});
 	const char *text = options_scalar(key);
 	const struct option *row = text ? find_row(rows, text) : NULL;
 
 	if (!row) {
 		unknown_key(o, rows, title, text ? text : found_text(key), spot);
+		return;
+	}
+	if (options_given(o, object, row->key)) {
+		stands_twice(o, row->key, title, spot);
 		return;
 	}
 	mark(o, object, row->key, options_scalar(value) ? place(value, spot) : spot);
@@ -704,22 +729,23 @@ swallow(struct fy_diag *diag, void *user, const char *text, size_t len)
 }
 
 static void
-syntax_problems(struct options *o)
+syntax_problems(struct options *o, const struct document *d)
 {
 	struct fy_diag_error *e;
 	void *at = NULL;
 
-	while ((e = fy_diag_errors_iterate(o->diag, &at)))
+	while ((e = fy_diag_errors_iterate(d->diag, &at)))
 		if (e->type == FYET_ERROR)
-			options_problem(o, true, (struct spot){e->line, e->column},
+			options_problem(o, true,
+				(struct spot){.line = e->line, .column = e->column},
 				"%s, expected YAML", e->msg);
 }
 
 /* 0 or -errno. */
 static int
-read_file(struct options *o)
+read_file(const char *path, struct buf *text)
 {
-	FILE *f = fopen(o->path, "re");
+	FILE *f = fopen(path, "re");
 	char part[4096];
 	size_t n;
 	int r;
@@ -728,8 +754,8 @@ read_file(struct options *o)
 		return -errno;
 	errno = 0;
 	while ((n = fread(part, 1, sizeof(part), f)) > 0)
-		buf_bytes(&o->text, part, n);
-	r = ferror(f) ? -errno : o->text.failed ? -EFBIG : 0;
+		buf_bytes(text, part, n);
+	r = ferror(f) ? -errno : text->failed ? -EFBIG : 0;
 	fclose(f);
 	return r;
 }
@@ -737,25 +763,35 @@ read_file(struct options *o)
 /* A line that begins with % is a directive, which says nothing that we would need; the library
  * reads a broken one for ever. Inside a map, as ours is one, no other line begins so. */
 static bool
-refuse_directives(struct options *o)
+refuse_directives(struct options *o, const struct buf *text)
 {
-	struct spot spot = {1, 1};
+	struct spot spot = {.line = 1, .column = 1};
 	bool fresh = true;
 
-	for (size_t i = 0; i < o->text.len; i++) {
-		if (fresh && o->text.bytes[i] == '%') {
+	for (size_t i = 0; i < text->len; i++) {
+		if (fresh && text->bytes[i] == '%') {
 			options_problem(o, true, spot,
 				"%% at the beginning of a line is a YAML directive, expected none");
 			return true;
 		}
-		fresh = o->text.bytes[i] == '\n' || o->text.bytes[i] == '\r';
-		spot.line += o->text.bytes[i] == '\n';
+		fresh = text->bytes[i] == '\n' || text->bytes[i] == '\r';
+		spot.line += text->bytes[i] == '\n';
 	}
 	return false;
 }
 
+/* Or may have. Without any there is nothing to resolve, and keys that stand twice are found by the
+ * walk: the library compares each key of a map with all others. */
+static bool
+has_aliases(const struct buf *text)
+{
+	if (!text->len)
+		return false;
+	return memchr(text->bytes, '*', text->len) || memmem(text->bytes, text->len, "<<", 2);
+}
+
 static void
-parse(struct options *o)
+parse(struct options *o, struct document *d)
 {
 	struct fy_diag_cfg diag_cfg;
 	struct fy_parse_cfg cfg = {.flags = FYPCF_RESOLVE_DOCUMENT};
@@ -763,12 +799,44 @@ parse(struct options *o)
 	fy_diag_cfg_default(&diag_cfg);
 	diag_cfg.fp = NULL;
 	diag_cfg.output_fn = swallow;
-	o->diag = fy_diag_create(&diag_cfg);
-	assert(o->diag);
-	fy_diag_set_collect_errors(o->diag, true);
-	cfg.diag = o->diag;
-	o->document = fy_document_build_from_string(&cfg, buf_text(&o->text), o->text.len);
-	syntax_problems(o);
+	d->diag = fy_diag_create(&diag_cfg);
+	assert(d->diag);
+	fy_diag_set_collect_errors(d->diag, true);
+	cfg.diag = d->diag;
+	if (!has_aliases(&d->text))
+		cfg.flags = FYPCF_ALLOW_DUPLICATE_KEYS;
+	d->tree = fy_document_build_from_string(&cfg, buf_text(&d->text), d->text.len);
+	syntax_problems(o, d);
+}
+
+static void
+document_finish(struct document *d)
+{
+	fy_document_destroy(d->tree);
+	if (d->diag)
+		fy_diag_destroy(d->diag);
+	buf_finish(&d->text);
+}
+
+/* The file o->path. False and noted: it cannot be read as YAML; *d is finished then. */
+static bool
+document_read(struct options *o, struct document *d)
+{
+	size_t before = o->problems->n;
+	int error;
+
+	*d = (struct document){0};
+	buf_init(&d->text, FILE_BYTES_MAX);
+	error = read_file(o->path, &d->text);
+	if (error)
+		options_problem(o, true, (struct spot){.line = 1, .column = 1},
+			"cannot be read: %s, expected a YAML file", strerror(-error));
+	else if (!refuse_directives(o, &d->text))
+		parse(o, d);
+	if (o->problems->n == before)
+		return true;
+	document_finish(d);
+	return false;
 }
 
 struct options *
@@ -776,26 +844,42 @@ options_read(
 	const char *path, const struct option *rows, void *object, struct config_problems *problems)
 {
 	struct options *o = mem_new(sizeof(*o));
+	struct document d;
 	struct fy_node *root;
-	int error;
 
 	o->path = path;
 	o->problems = problems;
 	o->marks = map_new();
-	buf_init(&o->text, FILE_BYTES_MAX);
-	error = read_file(o);
-	if (error)
-		options_problem(o, true, (struct spot){1, 1},
-			"cannot be read: %s, expected a YAML file", strerror(-error));
-	else if (!refuse_directives(o))
-		parse(o);
-	root = o->document ? fy_document_root(o->document) : NULL;
-	if (o->failed) {
+	if (!document_read(o, &d)) {
 		options_free(o);
 		return NULL;
 	}
-	options_map(o, rows, object, "the file", root, place(root, (struct spot){1, 1}));
+	root = d.tree ? fy_document_root(d.tree) : NULL;
+	options_map(o, rows, object, "the file", root,
+		place(root, (struct spot){.line = 1, .column = 1}));
+	document_finish(&d);
 	return o;
+}
+
+bool
+options_include(struct options *o, const char *path, const struct option *row, void *object)
+{
+	const char *configuration = o->path;
+	struct document d;
+	struct fy_node *root;
+	bool ok;
+
+	o->included = mem_grow(o->included, o->n_included + 1, sizeof(char *));
+	o->path = o->included[o->n_included++] = mem_text(path);
+	ok = document_read(o, &d);
+	if (ok) {
+		root = d.tree ? fy_document_root(d.tree) : NULL;
+		if (root && !fy_node_is_null(root))
+			read_value(o, row, object, root, (struct spot){.line = 1, .column = 1});
+		document_finish(&d);
+	}
+	o->path = configuration;
+	return ok;
 }
 
 static bool
@@ -815,9 +899,8 @@ options_free(struct options *o)
 		return;
 	map_each(o->marks, free_spot, NULL);
 	map_free(o->marks);
-	fy_document_destroy(o->document);
-	if (o->diag)
-		fy_diag_destroy(o->diag);
-	buf_finish(&o->text);
+	for (size_t i = 0; i < o->n_included; i++)
+		free(o->included[i]);
+	free(o->included);
 	free(o);
 }

@@ -26,7 +26,7 @@ static const char default_socket[] = "/run/dotsd/control.sock";
 /* An option of a command: how its word becomes a member of the request. */
 struct option_row {
 	const char *word, *member;
-	enum { OPTION_TEXT, OPTION_NUMBER, OPTION_LIST, OPTION_PROTOCOL } kind;
+	enum { OPTION_TEXT, OPTION_NUMBER, OPTION_LIST, OPTION_PROTOCOL, OPTION_YES } kind;
 	const char *help;
 };
 
@@ -41,6 +41,10 @@ static const struct word domain_words[] = {{"name", "the name of a domain (see d
 	{"value", NULL}, {NULL, NULL}};
 
 static const struct word drain_words[] = {{"action", "on, force or off"}, {NULL, NULL}};
+
+static const struct word clients_words[] = {{"name", NULL}, {NULL, NULL}};
+static const struct word client_words[] = {{"name", "the name of a client (see dotsctl clients)"},
+	{"action", "suspend or resume"}, {NULL, NULL}};
 
 struct command {
 	const char *name, *arguments, *help;
@@ -89,6 +93,15 @@ static const struct option_row drain_options[] = {
 		"seconds that clients stay there (3600); 4294967295: for good"},
 	{NULL, NULL, 0, NULL},
 };
+static const struct option_row terminate_options[] = {
+	{"--reason", "reason", OPTION_TEXT, "in your words, for the audit"},
+	{NULL, NULL, 0, NULL},
+};
+static const struct option_row client_options[] = {
+	{"--end", "end", OPTION_YES, "with suspend: end what stands for it, too"},
+	{"--reason", "reason", OPTION_TEXT, "with suspend: in your words, for the audit"},
+	{NULL, NULL, 0, NULL},
+};
 static const struct option_row explain_options[] = {
 	{"--port", "ports", OPTION_LIST, "as of mitigate"},
 	{"--protocol", "protocols", OPTION_PROTOCOL, "as of mitigate"},
@@ -107,6 +120,11 @@ static const struct command commands[] = {
 		domain_options, print_done},
 	{"sessions", "", "signal channels, upstream and of clients", NULL, false, NULL,
 		print_sessions},
+	{"clients", "[NAME]", "those we serve: what each has, may have, and was refused",
+		clients_words, false, NULL, print_clients},
+	{"client", "NAME suspend|resume [--end] [--reason TEXT]",
+		"let a client have nothing new for the time being", client_words, false,
+		client_options, print_done},
 	{"drain", "on|force|off [--to NAME [--address A]...] [--ttl S]",
 		"send clients to another server; force: also those with a mitigation", drain_words,
 		false, drain_options, print_done},
@@ -126,6 +144,8 @@ static const struct command commands[] = {
 		print_done},
 	{"escalate", "ID", "a mitigation is too much for us: ask upstream for it as well", id_words,
 		false, NULL, print_done},
+	{"terminate", "ID [--reason TEXT]", "end a mitigation of a client", id_words, false,
+		terminate_options, print_done},
 	{"explain", "TARGET... [--port P[-Q]]... [--protocol NAME|N]...",
 		"who would be asked, who would be told of names, and why; nothing is sent",
 		target_words, true, explain_options, print_explained},
@@ -259,6 +279,10 @@ parse_words(const struct command *c, int n, char **words, json_t *request)
 		const struct option_row *o = find_option(c, words[i]);
 		int code = 0;
 
+		if (o && o->kind == OPTION_YES) {
+			json_object_set_new(request, o->member, json_true());
+			continue;
+		}
 		if (o && i + 1 == n)
 			return misuse(c, "a value is missing after ", words[i]);
 		if (o && !set_option(request, o, words[i + 1]))

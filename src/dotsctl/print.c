@@ -128,7 +128,8 @@ static const struct column learned_columns[] = {{"DOMAIN", "domain"}, {"KIND", "
 	{0}};
 static const struct column mitigation_columns[] = {{"ID", "id"}, {"CLIENT", "client"},
 	{"MID", "mid"}, {"TARGETS", "targets"}, {"STATUS", "status"}, {"LEFT", "lifetime"},
-	{"DROPPED", "dropped_packets"}, {"PPS", "pps"}, {0}};
+	{"ACTION", "action"}, {"DROPPED", "dropped_packets"}, {"OBSERVED", "observed_packets"},
+	{"PPS", "pps"}, {0}};
 
 /* Another server stands in: both are named. */
 static void
@@ -354,6 +355,47 @@ print_show(const json_t *reply)
 		print_wish(json_object_get(reply, "wish"));
 	if (json_object_get(reply, "mitigation"))
 		print_members(json_object_get(reply, "mitigation"));
+}
+
+/* "3/8": has, and may have. */
+static void
+name_use(json_t *client, const char *member)
+{
+	const json_t *use = json_object_get(client, member);
+
+	json_object_set_new(client, member,
+		json_sprintf("%lld/%lld",
+			(long long)json_integer_value(json_object_get(use, "has")),
+			(long long)json_integer_value(json_object_get(use, "may"))));
+}
+
+void
+print_clients(const json_t *reply)
+{
+	static const struct column columns[] = {{"CLIENT", "name"}, {"STATE", "state"},
+		{"SESSIONS", "sessions"}, {"MITIGATIONS", "mitigations"}, {"TARGETS", "targets"},
+		{"ACTION", "action"}, {"HEARD", "heard"}, {"REFUSED", "refused"},
+		{"LAST REFUSAL", "refusal"}, {0}};
+	const json_t *clients = json_object_get(reply, "clients");
+	json_int_t more = json_integer_value(json_object_get(reply, "not_shown"));
+	json_t *c;
+	size_t i;
+
+	json_array_foreach(clients, i, c)
+	{
+		name_use(c, "sessions");
+		name_use(c, "mitigations");
+		name_use(c, "targets");
+	}
+	if (clients)
+		print_table(clients, columns);
+	json_array_foreach(clients, i, c) if (json_string_length(json_object_get(c, "reason")))
+		printf("%s is suspended since %s: %s\n",
+			json_string_value(json_object_get(c, "name")),
+			json_string_value(json_object_get(c, "since")),
+			json_string_value(json_object_get(c, "reason")));
+	if (more)
+		printf("and %lld more\n", (long long)more);
 }
 
 void

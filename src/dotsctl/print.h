@@ -13,6 +13,7 @@ void print_parts(const json_t *reply);
 void print_explained(const json_t *reply);
 void print_list(const json_t *reply);
 void print_show(const json_t *reply);
+void print_clients(const json_t *reply);
 void print_done(const json_t *reply);
 
 #endif

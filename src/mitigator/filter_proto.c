@@ -214,8 +214,9 @@ get_action(struct decoding *d, struct filter_action *a)
 	unsigned kind = reader_u8(&d->r), unit = reader_u8(&d->r);
 
 	a->rate = reader_u64(&d->r);
-	if (kind > ACTION_LIMIT_PER_SOURCE || unit > RATE_BYTES ||
-		(kind != ACTION_DROP && (!a->rate || a->rate > UINT32_MAX)))
+	if (kind > ACTION_OBSERVE || unit > RATE_BYTES ||
+		((kind == ACTION_LIMIT || kind == ACTION_LIMIT_PER_SOURCE) &&
+			(!a->rate || a->rate > UINT32_MAX)))
 		fail(d, "an action is out of range");
 	a->kind = kind;
 	a->unit = unit;

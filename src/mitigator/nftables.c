@@ -369,10 +369,13 @@ on_values(struct nftables *n, const struct filter_msg *m)
 	for (size_t i = 0; i < m->n_values; i++) {
 		const struct filter_value *v = &m->values[i];
 
-		if (!map_get(n->wanted, &v->id, sizeof(v->id)))
+		const struct wanted *w = map_get(n->wanted, &v->id, sizeof(v->id));
+
+		if (!w)
 			continue;
 		map_set(missing.found, &v->id, sizeof(v->id), n);
-		n->events.counters(n->events.arg, v->id, v->packets, v->bytes);
+		if (w->told) /* else it may still be the one before it that counts */
+			n->events.counters(n->events.arg, v->id, v->packets, v->bytes);
 	}
 	if (n->ready && !n->busy)
 		map_each(n->wanted, note_missing, &missing);

@@ -914,7 +914,8 @@ put_rule(const char *table, const struct filter *f, const struct family *family,
 		limit_sources(&r, name_sources(family, f->id).text, f->action.rate, bytes);
 	}
 	count(&r, name_id("n", f->id).text);
-	decide(&r, NF_DROP, NULL);
+	if (f->action.kind != ACTION_OBSERVE) /* else other filters may have something to say */
+		decide(&r, NF_DROP, NULL);
 	rule_end(&r, out);
 }
 

@@ -354,8 +354,7 @@ end(struct dots_server *s, struct mitigation *m)
 {
 	struct effects fx = {0};
 
-	book_status(s->book, m, ATTACK_MITIGATION_WITHDRAWN, loop_now(s->loop), &fx);
-	book_end(s->book, m, "no longer authorised", &fx);
+	server_end(s, m, "no longer authorised", &fx);
 	server_apply(s, &fx);
 }
 

@@ -11,6 +11,8 @@
 #include "role/hb.h"
 #include "role/server_state.h"
 
+enum { MINUTE_S = 60 };
+
 const char *
 peer_client(const struct peer *p)
 {
@@ -34,6 +36,43 @@ identify(const struct dots_server *s, const struct session *session)
 	return clients_by_certificate(s->setup.clients, names, n, id->cuid);
 }
 
+static struct peer_group *
+group_of(struct dots_server *s, const char *client)
+{
+	struct peer_group *g = map_get(s->peers, client, strlen(client));
+
+	if (!g) {
+		g = mem_new(sizeof(*g));
+		g->client = mem_text(client);
+		map_set(s->peers, client, strlen(client), g);
+	}
+	return g;
+}
+
+void
+group_refused(struct peer_group *g, const char *why)
+{
+	g->refused++;
+	free(g->refusal);
+	g->refusal = mem_text(why);
+}
+
+/* Who connects in a loop costs the others as much each time (RFC 9132 11); a ticket costs little.
+ */
+static const char *
+check_handshakes(struct dots_server *s, const struct client *c, const struct session *session)
+{
+	static const char why[] = "RFC 9132 11: too many handshakes of this client in a minute";
+	struct peer_group *g = group_of(s, c->name);
+
+	if (session_was_resumed(session) ||
+		!rate_take_in(&g->handshakes, c->limits.handshakes_per_minute, MINUTE_S,
+			loop_now(s->loop)))
+		return NULL;
+	group_refused(g, why);
+	return why;
+}
+
 static const char *
 on_judge(void *arg, struct session *session)
 {
@@ -44,7 +83,7 @@ on_judge(void *arg, struct session *session)
 		return "RFC 9132 8: no client of ours has this credential";
 	if (p && strcmp(p->group->client, c->name) != 0)
 		return "RFC 9132 8: the credential stands for another client now";
-	return NULL;
+	return p ? NULL : check_handshakes(arg, c, session);
 }
 
 /* ---- heartbeats ---------------------------------------------------------------------------- */
@@ -136,19 +175,6 @@ enforce_limit(const struct peer *newest, uint32_t limit)
 		if (up > limit && oldest)
 			session_close(oldest->session);
 	} while (up > limit + 1 && oldest);
-}
-
-static struct peer_group *
-group_of(struct dots_server *s, const char *client)
-{
-	struct peer_group *g = map_get(s->peers, client, strlen(client));
-
-	if (!g) {
-		g = mem_new(sizeof(*g));
-		g->client = mem_text(client);
-		map_set(s->peers, client, strlen(client), g);
-	}
-	return g;
 }
 
 static void
@@ -341,6 +367,7 @@ free_group(void *arg, const void *key, size_t len, void *value)
 	while (g->peers)
 		peer_free(g->peers);
 	free(g->client);
+	free(g->refusal);
 	free(g);
 	return true;
 }
@@ -377,6 +404,24 @@ server_flows(struct dots_server *s, const char *client)
 	for (size_t i = 0; i < s->n_mitigators; i++)
 		s->mitigators[i]->ops->flows(s->mitigators[i], client, flows, n);
 	free(flows);
+}
+
+void
+peers_use(struct dots_server *s, const char *client, struct client_view *ret)
+{
+	const struct peer_group *g = map_get(s->peers, client, strlen(client));
+	mono_ms heard = -1;
+
+	for (const struct peer *p = g ? g->peers : NULL; p; p = p->next)
+		heard = p->heard > heard ? p->heard : heard;
+	if (!g)
+		return;
+	ret->sessions = g->n;
+	ret->observers = g->n_observers;
+	ret->refused = g->refused;
+	ret->refusal = g->refusal;
+	if (g->n)
+		ret->heard_s = (loop_now(s->loop) - heard) / 1000;
 }
 
 struct visit {

@@ -79,6 +79,14 @@ add_cover(json_t *record, const struct mitigation *m)
 	buf_finish(&text);
 }
 
+static json_t *
+dropped_json(const struct dropped *d)
+{
+	return json_pack("{sI sI sI sI}", "packets", (json_int_t)d->packets, "bytes",
+		(json_int_t)d->bytes, "packets_base", (json_int_t)d->packets_base, "bytes_base",
+		(json_int_t)d->bytes_base);
+}
+
 void
 record_put(struct dots_server *s, struct mitigation *m)
 {
@@ -100,6 +108,8 @@ record_put(struct dots_server *s, struct mitigation *m)
 		"bytes_base", (json_int_t)here->bytes_base, "scope", buf_text(&scope));
 	add_upstream(s, j, m);
 	add_cover(j, m);
+	if (m->observed.packets)
+		json_object_set_new(j, "observed", dropped_json(&m->observed));
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
 	persist_put(s->persist, "mitigation", key, text);
@@ -173,9 +183,11 @@ ms_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires
 {
 	int64_t left = persist_until(expires, loop_wall());
 	int64_t most = recorded > 0 ? recorded : m->scope.lifetime;
+	int64_t granted = mitigation_lifetime_max(
+		&s->setup.policy, clients_named(s->setup.clients, m->client));
 
-	if ((m->lifetime_row || most < 0) && most < s->setup.policy.lifetime_max)
-		most = s->setup.policy.lifetime_max;
+	if ((m->lifetime_row || most < 0) && most < granted)
+		most = granted;
 	if (m->terminating)
 		most = m->terminating_s;
 	return left > most * 1000 ? most * 1000 : left;
@@ -208,6 +220,16 @@ restore_cover(struct dots_server *s, const json_t *j, struct mitigation *m, stru
 	return true;
 }
 
+/* It may have been, under an earlier configuration. */
+static void
+not_mitigated(struct mitigation *m)
+{
+	if (m->here == ATTACK_SUCCESSFULLY_MITIGATED)
+		m->here = ATTACK_MITIGATION_IN_PROGRESS;
+	if (!m->here && m->status == ATTACK_SUCCESSFULLY_MITIGATED)
+		m->status = ATTACK_MITIGATION_IN_PROGRESS;
+}
+
 static bool
 restore_one(struct dots_server *s, const char *key, const json_t *j, struct arena *a)
 {
@@ -232,7 +254,9 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.local = json_is_true(json_object_get(j, "local")),
 		.dropped =
 			{[DROPPED_HERE] = dropped_of(j), [DROPPED_UPSTREAM] = dropped_of(upstream)},
+		.observed = dropped_of(json_object_get(j, "observed")),
 	};
+	const struct client *c = m.client ? clients_named(s->setup.clients, m.client) : NULL;
 	char own_key[KEY_MAX];
 	struct schema_error err;
 	int64_t left;
@@ -250,6 +274,10 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		return true;
 	}
 	m.filtering = m.scope.trigger_mitigation;
+	if (c)
+		m.action = c->action;
+	if (m.action.kind == ACTION_OBSERVE && s->n_mitigators && !m.terminating)
+		not_mitigated(&m);
 	return book_restore(s->book, &m, left, loop_now(s->loop)) != NULL;
 }
 

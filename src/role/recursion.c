@@ -79,8 +79,10 @@ void
 recursion_granted(struct dots_server *s, struct mitigation *m)
 {
 	struct escalation_asked asked = {0};
+	/* upstream would drop */
+	bool observed = m->action.kind == ACTION_OBSERVE && !m->escalated;
 
-	if (!recursion_is_on(s) || m->local)
+	if (!recursion_is_on(s) || m->local || observed)
 		return;
 	if (m->escalated)
 		ask(s, m, true, &asked);

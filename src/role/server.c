@@ -88,7 +88,8 @@ start_filter(struct dots_server *s, const struct mitigation *m)
 		event_raise(EVENT_MITIGATION_START, EVENT_N("id", m->id),
 			EVENT_F("client", m->client), EVENT_N("mid", m->mid),
 			EVENT_F("scope", buf_text(&scope)),
-			EVENT_N("lifetime", mitigation_remaining(m, loop_now(s->loop))));
+			EVENT_N("lifetime", mitigation_remaining(m, loop_now(s->loop))),
+			EVENT_F("action", filter_action_name(&c->action)));
 		buf_finish(&scope);
 		for (size_t i = 0; i < s->n_mitigators; i++)
 			s->mitigators[i]->ops->start(s->mitigators[i], &f);
@@ -149,6 +150,13 @@ server_apply(struct dots_server *s, struct effects *fx)
 	arm(s);
 }
 
+void
+server_end(struct dots_server *s, struct mitigation *m, const char *reason, struct effects *fx)
+{
+	book_status(s->book, m, ATTACK_MITIGATION_WITHDRAWN, loop_now(s->loop), fx);
+	book_end(s->book, m, reason, fx);
+}
+
 static void
 timer_due(void *arg)
 {
@@ -177,7 +185,7 @@ on_installed(void *arg, uint64_t id)
 		EVENT_F("scope", buf_text(&scope)),
 		EVENT_F("mitigator", s->mitigators[0]->ops->name));
 	buf_finish(&scope);
-	if (m->here == ATTACK_MITIGATION_IN_PROGRESS)
+	if (m->here == ATTACK_MITIGATION_IN_PROGRESS && m->action.kind != ACTION_OBSERVE)
 		book_status(s->book, m, ATTACK_SUCCESSFULLY_MITIGATED, loop_now(s->loop), &fx);
 	server_apply(s, &fx);
 }
@@ -209,6 +217,10 @@ on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 
 	if (!m)
 		return;
+	if (m->action.kind == ACTION_OBSERVE) {
+		book_observed(m, packets, bytes);
+		return;
+	}
 	book_counters(s->book, m, DROPPED_HERE, packets, bytes, loop_now(s->loop));
 	recursion_measure(s, m);
 }
@@ -332,6 +344,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	TAILQ_INIT(&s->answers);
 	s->admissions = map_new();
 	s->naming = naming_new(s);
+	s->suspended = map_new();
 	s->timer = timer_new(l, timer_due, s);
 	s->recheck = timer_new(l, answers_recheck, s);
 	index_clients(s);
@@ -399,8 +412,7 @@ end_unauthorised(struct dots_server *s)
 	for (size_t i = 0; i < y.n; i++) {
 		struct mitigation *m = book_by_id(s->book, y.filters[i].id);
 
-		book_status(s->book, m, ATTACK_MITIGATION_WITHDRAWN, loop_now(s->loop), &fx);
-		book_end(s->book, m, "no longer authorised", &fx);
+		server_end(s, m, "no longer authorised", &fx);
 	}
 	free(y.filters);
 	server_apply(s, &fx);
@@ -413,12 +425,40 @@ follow_one(void *arg, struct mitigation *m)
 	return true;
 }
 
+struct actions {
+	struct dots_server *server;
+	struct effects *fx;
+};
+
+static bool
+apply_action(void *arg, struct mitigation *m)
+{
+	const struct actions *a = arg;
+	const struct client *c = clients_named(a->server->setup.clients, m->client);
+
+	if (c)
+		book_action(a->server->book, m, &c->action, a->fx);
+	return true;
+}
+
+/* What the configuration says of the filters of each client goes for those that stand, too. */
+static void
+apply_actions(struct dots_server *s)
+{
+	struct effects fx = {0};
+
+	if (s->n_mitigators)
+		book_all(s->book, apply_action, &(struct actions){s, &fx});
+	server_apply(s, &fx);
+}
+
 void
 server_start(struct dots_server *s)
 {
 	struct sync y = {.server = s, .arena = arena_new()};
 
 	records_restore(s);
+	suspensions_restore(s);
 	recursion_restored(s);
 	book_all(s->book, sync_one, &y);
 	for (size_t i = 0; i < s->n_mitigators; i++)
@@ -447,6 +487,7 @@ server_reload(struct dots_server *s, const struct server_setup *setup)
 	peers_judge(s);
 	naming_reload(s);
 	end_unauthorised(s);
+	apply_actions(s);
 }
 
 void
@@ -469,6 +510,7 @@ server_free(struct dots_server *s)
 	peers_free(s);
 	drain_free(s);
 	naming_free(s->naming);
+	suspensions_free(s);
 	timer_free(s->timer);
 	timer_free(s->recheck);
 	book_free(s->book);

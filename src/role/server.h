@@ -149,6 +149,33 @@ struct peer_view {
 void server_sessions(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 size_t server_handshakes(const struct dots_server *s); /* under way */
+/* By the operator's hand: that mitigation ends with status 7 (RFC 9132 table 3), or 6 if its client
+ * has withdrawn it; upstream is told. reason: the operator's words for the audit, or NULL. 2.xx, or
+ * why not. */
+struct verdict server_terminate(struct dots_server *s, uint64_t id, const char *reason);
+/* A suspended client gets nothing new (4.03). What stands is served on, refreshed, told of and
+ * withdrawn as before, and ended by server_terminate; `end`: now. It lasts, also over restarts,
+ * until the client is resumed. */
+struct verdict server_suspend(
+	struct dots_server *s, const char *client, const char *reason, bool end);
+struct verdict server_resume(struct dots_server *s, const char *client);
+size_t server_suspended(const struct dots_server *s); /* how many */
+/* What one client has; borrowed during the call. */
+struct client_view {
+	const struct client *client; /* what it may have */
+	struct book_share share;
+	size_t sessions, observers;
+	int64_t heard_s;     /* since its last word; -1: no session */
+	uint64_t refused;    /* requests and handshakes, since the start */
+	const char *refusal; /* the last of them; NULL */
+	bool suspended;
+	wall_ms since;      /* of the suspension */
+	const char *reason; /* likewise, in the operator's words; "" */
+};
+void server_clients(
+	struct dots_server *s, void (*visit)(void *arg, const struct client_view *v), void *arg);
+/* One of them; false: there is none of that name. Valid until the loop runs. */
+bool server_client(struct dots_server *s, const char *client, struct client_view *ret);
 /* By the operator's hand: that mitigation is too much for our own mitigators, upstream is asked for
  * it (RFC 8811 3.2.3, 3.3.1), again if it was before. 2.xx, or why not. */
 struct verdict server_escalate(struct dots_server *s, uint64_t id);

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
  * signal_server.c (routes), negotiation.c (session configuration), answer.c (responses that wait
- * for the store), drain.c, observe.c, record.c, recursion.c, naming.c.
+ * for the store), drain.c, observe.c, record.c, recursion.c, naming.c, operator.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -26,7 +26,9 @@ struct peer_group {
 	char *client;
 	struct peer *peers;
 	size_t n, n_observers;
-	struct rate requests;
+	struct rate requests, handshakes;
+	uint64_t refused; /* requests and handshakes, since the start */
+	char *refusal;    /* the last of them; NULL */
 	/* What it can make us say: sessions that come up, requests refused, and requests that
 	 * change nothing and are never refused. */
 	struct event_quota sessions, refusals, idle;
@@ -98,6 +100,7 @@ struct dots_server {
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
 	struct event_quota conflicts;
+	struct map *suspended;      /* client -> struct suspension (operator.c) */
 	struct drain *drain;        /* NULL: it serves */
 	size_t drain_fitting;       /* of its addresses, in a datagram */
 	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
@@ -111,6 +114,9 @@ void peers_free(struct dots_server *s);
 void peers_judge(struct dots_server *s);
 /* The peer sent a heartbeat; hears: it says that it gets ours. */
 void peer_heartbeat_request(struct peer *p, bool hears);
+/* Of a client: sessions, observers, refusals. */
+void peers_use(struct dots_server *s, const char *client, struct client_view *ret);
+void group_refused(struct peer_group *g, const char *why); /* for the operator to see */
 void peers_visit(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 
@@ -134,6 +140,8 @@ void signal_serve(struct dots_server *s, struct peer *p, struct session *session
 /* Upstream is told that the request is no longer wanted; who still waits for its word gets v. */
 void admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid,
 	const struct verdict *v);
+/* The same for all that wait of a client. */
+void admissions_withdraw(struct dots_server *s, const char *client, const struct verdict *v);
 void admissions_free(struct dots_server *s);
 
 /* answer.c: a response held until everything put to the store so far is durable. */
@@ -214,6 +222,13 @@ void naming_scope_text(const struct mitigation *m, struct buf *out);
 /* Of names and aliases as they were asked for: separated by commas; NULL: there are none. */
 const char *naming_text(const struct target *t, struct buf *out);
 
+/* operator.c */
+bool client_is_suspended(const struct dots_server *s, const char *client);
+/* Of a new request of that client: 2.01, or the refusal because it is suspended. */
+struct verdict suspension_verdict(const struct dots_server *s, const char *client);
+void suspensions_restore(struct dots_server *s);
+void suspensions_free(struct dots_server *s);
+
 /* record.c */
 void record_put(struct dots_server *s, struct mitigation *m);
 void record_extend(struct dots_server *s, struct mitigation *m); /* only its lifetime changed */
@@ -226,6 +241,9 @@ void records_rewrite(struct dots_server *s); /* the wall clock was set */
 /* server.c */
 void server_apply(struct dots_server *s, struct effects *fx); /* carries out and finishes them */
 void server_flows(struct dots_server *s, const char *client);
+/* The server ends it (status 7), whatever its client wants. */
+void server_end(
+	struct dots_server *s, struct mitigation *m, const char *reason, struct effects *fx);
 /* True: it was not known yet. */
 bool server_learn_endpoint(struct dots_server *s, const struct endpoint *e);
 char *server_key(

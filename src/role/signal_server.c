@@ -27,11 +27,19 @@ may_tell(const struct request *r, const char **ret_untold)
 }
 
 static void
+note_refusal(const struct request *r, const char *why)
+{
+	if (r->peer)
+		group_refused(r->peer->group, why);
+}
+
+static void
 raise_refused(const struct request *r, uint8_t code, const char *why)
 {
 	char text[CODE_TEXT] = "";
 	const char *untold;
 
+	note_refusal(r, why);
 	if (may_tell(r, &untold))
 		event_raise(EVENT_REQUEST_REFUSED,
 			EVENT_F("from", r->client ? r->client->name : "?"),
@@ -436,6 +444,33 @@ admission_withdraw(struct dots_server *s, const char *client, const char *cuid, 
 	free(key);
 }
 
+struct withdrawal {
+	const char *client;
+	const struct verdict *verdict;
+};
+
+static bool
+withdraw_one(void *arg, const void *key, size_t len, void *value)
+{
+	const struct withdrawal *w = arg;
+	struct admission *a = value;
+
+	(void)key;
+	(void)len;
+	if (!strcmp(a->client, w->client)) {
+		if (a->server->escalation)
+			a->server->escalation->ops->withdraw(a->server->escalation, a->key);
+		admission_refuse(a, w->verdict);
+	}
+	return true;
+}
+
+void
+admissions_withdraw(struct dots_server *s, const char *client, const struct verdict *v)
+{
+	map_each(s->admissions, withdraw_one, &(struct withdrawal){client, v});
+}
+
 static bool
 free_admission(void *arg, const void *key, size_t len, void *value)
 {
@@ -504,6 +539,8 @@ put_refused(struct request *r, const struct scope *scope, const struct verdict *
 {
 	const char *untold;
 
+	if (v->code)
+		note_refusal(r, v->why);
 	if (may_tell(r, &untold))
 		raise_put(r->client->name, &r->path, &scope->target, scope->lifetime, v, untold);
 	answer_verdict(r->ex, v); /* code 0: answered with silence (RFC 9132 4.4.3) */
@@ -531,6 +568,18 @@ can_be_found(const struct dots_server *s, const struct target *t)
 			       : t->n_alias_name && !t->n_target_fqdn && !t->n_target_uri;
 }
 
+/* Nothing new for who is suspended, nor for whom one asks who is. What its client has withdrawn is
+ * new when it is asked for again. */
+static struct verdict
+check_suspended(const struct request *r, const struct mitigation *known)
+{
+	struct verdict v = suspension_verdict(r->server, r->client->name);
+
+	if (known && !known->terminating)
+		return (struct verdict){.code = COAP_204_CHANGED};
+	return verdict_ok(&v) ? suspension_verdict(r->server, r->asker->name) : v;
+}
+
 static void
 put_mitigate(struct request *r)
 {
@@ -542,7 +591,7 @@ put_mitigate(struct request *r)
 	struct mitigation_request mr;
 	struct asked asked;
 	struct cover cover = {0};
-	struct verdict v = {0};
+	struct verdict v = {0}, suspended;
 
 	if (!needs(r, true, &v) || !(scope = put_scope(r, &v))) {
 		signal_refuse(r, &v);
@@ -564,8 +613,11 @@ put_mitigate(struct request *r)
 	mr = request_of(s, &asked);
 	if (verdict_ok(&v))
 		v = book_check_put(s->book, &mr);
+	suspended = check_suspended(r, known);
 	if (!verdict_ok(&v))
 		put_refused(r, scope, &v);
+	else if (!verdict_ok(&suspended))
+		put_refused(r, scope, &suspended);
 	else if (goes_on && r->hop_limit == 1)
 		hop_limit_reached(r, scope);
 	else if (cover.arena)

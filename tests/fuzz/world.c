@@ -38,7 +38,7 @@ struct client_text {
 #define ONE                                                                                        \
 	{                                                                                          \
 		"one", "one", "one.example", NULL, {"192.0.2.0/24", "2001:db8::/32"},              \
-			{2, 6, 4, 4, 4, 2, 3, 2, 100},                                             \
+			{2, 6, 4, 4, 4, 2, 3, 2, 100, 9, 100},                                     \
 		{                                                                                  \
 			0                                                                          \
 		}                                                                                  \
@@ -46,14 +46,15 @@ struct client_text {
 #define TWO                                                                                        \
 	{                                                                                          \
 		"two", "two", NULL, NULL, {"198.51.100.0/24", "192.0.2.0/25"},                     \
-			{8, 1000, 256, 256, 64, 2, 256, 64, 200},                                  \
+			{8, 1000, 256, 256, 64, 2, 256, 64, 200, 300, 1000},                       \
 		{                                                                                  \
 			0                                                                          \
 		}                                                                                  \
 	}
 #define THREE                                                                                      \
 	{                                                                                          \
-		"three", NULL, NULL, spki_three, {"192.0.2.128/25"}, {1, 2, 1, 1, 1, 1, 1, 1, 1},  \
+		"three", NULL, NULL, spki_three, {"192.0.2.128/25"},                               \
+			{1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1},                                         \
 		{                                                                                  \
 			ACTION_LIMIT, 1000, RATE_BYTES                                             \
 		}                                                                                  \
@@ -61,15 +62,16 @@ struct client_text {
 
 static const struct client_text texts[WORLD_CONFIGS][3] = {
 	{ONE, TWO, THREE},
-	{{"one", "one", NULL, NULL, {"192.0.2.0/28"}, {1, 2, 1, 1, 1, 1, 1, 1, 1}, {0}}, THREE},
-	{TWO, {"one", NULL, "one.example", NULL, {"192.0.2.0/24"}, {2, 6, 4, 4, 4, 2, 3, 2, 100},
-		      {0}}},
+	{{"one", "one", NULL, NULL, {"192.0.2.0/28"}, {1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1}, {0}},
+		THREE},
+	{TWO, {"one", NULL, "one.example", NULL, {"192.0.2.0/24"},
+		      {2, 6, 4, 4, 4, 2, 3, 2, 100, 9, 100}, {0}}},
 };
 static const struct heartbeat_config heartbeats[WORLD_CONFIGS] = {{30000, 15}, {1000, 3}, {0, 15}};
 static const struct mitigation_policy policies[WORLD_CONFIGS] = {
-	{LIFETIME_MAX_S, false, 120, 300, MITIGATIONS_MAX},
-	{600, false, 0, 300, MITIGATIONS_MAX},
-	{LIFETIME_MAX_S, false, 1, 300, 3},
+	{LIFETIME_MAX_S, false, 120, 300, MITIGATIONS_MAX, 1000},
+	{600, false, 0, 300, MITIGATIONS_MAX, 20},
+	{LIFETIME_MAX_S, false, 1, 300, 3, 1000},
 };
 
 static char **

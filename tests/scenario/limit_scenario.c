@@ -264,6 +264,153 @@ who_was_too_fast_comes_back_later(void **state)
 	virtual_end();
 }
 
+/* ---- handshakes ---- */
+
+static size_t
+refused_handshakes(void)
+{
+	return virtual_events(EVENT_SESSION_REFUSED, "too many handshakes");
+}
+
+/* 9132-11-08: Who connects in a loop; a ticket does not count, nor do others. */
+static void
+handshakes_of_one_client_are_limited(void **state)
+{
+	enum { MANY = 5 };
+	struct world *x = *state;
+	struct client *acme = (struct client *)(uintptr_t)clients_named(x->isp.clients, "acme");
+	struct hand again[MANY + 2];
+
+	acme->limits.handshakes_per_minute = MANY;
+	virtual_run(2 * MINUTE);
+	for (int i = 0; i < MANY + 2; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "10.0.1.%d/24", i + 1);
+		hand_make(&again[i], "acme", address);
+		hand_begin(&again[i], "s1", "192.0.2.10");
+		virtual_run(100);
+	}
+	assert_int_equal(refused_handshakes(), 2);
+	assert_null(again[MANY].session);
+	assert_non_null(x->acme.session); /* what stands stays */
+	hand_put(&x->acme, 1, "192.0.2.66/32", 3600);
+	UNTIL(100, x->acme.code == COAP_201_CREATED);
+	hand_dial(&x->beta, "s1", "192.0.2.10");
+	virtual_run(1 * MINUTE);
+	hand_dial(&again[MANY], "s1", "192.0.2.10");
+	assert_int_equal(refused_handshakes(), 2);
+	for (int i = 0; i < MANY + 2; i++)
+		hand_free(&again[i]);
+}
+
+/* A client of ours whose links flap has tickets. */
+static void
+resumed_handshakes_are_not_counted(void **state)
+{
+	static const char *const domains[] = {"isp1 wan1 198.51.100.64/26 s1"};
+	struct world *x = *state;
+	struct client *acme = (struct client *)(uintptr_t)clients_named(x->isp.clients, "acme");
+	struct customer us;
+
+	acme->limits.handshakes_per_minute = 2;
+	virtual_run(2 * MINUTE);
+	customer_make(&us, domains, 1);
+	virtual_link(us.loop, "wan1", "198.51.100.66/26");
+	customer_address(&us, "s1", "192.0.2.10");
+	customer_start(&us);
+	UNTIL(5 * S, !strcmp(customer_server(&us, "s1"), "available"));
+	virtual_mark();
+	for (int i = 0; i < 5; i++) {
+		virtual_link_set(us.loop, "wan1", false);
+		virtual_run(1 * S);
+		virtual_link_set(us.loop, "wan1", true);
+		virtual_run(9 * S);
+	}
+	assert_int_equal(refused_handshakes(), 0);
+	customer_free(&us);
+}
+
+/* ---- fairness ---- */
+
+/* All that a client can be refused for, as fast as it can. */
+static void
+make_noise(struct world *x, struct hand *crowd, size_t n, uint32_t round)
+{
+	char address[32];
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (crowd[i].session)
+			continue;
+		hand_free(&crowd[i]);
+		snprintf(address, sizeof(address), "10.0.%u.%u/24", 2 + round, i + 1);
+		hand_make(&crowd[i], "acme", address);
+		hand_begin(&crowd[i], "s1", "192.0.2.10");
+	}
+	for (uint32_t i = 0; i < FLOOD; i++) {
+		snprintf(address, sizeof(address), "192.0.2.%u/32", 1 + i % 254);
+		if (!x->acme.session)
+			return;
+		hand_put(&x->acme, 1 + round * FLOOD + i, address, 3600);
+		if (i % 10 == 0)
+			hand_observe(&x->acme, 1 + i);
+		if (i % 10 == 9)
+			virtual_run(50);
+	}
+}
+
+/* 9132-11-08, 9132-11-09: its sessions, handshakes, requests, mitigations, targets and observations
+ * are at their limits; another client gets every answer, at once. */
+static void
+a_client_at_its_limits_pushes_nobody_out(void **state)
+{
+	enum { SESSIONS = 3, ROUNDS = 20 };
+	struct world *x = *state;
+	struct client *acme = (struct client *)(uintptr_t)clients_named(x->isp.clients, "acme");
+	struct hand crowd[2 * SESSIONS];
+	struct client_view v;
+
+	acme->limits = (struct client_limits){.sessions = SESSIONS,
+		.mitigations = 10,
+		.targets = 2,
+		.ports = 2,
+		.cuids = 1,
+		.observers = 4,
+		.waiting_requests = 4,
+		.requests_per_second = 10,
+		.targets_total = 8,
+		.handshakes_per_minute = 30};
+	for (int i = 0; i < 2 * SESSIONS; i++)
+		hand_make(&crowd[i], "acme", "10.0.1.1/24");
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		if (!x->acme.session)
+			hand_begin(&x->acme, "s1", "192.0.2.10");
+		virtual_run(1 * S);
+		if (x->acme.session)
+			make_noise(x, crowd, 2 * SESSIONS, round);
+		hand_put(&x->beta, 1 + round, "198.51.100.70/32", 3600);
+		UNTIL(100, x->beta.code == COAP_201_CREATED);
+		hand_observe(&x->beta, 1 + round);
+		UNTIL(100, x->beta.notifications > 0);
+		x->beta.notifications = 0;
+		hand_heartbeat(&x->beta);
+		UNTIL(100, x->beta.code == COAP_204_CHANGED);
+		hand_delete(&x->beta, 1 + round);
+		UNTIL(100, x->beta.code == COAP_202_DELETED);
+	}
+	assert_non_null(x->beta.session);
+	assert_true(server_client(x->isp.server, "acme", &v));
+	assert_int_equal(v.share.targets, 8); /* at its limits indeed */
+	assert_in_range(v.sessions, 1, SESSIONS + 1);
+	assert_int_equal(v.observers, 4);
+	assert_true(v.refused > FLOOD);
+	assert_true(refused_handshakes() > 0);
+	assert_true(server_client(x->isp.server, "beta", &v));
+	assert_int_equal(v.refused, 0);
+	for (int i = 0; i < 2 * SESSIONS; i++)
+		hand_free(&crowd[i]);
+}
+
 /* ---- last words ---- */
 
 /* Those of one observation that wait for the time between two notifications. */
@@ -308,6 +455,9 @@ main(void)
 		BETWEEN(requests_of_one_client_are_limited),
 		BETWEEN(heartbeats_and_withdrawals_are_never_too_many),
 		cmocka_unit_test(who_was_too_fast_comes_back_later),
+		BETWEEN(handshakes_of_one_client_are_limited),
+		BETWEEN(resumed_handshakes_are_not_counted),
+		BETWEEN(a_client_at_its_limits_pushes_nobody_out),
 		BETWEEN(last_words_that_wait_are_limited),
 	};
 

@@ -33,7 +33,8 @@ def configure(rig):
         "evil": {"psk": [{"identity": "evil", "file": str(rig.folder / "evil.psk")}],
                  "prefixes": ["198.51.100.0/25"],
                  # Each message is to get its own answer.
-                 "limits": {"requests-per-second": 1000000, "cuids": 16}}}
+                 "limits": {"requests-per-second": 1000000, "cuids": 16,
+                            "handshakes-per-minute": 1000000}}}
     del cfg["session"]  # heartbeats as they are by default
 
 

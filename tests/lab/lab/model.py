@@ -337,7 +337,8 @@ class Lab:
                 for name in a.split(","):
                     if name.removesuffix(".helper") not in self.agents:
                         raise st.error(f"no agent {name}")
-        elif verb in ("alarm", "refresh", "withdraw", "escalate", "configure", "drain"):
+        elif verb in ("alarm", "refresh", "withdraw", "escalate", "terminate", "client", "configure",
+                      "drain"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss", "dhcp"):

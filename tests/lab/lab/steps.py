@@ -172,17 +172,35 @@ class Steps:
             raise NetError("nothing of it was captured")
         self.inject(st, ns, recorded)
 
-    def do_escalate(self, st, name):
-        """By the operator's hand, what the agent has for exactly these targets."""
+    def mitigations(self, st, name):
+        """The ids of what the agent has for exactly these targets."""
         wanted = {str(n) for n in self.lab.prefixes(st.items("target"), st)}
         mine = [m for m in self.agents.dotsctl(name, "list")[1].get("mitigations", [])
                 if set(m["targets"]) == wanted]
         if not mine:
             raise NetError(f"{name} has no mitigation for {', '.join(sorted(wanted))}")
-        for m in mine:
-            status, reply = self.agents.dotsctl(name, "escalate", str(m["id"]))
-            if status:
-                raise NetError(f"dotsctl escalate {m['id']} at {name}: exit {status}, {reply}")
+        return [str(m["id"]) for m in mine]
+
+    def command(self, name, *words):
+        status, reply = self.agents.dotsctl(name, *words)
+        if status:
+            raise NetError(f"dotsctl {' '.join(words)} at {name}: exit {status}, {reply}")
+
+    def do_escalate(self, st, name):
+        """By the operator's hand."""
+        for number in self.mitigations(st, name):
+            self.command(name, "escalate", number)
+
+    def do_terminate(self, st, name):
+        reason = ["--reason", st.get("reason")] if "reason" in st.attrs else []
+        for number in self.mitigations(st, name):
+            self.command(name, "terminate", number, *reason)
+
+    def do_client(self, st, name, client, action):
+        self.dirty = True
+        words = ["--end"] if st.get("end") == "yes" else []
+        words += ["--reason", st.get("reason")] if "reason" in st.attrs else []
+        self.command(name, "client", client, action, *words)
 
     # ---- traffic ----
 

@@ -113,6 +113,87 @@ only_own_ordinary_prefixes_are_authorised(void **state)
 	clients_free(cs);
 }
 
+/* 9132-4.4.1.1-37, 8811-2.1-08 */
+static void
+no_prefix_is_wider_than_the_client_may_have_it(void **state)
+{
+	static const struct {
+		const char *prefix;
+		bool good;
+	} cases[] = {{"10.0.0.0/8", false}, {"10.1.0.0/23", false}, {"10.1.0.0/24", true},
+		{"10.1.0.1/32", true}, {"2001:db8::/47", false}, {"2001:db8::/48", true}};
+	struct clients *cs = clients_new();
+	struct client *c = make_client("acme", "a", "10.0.0.0/8");
+
+	(void)state;
+	c->prefixes = mem_grow(c->prefixes, 2, sizeof(*c->prefixes));
+	prefix_parse("2001:db8::/32", &c->prefixes[c->n_prefixes++]);
+	c->widest.ipv4 = 24;
+	c->widest.ipv6 = 48;
+	assert_null(clients_add(cs, c));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct prefix p;
+		struct verdict v;
+
+		prefix_parse(cases[i].prefix, &p);
+		v = client_authorises(c, &p, 1);
+		assert_int_equal(v.code, cases[i].good ? COAP_204_CHANGED : COAP_400_BAD_REQUEST);
+		if (!cases[i].good)
+			assert_non_null(strstr(v.why,
+				p.addr.family == 4 ? "wider than the /24" : "wider than the /48"));
+	}
+	clients_free(cs);
+}
+
+/* 9132-4.4.1.1-37: above, inside, the same; whoever asks. */
+static void
+some_prefixes_are_never_mitigated(void **state)
+{
+	static const struct {
+		const char *prefix;
+		bool good;
+	} cases[] = {{"192.0.2.0/24", false}, {"192.0.2.64/26", false}, {"192.0.2.70/32", false},
+		{"192.0.2.0/26", true}, {"192.0.2.128/25", true}};
+	struct clients *cs = clients_new();
+	struct client *c = make_client("acme", "a", "192.0.2.0/24");
+	struct prefix never;
+
+	(void)state;
+	assert_null(clients_add(cs, c));
+	prefix_parse("192.0.2.64/26", &never);
+	clients_never(cs, &never, 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct prefix p;
+		struct verdict v;
+
+		prefix_parse(cases[i].prefix, &p);
+		v = client_authorises(c, &p, 1);
+		assert_int_equal(v.code, cases[i].good ? COAP_204_CHANGED : COAP_400_BAD_REQUEST);
+		if (!cases[i].good)
+			assert_non_null(strstr(v.why, "192.0.2.64/26, which this server never"));
+	}
+	clients_free(cs);
+}
+
+/* What was refused has claimed nothing: it may come again under another name. */
+static void
+who_is_refused_leaves_nothing_behind(void **state)
+{
+	struct clients *cs = clients_new();
+	struct client *c = make_client("beta", "b.example", NULL);
+
+	(void)state;
+	assert_null(clients_add(cs, make_client("acme", "same.example", NULL)));
+	c->certificates = mem_grow(c->certificates, 2, sizeof(char *));
+	c->certificates[c->n_certificates++] = mem_text("same.example");
+	assert_non_null(clients_add(cs, c));
+	assert_null(clients_named(cs, "beta"));
+	assert_ptr_equal(clients_by_certificate(cs, (const char *[]){"same.example"}, 1, "x"),
+		clients_named(cs, "acme"));
+	assert_null(clients_add(cs, make_client("gamma", "b.example", NULL)));
+	clients_free(cs);
+}
+
 int
 main(void)
 {
@@ -121,6 +202,9 @@ main(void)
 		cmocka_unit_test(clients_are_found_by_what_gateways_call_them),
 		cmocka_unit_test(nothing_stands_for_two_clients),
 		cmocka_unit_test(only_own_ordinary_prefixes_are_authorised),
+		cmocka_unit_test(no_prefix_is_wider_than_the_client_may_have_it),
+		cmocka_unit_test(some_prefixes_are_never_mitigated),
+		cmocka_unit_test(who_is_refused_leaves_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -427,6 +427,98 @@ lifetimes_are_granted_within_policy(void **state)
 	assert_int_equal(mitigation_remaining(find(w, 3), 0), LIFETIME_INDEFINITE);
 }
 
+/* 8612-SIG-007-02, 8612-SIG-007-03 */
+static void
+lifetimes_of_a_client_may_be_others(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+
+	w->acme->lifetime_max = 600;
+	put(w, 1, "{\"target-prefix\": [\"192.0.2.1/32\"], \"lifetime\": 3600}");
+	assert_int_equal(mitigation_remaining(find(w, 1), 0), 600);
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.2/32\"], \"lifetime\": 300}");
+	assert_int_equal(mitigation_remaining(find(w, 2), 0), 300);
+	w->acme->indefinite = INDEFINITE_GRANTED;
+	put(w, 3, "{\"target-prefix\": [\"192.0.2.3/32\"], \"lifetime\": -1}");
+	assert_int_equal(mitigation_remaining(find(w, 3), 0), LIFETIME_INDEFINITE);
+	policy.allow_indefinite = true;
+	book_set_policy(w->book, &policy);
+	w->acme->indefinite = INDEFINITE_SHORTENED;
+	put(w, 4, "{\"target-prefix\": [\"192.0.2.4/32\"], \"lifetime\": -1}");
+	assert_int_equal(mitigation_remaining(find(w, 4), 0), 600);
+	w->acme->lifetime_max = 200000; /* more than all others */
+	put(w, 5, "{\"target-prefix\": [\"192.0.2.5/32\"], \"lifetime\": 200000}");
+	assert_int_equal(mitigation_remaining(find(w, 5), 0), 200000);
+}
+
+/* 9132-11-08: of one client and of all; refreshes are none more, what has ended none any more. */
+static void
+targets_of_all_requests_are_limited(void **state)
+{
+	static const char two[] =
+		"{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], " HOUR "}";
+	static const char more[] =
+		"{\"target-prefix\": [\"192.0.2.3/32\", \"192.0.2.4/32\"], " HOUR "}";
+	static const char one[] = "{\"target-prefix\": [\"192.0.2.5/32\"], " HOUR "}";
+	struct world *w = *state;
+	struct mitigation_policy policy = MITIGATION_POLICY_DEFAULT;
+	struct verdict v;
+
+	w->acme->limits.targets_total = 3;
+	assert_int_equal(put(w, 1, two).code, COAP_201_CREATED);
+	v = put(w, 2, more);
+	assert_int_equal(v.code, COAP_503_SERVICE_UNAVAILABLE);
+	assert_true(v.max_age > 0);
+	assert_non_null(strstr(v.why, "as many target-prefixes"));
+	assert_int_equal(put(w, 1, two).code, COAP_204_CHANGED);
+	assert_int_equal(put(w, 3, one).code, COAP_201_CREATED);
+	assert_int_equal(book_share(w->book, "acme").mitigations, 2);
+	assert_int_equal(book_share(w->book, "acme").targets, 3);
+	effects_finish(&w->fx);
+	book_end(w->book, find(w, 1), "test", &w->fx);
+	assert_int_equal(book_share(w->book, "acme").targets, 1);
+	assert_int_equal(put(w, 4, more).code, COAP_201_CREATED);
+	w->acme->limits.targets_total = 100;
+	policy.targets_max = 4;
+	book_set_policy(w->book, &policy);
+	assert_int_equal(put(w, 5, two).code, COAP_503_SERVICE_UNAVAILABLE);
+	policy.targets_max = 5;
+	book_set_policy(w->book, &policy);
+	assert_int_equal(put(w, 5, two).code, COAP_201_CREATED);
+}
+
+/* What is only observed is not mitigated; it is once its client's action says so. */
+static void
+what_is_observed_is_never_told_as_mitigated(void **state)
+{
+	struct world *w = *state;
+	struct filter_action drop = {0};
+	struct mitigation *m;
+
+	w->acme->action.kind = ACTION_OBSERVE;
+	put(w, 1, PLAIN);
+	m = find(w, 1);
+	assert_int_equal(m->action.kind, ACTION_OBSERVE);
+	book_observed(m, 10, 1000);
+	assert_int_equal(m->observed.packets, 10);
+	assert_int_equal(m->packets, 0);
+	effects_finish(&w->fx);
+	book_action(w->book, m, &w->acme->action, &w->fx); /* it is the same */
+	assert_int_equal(w->fx.n, 0);
+	book_action(w->book, m, &drop, &w->fx);
+	assert_int_equal(w->fx.list[0].kind, EFFECT_START);
+	assert_int_equal(m->status, ATTACK_MITIGATION_IN_PROGRESS);
+	effects_finish(&w->fx);
+	book_status(w->book, m, ATTACK_SUCCESSFULLY_MITIGATED, 0, &w->fx);
+	book_counters(w->book, m, DROPPED_HERE, 5, 500, 0);
+	book_action(w->book, m, &w->acme->action, &w->fx);
+	assert_int_equal(m->status, ATTACK_MITIGATION_IN_PROGRESS);
+	book_observed(m, 3, 300); /* its new filter counts from 0 */
+	assert_int_equal(m->observed.packets, 13);
+	assert_int_equal(m->packets, 5); /* was dropped, then */
+}
+
 /* 8811-2.2.2-19, 8612-SIG-006-01, 9132-4.4.1.3-15 */
 static void
 limits_are_told_with_when_to_come_back(void **state)
@@ -709,6 +801,9 @@ main(void)
 		IN_WORLD(a_withdrawn_one_terminates_for_two_minutes),
 		IN_WORLD(a_revived_one_terminates_longer),
 		IN_WORLD(lifetimes_are_granted_within_policy),
+		IN_WORLD(lifetimes_of_a_client_may_be_others),
+		IN_WORLD(targets_of_all_requests_are_limited),
+		IN_WORLD(what_is_observed_is_never_told_as_mitigated),
 		IN_WORLD(limits_are_told_with_when_to_come_back),
 		IN_WORLD(overlaps_are_found_in_nested_and_repeated_prefixes),
 		IN_WORLD(sizes_are_limited_but_not_those_on_record),

@@ -58,6 +58,21 @@ no_rate_is_too_large(void **state)
 	assert_int_equal(take(&r, 1000000, 0, 1000000), 1000000);
 }
 
+static void
+so_many_in_any_time(void **state)
+{
+	struct rate r = {0};
+	unsigned got = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		got += rate_take_in(&r, 3, 60, 0) == 0;
+	assert_int_equal(got, 3);
+	assert_int_equal(rate_take_in(&r, 3, 60, 0), 20);
+	assert_int_equal(rate_take_in(&r, 3, 60, 20000), 0);
+	assert_int_not_equal(rate_take_in(&r, 3, 60, 20000), 0);
+}
+
 int
 main(void)
 {
@@ -66,6 +81,7 @@ main(void)
 		cmocka_unit_test(in_the_long_run_it_is_the_rate),
 		cmocka_unit_test(it_says_when_to_come_back),
 		cmocka_unit_test(no_rate_is_too_large),
+		cmocka_unit_test(so_many_in_any_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,16 +243,23 @@ a_server_loads(void **state)
 		     "    prefixes: [192.0.2.0/24]\n"
 		     "    action: {limit: 1000, unit: bytes, per: source}\n"
 		     "    limits: {sessions: 2, mitigations: 3, targets: 4, ports: 5, cuids: 6, "
-		     "observers: 7, waiting-requests: 8, requests-per-second: 9}\n"
-		     "  other: {certificates: [o.example], prefixes: ['2001:db8::/32']}\n"
+		     "observers: 7, waiting-requests: 8, requests-per-second: 9, "
+		     "targets-total: 14, handshakes-per-minute: 15}\n"
+		     "    widest: {ipv4: 24, ipv6: 48}\n"
+		     "    lifetime-max: 60\n"
+		     "    allow-indefinite: no\n"
+		     "  other: {certificates: [o.example], prefixes: ['2001:db8::/32'], "
+		     "action: observe}\n"
+		     "never-mitigate: [192.0.2.53/32]\n"
 		     "mitigators: [{nftables: {}}, {dry-run: {}}]\n"
 		     "session: {heartbeat-interval: 15.5, missing-hb-allowed: 3}\n"
 		     "mitigation: {lifetime-max: 7200, allow-indefinite: yes}\n"
 		     "limits: {sessions: 5, half-open: 6, half-open-per-prefix: 7, "
 		     "handshakes-per-turn: 9, mitigations: 10, handshake-timeout: 1.5, "
 		     "observers: 11, wishes: 12, control-connections: 13, "
-		     "response-body: 2048, response-bodies: 4096}\n");
+		     "response-body: 2048, response-bodies: 4096, targets-total: 17}\n");
 	const struct client *cl;
+	struct prefix p;
 
 	(void)state;
 	if (!c)
@@ -280,10 +287,20 @@ a_server_loads(void **state)
 	assert_int_equal(cl->limits.observers, 7);
 	assert_int_equal(cl->limits.waiting_requests, 8);
 	assert_int_equal(cl->limits.requests_per_second, 9);
+	assert_int_equal(cl->limits.targets_total, 14);
+	assert_int_equal(cl->limits.handshakes_per_minute, 15);
+	assert_int_equal(cl->widest.ipv4, 24);
+	assert_int_equal(cl->widest.ipv6, 48);
+	assert_int_equal(cl->lifetime_max, 60);
+	assert_int_equal(cl->indefinite, INDEFINITE_SHORTENED);
+	prefix_parse("192.0.2.53/32", &p);
+	assert_int_equal(client_authorises(cl, &p, 1).code, COAP_400_BAD_REQUEST);
 	assert_ptr_equal(clients_by_psk(c->clients, "acme"), cl);
 	cl = clients_named(c->clients, "other");
+	assert_int_equal(cl->widest.ipv4, 0);
+	assert_int_equal(cl->indefinite, INDEFINITE_AS_ALL);
 	assert_memory_equal(&cl->limits, &CLIENT_LIMITS_DEFAULT, sizeof(cl->limits));
-	assert_int_equal(clients_named(c->clients, "other")->action.kind, ACTION_DROP);
+	assert_int_equal(clients_named(c->clients, "other")->action.kind, ACTION_OBSERVE);
 	assert_int_equal(c->n_psk, 1);
 	assert_int_equal(c->psk[0].len, 16);
 	assert_int_equal(c->n_mitigators, 2);
@@ -296,6 +313,7 @@ a_server_loads(void **state)
 	assert_int_equal(c->policy.terminating, 120);
 	assert_int_equal(c->policy.terminating_max, 300);
 	assert_int_equal(c->policy.mitigations_max, 10);
+	assert_int_equal(c->policy.targets_max, 17);
 	assert_int_equal(c->max_sessions, 5);
 	assert_int_equal(c->max_half_open, 6);
 	assert_int_equal(c->max_half_open_per_prefix, 7);
@@ -491,7 +509,11 @@ mistakes_of_form_are_told_with_their_place(void **state)
 		{"clients: {acme: {limits: {requests-per-second: 0}}}\n",
 			"1:48: requests-per-second"},
 		{"domains: [x\nlisten: 3\n", "3:1: flow sequence without a closing bracket"},
-		{"state: a\nstate: b\n", "2:1: duplicate key"},
+		{"state: a\nstate: b\n",
+			"2:1: \"state\" stands twice in the file, expected it once"},
+		{"state: a # *\nstate: b\n", "*duplicate key"},
+		{"domains: {a: {}, a: {}}\n", "1:18: \"a\" stands twice in domains"},
+		{"state: *nothing\n", "1:9: *expected YAML"},
 		{"- a\n- b\n", "1:3: the file is a list, expected a map"},
 		{"domain: {}\n",
 			"1:1: unknown key \"domain\" in the file, expected perhaps \"domains\""},
@@ -562,7 +584,8 @@ mistakes_of_form_are_told_with_their_place(void **state)
 			"1:32: allow-indefinite (*expected yes or no"},
 		{"clients:\n  a: {spki: [short]}\n",
 			"2:14: spki (*expected 22 characters of base64url"},
-		{"clients:\n  a: {action: burn}\n", "2:15: action (*expected drop or {limit: N}"},
+		{"clients:\n  a: {action: burn}\n",
+			"2:15: action (*expected drop, observe or {limit: N}"},
 		{"clients:\n  a: {action: {unit: bytes}}\n",
 			"2:16: action without limit, expected drop"},
 		{"clients:\n  a: {psk: [{identity: x}]}\n",
@@ -1137,6 +1160,131 @@ a_file_that_everybody_may_write_is_a_warning(void **state)
 	config_free(c);
 }
 
+/* ---- clients-dir ---- */
+
+#define WITH_DIR SERVER "clients-dir: clients.d\n"
+
+static void
+forget_customers(void)
+{
+	static const char *const names[] = {"a.yaml", "b.yaml", "c.yml", ".d.yaml", "b.yaml~"};
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		(void)remove(pki_path("clients.d/", names[i]));
+	(void)remove(pki_path("clients.d", ""));
+}
+
+static void
+write_customers(const char *name, const char *text)
+{
+	char path[64];
+
+	(void)mkdir(pki_path("clients.d", ""), 0700);
+	snprintf(path, sizeof(path), "clients.d/%s", name);
+	pki_write(path, text);
+}
+
+static int
+forget_all(void **state)
+{
+	forget_customers();
+	return forget(state);
+}
+
+/* 8811-1.2-04 */
+static void
+clients_may_stand_in_files_of_their_own(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	write_customers("b.yaml", "beta: {psk: [{identity: beta, file: ../a.psk}], "
+				  "prefixes: [198.51.100.0/24]}\n");
+	write_customers("a.yaml", "acme: {certificates: [a], prefixes: [192.0.2.0/25]}\n"
+				  "also: {certificates: [b], prefixes: [192.0.2.128/25]}\n");
+	write_customers("c.yml", "no: YAML: at all\n");
+	write_customers(".d.yaml", "no: YAML: at all\n");
+	write_customers("b.yaml~", "no: YAML: at all\n");
+	c = load(WITH_DIR "clients: {main: {certificates: [m], prefixes: [203.0.113.0/24]}}\n");
+	if (!c)
+		print_problems();
+	assert_non_null(c);
+	assert_int_equal(problems.n, 0);
+	assert_int_equal(clients_count(c->clients), 4);
+	assert_string_equal(clients_get(c->clients, 0)->name, "main");
+	assert_string_equal(clients_get(c->clients, 1)->name, "acme"); /* by name of the file */
+	assert_string_equal(clients_get(c->clients, 3)->name, "beta");
+	assert_ptr_equal(clients_by_psk(c->clients, "beta"), clients_named(c->clients, "beta"));
+	assert_int_equal(clients_get(c->clients, 3)->limits.sessions, 8);
+	config_free(c);
+	/* They alone will do, and a file may be empty. */
+	write_customers("a.yaml", "# nobody yet\n");
+	c = load(WITH_DIR);
+	assert_non_null(c);
+	assert_int_equal(clients_count(c->clients), 1);
+	config_free(c);
+}
+
+static bool
+noted_in(const char *file, bool fatal, const char *expected)
+{
+	const char *path = pki_path("clients.d/", file);
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < problems.n; i++)
+		if (problems.list[i].fatal == fatal && !strncmp(problems.list[i].text, path, len) &&
+			problems.list[i].text[len] == ':' &&
+			matches(problems.list[i].text + len + 1, expected))
+			return true;
+	return false;
+}
+
+static void
+mistakes_in_their_files_are_told_with_their_place(void **state)
+{
+	static const struct {
+		const char *a, *b, *file, *expected;
+	} cases[] = {
+		{"acme: {certificates: [a], flowers: 1}\n", "", "a.yaml",
+			"1:27: unknown key \"flowers\" in clients acme"},
+		{"acme: {\n", "", "a.yaml", "*expected YAML"},
+		{"- acme\n", "", "a.yaml", "1:3: clients (who may ask) is a list, expected a map"},
+		{"acme: {certificates: [a]}\n", "beta: {certificates: [b]}\nacme: {}\n", "b.yaml",
+			"2:1: client \"acme\": \"acme\" stands twice"},
+		{"acme: {certificates: [same]}\n", "beta: {certificates: [same]}\n", "b.yaml",
+			"1:1: client \"beta\": \"same\" stands twice"},
+		{"acme: {psk: [{identity: a, file: a.psk}]}\n", "", "a.yaml",
+			"1:34: */clients.d/a.psk"}, /* where it stands, not where dotsd.yaml is */
+		{"'in valid': {}\n", "", "a.yaml", "1:2: \"in valid\" is the name of an entry"},
+		{"acme: {}\nacme: {}\n", "", "a.yaml",
+			"2:1: \"acme\" stands twice in clients, expected it once"},
+		{"%FOO\n", "", "a.yaml", "1:1: % at the beginning of a line"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		write_customers("a.yaml", cases[i].a);
+		write_customers("b.yaml", cases[i].b);
+		if (load(WITH_DIR "clients: {main: {certificates: [m]}}\n") ||
+			!noted_in(cases[i].file, true, cases[i].expected)) {
+			print_error("%s--- expected: %s\n", cases[i].a, cases[i].expected);
+			print_problems();
+			fail();
+		}
+	}
+	/* A warning, too, and what all files together have to do with the configuration. */
+	write_customers("a.yaml", "acme: {certificates: [a]}\n");
+	write_customers("b.yaml", "");
+	config_free(load(WITH_DIR));
+	assert_true(noted_in("a.yaml", false, "1:1: client acme has no prefixes"));
+	assert_int_equal(chmod(pki_path("clients.d/a.yaml", ""), 0646), 0);
+	config_free(load(WITH_DIR));
+	assert_true(noted_in("a.yaml", false, "1:1: everybody may write this file"));
+	forget_customers();
+	assert_null(load(WITH_DIR));
+	assert_true(noted(true, "4:14: *clients.d cannot be read: No such file or directory"));
+}
+
 int
 main(void)
 {
@@ -1169,6 +1317,9 @@ main(void)
 		cmocka_unit_test_teardown(a_server_is_behind_links_of_its_domain, forget),
 		cmocka_unit_test_teardown(gateways_may_be_shown_the_same_credentials, forget),
 		cmocka_unit_test_teardown(a_file_that_everybody_may_write_is_a_warning, forget),
+		cmocka_unit_test_teardown(clients_may_stand_in_files_of_their_own, forget_all),
+		cmocka_unit_test_teardown(
+			mistakes_in_their_files_are_told_with_their_place, forget_all),
 		cmocka_unit_test(the_manual_knows_every_option),
 	};
 

@@ -8,6 +8,7 @@ import datetime
 import pathlib
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import tempfile
 
 import pytest
 
-from control_test import Daemon, Raw, free_port, until
+from control_test import PATIENCE, Daemon, Raw, free_port, until
 from talking import CONTENT_FORMAT, DOTS_CBOR, KEY, MAX_AGE, OBSERVE, PUT, Talker
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -194,6 +195,84 @@ def test_a_certificate_beyond_32_kib_is_refused(serve, folder):
     assert {s["credential"] for s in sessions(server)} <= {"small.example"}
 
 
+# 9132-11-08
+def test_handshakes_of_a_client_are_limited(serve, talk):
+    server = serve(acme="handshakes-per-minute: 2")
+    first, second = talk(server), talk(server)
+    third = talk(server, up=False)
+    third.expect("down")
+    assert len(until(lambda: refused(server, "too many handshakes"), "refusal")) == 1
+    assert first.beat().code == "2.04" and second.beat().code == "2.04"
+    assert talk(server, "beta").beat().code == "2.04"
+    entry, = server("clients", "acme")[1]["clients"]
+    assert entry["refused"] == 1 and "too many handshakes" in entry["refusal"]
+
+
+def record(kind, body, version=b"\xfe\xfd", number=0):
+    """One of DTLS, epoch 0."""
+    return bytes([kind]) + version + bytes(2) + number.to_bytes(6, "big") + len(body).to_bytes(2, "big") + body
+
+
+def hello(extra=b"", cookie=b"", session=b"", cut=0):
+    body = b"\xfe\xfd" + bytes(range(32)) + bytes([len(session)]) + session + bytes([len(cookie)]) + cookie
+    body += b"\x00\x02\xc0\xac\x01\x00" + extra
+    body = body[:len(body) - cut]
+    length = len(body).to_bytes(3, "big")
+    return b"\x01" + length + bytes(2) + bytes(3) + length + body
+
+
+def strangers():
+    """What somebody may send who claims another one's address: whole and broken hellos, and anything else."""
+    yield "hello", record(22, hello())
+    yield "large hello", record(22, hello(extra=b"\x01\x00" + bytes(256)))
+    yield "hello with a wrong cookie", record(22, hello(cookie=bytes(16)))
+    yield "hello with a long cookie", record(22, hello(cookie=bytes(255)))
+    for cut in range(1, 42):
+        yield f"hello without {cut} bytes", record(22, hello(cut=cut))
+    whole = hello()
+    for n in (0, 1, 11, 12, 13, 20, 40):
+        yield f"{n} bytes of a hello", record(22, whole[:n])
+        yield f"{n} bytes of a record", record(22, whole)[:n]
+    yield "fragment", record(22, whole[:6] + bytes(3) + (10).to_bytes(3, "big") + whole[12:22])
+    for kind in (0, 20, 21, 23, 24, 25, 255):
+        for body in (b"", b"\x02\x28", bytes(40)):
+            yield f"record {kind}", record(kind, body)
+    yield "TLS 1.3 record", bytes([0x2f]) + bytes(40)
+    yield "CoAP", b"\x40\x01\x00\x01\xbb.well-known\x04core"
+    yield "ping", b"\x40\x00\x00\x01"
+    for n in (1, 2, 13, 100, 1400):
+        yield f"{n} zeros", bytes(n)
+    yield "many hellos in one datagram", b"".join(record(22, hello(), number=i) for i in range(8))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_strangers_get_no_more_than_they_send(address, serve):
+    """8811-5-10: whoever is claimed to have asked is hit by no more than what was sent: UDP payload, of one port for
+    each message. An answer to the hello that follows it says that nothing more is to come."""
+    server = serve()
+    server.path.write_text(server.path.read_text().replace("address: 127.0.0.1", f'address: "{address}"'))
+    assert server.stop() == 0
+    server.start()
+    answered = 0
+    for what, message in strangers():
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(PATIENCE)
+            s.connect((address, server.port))
+            s.send(message)
+            s.send(record(22, hello(), number=99))
+            got = s.recv(65536)
+            total = len(got)
+            while got[5:11] != (99).to_bytes(6, "big"):
+                got = s.recv(65536)
+                total += len(got)
+            total -= len(got)
+            assert got[0] == 22 and got[13] == 3 and len(got) <= len(record(22, hello()))
+        assert total <= len(message), (what, total)
+        answered += total > 0
+    assert answered  # whole hellos are
+    assert not sessions(server) and server("status")[1]["handshakes"] == 0
+
+
 # --- requests --------------------------------------------------------------------------------------
 
 
@@ -213,6 +292,19 @@ def test_mitigations_beyond_the_limits_get_busy(serve, talk):
     assert acme.put("a", 1, ["192.0.2.1/32"]).code == "2.04"  # a refresh is none more
     assert acme.delete("a", 2).code == "2.02"
     assert beta.put("b", 2, ["198.51.100.2/32"]).code == "2.01"
+
+
+# 9132-11-08
+def test_targets_of_all_requests_are_limited(serve, talk):
+    server = serve(acme="targets-total: 3", limits="targets-total: 4")
+    acme, beta = talk(server), talk(server, "beta")
+    assert acme.put("a", 1, ["192.0.2.1/32", "192.0.2.2/32"]).code == "2.01"
+    answer = acme.put("a", 2, ["192.0.2.3/32", "192.0.2.4/32"])
+    assert answer.code == "5.03" and answer.number(MAX_AGE) > 0 and b"as many target-prefixes" in answer.payload
+    assert beta.put("b", 1, ["198.51.100.1/32", "198.51.100.2/32"]).code == "2.01"
+    assert acme.put("a", 3, ["192.0.2.5/32"]).code == "5.03"  # the limit of all
+    assert acme.delete("a", 1).code == "2.02"
+    assert acme.put("a", 3, ["192.0.2.5/32"]).code == "2.01"
 
 
 def test_entries_of_a_request_beyond_the_limits_are_refused(serve, talk):

@@ -60,6 +60,9 @@ a_filter_comes_over_as_it_is(void **state)
 	assert_true(prefix_equal(&back.added[0].prefixes[1], &prefixes[1]));
 	assert_int_equal(back.added[0].protocols[1], 17);
 	assert_int_equal(back.added[0].ports[1].upper, 2000);
+	f.action = (struct filter_action){.kind = ACTION_OBSERVE};
+	assert_null(sent(&f, &back, a));
+	assert_true(filter_action_equal(&back.added[0].action, &f.action));
 	arena_free(a);
 }
 
@@ -80,7 +83,7 @@ every_field_is_checked_again(void **state)
 	BAD(f.id = 0);
 	BAD(f.client = "");
 	BAD(f.n_prefixes = 0);
-	BAD(f.action.kind = 3);
+	BAD(f.action.kind = ACTION_OBSERVE + 1);
 	BAD(f.action.unit = 2);
 	BAD(f.action.rate = 0);
 	BAD(f.action.rate = (uint64_t)UINT32_MAX + 1);

@@ -22,10 +22,10 @@ import tap  # noqa: E402
 PRIV = os.environ["DOTSD_PRIV"]
 RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
 LIBC = ctypes.CDLL(None, use_errno=True)
-VERSION = 3
+VERSION = 4
 SYNC, COMMIT, COUNTERS, DHCP_SOCKET, SOCKET = 2, 3, 4, 5, 130
 SOCKETS_MAX = 64
-DROP, LIMIT, PER_SOURCE = 0, 1, 2
+DROP, LIMIT, PER_SOURCE, OBSERVE = 0, 1, 2, 3
 UDP, TCP = 17, 6
 
 
@@ -371,6 +371,25 @@ def test_limits_per_source_are_told_apart(helper):
 
 
 @BOTH
+def test_what_is_observed_passes_and_is_counted(helper, net):
+    """It is nothing to other filters for the same packets, whichever comes first."""
+    helper.change(COMMIT, [rule(1, [host(net, 10)], [UDP], [(53, 53)], action=(OBSERVE, 0, 0)),
+                           rule(2, [host(net, 11)], action=(OBSERVE, 0, 0)),
+                           rule(3, [host(net, 11)], [UDP], [(54, 54)], "beta"),
+                           rule(4, [host(net, 11)], [UDP], [(54, 54)], "gamma", action=(OBSERVE, 0, 0))])
+    assert passes(net + "10", 53, count=20) == 20
+    assert passes(net + "10", 99, count=5) == 5
+    assert passes(net + "11", 54, count=7) == 0
+    seen = {k: v[0] for k, v in helper.counters().items()}
+    assert seen[1] == 20 and seen[2] == 7 and seen[3] == 7
+    # From now on it is meant: what was observed is not among what is dropped.
+    helper.change(COMMIT, [rule(1, [host(net, 10)], [UDP], [(53, 53)])])
+    assert helper.counters()[1] == (0, 0)
+    assert passes(net + "10", 53, count=4) == 0
+    assert helper.counters()[1][0] == 4
+
+
+@BOTH
 def test_limits_in_bytes_hold_in_both_families(helper, net):
     helper.change(COMMIT, [rule(1, [host(net, 10)], action=(LIMIT, 600, 1)),
                            rule(2, [host(net, 11)], action=(PER_SOURCE, 600, 1))])
@@ -432,7 +451,7 @@ s = socket.socket(socket.AF_UNIX)
 s.settimeout(60)
 s.connect(sys.argv[1])
 try:
-    s.sendall(bytes([0, 0, 0, 8, 1, 3, 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
+    s.sendall(bytes([0, 0, 0, 8, 1, int(sys.argv[2]), 0, 4]) + b"test" + bytes([0, 0, 0, 1, 4]))
     sys.exit(0 if s.recv(1) else 3)
 except ConnectionError:
     sys.exit(3)
@@ -445,7 +464,7 @@ def test_other_users_are_not_served(helper, tmp_path):
     for p in (tmp_path, *tmp_path.parents[:2]):
         os.chmod(p, 0o755)
     os.chmod(helper.path, 0o666)
-    ask = ["/usr/bin/python3", "-c", ASK, helper.path]
+    ask = ["/usr/bin/python3", "-c", ASK, helper.path, str(VERSION)]
     assert sh("setpriv", "--reuid", "65534", "--clear-groups", *ask, check=False).returncode == 3
     assert sh(*ask, check=False).returncode == 0
 
