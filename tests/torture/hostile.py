@@ -185,15 +185,15 @@ class Hostile:
         if m.code == "2.02":
             self.stand()
         if m.code == "2.05" and not asked.has("Observe", "absent"):
-            self.deregister(token)
+            self.deregister(asked, token)
         if (RESET if m.kind == coap.RST else m.code) not in asked.allowed():
             return f"got {m}"
         return None if m.kind == coap.RST or m.code[0] == "2" or m.payload else "got no text"
 
-    def deregister(self, token):
-        mid = self.evil.id("evil")
+    def deregister(self, asked, token):
+        mid, segments = self.evil.id("evil"), [f"cuid={matrix.CUID}"] * (asked.resource == "mitigate")
         self.evil.send("evil", coap.message(coap.NON, coap.GET, mid, token, [
-            *coap.mitigate(f"cuid={matrix.CUID}"), stories.OBSERVE_NO_MORE]))
+            *coap.path(".well-known", "dots", asked.resource, *segments), stories.OBSERVE_NO_MORE]))
         self.evil.take("evil", lambda m: m.token == token and m.option(coap.OBSERVE) is None, ANSWER_S)
 
     # ---- who watches, and who ends that ----
@@ -275,9 +275,24 @@ class Hostile:
             if any(secret in got[1].payload for secret in (b"198.51.100.", b"good")):
                 raise Failure(f"something of the other client's in {got[1]}")
         self.case.figure("requests said by both clients", len(ask))
+        self.sessions_apart(good)
         for mid in range(100, 130):
             good.delete("twin", cuid, mid)
         good.close("twin")
+
+    # 9132-4.5.2-18
+    def sessions_apart(self, good):
+        """Nor has what one of them agrees on with the server a meaning for the other."""
+        path = coap.path(".well-known", "dots", "config")
+        ask = coap.message(coap.CON, coap.GET, 62100, b"conf", path)
+        before = self.ask(good, "twin", ask).payload
+        m = self.evil.request("evil", coap.PUT, path + coap.path("sid=1") + [stories.FORMAT],
+                              cbor.configuration(239))
+        got = [self.ask(p, s, coap.message(coap.CON, coap.GET, 62101, b"conf", path)).payload
+               for p, s in ((good, "twin"), (self.evil, "evil"))]
+        if m.code != "2.01" or got[0] != before or got[1] == before:
+            raise Failure(f"{m}, then the configurations {got}, and {before} before")
+        self.evil.request("evil", coap.DELETE, path)
 
     # ---- repeated messages ----
 

@@ -50,6 +50,12 @@ def delete(mid, expected="2.02", more=(), cuid=None, **how):
     return Step(expected, coap.DELETE, [*path(mid, cuid), *more], **how)
 
 
+def config(sid, expected, interval=None, code=coap.PUT, **how):
+    return Step(expected, code, coap.path(".well-known", "dots", "config", *(
+        [f"sid={sid}"] if sid is not None else [])) + [FORMAT] * (interval is not None),
+        cbor.configuration(interval) if interval is not None else b"", **how)
+
+
 def shows(**want):
     """All entries have these values; names as in rig.cbor."""
     return lambda entries: entries and all(
@@ -170,3 +176,11 @@ def stories():
         put(16, A(n), "2.04", more=[OBSERVE_NO_MORE]), get(16, more=[OBSERVE_NO_MORE]),
         get(16, more=[(coap.OBSERVE, b"\x02")]), get(16, more=[(coap.OBSERVE, b"\xff\xff\xff")]),
         get(16, more=[(coap.OBSERVE, b"\0\0\0\0\0")]), get(None, more=[OBSERVE_NO_MORE])])
+    yield ("9132-4.5.2-30", "configurations out of order", [
+        config(None, "2.02", code=coap.DELETE), config(50, "2.01", 60), config(50, "2.04", 30),
+        config(49, "4.00", 30), config(0, "4.00", 30), config(49, "4.04", code=coap.GET),
+        config(49, "2.02", code=coap.DELETE), config(50, "2.05", code=coap.GET),
+        config(51, "4.22", 1), config(51, "4.04", code=coap.GET), config(51, "2.01", 30),
+        config(50, "4.00", 30), config(51, "2.02", code=coap.DELETE),
+        config(51, "4.04", code=coap.GET), config(51, "2.02", code=coap.DELETE),
+        config(1, "2.01", 30), config(None, "2.02", code=coap.DELETE)])
