@@ -41,6 +41,11 @@ def configure(rig):
     del cfg["session"]  # heartbeats as they are by default
 
 
+def tells(m):
+    """More than which section it is about; or in CBOR."""
+    return m.payload and not m.payload.rstrip().endswith(b":")
+
+
 class Hostile:
     terminates = True  # what is withdrawn stays for a while (RFC 9132 4.4.4)
 
@@ -93,8 +98,8 @@ class Hostile:
         allowed = {row.expected} | ({"2.04"} if row.expected == "2.01" else set())
         if m.kind == coap.RST or m.code not in allowed:
             return f"got {m}"
-        if m.code[0] in "45" and not m.payload:  # 9132-3-22
-            return "got it without a diagnostic text"
+        if m.code[0] in "45" and not tells(m):  # 9132-3-22
+            return f"got {m}, which does not say why"
         if row.says and row.says.encode() not in m.payload:
             return f"got {m}, which does not say {row.says!r}"
         return None
@@ -195,7 +200,7 @@ class Hostile:
             self.deregister(asked, token)
         if (RESET if m.kind == coap.RST else m.code) not in self.allowed(asked):
             return f"got {m}"
-        return None if m.kind == coap.RST or m.code[0] == "2" or m.payload else "got no text"
+        return None if m.kind == coap.RST or m.code[0] == "2" or tells(m) else f"got {m}, without a reason"
 
     def deregister(self, asked, token):
         mid, segments = self.evil.id("evil"), [f"cuid={matrix.CUID}"] * (asked.resource == "mitigate")

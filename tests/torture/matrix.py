@@ -241,7 +241,8 @@ class Asked:
 
     def values_that_count(self):
         """Of an efficacy update its body and its If-Match are right together (9132-4.4.3-08)."""
-        update = self.payload is UPDATE and (coap.IF_MATCH, b"") in self.values["If-Match"].parts
+        update = (self.resource == "mitigate" and self.payload is UPDATE
+                  and (coap.IF_MATCH, b"") in self.values["If-Match"].parts)
         return [v for d, v in self.values.items() if not update or d not in ("body", "If-Match")]
 
     def allowed(self):
