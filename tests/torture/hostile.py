@@ -171,14 +171,17 @@ class Hostile:
             if got:
                 wrong.append(f"{asked}: {' or '.join(sorted(self.allowed(asked)))} expected, {got}")
         self.evil.delete("evil", matrix.CUID, matrix.MID)
-        self.evil.fence("evil")
+        self.evil.request("evil", coap.DELETE, coap.path(".well-known", "dots", "config"))
         self.evil.data.clear()
         self.case.figure("requests by their parts", n)
         if wrong:
             raise Failure("\n".join(wrong[:50] + [f"{len(wrong)} in all"]))
 
     def stand(self):
-        """The one request that the matrix is about is on record, once one of before is gone."""
+        """What the matrix is about is on record; the request once one of before is gone."""
+        self.evil.request("evil", coap.PUT, [
+            *coap.path(".well-known", "dots", "config", f"sid={matrix.SID}"), stories.FORMAT],
+            cbor.configuration(30))
         until(lambda: self.evil.put("evil", matrix.CUID, matrix.MID, messages.GOOD).code[0] == "2",
               "the request of the matrix is taken", ANSWER_S)
 

@@ -44,9 +44,8 @@ def every(*codes):
 
 BAD_REQUEST, BAD_OPTION = every("4.00"), every("4.02")
 
-# That of the session's configuration, which was deleted perhaps.
+# That of the session's configuration.
 SID = 1000
-NO_SUCH_SID = {("config", GET): frozenset({"4.04", ALSO})}
 
 # 9132-4.4.1.3-09, 9132-4.4.4-04, 9132-4.4.4-05, 9132-4.4.2-02, 9132-4.4.2-03, 9132-4.4.1.1-04,
 # 9132-4.4.1.1-18, 9132-3-15, 9132-11-05, 9132-4.5.2-19, 9132-4.7-06; parts: what follows the
@@ -77,7 +76,7 @@ PATHS = {
         Value("with a cdid", ["cdid=gateway", f"cuid={CUID}", f"mid={MID}"]),
     ],
     "config": [
-        Value("a sid", [f"sid={SID}"], NO_SUCH_SID),
+        Value("a sid", [f"sid={SID}"]),
         Value("no sid", [], {("config", PUT): frozenset({"4.00"})}),
         Value("a lower sid", [f"sid={SID - 1}"], {
             ("config", PUT): frozenset({"4.00"}), ("config", GET): frozenset({"4.04"})}),
