@@ -781,22 +781,34 @@ delete_mitigate(struct request *r)
 
 /* ---- hb -------------------------------------------------------------------------- */
 
+static struct verdict
+check_hb(struct request *r, bool *ret_hears)
+{
+	struct signal_msg *msg = arena_alloc(r->arena, 1, sizeof(*msg));
+	struct schema_error err;
+
+	if (!r->msg->payload)
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.7: the body is missing");
+	if (signal_decode(r->arena, r->msg->payload, r->msg->payload_len, msg, &err) != 0)
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.7: %s", err.why);
+	if (!(msg->has & (1ULL << SIGNAL_HEARTBEAT)))
+		return verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.7: heartbeat is missing");
+	*ret_hears = msg->heartbeat.peer_hb_status;
+	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
 static void
 put_hb(struct request *r)
 {
-	struct signal_msg *msg = arena_alloc(r->arena, 1, sizeof(*msg));
 	struct answer_body body = {.code = COAP_204_CHANGED};
-	struct schema_error err = {.why = "the body is missing"};
-	struct verdict v;
+	bool hears = false;
+	struct verdict v = check_hb(r, &hears);
 
-	if (!r->msg->payload ||
-		signal_decode(r->arena, r->msg->payload, r->msg->payload_len, msg, &err) != 0 ||
-		!(msg->has & (1ULL << SIGNAL_HEARTBEAT))) {
-		v = verdict_of(COAP_400_BAD_REQUEST, "RFC 9132 4.7: %s", err.why);
+	if (!verdict_ok(&v)) {
 		signal_refuse(r, &v);
 		return;
 	}
-	peer_heartbeat_request(r->peer, msg->heartbeat.peer_hb_status);
+	peer_heartbeat_request(r->peer, hears);
 	answer_now(r->ex, &body);
 }
 

@@ -88,7 +88,7 @@ void upstream_repeat(struct upstream *u, uint32_t mid);
  * is unanswered others follow, at the pace of RFC 9132 4.7. */
 void upstream_parallel(struct upstream *u);
 /* Subscribes to the status of a mid on the current session; nothing if that stands already, or if
- * 32 others stand. */
+ * 24 others stand. */
 void upstream_observe(struct upstream *u, const char *cuid, uint32_t mid);
 /* The request of that mid is over: so are what is open under it and its subscription. */
 void upstream_forget(struct upstream *u, uint32_t mid);

@@ -91,7 +91,8 @@ installed(const char *scope)
 	return virtual_events(EVENT_RULE_INSTALLED, scope);
 }
 
-/* 9132-4.4.1.1-45, 9132-4.4.1.1-72, 8612-SIG-008-03: all its addresses are filtered. */
+/* 9132-4.4.1.1-38, 9132-4.4.1.1-45, 9132-4.4.1.1-72, 8612-SIG-008-03: all its addresses are
+ * filtered. */
 static void
 a_name_stands_for_its_addresses(void **state)
 {

@@ -190,8 +190,8 @@ it_belongs_to_one_session(void **state)
 	end(&t);
 }
 
-/* 9132-4.5.3-12: who observes is told of other defaults of the server, and of what it negotiates
- * itself; Confirmable (9132-4.5-10). Nothing is told when nothing changed. */
+/* 9132-4.5.3-12, 9132-4.4.2.1-01: who observes is told of other defaults of the server, and of what
+ * it negotiates itself; Confirmable (9132-4.5-10). Nothing is told when nothing changed. */
 static void
 changes_are_notified(void **state)
 {

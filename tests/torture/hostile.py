@@ -25,25 +25,35 @@ GROWTH_MAX, GROWTH_LEFT = 32 * 1024, 8 * 1024  # KiB
 ANSWER_S = 20
 
 
+def evil_client(rig):
+    """Its entry in a configuration."""
+    (rig.folder / "evil.psk").write_text(KEY + "\n")
+    return {"psk": [{"identity": "evil", "file": str(rig.folder / "evil.psk")}],
+            "prefixes": ["198.51.100.0/25"],
+            # Each message is to get its own answer.
+            "limits": {"requests-per-second": 1000000, "cuids": 16,
+                       "handshakes-per-minute": 1000000}}
+
+
 def configure(rig):
     cfg = rig.agents.configs["s"]
-    (rig.folder / "evil.psk").write_text(KEY + "\n")
-    cfg["clients"] = {
-        "good": {"certificates": ["good.example"], "prefixes": ["198.51.100.0/24"]},
-        "evil": {"psk": [{"identity": "evil", "file": str(rig.folder / "evil.psk")}],
-                 "prefixes": ["198.51.100.0/25"],
-                 # Each message is to get its own answer.
-                 "limits": {"requests-per-second": 1000000, "cuids": 16,
-                            "handshakes-per-minute": 1000000}}}
+    cfg["clients"] = {"good": {"certificates": ["good.example"], "prefixes": ["198.51.100.0/24"]},
+                      "evil": evil_client(rig)}
     del cfg["session"]  # heartbeats as they are by default
 
 
+def tells(m):
+    """More than which section it is about; or in CBOR."""
+    return m.payload and not m.payload.rstrip().endswith(b":")
+
+
 class Hostile:
-    def __init__(self, case, rig):
+    terminates = True  # what is withdrawn stays for a while (RFC 9132 4.4.4)
+
+    def __init__(self, case, rig, ns="c", server=SERVER):
         self.case, self.rig, self.rng = case, rig, case.rng("hostile")
-        self.evil = peer_in(rig, "c")
-        self.outside = peer_in(rig, "att")
-        self.evil.psk("evil", SERVER, PORT, "evil", KEY)
+        self.server, self.evil = server, peer_in(rig, ns)
+        self.evil.psk("evil", server, PORT, "evil", KEY)
         self.evil.up("evil")
 
     # ---- what each message has to get ----
@@ -89,8 +99,8 @@ class Hostile:
         allowed = {row.expected} | ({"2.04"} if row.expected == "2.01" else set())
         if m.kind == coap.RST or m.code not in allowed:
             return f"got {m}"
-        if m.code[0] in "45" and not m.payload:  # 9132-3-22
-            return "got it without a diagnostic text"
+        if m.code[0] in "45" and not tells(m):  # 9132-3-22
+            return f"got {m}, which does not say why"
         if row.says and row.says.encode() not in m.payload:
             return f"got {m}, which does not say {row.says!r}"
         return None
@@ -101,7 +111,7 @@ class Hostile:
     # 9132-4.4.1.3-19
     def stories(self):
         n, wrong = 0, []
-        for rule, what, steps in stories.stories():
+        for rule, what, steps in stories.stories(self.terminates):
             n += len(steps)
             for i, got in enumerate(self.told(steps)):
                 if got:
@@ -160,19 +170,24 @@ class Hostile:
             n += 1
             got = self.met(asked)
             if got:
-                wrong.append(f"{asked}: {' or '.join(sorted(asked.allowed()))} expected, {got}")
+                wrong.append(f"{asked}: {' or '.join(sorted(self.allowed(asked)))} expected, {got}")
         self.evil.delete("evil", matrix.CUID, matrix.MID)
-        self.evil.fence("evil")
+        self.evil.request("evil", coap.DELETE, coap.path(".well-known", "dots", "config"))
         self.evil.data.clear()
         self.case.figure("requests by their parts", n)
         if wrong:
             raise Failure("\n".join(wrong[:50] + [f"{len(wrong)} in all"]))
 
     def stand(self):
-        """The one request that the matrix is about is on record."""
-        m = self.evil.put("evil", matrix.CUID, matrix.MID, messages.GOOD)
-        if m is None or m.code not in ("2.01", "2.04"):
-            raise Failure(f"the request of the matrix: {m}")
+        """What the matrix is about is on record; the request once one of before is gone."""
+        self.evil.request("evil", coap.PUT, [
+            *coap.path(".well-known", "dots", "config", f"sid={matrix.SID}"), stories.FORMAT],
+            cbor.configuration(30))
+        until(lambda: self.evil.put("evil", matrix.CUID, matrix.MID, messages.GOOD).code[0] == "2",
+              "the request of the matrix is taken", ANSWER_S)
+
+    def allowed(self, asked):
+        return asked.allowed()
 
     def met(self, asked):
         mid = self.evil.id("evil")
@@ -186,15 +201,15 @@ class Hostile:
         if m.code == "2.02":
             self.stand()
         if m.code == "2.05" and not asked.has("Observe", "absent"):
-            self.deregister(token)
-        if (RESET if m.kind == coap.RST else m.code) not in asked.allowed():
+            self.deregister(asked, token)
+        if (RESET if m.kind == coap.RST else m.code) not in self.allowed(asked):
             return f"got {m}"
-        return None if m.kind == coap.RST or m.code[0] == "2" or m.payload else "got no text"
+        return None if m.kind == coap.RST or m.code[0] == "2" or tells(m) else f"got {m}, without a reason"
 
-    def deregister(self, token):
-        mid = self.evil.id("evil")
+    def deregister(self, asked, token):
+        mid, segments = self.evil.id("evil"), [f"cuid={matrix.CUID}"] * (asked.resource == "mitigate")
         self.evil.send("evil", coap.message(coap.NON, coap.GET, mid, token, [
-            *coap.mitigate(f"cuid={matrix.CUID}"), stories.OBSERVE_NO_MORE]))
+            *coap.path(".well-known", "dots", asked.resource, *segments), stories.OBSERVE_NO_MORE]))
         self.evil.take("evil", lambda m: m.token == token and m.option(coap.OBSERVE) is None, ANSWER_S)
 
     # ---- who watches, and who ends that ----
@@ -276,9 +291,24 @@ class Hostile:
             if any(secret in got[1].payload for secret in (b"198.51.100.", b"good")):
                 raise Failure(f"something of the other client's in {got[1]}")
         self.case.figure("requests said by both clients", len(ask))
+        self.sessions_apart(good)
         for mid in range(100, 130):
             good.delete("twin", cuid, mid)
         good.close("twin")
+
+    # 9132-4.5.2-18
+    def sessions_apart(self, good):
+        """Nor has what one of them agrees on with the server a meaning for the other."""
+        path = coap.path(".well-known", "dots", "config")
+        ask = coap.message(coap.CON, coap.GET, 62100, b"conf", path)
+        before = self.ask(good, "twin", ask).payload
+        m = self.evil.request("evil", coap.PUT, path + coap.path("sid=1") + [stories.FORMAT],
+                              cbor.configuration(239))
+        got = [self.ask(p, s, coap.message(coap.CON, coap.GET, 62101, b"conf", path)).payload
+               for p, s in ((good, "twin"), (self.evil, "evil"))]
+        if m.code != "2.01" or got[0] != before or got[1] == before:
+            raise Failure(f"{m}, then the configurations {got}, and {before} before")
+        self.evil.request("evil", coap.DELETE, path)
 
     # ---- repeated messages ----
 
@@ -289,7 +319,7 @@ class Hostile:
         self.evil.request("evil", coap.GET, coap.mitigate(f"cuid={messages.MINE}"))
         self.evil.data.clear()  # acknowledgements of the rows among it
         self.evil.again("evil", 50)
-        self.evil.open("bare", "thief", SERVER, PORT)
+        self.evil.open("bare", "thief", self.server, PORT)
         self.evil.settled("thief")
         self.evil.steal("thief", "evil")
         self.expect_quiet("a replayed record")
@@ -315,35 +345,35 @@ class Hostile:
 
     # 4218-1.1-04, 4218-3.3-01
     def strangers(self):
-        datagrams = list(messages.strangers(self.rng))
+        datagrams, outside = list(messages.strangers(self.rng)), peer_in(self.rig, "att")
         for i in range(8):
-            self.outside.open("bare", f"out{i}", SERVER, PORT)
-            self.outside.settled(f"out{i}")
+            outside.open("bare", f"out{i}", SERVER, PORT)
+            outside.settled(f"out{i}")
         for n, (_, data) in enumerate(datagrams * 4):
-            self.outside.raw(f"out{n % 8}", data)
+            outside.raw(f"out{n % 8}", data)
         # On the way of a live session too, where it may neither disturb nor end it.
         for what, data in datagrams:
             self.evil.raw("evil", data)
             if not self.evil.fence("evil", ANSWER_S):
                 raise Failure(f"{what} on its way, and a session is gone")
         self.expect_quiet("a stranger")
-        self.cookies()
-        answered = [s for s, d in self.outside.data.items() if d and s.startswith("out")]
+        self.cookies(outside)
+        answered = [s for s, d in outside.data.items() if d and s.startswith("out")]
         if answered:
             raise Failure(f"strangers were answered: "
-                          f"{[self.outside.data[s][0].hex() for s in answered]}")
+                          f"{[outside.data[s][0].hex() for s in answered]}")
         self.case.figure("datagrams of strangers", len(datagrams) * 5)
 
     # 4218-3.4-01
-    def cookies(self):
+    def cookies(self, outside):
         """Whoever begins a handshake gets one question back that is shorter than what it said."""
         for n, data in enumerate(messages.askers(self.rng)):
             name = f"ask{n}"
-            self.outside.open("bare", name, SERVER, PORT)
-            self.outside.settled(name)
-            self.outside.raw(name, data)
-            until(lambda name=name: self.outside.data[name], f"a cookie for {data.hex()}", ANSWER_S)
-            answer = self.outside.data[name]
+            outside.open("bare", name, SERVER, PORT)
+            outside.settled(name)
+            outside.raw(name, data)
+            until(lambda name=name: outside.data[name], f"a cookie for {data.hex()}", ANSWER_S)
+            answer = outside.data[name]
             if len(answer) != 1 or answer[0][13] != 3 or len(answer[0]) > len(data):
                 raise Failure(f"{data.hex()} is answered by {[a.hex() for a in answer]}")
 

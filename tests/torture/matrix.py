@@ -18,10 +18,8 @@ METHODS = (PUT, GET, DELETE, POST, FETCH, PATCH, IPATCH, UNKNOWN)
 SUCCESS = {
     ("mitigate", PUT): {"2.01", "2.04"}, ("mitigate", GET): {"2.05"},
     ("mitigate", DELETE): {"2.02"}, ("hb", PUT): {"2.04"}, ("config", GET): {"2.05"},
-    ("config", DELETE): {"2.02"},
+    ("config", DELETE): {"2.02"}, ("config", PUT): {"2.01", "2.04"},
 }
-# What other methods get (9132-9-08); of bodies here none is for the configuration.
-REFUSED = {("config", PUT): {"4.00", "4.05"}}
 ALSO = "or as if it were not there"
 
 
@@ -45,6 +43,9 @@ def every(*codes):
 
 
 BAD_REQUEST, BAD_OPTION = every("4.00"), every("4.02")
+
+# That of the session's configuration.
+SID = 1000
 
 # 9132-4.4.1.3-09, 9132-4.4.4-04, 9132-4.4.4-05, 9132-4.4.2-02, 9132-4.4.2-03, 9132-4.4.1.1-04,
 # 9132-4.4.1.1-18, 9132-3-15, 9132-11-05, 9132-4.5.2-19, 9132-4.7-06; parts: what follows the
@@ -75,7 +76,10 @@ PATHS = {
         Value("with a cdid", ["cdid=gateway", f"cuid={CUID}", f"mid={MID}"]),
     ],
     "config": [
-        Value("alone", []),
+        Value("a sid", [f"sid={SID}"]),
+        Value("no sid", [], {("config", PUT): frozenset({"4.00"})}),
+        Value("a lower sid", [f"sid={SID - 1}"], {
+            ("config", PUT): frozenset({"4.00"}), ("config", GET): frozenset({"4.04"})}),
         Value("an empty sid", ["sid="], BAD_REQUEST),
         Value("sid 2^32", ["sid=4294967296"], BAD_REQUEST),
         Value("sid twice", ["sid=1", "sid=2"], BAD_REQUEST),
@@ -190,11 +194,22 @@ OPTIONS = {
 }
 
 # The body is looked at where there is one to be: 9132-4.4.1.3-11 and following, 9132-4.7-08.
-NOT_FOR_PUT = {("mitigate", PUT): frozenset({"4.00"}), ("hb", PUT): frozenset({"4.00"})}
+def right_for(*resources):
+    return {(r, PUT): frozenset({"4.00"}) for r in ("mitigate", "hb", "config") if r not in resources}
+
+
+NOT_FOR_PUT = right_for()
+
+
 UPDATE = cbor.scope(OWN, lifetime=60, ATTACK_STATUS=1)
 BODIES = [
-    Value("a request", GOOD, {("hb", PUT): frozenset({"4.00"})}),
-    Value("a heartbeat", cbor.heartbeat(), {("mitigate", PUT): frozenset({"4.00"})}),
+    Value("a request", GOOD, right_for("mitigate")),
+    Value("a heartbeat", cbor.heartbeat(), right_for("hb")),
+    Value("a configuration", cbor.configuration(30), right_for("config")),
+    # 9132-4.5.2-37
+    Value("a configuration out of range", cbor.configuration(1),
+          right_for("config") | {("config", PUT): frozenset({"4.22"})}),
+    Value("a configuration of nothing", encode({30: {32: {200: 1}}}), NOT_FOR_PUT),
     Value("an efficacy update", UPDATE, NOT_FOR_PUT),
     Value("none", b"", NOT_FOR_PUT),
     Value("text", b"hello", NOT_FOR_PUT),
@@ -225,14 +240,15 @@ class Asked:
 
     def values_that_count(self):
         """Of an efficacy update its body and its If-Match are right together (9132-4.4.3-08)."""
-        update = self.payload is UPDATE and (coap.IF_MATCH, b"") in self.values["If-Match"].parts
+        update = (self.resource == "mitigate" and self.payload is UPDATE
+                  and (coap.IF_MATCH, b"") in self.values["If-Match"].parts)
         return [v for d, v in self.values.items() if not update or d not in ("body", "If-Match")]
 
     def allowed(self):
         """The codes that it may get; "4.02" of a Non-confirmable one is a reset (RFC 7252 5.4.1)."""
         hard, soft, what = set(), set(), (self.resource, self.method)
         if what not in SUCCESS:
-            hard.update(REFUSED.get(what, {"4.05"}))
+            hard.add("4.05")  # 9132-9-08
         for v in self.values_that_count():
             codes = v.codes(*what)
             (soft if ALSO in codes else hard).update(codes)
@@ -253,9 +269,9 @@ def dimensions(resource):
 
 
 def usual(resource):
-    """What is right; of a heartbeat its own body."""
-    return {d: vs[1] if d == "body" and resource == "hb" else vs[0]
-            for d, vs in dimensions(resource).items()}
+    """What is right; with the body that it is to have."""
+    body = {"hb": BODIES[1], "config": BODIES[2]}.get(resource, BODIES[0])
+    return {d: vs[0] for d, vs in dimensions(resource).items()} | {"body": body}
 
 
 def singles():

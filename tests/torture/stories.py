@@ -50,6 +50,12 @@ def delete(mid, expected="2.02", more=(), cuid=None, **how):
     return Step(expected, coap.DELETE, [*path(mid, cuid), *more], **how)
 
 
+def config(sid, expected, interval=None, code=coap.PUT, **how):
+    return Step(expected, code, coap.path(".well-known", "dots", "config", *(
+        [f"sid={sid}"] if sid is not None else [])) + [FORMAT] * (interval is not None),
+        cbor.configuration(interval) if interval is not None else b"", **how)
+
+
 def shows(**want):
     """All entries have these values; names as in rig.cbor."""
     return lambda entries: entries and all(
@@ -74,9 +80,10 @@ OBSERVE, OBSERVE_NO_MORE = (coap.OBSERVE, b""), (coap.OBSERVE, b"\x01")
 A, B = "198.51.100.{}/32".format, "198.51.100.{}/31".format
 
 
-def stories():
-    """(rule, what, steps)"""
+def stories(terminates=True):
+    """(rule, what, steps). terminates: what is withdrawn stays for a while (9132-4.4.4-08)."""
     at = iter(range(32, 128, 2))
+    after = {"holds": shows(STATUS=5)} if terminates else {"expected": "4.04"}
 
     n = next(at)
     yield ("9132-4.4.1.3-51", "the same mid with another target, more of it, other ports, no trigger", [
@@ -114,11 +121,12 @@ def stories():
     n = next(at)
     yield ("9132-4.4.4-07", "a withdrawal before its request, twice, and of nothing", [
         delete(5), delete(5), put(5, A(n), "2.01"), get(5), delete(5),
-        get(5, holds=shows(STATUS=5)), delete(5), get(5, holds=shows(STATUS=5)), delete(4711)])
+        get(5, **after), delete(5), get(5, **after), delete(4711)])
     n = next(at)
-    yield ("9132-4.4.4-12", "asked for again while it terminates; not with other parameters", [
-        put(6, A(n), "2.01"), delete(6), put(6, A(n + 1), "4.00"),
-        get(6, holds=shows(STATUS=5)), put(6, A(n), "2.04"), get(6, holds=shows(STATUS=(1, 2)))])
+    if terminates:
+        yield ("9132-4.4.4-12", "asked for again while it terminates; not with other parameters", [
+            put(6, A(n), "2.01"), delete(6), put(6, A(n + 1), "4.00"),
+            get(6, holds=shows(STATUS=5)), put(6, A(n), "2.04"), get(6, holds=shows(STATUS=(1, 2)))])
     n = next(at)
     yield ("7252-4.5", "a Confirmable one again: the same answer, nothing done twice", [
         put(7, A(n), "2.01", kind=coap.CON), put(7, A(n), "2.01", kind=coap.CON, same_id=True),
@@ -166,7 +174,16 @@ def stories():
         delete(15, more=[(coap.URI_QUERY, b"c=n")])])
     n = next(at)
     yield ("7641-3.6", "Observe where it means nothing, and ends that nobody began", [
-        put(16, A(n), "2.01", more=[OBSERVE]), delete(16, more=[OBSERVE]),
+        put(16, A(n), "2.01", more=[OBSERVE]),
         put(16, A(n), "2.04", more=[OBSERVE_NO_MORE]), get(16, more=[OBSERVE_NO_MORE]),
         get(16, more=[(coap.OBSERVE, b"\x02")]), get(16, more=[(coap.OBSERVE, b"\xff\xff\xff")]),
-        get(16, more=[(coap.OBSERVE, b"\0\0\0\0\0")]), get(None, more=[OBSERVE_NO_MORE])])
+        get(16, more=[(coap.OBSERVE, b"\0\0\0\0\0")]), get(None, more=[OBSERVE_NO_MORE]),
+        delete(16, more=[OBSERVE])])
+    yield ("9132-4.5.2-30", "configurations out of order", [
+        config(None, "2.02", code=coap.DELETE), config(50, "2.01", 60), config(50, "2.04", 30),
+        config(49, "4.00", 30), config(0, "4.00", 30), config(49, "4.04", code=coap.GET),
+        config(49, "2.02", code=coap.DELETE), config(50, "2.05", code=coap.GET),
+        config(51, "4.22", 1), config(51, "4.04", code=coap.GET), config(51, "2.01", 30),
+        config(50, "4.00", 30), config(51, "2.02", code=coap.DELETE),
+        config(51, "4.04", code=coap.GET), config(51, "2.02", code=coap.DELETE),
+        config(1, "2.01", 30), config(None, "2.02", code=coap.DELETE)])

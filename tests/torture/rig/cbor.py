@@ -59,3 +59,8 @@ def scope(*targets, lifetime=3600, **more):
 
 def heartbeat(peer_status=True):
     return encode({HEARTBEAT: {PEER_HB_STATUS: peer_status}})
+
+
+def configuration(interval):
+    """Both sets of a session with that heartbeat-interval."""
+    return encode({SIGNAL_CONFIG: {k: {33: {36: interval}} for k in (32, 44)}})

@@ -23,9 +23,9 @@ class Tenant(threading.Thread):
     """A well-behaved client "good": asks all the time, and wants an answer every time. tries: how
     often it says each of its requests, 3 s apart, before it counts as unanswered."""
 
-    def __init__(self, rig, ns, server, cuid, target, tries=1):
+    def __init__(self, rig, ns, server, cuid, target, tries=1, ca="CA"):
         super().__init__(daemon=True)
-        self.own = rig.pki.leaf("CA", "good.example", "clientAuth")
+        self.own = rig.pki.leaf(ca, "good.example", "clientAuth")
         self.peer, self.cuid, self.patience = peer_in(rig, ns), cuid, 3 * tries
         self.server, self.target = server, target
         self.session("good")

@@ -166,6 +166,8 @@ the_example_with_two_providers_loads(void **state)
 		     "    prefixes: [198.51.100.64/26]\n"
 		     "    servers: [{name: dots.isp2.example, addresses: [198.51.100.10]}]\n"
 		     "    credentials: {psk-identity: acme, psk-file: a.psk}\n"
+		     "    status-interval: 60\n"
+		     "withdraw-when-stopped: yes\n"
 		     "provider-independent: [203.0.113.0/25]\n");
 	struct homing *h;
 	struct prefix p;
@@ -186,6 +188,9 @@ the_example_with_two_providers_loads(void **state)
 	assert_int_equal(h->domains[0].heartbeat.interval_ms, 30000);
 	assert_int_equal(h->domains[0].heartbeat.missing_allowed, 15);
 	assert_int_equal(h->domains[0].lifetime, 3600);
+	assert_int_equal(h->domains[0].status_interval, 0);
+	assert_int_equal(h->domains[1].status_interval, 60);
+	assert_true(h->withdraw_stopped);
 	assert_int_equal(h->domains[1].servers[0]->n_addresses, 1);
 	assert_string_equal(credentials_label(c->credentials[0]), "one.example");
 	assert_string_equal(credentials_label(c->credentials[1]), "psk:acme");
@@ -538,6 +543,9 @@ mistakes_of_form_are_told_with_their_place(void **state)
 			"3:31: port (port of the server) is \"70000\", expected a whole number "
 			"from 1 to "
 			"65535"},
+		{"domains:\n  a:\n    status-interval: 2\n",
+			"3:22: status-interval (time between questions for the status) is \"2\", "
+			"expected a whole number of seconds from 3 to 3600"}, /* 9132-4.4.2.2-02 */
 		{"limits: {response-body: 2047}\n",
 			"1:25: response-body (largest answer that is sent in blocks) is \"2047\", "
 			"expected a whole number of bytes from 2048 to 16777215"},
