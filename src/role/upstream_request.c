@@ -247,8 +247,6 @@ upstream_send(struct upstream *u, const char *cuid, uint32_t mid, uint8_t method
 	*last = r;
 	r->waiting[CURRENT] = r->waiting[CANDIDATE] = true;
 	send_waiting(u);
-	if (u->bargain.set == SESSION_IDLE)
-		upstream_config_review(u);
 }
 
 void

@@ -4,9 +4,9 @@
  * happens, a target goes to the servers of its own domain only (RFC 9284 5.1).
  *
  * Covers: role/client.c role/farewell.c role/upstream.c role/upstream_dial.c role/upstream_link.c
- * Covers: role/upstream_observe.c role/upstream_race.c role/upstream_redirect.c
- * Covers: role/upstream_request.c role/upstream_session.c homing/redirect.c
- * Covers: homing/wish.c homing/replan.c homing/placement.c homing/wish_store.c
+ * Covers: role/upstream_config.c role/upstream_observe.c role/upstream_race.c
+ * role/upstream_redirect.c Covers: role/upstream_request.c role/upstream_session.c
+ * homing/redirect.c Covers: homing/wish.c homing/replan.c homing/placement.c homing/wish_store.c
  * Covers: net/dial.c net/request.c
  */
 #include <assert.h>
@@ -47,6 +47,7 @@ struct line {
 	uint16_t id;
 	uint8_t type, token_len, token[COAP_TOKEN_MAX];
 	uint32_t mid;
+	bool config; /* it was about the session configuration */
 	unsigned repeats;
 	mono_ms at;
 };
@@ -120,6 +121,7 @@ note_request(struct line *line, const struct coap_msg *m, const struct path *pat
 		.type = m->type,
 		.token_len = m->token_len,
 		.mid = path->mid,
+		.config = path->resource == PATH_CONFIG,
 		.repeats = again ? line->repeats + 1 : 0,
 		.at = now};
 	memcpy(line->token, m->token, m->token_len);
@@ -240,6 +242,37 @@ compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
 	signal_encode(&msg, out);
 }
 
+/* What a server tells of its session configuration: some parameters of both sets, with or without
+ * a range. */
+static void
+compose_config(struct input *in, struct buf *out)
+{
+	static const int64_t values[] = {15, 30, 60, 5, 200, 150, 0, 1, 65535, -1};
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_SIGNAL_CONFIG};
+	struct config_set *set = &msg.signal_config.idle_config;
+	unsigned which = input_u8(in), how = input_u8(in);
+
+	for (int i = 0; i < SESSION_PARAMS; i++) {
+		const struct session_param *row = &session_param_rows[i];
+		struct config_param *p = (void *)((char *)set + row->in_set);
+
+		if (!(which >> i & 1))
+			continue;
+		set->has |= 1ULL << row->field;
+		p->has = which >> 6;
+		p->has |= how & 128 ? 1ULL << PARAM_CURRENT : 0;
+		p->max = values[(how & 7) + 2];
+		p->min = values[how & 7];
+		p->current = values[(how >> 3 & 7) + 1];
+	}
+	msg.signal_config.has = 1ULL << SIGNAL_IDLE_CONFIG;
+	if (how & 64) {
+		msg.signal_config.has |= 1ULL << SIGNAL_MITIGATING_CONFIG;
+		msg.signal_config.mitigating_config = *set;
+	}
+	signal_encode(&msg, out);
+}
+
 /* To siblings, to strangers, to servers that are configured; in isp1 only by name. True: for good.
  */
 static bool
@@ -305,7 +338,9 @@ answer(struct input *in)
 		coap_add_uint(&m, COAP_OPT_MAX_AGE, 7);
 	if (how & 16) {
 		coap_add_uint(&m, COAP_OPT_CONTENT_FORMAT, COAP_FORMAT_DOTS_CBOR);
-		if (m.code != COAP_503_SERVICE_UNAVAILABLE || !(how & 32))
+		if (line->config && !(how & 32))
+			compose_config(in, &body);
+		else if (m.code != COAP_503_SERVICE_UNAVAILABLE || !(how & 32))
 			compose_body(in, how, line->mid + (how >> 7), &body);
 		else if (compose_redirect(in, &body) && !(how & 8))
 			coap_add_uint(&m, COAP_OPT_MAX_AGE, UINT32_MAX);

@@ -6,6 +6,7 @@
  * Covers: net/messaging.c net/exchange.c net/request.c net/dedup.c role/signal_server.c role/peer.c
  * Covers: role/answer.c role/observe.c role/record.c role/server.c role/hb.c core/mitigation.c
  * Covers: role/lifetime.c role/naming.c role/names.c core/cover.c core/service.c
+ * Covers: role/negotiation.c core/session_config.c core/probing.c
  */
 #include <assert.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "fuzz.h"
 #include "input.h"
+#include "core/session_config.h"
 #include "net/record.h"
 #include "net/session.h"
 #include "standin/association.h"
@@ -444,6 +446,69 @@ compose(struct input *in, struct end *f, uint8_t method,
 	buf_finish(&body);
 }
 
+/* Some parameters of one set, with a value for all of them. */
+static void
+fill_set(struct input *in, struct config_set *s)
+{
+	static const int64_t values[] = {15, 30, 3, 5, 200, 150, 0, 241, 65535, 1, 20, -1};
+	unsigned which = input_u8(in), how = input_u8(in);
+
+	for (int i = 0; i < SESSION_PARAMS; i++) {
+		const struct session_param *row = &session_param_rows[i];
+		struct config_param *p = (void *)((char *)s + row->in_set);
+
+		if (!(which >> i & 1))
+			continue;
+		s->has |= 1ULL << row->field;
+		p->has = 1ULL << PARAM_CURRENT | (how & 128 ? 1ULL << PARAM_MIN : 0);
+		p->current = PICK(values, how & 15);
+	}
+	if (which & 64) {
+		s->has |= 1ULL << CONFIG_MAX_PAYLOADS;
+		s->max_payloads = (struct config_param){
+			.has = 1ULL << (which & 128 ? PARAM_MAX : PARAM_CURRENT),
+			.current = how >> 4};
+	}
+}
+
+static void
+compose_config(struct input *in, struct buf *out)
+{
+	struct signal_msg msg = {.has = 1ULL << SIGNAL_SIGNAL_CONFIG};
+
+	fill_set(in, &msg.signal_config.mitigating_config);
+	fill_set(in, &msg.signal_config.idle_config);
+	msg.signal_config.has =
+		(msg.signal_config.mitigating_config.has ? 1ULL << SIGNAL_MITIGATING_CONFIG : 0) |
+		(msg.signal_config.idle_config.has ? 1ULL << SIGNAL_IDLE_CONFIG : 0);
+	signal_encode(&msg, out);
+}
+
+/* The session's configuration: which method, by which sid (0: none), observed. */
+static void
+configure(struct input *in, struct end *f)
+{
+	static const uint8_t methods[] = {COAP_GET, COAP_PUT, COAP_DELETE, COAP_PUT};
+	unsigned how = input_u8(in), sid = input_u8(in);
+	uint8_t method = methods[how >> 1 & 3];
+	struct path p = {.resource = PATH_CONFIG, .has_sid = sid != 0, .sid = sid, .content = 'a'};
+	char storage[4 * (PATH_ID_MAX + 8)];
+	struct coap_msg m;
+	struct buf body;
+
+	buf_init(&body, MESSAGE_MAX);
+	if (method == COAP_PUT)
+		compose_config(in, &body);
+	coap_init(&m, how & 1 ? COAP_CON : COAP_NON, method);
+	path_add(&m, &p, storage);
+	if (how & 8)
+		coap_add_uint(&m, COAP_OPT_OBSERVE, how & 16 ? 1 : 0);
+	m.payload = body.len ? body.bytes : NULL;
+	m.payload_len = body.len;
+	send_msg(f, &m);
+	buf_finish(&body);
+}
+
 static void
 heartbeat(struct input *in, struct end *f)
 {
@@ -628,7 +693,7 @@ step(struct input *in)
 		compose(in, f, COAP_PUT, compose_names);
 		break;
 	default:
-		compose(in, f, op & 15, NULL); /* methods that nobody knows */
+		configure(in, f);
 		break;
 	}
 }
