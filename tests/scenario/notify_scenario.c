@@ -283,8 +283,8 @@ an_indefinite_lifetime_is_answered_with_what_is_granted(void **state)
 
 #define WATCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-/* 9132-4.5-04, 9132-4.5.2-15: who does not respond is sent five bytes a second on average, and is
- * told the news as soon as it is heard again. */
+/* 9132-4.5-04: who does not respond is sent no more bytes a second than probing-rate says, on
+ * average, and is told the news as soon as it is heard again. */
 static void
 a_silent_observer_is_told_less_often(void **state)
 {
