@@ -112,7 +112,7 @@ go_without(struct upstream *u, const struct coap_msg *m)
 	if (m && coap_get_uint(m, COAP_OPT_MAX_AGE, &max_age) && max_age > again_s)
 		again_s = max_age;
 	wait_for(u, may_pass ? loop_now(u->cx.loop) + (mono_ms)again_s * 1000 : INT64_MAX);
-	tell(u, m ? m->code : 0, m ? "not negotiated" : "not negotiated: no answer");
+	tell(u, m ? m->code : 0, m ? "not negotiated" : "no answer");
 }
 
 /* ---- answers ---- */
@@ -136,6 +136,18 @@ read_told(const struct coap_msg *m, struct config_set ret[static SESSION_SETS])
 	return good;
 }
 
+/* Until it is to be refreshed, unless there is something left to ask for. */
+static void
+settle(struct upstream *u)
+{
+	const struct bargain *b = &u->bargain;
+
+	if (b->offers || (b->reset && b->config.negotiated))
+		ask_now(u);
+	else
+		wait_for(u, b->refresh);
+}
+
 static void
 take_told(struct upstream *u, const struct coap_msg *m,
 	const struct config_set told[static SESSION_SETS])
@@ -152,12 +164,10 @@ take_told(struct upstream *u, const struct coap_msg *m,
 	b->offers = session_config_ask(u->domain->session, told, b->offer, &clamped);
 	b->clamped = b->clamped || clamped;
 	adopt(u, &now);
-	if (b->offers) {
-		b->refresh = refresh_at(u, m);
-		ask_now(u);
+	b->refresh = refresh_at(u, m);
+	settle(u);
+	if (b->offers)
 		return;
-	}
-	wait_for(u, refresh_at(u, m));
 	if (!b->config.negotiated && memcmp(now.sets, own, sizeof(own)) != 0)
 		tell(u, 0, b->clamped ? "as near as the server takes" : "told by the server");
 }
@@ -209,7 +219,7 @@ on_taken(void *arg, struct session *s, const struct coap_msg *m, int error)
 	if (coap_class(m->code) == SUCCESS_CLASS) {
 		session_config_agreed(&b->config, b->sid, b->offer);
 		follow(u);
-		wait_for(u, b->refresh);
+		settle(u);
 		tell(u, m->code, b->clamped ? "as near as the server takes" : "negotiated");
 	} else if (m->code == COAP_422_UNPROCESSABLE_ENTITY && !b->again) {
 		b->again = true; /* its ranges may be others now (4.5.2) */
@@ -290,9 +300,10 @@ send_offer(struct upstream *u)
 static void
 ask(struct upstream *u)
 {
-	const struct bargain *b = &u->bargain;
+	struct bargain *b = &u->bargain;
 
-	if (b->reset && b->config.negotiated)
+	b->reset = b->reset && b->config.negotiated;
+	if (b->reset)
 		send_request(u, COAP_DELETE, true, NULL, on_deleted);
 	else if (b->offers)
 		send_offer(u);

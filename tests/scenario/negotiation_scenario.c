@@ -131,8 +131,8 @@ a_non_confirmable_put_is_served(void **state)
 	end(&t);
 }
 
-/* 8811-3.1.2-08, 9132-4.5-03, 9132-4.5-07 to -09, 9132-4.5.1-05, -06, -12: the server beats and
- * judges by the set that the client's mitigations call for; the two differ. */
+/* 8811-3.1.2-08, 8612-SIG-004-03, 9132-4.5-03, 9132-4.5-07 to -09, 9132-4.5.1-05, -06, -12: the
+ * server beats and judges by the set that the client's mitigations call for; the two differ. */
 static void
 the_server_follows_the_mitigations(void **state)
 {
@@ -650,6 +650,35 @@ what_is_not_wanted_any_more_is_deleted(void **state)
 	finish(x, &s);
 }
 
+static void
+want_a_minute(struct customer *c)
+{
+	want_no_more(c);
+	want(&c->homing->domains[0], SESSION_IDLE, 60 * S);
+}
+
+/* A configuration that wants something is negotiated at once, and nothing has to be deleted for it.
+ */
+static void
+what_is_wanted_anew_is_asked_for(void **state)
+{
+	static const char *const domains[] = {
+		"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2"};
+	struct scene *x = *state;
+	struct script s;
+
+	by_script(x, &s);
+	s.config_max_age = 20;
+	customer_start(&x->us);
+	virtual_run(1 * MINUTE);
+	customer_reload(&x->us, domains, 2, want_a_minute, "");
+	UNTIL(1 * S, s.config_puts == 1);
+	virtual_run(1 * HOUR);
+	assert_int_equal(s.config_puts, 1);
+	assert_int_equal(s.config_deletes, 0);
+	finish(x, &s);
+}
+
 /* 9132-4.6-20, 9132-4.6-21: a server that has lost it, as another one that stands in may not have
  * it, is negotiated with anew. */
 static void
@@ -698,6 +727,7 @@ main(void)
 		CASE(after_422_it_looks_again),
 		CASE(what_is_out_of_range_is_asked_as_near_as_can_be),
 		CASE(what_is_not_wanted_any_more_is_deleted),
+		CASE(what_is_wanted_anew_is_asked_for),
 		CASE(what_the_server_has_lost_is_negotiated_anew),
 	};
 
