@@ -66,12 +66,12 @@ is_reliable(const struct peer *p)
 
 /* Of GET, and of a notification; false: there is no such sid any more. */
 static bool
-describe(const struct peer *p, const struct path *path, struct signal_msg *ret)
+describe(const struct peer *p, bool has_sid, uint32_t sid, struct signal_msg *ret)
 {
 	struct config_set sets[SESSION_SETS];
 
 	*ret = (struct signal_msg){.has = 1ULL << SIGNAL_SIGNAL_CONFIG};
-	if (path->has_sid && (!p->config.negotiated || path->sid != p->config.sid))
+	if (has_sid && (!p->config.negotiated || sid != p->config.sid))
 		return false;
 	session_config_describe(&p->config, &p->server->terms, is_reliable(p), sets);
 	ret->signal_config.mitigating_config = sets[SESSION_MITIGATING];
@@ -97,7 +97,7 @@ notify(struct peer *p)
 	if (!o->on)
 		return;
 	body.observe = o->sequence = (o->sequence + 1) & 0xffffff;
-	if (!describe(p, &o->path, &msg)) {
+	if (!describe(p, o->has_sid, o->sid, &msg)) {
 		body = (struct answer_body){.code = COAP_404_NOT_FOUND,
 			.text = "RFC 9132 4.5.2: no configuration has that sid any more"};
 		o->on = false;
@@ -144,7 +144,8 @@ observe(struct request *r)
 	o->on = true;
 	o->token_len = r->msg->token_len;
 	memcpy(o->token, r->msg->token, o->token_len);
-	o->path = r->path;
+	o->has_sid = r->path.has_sid;
+	o->sid = r->path.sid;
 	o->sequence = (o->sequence + 1) & 0xffffff;
 	return true;
 }
@@ -159,7 +160,7 @@ negotiation_get(struct request *r)
 		.code = COAP_205_CONTENT, .msg = msg, .max_age = r->server->terms.max_age};
 	struct verdict v;
 
-	if (!describe(r->peer, &r->path, msg)) {
+	if (!describe(r->peer, r->path.has_sid, r->path.sid, msg)) {
 		v = verdict_of(COAP_404_NOT_FOUND,
 			"RFC 9132 4.5.2: no configuration of this session has sid %u", r->path.sid);
 		signal_refuse(r, &v);

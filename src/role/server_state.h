@@ -34,10 +34,9 @@ struct peer_group {
 
 /* Who is told of changes of a session's configuration; there is one at most. */
 struct config_observer {
-	bool on;
-	uint8_t token[COAP_TOKEN_MAX];
-	size_t token_len;
-	struct path path;
+	bool on, has_sid;
+	uint8_t token_len, token[COAP_TOKEN_MAX];
+	uint32_t sid; /* of what is observed, if it has one */
 	uint32_t sequence;
 };
 

@@ -9,7 +9,7 @@ import cbor2
 import pytest
 
 import dots
-from daemon import SERVER, Daemon
+from daemon import CLIENT, DOTSCTL, SERVER, Daemon
 from peers import COAP_CLIENTS, IDENTITY, KEY_TEXT, PATIENCE, certificate_of, need, until
 
 HB = dots.WELL_KNOWN + "/hb"
@@ -262,6 +262,30 @@ def test_session_configuration_is_negotiated(client, server, non):
     assert (gone.type, gone.code) == (answer_type, "4.04") and "sid 123" in gone.text
     for path in (CONFIG, CONFIG + "/sid=123"):
         assert client("delete", path, non=non).code == "2.02"
+
+
+# 9132-4.5-08, 9132-4.5-09: what is in force shows at both ends, and follows the mitigation.
+def test_two_of_ours_agree(pki, tmp_path):
+    server = Daemon(tmp_path / "server", SERVER, pki=pki).start()
+    crt, key, trust = certificate_of(pki, "client")
+    client = Daemon(tmp_path / "client", CLIENT, port=server.port, heartbeat=60,
+                    credentials=f"{{certificate: {crt}, key: {key}, trust: {trust}}}").start()
+    sid = client.until_event("session-config", code="2.01")["sid"]
+
+    def in_force(which):
+        return {"set": which, "sid": sid, "heartbeat_interval": 60, "missing_hb_allowed": 15,
+                "probing_rate": 5, "max_retransmit": 3, "ack_timeout": 2, "ack_random_factor": 1.5}
+
+    def shown():
+        return [client.server()["config"], server("sessions")[1]["clients"][0]["config"]]
+
+    assert shown() == [in_force("idle")] * 2
+    table = subprocess.run([DOTSCTL, "--socket", client.socket, "sessions"], capture_output=True,
+                           text=True, timeout=PATIENCE, check=True).stdout
+    assert "idle 60 s x 15" in table
+    assert client("mitigate", "192.0.2.5/32", "--wait", "30")[0] == 0
+    until(lambda: shown() == [in_force("mitigating")] * 2, lambda: str(shown()))
+    assert client.stop() == 0 and server.stop() == 0
 
 
 # 9132-4.5.3-01: how long it is good for comes with it.
