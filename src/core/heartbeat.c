@@ -71,6 +71,20 @@ heartbeat_peer(struct heartbeat *h, mono_ms now)
 	h->peer_beat = now;
 }
 
+enum { CLOSEST_MS = 15000 }; /* RFC 9132 4.5.2, RFC 8085 */
+
+/* RFC 9132 4.7: its own heartbeat has just opened the way of any translator. */
+void
+heartbeat_unheard(struct heartbeat *h, mono_ms now)
+{
+	uint32_t interval = h->config.interval_ms;
+	mono_ms last = h->next - interval;
+	mono_ms closest = interval < CLOSEST_MS ? interval : CLOSEST_MS;
+
+	if (interval)
+		h->next = now - last >= closest ? now : now + interval;
+}
+
 /* Time without any traffic that exhausts missing-hb-allowed. */
 static uint64_t
 span(const struct heartbeat *h)

@@ -41,7 +41,11 @@ void heartbeat_configure(struct heartbeat *h, const struct heartbeat_config *c, 
 bool heartbeat_heard(struct heartbeat *h, mono_ms now);
 void heartbeat_answered(struct heartbeat *h, mono_ms now); /* 2.04 to ours */
 void heartbeat_peer(struct heartbeat *h, mono_ms now);     /* a heartbeat request of the peer */
-/* What is due at now; call at heartbeat_deadline or later. Never sends more often than interval. */
+/* The peer says that it hears none of ours (peer-hb-status false): the next one follows right after
+ * this one of its own, or if the last one was lately, right after its next one. */
+void heartbeat_unheard(struct heartbeat *h, mono_ms now);
+/* What is due at now; call at heartbeat_deadline or later. Never sends more often than interval,
+ * but for heartbeat_unheard: then every 15 s at most. */
 struct heartbeat_due heartbeat_tick(struct heartbeat *h, mono_ms now);
 mono_ms heartbeat_deadline(const struct heartbeat *h); /* INT64_MAX: never */
 

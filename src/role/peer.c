@@ -98,12 +98,16 @@ hb_due(void *arg)
 }
 
 void
-peer_heartbeat_request(struct peer *p)
+peer_heartbeat_request(struct peer *p, bool hears)
 {
 	mono_ms now = loop_now(p->server->loop);
 	const char *untold;
 
 	heartbeat_peer(&p->hb, now);
+	if (!hears) {
+		heartbeat_unheard(&p->hb, now);
+		peer_rearm(p);
+	}
 	if (event_quota_take(&p->group->idle, now, &untold))
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "server"), EVENT_F("direction", "in"),
 			EVENT_F("peer", p->group->client), EVENT_F("untold", untold));

@@ -109,7 +109,8 @@ extern const struct session_ops peer_session_ops;
 const char *peer_client(const struct peer *p); /* name of its `clients:` entry */
 void peers_free(struct dots_server *s);
 void peers_judge(struct dots_server *s);
-void peer_heartbeat_request(struct peer *p); /* the peer sent a heartbeat */
+/* The peer sent a heartbeat; hears: it says that it gets ours. */
+void peer_heartbeat_request(struct peer *p, bool hears);
 void peers_visit(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
 

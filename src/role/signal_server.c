@@ -744,7 +744,7 @@ put_hb(struct request *r)
 		signal_refuse(r, &v);
 		return;
 	}
-	peer_heartbeat_request(r->peer);
+	peer_heartbeat_request(r->peer, msg->heartbeat.peer_hb_status);
 	answer_now(r->ex, &body);
 }
 

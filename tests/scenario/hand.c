@@ -309,7 +309,7 @@ hand_forget(struct hand *h)
 void
 hand_heartbeat(struct hand *h)
 {
-	assert_true(hb_send(h->session, true, hand_answered, h) > 0);
+	assert_true(hb_send(h->session, !h->deaf, hand_answered, h) > 0);
 }
 
 /* The sets of a body; false: there are none. */

@@ -247,6 +247,34 @@ a_client_that_never_beats_is_told_so(void **state)
 	hand_free(&h);
 }
 
+/* 9132-4.7-09, 9132-4.7-11: a client that says it hears none of the server's gets them right after
+ * its own, which have opened the way; not more often than before. */
+static void
+who_hears_none_gets_them_after_its_own(void **state)
+{
+	struct scene *x = *state;
+	struct hand h;
+	mono_ms asked;
+
+	provider_start(&x->isp1);
+	hand_make(&h, "acme", "10.0.0.1/24");
+	hand_dial(&h, "s1", "192.0.2.10");
+	UNTIL(31 * S, h.heartbeats == 1);
+	virtual_run(10 * S);
+	virtual_mark();
+	h.deaf = true;
+	for (unsigned i = 0; i < 20; i++) {
+		asked = virtual_now();
+		assert_int_equal(COUNT(BEATS_OF(x->isp1.loop)), i ? i - 1 : 0);
+		hand_heartbeat(&h);
+		if (i > 0)
+			UNTIL(100, COUNT(BEATS_OF(x->isp1.loop)) == i);
+		virtual_run(asked + INTERVAL - virtual_now());
+	}
+	assert_in_range(GAP(BEATS_OF(x->isp1.loop)), INTERVAL - 100, INTERVAL + 100);
+	hand_free(&h);
+}
+
 /* 9132-4.7-08, 9132-4.7-09: heartbeats of ours are answered, but the server sends none. */
 static void
 a_server_that_never_beats_is_told_so(void **state)
@@ -297,6 +325,7 @@ main(void)
 		CASE(an_unheard_client_comes_back_when_the_server_has_closed),
 		CASE(the_span_counts_from_what_was_heard_last),
 		CASE(a_client_that_never_beats_is_told_so),
+		CASE(who_hears_none_gets_them_after_its_own),
 		CASE(a_server_that_never_beats_is_told_so),
 		CASE(interval_zero_beats_nowhere),
 	};

@@ -91,6 +91,7 @@ struct hand {
 	struct session *session; /* NULL: not up */
 	bool answers_heartbeats;
 	unsigned heartbeats; /* of the server */
+	bool deaf;           /* says that it hears none of them */
 	bool server_hears;   /* peer-hb-status of the last one */
 	uint8_t code;        /* of the last response to hand_put and the like; 0: none yet */
 	int64_t lifetime;    /* in it; 0 none */

@@ -119,6 +119,28 @@ interval_zero_sends_and_misses_nothing(void **state)
 	assert_int_equal(heartbeat_deadline(&h), 1000030 * S);
 }
 
+/* 9132-4.7-09, 9132-4.7-11: at once if the last one is old enough, else with the peer's next one.
+ */
+static void
+unheard_ones_follow_those_of_the_peer(void **state)
+{
+	static const struct heartbeat_config off = {0, 15};
+	struct heartbeat h;
+
+	(void)state;
+	heartbeat_init(&h, &config, 0);
+	assert_true(heartbeat_tick(&h, 30 * S).send);
+	heartbeat_unheard(&h, 44 * S);
+	assert_int_equal(heartbeat_deadline(&h), 74 * S);
+	heartbeat_unheard(&h, 74 * S);
+	assert_true(heartbeat_tick(&h, 74 * S).send);
+	heartbeat_unheard(&h, 89 * S);
+	assert_true(heartbeat_tick(&h, 89 * S).send);
+	heartbeat_init(&h, &off, 0);
+	heartbeat_unheard(&h, 30 * S);
+	assert_int_equal(heartbeat_deadline(&h), INT64_MAX);
+}
+
 int
 main(void)
 {
@@ -129,6 +151,7 @@ main(void)
 		cmocka_unit_test(peer_hb_status_tells_of_the_peers_heartbeats),
 		cmocka_unit_test(being_heard_again_is_told_once),
 		cmocka_unit_test(interval_zero_sends_and_misses_nothing),
+		cmocka_unit_test(unheard_ones_follow_those_of_the_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
