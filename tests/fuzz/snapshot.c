@@ -15,6 +15,7 @@ static const char both[] =
 	"    interface: wan1\n"
 	"    prefixes: [192.0.2.64/26, \"2001:db8:1a00::/48\"]\n"
 	"    resolvers: [192.0.2.65]\n"
+	"    session: {idle: {heartbeat-interval: 60}, max-retransmit: 4}\n"
 	"    servers: [{name: dots.isp1.example}]\n"
 	"    credentials: {psk-identity: one, psk-file: one.psk}\n"
 	"  isp2:\n"
