@@ -338,6 +338,12 @@ session_peer(const struct session *s)
 	return &s->peer;
 }
 
+const char *
+session_credential(const struct session *s)
+{
+	return credentials_label(s->credentials);
+}
+
 const struct endpoint *
 session_local(const struct session *s)
 {

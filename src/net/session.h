@@ -147,6 +147,9 @@ bool session_is_up(const struct session *s);
 enum session_transport session_transport(const struct session *s);
 bool session_was_resumed(const struct session *s);
 const struct peer_id *session_peer(const struct session *s); /* valid in judge and after it */
+/* What we have proven ourselves with on a dialled session (credentials_label): a reload may have
+ * brought others since. */
+const char *session_credential(const struct session *s);
 const struct endpoint *session_local(const struct session *s);
 const struct endpoint *session_remote(const struct session *s);
 const char *session_interface(const struct session *s); /* device of the link; "" if not known */

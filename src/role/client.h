@@ -89,7 +89,7 @@ struct server_view {
 	const char *transport;                   /* "udp", "tcp"; "any": of none so far */
 	const char *state;      /* "available", "silent", "connecting", "waiting", "link down" */
 	const char *reason;     /* why not available, "" */
-	const char *credential; /* label, never key material */
+	const char *credential; /* label, never key material; of the session, if there is one */
 	const char *learned;    /* from whom; "": it is configured */
 	wall_ms expires;        /* of one that is learned; 0: never */
 	const char *alternate;  /* the server it was redirected to, and that stands in for it; "" */

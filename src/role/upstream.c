@@ -319,5 +319,6 @@ upstream_view(const struct upstream *u, struct server_view *ret)
 		ret->local = *session_local(s);
 		ret->remote = *session_remote(s);
 		ret->resumed = session_was_resumed(s);
+		ret->credential = session_credential(s);
 	}
 }

@@ -1062,6 +1062,12 @@ session_was_resumed(const struct session *s)
 	return s->resumed;
 }
 
+const char *
+session_credential(const struct session *s)
+{
+	return credentials_label(s->credentials);
+}
+
 const struct peer_id *
 session_peer(const struct session *s)
 {

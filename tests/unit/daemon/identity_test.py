@@ -186,9 +186,11 @@ def test_a_raw_key_is_changed_on_disk(folder, pair, transport):
     reload(client)
     reload(server)
     assert credentials(server) == [f"spki:{old}"] and not client.events("session-down")
+    assert client.server()["credential"] == f"spki:{old}"  # by which it came up
     up = again(server, client)
     assert up["peer"] == f"spki:{next_ours}" and up["resumed"] == "no"
     until(lambda: credentials(server) == [f"spki:{new}"], "session by the new key")
+    assert client.server()["credential"] == f"spki:{new}"
     change(server, f"spki: [{old}, {new}]", f"spki: [{new}]")
     change(client, f"spki: [{ours}, {next_ours}]", f"spki: [{next_ours}]")
     assert credentials(server) == [f"spki:{new}"]
@@ -203,6 +205,21 @@ def test_a_raw_key_that_is_taken_away_ends_the_session(folder, pair):
     until(lambda: [e for e in server.events("session-down") if "no client of ours" in e["reason"]], "end")
     until(lambda: client.server()["state"] != "available", "loss")
     assert not credentials(server)
+
+
+def test_the_contents_of_a_pre_shared_key_are_changed(folder, pair):
+    """Under the same identity: what stands goes on, the next handshake is by the new key."""
+    Pki(folder)
+    shutil.copy(folder / "old.psk", folder / "shared.psk")
+    server, client = pair(X509, "psk: [{identity: joe, file: shared.psk}]", "{psk-identity: joe, psk-file: shared.psk}")
+    wish = place(client)
+    before = standing(server)
+    shutil.copy(folder / "new.psk", folder / "shared.psk")
+    reload(server)
+    reload(client)
+    assert credentials(server) == ["joe"] and not client.events("session-down")
+    assert again(server, client)["resumed"] == "no"
+    finish(server, client, wish, before)
 
 
 # 9132-4.4.1.1-12, 9132-4.4.1.1-14
