@@ -3,8 +3,9 @@
  * datagrams that the caller brings and takes, or TLS 1.3 or 1.2 over a stream (RFC 8323 section 9).
  * No socket, no timer.
  *
- * Key exchange is ECDHE with certificates on both sides or with a pre-shared key, ciphers are AEAD,
- * tickets allow resumption without state in the server; renegotiation and early data are refused.
+ * Key exchange is ECDHE with certificates or raw public keys (RFC 7250) on both sides or with a
+ * pre-shared key, ciphers are AEAD, tickets allow resumption without state in the server;
+ * renegotiation and early data are refused.
  */
 #ifndef DOTSD_NET_ASSOCIATION_H
 #define DOTSD_NET_ASSOCIATION_H

@@ -2,12 +2,12 @@
  * Sessions: one DTLS association, or one TLS connection over TCP (RFC 8323), with CoAP messaging on
  * it, either role.
  *
- * DTLS 1.2 with X.509 (mutual) or ECDHE-PSK, stateless tickets, flights driven by the loop's
- * timers, MTU 1280; CoAP (RFC 7252) with CON and NON in both directions, de-duplication,
- * retransmission, Observe (RFC 7641), bodies in blocks (RFC 7959). Both ends may send requests on
- * one session (RFC 9132 3, 4.7). Owners see no difference between the transports but for
- * session_transport: over TCP what was sent is never sent again (RFC 8323 2.2), so request_repeat
- * does nothing there and says 0.
+ * DTLS 1.2 with X.509 or raw public keys (mutual) or ECDHE-PSK, stateless tickets, flights driven
+ * by the loop's timers, MTU 1280; CoAP (RFC 7252) with CON and NON in both directions,
+ * de-duplication, retransmission, Observe (RFC 7641), bodies in blocks (RFC 7959). Both ends may
+ * send requests on one session (RFC 9132 3, 4.7). Owners see no difference between the transports
+ * but for session_transport: over TCP what was sent is never sent again (RFC 8323 2.2), so
+ * request_repeat does nothing there and says 0.
  *
  * Callbacks run from the loop, never from inside a call of the owner into this file; a session is
  * freed by this file after its `down` callback returned.
@@ -127,8 +127,9 @@ struct dial {
 	const char *interface; /* SO_BINDTODEVICE; NULL: not bound */
 	struct addr source;    /* family 0: chosen by the kernel */
 	struct endpoint remote;
-	const char *server_name; /* SNI (a name only) and reference identity (RFC 9525 DNS-ID); an
-				    IP address text is compared with iPAddress names */
+	const char *server_name; /* SNI (a name only) and reference identity (RFC 9525 DNS-ID, or
+				    SRV-ID of the service dots-signal); an IP address text is
+				    compared with iPAddress names */
 	struct credentials *credentials; /* referenced */
 	const struct resumption *resume; /* borrowed during the call; NULL: full handshake */
 	uint32_t handshake_timeout_ms;   /* 0 = 20000 */

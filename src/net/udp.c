@@ -226,16 +226,15 @@ udp_readable(void *arg, int events)
 
 /* --- making -------------------------------------------------------------------------------- */
 
-/* Our datagrams are of a size that paths carry (RFC 9132 7.3). Where an IPv4 path carries less,
- * routers may divide them: with the kernel's "don't fragment" they would vanish without a word if
- * ICMP is filtered, and who forges ICMP could make them small. */
-static bool
-udp_lets_fragment(int fd, uint8_t family)
+/* Our datagrams are of a size that every path of IPv6 carries, and most of IPv4 (RFC 9132 7.3).
+ * Where one carries less, routers may divide them: with the kernel's "don't fragment" they would
+ * vanish without a word if ICMP is filtered, and who forges ICMP could make them small. */
+static int
+udp_let_fragment(int fd)
 {
-	const int how = family == 6 ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT;
+	const int how = IP_PMTUDISC_OMIT;
 
-	return family == 6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &how, sizeof(how)) == 0
-			   : setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how)) == 0;
+	return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how));
 }
 
 static int
@@ -252,9 +251,8 @@ udp_socket(const char *interface, uint8_t family)
 		r = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0 ||
 		    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)) < 0;
 	else
-		r = setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one)) < 0;
-	if (!r)
-		r = !udp_lets_fragment(fd, family);
+		r = setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one)) < 0 ||
+		    udp_let_fragment(fd) < 0;
 	if (!r && interface && interface[0])
 		r = setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
 			    (socklen_t)strnlen(interface, IFNAMSIZ)) < 0;

@@ -125,6 +125,26 @@ def finish(server, client, wish, before):
     assert (client_name, cuid) == before[0][:2] and mid > before[0][2]
 
 
+def certify_server(pki, names):
+    (pki.folder / "ext").write_text(f"extendedKeyUsage=serverAuth\nsubjectAltName={names}\n")
+    pki.openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-extfile", "ext", "-out", "server.crt")
+
+
+# 9132-7.1-05, 9132-7.1-07
+def test_a_server_is_known_by_its_srv_name(folder, pair):
+    pki = Pki(folder)
+    srv = "otherName:1.3.6.1.5.5.7.8.7;IA5:"
+    certify_server(pki, f"DNS:host7.example,{srv}_dots-signal.dots.example")
+    server, client = pair(X509, "certificates: [acme.example]", "{certificate: acme.crt, key: acme.key, trust: ca.crt}")
+    assert place(client)
+    certify_server(pki, f"DNS:host7.example,{srv}_dots-data.dots.example")
+    server.stop()
+    server.start()
+    until(lambda: [e for e in client.events("session-failed") if "not for the name dots.example" in e["reason"]], "no")
+    assert client.server()["state"] != "available"
+
+
 # 9132-4.4.1.1-12, 9132-8-08, 9132-7.2-14
 def test_a_certificate_is_changed_on_disk(folder, pair):
     pki = Pki(folder)
@@ -152,7 +172,7 @@ def test_the_certificate_and_the_ca_of_the_server_are_changed(folder, pair):
     (folder / "client-trust.crt").write_text(both)
     reload(client)
     assert client.server()["state"] == "available" and not client.events("session-down")
-    pki.openssl("req", *pki.new("server"), "-out", "server.csr", "-subj", "/CN=server")
+    pki.openssl("req", *pki.new("server"), "-out", "server.csr", "-subj", "/CN=server")  # another key
     (folder / "ext").write_text("extendedKeyUsage=serverAuth\nsubjectAltName=DNS:dots.example\n")
     pki.openssl("x509", "-req", "-in", "server.csr", "-CA", "other.crt", "-CAkey", "other.key", "-CAcreateserial",
                 "-extfile", "ext", "-out", "server.crt")
