@@ -4,7 +4,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -207,6 +206,8 @@ public_half(const gnutls_datum_t *pem, gnutls_datum_t *ret_spki, uint8_t digest[
 		r = gnutls_pubkey_init(&public);
 	if (r >= 0)
 		r = gnutls_pubkey_import_privkey(public, private, 0, 0);
+	if (r >= 0 && !peer_key_is_strong(public))
+		r = GNUTLS_E_INSUFFICIENT_SECURITY;
 	if (r >= 0)
 		r = gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, digest, &size);
 	if (r >= 0)

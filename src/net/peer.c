@@ -186,15 +186,47 @@ shows_raw_key(gnutls_session_t tls)
 	return gnutls_certificate_type_get2(tls, GNUTLS_CTYPE_PEERS) == GNUTLS_CRT_RAWPK;
 }
 
-/* Of the key that the peer has shown and signed with: its DER SubjectPublicKeyInfo (RFC 7250 3). */
-static bool
-raw_key_digest(gnutls_session_t tls, uint8_t digest[static 32])
+/* The key that the peer has shown and signed with: its DER SubjectPublicKeyInfo (RFC 7250 3). */
+static const gnutls_datum_t *
+raw_key_of(gnutls_session_t tls)
 {
 	unsigned n = 0;
 	const gnutls_datum_t *raw = gnutls_certificate_get_peers(tls, &n);
 
-	return raw && n == 1 &&
-	       gnutls_hash_fast(GNUTLS_DIG_SHA256, raw->data, raw->size, digest) >= 0;
+	return n == 1 ? raw : NULL;
+}
+
+static bool
+raw_key_digest(gnutls_session_t tls, uint8_t digest[static 32])
+{
+	const gnutls_datum_t *raw = raw_key_of(tls);
+
+	return raw && gnutls_hash_fast(GNUTLS_DIG_SHA256, raw->data, raw->size, digest) >= 0;
+}
+
+bool
+peer_key_is_strong(gnutls_pubkey_t key)
+{
+	unsigned bits = 0;
+	int algorithm = gnutls_pubkey_get_pk_algorithm(key, &bits);
+
+	return algorithm >= 0 && gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm,
+					 bits) >= GNUTLS_SEC_PARAM_MEDIUM;
+}
+
+static bool
+raw_key_is_strong(gnutls_session_t tls)
+{
+	const gnutls_datum_t *raw = raw_key_of(tls);
+	gnutls_pubkey_t key;
+	bool strong;
+
+	if (!raw || gnutls_pubkey_init(&key) < 0)
+		return false;
+	strong =
+		gnutls_pubkey_import(key, raw, GNUTLS_X509_FMT_DER) >= 0 && peer_key_is_strong(key);
+	gnutls_pubkey_deinit(key);
+	return strong;
 }
 
 static bool
@@ -207,6 +239,8 @@ raw_key_is_good(gnutls_session_t tls, const struct peer_expect *expect, char *wh
 		return refuse(why, cap, "raw public key: none is accepted here (RFC 9132 8)");
 	if (!raw_key_digest(tls, digest))
 		return refuse(why, cap, "raw public key: missing (RFC 9132 8)");
+	if (!raw_key_is_strong(tls))
+		return refuse(why, cap, "raw public key: too weak, or not readable (RFC 9325 4.5)");
 	cuid_from_digest(digest, cuid);
 	if (expect->is_server && !credentials_pin(expect->raw, cuid))
 		return refuse(why, cap, "raw public key: %s is not in `spki` (RFC 9132 7.1)", cuid);

@@ -5,6 +5,7 @@
 #ifndef DOTSD_NET_TLS_H
 #define DOTSD_NET_TLS_H
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdbool.h>
@@ -47,6 +48,8 @@ void peer_id_finish(struct peer_id *p);
 /* First DNS-ID, else CN, else the whole subject. */
 void peer_certificate_name(gnutls_x509_crt_t crt, char *name, size_t cap);
 void peer_certificate_digest(gnutls_x509_crt_t crt, uint8_t digest[static 32]);
+/* Of 112 bits of security at least, as certificates have to be (RFC 9325 4.5). */
+bool peer_key_is_strong(gnutls_pubkey_t key);
 /* "spki:" and the cuid that follows from this digest. */
 void peer_raw_key_name(const uint8_t digest[static 32], char *name, size_t cap);
 void peer_psk_digest(const char *identity, uint8_t digest[static 32]);

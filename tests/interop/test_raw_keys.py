@@ -76,6 +76,13 @@ def test_a_key_that_nobody_knows(run, server, keys):
     assert not server.events("session-up")
 
 
+# RFC 9325 4.5: an RSA key of 1024 bits counts no more as it is than in a certificate.
+def test_a_weak_key(run, server, keys):
+    keys.sh("openssl genrsa -traditional -out weak.raw 1024 && openssl pkey -in weak.raw -pubout -out weak.pub")
+    gnutls_cli(run, server.port, "--no-ca-verification", "--priority", RAW + ":%PROFILE_VERY_WEAK", *keys.of("weak"))
+    assert "raw public key: too weak" in server.until_event("session-refused")["reason"]
+
+
 def test_a_certificate_where_only_raw_keys_count(run, server, pki, keys):
     gnutls_cli(run, server.port, "--x509certfile", pki / "client.crt", "--x509keyfile", pki / "client.key",
                "--x509cafile", pki / "ca.crt")

@@ -260,12 +260,30 @@ credentials_are_the_same_if_they_prove_the_same(void **state)
 		credentials_unref(list[i]);
 }
 
+/* RSA of 1024 bits. */
+static const char weak_rsa[] = "-----BEGIN RSA PRIVATE KEY-----\n"
+			       "MIICXAIBAAKBgQDd7fuBAb9Puhso3hQGEuDfzFvtNscvG01mqGvXNd9LhGv7VLGk\n"
+			       "5M2UvxgwRgVMmVLVc1AQNHKoOrTSDrhG8ojtxXsCFQR1W6iCJHag4p4u1gH5qg24\n"
+			       "/xgQ/U5hhfH4vzcz7P7/1jbP743ZFehnqxz1ZgqdNHJZZG4E+lgijTR3TwIDAQAB\n"
+			       "AoGAVSmm0qmV/YVAON2Ht5D1BEyKlivoIZaLjDJjN7Gvn24QdeDZTpqSnVr7cELe\n"
+			       "c7d+hvR6K83ElfP5QYZuhqM5kbWqfxNuVeXepvJ6vCwIGfZ8Lsb41wurimD7KY6u\n"
+			       "f6jLbvvIs5UhaU3petgJpz2CgeXKw22m9b58B5Dvrli2NEkCQQD1rGrOfTjXlezj\n"
+			       "NnqHyzirnWn/J9lrPzwmAo65NBElrzxNql5qobr0t1gms8N/TqOGPpWsTWB0S/eL\n"
+			       "kgrGqkkTAkEA50IRYJfliAwPWC18BsKng5z47jKIoXNncDwxU54M0pM88QCoUtOH\n"
+			       "GNat3vG1mLJiMuTyOOT183GQDeJorUd8VQJAT0Dd+9sduT6eevYaNTB0CbjwduXO\n"
+			       "F/EAYGq2zDxlw7hyRcPOTav6+fMjtuiLCsi9rBMIids0YJAZPadRXqGUjQJBAKb4\n"
+			       "Jr/NLCZ8Pp/1xzTCWlxGe9zPk6KuRiLc8uhilvN652dCiEW1ADfI2KS9c9YaBZil\n"
+			       "gNXfSk1I0y+TJuzlTjkCQF7kpDd3IoSXVHLuQO3PAtUy3CAjDdWA/VHpBelSzfFU\n"
+			       "7DiRrSv1cKwErVk0mou6TQ5xlH5zla9pJ00rMRORpmA=\n"
+			       "-----END RSA PRIVATE KEY-----\n";
+
+/* RFC 9325 4.5 */
 static void
 broken_raw_keys_are_refused(void **state)
 {
 	static const char *const files[] = {"none", "a.crt", "key.psk"};
 	char *pin = (char *)(uintptr_t) "AAAAAAAAAAAAAAAAAAAAAA";
-	struct credentials_config only_pin = {.spki = &pin, .n_spki = 1};
+	struct credentials_config only_pin = {.spki = &pin, .n_spki = 1}, weak = {0};
 	struct credentials *c = NULL;
 	char why[256] = "";
 
@@ -276,6 +294,10 @@ broken_raw_keys_are_refused(void **state)
 		assert_int_equal(credentials_load(&cfg, &c, why, sizeof(why)), CREDENTIALS_BROKEN);
 		assert_non_null(strstr(why, files[i]));
 	}
+	pki_write("weak.key", weak_rsa);
+	weak.raw_key = pki_path("weak.key", "");
+	assert_int_equal(credentials_load(&weak, &c, why, sizeof(why)), CREDENTIALS_BROKEN);
+	assert_non_null(strstr(why, "weak.key"));
 	assert_int_equal(credentials_load(&only_pin, &c, why, sizeof(why)), CREDENTIALS_BROKEN);
 	assert_string_equal(why, "spki needs raw-key");
 	assert_null(c);
