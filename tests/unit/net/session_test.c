@@ -262,7 +262,7 @@ uri_is_no_server_name(void **state)
 	refused("uri", "client", "ca", "dots.example", "not for the name", "peer's alert");
 }
 
-/* 9132-7.1-05, 9132-7.1-07, 8973-8.2-01 */
+/* 9132-7.1-05, 9132-7.1-07, 8973-8.2-02, 8973-8.2-03 */
 static void
 server_known_by_its_srv_id(void **state)
 {
