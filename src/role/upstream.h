@@ -57,7 +57,7 @@ struct upstream_context {
 struct upstream *upstream_new(const struct upstream_context *cx, const struct homing *h,
 	const struct domain *d, const struct domain_server *s, struct credentials *cred);
 void upstream_free(struct upstream *u);
-/* Takes over the same server of a new snapshot. False: it is another one now (address, access,
+/* Takes over the same server of a new snapshot. False: it is another one now (id, address, access,
  * credentials): make a new upstream. */
 bool upstream_rebind(struct upstream *u, const struct homing *h, const struct domain *d,
 	const struct domain_server *s, struct credentials *cred);

@@ -550,6 +550,58 @@ a_removed_client_is_out(void **state)
 	assert_true(virtual_events_gap(EVENT_SESSION_ATTEMPT, "domain=isp2") >= 60 * S);
 }
 
+static const char *const twice[] = {
+	"isp1 wan1 192.0.2.64/26 s1", "isp2 wan2 198.51.100.64/26 s2,s2"};
+
+/* The same server, once as it is and once by its link, as who learns it from two sides has it. */
+static void
+fill_by_link(struct customer *c, size_t which)
+{
+	struct domain_server *s = c->homing->domains[1].servers[which];
+
+	customer_address(c, "s1", "192.0.2.10");
+	for (size_t i = 0; i < 2; i++) {
+		struct domain_server *each = c->homing->domains[1].servers[i];
+
+		each->addresses = mem_array(1, sizeof(struct addr));
+		assert_int_equal(addr_parse("198.51.100.10", &each->addresses[0]), 0);
+		each->n_addresses = 1;
+	}
+	s->interfaces = mem_array(1, sizeof(char *));
+	s->interfaces[s->n_interfaces++] = mem_text("wan2");
+}
+
+static void
+fill_first_by_link(struct customer *c)
+{
+	fill_by_link(c, 0);
+}
+
+static void
+fill_second_by_link(struct customer *c)
+{
+	fill_by_link(c, 1);
+}
+
+/* What is open at one of them is answered to that one, in whatever order they are listed. */
+static void
+servers_alike_do_not_change_places(void **state)
+{
+	struct scene *x = *state;
+
+	scene_start(x);
+	customer_reload(&x->us, twice, 2, fill_first_by_link, "");
+	UNTIL(1 * MINUTE, provider_sessions(&x->isp2) == 2);
+	virtual_way(x->us.loop, "wan2")->lose_out = true;
+	assert_int_equal(customer_ask(&x->us, "w", "198.51.100.66/32", 0), 0);
+	virtual_run(100);
+	customer_reload(&x->us, twice, 2, fill_second_by_link, "");
+	virtual_run(100);
+	virtual_way(x->us.loop, "wan2")->lose_out = false;
+	UNTIL(10 * S, customer_state(&x->us, "w", 0) == WISH_PLACED);
+	assert_int_equal(provider_mitigations(&x->isp2), 1);
+}
+
 int
 main(void)
 {
@@ -577,6 +629,7 @@ main(void)
 		CASE(a_domain_that_is_put_back_is_asked_again),
 		CASE(a_scope_no_longer_authorised_ends_at_once),
 		CASE(a_removed_client_is_out),
+		CASE(servers_alike_do_not_change_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
