@@ -100,18 +100,24 @@ refresh_at(const struct upstream *u, const struct coap_msg *m)
 	return max_age == UINT32_MAX ? INT64_MAX : now + (mono_ms)max_age * 750;
 }
 
+/* NULL: no answer. */
+static bool
+may_pass(const struct coap_msg *m)
+{
+	return !m || coap_class(m->code) == SERVER_ERROR_CLASS ||
+	       m->code == COAP_429_TOO_MANY_REQUESTS;
+}
+
 /* It goes on with what is in force. What a server does not have is not asked for again on this
  * session. */
 static void
 go_without(struct upstream *u, const struct coap_msg *m)
 {
 	uint32_t again_s = AGAIN_S, max_age = 0;
-	bool may_pass = !m || coap_class(m->code) == SERVER_ERROR_CLASS ||
-			m->code == COAP_429_TOO_MANY_REQUESTS;
 
 	if (m && coap_get_uint(m, COAP_OPT_MAX_AGE, &max_age) && max_age > again_s)
 		again_s = max_age;
-	wait_for(u, may_pass ? loop_now(u->cx.loop) + (mono_ms)again_s * 1000 : INT64_MAX);
+	wait_for(u, may_pass(m) ? loop_now(u->cx.loop) + (mono_ms)again_s * 1000 : INT64_MAX);
 	tell(u, m ? m->code : 0, m ? "not negotiated" : "no answer");
 }
 
@@ -161,7 +167,7 @@ take_told(struct upstream *u, const struct coap_msg *m,
 	session_config_told(&now, own, told);
 	now.negotiated = b->config.negotiated;
 	now.sid = b->config.sid;
-	b->offers = session_config_ask(u->domain->session, told, b->offer, &clamped);
+	b->offers = session_config_ask(u->domain->session, told, b->offer, &clamped) && !b->refused;
 	b->clamped = b->clamped || clamped;
 	adopt(u, &now);
 	b->refresh = refresh_at(u, m);
@@ -225,7 +231,10 @@ on_taken(void *arg, struct session *s, const struct coap_msg *m, int error)
 		b->again = true; /* its ranges may be others now (4.5.2) */
 		ask_now(u);
 	} else {
+		b->refused = !may_pass(m);
 		go_without(u, m);
+		if (b->refresh < b->due) /* what was told has its time all the same (4.5.3) */
+			wait_for(u, b->refresh);
 	}
 }
 
@@ -352,7 +361,7 @@ upstream_config_begin(struct upstream *u)
 	own_params(u->domain, own);
 	session_config_init(&fresh, own);
 	b->handle = 0;
-	b->offers = b->again = b->clamped = b->reset = false;
+	b->offers = b->again = b->refused = b->clamped = b->reset = false;
 	adopt(u, &fresh);
 	ask_now(u);
 }
@@ -384,7 +393,7 @@ upstream_config_rebind(struct upstream *u, const struct domain *to)
 		session_config_init(&b->config, own);
 	follow(u);
 	b->reset = true;
-	b->offers = b->again = b->clamped = false;
+	b->offers = b->again = b->refused = b->clamped = false;
 	if (!b->handle && u->session[CURRENT])
 		ask_now(u);
 }

@@ -72,6 +72,7 @@ struct bargain {
 	struct config_set offer[SESSION_SETS]; /* for a PUT … */
 	bool offers;                           /* … which is to come */
 	bool again;                            /* one was out of range already */
+	bool refused;                          /* for good, as far as this session goes */
 	bool clamped;                          /* not all that is wanted can be had */
 	bool reset;      /* what was negotiated is not what is wanted any more */
 	mono_ms due;     /* of the next question; INT64_MAX: none */

@@ -587,10 +587,14 @@ after_422_it_looks_again(void **state)
 
 	by_script(x, &s);
 	s.config_put = COAP_422_UNPROCESSABLE_ENTITY;
+	s.config_max_age = 600;
 	want(&x->us.homing->domains[0], SESSION_IDLE, 600 * S);
 	customer_start(&x->us);
-	virtual_run(1 * HOUR);
+	virtual_run(1 * MINUTE);
 	assert_int_equal(s.config_gets, 2);
+	assert_int_equal(s.config_puts, 2);
+	virtual_run(1 * HOUR); /* what it told is refreshed as ever */
+	assert_int_equal(s.config_gets, 2 + 8);
 	assert_int_equal(s.config_puts, 2);
 	assert_int_equal(s.config_asked[SESSION_IDLE].heartbeat_interval.current, 240);
 	assert_int_equal(virtual_events(EVENT_SESSION_CONFIG, "code=4.22"), 1);
