@@ -27,8 +27,8 @@ struct entry {
 	TAILQ_ENTRY(entry) waiting;
 	struct names *names;
 	char host[NAME_HOST_MAX + 1];
-	enum { IDLE, WAITING, OPEN } look_up;
-	struct name_answer answer; /* SOUGHT: none so far */
+	enum { IDLE, WAITING, OPEN, ABANDONED } look_up; /* abandoned: nobody waits for it */
+	struct name_answer answer;                       /* SOUGHT: none so far */
 	char why[WHY_MAX];
 	bool configured; /* from the table */
 	bool troubled;   /* told that it cannot be looked up */
@@ -213,9 +213,9 @@ on_answer(void *arg, const struct resolver_answer *a)
 	struct entry *e = arg;
 	struct names *n = e->names;
 
+	n->open -= e->look_up == OPEN;
 	e->look_up = IDLE;
 	e->old = false;
-	n->open--;
 	if (!a->error) {
 		timer_after(e->timer, keep_ms(a->ttl));
 		found(e, a->addrs, a->n_addrs, a->whole);
@@ -278,6 +278,10 @@ forget(struct entry *e)
 static void
 seek(struct entry *e)
 {
+	if (e->look_up == ABANDONED) { /* it is under way already */
+		e->look_up = OPEN;
+		e->names->open++;
+	}
 	if (e->look_up != IDLE)
 		return;
 	e->look_up = WAITING;
@@ -353,7 +357,7 @@ names_lookup(struct names *n, const char *host, bool anew)
 		n->ops->answered(n->arg, host, &full);
 	else if (!anew && !e->old && e->answer.state != NAME_SOUGHT)
 		tell(e, e->answer.state, e->why);
-	else if (e->look_up == IDLE && !read_table(e))
+	else if ((e->look_up == IDLE || e->look_up == ABANDONED) && !read_table(e))
 		seek(e);
 }
 
@@ -362,8 +366,15 @@ names_drop(struct names *n, const char *host)
 {
 	struct entry *e = map_get(n->entries, host, strlen(host));
 
-	if (e && e->look_up != OPEN && !n->ops->wanted(n->arg, host))
+	if (!e || n->ops->wanted(n->arg, host))
+		return;
+	if (e->look_up == IDLE || e->look_up == WAITING) {
 		forget(e);
+	} else if (e->look_up == OPEN) { /* its place is for others; the answer is kept a while */
+		e->look_up = ABANDONED;
+		n->open--;
+		begin_waiting(n);
+	}
 }
 
 /* ---- life ---- */

@@ -102,13 +102,17 @@ inquiry_free(struct inquiry *q)
 }
 
 static size_t
-count_inquiries(const struct naming *n, const char *client)
+count_inquiries(const struct naming *n, const char *client, size_t *ret_names)
 {
 	const struct inquiry *q;
 	size_t count = 0;
 
+	*ret_names = 0;
 	TAILQ_FOREACH(q, &n->inquiries, entry)
-	count += !strcmp(q->client, client);
+	if (!strcmp(q->client, client)) {
+		count++;
+		*ret_names += q->cover->n_names;
+	}
 	return count;
 }
 
@@ -126,17 +130,20 @@ look_up(struct inquiry *q)
 }
 
 struct inquiry *
-naming_ask(struct dots_server *s, const char *client, struct cover *cv, void (*done)(void *arg),
+naming_ask(struct dots_server *s, const struct client *c, struct cover *cv, void (*done)(void *arg),
 	void *arg)
 {
 	struct naming *n = s->naming;
 	struct inquiry *q;
+	size_t names;
 
-	if (n->n_inquiries == NAMING_MAX || count_inquiries(n, client) == NAMING_CLIENT_MAX)
+	if (n->n_inquiries == NAMING_MAX ||
+		count_inquiries(n, c->name, &names) == NAMING_CLIENT_MAX ||
+		names + cv->n_names > c->limits.names)
 		return NULL;
 	q = mem_new(sizeof(*q));
 	*q = (struct inquiry){.naming = n, .cover = cv, .done = done, .arg = arg};
-	q->client = mem_text(client);
+	q->client = mem_text(c->name);
 	q->timer = timer_new(s->loop, on_timer, q);
 	timer_after(q->timer, cover_is_sought(cv) ? NAMING_PATIENCE_MS : 0);
 	TAILQ_INSERT_TAIL(&n->inquiries, q, entry);

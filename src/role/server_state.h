@@ -214,7 +214,7 @@ void naming_forget(struct dots_server *s, const struct mitigation *m);
  * client, or of all, are under way already. */
 enum { NAMING_PATIENCE_MS = 3000, NAMING_MAX = 64, NAMING_CLIENT_MAX = 16 };
 struct inquiry;
-struct inquiry *naming_ask(struct dots_server *s, const char *client, struct cover *cv,
+struct inquiry *naming_ask(struct dots_server *s, const struct client *c, struct cover *cv,
 	void (*done)(void *arg), void *arg);
 void inquiry_free(struct inquiry *q); /* NULL is legal; done is not called any more */
 /* What the mitigation stands for just now, for events. */

@@ -422,7 +422,7 @@ look_up(struct request *r, const struct scope *scope, bool if_match, struct cove
 	a = admission_new(r, scope, if_match);
 	a->cover = *cv;
 	*cv = (struct cover){0};
-	a->inquiry = naming_ask(s, a->client, &a->cover, admission_found, a);
+	a->inquiry = naming_ask(s, r->client, &a->cover, admission_found, a);
 	if (a->inquiry)
 		return;
 	v.max_age = RETRY_ADMISSION_S;

@@ -274,6 +274,30 @@ look_ups_are_limited(void **state)
 	assert_int_equal(ask(&x->beta, 1, web), COAP_201_CREATED);
 }
 
+/* Who asks for what nobody answers does not keep others from being answered. */
+static void
+silent_names_hold_up_nobody_else(void **state)
+{
+	enum { MANY = 64 }; /* more than are looked up at a time */
+	struct world *x = *state;
+	char name[64];
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "n%u.example.com", i);
+		virtual_name(resolver, name, NULL, 0);
+		hand_put_names(&x->acme, i + 1, name);
+		virtual_run(20);
+		hand_delete(&x->acme, i + 1);
+	}
+	assert_int_equal(virtual_lookups()->n, MANY);
+	virtual_name(resolver, web, "192.0.2.70", 300);
+	assert_int_equal(ask(&x->beta, 1, web), COAP_201_CREATED);
+	/* One of them, asked for again, is answered at last. */
+	virtual_name(resolver, "n60.example.com", "192.0.2.71", 300);
+	virtual_run(60 * S);
+	assert_int_equal(ask(&x->acme, 100, "n60.example.com"), COAP_201_CREATED);
+}
+
 static void
 look_ups_of_all_are_limited(void **state)
 {
@@ -437,6 +461,7 @@ main(void)
 		NAMING(a_request_waits_once),
 		NAMING(look_ups_are_limited),
 		NAMING(look_ups_of_all_are_limited),
+		NAMING(silent_names_hold_up_nobody_else),
 		NAMING(names_on_record_are_limited),
 		NAMING(overlap_is_by_address),
 		NAMING(authority_is_judged_again_after_a_reload),
