@@ -464,7 +464,8 @@ names_of_what_is_never_mitigated_are_refused(void **state)
 	assert_int_equal(installed("192.0.2.72"), 0);
 }
 
-/* 9132-11-08: the addresses of names are among a client's targets, as many as there are just now. */
+/* 9132-11-08: the addresses of names are among a client's targets, as many as there are just now.
+ */
 static void
 addresses_of_names_are_targets(void **state)
 {
