@@ -31,10 +31,13 @@ struct refusal {
 	const char *why;
 };
 
+/* Of a client. The helper has them while the client has filters: without any nothing is dropped
+ * that could hit them, and what the kernel holds does not grow with the number of clients. */
 struct flow_set {
 	struct filter_flows set;
 	char *client;
 	size_t size; /* in a message */
+	size_t n_filters;
 };
 
 struct nftables {
@@ -153,8 +156,10 @@ gather_flows(void *arg, const void *key, size_t len, void *value)
 	const struct flow_set *f = map_get(g->n->flow_sets, key, len);
 
 	(void)value;
-	if (f)
+	if (f && f->n_filters)
 		g->m->flows[g->m->n_flows++] = f->set;
+	else if (f && g->m->op == FILTER_OP_COMMIT) /* it had some */
+		g->m->flows[g->m->n_flows++] = (struct filter_flows){.client = f->client};
 	return true;
 }
 
@@ -426,6 +431,46 @@ connect_(void *arg)
 		synchronise(n);
 }
 
+/* ---- clients ---- */
+
+static struct flow_set *
+flow_set_of(struct nftables *n, const char *client)
+{
+	struct flow_set *f = map_get(n->flow_sets, client, strlen(client));
+
+	if (!f) {
+		f = mem_new(sizeof(*f));
+		f->client = mem_text(client);
+		f->set.client = f->client;
+		map_set(n->flow_sets, client, strlen(client), f);
+	}
+	return f;
+}
+
+static void
+flows_changed(struct nftables *n, const struct flow_set *f)
+{
+	map_set(n->dirty_flows, f->client, strlen(f->client), n);
+}
+
+static void
+client_gains(struct nftables *n, const char *client)
+{
+	struct flow_set *f = flow_set_of(n, client);
+
+	if (f->n_filters++ == 0)
+		flows_changed(n, f);
+}
+
+static void
+client_loses(struct nftables *n, const char *client)
+{
+	struct flow_set *f = flow_set_of(n, client);
+
+	if (--f->n_filters == 0)
+		flows_changed(n, f);
+}
+
 /* ---- the interface ---- */
 
 static void
@@ -439,6 +484,7 @@ drop(struct nftables *n, uint64_t id)
 	if (w->sent)
 		push_removed(n, id);
 	n->filter_bytes -= w->size;
+	client_loses(n, w->filter.client);
 	wanted_free(w);
 }
 
@@ -470,6 +516,9 @@ add(struct nftables *n, const struct filter *f)
 	n->filter_bytes = others + size;
 	w->sent = old && old->sent;
 	map_set(n->wanted, &f->id, sizeof(f->id), w);
+	client_gains(n, f->client);
+	if (old)
+		client_loses(n, old->filter.client);
 	wanted_free(old);
 	map_set(n->dirty, &f->id, sizeof(f->id), n);
 }
@@ -506,22 +555,21 @@ static void
 flows(struct mitigator *m, const char *client, const struct flow *list, size_t count)
 {
 	struct nftables *n = (struct nftables *)m;
-	struct flow_set *f = mem_new(sizeof(*f)), *old;
+	struct flow_set *f = flow_set_of(n, client);
 
-	f->client = mem_text(client);
-	f->set.client = f->client;
+	free(f->set.flows);
 	f->set.flows = mem_copy(list, count * sizeof(*list));
 	f->set.n = count < FILTER_PROTO_FLOWS_MAX ? count : FILTER_PROTO_FLOWS_MAX;
-	old = map_set(n->flow_sets, client, strlen(client), f);
-	n->flow_bytes -= old ? old->size : 0;
+	n->flow_bytes -= f->size;
 	f->size = filter_proto_flows_size(&f->set);
 	if (n->flow_bytes + f->size > FILTER_PROTO_FLOW_BYTES_MAX) {
 		f->set.n = 0; /* this client's sessions may be hit by its own filters */
 		f->size = filter_proto_flows_size(&f->set);
 	}
 	n->flow_bytes += f->size;
-	flow_set_free(old);
-	map_set(n->dirty_flows, client, strlen(client), n);
+	if (!f->n_filters)
+		return;
+	flows_changed(n, f);
 	changed(n);
 }
 

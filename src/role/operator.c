@@ -50,12 +50,6 @@ find(const struct dots_server *s, const char *client)
 	return map_get(s->suspended, client, strlen(client));
 }
 
-bool
-client_is_suspended(const struct dots_server *s, const char *client)
-{
-	return find(s, client);
-}
-
 /* ---- over a restart -------------------------------------------------------------------------- */
 
 static void

@@ -223,7 +223,6 @@ void naming_scope_text(const struct mitigation *m, struct buf *out);
 const char *naming_text(const struct target *t, struct buf *out);
 
 /* operator.c */
-bool client_is_suspended(const struct dots_server *s, const char *client);
 /* Of a new request of that client: 2.01, or the refusal because it is suspended. */
 struct verdict suspension_verdict(const struct dots_server *s, const char *client);
 void suspensions_restore(struct dots_server *s);

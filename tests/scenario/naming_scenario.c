@@ -448,6 +448,68 @@ without_a_resolver_what_is_known_stands(void **state)
 
 #define NAMING(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- the operator ---- */
+
+/* 8811-2.2.2-19 */
+static void
+who_is_suspended_waits_for_no_name(void **state)
+{
+	struct world *x = *state;
+
+	virtual_name(resolver, web, NULL, 0);
+	hand_put_names(&x->acme, 1, web);
+	virtual_run(1 * S);
+	assert_int_equal(x->acme.code, 0);
+	server_suspend(x->isp.server, "acme", NULL, true);
+	virtual_turn(x->isp.loop);
+	UNTIL(100, x->acme.code == COAP_403_FORBIDDEN);
+	assert_int_equal(ask(&x->acme, 2, web), COAP_403_FORBIDDEN);
+	assert_int_equal(provider_mitigations(&x->isp), 0);
+}
+
+/* 9132-4.4.1.1-37: by address; what a name comes to stand for later, too. */
+static void
+names_of_what_is_never_mitigated_are_refused(void **state)
+{
+	struct world *x = *state;
+	struct prefix never;
+
+	prefix_parse("192.0.2.72/32", &never);
+	clients_never(x->isp.clients, &never, 1);
+	virtual_name(resolver, web, "192.0.2.71,192.0.2.72", 60);
+	assert_int_equal(ask(&x->acme, 1, web), COAP_400_BAD_REQUEST);
+	assert_non_null(strstr(x->acme.text, "192.0.2.72"));
+	virtual_name(resolver, web, "192.0.2.71", 60);
+	virtual_run(2 * MINUTE);
+	assert_int_equal(ask(&x->acme, 2, web), COAP_201_CREATED);
+	virtual_name(resolver, web, "192.0.2.71,192.0.2.72", 60);
+	virtual_run(3 * MINUTE);
+	assert_int_equal(provider_mitigation(&x->isp, 2)->cover.n_prefixes, 1);
+	assert_int_equal(installed("192.0.2.72"), 0);
+}
+
+/* 9132-11-08: the addresses of names are among a client's targets, as many as there are just now.
+ */
+static void
+addresses_of_names_are_targets(void **state)
+{
+	struct world *x = *state;
+	struct client *acme = (struct client *)(uintptr_t)clients_named(x->isp.clients, "acme");
+	struct client_view v;
+
+	acme->limits.targets_total = 3;
+	virtual_name(resolver, web, "192.0.2.70,192.0.2.71", 60);
+	assert_int_equal(ask(&x->acme, 1, web), COAP_201_CREATED);
+	hand_put(&x->acme, 2, "192.0.2.80/32,192.0.2.81/32", 3600);
+	UNTIL(1 * S, x->acme.code == COAP_503_SERVICE_UNAVAILABLE);
+	virtual_name(resolver, web, "192.0.2.70", 60);
+	virtual_run(3 * MINUTE);
+	server_client(x->isp.server, "acme", &v);
+	assert_int_equal(v.share.targets, 1);
+	hand_put(&x->acme, 3, "192.0.2.80/32,192.0.2.81/32", 3600);
+	UNTIL(1 * S, x->acme.code == COAP_201_CREATED);
+}
+
 int
 main(void)
 {
@@ -467,6 +529,9 @@ main(void)
 		NAMING(authority_is_judged_again_after_a_reload),
 		NAMING(without_a_resolver_what_is_known_stands),
 		NAMING(an_alias_stands_for_what_is_configured),
+		NAMING(who_is_suspended_waits_for_no_name),
+		NAMING(names_of_what_is_never_mitigated_are_refused),
+		NAMING(addresses_of_names_are_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -575,6 +575,42 @@ what_one_synchronisation_cannot_carry_is_refused(void **state)
 	free(prefixes);
 }
 
+/* What stands for a client in the kernel costs each of its packets nothing, but each of so many
+ * clients something. */
+static void
+flows_come_and_go_with_the_filters_of_their_client(void **state)
+{
+	struct bench *b = *state;
+	struct flow flow = {
+		.protocol = FLOW_UDP, .server = {.addr = {4, {192, 0, 2, 9}}, .port = 4646}};
+
+	b->m->ops->flows(b->m, "acme", &flow, 1);
+	b->m->ops->flows(b->m, "beta", &flow, 1);
+	b->m->ops->sync(b->m, NULL, 0);
+	await_sync(b);
+	assert_int_equal(b->msg.n_flows, 0);
+	helper_done(b, "");
+	start(b, 1);
+	await_commit(b);
+	assert_int_equal(b->msg.n_added, 1);
+	assert_int_equal(b->msg.n_flows, 1); /* in the same change */
+	assert_string_equal(b->msg.flows[0].client, "acme");
+	assert_int_equal(b->msg.flows[0].n, 1);
+	helper_done(b, "");
+	start(b, 2);
+	await_commit(b);
+	assert_int_equal(b->msg.n_flows, 0); /* they are there */
+	helper_done(b, "");
+	stop(b, 1);
+	await_commit(b);
+	assert_int_equal(b->msg.n_flows, 0);
+	helper_done(b, "");
+	stop(b, 2);
+	await_commit(b);
+	assert_int_equal(b->msg.n_flows, 1);
+	assert_int_equal(b->msg.flows[0].n, 0);
+}
+
 static void
 flows_that_one_synchronisation_cannot_carry_are_left_out(void **state)
 {
@@ -583,7 +619,10 @@ flows_that_one_synchronisation_cannot_carry_are_left_out(void **state)
 	struct flow *flows = mem_array(FILTER_PROTO_FLOWS_MAX + 1, sizeof(*flows));
 	size_t full = 0, none = 0;
 	char name[16];
+	struct prefix mine;
+	struct filter f = {.client = name, .prefixes = &mine, .n_prefixes = 1};
 
+	prefix_parse("198.51.100.1/32", &mine);
 	for (size_t i = 0; i <= FILTER_PROTO_FLOWS_MAX; i++)
 		flows[i] = (struct flow){.protocol = FLOW_UDP,
 			.server = {.addr = {.family = 6}, .port = 4646},
@@ -592,6 +631,8 @@ flows_that_one_synchronisation_cannot_carry_are_left_out(void **state)
 		snprintf(name, sizeof(name), "client%d", i);
 		b->m->ops->flows(b->m, name, flows, FILTER_PROTO_FLOWS_MAX + 1);
 		b->m->ops->flows(b->m, name, flows, FILTER_PROTO_FLOWS_MAX + 1);
+		f.id = (uint64_t)i + 1;
+		b->m->ops->start(b->m, &f);
 	}
 	b->m->ops->sync(b->m, NULL, 0);
 	await_sync(b);
@@ -672,6 +713,7 @@ main(void)
 		CASE(filters_removed_behind_our_back_are_put_there_again),
 		CASE(a_filter_that_cannot_be_carried_is_refused_alone),
 		CASE(what_one_synchronisation_cannot_carry_is_refused),
+		CASE(flows_come_and_go_with_the_filters_of_their_client),
 		CASE(flows_that_one_synchronisation_cannot_carry_are_left_out),
 		CASE(removals_that_wait_are_limited),
 		CASE(a_helper_that_talks_rubbish_is_left_and_tried_again),
