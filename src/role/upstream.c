@@ -159,7 +159,8 @@ same_access(const struct upstream *u, const struct homing *h, const struct domai
 static bool
 same_server(const struct domain_server *a, const struct domain_server *b)
 {
-	/* By its id, too: of two that are alike each keeps its sessions and what is open on them. */
+	/* By its id, too: of two that are alike each keeps its sessions and what is open on them.
+	 */
 	if (strcmp(a->id, b->id) != 0 || strcmp(a->name, b->name) != 0 || a->port != b->port ||
 		a->transport != b->transport || a->n_addresses != b->n_addresses)
 		return false;
