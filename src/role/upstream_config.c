@@ -189,7 +189,9 @@ is_answer(struct upstream *u, const struct session *s, const struct coap_msg *m,
 		wait_for(u, INT64_MAX); /* there it is negotiated anew */
 		return false;
 	}
-	if (!m)
+	if (m) /* at the longest: it may have been sent again */
+		pacing_measured(&u->pacing, loop_now(u->cx.loop) - u->bargain.asked);
+	else
 		go_without(u, NULL);
 	return m != NULL;
 }
@@ -270,6 +272,7 @@ send_request(struct upstream *u, uint8_t method, bool with_sid, const struct buf
 		m.payload_len = body->len;
 	}
 	u->bargain.handle = request_send(u->session[CURRENT], &m, answered, u);
+	u->bargain.asked = loop_now(u->cx.loop);
 	wait_for(u, INT64_MAX);
 	if (u->bargain.handle > 0)
 		return;

@@ -127,6 +127,7 @@ upstream_dial_address(struct upstream *u, const char *interface, const struct ad
 	if (!access_source(u->homing, &u->access, u->cx.links, to, &from, why, REASON_MAX))
 		return NULL;
 	d.source = from.local.addr;
+	u->dialled = loop_now(u->cx.loop);
 	s = session_dial(u->cx.loop, &d, &upstream_session_ops, u, &error);
 	if (!s) {
 		snprintf(why, REASON_MAX, "%s: %s", endpoint_format(&d.remote, remote),

@@ -77,6 +77,8 @@ observation_send(struct observation *o)
 	if (!s || !session_is_up(s))
 		return;
 	timer_after(u->observe_timer, OBSERVE_REPEAT_MS);
+	if (upstream_request_turn(u) > loop_now(u->cx.loop))
+		return; /* later */
 	if (o->handle > 0) {
 		request_repeat(s, o->handle);
 	} else {
@@ -91,6 +93,7 @@ observation_send(struct observation *o)
 	}
 	if (o->handle) {
 		o->sent = loop_now(u->cx.loop);
+		pacing_sent(&u->pacing, o->sent);
 		o->tries++;
 	}
 }

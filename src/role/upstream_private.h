@@ -6,6 +6,7 @@
 #define DOTSD_ROLE_UPSTREAM_PRIVATE_H
 
 #include "core/heartbeat.h"
+#include "core/pacing.h"
 #include "core/session_config.h"
 #include "net/session.h"
 #include "role/access.h"
@@ -25,6 +26,7 @@ struct open_request {
 	size_t len;
 	int64_t handle[2]; /* by line; 0: not open there */
 	mono_ms sent[2];
+	bool again[2];   /* it was sent more than once there */
 	bool waiting[2]; /* to be sent (again) */
 	struct upstream *u;
 };
@@ -68,6 +70,7 @@ struct bargain {
 	struct session_config config; /* in force */
 	enum session_set set;
 	int64_t handle;                        /* of the question that is open; 0: none */
+	mono_ms asked;                         /* when the last one was sent */
 	uint32_t sid;                          /* the last one of a PUT, on whichever session */
 	struct config_set offer[SESSION_SETS]; /* for a PUT … */
 	bool offers;                           /* … which is to come */
@@ -103,6 +106,7 @@ struct upstream {
 	size_t n_failures;
 	struct heartbeat hb;
 	int64_t hb_handle;
+	mono_ms hb_sent, dialled;
 	struct bargain bargain;
 	struct timer *hb_timer, *dial_timer, *race_timer, *probe_timer, *observe_timer,
 		*window_timer, *certificate_timer;
@@ -120,6 +124,7 @@ struct upstream {
 	char reason[REASON_MAX];
 	struct open_request *requests; /* in the order in which they were begun */
 	unsigned in_a_row;
+	struct pacing pacing; /* of datagrams to that server */
 	struct observation *observations;
 	/* upstream_redirect.c */
 	struct detour *detour, *next_detour; /* NULL: none; the next one begins with the timer */
@@ -158,6 +163,9 @@ void upstream_link_wait(struct upstream *u, const char *interface); /* no attemp
 /* storage: PATH_STORAGE, borrowed by *m. */
 void upstream_request_build(const struct upstream *u, struct coap_msg *m, uint8_t method,
 	const char *cuid, uint32_t mid, char *storage);
+/* When the next datagram may go to that server, now at the earliest: as much as was sent lately has
+ * to be waited for (RFC 9132 4.4). Over TCP nothing has. */
+mono_ms upstream_request_turn(const struct upstream *u);
 /* Gives up the place of the one sent longest ago on that session; false: there is none. */
 bool upstream_request_make_room(struct upstream *u, int line);
 void upstream_request_drop(struct upstream *u, struct open_request *r);

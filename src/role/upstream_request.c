@@ -13,11 +13,24 @@
 
 enum {
 	/* A session keeps 64 requests open (net/session.h); they are shared out: */
-	WINDOW = 24,     /* requests under way to a server that answers … */
-	WINDOW_MS = 200, /* … and without an answer for that long so many more */
+	WINDOW = 24, /* requests under way to a server that answers … */
+	/* … and so many more without an answer for two round trips, in these bounds. Over long ways
+	 * less would have more open than there is room for, and answers that nobody waits for. */
+	WINDOW_MS = 200,
+	WINDOW_LONG_MS = 1000,
 };
 
 static void send_waiting(struct upstream *u);
+
+static int64_t
+window_ms(const struct upstream *u)
+{
+	int64_t due = 2 * u->pacing.round_trip_ms;
+
+	if (due < WINDOW_MS)
+		return WINDOW_MS;
+	return due < WINDOW_LONG_MS ? due : WINDOW_LONG_MS;
+}
 
 void
 upstream_request_build(const struct upstream *u, struct coap_msg *m, uint8_t method,
@@ -51,6 +64,13 @@ upstream_request_drop(struct upstream *u, struct open_request *r)
 }
 
 static void
+measure(struct upstream *u, const struct open_request *r, int line)
+{
+	if (!r->again[line])
+		pacing_measured(&u->pacing, loop_now(u->cx.loop) - r->sent[line]);
+}
+
+static void
 request_done(void *arg, struct session *s, const struct coap_msg *response, int error)
 {
 	struct open_request *r = arg;
@@ -64,10 +84,11 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	r->handle[line] = 0;
 	if (response && u->in_a_row) {
 		u->in_a_row--;
-		timer_after(u->window_timer, WINDOW_MS);
+		timer_after(u->window_timer, window_ms(u));
 	}
 	if (!response) /* that session is over; the other one, or the next, carries it */
 		return;
+	measure(u, r, line);
 	if (upstream_redirect_take(u, response, true)) { /* it goes on there */
 		if (line == CANDIDATE)
 			upstream_session_promote(u);
@@ -144,7 +165,8 @@ request_on_line(struct open_request *r, int line)
 	r->waiting[line] = false;
 	if (!s || !session_is_up(s))
 		return;
-	if (r->handle[line] > 0)
+	r->again[line] = r->handle[line] > 0;
+	if (r->again[line])
 		request_repeat(s, r->handle[line]);
 	else
 		request_begin(r, line);
@@ -163,18 +185,39 @@ first_waiting(const struct upstream *u)
 	return r;
 }
 
-/* A server that answers sets the pace (RFC 9132 4.4: on average one datagram a round trip); one
- * that does not gets them in heaps that it has room for. */
+mono_ms
+upstream_request_turn(const struct upstream *u)
+{
+	mono_ms now = loop_now(u->cx.loop);
+	const struct session *s = u->session[CURRENT];
+
+	return s && session_transport(s) == SESSION_TCP ? now : pacing_next(&u->pacing, now);
+}
+
+static bool
+waits_its_turn(struct upstream *u)
+{
+	mono_ms turn = upstream_request_turn(u);
+
+	if (turn <= loop_now(u->cx.loop))
+		return false;
+	timer_at(u->window_timer, turn);
+	return true;
+}
+
+/* A server that answers sets the pace; one that does not gets them in heaps that it has room for.
+ */
 static void
 send_waiting(struct upstream *u)
 {
 	struct open_request *r;
 
-	while (u->in_a_row < WINDOW && (r = first_waiting(u))) {
+	while (u->in_a_row < WINDOW && (r = first_waiting(u)) && !waits_its_turn(u)) {
 		if (u->in_a_row++ == 0)
-			timer_after(u->window_timer, WINDOW_MS);
+			timer_after(u->window_timer, window_ms(u));
 		request_on_line(r, CURRENT);
 		request_on_line(r, CANDIDATE);
+		pacing_sent(&u->pacing, loop_now(u->cx.loop)); /* over two sessions or one (4.7) */
 	}
 }
 

@@ -12,9 +12,10 @@
 #include "role/upstream_private.h"
 
 enum {
-	RECONNECT_MS = 1000,   /* first attempt after an orderly close */
-	CANDIDATE_MS = 20000,  /* a second session has to answer within that */
-	LOOK_MS = 3600 * 1000, /* at a certificate: the wall clock may be set meanwhile */
+	RECONNECT_MS = 1000,       /* first attempt after an orderly close */
+	CANDIDATE_MS = 20000,      /* a second session has to answer within that */
+	LOOK_MS = 3600 * 1000,     /* at a certificate: the wall clock may be set meanwhile */
+	HANDSHAKE_ROUND_TRIPS = 2, /* at least; with the time that both ends take to compute */
 };
 
 /* ---- heartbeats -------------------------------------------------------------------------- */
@@ -39,6 +40,7 @@ hb_answered(void *arg, struct session *s, const struct coap_msg *response, int e
 	if (response) {
 		u->answered = true;
 		heartbeat_answered(&u->hb, loop_now(u->cx.loop));
+		pacing_measured(&u->pacing, loop_now(u->cx.loop) - u->hb_sent);
 		upstream_redirect_take(u, response, false);
 	}
 }
@@ -72,6 +74,7 @@ upstream_session_hb_due(void *arg)
 		do
 			u->hb_handle = hb_send(s, due.peer_hb_status, hb_answered, u);
 		while (u->hb_handle == -EMFILE && upstream_request_make_room(u, CURRENT));
+		u->hb_sent = loop_now(u->cx.loop);
 		event_raise(EVENT_HEARTBEAT, EVENT_F("role", "client"), EVENT_F("direction", "out"),
 			EVENT_F("domain", u->domain->name), EVENT_F("server", u->with));
 	}
@@ -216,6 +219,7 @@ on_up(void *arg, struct session *s)
 
 	u->ever_up = true;
 	u->heard = u->candidate_up = loop_now(u->cx.loop);
+	pacing_measured(&u->pacing, (u->heard - u->dialled) / HANDSHAKE_ROUND_TRIPS);
 	resumption_free(u->resume);
 	u->resume = session_resumption(s);
 	u->resume_over = session_transport(s);

@@ -138,6 +138,42 @@ what_is_over_takes_no_room(void **state)
 
 #define MANY_CASE(f) cmocka_unit_test_setup_teardown(f, setup, scene_teardown)
 
+static void
+release(struct scene *x, int first, int n)
+{
+	char id[16];
+
+	for (int i = first; i < first + n; i++) {
+		snprintf(id, sizeof(id), "w%d", 1000 + i);
+		assert_int_equal(customer_release(&x->us, id), 0);
+	}
+}
+
+/* 9132-4.4-05: on average one datagram a round trip goes out, whatever is asked for. */
+static void
+a_long_way_sets_the_pace(void **state)
+{
+	const mono_ms round_trip = 2000;
+	struct scene *x = *state;
+
+	virtual_way(x->us.loop, "wan2")->delay = round_trip / 2;
+	virtual_run(20 * MINUTE); /* heartbeats measure it */
+	virtual_mark();
+	ask(x, 0, 100);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(provider_mitigations(&x->isp2), 100); /* there is credit for that */
+	ask(x, 100, 100);
+	release(x, 0, 100);
+	virtual_run(1 * MINUTE);
+	ask(x, 200, 50);
+	release(x, 100, 100);
+	virtual_run(8 * MINUTE);
+	/* Over ten minutes, those saved up among them, and some that went over two sessions. */
+	assert_in_range(COUNT(.from = x->us.loop, .resource = PATH_MITIGATE), 500,
+		20 * MINUTE / round_trip * 115 / 100);
+	UNTIL(1 * HOUR, customer_state(&x->us, "w1249", 0) == WISH_PLACED);
+}
+
 int
 main(void)
 {
@@ -146,6 +182,7 @@ main(void)
 		MANY_CASE(many_go_out_on_a_silent_session),
 		MANY_CASE(heartbeats_find_room_among_many),
 		MANY_CASE(what_is_over_takes_no_room),
+		MANY_CASE(a_long_way_sets_the_pace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
