@@ -28,9 +28,11 @@ struct shelf {
 	struct trie *targets[2];
 };
 
+LIST_HEAD(mitigation_list, mitigation);
+
 /* Preconfigured requests that wait for the loss of one peer, or were activated by it. */
 struct queue {
-	LIST_HEAD(, mitigation) waiting;
+	struct mitigation_list waiting;
 	size_t n; /* with the active ones */
 };
 
