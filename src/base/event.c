@@ -104,6 +104,9 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"from cuid mid code scope untold", "a client withdrew a request"},
 	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason untold",
 		"a request was refused before it reached a rule"},
+	[EVENT_ACTIVATED] = {"activated", EVENT_WARNING, AUDIT, "id client mid scope peer silent",
+		"a preconfigured request became active: its client, or the gateway it came "
+		"through, is lost, heard last so many s ago"},
 	[EVENT_MITIGATION_START] = {"mitigation-started", EVENT_INFO, AUDIT,
 		"id client mid scope lifetime action",
 		"filters are wanted that drop, limit or only observe"},
@@ -122,7 +125,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"the operator serves it as before"},
 	[EVENT_ESCALATED] = {"escalated", EVENT_INFO, AUDIT, "id client mid reason upstream",
 		"upstream is asked beside our own mitigators; why: always, rate, operator, "
-		"predecessor"},
+		"predecessor, loss"},
 	[EVENT_RULE_INSTALLED] = {"rule-installed", EVENT_INFO, AUDIT, "id client scope mitigator",
 		"the packet filter has it"},
 	[EVENT_RULE_REMOVED] = {"rule-removed", EVENT_INFO, AUDIT, "id client mitigator",

@@ -10,9 +10,9 @@
 
 #include "base/loop.h" /* mono_ms only */
 
-/* One for each client that has preconfigured requests. */
+/* One for each client. */
 struct loss {
-	mono_ms heard; /* on any of its sessions */
+	mono_ms heard; /* on any of its sessions; ahead of now while a grace lasts */
 	bool orderly;  /* its last session ended by an authenticated close of the client, or by
 			  ours (redirect, drain, limit, stop): not a loss, until it was here
 			  again */
@@ -26,7 +26,8 @@ bool loss_heard(struct loss *l, mono_ms now);
 /* Its last session is over, and how. */
 void loss_closed(struct loss *l, bool orderly);
 /* patience_ms: heartbeat-interval * missing-hb-allowed of the session heard last; 0: heartbeats are
- * off, it is never lost. True: it is lost since now. */
+ * off, it is never lost. True: it is lost since now. Called later than the deadline by all of the
+ * patience and more, it waits anew: we were stopped ourselves. */
 bool loss_tick(struct loss *l, uint64_t patience_ms, mono_ms now);
 /* When to look again; INT64_MAX: never. */
 mono_ms loss_deadline(const struct loss *l, uint64_t patience_ms);

@@ -28,9 +28,17 @@ struct shelf {
 	struct trie *targets[2];
 };
 
+LIST_HEAD(mitigation_list, mitigation);
+
+/* Preconfigured requests that wait for the loss of one peer, or were activated by it. */
+struct queue {
+	struct mitigation_list waiting;
+	size_t n; /* with the active ones */
+};
+
 struct book {
 	struct mitigation_policy policy;
-	struct map *by_key, *by_id, *shelves, *per_client;
+	struct map *by_key, *by_id, *shelves, *per_client, *queues;
 	struct heap deadlines; /* of all that is there */
 	size_t n_targets;      /* prefixes of all */
 	uint64_t last_id;
@@ -144,6 +152,7 @@ mitigation_free(struct mitigation *m)
 	free(m->client);
 	free(m->cuid);
 	free(m->cdid);
+	free(m->peer);
 	free(m);
 }
 
@@ -169,6 +178,7 @@ book_new(const struct mitigation_policy *policy)
 	b->by_id = map_new();
 	b->shelves = map_new();
 	b->per_client = map_new();
+	b->queues = map_new();
 	b->walks = mem_new(sizeof(*b->walks));
 	b->conflicts = conflicts_new();
 	return b;
@@ -185,7 +195,7 @@ free_shelf(void *arg, const void *key, size_t len, void *value)
 }
 
 static bool
-free_count(void *arg, const void *key, size_t len, void *value)
+free_value(void *arg, const void *key, size_t len, void *value)
 {
 	(void)arg;
 	(void)key;
@@ -206,7 +216,9 @@ book_free(struct book *b)
 		mitigation_free(m);
 	}
 	map_each(b->shelves, free_shelf, NULL);
-	map_each(b->per_client, free_count, NULL);
+	map_each(b->per_client, free_value, NULL);
+	map_each(b->queues, free_value, NULL);
+	map_free(b->queues);
 	map_free(b->by_key);
 	map_free(b->by_id);
 	map_free(b->shelves);
@@ -274,6 +286,56 @@ unindex_cover(struct book *b, struct mitigation *m)
 	b->n_targets -= m->cover.n_prefixes;
 }
 
+/* ---- who waits for the loss of whom ---- */
+
+static struct queue *
+queue_get(const struct book *b, const char *peer)
+{
+	return map_get(b->queues, peer, strlen(peer));
+}
+
+static void
+queue_enter(struct book *b, struct mitigation *m)
+{
+	struct queue *q = queue_get(b, m->peer);
+
+	if (!q) {
+		q = mem_new(sizeof(*q));
+		LIST_INIT(&q->waiting);
+		map_set(b->queues, m->peer, strlen(m->peer), q);
+	}
+	q->n++;
+	if (!m->filtering)
+		LIST_INSERT_HEAD(&q->waiting, m, of_peer);
+}
+
+static void
+queue_leave(struct book *b, struct mitigation *m)
+{
+	struct queue *q = queue_get(b, m->peer);
+
+	if (!m->filtering)
+		LIST_REMOVE(m, of_peer);
+	if (--q->n)
+		return;
+	map_remove(b->queues, m->peer, strlen(m->peer));
+	free(q);
+}
+
+struct mitigation *
+book_waiting(const struct book *b, const char *peer)
+{
+	const struct queue *q = queue_get(b, peer);
+
+	return q ? LIST_FIRST(&q->waiting) : NULL;
+}
+
+bool
+book_has_preconfigured(const struct book *b, const char *peer)
+{
+	return queue_get(b, peer) != NULL;
+}
+
 static void
 enter(struct book *b, struct mitigation *m)
 {
@@ -298,6 +360,8 @@ enter(struct book *b, struct mitigation *m)
 	count->names += m->cover.n_names;
 	heap_set(&b->deadlines, &m->deadline, m->expires);
 	index_cover(b, m);
+	if (m->peer)
+		queue_enter(b, m);
 }
 
 static void
@@ -320,6 +384,8 @@ leave(struct book *b, struct mitigation *m)
 	count->on -= is_on(m);
 	count->names -= m->cover.n_names;
 	heap_remove(&b->deadlines, &m->deadline);
+	if (m->peer)
+		queue_leave(b, m);
 	if (!s->n) {
 		key_shelf(&k, m->client, m->cuid);
 		map_remove(b->shelves, k.bytes, k.len);
@@ -549,6 +615,7 @@ same_parameters(const struct scope *a, const struct scope *b)
 
 struct overlaps {
 	uint32_t mid; /* of the new request */
+	bool any;     /* mids do not count: all are found, as `lower` */
 	struct mitigation *higher;
 	struct mitigation **lower;
 	size_t n_lower, cap_lower;
@@ -562,9 +629,9 @@ note_overlap(void *arg, const struct prefix *p, void *value)
 	struct mitigation *m = value;
 
 	(void)p;
-	if (m->mid == o->mid)
+	if (!o->any && m->mid == o->mid)
 		return true;
-	if (m->mid > o->mid) {
+	if (!o->any && m->mid > o->mid) {
 		o->higher = m;
 		return false;
 	}
@@ -585,24 +652,20 @@ compare_prefixes(const void *a, const void *b)
 	return prefix_compare(a, b);
 }
 
-/* Prefix by prefix, those inside others left out: what is inside of a wide one is walked over once,
- * however often a request names it. */
+/* Of its client and cuid those of that trigger-mitigation. Prefix by prefix, those inside others
+ * left out: what is inside of a wide one is walked over once, however often a request names it. */
 static void
-find_overlaps(const struct book *b, const struct mitigation_request *r, struct overlaps *ret)
+walk_overlaps(const struct shelf *s, const struct cover *cv, bool trigger, struct overlaps *ret)
 {
-	const struct shelf *s = shelf_get(b, r->client->name, r->cuid);
-	const struct cover cv = r->cover ? *r->cover : cover_of(&r->scope->target);
+	const struct trie *trie = s ? s->targets[trigger] : NULL;
 	const struct prefix *outer = NULL;
 	struct prefix *sorted;
 
-	*ret = (struct overlaps){.mid = r->mid, .walk = ++*b->walks};
-	if (!s || !cv.n_prefixes)
+	if (!s || !cv->n_prefixes)
 		return;
-	sorted = mem_copy(cv.prefixes, cv.n_prefixes * sizeof(*sorted));
-	qsort(sorted, cv.n_prefixes, sizeof(*sorted), compare_prefixes);
-	for (size_t i = 0; i < cv.n_prefixes && !ret->higher; i++) {
-		const struct trie *trie = s->targets[r->scope->trigger_mitigation];
-
+	sorted = mem_copy(cv->prefixes, cv->n_prefixes * sizeof(*sorted));
+	qsort(sorted, cv->n_prefixes, sizeof(*sorted), compare_prefixes);
+	for (size_t i = 0; i < cv->n_prefixes && !ret->higher; i++) {
 		if (outer && prefix_contains(outer, &sorted[i]))
 			continue;
 		outer = &sorted[i];
@@ -610,6 +673,25 @@ find_overlaps(const struct book *b, const struct mitigation_request *r, struct o
 		trie_covered(trie, outer, note_overlap, ret);
 	}
 	free(sorted);
+}
+
+static void
+find_overlaps(const struct book *b, const struct mitigation_request *r, struct overlaps *ret)
+{
+	const struct cover cv = r->cover ? *r->cover : cover_of(&r->scope->target);
+
+	*ret = (struct overlaps){.mid = r->mid, .walk = ++*b->walks};
+	walk_overlaps(
+		shelf_get(b, r->client->name, r->cuid), &cv, r->scope->trigger_mitigation, ret);
+}
+
+/* Those of the other trigger-mitigation, whatever their mids. */
+static void
+find_counterparts(const struct book *b, const struct mitigation *m, struct overlaps *ret)
+{
+	*ret = (struct overlaps){.any = true, .walk = ++*b->walks};
+	walk_overlaps(
+		shelf_get(b, m->client, m->cuid), &m->cover, !m->scope.trigger_mitigation, ret);
 }
 
 static struct verdict
@@ -622,6 +704,34 @@ conflict_with(const struct mitigation *m)
 	v.has_conflict_mid = true;
 	v.conflict_mid = m->mid;
 	return v;
+}
+
+/* What passes of a preconfigured request is told several times, whatever comes meanwhile (4.4.2).
+ */
+static bool
+is_repeated(const struct mitigation *m)
+{
+	return !m->scope.trigger_mitigation &&
+	       (m->status == ATTACK_STOPPED || m->status == ATTACK_MITIGATION_WITHDRAWN);
+}
+
+static void
+become(struct mitigation *m, enum dots_status status, struct effects *fx)
+{
+	m->status = status;
+	m->repeats = is_repeated(m) ? REPEATS : 0;
+	m->repeated = 0;
+	effect(fx, EFFECT_STORE, m, NULL);
+	effect(fx, EFFECT_NOTIFY, m, NULL);
+}
+
+static void
+tell(struct mitigation *m, enum dots_status status, struct effects *fx)
+{
+	if (m->status == status || m->terminating ||
+		(is_repeated(m) && status == ATTACK_MITIGATION_SIGNAL_LOSS))
+		return;
+	become(m, status, fx);
 }
 
 /* ---- PUT ---- */
@@ -780,6 +890,13 @@ refresh(struct book *b, struct mitigation *m, const struct mitigation_request *r
 		free(m->cdid);
 		m->cdid = mem_text(r->cdid);
 	}
+	if (m->peer && r->peer && strcmp(m->peer, r->peer) != 0) { /* by another way now */
+		queue_leave(b, m);
+		free(m->peer);
+		m->peer = mem_text(r->peer);
+		queue_enter(b, m);
+		effect(fx, EFFECT_STORE, m, NULL);
+	}
 	if (revived) {
 		revive(b, m);
 		effect(fx, EFFECT_NOTIFY, m, NULL);
@@ -812,6 +929,8 @@ create(struct book *b, const struct mitigation_request *r)
 		m->cover = cover_of(&m->scope.target);
 	m->filtering = m->scope.trigger_mitigation;
 	m->action = r->client->action;
+	if (!m->filtering)
+		m->peer = mem_text(r->peer ? r->peer : r->client->name);
 	m->here = m->filtering ? ATTACK_MITIGATION_IN_PROGRESS : ATTACK_MITIGATION_SIGNAL_LOSS;
 	m->status = m->here;
 	m->hop_limit = r->hop_limit;
@@ -822,6 +941,47 @@ create(struct book *b, const struct mitigation_request *r)
 	m->terminating_s = b->policy.terminating;
 	m->expires = expiry(b, r);
 	return m;
+}
+
+/* Its filter goes at once, without a terminating period: that is for what clients withdraw
+ * (4.4.1.3). */
+static void
+deactivate(struct book *b, struct mitigation *m, const char *reason, struct effects *fx)
+{
+	effect(fx, EFFECT_STOP, m, reason);
+	client_count(b, m->client)->on -= is_on(m);
+	queue_leave(b, m);
+	m->filtering = false;
+	queue_enter(b, m);
+	conflicts_leave(b->conflicts, &m->claim);
+	review(b, m);
+	tell_others(b, &m->claim, fx);
+}
+
+void
+book_deactivate(struct book *b, struct mitigation *m, const char *reason, struct effects *fx)
+{
+	deactivate(b, m, reason, fx);
+	m->here = ATTACK_MITIGATION_WITHDRAWN;
+	m->upstream = 0;
+	tell(m, m->here, fx);
+}
+
+/* An immediate request has come: preconfigured ones that are active and meet it are so no more
+ * (4.4.1.3). */
+static void
+deactivate_counterparts(struct book *b, const struct mitigation *by, struct effects *fx)
+{
+	struct overlaps o;
+
+	find_counterparts(b, by, &o);
+	for (size_t i = 0; i < o.n_lower; i++) {
+		struct mitigation *m = o.lower[i];
+
+		if (is_on(m))
+			book_deactivate(b, m, "overlaps with an immediate request", fx);
+	}
+	free(o.lower);
 }
 
 struct verdict
@@ -851,6 +1011,8 @@ book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 		book_end(b, o.lower[i], "overridden by a newer request", fx);
 	}
 	free(o.lower);
+	if (m->filtering)
+		deactivate_counterparts(b, m, fx);
 	if (review(b, m))
 		effect(fx, EFFECT_CONFLICT, m, NULL);
 	if (m->filtering)
@@ -914,7 +1076,7 @@ book_delete(struct book *b, const struct mitigation_request *r, struct effects *
 	client_count(b, m->client)->on -= is_on(m);
 	m->terminating = true;
 	m->status = DOTS_CLIENT_WITHDRAWN_MITIGATION;
-	m->escalated = false; /* it is withdrawn there, too */
+	m->escalated = m->escalated_now = false; /* it is withdrawn there, too */
 	m->upstream = 0;
 	reschedule(b, m, r->now + (int64_t)m->terminating_s * 1000);
 	effect(fx, EFFECT_STORE, m, NULL);
@@ -968,16 +1130,6 @@ book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), v
 
 /* ---- what happens to it ---- */
 
-static void
-tell(struct mitigation *m, enum dots_status status, struct effects *fx)
-{
-	if (m->status == status || m->terminating)
-		return;
-	m->status = status;
-	effect(fx, EFFECT_STORE, m, NULL);
-	effect(fx, EFFECT_NOTIFY, m, NULL);
-}
-
 void
 book_status(struct book *b, struct mitigation *m, enum dots_status status, mono_ms now,
 	struct effects *fx)
@@ -1015,6 +1167,120 @@ book_conflict(
 		return;
 	m->conflict = *conflict;
 	effect(fx, EFFECT_NOTIFY, m, NULL);
+}
+
+/* ---- loss of signal ---- */
+
+static bool
+prefixes_cover(const struct cover *wide, const struct cover *narrow)
+{
+	for (size_t i = 0; i < narrow->n_prefixes; i++) {
+		size_t k = 0;
+
+		while (k < wide->n_prefixes &&
+			!prefix_contains(&wide->prefixes[k], &narrow->prefixes[i]))
+			k++;
+		if (k == wide->n_prefixes)
+			return false;
+	}
+	return true;
+}
+
+/* All traffic of the one is traffic of the other. */
+static bool
+covers(const struct cover *wide, const struct cover *narrow)
+{
+	const struct target *w = &wide->fixed, *n = &narrow->fixed;
+	bool ports = !w->n_target_port_range || (n->n_target_port_range && same_ports(n, w));
+	bool protocols = !w->n_target_protocol || (n->n_target_protocol && same_protocols(n, w));
+
+	return ports && protocols && prefixes_cover(wide, narrow);
+}
+
+/* After its own filter has started: there is no gap. */
+static void
+supersede(struct book *b, const struct mitigation *by, mono_ms now, struct effects *fx)
+{
+	struct overlaps o;
+
+	find_counterparts(b, by, &o);
+	for (size_t i = 0; i < o.n_lower; i++) {
+		if (!covers(&by->cover, &o.lower[i]->cover))
+			continue;
+		book_status(b, o.lower[i], ATTACK_MITIGATION_WITHDRAWN, now, fx);
+		book_end(b, o.lower[i], "preconfigured request takes precedence", fx);
+	}
+	free(o.lower);
+}
+
+void
+book_activate(struct book *b, struct mitigation *m, mono_ms now, wall_ms wall, struct effects *fx)
+{
+	assert(m->peer && !m->filtering);
+	queue_leave(b, m);
+	m->filtering = true;
+	queue_enter(b, m);
+	client_count(b, m->client)->on += is_on(m);
+	m->started = wall;
+	m->here = ATTACK_MITIGATION_IN_PROGRESS;
+	m->upstream = 0;
+	m->rate_mark.at = now;
+	effect(fx, EFFECT_START, m, NULL);
+	tell(m, m->here, fx);
+	conflicts_enter(b->conflicts, &m->claim);
+	if (review(b, m))
+		effect(fx, EFFECT_CONFLICT, m, NULL);
+	tell_others(b, &m->claim, fx);
+	supersede(b, m, now, fx);
+}
+
+/* Told often enough: from here on it waits again. */
+static void
+settle(struct book *b, struct mitigation *m, struct effects *fx)
+{
+	if (m->filtering)
+		deactivate(b, m, "the attack has stopped", fx);
+	m->here = ATTACK_MITIGATION_SIGNAL_LOSS;
+	m->upstream = 0;
+	become(m, m->here, fx);
+}
+
+bool
+book_told(struct book *b, struct mitigation *m, mono_ms now, struct effects *fx)
+{
+	if (!is_repeated(m) || (m->repeated && now - m->repeated < REPEAT_GAP_MS))
+		return is_repeated(m);
+	if (m->repeats)
+		m->repeats--;
+	else
+		settle(b, m, fx);
+	m->repeated = now;
+	return is_repeated(m);
+}
+
+struct visit_peers {
+	void (*visit)(void *arg, const char *peer);
+	void *arg;
+};
+
+static bool
+visit_peer(void *arg, const void *key, size_t len, void *value)
+{
+	const struct visit_peers *v = arg;
+	char *peer = mem_printf("%.*s", (int)len, (const char *)key);
+
+	(void)value;
+	v->visit(v->arg, peer);
+	free(peer);
+	return true;
+}
+
+void
+book_peers(const struct book *b, void (*visit)(void *arg, const char *peer), void *arg)
+{
+	struct visit_peers v = {visit, arg};
+
+	map_each(b->queues, visit_peer, &v);
 }
 
 /* Averages a second: over the first bucket while it lasts, then over the last full one (4.4.2). */
@@ -1126,6 +1392,10 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t left, mono
 		cover_copy(&stored->cover, &m->cover);
 	else
 		m->cover = cover_of(&m->scope.target);
+	m->peer = NULL;
+	if (!m->scope.trigger_mitigation)
+		m->peer = mem_text(stored->peer ? stored->peer : stored->client);
+	m->repeats = is_repeated(m) ? REPEATS : 0;
 	m->expires = left < 0 ? INT64_MAX : now + left;
 	if (!m->here)
 		m->here = m->status;

@@ -6,6 +6,8 @@
 #ifndef DOTSD_CORE_MITIGATION_H
 #define DOTSD_CORE_MITIGATION_H
 
+#include <sys/queue.h>
+
 #include "base/heap.h"
 #include "base/loop.h" /* mono_ms, wall_ms only */
 #include "core/client.h"
@@ -68,8 +70,14 @@ struct mitigation {
 	struct filter_action action; /* of its filter: its client's, as of the last book_action */
 	struct dropped observed;     /* what was counted and not dropped, by that action */
 	uint64_t pps, bps;           /* averages a second over five-minute buckets (4.4.2) */
-	bool filtering; /* its filter is wanted at the mitigators (not for trigger-mitigation false)
-			 */
+	bool filtering;     /* its filter is wanted at the mitigators: of a preconfigured request
+			       (trigger-mitigation false) only since its client was lost */
+	char *peer;         /* of a preconfigured one: whose loss it waits for, the client on whose
+			       session it came; else NULL */
+	bool escalated_now; /* likewise: upstream was asked for its immediate form (gateway) */
+	uint8_t repeats;    /* of a preconfigured one: its status, 3 or 7, is still to be told so
+			       often before it is 8 (4.4.2) */
+	mono_ms repeated;   /* when that was last */
 	uint64_t lifetime_row; /* role/lifetime.h: where its lifetime stands; 0: in its record */
 	/* private to mitigation.c */
 	struct {
@@ -77,9 +85,10 @@ struct mitigation {
 		uint64_t packets, bytes;
 		bool full_seen;
 	} rate_mark;
-	struct heap_node deadline; /* its end */
-	uint64_t walk;             /* last search for overlaps that met it */
-	struct claim claim;        /* while its filter is wanted */
+	struct heap_node deadline;      /* its end */
+	uint64_t walk;                  /* last search for overlaps that met it */
+	struct claim claim;             /* while its filter is wanted */
+	LIST_ENTRY(mitigation) of_peer; /* while it waits */
 };
 
 enum effect_kind {
@@ -128,6 +137,7 @@ struct mitigation_request {
 	uint8_t hop_limit;         /* of PUT: to go upstream with */
 	const char *cdid;          /* likewise; NULL: nobody is asked there */
 	bool local;                /* of PUT: for nobody upstream, whatever these two say */
+	const char *peer;          /* of PUT: whose session it came on; NULL: the client's own */
 	mono_ms now;
 	wall_ms wall;
 };
@@ -142,6 +152,26 @@ struct verdict book_check_put(const struct book *b, const struct mitigation_requ
  * are to be told of it now, all see it when they are described. */
 struct verdict book_put(struct book *b, const struct mitigation_request *r, struct effects *fx,
 	struct mitigation **ret_m);
+/* Loss of signal. A preconfigured request that waits for the loss of that peer; NULL: none (any
+ * more). */
+struct mitigation *book_waiting(const struct book *b, const char *peer);
+/* Whether any request is preconfigured to the loss of that peer, active or not. */
+bool book_has_preconfigured(const struct book *b, const char *peer);
+void book_peers(const struct book *b, void (*visit)(void *arg, const char *peer), void *arg);
+/* It is lost: that request becomes active, with its filter (4.4.1.3, 4.7), until it is withdrawn,
+ * runs out, or its client asks for something immediate that overlaps it (then status 7, and 8).
+ * Immediate requests of that client and cuid that it covers are withdrawn: it takes precedence.
+ * Those that reach beyond it stay, for nothing is to be unprotected by it. */
+void book_activate(
+	struct book *b, struct mitigation *m, mono_ms now, wall_ms wall, struct effects *fx);
+/* It is active no more: status 7, told as below, then it waits again. */
+void book_deactivate(struct book *b, struct mitigation *m, const char *reason, struct effects *fx);
+/* Its state is told to its client now. A status 3 or 7 of a preconfigured request is told
+ * REPEATS times, with REPEAT_GAP_MS between, then it is 8 (4.4.2): so this may change it. True: it
+ * is to be told again after the gap. */
+enum { REPEATS = 4, REPEAT_GAP_MS = 3000 };
+bool book_told(struct book *b, struct mitigation *m, mono_ms now, struct effects *fx);
+
 /* 2.02 always (4.4.4), also for an unknown mid. The terminating period starts when the mitigation
  * was active; else it ends at once. */
 struct verdict book_delete(struct book *b, const struct mitigation_request *r, struct effects *fx);

@@ -120,6 +120,7 @@ config_free(struct config *c)
 	for (size_t i = 0; i < c->n_aliases; i++)
 		alias_finish(&c->aliases[i]);
 	free(c->aliases);
+	free(c->preconfigured);
 	free(c->listen);
 	free(c->path);
 	free(c->helper);

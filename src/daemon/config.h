@@ -18,15 +18,17 @@ struct mitigator_config {
 
 struct config {
 	char *path;
-	char *helper;          /* socket of dotsd-priv, for questions to DHCP; NULL */
-	char *instance;        /* "dotsd" */
-	char *state;           /* directory of the store */
-	char *control;         /* path of the control socket */
-	char *events;          /* JSON lines go there; NULL: nowhere */
-	char *user;            /* dropped to when started as root; NULL: stays */
-	struct homing *homing; /* never NULL; without domains no client role; with what was
-				  learned (daemon/learned.h) */
-	struct homing *base;   /* as the file has it; NULL: homing is that */
+	char *helper;                 /* socket of dotsd-priv, for questions to DHCP; NULL */
+	char *instance;               /* "dotsd" */
+	char *state;                  /* directory of the store */
+	char *control;                /* path of the control socket */
+	char *events;                 /* JSON lines go there; NULL: nowhere */
+	char *user;                   /* dropped to when started as root; NULL: stays */
+	struct homing *homing;        /* never NULL; without domains no client role; with what was
+					 learned (daemon/learned.h) */
+	struct homing *base;          /* as the file has it; NULL: homing is that */
+	struct prefix *preconfigured; /* what stands at providers for a loss of signal */
+	size_t n_preconfigured;
 	struct credentials **credentials; /* by domain index; loaded; NULL entries: see problems */
 	/* server side; without listen no server role */
 	struct listen_socket *listen;

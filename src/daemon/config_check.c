@@ -726,6 +726,9 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 			"nothing to do, expected `domains`, `gateways` or `listen`");
 	check_writers(o, c->path);
 	check_homing(o, d, c);
+	if (c->n_preconfigured && !c->homing->n_domains)
+		options_problem(o, true, options_spot(o, d, "preconfigured"),
+			"preconfigured without anybody to ask, expected `domains` or `gateways`");
 	if (d->server_domain && d->aggregate)
 		options_problem(o, true, options_spot(o, d, "server-domain"),
 			"server-domain with all clients in one session, expected aggregate: no (a "

@@ -591,6 +591,8 @@ const struct option config_rows[] = {
 		MANY(struct draft, homing.provider_independent, homing.n_provider_independent)},
 	{"never-signal", OPTION_PREFIX, LIST, "prefixes never named in a request",
 		MANY(struct draft, homing.never_signal, homing.n_never_signal)},
+	{"preconfigured", OPTION_PREFIX, LIST, "prefixes protected on loss of signal",
+		MANY(struct draft, config.preconfigured, config.n_preconfigured)},
 	{"target-resolver", OPTION_RESOLVER, ONE, "who is asked for targets that are names",
 		AT(struct draft, homing.target_resolver)},
 	{"hosts", OPTION_CUSTOM, ONE, "targets that are names, and their addresses",

@@ -547,7 +547,7 @@ ask(struct asker *a, const json_t *request, const struct wanted *w)
 		.target = &w->target,
 		.names = w->names,
 		.n_names = w->n_names,
-		.trigger_mitigation = true,
+		.trigger_mitigation = !json_is_true(json_object_get(request, "on-loss")),
 		.lifetime = json_integer_value(json_object_get(request, "lifetime")),
 		.duration = json_integer_value(json_object_get(request, "for")),
 	};
@@ -978,6 +978,7 @@ static const struct argument mitigate_arguments[] = {
 	{"id", TEXT, false, 1, WISH_ID_MAX - 1},
 	{"asker", TEXT, false, 1, WISH_ID_MAX - 1},
 	{"wait", NUMBER, false, 0, WAIT_MAX_S},
+	{"on-loss", YES, false, 0, 0},
 	{0},
 };
 
@@ -1083,7 +1084,6 @@ check_present(struct asker *a, const struct command *c, const json_t *request)
 		[NUMBER] = {"a whole number from", ""},
 		[TEXTS] = {"a list of", " texts"},
 		[NUMBERS] = {"a list of", " whole numbers"},
-		[YES] = {"true or false, not", ""},
 	};
 
 	for (const struct argument *arg = c->arguments; arg->name; arg++) {
@@ -1091,9 +1091,14 @@ check_present(struct asker *a, const struct command *c, const json_t *request)
 
 		if ((!v && !arg->required) || (v && fits(arg, v)))
 			continue;
-		command_refuse(a, USAGE, "%s: %s is %s, expected %s %lld to %lld%s", c->name,
-			arg->name, v ? "wrong" : "missing", expected[arg->kind].before,
-			(long long)arg->min, (long long)arg->max, expected[arg->kind].after);
+		if (arg->kind == YES)
+			command_refuse(a, USAGE, "%s: %s is wrong, expected true or false", c->name,
+				arg->name);
+		else
+			command_refuse(a, USAGE, "%s: %s is %s, expected %s %lld to %lld%s",
+				c->name, arg->name, v ? "wrong" : "missing",
+				expected[arg->kind].before, (long long)arg->min,
+				(long long)arg->max, expected[arg->kind].after);
 		return false;
 	}
 	return true;

@@ -366,6 +366,7 @@ wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 		add_time(j, "asked", v.asked);
 		if (v.until)
 			add_time(j, "until", v.until);
+		add_bool(j, "on_loss", !v.trigger_mitigation);
 		add_bool(j, "releasing", v.releasing);
 		json_object_set_new(j, "parts", view_parts(p->config, v.parts, v.n_parts));
 	}
@@ -635,6 +636,8 @@ view_mitigation(const struct book *b, struct mitigation *m, mono_ms now)
 	if (m->scope.target.n_alias_name)
 		json_object_set_new(j, "aliases", aliases_json(&m->scope.target));
 	add_text(j, "status", dots_status_name((int)m->status));
+	add_bool(j, "on_loss", m->peer != NULL);
+	add_bool(j, "active", m->filtering);
 	add_number(j, "lifetime", mitigation_remaining(m, now));
 	add_time(j, "started", m->started);
 	add_text(j, "action", filter_action_name(&m->action));

@@ -17,6 +17,7 @@
 #include "daemon/discovery.h"
 #include "daemon/expiry.h"
 #include "daemon/learned.h"
+#include "daemon/preconfigured.h"
 #include "daemon/process.h"
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
@@ -234,8 +235,10 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct server_setup ss = server_setup(c);
 	struct gateway_setup gs = gateway_setup(c);
 
-	if (has_client(c))
+	if (has_client(c)) {
 		d->client = dots_client_new(d->loop, d->store, &cs);
+		preconfigured_apply(d->client, c, d->loop);
+	}
 	if (!has_server(c))
 		return true;
 	start_mitigators(d);
@@ -385,6 +388,7 @@ rehome(void *arg)
 	gs = gateway_setup(d->config);
 	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
+	preconfigured_apply(d->client, d->config, d->loop);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
@@ -405,8 +409,10 @@ swap(struct daemon *d, struct config *new)
 	gs = gateway_setup(new);
 	ss.names = names_of(new);
 	d->config = new;
-	if (d->client)
+	if (d->client) {
 		dots_client_reload(d->client, &cs);
+		preconfigured_apply(d->client, new, d->loop);
+	}
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)

@@ -65,6 +65,8 @@ static const struct option_row mitigate_options[] = {
 	{"--id", "id", OPTION_TEXT, "its name here; the same id and target again renew it"},
 	{"--asker", "asker", OPTION_TEXT, "who asks, for the audit (operator)"},
 	{"--wait", "wait", OPTION_NUMBER, "seconds to wait for the answers of the providers (3)"},
+	{"--on-loss", "on-loss", OPTION_YES,
+		"not now: only when a provider hears us no more (RFC 9132 trigger-mitigation)"},
 	{NULL, NULL, 0, NULL},
 };
 static const struct option_row refresh_options[] = {
@@ -131,7 +133,7 @@ static const struct command commands[] = {
 	{"mitigate",
 		"TARGET... [--port P[-Q]]... [--protocol NAME|N]... [--lifetime S] [--for S] [--id "
 		"ID] "
-		"[--asker A] [--wait S]",
+		"[--asker A] [--wait S] [--on-loss]",
 		"ask the provider that owns each target for help", target_words, true,
 		mitigate_options, print_parts},
 	{"list", "", "requests of ours, and mitigations of our clients", NULL, false, NULL,

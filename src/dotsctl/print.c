@@ -304,10 +304,11 @@ print_wish(const json_t *wish)
 	json_t *name;
 	size_t i;
 
-	printf("%s  asked by %s at %s, until %s%s\n", cell(wish, "id", id),
+	printf("%s  asked by %s at %s, until %s%s%s\n", cell(wish, "id", id),
 		cell(wish, "asker", asker), cell(wish, "asked", asked),
 		json_is_string(json_object_get(wish, "until")) ? cell(wish, "until", until)
 							       : "withdrawn",
+		json_is_true(json_object_get(wish, "on_loss")) ? ", for loss of signal" : "",
 		json_is_true(json_object_get(wish, "releasing")) ? " (being withdrawn)" : "");
 	if (json_array_size(json_object_get(wish, "ports")))
 		printf("ports %s\n", cell(wish, "ports", id));

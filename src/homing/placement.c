@@ -408,7 +408,8 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 		p->due = now + REPEAT_MS; /* … whatever is granted (RFC 9132 4.4) */
 	if (first) {
 		if (!p->status)
-			p->status = ATTACK_MITIGATION_IN_PROGRESS;
+			p->status = p->trigger_mitigation ? ATTACK_MITIGATION_IN_PROGRESS
+							  : ATTACK_MITIGATION_SIGNAL_LOSS;
 		wish_report(w, WISH_REPORT_PLACED, p->n_asks ? p->asks[0] : "", p, NULL, "");
 	}
 	wish_conflict(w, p, &a->conflict, now);

@@ -96,7 +96,11 @@ struct identity {
 	char *cuid;
 	uint32_t next_mid, reserved; /* mids below `reserved` may be used without writing */
 	wall_ms renamed;             /* when the cuid was last replaced; 0: it was not */
+	bool recreates; /* mids have begun anew; what waited there is asked for again when all of it
+			   is withdrawn */
 };
+/* Of 2^32 - 1 mids three quarters (RFC 9132 4.4.1.1). */
+#define MIDS_WORN 3221225471U
 
 struct queued_action {
 	struct queued_action *next;
@@ -125,6 +129,7 @@ struct wishes {
 	struct retries *retries;      /* what servers will not hear of for a while */
 	enum availability *available; /* by ordinal */
 	struct map *identities;       /* domain name -> struct identity */
+	bool worn;                    /* rollover_look has something to look at */
 	struct away *away;            /* placements of domains that have no server now */
 	size_t n_away, cap_away;
 	struct queued_action *first, **last;
@@ -221,6 +226,12 @@ void replan_placement(struct wishes *w, struct placement *p, mono_ms now, wall_m
 void replan_all(struct wishes *w, mono_ms now, wall_ms wall);
 /* Before that, with a new configuration: what has been taken from a server is withdrawn there. */
 void replan_withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall);
+
+/* With the copies of it that were left elsewhere. */
+void replan_withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
+
+/* rollover.c: mids begin anew where they are used up and it is quiet (RFC 9132 4.4.1.1) */
+void rollover_look(struct wishes *w, mono_ms now, wall_ms wall);
 
 /* seek.c */
 /* Copies the names, and makes the target of them and of what else was asked for. Not while the wish

@@ -389,8 +389,8 @@ withdraw_replaced(struct replan *r)
 	}
 }
 
-static void
-withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+void
+replan_withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 {
 	char *domain = mem_text(p->domain);
 	uint32_t mid = p->mid;
@@ -427,7 +427,7 @@ apply_withdrawals(struct replan *r)
 			p->superseded = true; /* until the newer mid is accepted */
 			placement_file(r->w, p);
 		} else if (!p->standby) {
-			withdraw(r->w, p, r->now, r->wall);
+			replan_withdraw(r->w, p, r->now, r->wall);
 		} else {
 			store_placement(r->w, p, r->now, r->wall);
 		}
@@ -545,6 +545,6 @@ replan_withdraw_foreign(struct wishes *w, mono_ms now, wall_ms wall)
 
 		if (p && p->state != PLACEMENT_GOING &&
 			!plan_may_hold(w->homing, p->server, &p->target))
-			withdraw(w, p, now, wall);
+			replan_withdraw(w, p, now, wall);
 	}
 }

@@ -431,7 +431,8 @@ renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms
 		snprintf(why, cap, "%s is being withdrawn", wish->id);
 		return -EBUSY;
 	}
-	if (!same_target(&wish->literal, r->target) || !same_names(wish, r)) {
+	if (!same_target(&wish->literal, r->target) || !same_names(wish, r) ||
+		wish->trigger_mitigation != r->trigger_mitigation) {
 		snprintf(why, cap, "%s is in use for another target", wish->id);
 		return -EEXIST;
 	}
@@ -682,6 +683,7 @@ wishes_view(struct wishes *w, const char *id, mono_ms now, struct arena *a, stru
 		.n_names = wish->n_names,
 		.asked = wish->asked,
 		.until = wish->until,
+		.trigger_mitigation = wish->trigger_mitigation,
 		.releasing = wish->releasing,
 		.parts = parts,
 		.n_parts = wish->n_parts};
@@ -707,14 +709,25 @@ wishes_has(const struct wishes *w, const char *id)
 	return wish_get(w, id);
 }
 
+/* A preconfigured request tells of no attack, unless its server acts on it. */
+static bool
+tells_of_attack(const struct placement *p)
+{
+	bool acts = p->status == ATTACK_MITIGATION_IN_PROGRESS ||
+		    p->status == ATTACK_SUCCESSFULLY_MITIGATED ||
+		    p->status == ATTACK_EXCEEDED_CAPABILITY;
+
+	return p->state != PLACEMENT_ENDED && p->state != PLACEMENT_REFUSED &&
+	       (p->trigger_mitigation || acts);
+}
+
 bool
 wishes_under_attack(const struct wishes *w, uint32_t domain)
 {
 	for (size_t i = 0; i < w->n_placements; i++) {
 		const struct placement *p = w->placements[i];
 
-		if (w->homing->servers[p->server]->domain == domain &&
-			p->state != PLACEMENT_ENDED && p->state != PLACEMENT_REFUSED)
+		if (w->homing->servers[p->server]->domain == domain && tells_of_attack(p))
 			return true;
 	}
 	return false;
@@ -830,6 +843,17 @@ wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, m
 	wish_report(w, WISH_REPORT_CONFLICT, ask, p, NULL, reason);
 }
 
+/* A preconfigured request that is withdrawn may wait again (table 3): then some of its lifetime is
+ * left. */
+static bool
+is_over(const struct placement *p, const struct scope *entry)
+{
+	bool waits = !p->trigger_mitigation && SCOPE_HAS(entry, LIFETIME) && entry->lifetime != 0;
+
+	return entry->status == ATTACK_MITIGATION_TERMINATED ||
+	       (entry->status == ATTACK_MITIGATION_WITHDRAWN && !waits);
+}
+
 void
 wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono_ms now)
 {
@@ -844,8 +868,7 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 	p->status = entry->status;
 	wish_conflict(w, p, &conflict, now);
 	take_counters(p, entry);
-	over = entry->status == ATTACK_MITIGATION_TERMINATED ||
-	       entry->status == ATTACK_MITIGATION_WITHDRAWN;
+	over = is_over(p, entry);
 	if (over && p->state == PLACEMENT_PLACED) {
 		p->state = PLACEMENT_ENDED;
 		p->exchange = EXCHANGE_NONE;
@@ -873,10 +896,11 @@ has_stopped(const struct wish *wish)
 	return wish->n_held > 0;
 }
 
+/* What waits for a loss of signal waits again (table 3). */
 static bool
-is_our_own(const struct wish *wish)
+is_over_when_stopped(const struct wish *wish)
 {
-	return strncmp(wish->asker, "client:", strlen("client:")) != 0;
+	return wish->trigger_mitigation && strncmp(wish->asker, "client:", strlen("client:")) != 0;
 }
 
 void
@@ -891,7 +915,7 @@ wishes_release_stopped(struct wishes *w, uint32_t server, uint32_t mid, mono_ms 
 	for (size_t i = 0; i < n; i++) {
 		const struct wish *wish = wish_get(w, ids[i]);
 
-		if (wish && is_our_own(wish) && has_stopped(wish))
+		if (wish && is_over_when_stopped(wish) && has_stopped(wish))
 			wishes_release(w, ids[i], now, wall);
 		free(ids[i]);
 	}
@@ -942,6 +966,7 @@ wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret
 	if (take_queued(w, ret))
 		return true;
 	release_ended(w, now, wall);
+	rollover_look(w, now, wall);
 	while (heap_deadline(&w->due) <= now) {
 		struct placement *p = heap_entry(heap_first(&w->due), struct placement, deadline);
 

@@ -104,7 +104,8 @@ struct wish_view {
 	const struct name *names;
 	size_t n_names;
 	wall_ms asked, until; /* until 0: open */
-	bool releasing;       /* released, withdrawals not all answered */
+	bool trigger_mitigation;
+	bool releasing; /* released, withdrawals not all answered */
 	const struct wish_part *parts;
 	size_t n_parts;
 };
@@ -140,7 +141,8 @@ bool wishes_view(
 void wishes_each(struct wishes *w, void (*visit)(void *arg, const char *id), void *arg);
 size_t wishes_count(const struct wishes *w);
 bool wishes_has(const struct wishes *w, const char *id);
-/* Domain has a live or pending request: it counts as under attack (M3). */
+/* Domain has a live or pending request: it counts as under attack (M3). One that waits for a loss
+ * of signal does not count. */
 bool wishes_under_attack(const struct wishes *w, uint32_t domain);
 
 /* ---- names (M7) -------------------------------------------------------------------------- */

@@ -161,7 +161,9 @@ store_take_mid(struct wishes *w, const char *domain, wall_ms wall)
 		id->reserved += MID_BLOCK;
 		store_put_identity(w, domain, id);
 	}
-	return id->next_mid++;
+	id->next_mid++;
+	w->worn = w->worn || id->next_mid >= MIDS_WORN;
+	return id->next_mid - 1;
 }
 
 /* After the clock was set back it is not known how long that is ago. */
@@ -190,6 +192,7 @@ restore_identity(void *arg, const char *key, const char *value)
 	id->cuid = *cuid ? mem_text(cuid) : NULL;
 	id->next_mid = id->reserved = (uint32_t)number_of(j, "next_mid");
 	id->renamed = number_of(j, "renamed");
+	w->worn = w->worn || id->next_mid >= MIDS_WORN;
 	map_set(w->identities, key, strlen(key), id);
 	json_decref(j);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/session.h"
 #include "net/tls.h"
 
 /* RFC 9132 7.1 and RFC 9325: nothing below 1.2, forward secrecy and AEAD only. GnuTLS has one AEAD
@@ -508,7 +509,7 @@ association_read_record(struct association *a, uint8_t *data, size_t cap, size_t
 		return ASSOCIATION_DATA;
 	}
 	if (n == 0) {
-		snprintf(a->why, sizeof(a->why), "closed by the peer");
+		snprintf(a->why, sizeof(a->why), "%s", SESSION_CLOSED_BY_PEER);
 		return ASSOCIATION_CLOSED;
 	}
 	if (n == GNUTLS_E_REHANDSHAKE) {
@@ -537,7 +538,7 @@ association_read_stream(struct association *a, uint8_t *data, size_t cap, size_t
 			return ASSOCIATION_DATA;
 		}
 		if (n == 0) {
-			snprintf(a->why, sizeof(a->why), "closed by the peer");
+			snprintf(a->why, sizeof(a->why), "%s", SESSION_CLOSED_BY_PEER);
 			return ASSOCIATION_CLOSED;
 		}
 		if (n == GNUTLS_E_REHANDSHAKE) {

@@ -73,7 +73,7 @@ session_close(struct session *s)
 {
 	if (s->state == SESSION_UP || s->state == SESSION_GREETING)
 		association_close(s->association);
-	session_end(s, "closed");
+	session_end(s, SESSION_CLOSED);
 }
 
 void

@@ -16,6 +16,7 @@
 #define DOTSD_NET_SESSION_H
 
 #include <net/if.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/loop.h"
@@ -163,6 +164,17 @@ void session_judge(struct session *s);
 void session_judge_by(struct session *s, const struct credentials *c);
 /* close_notify, then `down` with "closed" from the loop. */
 void session_close(struct session *s);
+/* Of a reason of `down`: the session ended by the word of either end (close_notify, a Release), it
+ * did not break. */
+#define SESSION_CLOSED           "closed"
+#define SESSION_CLOSED_BY_PEER   "closed by the peer"
+#define SESSION_RELEASED_BY_PEER "released by the peer"
+static inline bool
+session_is_farewell(const char *reason)
+{
+	return !strcmp(reason, SESSION_CLOSED) || !strcmp(reason, SESSION_CLOSED_BY_PEER) ||
+	       !strncmp(reason, SESSION_RELEASED_BY_PEER, strlen(SESSION_RELEASED_BY_PEER));
+}
 /* close_notify, and no callback any more, not even `down`: its owner is going away. Open requests
  * are forgotten without callback. */
 void session_abandon(struct session *s);

@@ -74,8 +74,10 @@ observer_free(struct observer *o)
 
 struct listing {
 	const struct path *path;
-	const struct book *book;
+	struct book *book;
 	mono_ms now;
+	struct effects fx; /* of having told it */
+	bool again;        /* something is to be told again soon */
 	struct scope *scopes;
 	size_t n, cap;
 };
@@ -96,6 +98,7 @@ list_one(void *arg, struct mitigation *m)
 	struct listing *l = arg;
 
 	book_review(l->book, m);
+	l->again = book_told(l->book, m, l->now, &l->fx) || l->again;
 	mitigation_describe(m, l->path->content, l->now, list_more(l));
 	return true;
 }
@@ -167,13 +170,14 @@ observer_due(void *arg)
 		book_each(s->book, o->watchers->client, o->watchers->cuid, list_one, &l);
 	else if ((m = book_find(s->book, o->watchers->client, o->watchers->cuid, o->path.mid)))
 		list_one(&l, m);
+	server_apply(s, &l.fx);
 	if (l.n)
 		r = notify(o, l.scopes, l.n);
 	if (is_for_later(r)) {
 		timer_after(o->timer, NOTIFY_GAP_MS);
 	} else if (r == 0 && l.n > gone) {
 		o->n_ended = 0;
-		timer_after(o->timer, NOTIFY_PERIOD_MS);
+		timer_after(o->timer, l.again ? NOTIFY_GAP_MS : NOTIFY_PERIOD_MS);
 	} else {
 		observer_free(o);
 	}

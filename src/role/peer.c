@@ -36,14 +36,16 @@ identify(const struct dots_server *s, const struct session *session)
 	return clients_by_certificate(s->setup.clients, names, n, id->cuid);
 }
 
-static struct peer_group *
-group_of(struct dots_server *s, const char *client)
+struct peer_group *
+peer_group(struct dots_server *s, const char *client)
 {
 	struct peer_group *g = map_get(s->peers, client, strlen(client));
 
 	if (!g) {
 		g = mem_new(sizeof(*g));
+		g->server = s;
 		g->client = mem_text(client);
+		g->absence = timer_new(s->loop, activation_absent, g);
 		map_set(s->peers, client, strlen(client), g);
 	}
 	return g;
@@ -63,7 +65,7 @@ static const char *
 check_handshakes(struct dots_server *s, const struct client *c, const struct session *session)
 {
 	static const char why[] = "RFC 9132 11: too many handshakes of this client in a minute";
-	struct peer_group *g = group_of(s, c->name);
+	struct peer_group *g = peer_group(s, c->name);
 
 	if (session_was_resumed(session) ||
 		!rate_take_in(&g->handshakes, c->limits.handshakes_per_minute, MINUTE_S,
@@ -125,6 +127,7 @@ hb_due(void *arg)
 		event_raise(EVENT_SESSION_SILENT, EVENT_F("role", "server"),
 			EVENT_F("peer", p->group->client), EVENT_N("missed", p->hb.missed));
 	if (due.became_lost) { /* no traffic at all from it for the whole time (RFC 9132 4.7) */
+		p->silent = true;
 		session_close(p->session);
 		return;
 	}
@@ -229,9 +232,10 @@ on_up(void *arg, struct session *session)
 	LIST_INIT(&p->observers);
 	p->timer = timer_new(s->loop, hb_due, p);
 	heartbeat_init(&p->hb, &s->setup.heartbeat, p->heard);
-	group_add(group_of(s, c->name), p);
+	group_add(peer_group(s, c->name), p);
 	negotiation_begin(p);
 	session_set_data(session, p);
+	activation_came(p);
 	tell_up(p);
 	session_set_waiting_max(session, c->limits.waiting_requests);
 	enforce_limit(p, c->limits.sessions);
@@ -265,12 +269,20 @@ tell_refused(struct dots_server *s, const struct session *session, const char *r
 			EVENT_F("reason", reason), EVENT_F("untold", untold));
 }
 
+/* By the word of either end, not for silence, and not broken. */
+static bool
+is_orderly(const struct peer *p, const char *reason)
+{
+	return p->redirected || p->dismissed || (!p->silent && session_is_farewell(reason));
+}
+
 static void
 on_down(void *arg, struct session *session, const char *reason)
 {
 	struct dots_server *s = arg;
 	struct peer *p = session_data(session);
-	const char *client;
+	struct peer_group *g;
+	bool orderly;
 
 	if (!p) {
 		tell_refused(s, session, reason);
@@ -281,9 +293,11 @@ on_down(void *arg, struct session *session, const char *reason)
 			EVENT_F("peer", p->group->client), EVENT_F("reason", reason));
 	session_set_data(session, NULL);
 	observe_session_gone(p);
-	client = p->group->client; /* the group stays */
+	g = p->group; /* it stays */
+	orderly = is_orderly(p, reason);
 	peer_free(p);
-	server_flows(s, client);
+	server_flows(s, g->client);
+	activation_gone(g, orderly);
 }
 
 static void
@@ -295,6 +309,7 @@ on_heard(void *arg, struct session *session)
 	if (!p)
 		return;
 	p->heard = loop_now(s->loop);
+	activation_heard(p);
 	if (!heartbeat_heard(&p->hb, p->heard))
 		return;
 	event_raise(
@@ -343,6 +358,7 @@ judge_group(void *arg, const void *key, size_t len, void *value)
 	for (struct peer *p = g->peers; p; p = p->next) {
 		negotiation_rebase(p);
 		session_judge(p->session);
+		p->dismissed = !session_is_up(p->session);
 		if (c)
 			session_set_waiting_max(p->session, c->limits.waiting_requests);
 	}
@@ -366,6 +382,7 @@ free_group(void *arg, const void *key, size_t len, void *value)
 	(void)len;
 	while (g->peers)
 		peer_free(g->peers);
+	timer_free(g->absence);
 	free(g->client);
 	free(g->refusal);
 	free(g);
@@ -389,7 +406,7 @@ protocol_of(const struct session *session)
 void
 server_flows(struct dots_server *s, const char *client)
 {
-	struct peer_group *g = group_of(s, client);
+	struct peer_group *g = peer_group(s, client);
 	struct flow *flows = mem_array(g->n + 2 * s->n_endpoints + 1, sizeof(*flows));
 	size_t n = 0;
 

@@ -1,8 +1,8 @@
 /*
  * The server's state as records of the store: mitigations (kind "mitigation", key id), cuid
- * bindings (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port);
- * lifetimes that refreshes gave stand apart (role/lifetime.h). Monotonic moments become wall-clock
- * ones here.
+ * bindings (kind "cuid", key cuid), our own endpoints (kind "endpoint", key address:port),
+ * clients that have left in order (kind "left", key client); lifetimes that refreshes gave stand
+ * apart (role/lifetime.h). Monotonic moments become wall-clock ones here.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -87,6 +87,15 @@ dropped_json(const struct dropped *d)
 		(json_int_t)d->bytes_base);
 }
 
+/* What it waits for, and whether that has come. */
+static void
+add_preconfigured(json_t *record, const struct mitigation *m)
+{
+	json_object_set_new(record, "peer", json_string(m->peer));
+	json_object_set_new(record, "active", json_boolean(m->filtering));
+	json_object_set_new(record, "asked_now", json_boolean(m->escalated_now));
+}
+
 void
 record_put(struct dots_server *s, struct mitigation *m)
 {
@@ -110,6 +119,8 @@ record_put(struct dots_server *s, struct mitigation *m)
 	add_cover(j, m);
 	if (m->observed.packets)
 		json_object_set_new(j, "observed", dropped_json(&m->observed));
+	if (m->peer)
+		add_preconfigured(j, m);
 	text = json_dumps(j, JSON_COMPACT);
 	key_of(m, key);
 	persist_put(s->persist, "mitigation", key, text);
@@ -145,6 +156,27 @@ record_endpoint(struct dots_server *s, const struct endpoint *e)
 	char text[ENDPOINT_TEXT_MAX];
 
 	persist_put(s->persist, "endpoint", endpoint_format(e, text), "{}");
+}
+
+void
+record_left(struct dots_server *s, const char *client, bool left)
+{
+	if (left)
+		persist_put(s->persist, "left", client, "{}");
+	else
+		persist_remove(s->persist, "left", client);
+}
+
+static void
+restore_left(void *arg, const char *key, const char *value)
+{
+	struct dots_server *s = arg;
+
+	(void)value;
+	if (clients_named(s->setup.clients, key))
+		peer_group(s, key)->left = true;
+	else
+		record_left(s, key, false);
 }
 
 static void
@@ -252,6 +284,8 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		.hop_limit = (uint8_t)number(j, "hops"),
 		.cdid = (char *)json_string_value(json_object_get(j, "cdid")),
 		.local = json_is_true(json_object_get(j, "local")),
+		.peer = (char *)json_string_value(json_object_get(j, "peer")),
+		.escalated_now = s->escalation && json_is_true(json_object_get(j, "asked_now")),
 		.dropped =
 			{[DROPPED_HERE] = dropped_of(j), [DROPPED_UPSTREAM] = dropped_of(upstream)},
 		.observed = dropped_of(json_object_get(j, "observed")),
@@ -273,7 +307,7 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 		record_remove(s, &m); /* its lifetime ended while we were away */
 		return true;
 	}
-	m.filtering = m.scope.trigger_mitigation;
+	m.filtering = m.scope.trigger_mitigation || json_is_true(json_object_get(j, "active"));
 	if (c)
 		m.action = c->action;
 	if (m.action.kind == ACTION_OBSERVE && s->n_mitigators && !m.terminating)
@@ -313,6 +347,7 @@ records_restore(struct dots_server *s)
 {
 	persist_each(s->persist, "endpoint", restore_endpoint, s);
 	persist_each(s->persist, "cuid", restore_cuid, s);
+	persist_each(s->persist, "left", restore_left, s);
 	lifetimes_restore(s->lifetimes);
 	persist_each(s->persist, "mitigation", restore_mitigation, s);
 	lifetimes_restored(s->lifetimes);

@@ -22,20 +22,42 @@ recursion_is_on(const struct dots_server *s)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
+/* A preconfigured request is asked for as such, and once it is active in its immediate form, too:
+ * that one has a key of its own, which ends with this. */
+static const char immediate_mark = '+';
+
+static char *
+immediate_key(const char *client, const char *cuid, uint32_t mid)
+{
+	char *key = server_key(client, cuid, mid);
+	char *ret = mem_printf("%s%c", key, immediate_mark);
+
+	free(key);
+	return ret;
+}
+
+static bool
+is_immediate_key(const char *key)
+{
+	return key[strlen(key) - 1] == immediate_mark;
+}
+
 static void
-ask(struct dots_server *s, const struct mitigation *m, bool refresh, struct escalation_asked *ret)
+ask(struct dots_server *s, const struct mitigation *m, bool immediate, bool refresh,
+	struct escalation_asked *ret)
 {
 	const struct client *c = clients_named(s->setup.clients, m->client);
-	char *key = server_key(m->client, m->cuid, m->mid);
+	char *key = (immediate ? immediate_key : server_key)(m->client, m->cuid, m->mid);
 	struct scope scope = m->scope;
 	struct escalation_request r = {.key = key,
 		.scope = &scope,
 		.cover = m->cover.arena ? &m->cover : NULL,
-		.share = c ? c->limits.mitigations : 0,
+		.share = (immediate ? 2 : 1) * (size_t)(c ? c->limits.mitigations : 0),
 		.refresh = refresh,
 		.hop_limit = m->hop_limit ? m->hop_limit : COAP_HOP_LIMIT_INITIAL,
 		.cdid = m->cdid ? m->cdid : ""};
 
+	scope.trigger_mitigation = m->scope.trigger_mitigation || immediate;
 	scope.lifetime = mitigation_remaining(m, loop_now(s->loop));
 	s->escalation->ops->ask(s->escalation, &r, ret);
 	free(key);
@@ -66,13 +88,31 @@ escalate(struct dots_server *s, struct mitigation *m, const char *reason)
 	struct escalation_asked asked = {0};
 	struct effects fx = {0};
 
-	ask(s, m, false, &asked);
+	m->escalated_now = m->peer && m->filtering;
+	ask(s, m, m->escalated_now, false, &asked);
 	tell(m, reason, &asked);
 	book_escalated(s->book, m, true, &fx);
 	if (!verdict_ok(&asked.verdict))
 		book_upstream(s->book, m, ATTACK_EXCEEDED_CAPABILITY, &fx);
 	server_apply(s, &fx);
 	return asked.verdict;
+}
+
+/* Of a preconfigured one that is active both forms stand there, or the immediate one alone, where
+ * upstream is asked above a rate. */
+static bool
+is_immediate_alone(const struct dots_server *s, const struct mitigation *m)
+{
+	return m->escalated_now && s->n_mitigators && s->setup.above.rate;
+}
+
+static void
+renew(struct dots_server *s, const struct mitigation *m, struct escalation_asked *ret)
+{
+	if (m->escalated_now)
+		ask(s, m, true, true, ret);
+	if (!is_immediate_alone(s, m))
+		ask(s, m, false, true, ret);
 }
 
 void
@@ -82,14 +122,62 @@ recursion_granted(struct dots_server *s, struct mitigation *m)
 	/* upstream would drop */
 	bool observed = m->action.kind == ACTION_OBSERVE && !m->escalated;
 
+	if (m->escalated_now && !s->n_mitigators)
+		ask(s, m, true, true, &asked); /* as such it has just been asked for */
 	if (!recursion_is_on(s) || m->local || observed)
 		return;
 	if (m->escalated)
-		ask(s, m, true, &asked);
+		renew(s, m, &asked);
 	else if (m->takes_over)
 		escalate(s, m, "predecessor");
 	else if (!s->setup.above.rate)
 		escalate(s, m, "always");
+}
+
+/* Upstream does not see that client, so it is told (RFC 8811 3.3.3): as of any request, where there
+ * are mitigators of our own at once or when they are overwhelmed. */
+void
+recursion_activated(struct dots_server *s, struct mitigation *m)
+{
+	struct escalation_asked asked = {0};
+	struct effects fx = {0};
+
+	/* of what is only observed upstream is not asked: it would drop */
+	bool observed = s->n_mitigators && m->action.kind == ACTION_OBSERVE;
+
+	if (!s->escalation || m->local || observed || (s->n_mitigators && s->setup.above.rate))
+		return;
+	if (s->n_mitigators) {
+		escalate(s, m, "loss");
+		return;
+	}
+	m->escalated_now = true;
+	ask(s, m, true, false, &asked);
+	tell(m, "loss", &asked);
+	if (!verdict_ok(&asked.verdict))
+		book_status(s->book, m, ATTACK_EXCEEDED_CAPABILITY, loop_now(s->loop), &fx);
+	server_apply(s, &fx);
+}
+
+void
+recursion_withdraw_immediate(
+	struct dots_server *s, const char *client, const char *cuid, uint32_t mid)
+{
+	char *key = immediate_key(client, cuid, mid);
+
+	s->escalation->ops->withdraw(s->escalation, key);
+	free(key);
+}
+
+void
+recursion_deactivated(struct dots_server *s, struct mitigation *m)
+{
+	if (m->filtering || !m->escalated_now) /* only no address is known just now */
+		return;
+	if (is_immediate_alone(s, m))
+		m->escalated = false;
+	m->escalated_now = false;
+	recursion_withdraw_immediate(s, m->client, m->cuid, m->mid);
 }
 
 void
@@ -99,7 +187,7 @@ recursion_moved(struct dots_server *s, const struct mitigation *m)
 
 	if (!s->escalation || m->local || (s->n_mitigators && !m->escalated))
 		return;
-	ask(s, m, true, &asked);
+	renew(s, m, &asked);
 	if (!verdict_ok(&asked.verdict))
 		tell(m, "names", &asked);
 }
@@ -184,11 +272,29 @@ on_status_beside(struct dots_server *s, struct mitigation *m, const char *key,
 		book_upstream(s->book, m, ATTACK_EXCEEDED_CAPABILITY, fx);
 	} else if (status_is_over(e->status)) {
 		s->escalation->ops->withdraw(s->escalation, key);
+		m->escalated_now = false;
 		overload_rest(&m->gauge, loop_now(s->loop) + REST_MS);
 		book_escalated(s->book, m, false, fx);
 	} else {
 		book_upstream(s->book, m, e->status, fx);
 	}
+}
+
+/* Of a preconfigured request its immediate form counts while it is asked for. Told of neither form
+ * for good: of the first only that it is gone, and a status 7 may become 8 again; when the second
+ * ends it waits again. */
+static void
+on_status_preconfigured(
+	struct dots_server *s, struct mitigation *m, enum dots_status status, struct effects *fx)
+{
+	bool gone = status == ATTACK_MITIGATION_TERMINATED;
+
+	if (m->escalated_now && (gone || status == ATTACK_MITIGATION_WITHDRAWN))
+		book_deactivate(s->book, m, "ended upstream", fx);
+	else if (!m->escalated_now && gone)
+		book_end(s->book, m, "ended upstream", fx);
+	else if (status && (m->escalated_now || status != ATTACK_MITIGATION_IN_PROGRESS))
+		book_status(s->book, m, status, loop_now(s->loop), fx);
 }
 
 static void
@@ -198,7 +304,7 @@ on_status(void *arg, const char *key, const struct escalation_status *e)
 	struct mitigation *m = find(s, key);
 	struct effects fx = {0};
 
-	if (!m)
+	if (!m || (m->peer && is_immediate_key(key) != m->escalated_now))
 		return;
 	if (e->counted)
 		book_counters(
@@ -206,6 +312,8 @@ on_status(void *arg, const char *key, const struct escalation_status *e)
 	book_conflict(s->book, m, &e->conflict, &fx);
 	if (s->n_mitigators)
 		on_status_beside(s, m, key, e, &fx);
+	else if (m->peer)
+		on_status_preconfigured(s, m, e->status, &fx);
 	else
 		on_status_alone(s, m, e->status, &fx);
 	server_apply(s, &fx);

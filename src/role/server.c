@@ -129,6 +129,7 @@ server_apply(struct dots_server *s, struct effects *fx)
 			start_filter(s, e->m);
 			break;
 		case EFFECT_STOP:
+			recursion_deactivated(s, e->m);
 			for (size_t k = 0; k < s->n_mitigators; k++)
 				s->mitigators[k]->ops->stop(s->mitigators[k], e->m->id);
 			break;
@@ -347,6 +348,8 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->suspended = map_new();
 	s->timer = timer_new(l, timer_due, s);
 	s->recheck = timer_new(l, answers_recheck, s);
+	TAILQ_INIT(&s->lost);
+	s->activations = timer_new(l, activations_due, s);
 	index_clients(s);
 	negotiation_terms(s);
 	recursion_listen(s);
@@ -460,6 +463,7 @@ server_start(struct dots_server *s)
 	records_restore(s);
 	suspensions_restore(s);
 	recursion_restored(s);
+	activations_restored(s);
 	book_all(s->book, sync_one, &y);
 	for (size_t i = 0; i < s->n_mitigators; i++)
 		s->mitigators[i]->ops->sync(s->mitigators[i], y.filters, y.n);
@@ -502,6 +506,7 @@ server_free(struct dots_server *s)
 {
 	if (!s)
 		return;
+	s->ending = true;
 	admissions_free(s);
 	if (s->listener)
 		listener_free(s->listener);
@@ -513,6 +518,7 @@ server_free(struct dots_server *s)
 	suspensions_free(s);
 	timer_free(s->timer);
 	timer_free(s->recheck);
+	timer_free(s->activations);
 	book_free(s->book);
 	cuids_free(s->cuids);
 	map_free(s->psk);

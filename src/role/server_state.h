@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
  * signal_server.c (routes), negotiation.c (session configuration), answer.c (responses that wait
- * for the store), drain.c, observe.c, record.c, recursion.c, naming.c, operator.c.
+ * for the store), drain.c, observe.c, record.c, recursion.c, naming.c, operator.c, activation.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/map.h"
+#include "core/loss.h"
 #include "core/probing.h"
 #include "core/rate.h"
 #include "role/lifetime.h"
@@ -23,6 +24,7 @@ TAILQ_HEAD(answer_list, answer);
 
 /* The sessions of one `clients:` entry. */
 struct peer_group {
+	struct dots_server *server;
 	char *client;
 	struct peer *peers;
 	size_t n, n_observers;
@@ -32,7 +34,14 @@ struct peer_group {
 	/* What it can make us say: sessions that come up, requests refused, and requests that
 	 * change nothing and are never refused. */
 	struct event_quota sessions, refusals, idle;
+	struct loss loss;
+	uint64_t patience_ms;  /* of the session that was heard last */
+	struct timer *absence; /* to look whether it is lost, while it has no session */
+	bool left;             /* in order, and that is on record */
+	bool queued;           /* lost: in server.lost */
+	TAILQ_ENTRY(peer_group) of_lost;
 };
+TAILQ_HEAD(peer_group_list, peer_group);
 
 /* Who is told of changes of a session's configuration; there is one at most. */
 struct config_observer {
@@ -54,6 +63,8 @@ struct peer {
 	mono_ms heard;
 	bool told;       /* that it is up */
 	bool redirected; /* nothing is asked of it any more (RFC 8811 3.2.2) */
+	bool silent;     /* its end is for that (4.7) */
+	bool dismissed;  /* by a reload */
 	struct observer_list observers;
 	struct session_config config;
 	enum session_set set; /* in force */
@@ -100,7 +111,11 @@ struct dots_server {
 	struct timer *recheck;       /* runs while something is marked volatile */
 	struct event_quota refusals; /* of handshakes */
 	struct event_quota conflicts;
-	struct map *suspended;      /* client -> struct suspension (operator.c) */
+	struct map *suspended;       /* client -> struct suspension (operator.c) */
+	struct peer_group_list lost; /* with requests that are still to be activated */
+	struct timer *activations;
+	mono_ms next_turn;
+	bool ending;                /* who loses its session by that has not left */
 	struct drain *drain;        /* NULL: it serves */
 	size_t drain_fitting;       /* of its addresses, in a datagram */
 	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
@@ -110,6 +125,7 @@ struct dots_server {
 /* peer.c */
 extern const struct session_ops peer_session_ops;
 const char *peer_client(const struct peer *p); /* name of its `clients:` entry */
+struct peer_group *peer_group(struct dots_server *s, const char *client); /* made if need be */
 void peers_free(struct dots_server *s);
 void peers_judge(struct dots_server *s);
 /* The peer sent a heartbeat; hears: it says that it gets ours. */
@@ -221,6 +237,21 @@ void inquiry_free(struct inquiry *q); /* NULL is legal; done is not called any m
 void naming_scope_text(const struct mitigation *m, struct buf *out);
 /* Of names and aliases as they were asked for: separated by commas; NULL: there are none. */
 const char *naming_text(const struct target *t, struct buf *out);
+/* Its client was lost, it has become active. */
+void recursion_activated(struct dots_server *s, struct mitigation *m);
+/* Active no more: upstream is not asked for its immediate form any longer. */
+void recursion_deactivated(struct dots_server *s, struct mitigation *m);
+void recursion_withdraw_immediate(
+	struct dots_server *s, const char *client, const char *cuid, uint32_t mid);
+
+/* activation.c: preconfigured requests of clients that are lost (RFC 9132 4.4.1.3, 4.7) */
+void activation_came(struct peer *p);  /* a session is up */
+void activation_heard(struct peer *p); /* any authenticated datagram */
+/* A session is over; orderly: by the word of either end. */
+void activation_gone(struct peer_group *g, bool orderly);
+void activation_absent(void *arg);                /* peer_group: has it been away for too long? */
+void activations_due(void *arg);                  /* server: the next few */
+void activations_restored(struct dots_server *s); /* the book is */
 
 /* operator.c */
 /* Of a new request of that client: 2.01, or the refusal because it is suspended. */
@@ -229,6 +260,8 @@ void suspensions_restore(struct dots_server *s);
 void suspensions_free(struct dots_server *s);
 
 /* record.c */
+/* That client has ended its last session in order: it is not lost, over our restarts, too. */
+void record_left(struct dots_server *s, const char *client, bool left);
 void record_put(struct dots_server *s, struct mitigation *m);
 void record_extend(struct dots_server *s, struct mitigation *m); /* only its lifetime changed */
 void record_remove(struct dots_server *s, const struct mitigation *m);

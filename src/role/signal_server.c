@@ -111,6 +111,7 @@ struct admission {
 	bool if_match;
 	uint8_t hop_limit; /* it goes on with */
 	char cdid[PATH_ID_MAX + 1];
+	char *peer;
 	struct exchange *exchanges[8]; /* the client repeats itself while it waits */
 	size_t n_exchanges;
 };
@@ -125,6 +126,7 @@ struct asked {
 	const char *cdid;          /* likewise; NULL: it does not go on */
 	bool local;                /* so, for the sake of who asks */
 	const struct cover *cover; /* of names and aliases; NULL: there are none */
+	const char *peer;          /* whose session it came on */
 };
 
 static struct mitigation_request
@@ -139,6 +141,7 @@ request_of(const struct dots_server *s, const struct asked *a)
 		.cdid = a->cdid,
 		.local = a->local,
 		.cover = a->cover,
+		.peer = a->peer,
 		.now = loop_now(s->loop),
 		.wall = loop_wall()};
 }
@@ -180,6 +183,7 @@ admission_free(struct admission *a)
 	arena_free(a->arena);
 	free(a->key);
 	free(a->client);
+	free(a->peer);
 	free(a);
 }
 
@@ -242,7 +246,7 @@ admission_decided(void *arg, const struct verdict *v, int64_t lifetime)
 	const struct client *c = clients_named(s->setup.clients, a->client);
 	bool granted_upstream = s->escalation && verdict_ok(v);
 	struct asked asked = {c, &a->path, &a->scope, a->if_match, a->hop_limit, a->cdid,
-		.local = a->local, .cover = cover_in(a)};
+		.local = a->local, .cover = cover_in(a), .peer = a->peer};
 	struct verdict gone =
 		verdict_of(COAP_401_UNAUTHORIZED, "RFC 9132 8: no longer a client of ours");
 	struct verdict loops;
@@ -364,6 +368,7 @@ admission_new(struct request *r, const struct scope *scope, bool if_match)
 	a->local = r->asker->local;
 	a->hop_limit = next_hop_limit(r);
 	snprintf(a->cdid, sizeof(a->cdid), "%s", cdid_of(r));
+	a->peer = mem_text(r->asker->name);
 	a->exchanges[a->n_exchanges++] = r->ex;
 	map_set(s->admissions, a->key, strlen(a->key), a);
 	return a;
@@ -437,8 +442,10 @@ admission_withdraw(struct dots_server *s, const char *client, const char *cuid, 
 	char *key = server_key(client, cuid, mid);
 	struct admission *a = map_get(s->admissions, key, strlen(key));
 
-	if (s->escalation)
+	if (s->escalation) {
 		s->escalation->ops->withdraw(s->escalation, key);
+		recursion_withdraw_immediate(s, client, cuid, mid);
+	}
 	if (a)
 		admission_refuse(a, v);
 	free(key);
@@ -609,7 +616,8 @@ put_mitigate(struct request *r)
 	if (!known && can_be_found(s, &scope->target))
 		v = cover_read(r->client, &scope->target, naming_is_on(s), &cover);
 	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r),
-		s->escalation ? cdid_of(r) : NULL, r->asker->local, cover.arena ? &cover : NULL};
+		s->escalation ? cdid_of(r) : NULL, r->asker->local, cover.arena ? &cover : NULL,
+		r->asker->name};
 	mr = request_of(s, &asked);
 	if (verdict_ok(&v))
 		v = book_check_put(s->book, &mr);
@@ -641,6 +649,7 @@ owns_cuid(const struct request *r)
 
 struct listing {
 	const struct request *r;
+	struct effects fx; /* of having told it */
 	struct scope *scopes;
 	size_t n, cap;
 };
@@ -655,6 +664,7 @@ list_one(void *arg, struct mitigation *m)
 		l->scopes = mem_grow(l->scopes, l->cap, sizeof(*l->scopes));
 	}
 	book_review(l->r->server->book, m);
+	book_told(l->r->server->book, m, loop_now(l->r->server->loop), &l->fx);
 	mitigation_describe(
 		m, l->r->path.content, loop_now(l->r->server->loop), &l->scopes[l->n++]);
 	return true;
@@ -711,6 +721,7 @@ get_mitigate(struct request *r)
 		return;
 	}
 	collect(&l);
+	server_apply(r->server, &l.fx);
 	if (observe == 1)
 		observe_remove(r->peer, r->msg->token, r->msg->token_len);
 	if (!l.n) {

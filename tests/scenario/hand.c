@@ -228,6 +228,10 @@ put_scope(struct hand *h, uint32_t mid, struct scope *scope)
 	struct buf out;
 
 	SCOPE_SET(scope, LIFETIME);
+	if (h->preconfigured) {
+		scope->trigger_mitigation = false;
+		SCOPE_SET(scope, TRIGGER_MITIGATION);
+	}
 	hand_message(h, &m, COAP_PUT, mid, storage);
 	add_scope(&m, scope, &out);
 	h->code = 0;
@@ -485,6 +489,10 @@ script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 	uint8_t code = t->put ? t->put : COAP_201_CREATED;
 
 	assert_non_null(asked);
+	if (!asked->trigger_mitigation) {
+		t->preconfigured++;
+		t->waiting = mid;
+	}
 	if (t->redirect) {
 		script_redirect(t, ex);
 		return;
@@ -508,6 +516,8 @@ script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 	struct scope scope = {.mid = mid, .status = t->status, .lifetime = 1000};
 	uint8_t code = t->get ? t->get : COAP_205_CONTENT;
 
+	if (t->preconfigured && mid == t->waiting)
+		scope.status = ATTACK_MITIGATION_SIGNAL_LOSS;
 	SCOPE_SET(&scope, MID);
 	SCOPE_SET(&scope, STATUS);
 	SCOPE_SET(&scope, LIFETIME);

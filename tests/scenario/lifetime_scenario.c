@@ -434,6 +434,21 @@ what_has_stopped_is_withdrawn_by_policy(void **state)
 	UNTIL(1 * S, x->s1.deletes == 1 && customer_wishes(&x->us) == 0);
 }
 
+/* 9132-4.4.2-36: one that waits for a loss of signal goes on to wait. */
+static void
+what_waits_for_a_loss_is_not_withdrawn_by_policy(void **state)
+{
+	struct world *x = *state;
+
+	x->us.homing->withdraw_stopped = true;
+	assert_int_equal(customer_preconfigure(&x->us, "p", "192.0.2.66/32"), 0);
+	UNTIL(1 * S, x->s1.gets == 1);
+	script_notify(&x->s1, ATTACK_STOPPED, 1000);
+	virtual_run(1 * MINUTE);
+	assert_int_equal(x->s1.deletes, 0);
+	assert_int_equal(customer_state(&x->us, "p", 0), WISH_PLACED);
+}
+
 static bool
 asks_for_state_only(const struct packet *p)
 {
@@ -627,6 +642,7 @@ main(void)
 		SCRIPTED(notifications_are_followed),
 		SCRIPTED(an_unanswered_subscription_is_repeated_for_a_minute),
 		SCRIPTED(what_has_stopped_is_withdrawn_by_policy),
+		SCRIPTED(what_waits_for_a_loss_is_not_withdrawn_by_policy),
 		SCRIPTED(only_the_state_is_asked_for),
 		SCRIPTED(the_status_is_asked_for_at_intervals),
 		SCRIPTED(what_the_server_lost_is_put_again),

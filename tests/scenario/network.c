@@ -292,15 +292,15 @@ customer_free(struct customer *c)
 	arena_free(c->arena);
 }
 
-int
-customer_ask(struct customer *c, const char *id, const char *target, int64_t duration)
+static int
+ask(struct customer *c, const char *id, const char *target, int64_t duration, bool trigger)
 {
 	struct arena *a = arena_new();
 	struct target t = target_from(a, target);
 	struct wish_request r = {.id = id,
 		.asker = "operator",
 		.target = &t,
-		.trigger_mitigation = true,
+		.trigger_mitigation = trigger,
 		.duration = duration};
 	char made[WISH_ID_MAX], why[WISH_WHY_MAX] = "";
 	int error = wishes_ask(dots_client_wishes(c->client), &r, virtual_now(), loop_wall(), made,
@@ -310,6 +310,18 @@ customer_ask(struct customer *c, const char *id, const char *target, int64_t dur
 	virtual_turn(c->loop);
 	arena_free(a);
 	return error;
+}
+
+int
+customer_ask(struct customer *c, const char *id, const char *target, int64_t duration)
+{
+	return ask(c, id, target, duration, true);
+}
+
+int
+customer_preconfigure(struct customer *c, const char *id, const char *target)
+{
+	return ask(c, id, target, 0, false);
 }
 
 int

@@ -72,6 +72,7 @@ void customer_restart(struct customer *c); /* after a crash, or in order */
 void customer_free(struct customer *c);
 /* id NULL: one is made. The error of wishes_ask. duration 0: until released. */
 int customer_ask(struct customer *c, const char *id, const char *target, int64_t duration);
+int customer_preconfigure(struct customer *c, const char *id, const char *target);
 int customer_release(struct customer *c, const char *id);
 /* Of the n-th part of that wish; WISH_ENDED + 1 if there is no such wish or part. */
 enum { NO_WISH = WISH_ENDED + 1 };
@@ -106,8 +107,9 @@ struct hand {
 	int64_t observation;                    /* handle of the last one */
 	struct config_set config[SESSION_SETS]; /* in the last answer that had one */
 	unsigned config_notifications;
-	const char *cdid; /* in what is asked from now on; NULL: without one */
-	int hop_limit;    /* in what is asked from now on; 0: without it, -1: one of no octets */
+	const char *cdid;   /* in what is asked from now on; NULL: without one */
+	bool preconfigured; /* what is asked from now on: trigger-mitigation false */
+	int hop_limit;      /* in what is asked from now on; 0: without it, -1: one of no octets */
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
@@ -146,7 +148,9 @@ struct script {
 	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
 	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
-	unsigned ups; /* sessions that came up */
+	unsigned preconfigured; /* PUTs with trigger-mitigation false, the last of them … */
+	uint32_t waiting;       /* … for this mid: its status is 8 */
+	unsigned ups;           /* sessions that came up */
 	/* Its session configuration: told if there is anything in it, else 4.04. A PUT of it is
 	 * answered config_put (0: 2.01, and it is told from then on). */
 	struct config_set config[SESSION_SETS];

@@ -83,6 +83,8 @@ class Steps:
         for option in ("port", "protocol", "lifetime", "wait"):
             if option in st.attrs:
                 words += ["--" + option, st.get(option)]
+        if st.get("on-loss", "no") == "yes":
+            words.append("--on-loss")
         status, reply = self.agents.dotsctl(name, *words)
         if status not in (0, 1, 4):
             raise NetError(f"dotsctl {' '.join(words)} at {name}: exit {status}, {reply}")

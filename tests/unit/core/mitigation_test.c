@@ -312,6 +312,210 @@ a_preconfigured_request_neither_starts_nor_overrides(void **state)
 	assert_non_null(find(w, 1));
 }
 
+#define WIDE  "\"target-prefix\": [\"192.0.2.64/26\"]"
+#define ASIDE "\"target-prefix\": [\"192.0.2.66/32\", \"192.0.2.200/32\"]"
+#define WAITS ", " HOUR ", \"trigger-mitigation\": false}"
+
+static void
+activate(struct world *w, uint32_t mid)
+{
+	effects_finish(&w->fx);
+	book_activate(w->book, find(w, mid), w->now, 1700000000000 + w->now, &w->fx);
+}
+
+/* Of that mid, told now. */
+static enum dots_status
+told(struct world *w, uint32_t mid)
+{
+	effects_finish(&w->fx);
+	book_told(w->book, find(w, mid), w->now, &w->fx);
+	return find(w, mid)->status;
+}
+
+static bool
+has_start(const struct world *w, uint32_t mid)
+{
+	struct scope s;
+
+	mitigation_describe(find(w, mid), 'a', w->now, &s);
+	return SCOPE_HAS(&s, MITIGATION_START);
+}
+
+/* 9132-3-13, 9132-4.4.1.1-67, 9132-4.4.2-41, 9132-4.7-29, 9132-5.3-04: idle until the loss of its
+ * peer, then as any other, with that as its start. */
+static void
+a_preconfigured_request_waits_for_the_loss_of_its_peer(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, "{" WIDE WAITS);
+	assert_true(book_has_preconfigured(w->book, "acme"));
+	assert_false(book_has_preconfigured(w->book, "beta"));
+	assert_null(book_waiting(w->book, "beta"));
+	assert_false(has_start(w, 1));
+	assert_false(book_is_mitigating(w->book, "acme"));
+	w->now = 500 * S;
+	assert_ptr_equal(book_waiting(w->book, "acme"), find(w, 1));
+	activate(w, 1);
+	assert_int_equal(count(w, EFFECT_START), 1);
+	assert_int_equal(count(w, EFFECT_STORE), 1);
+	assert_int_equal(find(w, 1)->status, ATTACK_MITIGATION_IN_PROGRESS);
+	assert_int_equal(find(w, 1)->started, 1700000000000 + 500 * S);
+	assert_true(has_start(w, 1));
+	assert_true(book_is_mitigating(w->book, "acme"));
+	assert_null(book_waiting(w->book, "acme"));
+	assert_true(book_has_preconfigured(w->book, "acme"));
+	/* A refresh keeps it active; only the client's word ends it. */
+	put(w, 1, "{" WIDE WAITS);
+	assert_int_equal(count(w, EFFECT_STOP), 0);
+	assert_true(find(w, 1)->filtering);
+}
+
+/* 9132-4.4.4-14: by withdrawal, with its period, and by lifetime. */
+static void
+an_active_one_ends_as_any_other(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_request r = request(w, 1, NULL);
+
+	put(w, 1, "{" WIDE WAITS);
+	activate(w, 1);
+	effects_finish(&w->fx);
+	book_delete(w->book, &r, &w->fx);
+	assert_int_equal(find(w, 1)->status, DOTS_CLIENT_WITHDRAWN_MITIGATION);
+	expire(w, 120 * S);
+	assert_int_equal(count(w, EFFECT_STOP), 1);
+	assert_false(book_has_preconfigured(w->book, "acme"));
+	put(w, 2, "{" WIDE WAITS);
+	activate(w, 2);
+	expire(w, (120 + 3600) * S);
+	assert_int_equal(count(w, EFFECT_STOP), 1);
+	assert_int_equal(count(w, EFFECT_END), 1);
+}
+
+/* 9132-4.4.1.3-24, 9132-4.4.1.3-25, 9132-4.4.1.3-28, 9132-4.4.2-40: by an immediate one that meets
+ * it it is withdrawn at once, told four times and 3 s apart, and waits again. */
+static void
+an_immediate_one_makes_it_wait_again(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, "{" WIDE WAITS);
+	put(w, 2, "{\"target-prefix\": [\"192.0.2.200/32\"]" WAITS);
+	activate(w, 1);
+	activate(w, 2);
+	put(w, 9, PLAIN);
+	assert_int_equal(count(w, EFFECT_STOP), 1);
+	assert_int_equal(w->fx.list[0].kind, EFFECT_STORE);
+	assert_int_equal(w->fx.list[1].kind, EFFECT_START); /* no gap */
+	assert_false(find(w, 1)->filtering);
+	assert_true(find(w, 2)->filtering);
+	w->now = 10 * S;
+	for (int i = 0; i < 4; i++, w->now += 3 * S) {
+		assert_int_equal(told(w, 1), ATTACK_MITIGATION_WITHDRAWN);
+		w->now += 2999;
+		assert_int_equal(told(w, 1), ATTACK_MITIGATION_WITHDRAWN); /* not counted */
+		w->now -= 2999;
+	}
+	assert_int_equal(told(w, 1), ATTACK_MITIGATION_SIGNAL_LOSS);
+	assert_int_equal(count(w, EFFECT_NOTIFY), 1);
+	assert_ptr_equal(book_waiting(w->book, "acme"), find(w, 1));
+	assert_false(has_start(w, 1));
+}
+
+/* 9132-4.4.2-36, 9132-4.4.2.1-15: likewise when the attack has stopped, with its filter until then.
+ * Of an immediate one status 3 stays. */
+static void
+a_stopped_attack_makes_it_wait_again(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, "{" WIDE WAITS);
+	activate(w, 1);
+	effects_finish(&w->fx);
+	book_status(w->book, find(w, 1), ATTACK_STOPPED, w->now, &w->fx);
+	w->now = 10 * S;
+	for (int i = 0; i < 4; i++, w->now += 3 * S) {
+		assert_int_equal(told(w, 1), ATTACK_STOPPED);
+		assert_true(find(w, 1)->filtering);
+		book_status(w->book, find(w, 1), ATTACK_MITIGATION_SIGNAL_LOSS, w->now, &w->fx);
+	}
+	assert_int_equal(told(w, 1), ATTACK_MITIGATION_SIGNAL_LOSS);
+	assert_int_equal(count(w, EFFECT_STOP), 1);
+	put(w, 9, "{\"target-prefix\": [\"192.0.2.200/32\"], " HOUR "}");
+	book_status(w->book, find(w, 9), ATTACK_STOPPED, w->now, &w->fx);
+	for (int i = 0; i < 10; i++, w->now += 3 * S)
+		assert_int_equal(told(w, 9), ATTACK_STOPPED);
+}
+
+/* 9132-4.4.1.3-26, 9132-4.4.1.3-27, 9132-4.4.1.3-28: immediate ones that it covers are withdrawn
+ * when it becomes active; one with targets beyond it stays, for nothing is to be unprotected. */
+static void
+it_takes_precedence_over_what_it_covers(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 1, "{" WIDE WAITS);
+	put(w, 5, PLAIN);
+	activate(w, 1);
+	assert_int_equal(w->fx.list[0].kind, EFFECT_START);
+	assert_int_equal(count(w, EFFECT_END), 1);
+	assert_int_equal(w->fx.list[w->fx.n - 1].m->status, ATTACK_MITIGATION_WITHDRAWN);
+	assert_null(find(w, 5));
+	put(w, 6, "{" ASIDE ", " HOUR "}");
+	assert_false(find(w, 1)->filtering);
+	activate(w, 1);
+	assert_int_equal(count(w, EFFECT_END), 0);
+	assert_non_null(find(w, 6));
+	/* Of a narrower one, by port, not all is covered. */
+	put(w, 7, "{" ASIDE ", \"target-protocol\": [17], " HOUR "}");
+	put(w, 8, "{\"target-prefix\": [\"192.0.2.200/32\"], \"target-protocol\": [6]" WAITS);
+	activate(w, 8);
+	assert_non_null(find(w, 7));
+}
+
+/* Only while it is active; ports do not count there (core/conflict.h). */
+static void
+it_is_in_conflict_with_others_while_active(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_request r = request(w, 9, PLAIN);
+	struct mitigation *other;
+
+	put(w, 1, "{" WIDE WAITS);
+	r.client = clients_named(w->clients, "beta");
+	r.cuid = "other";
+	effects_finish(&w->fx);
+	book_put(w->book, &r, &w->fx, &other);
+	assert_int_equal(other->n_contested, 0);
+	activate(w, 1);
+	assert_int_equal(other->n_contested, 1);
+	assert_int_equal(find(w, 1)->n_contested, 1);
+	put(w, 2, PLAIN);
+	expire(w, 3600 * S); /* all of ours are over */
+	assert_null(find(w, 1));
+}
+
+/* Through a gateway, it is the gateway that may be lost; who asks last counts. */
+static void
+the_session_it_came_on_is_what_may_be_lost(void **state)
+{
+	struct world *w = *state;
+	struct mitigation_request r = request(w, 1, "{" WIDE WAITS);
+	struct mitigation *m;
+
+	r.peer = "gateway";
+	book_put(w->book, &r, &w->fx, &m);
+	assert_ptr_equal(book_waiting(w->book, "gateway"), m);
+	assert_null(book_waiting(w->book, "acme"));
+	r.peer = "acme";
+	effects_finish(&w->fx);
+	book_put(w->book, &r, &w->fx, &m);
+	assert_int_equal(count(w, EFFECT_STORE), 1);
+	assert_ptr_equal(book_waiting(w->book, "acme"), m);
+	assert_false(book_has_preconfigured(w->book, "gateway"));
+}
+
 /* 8811-2.2.2-07, 8612-SEC-005-01: Two clients may ask for the same: neither can touch the other's.
  * */
 static void
@@ -796,6 +1000,13 @@ main(void)
 		IN_WORLD(a_higher_mid_overrides_what_it_overlaps),
 		IN_WORLD(a_lower_mid_that_overlaps_is_a_conflict),
 		IN_WORLD(a_preconfigured_request_neither_starts_nor_overrides),
+		IN_WORLD(a_preconfigured_request_waits_for_the_loss_of_its_peer),
+		IN_WORLD(an_active_one_ends_as_any_other),
+		IN_WORLD(an_immediate_one_makes_it_wait_again),
+		IN_WORLD(a_stopped_attack_makes_it_wait_again),
+		IN_WORLD(it_takes_precedence_over_what_it_covers),
+		IN_WORLD(it_is_in_conflict_with_others_while_active),
+		IN_WORLD(the_session_it_came_on_is_what_may_be_lost),
 		IN_WORLD(clients_do_not_override_each_other),
 		IN_WORLD(efficacy_updates_refresh_what_is_there_and_are_silent_otherwise),
 		IN_WORLD(a_withdrawn_one_terminates_for_two_minutes),

@@ -624,6 +624,9 @@ contradictions_and_files_are_told_with_their_place(void **state)
 		{"", "1:1: nothing to do, expected `domains`, `gateways` or `listen`"},
 		{"instance: a\n", "1:1: nothing to do"},
 		{"user: nobody-at-all\n", "1:7: user nobody-at-all does not exist"},
+		{"preconfigured: [192.0.2.66/32]\nlisten: [{}]\n",
+			"1:1: preconfigured without anybody to ask, expected `domains` or "
+			"`gateways`"},
 		{"server-domain: yes\n",
 			"1:16: server-domain with all clients in one session, expected aggregate: "
 			"no"},

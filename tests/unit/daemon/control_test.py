@@ -421,6 +421,42 @@ def test_what_is_asked_for_survives_a_restart(lonely):
     assert [w["id"] for w in lonely("list")[1]["wishes"]] == [wish]
 
 
+# 9132-4.4.2-41: it stands and waits, and the provider does nothing.
+def test_a_request_may_wait_for_loss_of_signal(client, server):
+    started = len(server.events("mitigation-started"))
+    code, reply = client("mitigate", "192.0.2.7", "--on-loss", "--wait", str(PATIENCE))
+    assert code == 0 and reply["parts"][0]["status"] == "attack-mitigation-signal-loss"
+    assert client("show", reply["id"])[1]["wish"]["on_loss"] is True
+    assert "for loss of signal" in client.text("list")[1]
+    there = [m for m in server("list")[1]["mitigations"] if m["on_loss"]]
+    assert [m["targets"] for m in there] == [["192.0.2.7/32"]] and not there[0]["active"]
+    assert len(server.events("mitigation-started")) == started
+    client("withdraw", reply["id"])
+    until(lambda: not server("list")[1]["mitigations"], "withdrawal")
+
+
+def test_what_the_file_wants_for_loss_of_signal_stands(client, server):
+    def targets():
+        return sorted(m["targets"][0] for m in server("list")[1]["mitigations"] if m["on_loss"])
+
+    good = client.path.read_text()
+    client.path.write_text(good + "preconfigured: [192.0.2.64/26, 192.0.2.7/32]\n")
+    assert client("reload")[0] == 0
+    until(lambda: targets() == ["192.0.2.64/26", "192.0.2.7/32"], "requests of the file")
+    assert [w["asker"] for w in client("list")[1]["wishes"]] == ["file", "file"]
+    client.path.write_text(good + "preconfigured: [192.0.2.7/32, 203.0.113.1/32]\n")
+    assert client("reload")[0] == 0  # one goes, one stays, one is nobody's
+    until(lambda: targets() == ["192.0.2.7/32"], "withdrawal of one")
+    assert any(e.get("target") == "203.0.113.1/32" for e in client.events("alert"))
+    assert client.stop() == 0
+    client.start()
+    until(lambda: client.server()["state"] == "available", "session")
+    assert targets() == ["192.0.2.7/32"] and len(client("list")[1]["wishes"]) == 1
+    client.path.write_text(good)
+    assert client("reload")[0] == 0
+    until(lambda: not server("list")[1]["mitigations"], "withdrawal of the other")
+
+
 @pytest.mark.parametrize("request_, text", [
     ({"command": "dance"}, "unknown command dance"),
     ({}, "unknown command"),
@@ -429,6 +465,7 @@ def test_what_is_asked_for_survives_a_restart(lonely):
     ({"command": "mitigate", "targets": []}, "targets is wrong"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "wait": 10**15}, "wait is wrong, expected a whole number"),
     ({"command": "mitigate", "targets": ["192.0.2.1"], "lifetime": "long"}, "lifetime is wrong"),
+    ({"command": "mitigate", "targets": ["192.0.2.1"], "on-loss": 1}, "on-loss is wrong, expected true or false"),
     ({"command": "mitigate", "targets": ["here"]}, "target here is no address or prefix"),
     ({"command": "mitigate", "targets": ["192.0.2.300"]}, "target 192.0.2.300 is no address or prefix"),
     ({"command": "mitigate", "targets": ["https://me@www.example.com/"]}, "tells of a user"),
@@ -505,6 +542,7 @@ def test_words_of_dotsctl(server, folder):
     assert run()[0] == 2 and run("dance")[0] == 2 and run("--loud", "status")[0] == 2
     assert run("show")[0] == 2 and run("show", "a", "b")[0] == 2
     assert run("mitigate", "192.0.2.1", "--wait")[0] == 2
+    assert run("mitigate", "--on-loss")[0] == 2
     assert run("mitigate", "192.0.2.1", "--wait", "soon")[0] == 2
     assert "unknown protocol" in run("mitigate", "192.0.2.1", "--protocol", "carrier-pigeon")[2]
     assert run("--help")[0] == 0

@@ -1472,6 +1472,96 @@ a_gateway_of_ours_may_be_named(void **state)
 			assert_null(v.parts[i].loop);
 }
 
+static int
+preconfigure(struct world *x, const char *id, const char *target)
+{
+	struct target t = target_from(x->a, target);
+	struct wish_request r = {.id = id, .asker = "operator", .target = &t};
+	char made[WISH_ID_MAX], why[200];
+	int error = wishes_ask(x->w, &r, x->now, epoch + x->now, made, why, sizeof(why));
+
+	drain(x);
+	return error;
+}
+
+static void
+wear(struct world *x, const char *domain, uint32_t next_mid)
+{
+	struct identity *id = store_identity(x->w, domain, epoch);
+
+	id->next_mid = id->reserved = next_mid;
+	x->w->worn = next_mid >= MIDS_WORN;
+}
+
+/* 9132-4.4.1.1-27, 9132-4.4.1.1-28: with three quarters of the mids used, and no attack, they begin
+ * at 0 again; what waits for a loss of signal is withdrawn and asked for anew. */
+static void
+worn_mids_begin_anew_when_it_is_quiet(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	uint32_t waiting = x->mid;
+
+	wear(x, "isp2", MIDS_WORN - 1);
+	until(x, 1 * S);
+	assert_int_equal(x->deletes, 0);
+	/* The last of them is not even sent. */
+	preconfigure(x, "q", "198.51.100.72/32");
+	assert_int_equal(x->deletes, 1);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(x->mid, waiting);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(x->puts, 2);
+	assert_in_range(x->mid, 0, 1);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	x->mid = 1 - x->mid;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "p"), WISH_PLACED);
+	assert_int_equal(state_of(x, "q"), WISH_PLACED);
+	ask(x, "a", "198.51.100.70/32");
+	assert_int_equal(x->mid, 2);
+	crash(x);
+	ask(x, "b", "198.51.100.71/32");
+	assert_in_range(x->mid, 3, 64 + 1); /* of the next block that is on disk */
+}
+
+/* 9132-4.4.1.1-27: in an attack they go on. */
+static void
+worn_mids_go_on_in_an_attack(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	uint32_t waiting = x->mid;
+
+	ask(x, "a", "198.51.100.70/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	uint32_t a = x->mid;
+
+	wear(x, "isp2", MIDS_WORN);
+	ask(x, "b", "198.51.100.71/32");
+	assert_int_equal(x->mid, MIDS_WORN);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(x->deletes, 0);
+	ask(x, "c", "192.0.2.66/32"); /* another provider has numbers of its own */
+	assert_true(x->mid < MIDS_WORN);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	release(x, "b");
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(x->deletes, 0);
+	release(x, "a");
+	assert_int_equal(x->mid, a);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0); /* the attack there is over */
+	assert_int_equal(x->deletes, 1);
+	assert_int_equal(x->mid, waiting);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(x->mid, 0);
+	assert_int_equal(x->puts, 1);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1489,6 +1579,8 @@ main(void)
 		IN_WORLD(a_foreign_target_is_not_kept),
 		IN_WORLD(a_crash_loses_nothing_and_resurrects_nothing),
 		IN_WORLD(mids_are_never_used_twice),
+		IN_WORLD(worn_mids_begin_anew_when_it_is_quiet),
+		IN_WORLD(worn_mids_go_on_in_an_attack),
 		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),

@@ -1,0 +1,82 @@
+/*
+ * The numbers of requests begin anew (RFC 9132 4.4.1.1): when three quarters of them are used and
+ * there is no attack, they restart at 0. What stands is then only what waits for a loss of signal:
+ * it is withdrawn, for a server refuses a lower mid beside a higher one (4.4.1.3), and asked for
+ * again once that is through.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "homing/placement.h"
+
+struct look {
+	struct wishes *w;
+	mono_ms now;
+	wall_ms wall;
+	bool worn;      /* there is something to look at again */
+	bool recreates; /* what is withdrawn is to be asked for again */
+};
+
+static bool
+is_preconfigured(const struct placement *p, const char *domain)
+{
+	return !p->trigger_mitigation && !strcmp(p->domain, domain);
+}
+
+static bool
+any_left(const struct wishes *w, const char *domain)
+{
+	for (size_t i = 0; i < w->n_placements; i++)
+		if (is_preconfigured(w->placements[i], domain))
+			return true;
+	return false;
+}
+
+static void
+begin(const struct look *l, const char *domain, struct identity *id)
+{
+	struct wishes *w = l->w;
+
+	id->next_mid = id->reserved = 0;
+	id->recreates = true;
+	store_put_identity(w, domain, id);
+	for (size_t i = w->n_placements; i-- > 0;) {
+		struct placement *p = i < w->n_placements ? w->placements[i] : NULL;
+
+		if (p && p->state != PLACEMENT_GOING && is_preconfigured(p, domain))
+			replan_withdraw(w, p, l->now, l->wall);
+	}
+}
+
+static bool
+look_at(void *arg, const void *key, size_t len, void *value)
+{
+	struct look *l = arg;
+	struct identity *id = value;
+	char *domain = mem_printf("%.*s", (int)len, (const char *)key);
+	int index = homing_domain(l->w->homing, domain);
+
+	if (id->next_mid >= MIDS_WORN && index >= 0 && !wishes_under_attack(l->w, (uint32_t)index))
+		begin(l, domain, id);
+	if (id->recreates && !any_left(l->w, domain)) {
+		id->recreates = false;
+		l->recreates = true;
+	}
+	l->worn = l->worn || id->next_mid >= MIDS_WORN || id->recreates;
+	free(domain);
+	return true;
+}
+
+void
+rollover_look(struct wishes *w, mono_ms now, wall_ms wall)
+{
+	struct look l = {.w = w, .now = now, .wall = wall};
+
+	if (!w->worn)
+		return;
+	map_each(w->identities, look_at, &l);
+	w->worn = l.worn;
+	if (l.recreates)
+		replan_all(w, now, wall);
+}
