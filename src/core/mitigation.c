@@ -661,7 +661,7 @@ walk_overlaps(const struct shelf *s, const struct cover *cv, bool trigger, struc
 	const struct prefix *outer = NULL;
 	struct prefix *sorted;
 
-	if (!s || !cv->n_prefixes)
+	if (!trie || !trie_count(trie) || !cv->n_prefixes)
 		return;
 	sorted = mem_copy(cv->prefixes, cv->n_prefixes * sizeof(*sorted));
 	qsort(sorted, cv->n_prefixes, sizeof(*sorted), compare_prefixes);
