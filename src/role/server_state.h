@@ -1,7 +1,8 @@
 /*
  * Shared by the files of the server role only: server.c (life, mitigators), peer.c (sessions),
- * signal_server.c (routes), negotiation.c (session configuration), answer.c (responses that wait
- * for the store), drain.c, observe.c, record.c, recursion.c, naming.c, operator.c, activation.c.
+ * signal_server.c (routes), admission.c (PUT of a mitigation request), negotiation.c (session
+ * configuration), answer.c (responses that wait for the store), drain.c, observe.c, record.c,
+ * recursion.c, naming.c, operator.c, activation.c.
  */
 #ifndef DOTSD_ROLE_SERVER_STATE_H
 #define DOTSD_ROLE_SERVER_STATE_H
@@ -151,8 +152,18 @@ void negotiation_delete(struct request *r);
 
 /* signal_server.c */
 void signal_refuse(const struct request *r, const struct verdict *v);
+/* Whether a refusal is to be told; who is no client of ours any more is among the strangers. */
+bool signal_may_tell(const struct request *r, const char **ret_untold);
+void signal_note_refusal(const struct request *r, const char *why); /* for dotsctl clients */
+/* Both, for a request that was refused before it reached a rule. */
+void signal_raise_refused(const struct request *r, uint8_t code, const char *why);
+/* False, with 4.00: its path has no cuid, or no mid where one is needed (RFC 9132 4.4.1.1). */
+bool signal_needs(const struct request *r, bool mid, struct verdict *v);
 void signal_serve(struct dots_server *s, struct peer *p, struct session *session,
 	struct exchange *ex, const struct coap_msg *req);
+
+/* admission.c: PUT of a mitigation request, and those that wait */
+void admission_put(struct request *r);
 /* Upstream is told that the request is no longer wanted; who still waits for its word gets v. */
 void admission_withdraw(struct dots_server *s, const char *client, const char *cuid, uint32_t mid,
 	const struct verdict *v);

@@ -4,6 +4,7 @@
  * bytes or composed of a few choices, so that deep states are near.
  *
  * Covers: net/messaging.c net/exchange.c net/request.c net/dedup.c role/signal_server.c role/peer.c
+ * Covers: role/admission.c
  * Covers: role/answer.c role/observe.c role/record.c role/server.c role/hb.c core/mitigation.c
  * Covers: role/lifetime.c role/naming.c role/names.c core/cover.c core/service.c
  * Covers: role/negotiation.c core/session_config.c core/probing.c role/activation.c core/loss.c
