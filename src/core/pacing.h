@@ -19,8 +19,8 @@ struct pacing {
 	int64_t round_trip_ms; /* smoothed; 0: none was measured */
 };
 
-/* A request was answered so long after it had been sent; not one that was sent again (it is not
- * known which was answered). */
+/* Something that is answered at once was answered so long after it had been sent: a heartbeat, say,
+ * not a mitigation request, which may wait for a disk or for others. */
 void pacing_measured(struct pacing *p, int64_t round_trip_ms);
 /* When the next datagram may go; now at the earliest. */
 mono_ms pacing_next(const struct pacing *p, mono_ms now);

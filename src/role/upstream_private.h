@@ -26,7 +26,6 @@ struct open_request {
 	size_t len;
 	int64_t handle[2]; /* by line; 0: not open there */
 	mono_ms sent[2];
-	bool again[2];   /* it was sent more than once there */
 	bool waiting[2]; /* to be sent (again) */
 	struct upstream *u;
 };

@@ -64,13 +64,6 @@ upstream_request_drop(struct upstream *u, struct open_request *r)
 }
 
 static void
-measure(struct upstream *u, const struct open_request *r, int line)
-{
-	if (!r->again[line])
-		pacing_measured(&u->pacing, loop_now(u->cx.loop) - r->sent[line]);
-}
-
-static void
 request_done(void *arg, struct session *s, const struct coap_msg *response, int error)
 {
 	struct open_request *r = arg;
@@ -88,7 +81,6 @@ request_done(void *arg, struct session *s, const struct coap_msg *response, int 
 	}
 	if (!response) /* that session is over; the other one, or the next, carries it */
 		return;
-	measure(u, r, line);
 	if (upstream_redirect_take(u, response, true)) { /* it goes on there */
 		if (line == CANDIDATE)
 			upstream_session_promote(u);
@@ -165,8 +157,7 @@ request_on_line(struct open_request *r, int line)
 	r->waiting[line] = false;
 	if (!s || !session_is_up(s))
 		return;
-	r->again[line] = r->handle[line] > 0;
-	if (r->again[line])
+	if (r->handle[line] > 0)
 		request_repeat(s, r->handle[line]);
 	else
 		request_begin(r, line);
