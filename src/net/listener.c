@@ -6,9 +6,9 @@
  * handshake is done, a source prefix gets no more than its share, and a turn of the loop begins
  * only so many handshakes, the rest wait in order. When all places for handshakes are taken, one of
  * the prefix that holds the most makes room, so that a few that stall do not keep everybody else
- * out. A live session is untouched by anything that is
- * not authentic: a new handshake on its 5-tuple runs beside it and replaces it when it is done. An
- * accepted TCP connection is a handshake under way, whether or not it ever says anything.
+ * out. A live session is untouched by anything that is not authentic: a new handshake on its
+ * 5-tuple runs beside it and replaces it when it is done. An accepted TCP connection is a handshake
+ * under way, whether or not it ever says anything.
  */
 #include <assert.h>
 #include <errno.h>
@@ -33,8 +33,9 @@ enum {
 	SOURCE_PREFIX_V6 = 56,
 	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
 	EARLY_RECORD_MAX = 2048,
-	TURN_MS = 1,     /* 0 could fire again before the sockets are looked at */
-	RANK_SHIFT = 40, /* of the number of handshakes, beside a time */
+	TURN_MS = 1,       /* 0 could fire again before the sockets are looked at */
+	STALLED_MS = 1000, /* a peer has repeated itself by then (RFC 6347 4.2.4.1) */
+	RANK_SHIFT = 40,   /* of the number of handshakes, beside a time */
 };
 
 /* One socket. */
@@ -66,7 +67,7 @@ struct accepting {
 	uint8_t random[HELLO_RANDOM_LEN]; /* the client's: another one is another attempt */
 	struct source *source;
 	TAILQ_ENTRY(accepting) of_source;
-	mono_ms since;
+	mono_ms since; /* it is here, or has been begun */
 	gnutls_dtls_prestate_st prestate;
 	struct early_record early[EARLY_RECORDS]; /* while it waits for its turn */
 	unsigned n_early;
@@ -251,6 +252,8 @@ listener_begin(struct listener *ln, struct session *s)
 	unsigned n = a->n_early;
 
 	ln->begun++;
+	a->since = loop_now(ln->loop);
+	source_rank(ln, a->source);
 	timer_after(ln->turn, TURN_MS);
 	memcpy(early, a->early, sizeof(early));
 	a->n_early = 0;
@@ -294,17 +297,30 @@ listener_is_full(const struct listener *ln, const struct flow *f)
 	return map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f));
 }
 
+/* The peer has had its turn, and all the time that it takes to say something. */
+static bool
+accepting_is_stalled(const struct listener *ln, const struct accepting *a)
+{
+	return a->session->state != SESSION_WAITING && loop_now(ln->loop) - a->since >= STALLED_MS;
+}
+
 /* A handshake that makes room for one of that source: the oldest of the fullest prefix, if that has
- * more than the source has. NULL: none. */
+ * more than the source has. When everybody comes back at once, from a prefix each, that takes
+ * nobody anything: those who are about to be done would go for those who have just begun. Then only
+ * one that has stalled goes. NULL: none. */
 static struct session *
 listener_victim(const struct listener *ln, const struct prefix *source)
 {
 	struct heap_node *first = heap_first(&ln->ranking);
 	const struct source *fullest = first ? heap_entry(first, struct source, rank) : NULL;
+	const struct accepting *oldest;
 
 	if (!fullest || fullest->n <= source_count(ln, source))
 		return NULL;
-	return TAILQ_FIRST(&fullest->list)->session;
+	oldest = TAILQ_FIRST(&fullest->list);
+	if (fullest->n == 1 && !accepting_is_stalled(ln, oldest))
+		return NULL;
+	return oldest->session;
 }
 
 /* False: a handshake from there is not to be begun now. */

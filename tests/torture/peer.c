@@ -3,19 +3,24 @@
  * standard input, answers by lines on standard output; many sessions, each called by a word.
  *
  *	psk NAME ADDRESS PORT IDENTITY HEXKEY	 begins a handshake: "up NAME" or "down NAME WHY"
- *	x509 NAME ADDRESS PORT CERTIFICATE KEY
+ *	x509 NAME ADDRESS PORT CERTIFICATE KEY	 the same; "-" "-" for no certificate
+ *	psk ... TICKET, x509 ... TICKET	 offers what was kept; "up NAME resumed" if it was taken
+ *	from ADDRESS			 sessions are begun from there from now on
  *	stall NAME ADDRESS PORT		 passes the cookie exchange and says no more: "stalled NAME"
  *	bare NAME ADDRESS PORT		 a UDP socket, no handshake: "bare NAME"
  *	send NAME HEX			 one record of application data; "-" for none
  *	raw NAME HEX			 one datagram as it is
  *	again NAME N			 the last datagram sent, N times more
  *	steal NAME OTHER		 the last datagram of OTHER, from this socket
- *	close NAME, drop NAME		 with close_notify, or without a word: "closed NAME"
+ *	keep NAME TICKET		 what that session can be resumed with, by that name
+ *	spoil TICKET NEW WHAT AT	 the same with one byte other in its "ticket" or its
+ *"secret" renegotiate NAME		 a ClientHello in a session that is up close NAME, drop NAME
+ *with close_notify, or without a word: "closed NAME"
  *	sync WORD			 "sync WORD", after all that was read before it
  *
  * What comes in is told as "data NAME HEX" (a decrypted record; the datagram of a bare socket).
- * "down NAME WHY" when the server ends a session. ADDRESS is a literal one. The server's
- * certificate is not looked at: others test that.
+ * "down NAME WHY" when the server ends a session, "warned NAME" when it sends an alert that does
+ *not. ADDRESS is a literal one. The server's certificate is not looked at: others test that.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -40,6 +45,7 @@ enum {
 	DATAGRAM_MAX = 65536,
 	WORDS_MAX = 8,
 	LAST_MAX = 4096,
+	TICKET_MAX = 4096,
 	MTU = 1400,
 	MTU_UP = 17000, /* then anything may be sent, in fragments of IP */
 	FLIGHT_MS = 1000,
@@ -57,12 +63,29 @@ struct session {
 	gnutls_certificate_credentials_t x509;
 	uint8_t last[LAST_MAX]; /* the datagram sent last */
 	size_t last_len;
-	bool silent; /* a stalling one that has answered the cookie */
+	bool silent;                /* a stalling one that has answered the cookie */
+	bool again;                 /* it wanted to renegotiate */
+	uint8_t ticket[TICKET_MAX]; /* as it came in */
+	size_t ticket_len;
 	long long deadline;
 	struct session *next;
 };
 
+/* What a session can be resumed with. */
+struct kept {
+	char name[NAME_MAX_LEN];
+	uint8_t *data;
+	size_t len;
+	struct part {
+		size_t at, len;
+	} ticket, secret; /* where in it; len 0: not in there */
+	struct kept *next;
+};
+
 static struct session *sessions;
+static struct kept *tickets;
+static struct sockaddr_storage source;
+static socklen_t source_len; /* 0: any */
 static struct pollfd *fds;
 static size_t n_fds, cap_fds;
 
@@ -197,6 +220,23 @@ pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 	return poll(&p, 1, (int)ms);
 }
 
+/* RFC 5077 3.3: in the clear, so anybody on the way has it, too. */
+static int
+note_ticket(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+	const gnutls_datum_t *message)
+{
+	enum { LIFETIME_AND_LENGTH = 6 };
+	struct session *s = gnutls_session_get_ptr(tls);
+
+	(void)type, (void)when;
+	if (!incoming || message->size < LIFETIME_AND_LENGTH ||
+		message->size - LIFETIME_AND_LENGTH > sizeof(s->ticket))
+		return 0;
+	s->ticket_len = message->size - LIFETIME_AND_LENGTH;
+	memcpy(s->ticket, message->data + LIFETIME_AND_LENGTH, s->ticket_len);
+	return 0;
+}
+
 static int
 connect_to(const char *address, const char *port)
 {
@@ -206,7 +246,8 @@ connect_to(const char *address, const char *port)
 	if (getaddrinfo(address, port, &hints, &ai) != 0)
 		return -1;
 	fd = socket(ai->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, ai->ai_addr, ai->ai_addrlen) != 0) {
+	if (fd >= 0 && ((source_len && bind(fd, (struct sockaddr *)&source, source_len) != 0) ||
+			       connect(fd, ai->ai_addr, ai->ai_addrlen) != 0)) {
 		close(fd);
 		fd = -1;
 	}
@@ -241,7 +282,10 @@ handshake(struct session *s)
 	if (r == 0) {
 		s->kind = UP;
 		gnutls_dtls_set_mtu(s->tls, MTU_UP);
-		say("up %s", s->name);
+		say("up %s%s", s->name, gnutls_session_is_resumed(s->tls) ? " resumed" : "");
+	} else if (r == GNUTLS_E_WARNING_ALERT_RECEIVED && s->again) {
+		s->kind = UP;
+		say("refused %s", s->name);
 	} else if (gnutls_error_is_fatal(r)) {
 		session_down(s, r == GNUTLS_E_FATAL_ALERT_RECEIVED
 					? gnutls_alert_get_name(gnutls_alert_get(s->tls))
@@ -251,10 +295,26 @@ handshake(struct session *s)
 	}
 }
 
-static void
-begin(struct session *s, const char *priority)
+static struct kept *
+find_kept(const char *name)
 {
+	struct kept *k = tickets;
+
+	while (k && strcmp(k->name, name) != 0)
+		k = k->next;
+	return k;
+}
+
+/* ticket: a name, or NULL. */
+static void
+begin(struct session *s, const char *priority, const char *ticket)
+{
+	const struct kept *k = ticket ? find_kept(ticket) : NULL;
+
 	gnutls_init(&s->tls, GNUTLS_CLIENT | GNUTLS_DATAGRAM | GNUTLS_NONBLOCK);
+	gnutls_session_set_ptr(s->tls, s);
+	gnutls_handshake_set_hook_function(
+		s->tls, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET, GNUTLS_HOOK_POST, note_ticket);
 	gnutls_priority_set_direct(s->tls, priority, NULL);
 	if (s->psk)
 		gnutls_credentials_set(s->tls, GNUTLS_CRD_PSK, s->psk);
@@ -266,7 +326,10 @@ begin(struct session *s, const char *priority)
 	gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
 	gnutls_dtls_set_mtu(s->tls, MTU);
 	gnutls_dtls_set_timeouts(s->tls, FLIGHT_MS, HANDSHAKE_MS);
-	handshake(s);
+	if (ticket && (!k || gnutls_session_set_data(s->tls, k->data, k->len) < 0))
+		session_down(s, "no such ticket");
+	else
+		handshake(s);
 }
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -281,7 +344,7 @@ do_psk(char **words)
 		return;
 	gnutls_psk_allocate_client_credentials(&s->psk);
 	gnutls_psk_set_client_credentials(s->psk, words[4], &key, GNUTLS_PSK_KEY_HEX);
-	begin(s, "NORMAL:-VERS-ALL:+VERS-DTLS1.2:-KX-ALL:+ECDHE-PSK");
+	begin(s, "NORMAL:-VERS-ALL:+VERS-DTLS1.2:-KX-ALL:+ECDHE-PSK", words[6]);
 }
 
 static void
@@ -292,11 +355,11 @@ do_x509(char **words)
 	if (!s)
 		return;
 	gnutls_certificate_allocate_credentials(&s->x509);
-	if (gnutls_certificate_set_x509_key_file(s->x509, words[4], words[5], GNUTLS_X509_FMT_PEM) <
-		0)
+	if (strcmp(words[4], "-") != 0 && gnutls_certificate_set_x509_key_file(s->x509, words[4],
+						  words[5], GNUTLS_X509_FMT_PEM) < 0)
 		session_down(s, "no such certificate");
 	else
-		begin(s, "NORMAL:-VERS-ALL:+VERS-DTLS1.2");
+		begin(s, "NORMAL:-VERS-ALL:+VERS-DTLS1.2", words[6]);
 }
 
 static void
@@ -307,7 +370,7 @@ do_stall(char **words)
 	if (!s)
 		return;
 	gnutls_certificate_allocate_credentials(&s->x509);
-	begin(s, "NORMAL:-VERS-ALL:+VERS-DTLS1.2");
+	begin(s, "NORMAL:-VERS-ALL:+VERS-DTLS1.2", NULL);
 }
 
 static void
@@ -356,6 +419,92 @@ do_steal(char **words)
 }
 
 static void
+do_from(char **words)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *ai;
+
+	source_len = 0;
+	if (getaddrinfo(words[1], NULL, &hints, &ai) != 0)
+		return;
+	memcpy(&source, ai->ai_addr, ai->ai_addrlen);
+	source_len = ai->ai_addrlen;
+	freeaddrinfo(ai);
+}
+
+static void
+kept_add(const char *name, const void *data, size_t len, const struct part *ticket,
+	const struct part *secret)
+{
+	struct kept *k = find_kept(name);
+
+	if (!k) {
+		k = checked(calloc(1, sizeof(*k)));
+		snprintf(k->name, sizeof(k->name), "%s", name);
+		k->next = tickets;
+		tickets = k;
+	}
+	free(k->data);
+	k->data = memcpy(checked(malloc(len)), data, len);
+	k->len = len;
+	k->ticket = *ticket;
+	k->secret = *secret;
+}
+
+static struct part
+part_of(const gnutls_datum_t *whole, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *at = len ? memmem(whole->data, whole->size, bytes, len) : NULL;
+
+	return at ? (struct part){(size_t)(at - whole->data), len} : (struct part){0};
+}
+
+static void
+do_keep(char **words)
+{
+	struct session *s = find(words[1]);
+	gnutls_datum_t data, secret;
+	struct part ticket_part, secret_part;
+
+	if (!s || s->kind != UP || gnutls_session_get_data2(s->tls, &data) < 0)
+		return;
+	gnutls_session_get_master_secret(s->tls, &secret);
+	ticket_part = part_of(&data, s->ticket, s->ticket_len);
+	secret_part = part_of(&data, secret.data, secret.size);
+	kept_add(words[2], data.data, data.size, &ticket_part, &secret_part);
+	gnutls_free(data.data);
+}
+
+static void
+do_spoil(char **words)
+{
+	struct kept *k = find_kept(words[1]);
+	const struct part *p;
+
+	if (!k)
+		return;
+	p = strcmp(words[3], "ticket") == 0 ? &k->ticket : &k->secret;
+	if (!p->len) {
+		say("what? nothing to spoil");
+		return;
+	}
+	kept_add(words[2], k->data, k->len, &k->ticket, &k->secret);
+	find_kept(words[2])->data[p->at + strtoul(words[4], NULL, 10) % p->len] ^= 1;
+}
+
+static void
+do_renegotiate(char **words)
+{
+	struct session *s = find(words[1]);
+
+	if (!s || s->kind != UP)
+		return;
+	s->kind = HANDSHAKE;
+	s->again = true;
+	s->deadline = now_ms() + HANDSHAKE_MS;
+	handshake(s);
+}
+
+static void
 do_close(char **words)
 {
 	struct session *s = find(words[1]);
@@ -389,7 +538,13 @@ static const struct {
 	void (*run)(char **words);
 } commands[] = {
 	{"psk", 6, do_psk},
+	{"psk", 7, do_psk},
 	{"x509", 6, do_x509},
+	{"x509", 7, do_x509},
+	{"from", 2, do_from},
+	{"keep", 3, do_keep},
+	{"spoil", 5, do_spoil},
+	{"renegotiate", 2, do_renegotiate},
 	{"stall", 4, do_stall},
 	{"bare", 4, do_bare},
 	{"send", 3, do_send},
@@ -404,7 +559,7 @@ static const struct {
 static void
 run_line(char *line)
 {
-	char *words[WORDS_MAX], *rest = NULL;
+	char *words[WORDS_MAX] = {NULL}, *rest = NULL;
 	int n = 0;
 
 	for (char *w = strtok_r(line, " ", &rest); w && n < WORDS_MAX;
@@ -570,6 +725,11 @@ main(void)
 	}
 	while (sessions)
 		session_free(sessions);
+	for (struct kept *k; (k = tickets);) {
+		tickets = k->next;
+		free(k->data);
+		free(k);
+	}
 	free(fds);
 	return 0;
 }

@@ -17,6 +17,7 @@ class Peer:
     def __init__(self, argv, popen=subprocess.Popen):
         self.proc = popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.state = {}                               # session -> "up", "stalled", ..., "down WHY"
+        self.resumed = set()                          # sessions that are up by a ticket
         self.data = collections.defaultdict(list)     # session -> what came in, oldest first
         self.changed = threading.Condition()
         self.syncs, self.ids = 0, collections.Counter()
@@ -46,6 +47,8 @@ class Peer:
                     self.state[words[1]] = "down " + words[2].strip()
                 else:
                     self.state[words[1]] = words[0]
+                    if words[2:] == ["resumed\n"]:
+                        self.resumed.add(words[1])
                 self.changed.notify_all()
         with self.changed:
             self.state = {s: "down: the peer program ended" for s in self.state}
@@ -75,13 +78,25 @@ class Peer:
 
     def open(self, how, session, *words):
         self.state[session] = "opening"
+        self.resumed.discard(session)
         self.line(how, session, *words)
 
-    def psk(self, session, address, port, identity, key):
-        self.open("psk", session, address, port, identity, key)
+    def psk(self, session, address, port, identity, key, *ticket):
+        self.open("psk", session, address, port, identity, key, *ticket)
 
-    def x509(self, session, address, port, certificate, key):
-        self.open("x509", session, address, port, certificate, key)
+    def x509(self, session, address, port, certificate, key, *ticket):
+        self.open("x509", session, address, port, certificate, key, *ticket)
+
+    def source(self, address):
+        """Where sessions are begun from now on."""
+        self.line("from", address)
+
+    def keep(self, session, ticket):
+        self.line("keep", session, ticket)
+
+    def spoil(self, ticket, new, what, at):
+        """what: "ticket" or "secret"."""
+        self.line("spoil", ticket, new, what, at)
 
     def settled(self, session, seconds=PATIENCE):
         """Its state once it is known."""

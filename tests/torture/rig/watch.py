@@ -20,19 +20,19 @@ def peer_in(rig, ns):
 
 
 class Tenant(threading.Thread):
-    """A well-behaved client "good": asks all the time, and wants an answer every time. tries: how
-    often it says each of its requests, 3 s apart, before it counts as unanswered."""
+    """A well-behaved client: asks all the time, and wants an answer every time. tries: how often it
+    says each of its requests, 3 s apart, before it counts as unanswered."""
 
-    def __init__(self, rig, ns, server, cuid, target, tries=1, ca="CA"):
+    def __init__(self, rig, ns, server, cuid, target, tries=1, ca="CA", name="good"):
         super().__init__(daemon=True)
-        self.own = rig.pki.leaf(ca, "good.example", "clientAuth")
+        self.own = rig.pki.leaf(ca, f"{name}.example", "clientAuth")
         self.peer, self.cuid, self.patience = peer_in(rig, ns), cuid, 3 * tries
-        self.server, self.target = server, target
-        self.session("good")
-        if self.peer.put("good", cuid, 1, cbor.scope(target)).code != "2.01":
+        self.server, self.target, self.name = server, target, name
+        self.session(name)
+        if self.peer.put(name, cuid, 1, cbor.scope(target)).code != "2.01":
             raise Failure("the well-behaved client is not served at the beginning")
         self.over = threading.Event()
-        self.asked, self.unanswered, self.late, self.slowest, self.wrong = 0, 0, 0, 0.0, []
+        self.answers, self.unanswered, self.wrong = [], 0, []  # answers: (asked at, seconds)
 
     def session(self, name):
         """One more session of this client; its peer."""
@@ -58,28 +58,29 @@ class Tenant(threading.Thread):
     def one(self, ask, code):
         begun = time.monotonic()
         m = ask()
-        took = time.monotonic() - begun
-        self.asked += 1
-        self.late += took > 3
-        self.slowest = max(self.slowest, took)
+        self.answers.append((begun, time.monotonic() - begun))
         if m is None:
             self.unanswered += 1
         elif m.code != code:
             self.wrong.append(m)
 
     def get(self):
-        return self.peer.get("good", self.cuid, 1, seconds=self.patience)
+        return self.peer.get(self.name, self.cuid, 1, seconds=self.patience)
 
     def beat(self):
-        return self.peer.heartbeat("good", seconds=self.patience)
+        return self.peer.heartbeat(self.name, seconds=self.patience)
 
-    def finish(self, case):
+    def stop(self):
         self.over.set()
         self.join()
+
+    def finish(self, case):
+        self.stop()
+        took = [seconds for _, seconds in self.answers]
         case.figure("requests of the well-behaved client: all, repeated, slowest answer",
-                    f"{self.asked}, {self.late}, {self.slowest * 1000:.0f} ms")
-        if self.unanswered or self.wrong or not self.asked:
-            raise Failure(f"the well-behaved client: {self.unanswered} of {self.asked} requests "
+                    f"{len(took)}, {sum(t > 3 for t in took)}, {max(took, default=0) * 1000:.0f} ms")
+        if self.unanswered or self.wrong or not took:
+            raise Failure(f"the well-behaved client: {self.unanswered} of {len(took)} requests "
                           f"without an answer, wrong answers {self.wrong[:3]}")
 
 

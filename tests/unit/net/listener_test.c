@@ -253,6 +253,35 @@ the_fullest_prefix_makes_room_for_a_new_client(void **state)
 	hall_stop(&h);
 }
 
+/* One of each prefix: nobody has more than his share. Only who has stalled makes room, for a client
+ * that repeats itself meanwhile. */
+static void
+who_has_just_begun_makes_no_room_for_a_new_client(void **state)
+{
+	enum { STALLED_MS = 1000 };
+	static const char *const stalled[] = {"127.0.5.1", "127.0.6.1"};
+	struct listener_config cfg = {.max_half_open = 2};
+	struct raw *raw[2];
+	struct hall h;
+	mono_ms since;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", &cfg);
+	since = loop_now(h.loop);
+	for (int i = 0; i < 2; i++) {
+		raw[i] = mute_from(&h, stalled[i]);
+		WAIT(h.loop, raw_datagrams(raw[i]) > 1);
+	}
+	dial_from(&h, &h.at, "127.0.7.1");
+	WAIT(h.loop, h.server.downs == 1);
+	assert_in_range(loop_now(h.loop) - since, STALLED_MS, INT64_MAX);
+	assert_non_null(strstr(h.server.reason, "all places"));
+	WAIT(h.loop, h.client.ups == 1);
+	for (int i = 0; i < 2; i++)
+		raw_free(raw[i]);
+	hall_stop(&h);
+}
+
 static void
 place_of_a_finished_handshake_is_free_again(void **state)
 {
@@ -770,6 +799,7 @@ main(void)
 		cmocka_unit_test(half_open_handshakes_are_shared_out_by_prefix),
 		cmocka_unit_test(half_open_handshakes_are_limited),
 		cmocka_unit_test(the_fullest_prefix_makes_room_for_a_new_client),
+		cmocka_unit_test(who_has_just_begun_makes_no_room_for_a_new_client),
 		cmocka_unit_test(place_of_a_finished_handshake_is_free_again),
 		cmocka_unit_test(established_sessions_are_limited),
 		cmocka_unit_test(handshakes_wait_for_their_turn),
