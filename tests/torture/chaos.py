@@ -564,6 +564,13 @@ def control(rig):
         tool.chmod(0o755)
 
 
+def until_found(rig, place):
+    """A server of each domain is known: before, its sessions are not there to be looked at."""
+    wanted = collections.Counter(ns for ns, _ in place.uplinks.values())
+    rig.until(lambda: all(len(rig.upstream(ns)) == n for ns, n in wanted.items()),
+              "every provider's server is found")
+
+
 def one(case, place, play):
     """play(chaos) breaks what is there."""
     with Rig(case, f"labs/{place.lab}.lab", configure, "dual", discovered(place)) as rig:
@@ -574,7 +581,8 @@ def one(case, place, play):
         rig.start(*place.gateways)
         rig.until_connected(*place.gateways)
         rig.start(*place.askers)
-        rig.until_connected(*place.askers)
+        until_found(rig, place)
+        rig.until_connected(*place.gateways, *place.askers)
         play(chaos)
         chaos.finish()
         chaos.figures(chaos.judge())

@@ -123,7 +123,7 @@ def play(chaos):
     attacked.end()
 
 
-# 8811-1.3-02, 9132-4.7-24
+# 8811-1.3-02
 def run(case):
     """The seed tells where."""
     one(case, PLACES[(case.seed - 1) % len(PLACES)], play)
