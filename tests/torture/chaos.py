@@ -333,16 +333,21 @@ class Chaos:
         self.loads = {c: Load(rig, c, case.rng(place.lab, "load", c), news) for c in place.askers}
         self.faults, self.alarms, self.settled = [], collections.Counter(), []
         self.standing = []  # requests of clients after each storm
+        self.staying = set()  # targets of a request that is not withdrawn before the end
 
     # ---- a storm ----
 
     def play(self, number, faults):
-        rng, asks, leaves = (self.case.rng(self.place.lab, what, number)
-                             for what in ("storm", "asks", "withdrawals"))
-        plan = storm(rng, self.place, faults)
+        rng = self.case.rng(self.place.lab, "storm", number)
+        self.carry_out(number, rng, storm(rng, self.place, faults), (faults + 1) // 2)
+
+    def carry_out(self, number, rng, plan, alarms, more=()):
+        """The faults of the plan, so many alarms meanwhile, and what more there is, at its time; then
+        all has to agree."""
+        asks, leaves = (self.case.rng(self.place.lab, what, number) for what in ("asks", "withdrawals"))
         over = plan[-1][0]
-        acts = [(t, lambda f=f, on=on: self.change(f, on)) for t, f, on in plan]
-        for _ in range((faults + 1) // 2):
+        acts = [(t, lambda f=f, on=on: self.change(f, on)) for t, f, on in plan] + list(more)
+        for _ in range(alarms):
             draw = rng.choice(KINDS)
             acts.append((rng.uniform(0, over), lambda d=draw: self.ask(asks, d)))
             if rng.random() < 0.6:
@@ -379,7 +384,7 @@ class Chaos:
 
     def withdraw(self, rng):
         standing = [(load, w) for load in self.loads.values() for w in load.wishes.values()
-                    if not w.leaving]
+                    if not w.leaving and w.targets != self.staying]
         if standing:
             load, w = rng.choice(standing)
             load.withdraw(w)
@@ -559,8 +564,15 @@ def control(rig):
         tool.chmod(0o755)
 
 
-def one(case, place, faults):
-    case.say(f"{place.lab}: {faults} faults")
+def until_found(rig, place):
+    """A server of each domain is known: before, its sessions are not there to be looked at."""
+    wanted = collections.Counter(ns for ns, _ in place.uplinks.values())
+    rig.until(lambda: all(len(rig.upstream(ns)) == n for ns, n in wanted.items()),
+              "every provider's server is found")
+
+
+def one(case, place, play):
+    """play(chaos) breaks what is there."""
     with Rig(case, f"labs/{place.lab}.lab", configure, "dual", discovered(place)) as rig:
         control(rig)
         no_transit(rig, place)
@@ -569,12 +581,17 @@ def one(case, place, faults):
         rig.start(*place.gateways)
         rig.until_connected(*place.gateways)
         rig.start(*place.askers)
-        rig.until_connected(*place.askers)
-        for number, begin in enumerate(range(0, faults, STORM)):
-            chaos.play(number, min(STORM, faults - begin))
-            case.say(f"{place.lab}: all agree {chaos.settled[-1]:.1f} s after storm {number + 1}")
+        until_found(rig, place)
+        rig.until_connected(*place.gateways, *place.askers)
+        play(chaos)
         chaos.finish()
         chaos.figures(chaos.judge())
+
+
+def storms(chaos, faults):
+    for number, begin in enumerate(range(0, faults, STORM)):
+        chaos.play(number, min(STORM, faults - begin))
+        chaos.case.say(f"{chaos.place.lab}: all agree {chaos.settled[-1]:.1f} s after storm {number + 1}")
 
 
 # 8811-1.3-02
@@ -582,4 +599,6 @@ def run(case):
     """The seed tells where to begin."""
     first = case.seed % len(PLACES)
     for n, begin in enumerate(range(0, case.rounds, OF_A_NETWORK)):
-        one(case, PLACES[(first + n) % len(PLACES)], min(OF_A_NETWORK, case.rounds - begin))
+        place, faults = PLACES[(first + n) % len(PLACES)], min(OF_A_NETWORK, case.rounds - begin)
+        case.say(f"{place.lab}: {faults} faults")
+        one(case, place, lambda chaos, faults=faults: storms(chaos, faults))

@@ -3,16 +3,20 @@
  *
  *	flood PREFIX/LEN ADDRESS PORT RATE SECONDS SEED
  *
- * Sources are addresses of PREFIX/LEN (IPv4) with random ports. The payloads are lines of
- * hexadecimal on standard input, taken in turn; bytes 27 to 58, where a ClientHello in a DTLS
- * record has its random, are made anew for every datagram. Prints "sent N in S".
+ * Sources are addresses of PREFIX/LEN (of IPv6: its first 64 bits at most) with random ports. The
+ * payloads are lines of hexadecimal on standard input, taken in turn; bytes 27 to 58, where a
+ * ClientHello in a DTLS record has its random, are made anew for every datagram. Prints "sent N in
+ * S".
  */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +25,7 @@
 #include <time.h>
 
 enum {
+	HEADERS_MAX = sizeof(struct ip6_hdr) + sizeof(struct udphdr),
 	PAYLOAD_MAX = 1400,
 	TEMPLATES_MAX = 4096,
 	RANDOM_AT = 27,
@@ -35,19 +40,16 @@ struct template
 	uint8_t bytes[PAYLOAD_MAX];
 };
 
-struct packet {
-	struct iphdr ip;
-	struct udphdr udp;
-	uint8_t payload[PAYLOAD_MAX];
-} __attribute__((packed));
-
 static struct template templates[TEMPLATES_MAX];
 static size_t n_templates;
-static struct packet packets[BATCH];
+static uint8_t packets[BATCH][HEADERS_MAX + PAYLOAD_MAX];
 static struct iovec iovs[BATCH];
 static struct mmsghdr heads[BATCH];
-static struct sockaddr_in to = {.sin_family = AF_INET};
-static uint32_t prefix, host_mask;
+static struct sockaddr_in to4 = {.sin_family = AF_INET};
+static struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
+static bool six;
+static uint8_t source[sizeof(struct in6_addr)];
+static uint64_t host_mask; /* of its first 32 or 64 bits */
 static uint16_t port;
 static uint64_t state;
 
@@ -93,35 +95,70 @@ read_templates(void)
 	}
 }
 
+/* The IP header of so many octets behind it; its length. */
+static size_t
+put_ip4(uint8_t *at, size_t len)
+{
+	struct iphdr h = {.version = 4,
+		.ihl = sizeof(h) / 4,
+		.ttl = 64,
+		.protocol = IPPROTO_UDP,
+		.daddr = to4.sin_addr.s_addr,
+		.tot_len = htons((uint16_t)(sizeof(h) + len))};
+
+	memcpy(&h.saddr, source, sizeof(h.saddr));
+	h.saddr |= htonl((uint32_t)(draw() & host_mask));
+	memcpy(at, &h, sizeof(h));
+	return sizeof(h);
+}
+
+static size_t
+put_ip6(uint8_t *at, size_t len)
+{
+	struct ip6_hdr h = {.ip6_dst = to6.sin6_addr};
+	uint64_t host[2] = {htobe64(draw() & host_mask), draw()};
+
+	h.ip6_flow = htonl(6U << 28);
+	h.ip6_plen = htons((uint16_t)len);
+	h.ip6_nxt = IPPROTO_UDP;
+	h.ip6_hlim = 64;
+	memcpy(&h.ip6_src, source, sizeof(h.ip6_src));
+	for (size_t k = 0; k < sizeof(host); k++)
+		h.ip6_src.s6_addr[k] |= ((uint8_t *)host)[k];
+	memcpy(at, &h, sizeof(h));
+	return sizeof(h);
+}
+
+static void
+put_random(uint8_t *payload, size_t len)
+{
+	for (size_t k = 0; k < RANDOM_LEN && RANDOM_AT + k < len; k += 8) {
+		uint64_t r = draw();
+
+		memcpy(payload + RANDOM_AT + k, &r, sizeof(r));
+	}
+}
+
 static void
 build(unsigned i)
 {
 	static size_t turn;
 	const struct template *t = &templates[turn++ % n_templates];
-	struct packet *p = &packets[i];
-	size_t len = sizeof(p->udp) + t->len;
+	size_t len = sizeof(struct udphdr) + t->len;
+	uint8_t *p = packets[i];
+	size_t ip = six ? put_ip6(p, len) : put_ip4(p, len);
+	/* No checksum: over IPv4 none is needed, over IPv6 nobody on the way looks. */
+	struct udphdr udp = {.source = htons((uint16_t)(1024 + draw() % 60000)),
+		.dest = htons(port),
+		.len = htons((uint16_t)len)};
 
-	memset(&p->ip, 0, sizeof(p->ip));
-	p->ip.version = 4;
-	p->ip.ihl = sizeof(p->ip) / 4;
-	p->ip.ttl = 64;
-	p->ip.protocol = IPPROTO_UDP;
-	p->ip.saddr = htonl(prefix | ((uint32_t)draw() & host_mask));
-	p->ip.daddr = to.sin_addr.s_addr;
-	p->ip.tot_len = htons((uint16_t)(sizeof(p->ip) + len));
-	p->udp.source = htons((uint16_t)(1024 + draw() % 60000));
-	p->udp.dest = htons(port);
-	p->udp.len = htons((uint16_t)len);
-	p->udp.check = 0; /* none: allowed over IPv4 */
-	memcpy(p->payload, t->bytes, t->len);
-	for (size_t k = 0; k < RANDOM_LEN && RANDOM_AT + k < t->len; k += 8) {
-		uint64_t r = draw();
-
-		memcpy(p->payload + RANDOM_AT + k, &r, sizeof(r));
-	}
-	iovs[i] = (struct iovec){p, sizeof(p->ip) + len};
-	heads[i].msg_hdr = (struct msghdr){
-		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iovs[i], .msg_iovlen = 1};
+	memcpy(p + ip, &udp, sizeof(udp));
+	memcpy(p + ip + sizeof(udp), t->bytes, t->len);
+	put_random(p + ip + sizeof(udp), t->len);
+	iovs[i] = (struct iovec){p, ip + len};
+	heads[i].msg_hdr = (struct msghdr){.msg_iov = &iovs[i], .msg_iovlen = 1};
+	heads[i].msg_hdr.msg_name = six ? (void *)&to6 : (void *)&to4;
+	heads[i].msg_hdr.msg_namelen = six ? sizeof(to6) : sizeof(to4);
 }
 
 static unsigned
@@ -162,28 +199,37 @@ flood(int fd, double rate, double seconds)
 	return sent;
 }
 
+/* PREFIX/LEN and ADDRESS, of one family. */
+static bool
+read_addresses(char *from, const char *to)
+{
+	char *slash = strchr(from, '/');
+	unsigned long len = slash ? strtoul(slash + 1, NULL, 10) : 0, bits;
+
+	six = strchr(from, ':');
+	bits = six ? 64 : 32;
+	if (len < 1 || len > bits)
+		return false;
+	*slash = 0;
+	host_mask = (1ULL << (bits - len)) - 1;
+	return inet_pton(six ? AF_INET6 : AF_INET, from, source) == 1 &&
+	       inet_pton(six ? AF_INET6 : AF_INET, to,
+		       six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr) == 1;
+}
+
 int
 main(int argc, char **argv)
 {
-	char *slash = argc == 7 ? strchr(argv[1], '/') : NULL;
-	unsigned len = slash ? (unsigned)strtoul(slash + 1, NULL, 10) : 0;
-	struct in_addr source;
 	double begun;
 	unsigned long sent;
 	int fd;
 
-	if (!slash || len < 1 || len > 32)
+	if (argc != 7 || !read_addresses(argv[1], argv[2]))
 		return 2;
-	*slash = 0;
-	if (inet_pton(AF_INET, argv[1], &source) != 1 ||
-		inet_pton(AF_INET, argv[2], &to.sin_addr) != 1)
-		return 2;
-	host_mask = len == 32 ? 0 : UINT32_MAX >> len;
-	prefix = ntohl(source.s_addr) & ~host_mask;
 	port = (uint16_t)strtoul(argv[3], NULL, 10);
 	state = strtoull(argv[6], NULL, 10) * 2 + 1;
 	read_templates();
-	fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	fd = socket(six ? AF_INET6 : AF_INET, SOCK_RAW, IPPROTO_RAW);
 	if (fd < 0 || !n_templates) {
 		perror("flood");
 		return 1;

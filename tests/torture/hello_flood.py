@@ -1,12 +1,12 @@
 """A flood of ClientHellos from everywhere, without cookies, with made up ones and with those of
 others; and one real source that shows its cookie and then stalls. Meanwhile new clients connect, and
 who is connected keeps its answers."""
-import subprocess
 import threading
 import time
 
 import messages
 from rig.case import Failure, spread, until
+from rig.flood import Flood
 from rig.network import Rig, now_ms
 from rig.watch import Memory, Tenant, peer_in
 
@@ -29,40 +29,6 @@ def configure(rig):
                       for name in ("good", "new")}
     # A missed heartbeat shows at once.
     cfg["session"] = {"heartbeat-interval": 1, "missing-hb-allowed": 5}
-
-
-class Flood:
-    """Two senders, one for each kind of source; half the rate each."""
-
-    def __init__(self, rig, rate, seconds, templates, seed):
-        lines = "".join(t.hex() + "\n" for t in templates)
-        self.procs = []
-        for i, source in enumerate(SOURCES):
-            p = rig.net.spawn("att", [rig.case.binaries["flood"], source, SERVER, PORT,
-                                      rate // len(SOURCES), seconds, seed + i],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            p.stdin.write(lines)
-            p.stdin.close()
-            self.procs.append(p)
-        rig.closing.append(self.kill)
-
-    def over(self):
-        return all(p.poll() is not None for p in self.procs)
-
-    def kill(self):
-        for p in self.procs:
-            p.kill()
-            p.wait()
-
-    def reached(self):
-        """Datagrams a second."""
-        rate = 0.0
-        for p in self.procs:
-            words = p.stdout.read().split()
-            if len(words) != 4:
-                raise Failure("a flood did not get through")
-            rate += int(words[1]) / float(words[3])
-        return rate
 
 
 class Stalls(threading.Thread):
@@ -152,7 +118,7 @@ def cpu_seconds(pid):
 def endure(case, rig, rate, templates, arrivals):
     begun, cpu = time.monotonic(), cpu_seconds(rig.pid("s"))
     first = len(arrivals.times)
-    flood = Flood(rig, rate, case.rounds, templates, case.seed)
+    flood = Flood(rig, "att", SOURCES, (SERVER, PORT), rate, case.rounds, templates, case.seed)
     while not flood.over():
         arrivals.one()
         rig.check_alive()
