@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/event.h"
 #include "base/mem.h"
 
 enum {
@@ -437,6 +438,7 @@ frame_listen(const char *path, unsigned mode)
 
 struct frame_listener {
 	int fd;
+	bool starved; /* told once until it accepts again */
 	struct watch *watch;
 	struct timer *timer;
 	frame_accepted cb;
@@ -450,6 +452,18 @@ is_out_of_resources(int error)
 }
 
 static void
+wait_for_descriptors(struct frame_listener *fl)
+{
+	if (!fl->starved)
+		event_raise(EVENT_ALERT,
+			EVENT_F("reason", "local commands wait: no file descriptor is left"));
+	fl->starved = true;
+	/* It stays acceptable: without a pause this would be an endless loop. */
+	watch_events(fl->watch, 0);
+	timer_after(fl->timer, NO_DESCRIPTORS_MS);
+}
+
+static void
 on_acceptable(void *arg, int events)
 {
 	struct frame_listener *fl = arg;
@@ -457,11 +471,10 @@ on_acceptable(void *arg, int events)
 
 	(void)events;
 	if (fd >= 0) {
+		fl->starved = false;
 		fl->cb(fl->arg, fd);
 	} else if (is_out_of_resources(errno)) {
-		/* It stays acceptable: without a pause this would be an endless loop. */
-		watch_events(fl->watch, 0);
-		timer_after(fl->timer, NO_DESCRIPTORS_MS);
+		wait_for_descriptors(fl);
 	}
 }
 

@@ -75,7 +75,8 @@ class Tenant(threading.Thread):
 
     def finish(self, case):
         self.over.set()
-        self.join()
+        if self.is_alive():
+            self.join()
         case.figure("requests of the well-behaved client: all, repeated, slowest answer",
                     f"{self.asked}, {self.late}, {self.slowest * 1000:.0f} ms")
         if self.unanswered or self.wrong or not self.asked:
