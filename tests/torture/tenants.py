@@ -14,11 +14,12 @@ TITLE = "a client at all of its limits beside a quiet one"
 UNIT, FULL, SHORT = "pairs of quiet and noisy seconds", 30, 5
 
 SERVER, PORT = "192.0.2.10", 4646
+SPARE = 100             # targets that it may still have, but in no mitigation
 LIMITS = {"requests-per-second": 200, "sessions": 8, "mitigations": 1000, "observers": 256,
-          "cuids": 4, "handshakes-per-minute": 600, "targets-total": 1000 * TARGETS}
+          "cuids": 4, "handshakes-per-minute": 600, "targets-total": 1000 * TARGETS + SPARE}
 # What takes too long to reach in a short time.
 SMALL = LIMITS | {"requests-per-second": 100, "mitigations": 200, "observers": 64,
-                  "handshakes-per-minute": 60, "targets-total": 200 * TARGETS}
+                  "handshakes-per-minute": 60, "targets-total": 200 * TARGETS + SPARE}
 QUIET = 5               # mitigations of the quiet one
 ROOM = 2 * QUIET        # what is left of everything for all others
 SECONDS, PACE_S = 1.0, 0.01
@@ -123,7 +124,8 @@ def was_at_its_limits(rig, codes):
                        ("notified", "observers"), ("sessions refused or ended", "sessions")):
         if not codes.get(code):
             raise Failure(f"the noisy client never had {code} ({what}): {codes}")
-    if not any("too many handshakes" in r.fields["reason"] for r in rig.events("s", "session-refused")):
+    refused = [r.fields["reason"] for r in rig.events("s", "session-refused")]
+    if not any("too many handshakes" in why for why in refused):
         raise Failure(f"the noisy client was never refused a handshake: {codes}")
     if codes.get("4.29", 0) <= codes["with one more cuid"]:
         raise Failure(f"the noisy client was never too fast: {codes}")
