@@ -23,7 +23,7 @@ TARGETS = [f"192.0.2.{n}" for n in range(80, 120)]
 # A process that is never at rest is running, or waiting for a processor, all the time.
 BUSY_S, BUSY_MAX = 2, 0.5
 KNOCK = "import socket, sys; socket.create_connection((sys.argv[1], 4646)).recv(1)"
-HUNGRY, MANY = 12, 10  # requests and reloads while there is no memory to be had
+HUNGRY, MANY = 20, 10  # so often; requests that stand
 NO_DESCRIPTORS = "no file descriptor is left"
 
 
@@ -96,15 +96,28 @@ class Resources:
     def filtered(self):
         return {e[0] for e in self.rig.elements("s1")}
 
+    def known(self, name):
+        """kind of list -> targets in it."""
+        reply = self.rig.ask(name, "list")
+        return {kind: {t.removesuffix("/32") for x in reply[kind] for t in x["targets"]}
+                for kind in KNOWN[name]}
+
     def wrong(self):
         """who -> what it holds too little or too much."""
         want, found = set(self.held.values()), {"filter": self.filtered()}
-        for n, kinds in KNOWN.items():
-            reply = self.rig.ask(n, "list")
-            for kind in kinds:
-                found[f"{kind} of {n}"] = {t.removesuffix("/32") for x in reply[kind]
-                                           for t in x["targets"]}
+        for n in NAMES:
+            found |= {f"{kind} of {n}": targets for kind, targets in self.known(n).items()}
         return {k: sorted(v ^ want) for k, v in found.items() if v != want}
+
+    def again(self, victims, what):
+        """Killed and started. What each knows at once, it knows by itself."""
+        self.rig.stop(*victims, how=signal.SIGKILL)
+        for v in (n for n in reversed(NAMES) if n in victims):
+            self.rig.start(v)
+            for kind, targets in self.known(v).items():
+                lost = set(self.held.values()) - targets
+                if lost:
+                    raise Failure(f"{what}: {v} was killed, and its {kind} lack {sorted(lost)}")
 
     def whole(self, what):
         """Everybody has what is held and nothing else, and new things are served again."""
@@ -181,7 +194,7 @@ class Resources:
     def dial(self):
         """The server comes anew, and there is no descriptor to reach it with."""
         marks = self.mark(["cpe"], "session-failed")
-        self.again(["s1"])
+        self.again(["s1"], "no descriptors at cpe")
         self.told(marks, "session-failed", "Too many open files", 60)
 
     def helper_descriptors(self):
@@ -190,7 +203,7 @@ class Resources:
         self.case.say(what)
         limit = Limit(self.rig, resource.RLIMIT_NOFILE, [HELPER], no_descriptor)
         self.release(self.hold(what))
-        self.again(["s1"])
+        self.again(["s1"], what)
         self.is_calm([HELPER], what)
         limit.lift()
         self.whole(what)
@@ -198,13 +211,14 @@ class Resources:
     # ---- memory ----
 
     def memory(self, victims):
-        """Either it does without, or it ends at once, and is started again by who looks after it."""
+        """Requests, then reloads, too. Either it does without, or it ends at once, and is started
+        again by who looks after it."""
         what = f"no memory at {', '.join(victims)}"
         self.case.say(what)
         limit, doubtful, ended = Limit(self.rig, resource.RLIMIT_AS, victims, no_memory), {}, {}
-        for _ in range(HUNGRY):
+        for n in range(HUNGRY):
             self.try_something(doubtful)
-            for v in victims:
+            for v in victims if n > HUNGRY / 2 else ():
                 self.rig.agents.processes[v].tell(signal.SIGHUP)
             ended = {v: p for v in victims for p in [self.rig.agents.processes[v]]
                      if p.proc.poll() is not None}
@@ -288,16 +302,10 @@ class Resources:
         meanwhile()
         self.noticed(marks, before, begun, what)
         if seconds >= 0:  # else no certificate would be valid yet
-            self.again(victims)
+            self.again(victims, what)
             self.whole(f"{what}, killed and started")
 
     # ---- disk, helper, resolver ----
-
-    def again(self, victims):
-        self.rig.stop(*victims, how=signal.SIGKILL)
-        for v in reversed(NAMES):
-            if v in victims:
-                self.rig.start(v)
 
     def helper(self):
         what = "no helper"
@@ -335,7 +343,7 @@ class Resources:
         self.rig.start(HELPER)
         self.told(marks[1], "store-durable")
         self.whole(what)
-        self.again(victims)
+        self.again(victims, what)
         self.whole(f"{what}, killed and started")
         self.release(new)
 
@@ -346,7 +354,7 @@ class Resources:
         marks = self.mark(["cpe"], "resolve-failed")
         self.rig.dns.halt("isp1")
         self.release(self.hold(what))
-        self.again(["s1", "cpe"])
+        self.again(["s1", "cpe"], what)
         self.told(marks, "resolve-failed", seconds=60)
         status, _ = self.rig.ctl("c1", "mitigate", TARGETS[-1], "--id", "waits", "--wait", 0)
         if status not in (0, 4):
