@@ -181,6 +181,7 @@ class Resources:
         self.told(marks, "alert", NO_DESCRIPTORS)
         if "c1" not in victims:  # who is connected is served
             self.release(self.hold(what))
+        self.cannot_reload(victims)
         self.is_calm(victims, what)
         if also:
             also()
@@ -190,6 +191,13 @@ class Resources:
             if k.returncode:
                 raise Failure(f"{what}: the command that waited at {v}: exit {k.returncode}")
         self.whole(what)
+
+    def cannot_reload(self, victims):
+        """Said, and everything stays as it was configured."""
+        marks = self.mark(victims, "config-refused")
+        for v in victims:
+            self.rig.agents.processes[v].tell(signal.SIGHUP)
+        self.told(marks, "config-refused", "Too many open files")
 
     def dial(self):
         """The server comes anew, and there is no descriptor to reach it with."""
