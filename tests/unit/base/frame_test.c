@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/event.h"
 #include "base/frame.h"
 
 enum { MAX = 100000 };
@@ -485,10 +486,21 @@ stop(void *arg)
 	loop_stop(arg);
 }
 
+static int alerts;
+
+static void
+count_alerts(void *arg, enum event_id id, const struct event_field *fields, size_t n)
+{
+	(void)arg;
+	(void)fields;
+	(void)n;
+	alerts += id == EVENT_ALERT;
+}
+
 static void
 without_descriptors_connections_wait(void **state)
 {
-	enum { WHILE_MS = 100, TURNS_MAX = 5 };
+	enum { WHILE_MS = 500, TURNS_MAX = 20 };
 	char folder[] = "/tmp/frame-test-XXXXXX", path[64];
 	struct rlimit old, none;
 	struct frame_listener *fl;
@@ -498,7 +510,8 @@ without_descriptors_connections_wait(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/s", folder);
-	turns = accepted = 0;
+	turns = accepted = alerts = 0;
+	event_add_sink(count_alerts, NULL);
 	loop_at_turn_end(loop, count_turn, NULL);
 	timer = timer_new(loop, stop, loop);
 	fl = frame_listener_new(loop, frame_listen(path, 0600), on_accepted, loop);
@@ -510,7 +523,9 @@ without_descriptors_connections_wait(void **state)
 	timer_after(timer, WHILE_MS);
 	loop_run(loop);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	event_clear_sinks();
 	assert_int_equal(accepted, 0);
+	assert_int_equal(alerts, 1);
 	assert_in_range(turns, 1, TURNS_MAX);
 	loop_run(loop);
 	assert_int_equal(accepted, 1);
