@@ -113,7 +113,7 @@ class Resources:
         """Killed and started. What each knows at once, it knows by itself."""
         self.rig.stop(*victims, how=signal.SIGKILL)
         for v in (n for n in reversed(NAMES) if n in victims):
-            self.rig.start(v)
+            self.start(v)
             for kind, targets in self.known(v).items():
                 lost = set(self.held.values()) - targets
                 if lost:
@@ -125,6 +125,11 @@ class Resources:
         self.rig.until(lambda: not self.wrong(), lambda: f"{what}: {self.wrong()}", 120)
         self.release(self.hold(f"{what}, afterwards"))
         self.rig.until(lambda: not self.wrong(), lambda: f"{what}: {self.wrong()}")
+
+    def start(self, name):
+        """Until it answers: by its clock it may have been started before."""
+        self.rig.start(name)
+        self.rig.until(lambda: not self.rig.ctl(name, "status")[0], f"{name} answers", 30)
 
     # ---- what is said ----
 
@@ -235,7 +240,7 @@ class Resources:
         limit.lift()
         for v in (n for n in reversed(NAMES) if n in ended):
             self.ended_for_want_of_memory(ended[v])
-            self.rig.start(v)
+            self.start(v)
         self.rig.until_connected("cpe", "c1", seconds=120)
         self.clear(doubtful)
         for name in self.held:  # who forgot one, and had not called it durable, knows it again
