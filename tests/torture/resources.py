@@ -21,7 +21,7 @@ HELPER = "s1.helper"
 DAY, LIFETIME = 86400, 3600
 TARGETS = [f"192.0.2.{n}" for n in range(80, 120)]
 # A process that is never at rest is running, or waiting for a processor, all the time.
-BUSY_S, BUSY_MAX = 2, 0.5
+BUSY_S, BUSY_MAX = 1, 0.5
 KNOCK = "import socket, sys; socket.create_connection((sys.argv[1], 4646)).recv(1)"
 HUNGRY, MANY = 20, 10  # so often; requests that stand
 NO_DESCRIPTORS = "no file descriptor is left"
@@ -228,16 +228,18 @@ class Resources:
         again by who looks after it."""
         what = f"no memory at {', '.join(victims)}"
         self.case.say(what)
-        limit, doubtful, ended = Limit(self.rig, resource.RLIMIT_AS, victims, no_memory), {}, {}
+        limit, doubtful = Limit(self.rig, resource.RLIMIT_AS, victims, no_memory), {}
         for n in range(HUNGRY):
             self.try_something(doubtful)
             for v in victims if n > HUNGRY / 2 else ():
                 self.rig.agents.processes[v].tell(signal.SIGHUP)
-            ended = {v: p for v in victims for p in [self.rig.agents.processes[v]]
-                     if p.proc.poll() is not None}
-            if len(ended) == len(victims):
+            if all(map(self.has_ended, victims)):
                 break
         limit.lift()
+        for v in victims:  # what it was told last may still end it
+            until(lambda v=v: self.has_ended(v) or not self.rig.ctl(v, "status")[0],
+                  f"{what}: {v} ends or answers")
+        ended = {v: self.rig.agents.processes[v] for v in victims if self.has_ended(v)}
         for v in (n for n in reversed(NAMES) if n in ended):
             self.ended_for_want_of_memory(ended[v])
             self.start(v)
@@ -246,6 +248,9 @@ class Resources:
         for name in self.held:  # who forgot one, and had not called it durable, knows it again
             self.rig.ask("c1", "refresh", name)
         self.whole(what)
+
+    def has_ended(self, name):
+        return self.rig.agents.processes[name].proc.poll() is not None
 
     def try_something(self, doubtful):
         """One more request, and an end to the oldest if there are many."""
