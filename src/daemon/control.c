@@ -39,8 +39,7 @@ struct control {
 	struct loop *loop;
 	const struct control_parts *parts;
 	char *path;
-	int fd;
-	struct watch *watch;
+	struct frame_listener *listener;
 	struct connections connections; /* the one that was used last comes last */
 	size_t n_connections;
 	struct promises promises;
@@ -203,15 +202,11 @@ make_room(struct control *control)
 }
 
 static void
-on_accept(void *arg, int events)
+on_accept(void *arg, int fd)
 {
 	struct control *control = arg;
-	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct connection *c;
 
-	(void)events;
-	if (fd < 0)
-		return;
 	if (!make_room(control)) {
 		close(fd);
 		return;
@@ -242,11 +237,10 @@ control_new(
 	c->loop = l;
 	c->parts = parts;
 	c->path = mem_text(path);
-	c->fd = fd;
 	c->started = loop_now(l);
 	TAILQ_INIT(&c->promises);
 	TAILQ_INIT(&c->connections);
-	c->watch = watch_new(l, fd, LOOP_READ, on_accept, c);
+	c->listener = frame_listener_new(l, fd, on_accept, c);
 	return c;
 }
 
@@ -263,8 +257,7 @@ control_free(struct control *c)
 		connection_free(open);
 	TAILQ_FOREACH(p, &c->promises, entry)
 	p->control = NULL;
-	watch_free(c->watch);
-	close(c->fd);
+	frame_listener_free(c->listener);
 	unlink(c->path);
 	free(c->path);
 	free(c);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/event.h"
 #include "base/mem.h"
 
 enum {
@@ -51,6 +52,7 @@ struct tcp_listener {
 	char interface[IFNAMSIZ];
 	struct watch *watch;
 	struct timer *timer;
+	bool starved; /* told once until it accepts again */
 	tcp_accepted cb;
 	void *arg;
 };
@@ -432,6 +434,18 @@ tcp_is_out_of_resources(int error)
 }
 
 static void
+tcp_wait_for_descriptors(struct tcp_listener *tl)
+{
+	if (!tl->starved)
+		event_raise(EVENT_ALERT,
+			EVENT_F("reason", "sessions over TCP wait: no file descriptor is left"));
+	tl->starved = true;
+	/* It stays acceptable: without a pause this would be an endless loop. */
+	watch_events(tl->watch, 0);
+	timer_after(tl->timer, NO_DESCRIPTORS_MS);
+}
+
+static void
 tcp_acceptable(void *arg, int events)
 {
 	struct tcp_listener *tl = arg;
@@ -444,6 +458,8 @@ tcp_acceptable(void *arg, int events)
 		int fd =
 			accept4(tl->fd, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd >= 0)
+			tl->starved = false;
 		if (fd >= 0 && endpoint_from_sockaddr((struct sockaddr *)&ss, &remote) == 0) {
 			tcp_accept(tl, fd, &remote);
 		} else if (fd >= 0) {
@@ -451,9 +467,7 @@ tcp_acceptable(void *arg, int events)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (tcp_is_out_of_resources(errno)) {
-			/* It stays acceptable: without a pause this would be an endless loop. */
-			watch_events(tl->watch, 0);
-			timer_after(tl->timer, NO_DESCRIPTORS_MS);
+			tcp_wait_for_descriptors(tl);
 			return;
 		} /* else it is an error of that connection, which is gone */
 	}

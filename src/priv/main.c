@@ -33,7 +33,7 @@ struct connection {
 
 struct helper {
 	struct loop *loop;
-	struct watch *watch; /* of the listening socket */
+	struct frame_listener *listener;
 	int fd;
 	const char *instance;
 	uid_t allowed;
@@ -54,7 +54,7 @@ hang_up(struct connection *c, const char *why)
 			h->connections[i] = NULL;
 	frame_conn_free(c->conn);
 	free(c);
-	if (!h->watch) /* the one it was started for: nobody else can come */
+	if (!h->listener) /* the one it was started for: nobody else can come */
 		loop_stop(h->loop);
 }
 
@@ -197,14 +197,9 @@ serve(struct helper *h, int fd)
 }
 
 static void
-on_accept(void *arg, int events)
+on_accept(void *arg, int fd)
 {
-	struct helper *h = arg;
-	int fd = accept4(h->fd, NULL, NULL, SOCK_CLOEXEC);
-
-	(void)events;
-	if (fd >= 0)
-		serve(h, fd);
+	serve(arg, fd);
 }
 
 static void
@@ -282,7 +277,7 @@ run(struct helper *h, const char *path, int inherited)
 	}
 	h->loop = loop_new();
 	if (path)
-		h->watch = watch_new(h->loop, h->fd, LOOP_READ, on_accept, h);
+		h->listener = frame_listener_new(h->loop, h->fd, on_accept, h);
 	else
 		serve(h, inherited);
 	term = signal_new(h->loop, SIGTERM, on_signal, h);
@@ -293,7 +288,7 @@ run(struct helper *h, const char *path, int inherited)
 			hang_up(h->connections[i], "stopped");
 	signal_free(term);
 	signal_free(intr);
-	watch_free(h->watch);
+	frame_listener_free(h->listener);
 	nft_free(h->nft);
 	loop_free(h->loop);
 	if (path)

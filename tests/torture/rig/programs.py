@@ -6,7 +6,7 @@ from lab.agents import PROGRAMS, programs
 from rig.case import Failure
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-PEERS = ["peer", "flood", "slowdisk.so"]
+PEERS = ["peer", "flood", "slowdisk.so", "othertime.so"]
 
 
 def built(build):

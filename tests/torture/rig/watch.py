@@ -72,7 +72,8 @@ class Tenant(threading.Thread):
 
     def stop(self):
         self.over.set()
-        self.join()
+        if self.is_alive():
+            self.join()
 
     def finish(self, case):
         self.stop()

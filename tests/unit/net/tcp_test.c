@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/event.h"
 #include "net/tcp.h"
 
 /* A loop that spins makes thousands of turns in the time of these. */
@@ -412,6 +413,17 @@ stop(void *arg)
 }
 
 /* The limit is that of the descriptors in use: accept fails until it is raised again. */
+static int alerts;
+
+static void
+count_alerts(void *arg, enum event_id id, const struct event_field *fields, size_t n)
+{
+	(void)arg;
+	(void)fields;
+	(void)n;
+	alerts += id == EVENT_ALERT;
+}
+
 static void
 without_descriptors_connections_wait(void **state)
 {
@@ -429,9 +441,12 @@ without_descriptors_connections_wait(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = (struct rlimit){.rlim_cur = (rlim_t)fd, .rlim_max = old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	turns = 0;
+	turns = alerts = 0;
+	event_add_sink(count_alerts, NULL);
 	timer_after(timer, WHILE_MS);
 	loop_run(p.loop);
+	event_clear_sinks();
+	assert_int_equal(alerts, 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(p.accepted, 0);
 	assert_in_range(turns, 1, TURNS_MAX);
