@@ -88,6 +88,16 @@ class Resources:
             self.rig.until(lambda: target in self.filtered(), f"{what}: {target} is filtered", 30)
         return name
 
+    def insist(self, target, name):
+        """Until a session that nobody is at any more has been found out."""
+        def granted():
+            if not self.rig.ctl("c1", "mitigate", target, "--id", name, "--wait", 10)[0]:
+                return True
+            self.rig.ctl("c1", "withdraw", name)
+            return False
+
+        self.rig.until(granted, f"{target} is granted", 120)
+
     def release(self, *names):
         for name in names:
             self.rig.ask("c1", "withdraw", name)
@@ -123,7 +133,10 @@ class Resources:
         """Everybody has what is held and nothing else, and new things are served again."""
         self.rig.until_connected("cpe", "c1", seconds=120)
         self.rig.until(lambda: not self.wrong(), lambda: f"{what}: {self.wrong()}", 120)
-        self.release(self.hold(f"{what}, afterwards"))
+        self.asked += 1
+        name = f"a{self.asked}-afterwards"
+        self.insist(self.target(), name)
+        self.rig.ask("c1", "withdraw", name)
         self.rig.until(lambda: not self.wrong(), lambda: f"{what}: {self.wrong()}")
 
     def start(self, name):
@@ -240,8 +253,9 @@ class Resources:
             until(lambda v=v: self.has_ended(v) or not self.rig.ctl(v, "status")[0],
                   f"{what}: {v} ends or answers")
         ended = {v: self.rig.agents.processes[v] for v in victims if self.has_ended(v)}
+        for process in ended.values():
+            self.ended_for_want_of_memory(process)
         for v in (n for n in reversed(NAMES) if n in ended):
-            self.ended_for_want_of_memory(ended[v])
             self.start(v)
         self.rig.until_connected("cpe", "c1", seconds=120)
         self.clear(doubtful)
@@ -276,7 +290,7 @@ class Resources:
         """Known to all again, whoever forgot them, and withdrawn."""
         for name, target in doubtful.items():
             again = name + "-again"
-            self.rig.ask("c1", "mitigate", target, "--id", again, "--wait", 10)
+            self.insist(target, again)
             for n in (name, again):
                 self.rig.ctl("c1", "withdraw", n)
 
