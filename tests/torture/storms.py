@@ -4,8 +4,9 @@ clients ask all the while, and are answered."""
 import threading
 import time
 
-from hello_flood import PORT, SERVER, Flood, Stalls, hellos
+from hello_flood import PORT, SERVER, SOURCES, Stalls, hellos
 from rig.case import Failure, until
+from rig.flood import Flood
 from rig.network import Rig, now_ms
 from rig.watch import Memory, Tenant, peer_in
 
@@ -245,7 +246,7 @@ def run(case):
         live.since = now_ms()
         hosts.start()
         begun = time.monotonic()
-        flood = Flood(rig, RATE, case.rounds, templates, case.seed)
+        flood = Flood(rig, "att", SOURCES, (SERVER, PORT), RATE, case.rounds, templates, case.seed)
         until(flood.over, "the flood is over", case.rounds + 60, watch=rig.check_alive)
         storm = begun, time.monotonic()
         case.figure("ClientHellos a second", f"{flood.reached():.0f}")
