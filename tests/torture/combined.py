@@ -8,6 +8,7 @@ from chaos import PACE_S, PLACES, PROVIDERS, Fault, Killed, LinkDown, Loss, one
 from crash import prefix
 from rig.case import Failure
 from rig.flood import Flood, narrow
+from rig.network import now_ms
 
 TITLE = "attack, loss, kills, a flapping link, alarms, at once"
 UNIT, FULL, SHORT = "alarms", 100, 8
@@ -18,6 +19,7 @@ LOSS = 30                          # percent, each way
 # loss detection takes; an attack on what nobody asks for, that ends by itself, on the uplinks in turn.
 KILLS, FLAPS, BURSTS = (20, 0.3), (15, 3), (25, 6)
 PORT, LONGEST_S = 9, 3600
+STILL_S = 1   # what waited in front of the link is through
 NOBODY = 126  # a host that is not there
 
 
@@ -99,6 +101,7 @@ class Attacked:
         self.rig.until(self.filtered, "what is attacked is filtered")
         self.chaos.case.figure("seconds until both attacks are filtered",
                                f"{time.monotonic() - begun:.2f}")
+        self.since = now_ms()
 
     def filtered(self):
         return all(prefix(ATTACKS[d].target) in self.chaos.filtered(PROVIDERS[d].server)
@@ -109,6 +112,11 @@ class Attacked:
             raise Failure("the attack ended by itself")
         for f in self.floods:
             f.kill()
+        self.rig.journal.poll()
+        came = [r.fields["dst"] for r in self.rig.journal.records
+                if r.event == "pkt" and r.time > self.since + STILL_S]
+        self.chaos.case.figure("packets of the filtered attacks that came in all the same", {
+            d: came.count(a.target) for d, a in ATTACKS.items()})
 
 
 def play(chaos):
