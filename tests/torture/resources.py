@@ -357,12 +357,19 @@ class Resources:
         """A full disk, no descriptors but at the client that is to ask, and no helper."""
         what = f"no disk, descriptors, helper at {', '.join(victims)}"
         self.case.say(what)
+        self.rig.until(lambda: all(self.rig.ask(v, "status")["store"]["state"] == "durable"
+                                   for v in victims), f"{what}: all are durable before", 30)
         marks = self.mark(victims, "store-volatile"), self.mark(victims, "store-durable")
-        for v in victims:
-            self.rig.disks[v].fill()
-        for _ in range(50):
-            self.release(self.hold(what))
-            if all(self.rig.ask(v, "status")["store"]["state"] == "volatile" for v in victims):
+        felt = set()
+        for n in range(50):
+            if n % 5 == 0:  # its log may not have been emptied the first time: then it has room there
+                for v in set(victims) - felt:
+                    self.rig.disks[v].empty()
+                    self.rig.disks[v].fill()
+            name = self.hold(what)
+            felt |= {v for v in victims if self.rig.ask(v, "status")["store"]["state"] == "volatile"}
+            self.release(name)
+            if felt == set(victims):
                 break
         self.told(marks[0], "store-volatile")
         limit = Limit(self.rig, resource.RLIMIT_NOFILE, [v for v in victims if v != "c1"],
