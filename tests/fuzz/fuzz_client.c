@@ -5,8 +5,9 @@
  *
  * Covers: role/client.c role/farewell.c role/upstream.c role/upstream_dial.c role/upstream_link.c
  * Covers: role/upstream_config.c role/upstream_observe.c role/upstream_race.c
- * role/upstream_redirect.c Covers: role/upstream_request.c role/upstream_session.c
- * homing/redirect.c Covers: homing/wish.c homing/replan.c homing/placement.c homing/wish_store.c
+ * Covers: role/upstream_redirect.c role/upstream_request.c role/upstream_session.c
+ * Covers: homing/redirect.c homing/wish.c homing/replan.c homing/placement.c
+ * Covers: homing/wish_store.c core/session_config.c core/pacing.c
  * Covers: net/dial.c net/request.c
  */
 #include <assert.h>

@@ -4,7 +4,7 @@
  * the right and of a wrong CA, resumption) whose datagrams the input passes, loses, repeats and
  * alters.
  *
- * Covers: net/listener.c net/session.c net/record.c net/association.c net/cookie.c net/peer.c
+ * Covers: net/listener.c net/session.c net/record.c net/association.c net/cookie.c
  */
 #include <assert.h>
 #include <stdio.h>
