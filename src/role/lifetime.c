@@ -17,7 +17,7 @@ enum {
 	SPARE = 64,   /* rows beyond two a mitigation */
 	MOVES = 4,    /* rows taken from the front for one that comes */
 	KEY_MAX = 17, /* 16 digits, so that their order is that of the numbers */
-	VALUE_MAX = 80,
+	VALUE_MAX = 112,
 };
 static const char kind[] = "lifetime";
 
@@ -29,6 +29,7 @@ struct row {
 struct found {
 	uint64_t number;
 	wall_ms expires;
+	int64_t left;
 };
 
 struct lifetimes {
@@ -114,14 +115,16 @@ static void
 append(struct lifetimes *l, struct mitigation *m, wall_ms epoch)
 {
 	wall_ms expires = m->expires == INT64_MAX ? -1 : epoch + m->expires;
+	int64_t left = expires < 0 ? -1 : (expires - loop_wall() + 999) / 1000;
 	char key[KEY_MAX], value[VALUE_MAX];
 
 	supersede(l, m->lifetime_row);
 	m->lifetime_row = ++l->last;
 	push(l, (struct row){m->lifetime_row, m->id});
 	key_of(m->lifetime_row, key);
-	snprintf(value, sizeof(value), "{\"id\":%" PRIu64 ",\"expires\":%" PRId64 "}", m->id,
-		expires);
+	snprintf(value, sizeof(value),
+		"{\"id\":%" PRIu64 ",\"expires\":%" PRId64 ",\"left\":%" PRId64 "}", m->id, expires,
+		left);
 	persist_put(l->persist, kind, key, value);
 }
 
@@ -161,7 +164,8 @@ restore_row(void *arg, const char *key, const char *value)
 		f = mem_new(sizeof(*f));
 		map_set(l->found, &id, sizeof(id), f);
 	}
-	*f = (struct found){number, json_integer_value(json_object_get(j, "expires"))};
+	*f = (struct found){number, json_integer_value(json_object_get(j, "expires")),
+		json_integer_value(json_object_get(j, "left"))};
 	push(l, (struct row){number, id});
 	l->last = number;
 	json_decref(j);
@@ -175,8 +179,8 @@ lifetimes_restore(struct lifetimes *l)
 }
 
 bool
-lifetimes_find(
-	struct lifetimes *l, uint64_t id, uint64_t after, wall_ms *ret_expires, uint64_t *ret_row)
+lifetimes_find(struct lifetimes *l, uint64_t id, uint64_t after, wall_ms *ret_expires,
+	int64_t *ret_left, uint64_t *ret_row)
 {
 	const struct found *f = map_get(l->found, &id, sizeof(id));
 
@@ -185,6 +189,7 @@ lifetimes_find(
 	if (!f || f->number <= after)
 		return false;
 	*ret_expires = f->expires;
+	*ret_left = f->left;
 	*ret_row = f->number;
 	return true;
 }

@@ -24,9 +24,10 @@ void lifetimes_put(struct lifetimes *l, const struct book *b, struct mitigation 
 /* At the start: reads all; then each mitigation is asked for; then the answers are forgotten. */
 void lifetimes_restore(struct lifetimes *l);
 /* The newest one of that mitigation, if its number is above `after`, the one that its record knows:
- * true, *ret_expires and *ret_row are set. Numbers given later are above `after`, too. */
-bool lifetimes_find(
-	struct lifetimes *l, uint64_t id, uint64_t after, wall_ms *ret_expires, uint64_t *ret_row);
+ * true, *ret_expires, *ret_left (seconds that there were when it was written; 0: not told) and
+ * *ret_row are set. Numbers given later are above `after`, too. */
+bool lifetimes_find(struct lifetimes *l, uint64_t id, uint64_t after, wall_ms *ret_expires,
+	int64_t *ret_left, uint64_t *ret_row);
 void lifetimes_restored(struct lifetimes *l);
 
 #endif

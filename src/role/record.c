@@ -208,7 +208,7 @@ number(const json_t *j, const char *name)
 }
 
 /* What is left of it by the clock, which may have been set back meanwhile: never more than it had
- * when it was recorded (0: not told), or than it can have had when a refresh gave it. What was
+ * when that was recorded (0: not told; then no more than it can have been granted). What was
  * granted before the operator made `lifetime-max` smaller stands. */
 static int64_t
 ms_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires, int64_t recorded)
@@ -218,7 +218,7 @@ ms_left(const struct dots_server *s, const struct mitigation *m, wall_ms expires
 	int64_t granted = mitigation_lifetime_max(
 		&s->setup.policy, clients_named(s->setup.clients, m->client));
 
-	if ((m->lifetime_row || most < 0) && most < granted)
+	if (recorded <= 0 && (m->lifetime_row || most < 0) && most < granted)
 		most = granted;
 	if (m->terminating)
 		most = m->terminating_s;
@@ -293,16 +293,16 @@ restore_one(struct dots_server *s, const char *key, const json_t *j, struct aren
 	const struct client *c = m.client ? clients_named(s->setup.clients, m.client) : NULL;
 	char own_key[KEY_MAX];
 	struct schema_error err;
-	int64_t left;
+	int64_t left, recorded = number(j, "left");
 
-	lifetimes_find(
-		s->lifetimes, m.id, (uint64_t)number(j, "lifetimes"), &expires, &m.lifetime_row);
+	lifetimes_find(s->lifetimes, m.id, (uint64_t)number(j, "lifetimes"), &expires, &recorded,
+		&m.lifetime_row);
 	key_of(&m, own_key);
 	if (!m.id || strcmp(key, own_key) != 0 || !m.client || !m.cuid || !scope ||
 		schema_decode_json(&scope_schema, a, scope, strlen(scope), &m.scope, &err) != 0 ||
 		!restore_cover(s, j, &m, a))
 		return false;
-	left = expires < 0 ? -1 : ms_left(s, &m, expires, number(j, "left"));
+	left = expires < 0 ? -1 : ms_left(s, &m, expires, recorded);
 	if (expires >= 0 && left <= 0) {
 		record_remove(s, &m); /* its lifetime ended while we were away */
 		return true;

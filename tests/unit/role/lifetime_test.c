@@ -139,9 +139,11 @@ static wall_ms
 found(struct world *w, uint64_t id, wall_ms missing)
 {
 	wall_ms expires = missing;
+	int64_t left = 0;
 
-	lifetimes_find(
-		w->lifetimes, id, w->known[id], &expires, &book_by_id(w->book, id)->lifetime_row);
+	if (lifetimes_find(w->lifetimes, id, w->known[id], &expires, &left,
+		    &book_by_id(w->book, id)->lifetime_row))
+		assert_true(expires < 0 ? left == -1 : left <= expires / 1000);
 	return expires;
 }
 
