@@ -245,7 +245,7 @@ harness_pki(void)
 			.from_days = 2,
 			.until_days = 9},
 		{.name = "cn-only", .issuer = "ca", .cn = "dots.example", .server = true},
-		{.name = "wildcard", .issuer = "ca", .dns = {"*.example"}, .server = true},
+		{.name = "wildcard", .issuer = "ca", .dns = {"*.dots.example"}, .server = true},
 		{.name = "uri", .issuer = "ca", .uri = "coaps://dots.example/", .server = true},
 		{.name = "srv",
 			.issuer = "ca",
