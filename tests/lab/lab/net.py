@@ -21,6 +21,14 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
+def is_usable(interface):
+    """An interface as `ip -json -6 address` tells of it; of lo and of a link that is down nothing more will come."""
+    addresses = interface["addr_info"]
+    idle = interface["ifname"] == "lo" or "LOWER_UP" not in interface["flags"]
+    return (not any(a.get("tentative") for a in addresses)
+            and (idle or any(a["scope"] == "link" for a in addresses)))
+
+
 class NetError(Exception):
     """The network could not be made or changed."""
 
@@ -101,16 +109,19 @@ class Network:
                 self.add_ingress_check(st)
         for st in self.lab.of("snat"):
             self.add_snat(st)
-        for ns, _ in sorted(self.lab.probing):
-            self.wait_probed(ns)
+        for ns in self.made:
+            self.wait_usable(ns)
 
-    def wait_probed(self, ns):
-        """Until every address can be used."""
+    def wait_usable(self, ns):
+        """Until every address can be used, and the kernel has added its link-local ones."""
         deadline = time.monotonic() + 10
-        while run(["ip", "-n", self.full(ns), "-6", "addr", "show", "tentative"]).stdout:
+        while not all(map(is_usable, self.show_ipv6(ns))):
             if time.monotonic() > deadline:
-                raise NetError(f"{ns}: addresses stay tentative")
-            time.sleep(0.1)
+                raise NetError(f"{ns}: IPv6 addresses stay tentative, or there is no link-local one")
+            time.sleep(0.02)
+
+    def show_ipv6(self, ns):
+        return json.loads(run(["ip", "-n", self.full(ns), "-json", "-6", "address"]).stdout or "[]")
 
     def down(self):
         for ns in self.made:
