@@ -1128,6 +1128,23 @@ book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), v
 			return;
 }
 
+uint64_t *
+book_ids(const struct book *b, bool (*wants)(void *arg, const struct mitigation *m), void *arg,
+	size_t *ret_n)
+{
+	uint64_t *ids = mem_array(b->deadlines.n + 1, sizeof(*ids));
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->deadlines.n; i++) {
+		const struct mitigation *m = nth(b, i);
+
+		if (wants(arg, m))
+			ids[n++] = m->id;
+	}
+	*ret_n = n;
+	return ids;
+}
+
 /* ---- what happens to it ---- */
 
 void

@@ -185,6 +185,9 @@ struct mitigation *book_by_id(const struct book *b, uint64_t id);
 void book_each(const struct book *b, const char *client, const char *cuid,
 	bool (*visit)(void *arg, struct mitigation *m), void *arg);
 void book_all(const struct book *b, bool (*visit)(void *arg, struct mitigation *m), void *arg);
+/* The ids of those that are wanted, for who ends or moves some of them; to be freed. */
+uint64_t *book_ids(const struct book *b, bool (*wants)(void *arg, const struct mitigation *m),
+	void *arg, size_t *ret_n);
 
 /* What happened at the mitigators; upstream, where there are none of our own. What is over (5, 6,
  * 7) is so for all. */

@@ -208,12 +208,19 @@ is_looked_up(const struct name *n)
 void
 naming_follow(struct dots_server *s, const struct mitigation *m)
 {
-	for (size_t i = 0; i < m->cover.n_names; i++)
-		if (is_looked_up(&m->cover.names[i]))
-			follow(s->naming, m->cover.names[i].host, m->id);
-	for (size_t i = 0; i < m->cover.n_names && naming_is_on(s); i++)
-		if (is_looked_up(&m->cover.names[i]))
-			names_lookup(s->naming->names, m->cover.names[i].host, false);
+	struct cover asked; /* as in look_up */
+
+	if (!m->cover.n_names)
+		return;
+	cover_copy(&m->cover, &asked);
+	for (size_t i = 0; i < asked.n_names; i++) {
+		if (!is_looked_up(&asked.names[i]))
+			continue;
+		follow(s->naming, asked.names[i].host, m->id);
+		if (naming_is_on(s))
+			names_lookup(s->naming->names, asked.names[i].host, false);
+	}
+	cover_finish(&asked);
 }
 
 void
@@ -335,24 +342,11 @@ naming_free(struct naming *n)
 	free(n);
 }
 
-struct judged {
-	uint64_t *ids;
-	size_t n, cap;
-};
-
 static bool
-collect(void *arg, struct mitigation *m)
+has_names(void *arg, const struct mitigation *m)
 {
-	struct judged *j = arg;
-
-	if (!m->cover.n_names)
-		return true;
-	if (j->n == j->cap) {
-		j->cap = j->cap ? 2 * j->cap : 16;
-		j->ids = mem_grow(j->ids, j->cap, sizeof(*j->ids));
-	}
-	j->ids[j->n++] = m->id;
-	return true;
+	(void)arg;
+	return m->cover.n_names;
 }
 
 /* M17: what was its client's is so no more. */
@@ -386,11 +380,12 @@ judge(struct dots_server *s, struct mitigation *m)
 void
 naming_reload(struct dots_server *s)
 {
-	struct judged j = {0};
+	uint64_t *ids;
+	size_t n;
 
 	names_reload(s->naming->names, &s->setup.names);
-	book_all(s->book, collect, &j);
-	for (size_t i = 0; i < j.n; i++)
-		judge(s, book_by_id(s->book, j.ids[i]));
-	free(j.ids);
+	ids = book_ids(s->book, has_names, NULL, &n);
+	for (size_t i = 0; i < n; i++)
+		judge(s, book_by_id(s->book, ids[i]));
+	free(ids);
 }

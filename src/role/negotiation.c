@@ -50,9 +50,10 @@ void
 negotiation_follow(struct dots_server *s, const char *client)
 {
 	const struct peer_group *g = map_get(s->peers, client, strlen(client));
+	enum session_set set = set_of(s, client);
 
 	for (struct peer *p = g ? g->peers : NULL; p; p = p->next)
-		if (p->set != set_of(s, client))
+		if (p->set != set)
 			apply(p);
 }
 

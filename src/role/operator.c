@@ -120,33 +120,22 @@ server_terminate(struct dots_server *s, uint64_t id, const char *reason)
 	return (struct verdict){.code = COAP_202_DELETED};
 }
 
-struct theirs {
-	const char *client;
-	uint64_t *ids;
-	size_t n;
-};
-
 static bool
-note_theirs(void *arg, struct mitigation *m)
+is_theirs(void *arg, const struct mitigation *m)
 {
-	struct theirs *t = arg;
-
-	if (!strcmp(m->client, t->client))
-		t->ids[t->n++] = m->id;
-	return true;
+	return !strcmp(m->client, arg);
 }
 
 static size_t
 end_theirs(struct dots_server *s, const char *client, const char *reason)
 {
-	struct theirs t = {
-		.client = client, .ids = mem_array(book_count(s->book) + 1, sizeof(uint64_t))};
+	size_t n;
+	uint64_t *ids = book_ids(s->book, is_theirs, (void *)(uintptr_t)client, &n);
 
-	book_all(s->book, note_theirs, &t);
-	for (size_t i = 0; i < t.n; i++)
-		end_one(s, book_by_id(s->book, t.ids[i]), reason);
-	free(t.ids);
-	return t.n;
+	for (size_t i = 0; i < n; i++)
+		end_one(s, book_by_id(s->book, ids[i]), reason);
+	free(ids);
+	return n;
 }
 
 /* ---- clients --------------------------------------------------------------------------------- */

@@ -112,6 +112,14 @@ end_mitigation(struct dots_server *s, const struct mitigation *m, const char *re
 	admission_withdraw(s, m->client, m->cuid, m->mid, &v);
 }
 
+/* Whether the client is being mitigated may be another matter after that: it is on record. A
+ * refresh, of which there are most, says nothing of it. */
+static bool
+may_switch(enum effect_kind k)
+{
+	return k != EFFECT_EXTEND && k != EFFECT_NOTIFY && k != EFFECT_CONFLICT;
+}
+
 void
 server_apply(struct dots_server *s, struct effects *fx)
 {
@@ -145,7 +153,8 @@ server_apply(struct dots_server *s, struct effects *fx)
 			end_mitigation(s, e->m, e->reason);
 			break;
 		}
-		negotiation_follow(s, e->m->client);
+		if (may_switch(e->kind))
+			negotiation_follow(s, e->m->client);
 	}
 	effects_finish(fx);
 	arm(s);
@@ -383,41 +392,30 @@ sync_one(void *arg, struct mitigation *m)
 	return true;
 }
 
-/* Ends what the present configuration no longer grants (M17), with status 7. */
 static bool
-check_authorised(void *arg, struct mitigation *m)
+is_unauthorised(void *arg, const struct mitigation *m)
 {
-	struct sync *y = arg;
-	struct dots_server *s = y->server;
+	const struct dots_server *s = arg;
 	const struct client *c = clients_named(s->setup.clients, m->client);
 	struct verdict v = {.code = COAP_401_UNAUTHORIZED};
 
 	if (c)
 		v = client_authorises(
 			c, m->cover.fixed.target_prefix, m->cover.fixed.n_target_prefix);
-	if (verdict_ok(&v))
-		return true;
-	if (y->n == y->cap) {
-		y->cap = y->cap ? 2 * y->cap : 16;
-		y->filters = mem_grow(y->filters, y->cap, sizeof(*y->filters));
-	}
-	y->filters[y->n++].id = m->id;
-	return true;
+	return !verdict_ok(&v);
 }
 
+/* Ends what the present configuration no longer grants (M17), with status 7. */
 static void
 end_unauthorised(struct dots_server *s)
 {
-	struct sync y = {.server = s};
 	struct effects fx = {0};
+	size_t n;
+	uint64_t *ids = book_ids(s->book, is_unauthorised, s, &n);
 
-	book_all(s->book, check_authorised, &y);
-	for (size_t i = 0; i < y.n; i++) {
-		struct mitigation *m = book_by_id(s->book, y.filters[i].id);
-
-		server_end(s, m, "no longer authorised", &fx);
-	}
-	free(y.filters);
+	for (size_t i = 0; i < n; i++)
+		server_end(s, book_by_id(s->book, ids[i]), "no longer authorised", &fx);
+	free(ids);
 	server_apply(s, &fx);
 }
 

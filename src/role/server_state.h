@@ -127,6 +127,7 @@ struct dots_server {
 extern const struct session_ops peer_session_ops;
 const char *peer_client(const struct peer *p); /* name of its `clients:` entry */
 struct peer_group *peer_group(struct dots_server *s, const char *client); /* made if need be */
+void peer_rearm(struct peer *p); /* its heartbeats changed */
 void peers_free(struct dots_server *s);
 void peers_judge(struct dots_server *s);
 /* The peer sent a heartbeat; hears: it says that it gets ours. */
@@ -136,8 +137,6 @@ void peers_use(struct dots_server *s, const char *client, struct client_view *re
 void group_refused(struct peer_group *g, const char *why); /* for the operator to see */
 void peers_visit(
 	struct dots_server *s, void (*visit)(void *arg, const struct peer_view *v), void *arg);
-
-void peer_rearm(struct peer *p); /* its heartbeats changed */
 
 /* negotiation.c */
 void negotiation_terms(struct dots_server *s); /* by a new setup */
@@ -218,6 +217,12 @@ bool recursion_is_on(const struct dots_server *s);
 void recursion_granted(struct dots_server *s, struct mitigation *m);
 /* Names of it stand for other addresses: whoever is asked upstream is to know. */
 void recursion_moved(struct dots_server *s, const struct mitigation *m);
+/* Its client was lost, it has become active. */
+void recursion_activated(struct dots_server *s, struct mitigation *m);
+/* Active no more: upstream is not asked for its immediate form any longer. */
+void recursion_deactivated(struct dots_server *s, struct mitigation *m);
+void recursion_withdraw_immediate(
+	struct dots_server *s, const char *client, const char *cuid, uint32_t mid);
 /* Our own mitigators counted. */
 void recursion_measure(struct dots_server *s, struct mitigation *m);
 /* What the escalation tells; of a gateway without mitigators of its own, too. */
@@ -248,12 +253,6 @@ void inquiry_free(struct inquiry *q); /* NULL is legal; done is not called any m
 void naming_scope_text(const struct mitigation *m, struct buf *out);
 /* Of names and aliases as they were asked for: separated by commas; NULL: there are none. */
 const char *naming_text(const struct target *t, struct buf *out);
-/* Its client was lost, it has become active. */
-void recursion_activated(struct dots_server *s, struct mitigation *m);
-/* Active no more: upstream is not asked for its immediate form any longer. */
-void recursion_deactivated(struct dots_server *s, struct mitigation *m);
-void recursion_withdraw_immediate(
-	struct dots_server *s, const char *client, const char *cuid, uint32_t mid);
 
 /* activation.c: preconfigured requests of clients that are lost (RFC 9132 4.4.1.3, 4.7) */
 void activation_came(struct peer *p);  /* a session is up */
