@@ -444,6 +444,8 @@ def test_what_the_file_wants_for_loss_of_signal_stands(client, server):
     assert client("reload")[0] == 0
     until(lambda: targets() == ["192.0.2.64/26", "192.0.2.7/32"], "requests of the file")
     assert [w["asker"] for w in client("list")[1]["wishes"]] == ["file", "file"]
+    code, reply = client("mitigate", "192.0.2.9", "--id", "file:192.0.2.9/32")
+    assert code == 2 and "those of `preconfigured` begin like that" in reply["error"]
     client.path.write_text(good + "preconfigured: [192.0.2.7/32, 203.0.113.1/32]\n")
     assert client("reload")[0] == 0  # one goes, one stays, one is nobody's
     until(lambda: targets() == ["192.0.2.7/32"], "withdrawal of one")
