@@ -74,16 +74,18 @@ static void
 run_domains(struct asker *a, const json_t *request)
 {
 	const char *family = json_string_value(json_object_get(request, "family"));
+	uint8_t number = 0; /* all */
 	json_t *j;
 
 	if (family && strcmp(family, "4") != 0 && strcmp(family, "6") != 0) {
 		command_refuse(a, USAGE, "family is %s, expected 4 or 6", family);
 		return;
 	}
+	if (family)
+		number = (uint8_t)(*family - '0');
 	j = json_object();
-	json_object_set_new(
-		j, "domains", view_domains(a->parts, family ? (uint8_t)(*family - '0') : 0));
-	json_object_set_new(j, "learned", view_learned(a->parts));
+	json_object_set_new(j, "domains", view_domains(a->parts, number));
+	json_object_set_new(j, "learned", view_learned(a->parts, number));
 	answer(a, DONE, j);
 }
 
