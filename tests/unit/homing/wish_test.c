@@ -1215,6 +1215,26 @@ the_same_again_waits_for_the_retry_timer(void **state)
 	assert_int_equal(x->puts, 1);
 }
 
+/* 9132-4.4.2.1-11: seconds are rounded up for whoever asks; that does not move the end. */
+static void
+asking_again_does_not_prolong_the_wait(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_409_CONFLICT,
+		.conflict = {REQUEST_INACTIVE_OTHER_ACTIVE, OVERLAPPING_TARGETS, 600}};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	until(x, 599 * S + 300);
+	assert_int_equal(ask_again(x, "b", "198.51.100.66/32"), WISH_REFUSED);
+	until(x, 599 * S + 999);
+	assert_int_equal(ask_again(x, "c", "198.51.100.66/32"), WISH_REFUSED);
+	assert_int_equal(x->puts, 0);
+	until(x, 600 * S);
+	assert_int_equal(ask_again(x, "d", "198.51.100.66/32"), WISH_SENT);
+}
+
 static void
 the_server_may_end_it(void **state)
 {
@@ -1607,6 +1627,7 @@ main(void)
 		IN_WORLD(a_conflict_is_reported_once),
 		IN_WORLD(what_a_conflict_deactivated_waits_for_the_retry_timer),
 		IN_WORLD(the_same_again_waits_for_the_retry_timer),
+		IN_WORLD(asking_again_does_not_prolong_the_wait),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),
