@@ -24,12 +24,16 @@ is_preconfigured(const struct placement *p, const char *domain)
 	return !p->trigger_mitigation && !strcmp(p->domain, domain);
 }
 
+/* Of what is being withdrawn: what waits there may have been asked for anew meanwhile. */
 static bool
 any_left(const struct wishes *w, const char *domain)
 {
-	for (size_t i = 0; i < w->n_placements; i++)
-		if (is_preconfigured(w->placements[i], domain))
+	for (size_t i = 0; i < w->n_placements; i++) {
+		const struct placement *p = w->placements[i];
+
+		if (p->state == PLACEMENT_GOING && is_preconfigured(p, domain))
 			return true;
+	}
 	return false;
 }
 

@@ -1582,6 +1582,31 @@ worn_mids_go_on_in_an_attack(void **state)
 	assert_int_equal(x->puts, 1);
 }
 
+/* 9132-4.4.1.1-28: what is asked for while the old ones are being withdrawn is not waited for. */
+static void
+the_new_beginning_ends_with_the_last_withdrawal(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	uint32_t waiting = x->mid;
+
+	wear(x, "isp2", MIDS_WORN);
+	until(x, 1 * S);
+	assert_int_equal(x->deletes, 1);
+	/* Everything is planned anew. */
+	wishes_available(
+		x->w, server_named(x->h, "s1"), SERVER_UNAVAILABLE, x->now, epoch + x->now);
+	drain(x);
+	x->mid = waiting;
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	x->mid = 0;
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "p"), WISH_PLACED);
+	assert_false(x->w->worn);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1601,6 +1626,7 @@ main(void)
 		IN_WORLD(mids_are_never_used_twice),
 		IN_WORLD(worn_mids_begin_anew_when_it_is_quiet),
 		IN_WORLD(worn_mids_go_on_in_an_attack),
+		IN_WORLD(the_new_beginning_ends_with_the_last_withdrawal),
 		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
