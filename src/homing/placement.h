@@ -130,6 +130,7 @@ struct wishes {
 	enum availability *available; /* by ordinal */
 	struct map *identities;       /* domain name -> struct identity */
 	bool worn;                    /* rollover_look has something to look at */
+	bool acting;                  /* some of what is due now has been handed out */
 	struct away *away;            /* placements of domains that have no server now */
 	size_t n_away, cap_away;
 	struct queued_action *first, **last;

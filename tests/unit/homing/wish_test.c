@@ -1607,6 +1607,24 @@ the_new_beginning_ends_with_the_last_withdrawal(void **state)
 	assert_false(x->w->worn);
 }
 
+/* 9132-4.4.1.1-28 */
+static void
+what_expires_unanswered_does_not_hold_up_the_new_beginning(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 100);
+	wear(x, "isp2", MIDS_WORN);
+	until(x, 1 * S);
+	assert_int_equal(x->deletes, 1);
+	until(x, 99 * S);
+	assert_int_equal(x->puts, 0);
+	until(x, 100 * S);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, 0);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1626,6 +1644,7 @@ main(void)
 		IN_WORLD(mids_are_never_used_twice),
 		IN_WORLD(worn_mids_begin_anew_when_it_is_quiet),
 		IN_WORLD(worn_mids_go_on_in_an_attack),
+		IN_WORLD(what_expires_unanswered_does_not_hold_up_the_new_beginning),
 		IN_WORLD(the_new_beginning_ends_with_the_last_withdrawal),
 		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
 		IN_WORLD(the_last_release_withdraws),
