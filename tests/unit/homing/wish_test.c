@@ -1625,6 +1625,31 @@ what_expires_unanswered_does_not_hold_up_the_new_beginning(void **state)
 	assert_int_equal(x->mid, 0);
 }
 
+/* 9132-4.4.1.1-27: a server's word raises mids up to where they are worn, and no further. */
+static void
+what_a_server_says_does_not_use_up_the_mids(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_409_CONFLICT,
+		.conflict = {.cause = OVERLAPPING_TARGETS},
+		.conflict_mid = MIDS_WORN - 1};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, MIDS_WORN);
+	ask(x, "b", "192.0.2.66/32");
+	uint32_t mid = x->mid;
+
+	a.conflict_mid = MIDS_WORN;
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, mid + 1);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1644,6 +1669,7 @@ main(void)
 		IN_WORLD(mids_are_never_used_twice),
 		IN_WORLD(worn_mids_begin_anew_when_it_is_quiet),
 		IN_WORLD(worn_mids_go_on_in_an_attack),
+		IN_WORLD(what_a_server_says_does_not_use_up_the_mids),
 		IN_WORLD(what_expires_unanswered_does_not_hold_up_the_new_beginning),
 		IN_WORLD(the_new_beginning_ends_with_the_last_withdrawal),
 		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
