@@ -900,7 +900,8 @@ has_stopped(const struct wish *wish)
 static bool
 is_over_when_stopped(const struct wish *wish)
 {
-	return wish->trigger_mitigation && strncmp(wish->asker, "client:", strlen("client:")) != 0;
+	return wish->trigger_mitigation &&
+	       strncmp(wish->asker, WISH_ASKER_CLIENT, strlen(WISH_ASKER_CLIENT)) != 0;
 }
 
 void
