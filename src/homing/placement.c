@@ -319,7 +319,7 @@ placement_limit(struct wishes *w, struct placement *p, mono_ms now)
 bool
 placement_sendable(const struct wishes *w, const struct placement *p)
 {
-	return w->available[p->server] != SERVER_UNAVAILABLE;
+	return w->available[p->server] != SERVER_UNAVAILABLE && !rollover_holds(w, p);
 }
 
 void

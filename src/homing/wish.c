@@ -1084,6 +1084,7 @@ void
 wishes_restore(struct wishes *w, mono_ms now, wall_ms wall)
 {
 	store_restore(w, now, wall);
+	rollover_resume(w);
 	replan_withdraw_foreign(w, now, wall);
 	replan_all(w, now, wall);
 }

@@ -1582,9 +1582,34 @@ worn_mids_go_on_in_an_attack(void **state)
 	assert_int_equal(x->puts, 1);
 }
 
-/* 9132-4.4.1.1-28: what is asked for while the old ones are being withdrawn is not waited for. */
+/* 9132-4.4.1.1-28: what is asked for while the old ones are being withdrawn is not sent beside
+ * them, which a server would refuse, and not waited for. */
 static void
 the_new_beginning_ends_with_the_last_withdrawal(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wear(x, "isp2", MIDS_WORN);
+	until(x, 1 * S);
+	assert_int_equal(x->deletes, 1);
+	/* Everything is planned anew. */
+	wishes_available(
+		x->w, server_named(x->h, "s1"), SERVER_UNAVAILABLE, x->now, epoch + x->now);
+	until(x, 2 * S);
+	assert_int_equal(x->puts, 0);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, 0);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "p"), WISH_PLACED);
+	assert_false(x->w->worn);
+}
+
+/* 9132-4.4.1.1-28 */
+static void
+the_new_beginning_survives_a_crash(void **state)
 {
 	struct world *x = *state;
 
@@ -1594,17 +1619,31 @@ the_new_beginning_ends_with_the_last_withdrawal(void **state)
 
 	wear(x, "isp2", MIDS_WORN);
 	until(x, 1 * S);
+	preconfigure(x, "q", "198.51.100.72/32");
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(state_of(x, "q"), WISH_PENDING);
+	crash(x);
+	assert_int_equal(x->puts, 0);
 	assert_int_equal(x->deletes, 1);
-	/* Everything is planned anew. */
-	wishes_available(
-		x->w, server_named(x->h, "s1"), SERVER_UNAVAILABLE, x->now, epoch + x->now);
-	drain(x);
-	x->mid = waiting;
+	assert_int_equal(x->mid, waiting);
 	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
-	x->mid = 0;
-	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
-	assert_int_equal(state_of(x, "p"), WISH_PLACED);
+	assert_int_equal(x->puts, 2);
+	assert_true(x->mid < waiting);
 	assert_false(x->w->worn);
+}
+
+static void
+a_withdrawal_alone_is_no_new_beginning(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	release(x, "p");
+	crash(x);
+	assert_int_equal(x->deletes, 1);
+	preconfigure(x, "q", "198.51.100.72/32");
+	assert_int_equal(x->puts, 1);
 }
 
 /* 9132-4.4.1.1-28 */
@@ -1672,6 +1711,8 @@ main(void)
 		IN_WORLD(what_a_server_says_does_not_use_up_the_mids),
 		IN_WORLD(what_expires_unanswered_does_not_hold_up_the_new_beginning),
 		IN_WORLD(the_new_beginning_ends_with_the_last_withdrawal),
+		IN_WORLD(the_new_beginning_survives_a_crash),
+		IN_WORLD(a_withdrawal_alone_is_no_new_beginning),
 		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
