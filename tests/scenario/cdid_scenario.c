@@ -290,7 +290,7 @@ the_first_gateway_on_the_path_says_it(void **state)
 	hand_free(&first);
 }
 
-/* 9132-4.4.1.2-05: only if it is told to. */
+/* 9132-4.4.1.2-05, 9132-4.4.1.2-09: only if it is told to. */
 static void
 a_gateway_of_the_clients_domain_says_nothing(void **state)
 {
