@@ -131,7 +131,7 @@ def test_heartbeats_both_ways(client, other):
     assert d.server()["state"] == "available"
 
 
-# 9132-4.5-10, 9132-4.5.2-20, 9132-4.5.2-22, 9132-4.5.2-24, 9132-4.5.2-25
+# 8811-3.1.2-06, 9132-4.5-10, 9132-4.5.2-20, 9132-4.5.2-22, 9132-4.5.2-24, 9132-4.5.2-25
 def test_session_configuration_is_negotiated(client, other):
     told = {"heartbeat-interval": {"max-value": 240, "min-value": 15, "current-value": 30},
             "missing-hb-allowed": {"max-value": 20, "min-value": 3, "current-value": 15}}

@@ -414,8 +414,8 @@ an_unanswered_subscription_is_repeated_for_a_minute(void **state)
 	UNTIL(1800 * S, x->s1.gets == 21);
 }
 
-/* 9132-4.4.2.2-04, 9132-4.4.2.2-05: it is withdrawn where that is the policy, not for another
- * reason than the server's word. */
+/* 8811-2.2.1-05, 9132-4.4.2.2-04, 9132-4.4.2.2-05: it is withdrawn where that is the policy, not
+ * for another reason than the server's word. */
 static void
 what_has_stopped_is_withdrawn_by_policy(void **state)
 {

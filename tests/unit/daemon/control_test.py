@@ -259,7 +259,7 @@ def test_a_name_is_mitigated_by_its_addresses(client, server):
 
 
 def test_an_alias_is_asked_for_as_what_it_stands_for(client, server):
-    """8612-SIG-008-04: its name goes to nobody."""
+    """8612-SIG-008-04, 8811-3.3.1-02: its name goes to nobody."""
     code, reply = client("mitigate", "alias:web", "--port", "53", "--wait", str(PATIENCE))
     assert code == 0
     mitigation, = server("list")[1]["mitigations"]
