@@ -162,7 +162,7 @@ release(struct world *x, const char *id)
 	drain(x);
 }
 
-/* 9132-4.4.1.1-57, 9132-4.4.1.1-26, 9132-4.4.1.1-29 */
+/* 9132-4.4.1.1-26, 9132-4.4.1.1-29 */
 static void
 a_wish_is_sent_accepted_observed(void **state)
 {
