@@ -271,6 +271,12 @@ harness_pki(void)
 			.issuer = "narrow",
 			.srv = "_dots-signal.dots.example",
 			.server = true},
+		{.name = "strict", .cn = "CA three", .permitted = "other.example"},
+		{.name = "strict-twin", .cn = "CA three"},
+		{.name = "srv-strict",
+			.issuer = "strict",
+			.srv = "_dots-signal.dots.example",
+			.server = true},
 	};
 
 	pki_start();
@@ -278,6 +284,10 @@ harness_pki(void)
 		pki_make(&specs[i]);
 	pki_join((const char *const[]){"srv-sub", "sub", NULL}, ".crt");
 	pki_join((const char *const[]){"srv-narrow", "narrow", NULL}, ".crt");
+	pki_join(
+		(const char *const[]){"srv-strict", "foreign", NULL}, ".crt"); /* not of its path */
+	pki_join((const char *const[]){"strict", "ca2", NULL}, ".crt");
+	pki_join((const char *const[]){"strict-twin", "strict", NULL}, ".crt");
 	pki_write("good.psk", "000102030405060708090a0b0c0d0e0f\n");
 	pki_write("bad.psk", "ff0102030405060708090a0b0c0d0e0f\n");
 }

@@ -291,6 +291,19 @@ srv_id_of_something_else_is_refused(void **state)
 	refused("srv-narrow", "client", "ca", "dots.example", "not for the name", "peer's alert");
 }
 
+/* The CA that signed it may not speak for the name. Another one is trusted, too, that may: one that
+ * signed a certificate shown beside the path (which is left out of the path), or one of the same
+ * name. 9132-7.1-05, 9132-7.1-07 */
+static void
+ca_that_may_speak_for_a_name_does_not_help_one_that_may_not(void **state)
+{
+	(void)state;
+	refused("srv-strict", "client", "strict", "dots.example", "not for the name",
+		"peer's alert");
+	refused("srv-strict", "client", "strict-twin", "dots.example", "not for the name",
+		"peer's alert");
+}
+
 static void
 server_known_by_its_address(void **state)
 {
@@ -1106,6 +1119,7 @@ main(void)
 		cmocka_unit_test(uri_is_no_server_name),
 		cmocka_unit_test(server_known_by_its_srv_id),
 		cmocka_unit_test(srv_id_of_something_else_is_refused),
+		cmocka_unit_test(ca_that_may_speak_for_a_name_does_not_help_one_that_may_not),
 		cmocka_unit_test(server_known_by_its_address),
 		cmocka_unit_test(psk_comes_in),
 		cmocka_unit_test(unknown_psk_identity_is_refused),
