@@ -265,7 +265,7 @@ raw_key_is_good(gnutls_session_t tls, const struct peer_expect *expect, char *wh
 	if (!raw_key_is_strong(tls))
 		return refuse(why, cap, "raw public key: too weak, or not readable (RFC 9325 4.5)");
 	cuid_from_digest(digest, cuid);
-	if (expect->is_server && !credentials_pin(expect->raw, cuid))
+	if (expect->is_server && !credentials_pins(expect->raw, cuid))
 		return refuse(why, cap, "raw public key: %s is not in `spki` (RFC 9132 7.1)", cuid);
 	return true;
 }
