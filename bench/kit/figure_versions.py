@@ -62,8 +62,10 @@ def run(bench):
         for what, credentials, command in commands(bench.scale):
             for side in (before, now):
                 side.measure(what, credentials, command)
-    for what, spread in now.results.items():
-        old = before.results[what]
+    for what, _, _ in commands(bench.scale):
+        if what not in before.results or what not in now.results:
+            raise BenchError(f"{what}: no right answer")
+        old, spread = before.results[what], now.results[what]
         over = spread.median / old.median
         table.row(what, old, spread, over)
         table.limit(f"{what}: now over before{', spreads overlap' if overlap(old, spread) else ''}",

@@ -49,3 +49,30 @@ alias_read_port(const char *text, struct port_range *ret)
 	}
 	return 0;
 }
+
+bool
+alias_add_port(struct target *to, const struct port_range *port, size_t max)
+{
+	for (size_t i = 0; i < to->n_target_port_range; i++) {
+		struct port_range *has = &to->target_port_range[i];
+
+		if (has->lower_port != port->lower_port)
+			continue;
+		if (port_range_last(has) < port_range_last(port))
+			*has = *port;
+		return true;
+	}
+	if (to->n_target_port_range == max)
+		return false;
+	to->target_port_range[to->n_target_port_range++] = *port;
+	return true;
+}
+
+void
+alias_add_protocol(struct target *to, uint64_t protocol)
+{
+	for (size_t i = 0; i < to->n_target_protocol; i++)
+		if (to->target_protocol[i] == protocol)
+			return;
+	to->target_protocol[to->n_target_protocol++] = protocol;
+}

@@ -24,5 +24,9 @@ void alias_finish(struct alias *a);
 const struct alias *alias_find(const struct alias *list, size_t n, const char *name);
 /* 0, or -EINVAL: "P" or "P-Q" from 0 to 65535. */
 int alias_read_port(const char *text, struct port_range *ret);
+/* Appends it to a list that has room for `max`. Of two with one lower port the wider one stays: that
+ * is the key of the list (RFC 9132 5.1). False: there are as many already. */
+bool alias_add_port(struct target *to, const struct port_range *port, size_t max);
+void alias_add_protocol(struct target *to, uint64_t protocol); /* likewise; room for it */
 
 #endif

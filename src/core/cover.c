@@ -53,41 +53,16 @@ add_prefixes(struct target *to, const struct prefix *list, size_t n)
 }
 
 static bool
-same_range(const struct port_range *a, const struct port_range *b)
-{
-	return a->lower_port == b->lower_port && port_range_last(a) == port_range_last(b);
-}
-
-static bool
 add_ports(struct reading *r, const struct port_range *list, size_t n)
 {
-	struct target *to = &r->to->fixed;
-
-	for (size_t i = 0; i < n; i++) {
-		size_t k = 0;
-
-		while (k < to->n_target_port_range &&
-			!same_range(&to->target_port_range[k], &list[i]))
-			k++;
-		if (k == COVER_PORTS_MAX)
+	for (size_t i = 0; i < n; i++)
+		if (!alias_add_port(&r->to->fixed, &list[i], COVER_PORTS_MAX))
 			return refuse(r,
 				&(struct verdict){.code = COAP_400_BAD_REQUEST,
 					.why = "RFC 9132 4.4.1.3: target-port-range has more than "
 					       "256 entries with those of target-uri and "
 					       "alias-name"});
-		if (k == to->n_target_port_range)
-			to->target_port_range[to->n_target_port_range++] = list[i];
-	}
 	return true;
-}
-
-static void
-add_protocol(struct target *to, uint64_t protocol)
-{
-	for (size_t i = 0; i < to->n_target_protocol; i++)
-		if (to->target_protocol[i] == protocol)
-			return;
-	to->target_protocol[to->n_target_protocol++] = protocol;
 }
 
 static bool
@@ -105,7 +80,7 @@ add_service(struct reading *r, const char *uri)
 		return refuse(r, &v);
 	}
 	for (size_t i = 0; i < s.n_protocols; i++)
-		add_protocol(&r->to->fixed, s.protocols[i]);
+		alias_add_protocol(&r->to->fixed, s.protocols[i]);
 	port.lower_port = s.port;
 	return add_ports(r, &port, 1);
 }
@@ -151,7 +126,7 @@ read_explicit(struct reading *r)
 	r->all_protocols = addresses && !t->n_target_protocol;
 	add_prefixes(&r->to->fixed, t->target_prefix, t->n_target_prefix);
 	for (size_t i = 0; i < t->n_target_protocol; i++)
-		add_protocol(&r->to->fixed, t->target_protocol[i]);
+		alias_add_protocol(&r->to->fixed, t->target_protocol[i]);
 	if (!add_ports(r, t->target_port_range, t->n_target_port_range))
 		return false;
 	for (size_t i = 0; i < t->n_target_fqdn; i++)
@@ -192,7 +167,7 @@ read_alias(struct reading *r, const struct alias *a)
 	r->all_ports |= addresses && !a->n_ports && !r->asked->n_target_port_range;
 	r->all_protocols |= addresses && !a->n_protocols && !r->asked->n_target_protocol;
 	for (size_t i = 0; i < a->n_protocols; i++)
-		add_protocol(&r->to->fixed, a->protocols[i]);
+		alias_add_protocol(&r->to->fixed, a->protocols[i]);
 	return add_ports(r, a->ports, a->n_ports);
 }
 

@@ -2,7 +2,6 @@
  * Aliases in the configuration, of a client of ours and our own: how they are read, and what is
  * wrong with them.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -230,22 +230,27 @@ build_mitigator(struct options *o, struct config *c, struct draft_mitigator *dm)
 	c->mitigators[c->n_mitigators++] = m;
 }
 
+bool
+config_acts(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_mitigators; i++)
+		if (c->mitigators[i].kind != MITIGATOR_ESCALATE)
+			return true;
+	return false;
+}
+
 /* A gateway asks upstream unless told otherwise; then the time after a withdrawal is the
  * provider's. */
 static void
 default_mitigation(struct options *o, const struct draft *d, struct config *c)
 {
-	bool only_escalates = c->n_mitigators > 0;
-
 	if (!c->n_mitigators && !options_given(o, d, "mitigators") && c->homing->n_domains) {
 		c->mitigators = mem_new(sizeof(*c->mitigators));
 		c->mitigators[0].kind = MITIGATOR_ESCALATE;
 		c->n_mitigators = 1;
-		only_escalates = true;
 	}
-	for (size_t i = 0; i < c->n_mitigators; i++)
-		only_escalates = only_escalates && c->mitigators[i].kind == MITIGATOR_ESCALATE;
-	if (only_escalates && !options_given(o, &d->config.policy, "terminating"))
+	if (c->n_mitigators && !config_acts(c) &&
+		!options_given(o, &d->config.policy, "terminating"))
 		c->policy.terminating = 0;
 }
 

@@ -519,12 +519,14 @@ check_names_resolver(struct options *o, const struct draft *d, const struct conf
 			"validates: yes, once it gives no answers that fail DNSSEC"},
 	};
 
-	for (size_t i = 0; i < 3 && options_given(o, d, "names"); i++)
+	if (!options_given(o, d, "names"))
+		return;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (!rules[i].kept)
 			options_problem(o, true, options_spot(o, n, rules[i].key),
 				"%s of names %s, expected %s (RFC 9132 11)", rules[i].key,
 				rules[i].is, rules[i].expected);
-	if (options_given(o, d, "names") && !c->n_listen)
+	if (!c->n_listen)
 		options_problem(o, false, options_spot(o, d, "names"),
 			"names without listen, expected clients who ask for names");
 }
@@ -598,16 +600,6 @@ check_homing(struct options *o, const struct draft *d, struct config *c)
 			"all (RFC 9284 5.2, RFC 8811 2.3)");
 }
 
-/* Somebody here handles traffic himself. */
-static bool
-acts(const struct config *c)
-{
-	for (size_t i = 0; i < c->n_mitigators; i++)
-		if (c->mitigators[i].kind != MITIGATOR_ESCALATE)
-			return true;
-	return false;
-}
-
 /* ---- the listening side ---------------------------------------------------------------------- */
 
 static void
@@ -616,7 +608,7 @@ check_client(struct options *o, const struct draft_client *dc, const struct clie
 {
 	if (!cl) /* refused already */
 		return;
-	if (cl->local && c->n_mitigators && !acts(c))
+	if (cl->local && c->n_mitigators && !config_acts(c))
 		options_problem(o, true, options_spot(o, dc, "escalate"),
 			"nobody would handle what client %s asks for, expected another mitigator "
 			"beside escalate",
@@ -709,7 +701,7 @@ check_escalate(struct options *o, const struct draft *d, const struct config *c)
 	if (!c->homing->n_domains)
 		options_problem(o, true, spot,
 			"escalate without anybody to ask, expected `domains` or `gateways`");
-	if (escalate->above.rate && !acts(c))
+	if (escalate->above.rate && !config_acts(c))
 		options_problem(o, true, spot,
 			"escalate.above and nobody else who handles the traffic, expected another "
 			"mitigator beside it");

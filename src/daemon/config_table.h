@@ -10,6 +10,7 @@
 
 /* Everything below is moved into the snapshot by config_build; the drafts' own arrays are freed
  * there. */
+
 /* Parameters of sessions: of both sets, of each, and what is taken of clients. */
 struct draft_session {
 	struct heartbeat_config heartbeat; /* towards clients */
@@ -128,6 +129,8 @@ void config_read_clients(struct options *o, struct draft *d);
 /* Moves the draft into a snapshot, which is complete as far as the draft was; never NULL. Problems
  * that show only then are noted. */
 struct config *config_build(struct options *o, struct draft *d);
+/* Somebody here handles traffic himself, not only those who are asked upstream. */
+bool config_acts(const struct config *c);
 /* Checks that look at more than one option, and at files, interfaces, certificates. `d` is as it
  * was after config_build: good for places and names only. */
 void config_check(struct options *o, const struct draft *d, struct config *c);

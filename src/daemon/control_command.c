@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "daemon/control_view.h"
+#include "daemon/preconfigured.h"
 #include "net/rr.h"
 #include "wire/dhcp.h"
 
@@ -73,16 +74,18 @@ static void
 run_domains(struct asker *a, const json_t *request)
 {
 	const char *family = json_string_value(json_object_get(request, "family"));
-	json_t *j = json_object();
+	uint8_t number = 0; /* all */
+	json_t *j;
 
 	if (family && strcmp(family, "4") != 0 && strcmp(family, "6") != 0) {
-		json_decref(j);
 		command_refuse(a, USAGE, "family is %s, expected 4 or 6", family);
 		return;
 	}
-	json_object_set_new(
-		j, "domains", view_domains(a->parts, family ? (uint8_t)(*family - '0') : 0));
-	json_object_set_new(j, "learned", view_learned(a->parts));
+	if (family)
+		number = (uint8_t)(*family - '0');
+	j = json_object();
+	json_object_set_new(j, "domains", view_domains(a->parts, number));
+	json_object_set_new(j, "learned", view_learned(a->parts, number));
 	answer(a, DONE, j);
 }
 
@@ -287,57 +290,54 @@ read_targets(struct asker *a, const json_t *list, struct arena *arena, struct wa
 	return true;
 }
 
-/* Ports of aliases are appended to those that are asked for; whoever names none wants all, unless
- * the request names some (core/cover.h). */
-static void
-append_ports(struct wanted *w, struct arena *arena)
+/* A target that names no ports, or an alias without any, wants all of them, unless the request
+ * names some (core/cover.h). */
+static bool
+wants_all(const struct wanted *w, bool named, size_t (*count)(const struct alias *a))
 {
-	struct target *t = &w->target;
-	bool all = w->plain && !t->n_target_port_range;
-	size_t n = t->n_target_port_range;
-	struct port_range *list;
+	bool all = w->plain;
 
-	for (size_t i = 0; i < w->n_aliases; i++) {
-		all |= !w->aliases[i]->n_ports && !t->n_target_port_range;
-		n += w->aliases[i]->n_ports;
-	}
-	if (all)
-		return;
-	list = arena_alloc(arena, n, sizeof(*list));
-	n = 0;
-	for (size_t i = 0; i < t->n_target_port_range; i++)
-		list[n++] = t->target_port_range[i];
 	for (size_t i = 0; i < w->n_aliases; i++)
-		for (size_t k = 0; k < w->aliases[i]->n_ports; k++)
-			list[n++] = w->aliases[i]->ports[k];
-	t->target_port_range = list;
-	t->n_target_port_range = n;
+		all |= !count(w->aliases[i]);
+	return all && !named;
 }
 
-/* Likewise. */
+static size_t
+count_ports(const struct alias *a)
+{
+	return a->n_ports;
+}
+
+static size_t
+count_protocols(const struct alias *a)
+{
+	return a->n_protocols;
+}
+
+/* Ports and protocols of aliases are appended to those that are asked for. */
 static void
-append_protocols(struct wanted *w, struct arena *arena)
+append_aliases(struct wanted *w, struct arena *arena)
 {
 	struct target *t = &w->target;
-	bool all = w->plain && !t->n_target_protocol;
-	size_t n = t->n_target_protocol;
-	uint64_t *list;
+	bool ports = !wants_all(w, t->n_target_port_range, count_ports);
+	bool protocols = !wants_all(w, t->n_target_protocol, count_protocols);
+	struct port_range *list;
+	size_t most = t->n_target_port_range;
 
-	for (size_t i = 0; i < w->n_aliases; i++) {
-		all |= !w->aliases[i]->n_protocols && !t->n_target_protocol;
-		n += w->aliases[i]->n_protocols;
-	}
-	if (all)
-		return;
-	list = arena_alloc(arena, n, sizeof(*list));
-	n = 0;
-	for (size_t i = 0; i < t->n_target_protocol; i++)
-		list[n++] = t->target_protocol[i];
 	for (size_t i = 0; i < w->n_aliases; i++)
-		for (size_t k = 0; k < w->aliases[i]->n_protocols; k++)
-			list[n++] = w->aliases[i]->protocols[k];
-	t->target_protocol = list;
-	t->n_target_protocol = n;
+		most += w->aliases[i]->n_ports;
+	list = arena_alloc(arena, most + 1, sizeof(*list));
+	if (t->n_target_port_range)
+		memcpy(list, t->target_port_range, t->n_target_port_range * sizeof(*list));
+	t->target_port_range = list;
+	for (size_t i = 0; i < w->n_aliases; i++) {
+		const struct alias *a = w->aliases[i];
+
+		for (size_t k = 0; ports && k < a->n_ports; k++)
+			alias_add_port(t, &a->ports[k], most);
+		for (size_t k = 0; protocols && k < a->n_protocols; k++)
+			alias_add_protocol(t, a->protocols[k]);
+	}
 }
 
 static bool
@@ -348,12 +348,13 @@ read_ports(const json_t *list, struct arena *arena, struct target *t, char *why)
 
 	t->target_port_range =
 		arena_alloc(arena, json_array_size(list), sizeof(*t->target_port_range));
-	json_array_foreach(list, i,
-		item) if (alias_read_port(json_string_value(item), &t->target_port_range[i]) != 0)
+	json_array_foreach(list, i, item)
 	{
-		snprintf(why, WHY_MAX, "port %.40s, expected P or P-Q from 0 to 65535",
-			json_string_value(item));
-		return false;
+		if (alias_read_port(json_string_value(item), &t->target_port_range[i]) != 0) {
+			snprintf(why, WHY_MAX, "port %.40s, expected P or P-Q from 0 to 65535",
+				json_string_value(item));
+			return false;
+		}
 	}
 	t->n_target_port_range = json_array_size(list);
 	return true;
@@ -365,7 +366,7 @@ read_protocols(const json_t *list, struct arena *arena, struct target *t, char *
 	const json_t *item;
 	size_t i;
 
-	t->target_protocol = arena_alloc(arena, json_array_size(list), sizeof(*t->target_protocol));
+	t->target_protocol = arena_alloc(arena, UINT8_MAX + 1, sizeof(*t->target_protocol));
 	json_array_foreach(list, i, item)
 	{
 		json_int_t v = json_integer_value(item);
@@ -375,9 +376,8 @@ read_protocols(const json_t *list, struct arena *arena, struct target *t, char *
 				(long long)v);
 			return false;
 		}
-		t->target_protocol[i] = (uint64_t)v;
+		alias_add_protocol(t, (uint64_t)v);
 	}
-	t->n_target_protocol = json_array_size(list);
 	return true;
 }
 
@@ -407,8 +407,7 @@ read_target(struct asker *a, const json_t *request, struct arena *arena, struct 
 	if (read_targets(a, json_object_get(request, "targets"), arena, w, why) &&
 		read_ports(json_object_get(request, "ports"), arena, &w->target, why) &&
 		read_protocols(json_object_get(request, "protocols"), arena, &w->target, why)) {
-		append_ports(w, arena);
-		append_protocols(w, arena);
+		append_aliases(w, arena);
 		return true;
 	}
 	if (w->unasked)
@@ -568,9 +567,15 @@ static void
 run_mitigate(struct asker *a, const json_t *request)
 {
 	struct arena *arena = arena_new();
+	const char *id = id_of(request);
 	struct wanted w;
 
-	if (read_target(a, request, arena, &w))
+	if (id && preconfigured_owns(id))
+		command_refuse(a, USAGE,
+			"id is %.60s, but those of `preconfigured` begin like that, expected "
+			"another one",
+			id);
+	else if (read_target(a, request, arena, &w))
 		ask(a, request, &w);
 	arena_free(arena);
 }

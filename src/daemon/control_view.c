@@ -518,12 +518,35 @@ domain_json(const struct domain *d, const json_t *servers, uint8_t family)
 	return j;
 }
 
+struct learning {
+	json_t *list;
+	uint8_t family;
+};
+
+/* Its own address is of that family, or it has none. */
+static bool
+is_of(const struct fact *f, uint8_t family)
+{
+	if (f->kind == FACT_PREFIX)
+		return of_family(&f->prefix.addr, family);
+	if (f->kind == FACT_RESOLVER)
+		return of_family(&f->resolver.addr, family);
+	for (size_t i = 0; i < f->n_addrs; i++)
+		if (of_family(&f->addrs[i], family))
+			return true;
+	return !f->n_addrs;
+}
+
 static void
 add_fact(void *arg, const struct fact *f)
 {
+	const struct learning *l = arg;
 	char value[FACT_TEXT_MAX];
-	json_t *j = json_object();
+	json_t *j;
 
+	if (!is_of(f, l->family))
+		return;
+	j = json_object();
 	add_text(j, "domain", f->domain);
 	add_text(j, "kind", fact_kind_name(f->kind));
 	add_text(j, "value", fact_format(f, value));
@@ -537,17 +560,17 @@ add_fact(void *arg, const struct fact *f)
 		add_text(j, "interface", f->interface);
 	if (f->expires)
 		add_time(j, "expires", f->expires);
-	json_array_append_new(arg, j);
+	json_array_append_new(l->list, j);
 }
 
 json_t *
-view_learned(const struct control_parts *p)
+view_learned(const struct control_parts *p, uint8_t family)
 {
-	json_t *j = json_array();
+	struct learning l = {json_array(), family};
 
 	if (p->learned)
-		learned_each(p->learned, add_fact, j);
-	return j;
+		learned_each(p->learned, add_fact, &l);
+	return l.list;
 }
 
 json_t *

@@ -19,8 +19,8 @@ json_t *view_wish(const struct control_parts *p, const char *id); /* NULL: no su
 json_t *view_mitigation(const struct book *b, struct mitigation *m, mono_ms now);
 json_t *view_servers(const struct control_parts *p);
 json_t *view_peers(const struct control_parts *p);
-json_t *view_learned(const struct control_parts *p);
-/* family 4 or 6: only what is of it; 0: all. */
+/* family 4 or 6: only what has addresses of it, or none at all; 0: all. */
+json_t *view_learned(const struct control_parts *p, uint8_t family);
 json_t *view_domains(const struct control_parts *p, uint8_t family);
 /* At most `max` of them; how many there are in all in *ret_all. */
 json_t *view_wishes(const struct control_parts *p, size_t max, size_t *ret_all);

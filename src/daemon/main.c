@@ -145,7 +145,8 @@ server_setup(const struct config *c)
 		.n_psk = c->n_psk,
 		.clients = c->clients,
 		.heartbeat = c->heartbeat,
-		.session = {c->session[0], c->session[1]},
+		.session = {[SESSION_MITIGATING] = c->session[SESSION_MITIGATING],
+			[SESSION_IDLE] = c->session[SESSION_IDLE]},
 		.range = &c->range,
 		.config_max_age = c->config_max_age,
 		.policy = c->policy,
@@ -401,13 +402,13 @@ swap(struct daemon *d, struct config *new)
 {
 	struct config *old = d->config;
 	struct dots_client_setup cs;
-	struct server_setup ss = server_setup(new);
+	struct server_setup ss;
 	struct gateway_setup gs;
 
-	learn(d, new);
+	learn(d, new); /* first: what the others hold is of the homing that it makes */
 	cs = client_setup(new);
 	gs = gateway_setup(new);
-	ss.names = names_of(new);
+	ss = server_setup(new);
 	d->config = new;
 	if (d->client) {
 		dots_client_reload(d->client, &cs);

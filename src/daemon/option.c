@@ -861,25 +861,22 @@ options_read(
 	return o;
 }
 
-bool
+void
 options_include(struct options *o, const char *path, const struct option *row, void *object)
 {
 	const char *configuration = o->path;
 	struct document d;
 	struct fy_node *root;
-	bool ok;
 
 	o->included = mem_grow(o->included, o->n_included + 1, sizeof(char *));
 	o->path = o->included[o->n_included++] = mem_text(path);
-	ok = document_read(o, &d);
-	if (ok) {
+	if (document_read(o, &d)) {
 		root = d.tree ? fy_document_root(d.tree) : NULL;
 		if (root && !fy_node_is_null(root))
 			read_value(o, row, object, root, (struct spot){.line = 1, .column = 1});
 		document_finish(&d);
 	}
 	o->path = configuration;
-	return ok;
 }
 
 static bool

@@ -68,9 +68,9 @@ struct options *options_read(const char *path, const struct option *rows, void *
 	struct config_problems *problems);
 void options_free(struct options *o); /* NULL is legal */
 /* Another file, a map name -> map whose elements are those of `row` (NAMED): appended to an object
- * of their own, which has nothing at the row's offset yet. Its findings tell its name; names of
- * files in it are relative to its own directory. False and noted: it cannot be read as YAML. */
-bool options_include(struct options *o, const char *path, const struct option *row, void *object);
+ * of their own, which has nothing at the row's offset yet. Its findings tell its name, also that
+ * it cannot be read as YAML; names of files in it are relative to its own directory. */
+void options_include(struct options *o, const char *path, const struct option *row, void *object);
 /* A value by its rows, for custom options. */
 void options_map(struct options *o, const struct option *rows, void *object, const char *title,
 	struct fy_node *node, struct spot spot);

@@ -21,12 +21,20 @@ struct sweep {
 static bool
 is_in_file(const struct config *c, const char *id)
 {
-	char text[PREFIX_TEXT_MAX];
+	struct prefix p;
 
+	if (prefix_parse(id + strlen(mark), &p) != 0)
+		return false;
 	for (size_t i = 0; i < c->n_preconfigured; i++)
-		if (!strcmp(id + strlen(mark), prefix_format(&c->preconfigured[i], text)))
+		if (prefix_equal(&p, &c->preconfigured[i]))
 			return true;
 	return false;
+}
+
+bool
+preconfigured_owns(const char *id)
+{
+	return !strncmp(id, mark, strlen(mark));
 }
 
 static void
@@ -34,7 +42,7 @@ see(void *arg, const char *id)
 {
 	struct sweep *s = arg;
 
-	if (strncmp(id, mark, strlen(mark)) != 0 || is_in_file(s->config, id))
+	if (!preconfigured_owns(id) || is_in_file(s->config, id))
 		return;
 	s->ids = mem_grow(s->ids, s->n + 1, sizeof(*s->ids));
 	s->ids[s->n++] = mem_text(id);
@@ -60,7 +68,8 @@ ask(struct wishes *w, const struct prefix *p, struct loop *l)
 	struct prefix prefix = *p;
 	struct target target = {.target_prefix = &prefix, .n_target_prefix = 1};
 	char *id = mem_printf("%s%s", mark, prefix_format(p, text));
-	struct wish_request r = {.id = id, .asker = "file", .target = &target};
+	struct wish_request r = {
+		.id = id, .asker = "file", .target = &target, .trigger_mitigation = false};
 
 	if (wishes_ask(w, &r, loop_now(l), loop_wall(), made, why, sizeof(why)) != 0)
 		event_raise(EVENT_ALERT, EVENT_F("target", text), EVENT_F("ask", id),

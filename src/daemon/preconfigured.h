@@ -12,5 +12,7 @@
  * whenever the configuration or what was learned changes. What cannot be asked is told as an alert
  * and tried the next time. */
 void preconfigured_apply(struct dots_client *client, const struct config *c, struct loop *l);
+/* Ids like that are those of such requests: nobody else's, or it would be withdrawn with them. */
+bool preconfigured_owns(const char *id);
 
 #endif

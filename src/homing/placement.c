@@ -319,7 +319,7 @@ placement_limit(struct wishes *w, struct placement *p, mono_ms now)
 bool
 placement_sendable(const struct wishes *w, const struct placement *p)
 {
-	return w->available[p->server] != SERVER_UNAVAILABLE;
+	return w->available[p->server] != SERVER_UNAVAILABLE && !rollover_holds(w, p);
 }
 
 void
@@ -511,27 +511,6 @@ placement_wait(struct wishes *w, const struct placement *p, const struct conflic
 	retries_set(w->retries, &k, c, now);
 }
 
-/* RFC 9132 4.4.2.1: the same was asked for there, and is not to be again yet. The server's answer
- * is known. */
-bool
-placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
-{
-	struct retry_key k = retry_key(p);
-	struct wish_answer a = {.method = COAP_PUT, .code = COAP_409_CONFLICT};
-	char why[WISH_WHY_MAX];
-
-	if (p->state != PLACEMENT_WANTED || p->exchange != EXCHANGE_QUEUED ||
-		!placement_sendable(w, p) || !retries_find(w->retries, &k, now, &a.conflict))
-		return false;
-	snprintf(why, sizeof(why),
-		"RFC 9132 4.4.2.1: it refused the same and will not hear of it for another %llu s",
-		(unsigned long long)a.conflict.retry_timer);
-	a.why = why;
-	p->exchange = EXCHANGE_OPEN;
-	placement_answer(w, p, &a, now, wall);
-	return true;
-}
-
 static void
 refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
@@ -542,7 +521,6 @@ refused(struct wishes *w, struct placement *p, const struct wish_answer *a, mono
 	if (is_collision(a->code, &a->conflict))
 		snprintf(p->why, sizeof(p->why),
 			"RFC 9132 4.4.1.1: our cuid is in use by another client there");
-	placement_wait(w, p, &a->conflict, now);
 	if (may_work_later(a))
 		placement_queue(w, p, now + (int64_t)(a->max_age ? a->max_age : RETRY_S) * 1000);
 	if (p->state != PLACEMENT_PLACED || !may_work_later(a)) {
@@ -664,6 +642,19 @@ goes_without_names(struct wishes *w, struct placement *p, const struct wish_answ
 	return true;
 }
 
+/* It has been decided about: on record, and told to whom it concerns. */
+static void
+settle(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+{
+	placement_file(w, p);
+	store_placement(w, p, now, wall);
+	wish_changed(w, p);
+	if (placement_is_refused(p)) {
+		revive_superseded(w, p, now, wall);
+		replan_placement(w, p, now, wall);
+	}
+}
+
 void
 placement_answer(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
@@ -686,18 +677,35 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 			return;
 		}
 	}
-	if (coap_class(a->code) == 2)
+	if (coap_class(a->code) == 2) {
 		accepted(w, p, a, now);
-	else if (!goes_without_names(w, p, a, now) && !mid_is_behind(w, p, a, now, wall) &&
-		 !cuid_is_taken(w, p, a, now, wall))
+	} else if (!goes_without_names(w, p, a, now) && !mid_is_behind(w, p, a, now, wall) &&
+		   !cuid_is_taken(w, p, a, now, wall)) {
+		placement_wait(w, p, &a->conflict, now);
 		refused(w, p, a, now);
-	placement_file(w, p);
-	store_placement(w, p, now, wall);
-	wish_changed(w, p);
-	if (placement_is_refused(p)) {
-		revive_superseded(w, p, now, wall);
-		replan_placement(w, p, now, wall);
 	}
+	settle(w, p, now, wall);
+}
+
+/* RFC 9132 4.4.2.1: the same was asked for there, and is not to be again yet. The server's answer
+ * is known; said again by us it holds no longer than when the server said it. */
+bool
+placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
+{
+	struct retry_key k = retry_key(p);
+	struct wish_answer a = {.method = COAP_PUT, .code = COAP_409_CONFLICT};
+	char why[WISH_WHY_MAX];
+
+	if (p->state != PLACEMENT_WANTED || p->exchange != EXCHANGE_QUEUED ||
+		!placement_sendable(w, p) || !retries_find(w->retries, &k, now, &a.conflict))
+		return false;
+	snprintf(why, sizeof(why),
+		"RFC 9132 4.4.2.1: it refused the same and will not hear of it for another %llu s",
+		(unsigned long long)a.conflict.retry_timer);
+	a.why = why;
+	refused(w, p, &a, now);
+	settle(w, p, now, wall);
+	return true;
 }
 
 /* ---- what is due ---- */

@@ -130,6 +130,7 @@ struct wishes {
 	enum availability *available; /* by ordinal */
 	struct map *identities;       /* domain name -> struct identity */
 	bool worn;                    /* rollover_look has something to look at */
+	bool acting;                  /* some of what is due now has been handed out */
 	struct away *away;            /* placements of domains that have no server now */
 	size_t n_away, cap_away;
 	struct queued_action *first, **last;
@@ -232,6 +233,10 @@ void replan_withdraw(struct wishes *w, struct placement *p, mono_ms now, wall_ms
 
 /* rollover.c: mids begin anew where they are used up and it is quiet (RFC 9132 4.4.1.1) */
 void rollover_look(struct wishes *w, mono_ms now, wall_ms wall);
+/* That one is not to be sent before what has higher mids is withdrawn. */
+bool rollover_holds(const struct wishes *w, const struct placement *p);
+/* After the placements were read from the store: a new beginning goes on where it stood. */
+void rollover_resume(struct wishes *w);
 
 /* seek.c */
 /* Copies the names, and makes the target of them and of what else was asked for. Not while the wish

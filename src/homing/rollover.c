@@ -24,12 +24,16 @@ is_preconfigured(const struct placement *p, const char *domain)
 	return !p->trigger_mitigation && !strcmp(p->domain, domain);
 }
 
+/* Of what is being withdrawn: what waits there may have been asked for anew meanwhile. */
 static bool
 any_left(const struct wishes *w, const char *domain)
 {
-	for (size_t i = 0; i < w->n_placements; i++)
-		if (is_preconfigured(w->placements[i], domain))
+	for (size_t i = 0; i < w->n_placements; i++) {
+		const struct placement *p = w->placements[i];
+
+		if (p->state == PLACEMENT_GOING && is_preconfigured(p, domain))
 			return true;
+	}
 	return false;
 }
 
@@ -46,6 +50,34 @@ begin(const struct look *l, const char *domain, struct identity *id)
 
 		if (p && p->state != PLACEMENT_GOING && is_preconfigured(p, domain))
 			replan_withdraw(w, p, l->now, l->wall);
+	}
+}
+
+bool
+rollover_holds(const struct wishes *w, const struct placement *p)
+{
+	const struct identity *id;
+
+	if (!w->worn || p->trigger_mitigation || p->state == PLACEMENT_GOING)
+		return false;
+	id = map_get(w->identities, p->domain, strlen(p->domain));
+	return id && id->recreates;
+}
+
+/* It is not on record: what is being withdrawn under a mid that is still to come is of before it.
+ * No server is available yet, so nothing is filed as due that is held from now on. */
+void
+rollover_resume(struct wishes *w)
+{
+	for (size_t i = 0; i < w->n_placements; i++) {
+		const struct placement *p = w->placements[i];
+		struct identity *id;
+
+		if (p->state != PLACEMENT_GOING || p->trigger_mitigation)
+			continue;
+		id = map_get(w->identities, p->domain, strlen(p->domain));
+		if (id && p->mid >= id->next_mid)
+			id->recreates = w->worn = true;
 	}
 }
 
@@ -68,6 +100,14 @@ look_at(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+static void
+file_preconfigured(struct wishes *w)
+{
+	for (size_t i = 0; i < w->n_placements; i++)
+		if (!w->placements[i]->trigger_mitigation)
+			placement_file(w, w->placements[i]);
+}
+
 void
 rollover_look(struct wishes *w, mono_ms now, wall_ms wall)
 {
@@ -77,6 +117,8 @@ rollover_look(struct wishes *w, mono_ms now, wall_ms wall)
 		return;
 	map_each(w->identities, look_at, &l);
 	w->worn = l.worn;
-	if (l.recreates)
+	if (l.recreates) {
+		file_preconfigured(w); /* they are held no more */
 		replan_all(w, now, wall);
+	}
 }

@@ -900,7 +900,8 @@ has_stopped(const struct wish *wish)
 static bool
 is_over_when_stopped(const struct wish *wish)
 {
-	return wish->trigger_mitigation && strncmp(wish->asker, "client:", strlen("client:")) != 0;
+	return wish->trigger_mitigation &&
+	       strncmp(wish->asker, WISH_ASKER_CLIENT, strlen(WISH_ASKER_CLIENT)) != 0;
 }
 
 void
@@ -960,13 +961,9 @@ take_queued(struct wishes *w, struct wish_action *ret)
 	return true;
 }
 
-bool
-wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret)
+static bool
+take_due(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret)
 {
-	if (take_queued(w, ret))
-		return true;
-	release_ended(w, now, wall);
-	rollover_look(w, now, wall);
 	while (heap_deadline(&w->due) <= now) {
 		struct placement *p = heap_entry(heap_first(&w->due), struct placement, deadline);
 
@@ -976,6 +973,25 @@ wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret
 			return true;
 	}
 	return take_queued(w, ret);
+}
+
+/* A look at the mids goes through all placements: at the first and the last of the actions that are
+ * due together, not at each. The last of the mids are not to be sent, and what has expired
+ * meanwhile may be what a new beginning waits for. */
+bool
+wishes_next(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret)
+{
+	if (take_queued(w, ret))
+		return true;
+	release_ended(w, now, wall);
+	if (!w->acting)
+		rollover_look(w, now, wall);
+	w->acting = true;
+	if (take_due(w, now, wall, ret))
+		return true;
+	rollover_look(w, now, wall);
+	w->acting = take_due(w, now, wall, ret);
+	return w->acting;
 }
 
 mono_ms
@@ -1068,6 +1084,7 @@ void
 wishes_restore(struct wishes *w, mono_ms now, wall_ms wall)
 {
 	store_restore(w, now, wall);
+	rollover_resume(w);
 	replan_withdraw_foreign(w, now, wall);
 	replan_all(w, now, wall);
 }

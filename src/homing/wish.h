@@ -52,6 +52,9 @@ void wishes_set_limit(struct wishes *w, size_t max);
 
 /* ---- asks -------------------------------------------------------------------------------- */
 
+/* What clients of ours ask for is told by its asker, which begins so. */
+#define WISH_ASKER_CLIENT "client:"
+
 struct wish_request {
 	const char *id;    /* NULL: one is made ("w<number>") */
 	const char *asker; /* "operator", "alarm:<source>", "client:<name>/<cuid>/<mid>" */

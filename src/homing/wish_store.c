@@ -146,7 +146,7 @@ store_raise_mid(struct wishes *w, const char *domain, uint32_t mid, wall_ms wall
 {
 	struct identity *id = store_identity(w, domain, wall);
 
-	if (mid < id->next_mid || mid > UINT32_MAX / 4 * 3)
+	if (mid < id->next_mid || mid >= MIDS_WORN)
 		return;
 	id->next_mid = id->reserved = mid + 1;
 }

@@ -157,10 +157,10 @@ static void
 await(void *arg, const char *peer)
 {
 	struct dots_server *s = arg;
-	const struct heartbeat_config *hb = &s->setup.heartbeat;
+	const struct session_params *p = negotiation_expected(s, peer);
 	struct peer_group *g = peer_group(s, peer);
 
-	g->patience_ms = (uint64_t)hb->interval_ms * hb->missing_allowed;
+	g->patience_ms = (uint64_t)p->heartbeat_ms * p->missing_hb_allowed;
 	loss_init(&g->loss, loop_now(s->loop), GRACE_MS);
 	loss_closed(&g->loss, g->left || !clients_named(s->setup.clients, peer));
 	watch(g);

@@ -24,9 +24,6 @@ enum {
 	STRAYS_MS = 600000, /* a client that hears nothing has found out by then (RFC 9132 4.5.2) */
 };
 
-/* Wishes of downstream requests are told from the operator's by this prefix of their id. */
-static const char wish_prefix[] = "client:";
-
 /* Owed to the server until it is given, or withdrawn. */
 struct decision {
 	void (*decide)(void *arg, const struct verdict *v, int64_t lifetime);
@@ -54,17 +51,18 @@ struct gateway {
 	void *status_arg;
 };
 
+/* Wishes of downstream requests have their asker as id; that tells them from the operator's. */
 static char *
 wish_id(const char *key)
 {
-	return mem_printf("%s%s", wish_prefix, key);
+	return mem_printf(WISH_ASKER_CLIENT "%s", key);
 }
 
 /* The client of ours that the id names: it ends with "/<cuid>/<mid>". */
 static char *
 client_of(const char *id)
 {
-	char *name = mem_text(id + strlen(wish_prefix)), *slash;
+	char *name = mem_text(id + strlen(WISH_ASKER_CLIENT)), *slash;
 
 	for (int i = 0; i < 2 && (slash = strrchr(name, '/')); i++)
 		*slash = '\0';
@@ -186,9 +184,9 @@ see_wish(void *arg, const char *id)
 {
 	const struct search *s = arg;
 	struct gateway *g = s->gateway;
-	size_t len = strlen(wish_prefix);
+	size_t len = strlen(WISH_ASKER_CLIENT);
 
-	if (strncmp(id, wish_prefix, len) != 0 || s->stands(s->arg, id + len))
+	if (strncmp(id, WISH_ASKER_CLIENT, len) != 0 || s->stands(s->arg, id + len))
 		return;
 	if (g->n_strays == g->cap_strays) {
 		g->cap_strays = g->cap_strays ? 2 * g->cap_strays : 8;
@@ -262,7 +260,7 @@ on_change(void *arg, const char *id)
 	struct merged m;
 	bool loops;
 
-	if (strncmp(id, wish_prefix, strlen(wish_prefix)) != 0 || !look(g, id, &m))
+	if (strncmp(id, WISH_ASKER_CLIENT, strlen(WISH_ASKER_CLIENT)) != 0 || !look(g, id, &m))
 		return;
 	loops = m.answer && m.verdict.code == COAP_508_HOP_LIMIT_REACHED;
 	if (d && !d->made && m.answer) {
@@ -273,7 +271,7 @@ on_change(void *arg, const char *id)
 		decide(g, id, &v, m.lifetime);
 	}
 	if (g->status)
-		g->status(g->status_arg, id + strlen(wish_prefix),
+		g->status(g->status_arg, id + strlen(WISH_ASKER_CLIENT),
 			&(struct escalation_status){.status = m.status,
 				.loops = loops,
 				.conflict = m.conflict,

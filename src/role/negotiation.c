@@ -31,6 +31,12 @@ set_of(const struct dots_server *s, const char *client)
 	return book_is_mitigating(s->book, client) ? SESSION_MITIGATING : SESSION_IDLE;
 }
 
+const struct session_params *
+negotiation_expected(const struct dots_server *s, const char *client)
+{
+	return &s->terms.defaults[set_of(s, client)];
+}
+
 static void
 apply(struct peer *p)
 {

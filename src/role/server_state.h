@@ -141,7 +141,9 @@ void peers_visit(
 /* negotiation.c */
 void negotiation_terms(struct dots_server *s); /* by a new setup */
 void negotiation_begin(struct peer *p);        /* a session that is up */
-void negotiation_rebase(struct peer *p);       /* the terms may be others now */
+/* Of a client that is not there: what its next session will begin with. */
+const struct session_params *negotiation_expected(const struct dots_server *s, const char *client);
+void negotiation_rebase(struct peer *p); /* the terms may be others now */
 /* Whether a mitigation of that client is on may have changed. */
 void negotiation_follow(struct dots_server *s, const char *client);
 void negotiation_forget(struct peer *p, const uint8_t *token, size_t len); /* that observer */

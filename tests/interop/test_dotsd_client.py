@@ -47,7 +47,7 @@ def mitigate(d, *more):
 
 
 # 8811-2-06, 8811-2.2.1-03, 8612-SIG-008-05, 9132-3-10, 9132-3-08, 9132-4.1-01, 9132-4.4.1.1-01,
-# 9132-4.4.1.1-71
+# 9132-4.4.1.1-57, 9132-4.4.1.1-71, 9132-4.4.1.2-09
 def test_a_request_and_its_withdrawal(client, other):
     d = client(other.port)
     status, wish, part = mitigate(d, "--protocol", "udp", "--port", "80-90")
@@ -56,6 +56,7 @@ def test_a_request_and_its_withdrawal(client, other):
     # 9132-4.4: Non-confirmable, cuid before mid, DOTS CBOR
     assert put.type == coap.NON and put.one(coap.CONTENT_FORMAT) == dots.FORMAT
     assert put.path.startswith(dots.mitigate("")) and put.path.split("/")[-1].startswith("mid=")
+    assert "cdid=" not in put.path
     assert dots.scopes(put.payload) == [{
         "target-prefix": ["192.0.2.5/32"], "target-protocol": [17], "lifetime": 3600,
         "target-port-range": [{"lower-port": 80, "upper-port": 90}]}]
@@ -130,7 +131,7 @@ def test_heartbeats_both_ways(client, other):
     assert d.server()["state"] == "available"
 
 
-# 9132-4.5-10, 9132-4.5.2-20, 9132-4.5.2-22, 9132-4.5.2-24, 9132-4.5.2-25
+# 8811-3.1.2-06, 9132-4.5-10, 9132-4.5.2-20, 9132-4.5.2-22, 9132-4.5.2-24, 9132-4.5.2-25
 def test_session_configuration_is_negotiated(client, other):
     told = {"heartbeat-interval": {"max-value": 240, "min-value": 15, "current-value": 30},
             "missing-hb-allowed": {"max-value": 20, "min-value": 3, "current-value": 15}}

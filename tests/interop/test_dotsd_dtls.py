@@ -86,6 +86,7 @@ def test_certificate_of_a_stranger(which, run, server, pki):
             "RFC 9132 8: no client of ours has this credential")
 
 
+# 9132-4.4-11
 def test_no_certificate(run, server, pki):
     refused(server, gnutls_cli(run, server.port, "--x509cafile", pki / "ca.crt"), "ertificate")
 

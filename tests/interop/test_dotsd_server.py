@@ -79,7 +79,7 @@ MIDS = iter(range(1, 100000))
 
 
 # 8811-2-08, 8811-2.2.2-22, 8612-2-02, 9132-3-20, 9132-4.4.1.3-06, 9132-4.4.1.3-07, 9132-4.4.2-18, 9132-4.4.2-23,
-# 9132-1-02, 9132-3-16, 9132-4.4.1.1-02, 9132-4.4.1.1-63, 9132-4.4.2-01, 9132-4.4.2-34, 9132-5.3-05
+# 9132-1-02, 9132-3-16, 9132-4.4.1.1-02, 9132-4.4.1.1-62, 9132-4.4.1.1-63, 9132-4.4.2-01, 9132-4.4.2-34, 9132-5.3-05
 @pytest.mark.parametrize("non", [False, True], ids=["con", "non"])
 def test_the_life_of_a_request(client, server, non):
     mid = next(MIDS)
@@ -95,7 +95,7 @@ def test_the_life_of_a_request(client, server, non):
 
     again = client("put", path, payload=body, non=non)
     assert (again.type, again.code) == (answer_type, "2.04")
-    assert dots.scopes(again.payload)[0]["mid"] == mid
+    assert dots.scopes(again.payload) == [{"mid": mid, "lifetime": 3600}]
 
     got = client("get", path, non=non)
     assert (got.type, got.code) == (answer_type, "2.05")
@@ -113,6 +113,18 @@ def test_the_life_of_a_request(client, server, non):
     assert after.code == "4.04" and "RFC 9132 4.4.2" in after.text
     # 9132-4.4.4: also of what is not there
     assert client("delete", path, non=non).code == "2.02"
+
+
+# 9132-4.4.1.1-62: not the one that was asked for, in 2.01 and 2.04.
+def test_the_granted_lifetime_is_told(client, server):
+    mid = next(MIDS)
+    path, most = dots.mitigate(client.cuid, mid), 86400
+    for asked, code in ((most + 1, "2.01"), (2 * most, "2.04"), (-1, "2.04")):
+        put = client("put", path, payload=dots.request([client.host], asked))
+        assert put.code == code, put.text
+        assert dots.scopes(put.payload) == [{"mid": mid, "lifetime": most}]
+    assert client("delete", path).code == "2.02"
+    server.until_event("mitigation-ended", client=client.name, mid=mid)
 
 
 # 9132-4.4.1.3-03: who it is, cuid and mid make a request, over whatever session it comes.
@@ -382,7 +394,7 @@ ERRORS = {
 
 
 # 8811-2.2.2-10, 8811-2.2.2-20, 8612-SIG-006-01, 9132-4.4.1.3-09, 9132-4.4.1.3-10, 9132-4.4.2-19, 9132-4.4.4-05,
-# 9132-3-23, 9132-4.4.1.1-23, 9132-4.4.1.1-30, 9132-4.4.1.1-71, 9132-4.4.2-02, 9132-4.4.2-03, 9132-4.4.4-02,
+# 9132-3-22, 9132-3-23, 9132-4.4.1.1-23, 9132-4.4.1.1-30, 9132-4.4.1.1-71, 9132-4.4.2-02, 9132-4.4.2-03, 9132-4.4.4-02,
 # 9132-4.4.4-04,
 # 9132-9-01, 9132-9-02, 9132-9-04, 9132-9-07, 9132-9-08, 9132-9-12, 9132-9-13, 9132-4.5.2-19,
 # 9132-4.5.2-21, 9132-4.5.2-37

@@ -110,7 +110,7 @@ def test_gnutls_cli_with_psk(run, serve):
     server.wait_for(f"^up psk {IDENTITY} full")
 
 
-# 8811-2.1-02, 8811-5-05
+# 8811-2.1-02, 8811-5-05, 9132-4.4-11
 def test_without_client_certificate_nobody_comes_in(run, serve, pki):
     server, port = serve("x509")
     gnutls_cli(run, port, "--x509cafile", pki / "ca.crt")
@@ -184,7 +184,7 @@ def test_nothing_below_dtls_1_2(offer, run, serve, pki):
     "PSK-AES128-GCM-SHA256",        # no forward secrecy
     "aNULL:eNULL",
 ])
-# 4218-1.1-02, 8811-5-03, 8612-SEC-002-02
+# 4218-1.1-02, 8811-5-03, 8612-SEC-002-02, 9132-11-02, 9132-11-03
 def test_weak_suites_are_refused(cipher, run, serve, pki):
     server, port = serve("x509", "psk", certificate="server-rsa")
     crt, key, trust = certificate_of(pki, "client-rsa")

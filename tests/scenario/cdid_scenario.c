@@ -122,9 +122,9 @@ nobody_else_is_believed(void **state)
 	assert_string_equal(owner(x, 3), "one");
 }
 
-/* 9132-4.4.2-04, 9132-4.4.4-03, 8612-SEC-003-01, 9132-3-15, 9132-4.4.2-20: what is read, watched
- * and withdrawn is that customer's, too. (cdid, cuid) is who it is: the cuid is one customer's
- * alone, and nothing of it is another one's. */
+/* 9132-4.4.2-04, 9132-4.4.4-03, 8612-SEC-003-01, 9132-3-15, 9132-4.4.2-20, 9132-4.4.1.3-40: what is
+ * read, watched and withdrawn is that customer's, too. (cdid, cuid) is who it is: the cuid is one
+ * customer's alone, and nothing of it is another one's. */
 static void
 what_is_read_and_withdrawn_is_that_customers(void **state)
 {
@@ -133,6 +133,7 @@ what_is_read_and_withdrawn_is_that_customers(void **state)
 	put(&x->gw, ONE_A, 1, "192.0.2.66/32");
 	assert_int_equal(put(&x->gw, TWO, 1, "192.0.2.67/32"), COAP_409_CONFLICT);
 	assert_int_equal(x->gw.conflict.cause, CUID_COLLISION);
+	assert_int_equal(x->gw.conflict_has, 1ULL << CONFLICT_CAUSE);
 	virtual_run(1 * S);
 	x->gw.cdid = TWO;
 	x->gw.notifications = 0;
@@ -290,7 +291,7 @@ the_first_gateway_on_the_path_says_it(void **state)
 	hand_free(&first);
 }
 
-/* 9132-4.4.1.2-05: only if it is told to. */
+/* 9132-4.4.1.2-05, 9132-4.4.1.2-09: only if it is told to. */
 static void
 a_gateway_of_the_clients_domain_says_nothing(void **state)
 {

@@ -49,12 +49,18 @@ teardown(void **state)
 	return 0;
 }
 
-static void
-put(struct hand *h, uint32_t mid, const char *target)
+static uint8_t
+try_put(struct hand *h, uint32_t mid, const char *target)
 {
 	hand_put(h, mid, target, 3600);
 	UNTIL(1 * S, h->code != 0);
-	assert_int_equal(h->code, COAP_201_CREATED);
+	return h->code;
+}
+
+static void
+put(struct hand *h, uint32_t mid, const char *target)
+{
+	assert_int_equal(try_put(h, mid, target), COAP_201_CREATED);
 }
 
 /* It has a request for that target, and watches it. */
@@ -88,6 +94,20 @@ names(const struct world *x, uint64_t dial, const char *text)
 			return true;
 	}
 	return false;
+}
+
+/* 9132-4.4.1.3-21: that, and nothing else. */
+static void
+an_own_higher_mid_is_named(void **state)
+{
+	struct world *x = *state;
+
+	put(&x->acme, 300, "192.0.2.66/32");
+	assert_int_equal(try_put(&x->acme, 299, "192.0.2.64/27"), COAP_409_CONFLICT);
+	assert_int_equal(x->acme.conflict_has, 1ULL << CONFLICT_CAUSE | 1ULL << CONFLICT_SCOPE);
+	assert_int_equal(x->acme.conflict.cause, OVERLAPPING_TARGETS);
+	assert_string_equal(x->acme.contested, "mid 300");
+	assert_int_equal(provider_mitigations(&x->isp), 1);
 }
 
 /* 9132-4.4.1.3-30, 9132-4.4.1.3-31, 9132-4.4.1.3-33, 9132-4.4.2.1-08, 9132-4.4.2.1-10,
@@ -312,6 +332,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TOGETHER(an_own_higher_mid_is_named),
 		TOGETHER(both_are_told),
 		TOGETHER(the_end_of_a_conflict_is_told),
 		TOGETHER(another_customer_hears_nothing),

@@ -1,6 +1,7 @@
 /* One end of a session that does what a test says: a client, a server. */
 #include "network.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "role/hb.h"
@@ -140,7 +141,7 @@ hand_dial(struct hand *h, const char *server, const char *server_address)
 	UNTIL(30 * S, h->session != NULL);
 }
 
-/* All that may be in a conflict-scope for another client's sake: prefixes. */
+/* All that may be in a conflict-scope: prefixes for another client's sake, or a mid of its own. */
 static void
 note_conflict(struct hand *h, const struct scope *scope)
 {
@@ -149,9 +150,14 @@ note_conflict(struct hand *h, const struct scope *scope)
 	struct buf text;
 
 	h->conflict = scope ? conflict_of(scope) : (struct conflict){0};
+	h->conflict_has = scope ? scope->conflict_information.has : 0;
 	h->contested[0] = '\0';
 	if (!cs || !cs->has)
 		return;
+	if (cs->has == 1ULL << SCOPE_MID) {
+		snprintf(h->contested, sizeof(h->contested), "mid %" PRIu64, cs->mid);
+		return;
+	}
 	assert_int_equal(cs->has, 1ULL << SCOPE_TARGET_PREFIX);
 	buf_init(&text, sizeof(h->contested) - 1);
 	for (size_t i = 0; i < cs->target.n_target_prefix; i++) {

@@ -396,7 +396,8 @@ notifications_are_followed(void **state)
 	assert_int_equal(customer_part(&x->us, "w", 0).status, ATTACK_EXCEEDED_CAPABILITY);
 }
 
-/* 9132-4.4-07: a subscription without answer is asked for every 3 s, and not for ever. */
+/* 9132-4.4-07, 9132-4.4.2.2-03: a subscription without answer is asked for every 3 s, and not for
+ * ever. */
 static void
 an_unanswered_subscription_is_repeated_for_a_minute(void **state)
 {
@@ -413,8 +414,8 @@ an_unanswered_subscription_is_repeated_for_a_minute(void **state)
 	UNTIL(1800 * S, x->s1.gets == 21);
 }
 
-/* 9132-4.4.2.2-04, 9132-4.4.2.2-05: it is withdrawn where that is the policy, not for another
- * reason than the server's word. */
+/* 8811-2.2.1-05, 9132-4.4.2.2-04, 9132-4.4.2.2-05: it is withdrawn where that is the policy, not
+ * for another reason than the server's word. */
 static void
 what_has_stopped_is_withdrawn_by_policy(void **state)
 {
@@ -473,7 +474,7 @@ only_the_state_is_asked_for(void **state)
 	assert_true(PACKET(0, .from = x->us.loop, .code = COAP_GET)->observe);
 }
 
-/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4-07, 9132-4.4.2-35: without Observe,
+/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4.2.2-03, 9132-4.4-07, 9132-4.4.2-35: without Observe,
  * at the interval that is configured; what stays unanswered is asked for again after 3 s. */
 static void
 the_status_is_asked_for_at_intervals(void **state)

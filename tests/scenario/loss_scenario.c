@@ -239,6 +239,31 @@ after_a_restart_of_the_server_clocks_begin_anew(void **state)
 	UNTIL(1 * S, x->a.status == ATTACK_SUCCESSFULLY_MITIGATED);
 }
 
+/* Who has no session is waited for as its next one would be; without heartbeats nobody is lost. */
+static void
+after_a_restart_the_idle_set_says_how_long(void **state)
+{
+	enum { IDLE = 240 * S };
+	struct world *x = *state;
+	struct session_choice *idle = &x->isp.setup.session[SESSION_IDLE];
+
+	put(&x->a, 1, "192.0.2.64/26");
+	virtual_run(1 * S);
+	provider_crash(&x->isp);
+	cut(&x->a, true);
+	idle->has = 1ULL << CONFIG_HEARTBEAT_INTERVAL;
+	idle->params.heartbeat_ms = 0;
+	provider_restart(&x->isp);
+	virtual_run(GRACE + 2 * SPAN);
+	assert_int_equal(activated(), 0);
+	provider_crash(&x->isp);
+	idle->params.heartbeat_ms = IDLE;
+	provider_restart(&x->isp);
+	virtual_run(GRACE + 15 * IDLE - 1 * S);
+	assert_int_equal(activated(), 0);
+	UNTIL(2 * S, activated() == 1);
+}
+
 /* Many at once: 50 a second, the lost in turn; who is back meanwhile is spared the rest. */
 static void
 activations_are_paced(void **state)
@@ -537,6 +562,7 @@ main(void)
 		IN_WORLD(of_a_gateways_client_the_gateway_is_lost),
 		IN_WORLD(who_leaves_in_order_is_not_lost),
 		IN_WORLD(after_a_restart_of_the_server_clocks_begin_anew),
+		IN_WORLD(after_a_restart_the_idle_set_says_how_long),
 		IN_WORLD(activations_are_paced),
 		IN_WORLD(an_immediate_request_makes_it_wait_told_four_times),
 		IN_WORLD(what_nobody_heard_is_told_on_return),

@@ -408,7 +408,7 @@ authority_is_judged_again_after_a_reload(void **state)
 	clients_free(narrow);
 }
 
-/* 9132-4.4.1.1-54, 9132-4.4.1.3-01, 9132-4.4.1.3-04, 8612-SIG-008-04 */
+/* 9132-4.4.1.1-54, 9132-4.4.1.3-01, 9132-4.4.1.3-02, 9132-4.4.1.3-04, 8612-SIG-008-04 */
 static void
 an_alias_stands_for_what_is_configured(void **state)
 {

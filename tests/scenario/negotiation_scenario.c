@@ -403,7 +403,8 @@ what_is_there_is_not_asked_for(void **state)
 	finish(x, &s);
 }
 
-/* What a server has by default is in force at our end, too, where we want nothing else. */
+/* 8811-3.1.2-06: asked for at once. What a server has by default is in force at our end, too, where
+ * we want nothing else. */
 static void
 the_values_of_the_server_are_taken_over(void **state)
 {

@@ -98,7 +98,8 @@ struct hand {
 	int64_t lifetime;    /* in it; 0 none */
 	uint32_t max_age;
 	struct conflict conflict; /* in it, or in the last notification */
-	char contested[200];      /* its conflict-scope: "192.0.2.66/32,…" */
+	uint64_t conflict_has;    /* CONFLICT_…, which nodes it has */
+	char contested[200];      /* its conflict-scope: "192.0.2.66/32,…" or "mid 7" */
 	char text[200];           /* the diagnostic payload */
 	mono_ms answered;
 	unsigned notifications;

@@ -85,8 +85,8 @@ what_we_can_take_stays_here(void **state)
 	assert_int_equal(recorder_active(x->gw.recorder), 1);
 }
 
-/* 8811-3.2.3-01, 8811-3.2.3-03: beyond that upstream is asked for the same; the client sees no
- * more of it than its answer's status. */
+/* 8811-3.2.3-01, 8811-3.2.3-03, 8811-3.3.2-02, 8811-3.3.2-05: beyond that upstream is asked for the
+ * same; the client sees no more of it than its answer's status. */
 static void
 an_overload_is_escalated(void **state)
 {

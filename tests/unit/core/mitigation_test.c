@@ -104,7 +104,7 @@ find(const struct world *w, uint32_t mid)
 #define HOUR   "\"lifetime\": 3600"
 #define PLAIN  "{" TARGET ", " HOUR "}"
 
-/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-62, 9132-4.4.1.1-65,
+/* 8612-GEN-002-03, 9132-4.4.1.3-14, 9132-4.4.1.3-50, 9132-4.4.1.1-65,
  * 9132-4.4.1.1-41, 9132-4.4.2-33 */
 static void
 a_new_mid_is_created_and_the_same_again_refreshes(void **state)

@@ -19,7 +19,7 @@ flood(const struct overload_rule *r, struct overload_gauge *g, uint64_t *total, 
 	return -1;
 }
 
-/* 8811-3.2.3-01 */
+/* 8811-3.2.3-01, 8811-3.3.2-02, 8811-3.3.2-05 */
 static void
 what_stays_at_the_rate_is_no_overload(void **state)
 {
@@ -58,6 +58,7 @@ an_overload_is_seen_in_time(void **state)
 	assert_in_range(seen, 1 * S, 2 * S);
 }
 
+/* 8811-3.3.2-03 */
 static void
 bytes_count_where_they_are_the_unit(void **state)
 {

@@ -456,6 +456,7 @@ gateways_of_the_servers_domain_load(void **state)
 	config_free(c);
 }
 
+/* 8811-3.3.2-03 */
 static void
 an_escalation_may_have_a_threshold(void **state)
 {
@@ -845,7 +846,7 @@ a_resolver_for_clients_is_encrypted_and_validates(void **state)
 	config_free(c);
 }
 
-/* 8612-SIG-008-04 */
+/* 8612-SIG-008-04, 8811-3.3.1-02 */
 static void
 aliases_are_checked(void **state)
 {

@@ -259,7 +259,7 @@ def test_a_name_is_mitigated_by_its_addresses(client, server):
 
 
 def test_an_alias_is_asked_for_as_what_it_stands_for(client, server):
-    """8612-SIG-008-04: its name goes to nobody."""
+    """8612-SIG-008-04, 8811-3.3.1-02: its name goes to nobody."""
     code, reply = client("mitigate", "alias:web", "--port", "53", "--wait", str(PATIENCE))
     assert code == 0
     mitigation, = server("list")[1]["mitigations"]
@@ -444,6 +444,8 @@ def test_what_the_file_wants_for_loss_of_signal_stands(client, server):
     assert client("reload")[0] == 0
     until(lambda: targets() == ["192.0.2.64/26", "192.0.2.7/32"], "requests of the file")
     assert [w["asker"] for w in client("list")[1]["wishes"]] == ["file", "file"]
+    code, reply = client("mitigate", "192.0.2.9", "--id", "file:192.0.2.9/32")
+    assert code == 2 and "those of `preconfigured` begin like that" in reply["error"]
     client.path.write_text(good + "preconfigured: [192.0.2.7/32, 203.0.113.1/32]\n")
     assert client("reload")[0] == 0  # one goes, one stays, one is nobody's
     until(lambda: targets() == ["192.0.2.7/32"], "withdrawal of one")

@@ -102,6 +102,8 @@ def test_the_text_tells_where_a_server_was_learned(client):
     assert "LEARNED" in out and "dots.example@192.0.2.9" in out and "dhcp" in out
     fact, = client("domains")[1]["learned"]
     assert fact["expires"].endswith("Z") and fact["port"] == 4646
+    four, six = (client("domains", "--family", f)[1]["learned"] for f in "46")
+    assert four == [fact] and six == []  # 7556-2.5-03
     event, = client.events("learned")
     assert event["value"] == "dots.example@192.0.2.9" and event["source"] == "dhcp"
     assert 590 <= int(event["expires"]) <= 600

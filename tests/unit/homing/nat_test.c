@@ -44,7 +44,7 @@ outside(const struct homing *h, const char *inside)
 	return all;
 }
 
-/* 8811-3.2.5.1-01, 8811-3.2.5.1-02 */
+/* 8811-3.2.5.1-01, 8811-3.2.5.1-02, 9132-3-26 */
 static void
 a_target_is_named_as_each_provider_sees_it(void **state)
 {
@@ -91,7 +91,7 @@ planned(const struct homing *h, const char *inside, const char **ret_section)
 	return state;
 }
 
-/* 8811-3.2.5-02: Never on the wire. */
+/* 8811-3.2.5-02, 9132-3-25: Never on the wire. */
 static void
 what_is_left_inside_is_refused(void **state)
 {

@@ -162,7 +162,7 @@ release(struct world *x, const char *id)
 	drain(x);
 }
 
-/* 9132-4.4.1.1-57, 9132-4.4.1.1-26, 9132-4.4.1.1-29 */
+/* 9132-4.4.1.1-26, 9132-4.4.1.1-29 */
 static void
 a_wish_is_sent_accepted_observed(void **state)
 {
@@ -1215,6 +1215,26 @@ the_same_again_waits_for_the_retry_timer(void **state)
 	assert_int_equal(x->puts, 1);
 }
 
+/* 9132-4.4.2.1-11: seconds are rounded up for whoever asks; that does not move the end. */
+static void
+asking_again_does_not_prolong_the_wait(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_409_CONFLICT,
+		.conflict = {REQUEST_INACTIVE_OTHER_ACTIVE, OVERLAPPING_TARGETS, 600}};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	until(x, 599 * S + 300);
+	assert_int_equal(ask_again(x, "b", "198.51.100.66/32"), WISH_REFUSED);
+	until(x, 599 * S + 999);
+	assert_int_equal(ask_again(x, "c", "198.51.100.66/32"), WISH_REFUSED);
+	assert_int_equal(x->puts, 0);
+	until(x, 600 * S);
+	assert_int_equal(ask_again(x, "d", "198.51.100.66/32"), WISH_SENT);
+}
+
 static void
 the_server_may_end_it(void **state)
 {
@@ -1562,6 +1582,113 @@ worn_mids_go_on_in_an_attack(void **state)
 	assert_int_equal(x->puts, 1);
 }
 
+/* 9132-4.4.1.1-28: what is asked for while the old ones are being withdrawn is not sent beside
+ * them, which a server would refuse, and not waited for. */
+static void
+the_new_beginning_ends_with_the_last_withdrawal(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	wear(x, "isp2", MIDS_WORN);
+	until(x, 1 * S);
+	assert_int_equal(x->deletes, 1);
+	/* Everything is planned anew. */
+	wishes_available(
+		x->w, server_named(x->h, "s1"), SERVER_UNAVAILABLE, x->now, epoch + x->now);
+	until(x, 2 * S);
+	assert_int_equal(x->puts, 0);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, 0);
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	assert_int_equal(state_of(x, "p"), WISH_PLACED);
+	assert_false(x->w->worn);
+}
+
+/* 9132-4.4.1.1-28 */
+static void
+the_new_beginning_survives_a_crash(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	uint32_t waiting = x->mid;
+
+	wear(x, "isp2", MIDS_WORN);
+	until(x, 1 * S);
+	preconfigure(x, "q", "198.51.100.72/32");
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(state_of(x, "q"), WISH_PENDING);
+	crash(x);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(x->deletes, 1);
+	assert_int_equal(x->mid, waiting);
+	answer(x, COAP_DELETE, COAP_202_DELETED, 0);
+	assert_int_equal(x->puts, 2);
+	assert_true(x->mid < waiting);
+	assert_false(x->w->worn);
+}
+
+static void
+a_withdrawal_alone_is_no_new_beginning(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
+	release(x, "p");
+	crash(x);
+	assert_int_equal(x->deletes, 1);
+	preconfigure(x, "q", "198.51.100.72/32");
+	assert_int_equal(x->puts, 1);
+}
+
+/* 9132-4.4.1.1-28 */
+static void
+what_expires_unanswered_does_not_hold_up_the_new_beginning(void **state)
+{
+	struct world *x = *state;
+
+	preconfigure(x, "p", "198.51.100.66/32");
+	answer(x, COAP_PUT, COAP_201_CREATED, 100);
+	wear(x, "isp2", MIDS_WORN);
+	until(x, 1 * S);
+	assert_int_equal(x->deletes, 1);
+	until(x, 99 * S);
+	assert_int_equal(x->puts, 0);
+	until(x, 100 * S);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, 0);
+}
+
+/* 9132-4.4.1.1-27: a server's word raises mids up to where they are worn, and no further. */
+static void
+what_a_server_says_does_not_use_up_the_mids(void **state)
+{
+	struct world *x = *state;
+	struct wish_answer a = {.method = COAP_PUT,
+		.code = COAP_409_CONFLICT,
+		.conflict = {.cause = OVERLAPPING_TARGETS},
+		.conflict_mid = MIDS_WORN - 1};
+
+	ask(x, "a", "198.51.100.66/32");
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, MIDS_WORN);
+	ask(x, "b", "192.0.2.66/32");
+	uint32_t mid = x->mid;
+
+	a.conflict_mid = MIDS_WORN;
+	wishes_answer(x->w, x->server, x->mid, &a, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->puts, 1);
+	assert_int_equal(x->mid, mid + 1);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1581,6 +1708,11 @@ main(void)
 		IN_WORLD(mids_are_never_used_twice),
 		IN_WORLD(worn_mids_begin_anew_when_it_is_quiet),
 		IN_WORLD(worn_mids_go_on_in_an_attack),
+		IN_WORLD(what_a_server_says_does_not_use_up_the_mids),
+		IN_WORLD(what_expires_unanswered_does_not_hold_up_the_new_beginning),
+		IN_WORLD(the_new_beginning_ends_with_the_last_withdrawal),
+		IN_WORLD(the_new_beginning_survives_a_crash),
+		IN_WORLD(a_withdrawal_alone_is_no_new_beginning),
 		IN_WORLD(a_withdrawal_is_repeated_until_answered_or_expired),
 		IN_WORLD(the_last_release_withdraws),
 		IN_WORLD(a_wider_ask_takes_a_new_mid_and_the_old_one_goes_without_a_word),
@@ -1607,6 +1739,7 @@ main(void)
 		IN_WORLD(a_conflict_is_reported_once),
 		IN_WORLD(what_a_conflict_deactivated_waits_for_the_retry_timer),
 		IN_WORLD(the_same_again_waits_for_the_retry_timer),
+		IN_WORLD(asking_again_does_not_prolong_the_wait),
 		IN_WORLD(the_server_may_end_it),
 		IN_WORLD(wishes_are_limited_and_those_there_may_be_renewed),
 		IN_WORLD(an_asker_has_its_share_until_withdrawals_are_through),
