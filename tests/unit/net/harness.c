@@ -87,6 +87,7 @@ side_down(void *arg, struct session *s, const char *reason)
 	if (side->session == s)
 		side->session = NULL;
 	snprintf(side->reason, sizeof(side->reason), "%s", reason);
+	side->farewell = session_said_farewell(s);
 }
 
 static void

@@ -610,6 +610,8 @@ judging_again_ends_a_live_session(void **state)
 	assert_int_equal(p.server.downs, 0); /* from the loop only */
 	WAIT(p.loop, p.server.downs == 1 && p.client.downs == 1);
 	assert_string_equal(p.server.reason, "removed by reload");
+	assert_non_null(strstr(p.client.reason, "peer's alert"));
+	assert_false(p.client.farewell || p.server.farewell);
 	pair_stop(&p);
 }
 
@@ -649,6 +651,7 @@ close_is_told_to_both(void **state)
 	WAIT(p.loop, p.client.downs == 1 && p.server.downs == 1);
 	assert_string_equal(p.client.reason, "closed");
 	assert_string_equal(p.server.reason, "closed by the peer");
+	assert_true(p.client.farewell && p.server.farewell);
 	assert_int_equal(a.n, 1);
 	assert_int_equal(a.error, -ECANCELED);
 	assert_null(exchange_session(p.server.held[0]));
@@ -731,6 +734,7 @@ listener_says_goodbye(void **state)
 	assert_int_equal(p.server.downs, 1);
 	WAIT(p.loop, p.client.downs == 1);
 	assert_string_equal(p.client.reason, "closed by the peer");
+	assert_true(p.client.farewell && p.server.farewell);
 	loop_free(p.loop);
 }
 
