@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/mem.h"
-#include "net/session.h"
 #include "net/tls.h"
 
 /* RFC 9132 7.1 and RFC 9325: nothing below 1.2, forward secrecy and AEAD only. GnuTLS has one AEAD
@@ -494,7 +494,7 @@ association_read_failed(struct association *a, ssize_t error)
 		association_note_alert(a);
 	else if (!a->ended)
 		snprintf(a->why, sizeof(a->why), "record: %s", gnutls_strerror((int)error));
-	return ASSOCIATION_CLOSED;
+	return ASSOCIATION_BROKEN;
 }
 
 static enum association_read
@@ -509,7 +509,7 @@ association_read_record(struct association *a, uint8_t *data, size_t cap, size_t
 		return ASSOCIATION_DATA;
 	}
 	if (n == 0) {
-		snprintf(a->why, sizeof(a->why), "%s", SESSION_CLOSED_BY_PEER);
+		snprintf(a->why, sizeof(a->why), "closed by the peer");
 		return ASSOCIATION_CLOSED;
 	}
 	if (n == GNUTLS_E_REHANDSHAKE) {
@@ -538,14 +538,14 @@ association_read_stream(struct association *a, uint8_t *data, size_t cap, size_t
 			return ASSOCIATION_DATA;
 		}
 		if (n == 0) {
-			snprintf(a->why, sizeof(a->why), "%s", SESSION_CLOSED_BY_PEER);
+			snprintf(a->why, sizeof(a->why), "closed by the peer");
 			return ASSOCIATION_CLOSED;
 		}
 		if (n == GNUTLS_E_REHANDSHAKE) {
 			(void)gnutls_alert_send(
 				a->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 			snprintf(a->why, sizeof(a->why), "the peer wanted to renegotiate");
-			return ASSOCIATION_CLOSED;
+			return ASSOCIATION_BROKEN;
 		}
 		if (gnutls_error_is_fatal((int)n))
 			return association_read_failed(a, n);

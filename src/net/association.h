@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "net/session.h"
+#include "net/credentials.h"
+#include "net/resumption.h"
 
 /* --- what the associations of one server share ---------------------------------------------- */
 
@@ -69,7 +70,8 @@ enum association_read {
 	ASSOCIATION_SILENT,  /* a record from the peer, without data; or the stream has no more now
 			      */
 	ASSOCIATION_DATA,
-	ASSOCIATION_CLOSED, /* close_notify or fatal alert, authenticated; or the stream's end */
+	ASSOCIATION_CLOSED, /* by the peer's close_notify */
+	ASSOCIATION_BROKEN, /* fatal alert, the stream's end without close_notify, or an error */
 };
 /* One record; none (NULL, 0) if it is a stream. */
 enum association_read association_read(struct association *a, const uint8_t *record, size_t len,

@@ -390,7 +390,7 @@ credentials_types(const struct credentials *c)
 }
 
 bool
-credentials_pin(const struct credentials *c, const char *cuid)
+credentials_pins(const struct credentials *c, const char *cuid)
 {
 	for (size_t i = 0; i < c->n_spki; i++)
 		if (strcmp(c->spki[i], cuid) == 0)

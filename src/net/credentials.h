@@ -69,6 +69,10 @@ const char *credentials_without_crl(const struct credentials *c, unsigned i);
 /* Reads a key file as psk_file above. 0 or -errno with `why`. */
 int credentials_read_psk(const char *path, uint8_t *key, size_t *inout_len, char *why, size_t cap);
 
+/* A server's: the pre-shared key of a client; 0 or -ENOENT. *inout_len is the room, then the
+ * length. */
+typedef int (*psk_lookup)(void *arg, const char *identity, uint8_t *key, size_t *inout_len);
+
 /* The authenticated peer of a session, as the handshake proved it. Its texts are owned by the
  * session. */
 enum { PEER_NAME_MAX = 256, PEER_NAMES_MAX = 8 };

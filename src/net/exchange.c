@@ -476,7 +476,7 @@ exchange_receive(struct messaging *m, const struct coap_msg *request)
 }
 
 void
-exchange_acknowledged(struct messaging *m, uint16_t id)
+exchange_settled(struct messaging *m, uint16_t id)
 {
 	struct reply *r = reply_find(m, id);
 

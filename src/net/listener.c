@@ -252,8 +252,6 @@ listener_begin(struct listener *ln, struct session *s)
 	unsigned n = a->n_early;
 
 	ln->begun++;
-	a->since = loop_now(ln->loop);
-	source_rank(ln, a->source);
 	timer_after(ln->turn, TURN_MS);
 	memcpy(early, a->early, sizeof(early));
 	a->n_early = 0;
@@ -286,6 +284,8 @@ listener_turn(void *arg)
 	while (listener_has_budget(ln) && (a = TAILQ_FIRST(&ln->waiting))) {
 		TAILQ_REMOVE(&ln->waiting, a, queue);
 		a->queue.tqe_prev = NULL;
+		a->since = loop_now(ln->loop); /* its wait was not the peer's doing */
+		source_rank(ln, a->source);
 		listener_begin(ln, a->session);
 	}
 }

@@ -183,12 +183,12 @@ messaging_receive_empty(struct messaging *m, const struct coap_msg *msg)
 		break;
 	case COAP_ACK:
 		if (!request_acknowledged(m, msg->id))
-			exchange_acknowledged(m, msg->id);
+			exchange_settled(m, msg->id);
 		break;
 	case COAP_RST:
 		if (request_reset(m, msg->id))
 			break;
-		exchange_acknowledged(m, msg->id);
+		exchange_settled(m, msg->id);
 		messaging_note_reset(m, msg->id);
 		break;
 	default:

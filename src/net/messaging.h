@@ -112,8 +112,8 @@ void request_forget_all(struct messaging *m);          /* no callback */
 
 /* exchange.c */
 void exchange_receive(struct messaging *m, const struct coap_msg *request);
-/* Or reset: it is not repeated any more. */
-void exchange_acknowledged(struct messaging *m, uint16_t id);
+/* Acknowledged or reset: it is not repeated any more. */
+void exchange_settled(struct messaging *m, uint16_t id);
 mono_ms exchange_run(struct messaging *m, mono_ms now);
 /* Exchanges lose their session; what is kept for the peer goes. */
 void exchange_orphan_all(struct messaging *m);

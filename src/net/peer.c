@@ -126,18 +126,41 @@ is_constrained(gnutls_x509_crt_t crt)
 		       NULL) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 }
 
+/* By its names and key identifiers; whether by its signature as well, the path shows. */
+static bool
+may_have_signed(gnutls_x509_crt_t ca, const struct chain *ch)
+{
+	for (unsigned i = 0; i < ch->n; i++)
+		if (gnutls_x509_crt_check_issuer(ch->crts[i], ca))
+			return true;
+	return false;
+}
+
 /* A CA that may speak for some names only: the library holds DNS-IDs and addresses against that,
- * and would let any SRV-ID pass (RFC 4985 4). */
+ * and would let any SRV-ID pass (RFC 4985 4). It does not tell which anchor its path ends at,
+ * leaves certificates out of it that do not belong there, and two anchors may have one name: so
+ * none that may be the anchor may be constrained. */
 static bool
 names_are_constrained(const struct chain *ch, gnutls_x509_trust_list_t trust)
 {
-	gnutls_x509_crt_t anchor;
+	gnutls_x509_trust_list_iter_t at = NULL;
+	bool anchored = false, constrained = false;
+	gnutls_x509_crt_t ca;
+	int r = 0;
 
 	for (unsigned i = 1; i < ch->n; i++)
 		if (is_constrained(ch->crts[i]))
 			return true;
-	return gnutls_x509_trust_list_get_issuer(trust, ch->crts[ch->n - 1], &anchor, 0) < 0 ||
-	       is_constrained(anchor);
+	while (!constrained && (r = gnutls_x509_trust_list_iter_get_ca(trust, &at, &ca)) >= 0) {
+		if (may_have_signed(ca, ch)) {
+			anchored = true;
+			constrained = is_constrained(ca);
+		}
+		gnutls_x509_crt_deinit(ca);
+	}
+	if (at)
+		gnutls_x509_trust_list_iter_deinit(at);
+	return constrained || !anchored || (r < 0 && r != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE);
 }
 
 static bool
@@ -242,7 +265,7 @@ raw_key_is_good(gnutls_session_t tls, const struct peer_expect *expect, char *wh
 	if (!raw_key_is_strong(tls))
 		return refuse(why, cap, "raw public key: too weak, or not readable (RFC 9325 4.5)");
 	cuid_from_digest(digest, cuid);
-	if (expect->is_server && !credentials_pin(expect->raw, cuid))
+	if (expect->is_server && !credentials_pins(expect->raw, cuid))
 		return refuse(why, cap, "raw public key: %s is not in `spki` (RFC 9132 7.1)", cuid);
 	return true;
 }

@@ -42,6 +42,26 @@ session_end(struct session *s, const char *reason)
 }
 
 void
+session_part(struct session *s, const char *reason)
+{
+	if (s->state != SESSION_OVER)
+		s->farewell = true;
+	session_end(s, reason);
+}
+
+void
+session_read_over(struct session *s, enum association_read r)
+{
+	if (r != ASSOCIATION_CLOSED && r != ASSOCIATION_BROKEN)
+		return;
+	association_close(s->association);
+	if (r == ASSOCIATION_CLOSED)
+		session_part(s, association_why(s->association));
+	else
+		session_end(s, association_why(s->association));
+}
+
+void
 session_free(struct session *s)
 {
 	messaging_finish(&s->coap);
@@ -73,7 +93,7 @@ session_close(struct session *s)
 {
 	if (s->state == SESSION_UP || s->state == SESSION_GREETING)
 		association_close(s->association);
-	session_end(s, SESSION_CLOSED);
+	session_part(s, "closed");
 }
 
 void
@@ -214,7 +234,7 @@ session_timer(void *arg)
 		session_finish(s);
 	} else if (s->stream.released) {
 		association_close(s->association);
-		session_end(s, s->stream.released);
+		session_part(s, s->stream.released);
 	} else if (s->grace && now >= s->grace) {
 		snprintf(text, sizeof(text), "peer's alert: %s", association_alert_name(s->alert));
 		session_end(s, text);
@@ -290,12 +310,10 @@ session_record(struct session *s, const uint8_t *record, size_t len)
 	s->busy++;
 	if (s->ops->heard)
 		s->ops->heard(s->arg, s);
-	if (s->state == SESSION_UP && r == ASSOCIATION_CLOSED) {
-		association_close(s->association);
-		session_end(s, association_why(s->association));
-	} else if (s->state == SESSION_UP && r == ASSOCIATION_DATA) {
+	if (s->state == SESSION_UP && r == ASSOCIATION_DATA)
 		messaging_receive(&s->coap, data, data_len);
-	}
+	else if (s->state == SESSION_UP)
+		session_read_over(s, r);
 	s->busy--;
 	return true;
 }
@@ -318,6 +336,12 @@ const char *
 session_transport_name(enum session_transport t)
 {
 	return t == SESSION_TCP ? "tcp" : "udp";
+}
+
+bool
+session_said_farewell(const struct session *s)
+{
+	return s->farewell;
 }
 
 enum session_transport

@@ -16,11 +16,11 @@
 #define DOTSD_NET_SESSION_H
 
 #include <net/if.h>
-#include <string.h>
 
 #include "base/addr.h"
 #include "base/loop.h"
 #include "net/credentials.h"
+#include "net/resumption.h"
 #include "wire/coap.h"
 
 struct session;
@@ -76,9 +76,6 @@ struct listen_socket {
 	struct endpoint local;
 };
 
-/* The pre-shared key of a client; 0 or -ENOENT. *inout_len is the room, then the length. */
-typedef int (*psk_lookup)(void *arg, const char *identity, uint8_t *key, size_t *inout_len);
-
 struct listener_config {
 	const struct listen_socket *sockets;
 	size_t n_sockets;
@@ -87,8 +84,11 @@ struct listener_config {
 	uint32_t max_sessions;  /* established ones; 0 = 10000. Beyond: new handshakes are not
 				   begun, and those under way are refused at their end */
 	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512. Beyond: the oldest of
-				   the prefix with the most makes room for one with fewer. An
-				   accepted TCP connection is one; beyond any limit it is reset */
+				   the prefix with the most makes room for one of a prefix with
+				   fewer; where no prefix has more than one, only a stalled one
+				   does, that is not done a second after it was begun. Else the new
+				   one is turned away. An accepted TCP connection is one; beyond
+				   any limit it is reset */
 	uint32_t max_half_open_per_prefix; /* per /24 or /56; 0 = 16 */
 	uint32_t handshakes_per_turn;  /* budget of full handshakes begun per loop turn; 0 = 8 */
 	uint32_t handshake_timeout_ms; /* a handshake that takes longer is over; 0 = 20000 */
@@ -119,9 +119,6 @@ size_t listener_count(const struct listener *ln);
 size_t listener_handshakes(const struct listener *ln);
 
 /* --- making: the client side -------------------------------------------------------------- */
-
-struct resumption;                          /* a ticket and its secrets, opaque */
-void resumption_free(struct resumption *r); /* NULL is legal */
 
 struct dial {
 	enum session_transport transport;
@@ -164,17 +161,10 @@ void session_judge(struct session *s);
 void session_judge_by(struct session *s, const struct credentials *c);
 /* close_notify, then `down` with "closed" from the loop. */
 void session_close(struct session *s);
-/* Of a reason of `down`: the session ended by the word of either end (close_notify, a Release), it
- * did not break. */
-#define SESSION_CLOSED           "closed"
-#define SESSION_CLOSED_BY_PEER   "closed by the peer"
-#define SESSION_RELEASED_BY_PEER "released by the peer"
-static inline bool
-session_is_farewell(const char *reason)
-{
-	return !strcmp(reason, SESSION_CLOSED) || !strcmp(reason, SESSION_CLOSED_BY_PEER) ||
-	       !strncmp(reason, SESSION_RELEASED_BY_PEER, strlen(SESSION_RELEASED_BY_PEER));
-}
+/* Valid in `down`: the session ended by the word of either end: our session_close, the peer's
+ * close_notify (RFC 5246 7.2.1) or Release (RFC 8323 5.5). False: it broke, was refused or
+ * replaced, ended with an Abort or an alert that is an error, or timed out in the handshake. */
+bool session_said_farewell(const struct session *s);
 /* close_notify, and no callback any more, not even `down`: its owner is going away. Open requests
  * are forgotten without callback. */
 void session_abandon(struct session *s);

@@ -67,6 +67,7 @@ struct session {
 	mono_ms grace;       /* earlier end, after a plaintext alert; 0 = none */
 	int alert;           /* its description */
 	char *reason;
+	bool farewell; /* it was ended by the word of either end */
 	struct peer_id peer;
 	struct messaging coap;
 	struct block_room room; /* dialled: for its own body; else the listener's counts */
@@ -93,6 +94,11 @@ void session_handshake(struct session *s, const uint8_t *record, size_t len);
 bool session_record(struct session *s, const uint8_t *record, size_t len);
 /* Over, for that reason; `down` comes from the loop. */
 void session_end(struct session *s, const char *reason);
+/* The same, by the word of either end. */
+void session_part(struct session *s, const char *reason);
+/* What association_read has said, if the association is over with it: so is the session, and the
+ * peer is told. */
+void session_read_over(struct session *s, enum association_read r);
 /* Without a word; one that never began. */
 void session_free(struct session *s);
 /* `down` and the end of it, now. */

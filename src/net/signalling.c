@@ -110,7 +110,7 @@ signalling_release(struct session *s, const struct coap_msg *msg)
 {
 	if (s->stream.released)
 		return;
-	s->stream.released = signalling_reason(SESSION_RELEASED_BY_PEER, msg);
+	s->stream.released = signalling_reason("released by the peer", msg);
 	timer_after(s->timer, RELEASE_MS);
 	signalling_answered(s);
 }

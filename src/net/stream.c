@@ -121,13 +121,10 @@ stream_fill(struct session *s)
 	enum association_read r = association_read(
 		s->association, NULL, 0, data, room < sizeof(data) ? room : sizeof(data), &n);
 
-	if (r == ASSOCIATION_CLOSED) {
-		association_close(s->association);
-		session_end(s, association_why(s->association));
+	if (r != ASSOCIATION_DATA) {
+		session_read_over(s, r);
 		return false;
 	}
-	if (r != ASSOCIATION_DATA)
-		return false;
 	if (s->state == SESSION_UP && s->ops->heard)
 		s->ops->heard(s->arg, s);
 	stream_keep(&s->stream, data, n);

@@ -26,7 +26,7 @@ const char *credentials_psk_identity(const struct credentials *c);
 enum credentials_types { TYPES_X509, TYPES_RAW, TYPES_BOTH, TYPES_MAX };
 enum credentials_types credentials_types(const struct credentials *c); /* NULL: TYPES_X509 */
 /* Is this one of the raw keys of servers that count? */
-bool credentials_pin(const struct credentials *c, const char *cuid);
+bool credentials_pins(const struct credentials *c, const char *cuid);
 
 /* What a peer has to prove with its certificate. */
 struct peer_expect {

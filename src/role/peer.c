@@ -271,9 +271,9 @@ tell_refused(struct dots_server *s, const struct session *session, const char *r
 
 /* By the word of either end, not for silence, and not broken. */
 static bool
-is_orderly(const struct peer *p, const char *reason)
+is_orderly(const struct peer *p, const struct session *session)
 {
-	return p->redirected || p->dismissed || (!p->silent && session_is_farewell(reason));
+	return p->redirected || p->dismissed || (!p->silent && session_said_farewell(session));
 }
 
 static void
@@ -294,7 +294,7 @@ on_down(void *arg, struct session *session, const char *reason)
 	session_set_data(session, NULL);
 	observe_session_gone(p);
 	g = p->group; /* it stays */
-	orderly = is_orderly(p, reason);
+	orderly = is_orderly(p, session);
 	peer_free(p);
 	server_flows(s, g->client);
 	activation_gone(g, orderly);

@@ -308,6 +308,7 @@ caller_record(struct caller *c, const uint8_t *record, size_t len)
 		caller_data(c, data, n);
 		break;
 	case ASSOCIATION_CLOSED:
+	case ASSOCIATION_BROKEN:
 		hang_up(c);
 		break;
 	default:

@@ -199,7 +199,7 @@ caller_receive(struct caller *c)
 		enum association_read r =
 			association_read(c->association, NULL, 0, data, sizeof(data), &n);
 
-		if (r == ASSOCIATION_CLOSED)
+		if (r == ASSOCIATION_CLOSED || r == ASSOCIATION_BROKEN)
 			drop_association(c);
 		if (r != ASSOCIATION_DATA)
 			break;

@@ -72,6 +72,7 @@ struct session {
 	uint8_t *answer;
 	size_t answer_len;
 	char reason[160];
+	bool farewell;
 };
 
 struct listener {
@@ -287,6 +288,15 @@ end(struct session *s, const char *reason)
 	timer_after(s->timer, 0);
 }
 
+/* The same, by the word of either end. */
+static void
+part(struct session *s, const char *reason)
+{
+	if (s->state != OVER)
+		s->farewell = true;
+	end(s, reason);
+}
+
 static void
 finish(struct session *s)
 {
@@ -307,11 +317,12 @@ finish(struct session *s)
 }
 
 static void
-say_close(struct session *s, const char *reason)
+say_close(struct session *s, const char *reason, bool farewell)
 {
 	struct flight *f = flight_of(s, CLOSE);
 
 	snprintf(f->reason, sizeof(f->reason), "%s", reason);
+	f->farewell = farewell;
 	world_send(f, 0);
 }
 
@@ -319,8 +330,8 @@ void
 session_close(struct session *s)
 {
 	if (s->state == UP)
-		say_close(s, "closed by the peer");
-	end(s, "closed");
+		say_close(s, "closed by the peer", true);
+	part(s, "closed");
 }
 
 void
@@ -383,7 +394,7 @@ prove(struct session *s, const char *name)
 	if (s->state == OVER)
 		return;
 	if (refusal) {
-		say_close(s, "peer's alert: access denied");
+		say_close(s, "peer's alert: access denied", false);
 		end(s, refusal);
 		return;
 	}
@@ -533,7 +544,7 @@ arrive_at_listener(struct listener *ln, struct session *s, const struct flight *
 		if (!s)
 			s = greet(ln, f);
 		if (s->state == HANDSHAKE && is_refused(ln, f))
-			say_close(s, "handshake failure");
+			say_close(s, "handshake failure", false);
 		else if (s->state == HANDSHAKE)
 			reply(s, HELLO_REPLY, ln->loop->takes);
 	} else if (s && s->state != OVER) {
@@ -867,7 +878,9 @@ arrive_on_session(struct session *s, const struct flight *f)
 	s->busy++;
 	if (s->ops->heard)
 		s->ops->heard(s->arg, s);
-	if (s->state == UP && f->packet->kind == CLOSE)
+	if (s->state == UP && f->packet->kind == CLOSE && f->farewell)
+		part(s, f->reason);
+	else if (s->state == UP && f->packet->kind == CLOSE)
 		end(s, f->reason);
 	else if (s->state == UP)
 		receive_data(s, f->packet);
@@ -1039,6 +1052,12 @@ session_notify(struct session *s, const uint8_t *token, size_t token_len,
 /* ---- what is known of a session ------------------------------------------------------------ */
 
 bool
+session_said_farewell(const struct session *s)
+{
+	return s->farewell;
+}
+
+bool
 session_is_up(const struct session *s)
 {
 	return s->state == UP;
@@ -1114,7 +1133,7 @@ session_judge(struct session *s)
 	s->busy++;
 	refusal = s->ops->judge ? s->ops->judge(s->arg, s) : NULL;
 	if (refusal && s->state == UP) {
-		say_close(s, "peer's alert: access denied");
+		say_close(s, "peer's alert: access denied", false);
 		end(s, refusal);
 	}
 	s->busy--;

@@ -65,6 +65,7 @@ struct flight {
 	char name[PEER_NAME_MAX]; /* HELLO: the server wanted; FINISH, FINISH_REPLY: who I am */
 	uint64_t ticket;
 	char reason[160]; /* CLOSE */
+	bool farewell;    /* CLOSE: no refusal */
 };
 
 struct happening {

@@ -87,6 +87,7 @@ side_down(void *arg, struct session *s, const char *reason)
 	if (side->session == s)
 		side->session = NULL;
 	snprintf(side->reason, sizeof(side->reason), "%s", reason);
+	side->farewell = session_said_farewell(s);
 }
 
 static void
@@ -271,6 +272,12 @@ harness_pki(void)
 			.issuer = "narrow",
 			.srv = "_dots-signal.dots.example",
 			.server = true},
+		{.name = "strict", .cn = "CA three", .permitted = "other.example"},
+		{.name = "strict-twin", .cn = "CA three"},
+		{.name = "srv-strict",
+			.issuer = "strict",
+			.srv = "_dots-signal.dots.example",
+			.server = true},
 	};
 
 	pki_start();
@@ -278,6 +285,10 @@ harness_pki(void)
 		pki_make(&specs[i]);
 	pki_join((const char *const[]){"srv-sub", "sub", NULL}, ".crt");
 	pki_join((const char *const[]){"srv-narrow", "narrow", NULL}, ".crt");
+	pki_join(
+		(const char *const[]){"srv-strict", "foreign", NULL}, ".crt"); /* not of its path */
+	pki_join((const char *const[]){"strict", "ca2", NULL}, ".crt");
+	pki_join((const char *const[]){"strict-twin", "strict", NULL}, ".crt");
 	pki_write("good.psk", "000102030405060708090a0b0c0d0e0f\n");
 	pki_write("bad.psk", "ff0102030405060708090a0b0c0d0e0f\n");
 }

@@ -42,6 +42,7 @@ struct side {
 	unsigned judged, ups, downs, heard, requests, observers_gone;
 	struct session *session; /* the last that came up; NULL when it is down */
 	char reason[256];        /* of the last down */
+	bool farewell;           /* was it one? */
 	struct peer_id peer;     /* of the last up */
 	bool resumed;
 	const char *refuse; /* what the judge says */

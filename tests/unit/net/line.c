@@ -85,7 +85,7 @@ line_readable(void *arg)
 		return;
 	while (!l->deaf && !l->over) {
 		r = association_read(l->association, NULL, 0, data, sizeof(data), &n);
-		if (r == ASSOCIATION_CLOSED)
+		if (r == ASSOCIATION_CLOSED || r == ASSOCIATION_BROKEN)
 			line_end(l, association_why(l->association));
 		if (r != ASSOCIATION_DATA)
 			return;

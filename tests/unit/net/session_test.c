@@ -291,6 +291,19 @@ srv_id_of_something_else_is_refused(void **state)
 	refused("srv-narrow", "client", "ca", "dots.example", "not for the name", "peer's alert");
 }
 
+/* The CA that signed it may not speak for the name. Another one is trusted, too, that may: one that
+ * signed a certificate shown beside the path (which is left out of the path), or one of the same
+ * name. 9132-7.1-05, 9132-7.1-07 */
+static void
+ca_that_may_speak_for_a_name_does_not_help_one_that_may_not(void **state)
+{
+	(void)state;
+	refused("srv-strict", "client", "strict", "dots.example", "not for the name",
+		"peer's alert");
+	refused("srv-strict", "client", "strict-twin", "dots.example", "not for the name",
+		"peer's alert");
+}
+
 static void
 server_known_by_its_address(void **state)
 {
@@ -597,6 +610,8 @@ judging_again_ends_a_live_session(void **state)
 	assert_int_equal(p.server.downs, 0); /* from the loop only */
 	WAIT(p.loop, p.server.downs == 1 && p.client.downs == 1);
 	assert_string_equal(p.server.reason, "removed by reload");
+	assert_non_null(strstr(p.client.reason, "peer's alert"));
+	assert_false(p.client.farewell || p.server.farewell);
 	pair_stop(&p);
 }
 
@@ -636,6 +651,7 @@ close_is_told_to_both(void **state)
 	WAIT(p.loop, p.client.downs == 1 && p.server.downs == 1);
 	assert_string_equal(p.client.reason, "closed");
 	assert_string_equal(p.server.reason, "closed by the peer");
+	assert_true(p.client.farewell && p.server.farewell);
 	assert_int_equal(a.n, 1);
 	assert_int_equal(a.error, -ECANCELED);
 	assert_null(exchange_session(p.server.held[0]));
@@ -718,6 +734,7 @@ listener_says_goodbye(void **state)
 	assert_int_equal(p.server.downs, 1);
 	WAIT(p.loop, p.client.downs == 1);
 	assert_string_equal(p.client.reason, "closed by the peer");
+	assert_true(p.client.farewell && p.server.farewell);
 	loop_free(p.loop);
 }
 
@@ -1106,6 +1123,7 @@ main(void)
 		cmocka_unit_test(uri_is_no_server_name),
 		cmocka_unit_test(server_known_by_its_srv_id),
 		cmocka_unit_test(srv_id_of_something_else_is_refused),
+		cmocka_unit_test(ca_that_may_speak_for_a_name_does_not_help_one_that_may_not),
 		cmocka_unit_test(server_known_by_its_address),
 		cmocka_unit_test(psk_comes_in),
 		cmocka_unit_test(unknown_psk_identity_is_refused),

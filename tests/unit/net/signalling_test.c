@@ -373,6 +373,7 @@ abort_ends_the_session_with_its_reason(void **state)
 	send_code(&t, COAP_705_ABORT);
 	WAIT(t.loop, t.side.downs == 1);
 	assert_string_equal(t.side.reason, "aborted by the peer");
+	assert_false(t.side.farewell);
 	table_stop(&t);
 }
 
@@ -392,6 +393,7 @@ release_ends_the_session_with_its_reason(void **state)
 	line_send_msg(t.line, &m);
 	WAIT(t.loop, t.side.downs == 1 && line_is_over(t.line));
 	assert_string_equal(t.side.reason, "released by the peer: going home");
+	assert_true(t.side.farewell);
 	assert_string_equal(line_why(t.line), "closed by the peer");
 	table_stop(&t);
 }

@@ -560,6 +560,7 @@ close_is_told_to_both(void **state)
 	WAIT(p.loop, p.client.downs == 1 && p.server.downs == 1);
 	assert_string_equal(p.client.reason, "closed");
 	assert_string_equal(p.server.reason, "closed by the peer");
+	assert_true(p.client.farewell && p.server.farewell);
 	assert_int_equal(a.n, 1);
 	assert_int_equal(a.error, -ECANCELED);
 	assert_null(exchange_session(p.server.held[0]));
@@ -622,6 +623,7 @@ listener_says_goodbye(void **state)
 	assert_int_equal(p.server.downs, 1);
 	WAIT(p.loop, p.client.downs == 1);
 	assert_string_equal(p.client.reason, "closed by the peer");
+	assert_true(p.client.farewell && p.server.farewell);
 	loop_free(p.loop);
 }
 
@@ -640,6 +642,7 @@ end_of_the_connection_ends_the_session(void **state)
 	tube_stop(&tube);
 	WAIT(p.loop, p.client.downs == 1 && p.server.downs == 1);
 	assert_string_equal(p.client.reason, "the connection ended without close_notify");
+	assert_false(p.client.farewell || p.server.farewell);
 	pair_stop(&p);
 }
 
