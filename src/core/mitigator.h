@@ -60,6 +60,8 @@ struct flow {
 	struct endpoint server, client;
 };
 
+struct acl_set; /* core/acl.h */
+
 /* Reports, always from the loop, never from inside a call below. */
 struct mitigator_events {
 	void *arg;
@@ -71,6 +73,11 @@ struct mitigator_events {
 	 * was installed (they may restart from 0 with it).
 	 */
 	void (*counters)(void *arg, uint64_t id, uint64_t packets, uint64_t bytes);
+	/* What acls() wanted of that client is in force (why NULL), or is not: tried again by the
+	 * mitigator itself. May be NULL, like the next one. */
+	void (*acls_done)(void *arg, const char *client, const char *why);
+	/* Totals that a rule of an ACL has matched since it was installed. */
+	void (*acl_counters)(void *arg, uint64_t rule, uint64_t packets, uint64_t bytes);
 };
 
 struct mitigator {
@@ -84,6 +91,11 @@ struct mitigator_ops {
 	void (*stop)(struct mitigator *m, uint64_t id); /* an unknown id is fine */
 	/* Replaces the set of live flows of that client. */
 	void (*flows)(struct mitigator *m, const char *client, const struct flow *flows, size_t n);
+	/* Replaces what is in force of the ACLs of that client (core/acl.h); no rules: nothing.
+	 * Copied. Live sessions pass before them, and they come before all mitigations: what a rule
+	 * accepts no mitigation drops. Called before the loop runs, it belongs to sync. NULL: a
+	 * mitigator that knows no ACLs. */
+	void (*acls)(struct mitigator *m, const struct acl_set *set);
 	/* Once, before any other call: after a restart exactly these are to be there; reports
 	 * follow. */
 	void (*sync)(struct mitigator *m, const struct filter *filters, size_t n);
