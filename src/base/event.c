@@ -104,6 +104,16 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"from cuid mid code scope untold", "a client withdrew a request"},
 	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason untold",
 		"a request was refused before it reached a rule"},
+	[EVENT_DATA_CHANGED] = {"data-changed", EVENT_INFO, AUDIT, "client cuid kind name change",
+		"a client changed what it has on record over the data channel, or its time was "
+		"over"},
+	[EVENT_DATA_REFUSED] = {"data-refused", EVENT_INFO, AUDIT,
+		"client method path code reason untold",
+		"a request on the data channel was refused"},
+	[EVENT_FILTERS] = {"filters-in-force", EVENT_INFO, AUDIT, "client rules",
+		"the packet filter has all filters of that client that are to be in force"},
+	[EVENT_FILTERS_FAILED] = {"filters-failed", EVENT_ERROR, PLAIN, "client reason",
+		"the packet filter did not take the filters of a client; it is tried again"},
 	[EVENT_ACTIVATED] = {"activated", EVENT_WARNING, AUDIT, "id client mid scope peer silent",
 		"a preconfigured request became active: its client, or the gateway it came "
 		"through, is lost, heard last so many s ago"},

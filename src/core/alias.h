@@ -19,6 +19,12 @@ struct alias {
 	size_t n_protocols;
 };
 
+/* Where the aliases of a request are found. */
+struct alias_source {
+	const struct alias *(*find)(const void *arg, const char *name); /* NULL: there is none */
+	const void *arg;
+};
+
 /* What hangs on it, not itself. */
 void alias_finish(struct alias *a);
 const struct alias *alias_find(const struct alias *list, size_t n, const char *name);

@@ -10,6 +10,7 @@ enum { RETRY_LOOKUP_S = 10, WHY_MAX = 160 };
 
 struct reading {
 	const struct client *client;
+	const struct alias_source *aliases;
 	struct cover *to;
 	const struct target *asked;
 	bool all_ports, all_protocols; /* nothing narrows some of the addresses */
@@ -171,14 +172,21 @@ read_alias(struct reading *r, const struct alias *a)
 	return add_ports(r, a->ports, a->n_ports);
 }
 
+static const struct alias *
+find_alias(const struct reading *r, const char *name)
+{
+	if (r->aliases)
+		return r->aliases->find(r->aliases->arg, name);
+	return alias_find(r->client->aliases, r->client->n_aliases, name);
+}
+
 static bool
 read_aliases(struct reading *r)
 {
 	const struct target *t = r->asked;
-	const struct client *c = r->client;
 
 	for (size_t i = 0; i < t->n_alias_name; i++) {
-		const struct alias *a = alias_find(c->aliases, c->n_aliases, t->alias_name[i]);
+		const struct alias *a = find_alias(r, t->alias_name[i]);
 
 		if (!has_text(t->alias_name, i, t->alias_name[i]) && !read_alias(r, a))
 			return false;
@@ -188,11 +196,13 @@ read_aliases(struct reading *r)
 
 /* Aliases that there are, all of them together no more than one request may hold. */
 static struct verdict
-check_aliases(const struct client *c, const struct target *t, size_t *ret_prefixes)
+check_aliases(const struct reading *r, size_t *ret_prefixes)
 {
+	const struct target *t = r->asked;
+
 	*ret_prefixes = t->n_target_prefix;
 	for (size_t i = 0; i < t->n_alias_name; i++) {
-		const struct alias *a = alias_find(c->aliases, c->n_aliases, t->alias_name[i]);
+		const struct alias *a = find_alias(r, t->alias_name[i]);
 
 		if (!a)
 			return verdict_of(COAP_400_BAD_REQUEST,
@@ -227,16 +237,20 @@ check_size(struct reading *r, bool lookups)
 }
 
 struct verdict
-cover_read(const struct client *c, const struct target *t, bool lookups, struct cover *ret)
+cover_read(const struct client *c, const struct alias_source *aliases, const struct target *t,
+	bool lookups, struct cover *ret)
 {
-	struct reading r = {
-		.client = c, .to = ret, .asked = t, .verdict = {.code = COAP_204_CHANGED}};
+	struct reading r = {.client = c,
+		.aliases = aliases,
+		.to = ret,
+		.asked = t,
+		.verdict = {.code = COAP_204_CHANGED}};
 	struct target *fixed = &ret->fixed;
 	size_t prefixes;
 	struct verdict v;
 
 	*ret = (struct cover){.arena = arena_new()};
-	v = check_aliases(c, t, &prefixes);
+	v = check_aliases(&r, &prefixes);
 	if (!verdict_ok(&v))
 		return v;
 	fixed->target_prefix = arena_alloc(ret->arena, prefixes + 1, sizeof(struct prefix));

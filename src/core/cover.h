@@ -31,10 +31,11 @@ struct cover {
 bool cover_is_needed(const struct target *t);
 /* Of a request that has only prefixes: borrowed. */
 struct cover cover_of(const struct target *t);
-/* lookups: whether names can be looked up. 2.04, or 4.00: an alias that is none of this client's
- * (4.4.1.3), no such name, a scheme that is not known, too many. To be finished in any case. */
-struct verdict cover_read(
-	const struct client *c, const struct target *t, bool lookups, struct cover *ret);
+/* aliases: what this client has put on record; NULL: those of its configuration. lookups: whether
+ * names can be looked up. 2.04, or 4.00: an alias that is none of this client's (4.4.1.3), no such
+ * name, a scheme that is not known, too many. To be finished in any case. */
+struct verdict cover_read(const struct client *c, const struct alias_source *aliases,
+	const struct target *t, bool lookups, struct cover *ret);
 void cover_finish(struct cover *cv);
 void cover_copy(const struct cover *from, struct cover *ret);
 

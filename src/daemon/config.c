@@ -122,6 +122,8 @@ config_free(struct config *c)
 	free(c->aliases);
 	free(c->preconfigured);
 	free(c->listen);
+	free((struct listen_socket *)(uintptr_t)c->data.https.sockets);
+	free((char *)(uintptr_t)c->data.root);
 	free(c->path);
 	free(c->helper);
 	free(c->instance);

@@ -7,6 +7,7 @@
 #define DOTSD_DAEMON_CONFIG_H
 
 #include "homing/domain.h"
+#include "role/data_server.h"
 #include "role/server.h"
 
 enum mitigator_kind { MITIGATOR_NFTABLES, MITIGATOR_DRY_RUN, MITIGATOR_ESCALATE };
@@ -35,6 +36,7 @@ struct config {
 	size_t n_listen;
 	struct credentials *server_credentials; /* NULL: PSK only */
 	struct clients *clients;
+	struct data_server_setup data; /* of the data channel; without sockets there is none */
 	struct psk_entry *psk;
 	size_t n_psk;
 	struct heartbeat_config heartbeat; /* towards clients, as of struct server_setup … */

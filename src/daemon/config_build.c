@@ -115,12 +115,13 @@ build_homing(struct options *o, struct draft *d)
 /* ---- the listening side ---------------------------------------------------------------------- */
 
 static void
-add_socket(struct config *c, const struct draft_listen *dl, const struct addr *address)
+add_socket(struct listen_socket **list, size_t *n, const struct draft_listen *dl,
+	const struct addr *address)
 {
 	struct listen_socket *s;
 
-	c->listen = mem_grow(c->listen, c->n_listen + 1, sizeof(*c->listen));
-	s = &c->listen[c->n_listen++];
+	*list = mem_grow(*list, *n + 1, sizeof(**list));
+	s = &(*list)[(*n)++];
 	memset(s, 0, sizeof(*s));
 	if (dl->interface)
 		snprintf(s->interface, sizeof(s->interface), "%s", dl->interface);
@@ -130,21 +131,36 @@ add_socket(struct config *c, const struct draft_listen *dl, const struct addr *a
 		s->local.scope_id = if_nametoindex(dl->interface);
 }
 
+/* Takes the drafts over. */
+static struct listen_socket *
+build_sockets(struct draft_listen *list, size_t n, size_t *ret_n)
+{
+	static const struct addr any[] = {{.family = 4}, {.family = 6}};
+	struct listen_socket *sockets = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].address.family)
+			add_socket(&sockets, ret_n, &list[i], &list[i].address);
+		else
+			for (size_t k = 0; k < 2; k++)
+				add_socket(&sockets, ret_n, &list[i], &any[k]);
+		free(list[i].interface);
+	}
+	free(list);
+	return sockets;
+}
+
 static void
 build_listen(struct config *c, struct draft *d)
 {
-	static const struct addr any[] = {{.family = 4}, {.family = 6}};
-
-	for (size_t i = 0; i < d->n_listen; i++) {
-		if (d->listen[i].address.family)
-			add_socket(c, &d->listen[i], &d->listen[i].address);
-		else
-			for (size_t k = 0; k < 2; k++)
-				add_socket(c, &d->listen[i], &any[k]);
-		free(d->listen[i].interface);
-	}
-	free(d->listen);
+	c->listen = build_sockets(d->listen, d->n_listen, &c->n_listen);
 	d->listen = NULL;
+	c->data = d->data.setup;
+	c->data.root = d->data.root;
+	c->data.https.sockets =
+		build_sockets(d->data.listen, d->data.n_listen, &c->data.https.n_sockets);
+	d->data.listen = NULL;
 }
 
 static void

@@ -687,6 +687,51 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 	check_range(o, &d->session, &c->range);
 }
 
+/* RESTCONF's path stands in front of every request. */
+static bool
+is_root(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 1 && text[0] == '/' && text[len - 1] != '/' && !strstr(text, "//") &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			    "-._~/") == len;
+}
+
+static void
+check_data(struct options *o, const struct draft *d, struct config *c)
+{
+	struct spot spot = options_spot(o, d, "data-channel");
+
+	if (!options_given(o, d, "data-channel"))
+		return;
+	if (!c->data.https.n_sockets)
+		options_problem(
+			o, true, spot, "data-channel without listen, expected where it is served");
+	if (!c->n_listen)
+		options_problem(o, true, spot,
+			"data-channel without `listen`, expected the signal channel beside it");
+	if (!is_root(c->data.root))
+		options_problem(o, true, options_spot(o, &d->data, "root"),
+			"root is \"%.60s\", expected a path such as /restconf", c->data.root);
+	if (c->server_credentials && !options_given(o, &d->credentials, "certificate"))
+		options_problem(o, true, spot,
+			"data-channel without a certificate, expected one under `credentials` "
+			"(RFC 8040 2.2)");
+	for (size_t i = 0; i < clients_count(c->clients); i++)
+		if (clients_get(c->clients, i)->n_aliases)
+			options_problem(o, true, spot,
+				"data-channel and aliases of client %s here, expected one of them "
+				"(RFC 8783 8)",
+				clients_get(c->clients, i)->name);
+	for (size_t i = 0; i < c->data.https.n_sockets; i++)
+		if (*c->data.https.sockets[i].interface)
+			check_interface(o, spot, c->data.https.sockets[i].interface);
+	c->data.https.credentials = c->server_credentials;
+	c->data.clients = c->clients;
+	c->data.name = c->instance;
+}
+
 static void
 check_escalate(struct options *o, const struct draft *d, const struct config *c)
 {
@@ -731,5 +776,6 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 	config_check_aliases(o, c->aliases, c->n_aliases, NULL);
 	if (c->n_listen)
 		check_listen(o, d, c);
+	check_data(o, d, c);
 	check_escalate(o, d, c);
 }

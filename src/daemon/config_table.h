@@ -89,6 +89,13 @@ struct draft_names {
 	bool encrypted, validates;
 };
 
+struct draft_data {
+	struct draft_listen *listen;
+	size_t n_listen;
+	struct data_server_setup setup;
+	char *root;
+};
+
 struct draft {
 	struct config config;
 	struct homing homing;
@@ -98,6 +105,7 @@ struct draft {
 	bool allow_anycast, aggregate, server_domain;
 	struct draft_listen *listen;
 	size_t n_listen;
+	struct draft_data data;
 	struct domain_credentials credentials;
 	struct draft_session session;
 	struct draft_client *clients; /* of the configuration itself */

@@ -35,6 +35,7 @@ struct daemon {
 	struct dots_client *client;
 	struct gateway *gateway;
 	struct dots_server *server;
+	struct data_server *data;
 	struct mitigator **mitigators;
 	struct relay *relays; /* beside mitigators */
 	size_t n_mitigators;
@@ -93,6 +94,12 @@ static bool
 has_server(const struct config *c)
 {
 	return c->n_listen > 0;
+}
+
+static bool
+has_data(const struct config *c)
+{
+	return c->data.https.n_sockets > 0;
 }
 
 /* NULL: upstream is not asked for our clients. */
@@ -208,6 +215,22 @@ relay_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 }
 
 static void
+relay_acls_done(void *arg, const char *client, const char *why)
+{
+	struct mitigator_events e = target_of(arg);
+
+	e.acls_done(e.arg, client, why);
+}
+
+static void
+relay_acl_counters(void *arg, uint64_t rule, uint64_t packets, uint64_t bytes)
+{
+	struct mitigator_events e = target_of(arg);
+
+	e.acl_counters(e.arg, rule, packets, bytes);
+}
+
+static void
 start_mitigators(struct daemon *d)
 {
 	struct relay *relays = mem_array(d->config->n_mitigators, sizeof(*relays));
@@ -217,7 +240,8 @@ start_mitigators(struct daemon *d)
 	for (size_t i = 0; i < d->config->n_mitigators; i++) {
 		const struct mitigator_config *mc = &d->config->mitigators[i];
 		struct mitigator_events events = {&relays[d->n_mitigators], relay_installed,
-			relay_failed, relay_removed, relay_counters};
+			relay_failed, relay_removed, relay_counters, relay_acls_done,
+			relay_acl_counters};
 		struct nftables_config nft = {mc->socket, mc->instance};
 
 		relays[d->n_mitigators] = (struct relay){d, d->n_mitigators};
@@ -249,6 +273,13 @@ start_roles(struct daemon *d, char *why, size_t cap)
 		d->gateway ? gateway_escalation(d->gateway) : NULL, why, cap);
 	if (!d->server)
 		return false;
+	if (has_data(c)) {
+		d->data = data_server_new(d->loop, d->store, &c->data, d->server, d->mitigators,
+			d->n_mitigators, why, cap);
+		if (!d->data)
+			return false;
+		data_server_start(d->data);
+	}
 	server_start(d->server);
 	return true;
 }
@@ -256,6 +287,7 @@ start_roles(struct daemon *d, char *why, size_t cap)
 static void
 stop_roles(struct daemon *d)
 {
+	data_server_free(d->data);
 	server_free(d->server);
 	for (size_t i = 0; i < d->n_mitigators; i++)
 		d->mitigators[i]->ops->free(d->mitigators[i]);
@@ -338,14 +370,24 @@ same_mitigators(const struct config *old, const struct config *new)
 }
 
 static bool
+same_list(const struct listen_socket *a, size_t n_a, const struct listen_socket *b, size_t n_b)
+{
+	bool same = n_a == n_b;
+
+	for (size_t i = 0; same && i < n_a; i++)
+		same = !strcmp(a[i].interface, b[i].interface) &&
+		       endpoint_equal(&a[i].local, &b[i].local);
+	return same;
+}
+
+static bool
 same_sockets(const struct config *old, const struct config *new)
 {
-	bool same = old->n_listen == new->n_listen;
+	const struct https_config *a = &old->data.https, *b = &new->data.https;
 
-	for (size_t i = 0; same && i < old->n_listen; i++)
-		same = !strcmp(old->listen[i].interface, new->listen[i].interface) &&
-		       endpoint_equal(&old->listen[i].local, &new->listen[i].local);
-	return same;
+	return same_list(old->listen, old->n_listen, new->listen, new->n_listen) &&
+	       same_list(a->sockets, a->n_sockets, b->sockets, b->n_sockets) &&
+	       same_text(old->data.root, new->data.root);
 }
 
 /* What a running process cannot change; NULL: nothing of that kind. */
@@ -359,7 +401,7 @@ unchangeable(const struct config *old, const struct config *new)
 		!same_text(old->user, new->user))
 		return "instance, state, control, events and user change only with a restart";
 	if (!same_sockets(old, new))
-		return "listen changes only with a restart";
+		return "listen, and the path of the data channel, change only with a restart";
 	if (!same_mitigators(old, new))
 		return "mitigators change only with a restart";
 	return NULL;
@@ -418,6 +460,8 @@ swap(struct daemon *d, struct config *new)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
 		server_reload(d->server, &ss);
+	if (d->data)
+		data_server_reload(d->data, &new->data);
 	set_parts(d);
 	if (d->discovery)
 		discovery_reload(d->discovery, new);
@@ -480,6 +524,8 @@ check_clock(void *arg)
 			dots_client_clock_set(d->client);
 		if (d->server)
 			server_clock_set(d->server);
+		if (d->data)
+			data_server_clock_set(d->data);
 	}
 	d->clock_wall = wall;
 	d->clock_mono = mono;

@@ -350,6 +350,25 @@ admit(struct request *r, const struct scope *scope, bool if_match, const struct 
 
 /* ---- names and aliases (4.4.1.1) ---- */
 
+static const struct alias *
+find_alias(const void *arg, const char *name)
+{
+	const struct request *r = arg;
+
+	return data_server_alias(r->server->data, r->client->name, r->path.cuid, name);
+}
+
+/* With a data channel aliases are those that this client, by its cuid, has put on record there (RFC
+ * 8783 6). */
+static struct verdict
+read_cover(const struct request *r, const struct target *t, struct cover *ret)
+{
+	const struct alias_source on_record = {find_alias, r};
+
+	return cover_read(
+		r->client, r->server->data ? &on_record : NULL, t, naming_is_on(r->server), ret);
+}
+
 /* Its names are found out about, as far as they could be in time: it goes on like any other. */
 static void
 admission_found(void *arg)
@@ -561,7 +580,7 @@ admission_put(struct request *r)
 	known = book_find(s->book, r->client->name, r->path.cuid, r->path.mid);
 	v.code = COAP_204_CHANGED;
 	if (!known && can_be_found(s, &scope->target))
-		v = cover_read(r->client, &scope->target, naming_is_on(s), &cover);
+		v = read_cover(r, &scope->target, &cover);
 	asked = (struct asked){r->client, &r->path, scope, if_match, next_hop_limit(r),
 		s->escalation ? cdid_of(r) : NULL, r->asker->local, cover.arena ? &cover : NULL,
 		r->asker->name};

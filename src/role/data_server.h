@@ -8,6 +8,7 @@
 #include "core/data.h"
 #include "core/mitigator.h"
 #include "net/https.h"
+#include "role/server.h"
 
 struct data_server_setup {
 	const char *name; /* for events */
@@ -18,13 +19,14 @@ struct data_server_setup {
 };
 
 struct data_server;
-/* mitigators: those of the signal channel, borrowed. NULL with `why`. */
+/* signal: the signal channel of the same clients, to which it is attached; mitigators: those of it.
+ * Both borrowed. NULL with `why`. */
 struct data_server *data_server_new(struct loop *l, struct persist *p,
-	const struct data_server_setup *s, struct mitigator **mitigators, size_t n_mitigators,
-	char *why, size_t cap);
+	const struct data_server_setup *s, struct dots_server *signal,
+	struct mitigator **mitigators, size_t n_mitigators, char *why, size_t cap);
 void data_server_free(struct data_server *s); /* what is in force stays */
 void data_server_reload(struct data_server *s, const struct data_server_setup *setup);
-/* Reads the store, tells the mitigators what is in force: before the loop runs, after
+/* Reads the store, tells the mitigators what is in force: before the loop runs, before
  * server_start. */
 void data_server_start(struct data_server *s);
 void data_server_clock_set(struct data_server *s);
@@ -33,7 +35,8 @@ void data_server_clock_set(struct data_server *s);
 const struct alias *data_server_alias(struct data_server *s, const char *client, const char *cuid,
 	const char *name); /* NULL: none */
 void data_server_mitigating(struct data_server *s, const char *cuid, bool mitigating);
-/* What the mitigators counted of a rule. */
+/* What the mitigators report (core/mitigator.h). */
+void data_server_installed(struct data_server *s, const char *client, const char *why);
 void data_server_counters(struct data_server *s, uint64_t rule, uint64_t packets, uint64_t bytes);
 
 #endif

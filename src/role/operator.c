@@ -50,6 +50,12 @@ find(const struct dots_server *s, const char *client)
 	return map_get(s->suspended, client, strlen(client));
 }
 
+bool
+server_is_suspended(const struct dots_server *s, const char *client)
+{
+	return find(s, client) != NULL;
+}
+
 /* ---- over a restart -------------------------------------------------------------------------- */
 
 static void

@@ -112,6 +112,28 @@ end_mitigation(struct dots_server *s, const struct mitigation *m, const char *re
 	admission_withdraw(s, m->client, m->cuid, m->mid, &v);
 }
 
+static bool
+stops_at_filter(void *arg, struct mitigation *m)
+{
+	bool *filtering = arg;
+
+	*filtering = m->filtering;
+	return !m->filtering;
+}
+
+/* ACLs that wait for a mitigation follow it (RFC 8783 7.2). */
+static void
+tell_data(struct dots_server *s, const struct mitigation *m, enum effect_kind k)
+{
+	bool filtering = k == EFFECT_START;
+
+	if (!s->data || (k != EFFECT_START && k != EFFECT_STOP))
+		return;
+	if (!filtering)
+		book_each(s->book, m->client, m->cuid, stops_at_filter, &filtering);
+	data_server_mitigating(s->data, m->cuid, filtering);
+}
+
 /* Whether the client is being mitigated may be another matter after that: it is on record. A
  * refresh, of which there are most, says nothing of it. */
 static bool
@@ -153,6 +175,7 @@ server_apply(struct dots_server *s, struct effects *fx)
 			end_mitigation(s, e->m, e->reason);
 			break;
 		}
+		tell_data(s, e->m, e->kind);
 		if (may_switch(e->kind))
 			negotiation_follow(s, e->m->client);
 	}
@@ -235,6 +258,24 @@ on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 	recursion_measure(s, m);
 }
 
+static void
+on_acls_done(void *arg, const char *client, const char *why)
+{
+	const struct dots_server *s = arg;
+
+	if (s->data)
+		data_server_installed(s->data, client, why);
+}
+
+static void
+on_acl_counters(void *arg, uint64_t rule, uint64_t packets, uint64_t bytes)
+{
+	const struct dots_server *s = arg;
+
+	if (s->data)
+		data_server_counters(s->data, rule, packets, bytes);
+}
+
 struct mitigator_events
 server_events(struct dots_server *s, size_t mitigator)
 {
@@ -243,7 +284,9 @@ server_events(struct dots_server *s, size_t mitigator)
 		.installed = on_installed,
 		.failed = on_failed,
 		.removed = on_removed,
-		.counters = on_counters};
+		.counters = on_counters,
+		.acls_done = on_acls_done,
+		.acl_counters = on_acl_counters};
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -389,6 +432,7 @@ sync_one(void *arg, struct mitigation *m)
 		y->filters = mem_grow(y->filters, y->cap, sizeof(*y->filters));
 	}
 	mitigation_filter(m, c, y->arena, &y->filters[y->n++]);
+	tell_data(y->server, m, EFFECT_START);
 	return true;
 }
 
@@ -451,6 +495,12 @@ apply_actions(struct dots_server *s)
 	if (s->n_mitigators)
 		book_all(s->book, apply_action, &(struct actions){s, &fx});
 	server_apply(s, &fx);
+}
+
+void
+server_attach_data(struct dots_server *s, struct data_server *data)
+{
+	s->data = data;
 }
 
 void

@@ -96,6 +96,7 @@ struct server_setup {
 };
 
 struct dots_server;
+struct data_server; /* role/data_server.h */
 
 /* mitigators: started and freed by the caller; their events are set by server_events below.
  * NULL with `why` when a socket cannot be opened. */
@@ -110,6 +111,9 @@ void server_reload(struct dots_server *s, const struct server_setup *setup);
 void server_set_names(struct dots_server *s, const struct names_sources *from);
 /* What mitigators report to; arg of the n-th mitigator's events. */
 struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
+/* The data channel beside it, before either is started: aliases come from there, and it learns for
+ * whom a mitigation is on. Borrowed. */
+void server_attach_data(struct dots_server *s, struct data_server *data);
 /* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */
 void server_start(struct dots_server *s);
 
@@ -160,6 +164,7 @@ struct verdict server_suspend(
 	struct dots_server *s, const char *client, const char *reason, bool end);
 struct verdict server_resume(struct dots_server *s, const char *client);
 size_t server_suspended(const struct dots_server *s); /* how many */
+bool server_is_suspended(const struct dots_server *s, const char *client);
 /* What one client has; borrowed during the call. */
 struct client_view {
 	const struct client *client; /* what it may have */

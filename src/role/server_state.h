@@ -14,6 +14,7 @@
 #include "core/loss.h"
 #include "core/probing.h"
 #include "core/rate.h"
+#include "role/data_server.h"
 #include "role/lifetime.h"
 #include "role/server.h"
 #include "wire/path.h"
@@ -117,6 +118,7 @@ struct dots_server {
 	struct timer *activations;
 	mono_ms next_turn;
 	bool ending;                /* who loses its session by that has not left */
+	struct data_server *data;   /* NULL: there is no data channel */
 	struct drain *drain;        /* NULL: it serves */
 	size_t drain_fitting;       /* of its addresses, in a datagram */
 	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */

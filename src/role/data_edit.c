@@ -1,0 +1,571 @@
+/*
+ * What POST, PUT, PATCH and DELETE do on the data channel (RFC 8040 4.4-4.7; RFC 8783 5-7): bodies
+ * become changes of whole entries, which are all done or none.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "role/data_state.h"
+
+static const char *const words[] = {[DATA_ALIAS] = "alias", [DATA_ACL] = "acl"};
+
+static const struct yang_node *
+container_node(enum data_kind k)
+{
+	return k == DATA_ALIAS ? yang_aliases : yang_acls;
+}
+
+static const struct yang_node *
+entry_node(enum data_kind k)
+{
+	return k == DATA_ALIAS ? yang_alias : yang_acl;
+}
+
+/* ---- a list of changes ---- */
+
+struct edit {
+	struct data_request *r;
+	struct data_change *list;
+	size_t n;
+};
+
+static struct data_change *
+add(struct edit *e, enum data_kind kind, const char *name, json_t *entry)
+{
+	struct data_change *c;
+
+	e->list = mem_grow(e->list, e->n + 1, sizeof(*e->list));
+	c = &e->list[e->n++];
+	*c = (struct data_change){.kind = kind,
+		.name = arena_text(e->r->arena, name, strlen(name)),
+		.entry = json_incref(entry)};
+	return c;
+}
+
+static const char *
+name_of(const json_t *entry)
+{
+	return json_string_value(json_object_get(entry, "name"));
+}
+
+static void
+finish(struct edit *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		json_decref(e->list[i].entry);
+	free(e->list);
+}
+
+static void
+raise_changes(const struct edit *e, size_t created)
+{
+	for (size_t i = 0; i < e->n; i++)
+		data_raise_changed(e->r, e->list[i].kind, e->list[i].name,
+			!e->list[i].entry ? "removed"
+			: created         ? "set"
+					  : "replaced");
+}
+
+static bool
+carry_out(struct edit *e, size_t *ret_created)
+{
+	struct data_request *r = e->r;
+	struct data_server *s = r->server;
+
+	*ret_created = 0;
+	if (!data_edit(s->data, r->client, r->dc, e->list, e->n, s->setup.clients, loop_wall(),
+		    ret_created, &r->err))
+		return false;
+	raise_changes(e, *ret_created);
+	return true;
+}
+
+/* ---- bodies ---- */
+
+static json_t *
+read_body(struct data_request *r)
+{
+	const struct https_request *h = r->http;
+
+	if (!h->len) {
+		restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+			"RFC 8040 4.5: the request has no body");
+		return NULL;
+	}
+	return yang_parse(h->body, h->len, &r->err);
+}
+
+/* Every entry of a container's body, as it stands there. */
+static void
+add_all(struct edit *e, enum data_kind kind, json_t *container, bool must_be_new)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(container, words[kind]), i, entry)
+		add(e, kind, name_of(entry), entry)
+			->must_be_new = must_be_new;
+}
+
+/* What the container is to be afterwards: entries that differ, or stand elsewhere, are written,
+ * those that are not in it go. */
+static void
+add_difference(struct edit *e, enum data_kind kind, json_t *container)
+{
+	const struct data_client *dc = e->r->dc;
+	struct data_entry *const *old = kind == DATA_ALIAS ? dc->aliases : dc->acls;
+	size_t n_old = kind == DATA_ALIAS ? dc->n_aliases : dc->n_acls, i;
+	json_t *list = json_object_get(container, words[kind]), *entry;
+	const char *previous = NULL;
+	bool same_order = true;
+	struct map *stay = map_new();
+
+	json_array_foreach(list, i, entry)
+	{
+		const char *name = name_of(entry);
+		char *text = json_dumps(entry, JSON_COMPACT);
+		bool in_place = i < n_old && !strcmp(old[i]->name, name);
+		struct data_change *c;
+
+		same_order = same_order && in_place;
+		map_set(stay, name, strlen(name), entry);
+		if (!in_place || strcmp(old[i]->text, text) != 0) {
+			c = add(e, kind, name, entry);
+			c->insert = same_order ? INSERT_LAST
+				    : previous ? INSERT_AFTER
+					       : INSERT_FIRST;
+			c->point = previous;
+		}
+		previous = name;
+		free(text);
+	}
+	for (i = 0; i < n_old; i++)
+		if (!map_get(stay, old[i]->name, strlen(old[i]->name)))
+			add(e, kind, old[i]->name, NULL);
+	map_free(stay);
+}
+
+/* ---- registration (RFC 8783 5) ---- */
+
+/* Aliases and ACLs may come with it; those that it does not name stay: a registration said again
+ * takes nothing away (doc/architecture.md). */
+static bool
+fill_client(struct data_request *r, json_t *client)
+{
+	struct edit e = {.r = r};
+	size_t created;
+	bool done = true;
+
+	for (int k = DATA_ALIAS; k <= DATA_ACL; k++) {
+		json_t *container = json_object_get(client, container_node(k)->name);
+
+		if (container)
+			add_difference(&e, k, container);
+	}
+	if (e.n)
+		done = carry_out(&e, &created);
+	finish(&e);
+	return done;
+}
+
+static bool
+key_fits(struct data_request *r, const json_t *client)
+{
+	const char *cuid = json_string_value(json_object_get(client, "cuid"));
+
+	return (r->cuid && !strcmp(r->cuid, cuid)) ||
+	       restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+		       "RFC 8040 4.5: cuid %.64s is not the one of the target", cuid);
+}
+
+/* Of whom a gateway that is trusted speaks (RFC 8783 5.1); what others say of it is ignored. */
+static const char *
+cdid_in(struct data_request *r, const json_t *client)
+{
+	const char *cdid = json_string_value(json_object_get(client, "cdid"));
+	const struct client *c;
+
+	if (!cdid || !r->asker->gateway)
+		return NULL;
+	c = clients_by_cdid(r->server->setup.clients, cdid);
+	if (c)
+		r->client = c;
+	return cdid;
+}
+
+static bool
+register_client(struct data_request *r, json_t *client, bool must_be_new)
+{
+	struct data_server *s = r->server;
+	const char *cuid = json_string_value(json_object_get(client, "cuid"));
+	const char *cdid = cdid_in(r, client);
+	bool created;
+
+	if (must_be_new && data_client(s->data, cuid))
+		return restconf_refuse(&r->err, 409, RESTCONF_RESOURCE_DENIED,
+			"RFC 8783 5.1: dots-client %.64s exists", cuid);
+	if (!data_register(s->data, r->client, cuid, cdid, loop_wall(), &r->dc, &created, &r->err))
+		return false;
+	r->cuid = r->dc->cuid;
+	if (fill_client(r, client)) {
+		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
+			EVENT_F("cuid", cuid), EVENT_F("kind", "dots-client"),
+			EVENT_F("change", created ? "registered" : "registered again"));
+		data_answer_stored(r, created ? 201 : 204, created ? cuid : NULL);
+		return true;
+	}
+	if (created) {
+		data_deregister(s->data, r->dc, loop_wall());
+		r->dc = NULL;
+	}
+	return false;
+}
+
+static bool
+post_dots_data(struct data_request *r, json_t *body)
+{
+	json_t *client = NULL;
+	bool done;
+
+	if (!yang_body(yang_dots_data, yang_dots_client, body, &client, &r->err))
+		return false;
+	done = register_client(r, client, true);
+	json_decref(client);
+	return done;
+}
+
+static bool
+put_client(struct data_request *r, json_t *body)
+{
+	json_t *client = NULL;
+	bool done;
+
+	if (!yang_body(yang_dots_data, yang_dots_client, body, &client, &r->err))
+		return false;
+	done = key_fits(r, client) && register_client(r, client, false);
+	json_decref(client);
+	return done;
+}
+
+/* ---- POST of aliases and ACLs ---- */
+
+/* One entry: the path to it; several: to their container (RFC 8783 6.1). */
+static void
+answer_created(struct data_request *r, const struct edit *e)
+{
+	data_answer_stored(r, 201, e->n == 1 ? e->list[0].name : "");
+}
+
+static bool
+create(struct edit *e)
+{
+	struct data_request *r = e->r;
+	size_t created;
+
+	if (!e->n)
+		return restconf_refuse(&r->err, 400, RESTCONF_MISSING_ATTRIBUTE,
+			"RFC 8040 4.4.1: %s: there is nothing in it to create", words[r->kind]);
+	if (r->query.has & (QUERY_INSERT | QUERY_POINT)) {
+		if (r->kind != DATA_ACL || e->n != 1)
+			return restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+				"RFC 8040 4.8.5: insert is for one acl or ace");
+		e->list[0].insert = r->query.insert;
+		e->list[0].point = r->query.point.n
+					   ? r->query.point.segments[r->query.point.n - 1].keys[0]
+					   : NULL;
+	}
+	if (!carry_out(e, &created))
+		return false;
+	answer_created(r, e);
+	return true;
+}
+
+/* {"…:aliases": {"alias": […]}} at the dots-client (RFC 8783 6.1, 7.2). */
+static bool
+post_client(struct data_request *r, json_t *body)
+{
+	struct edit e = {.r = r};
+	json_t *container = NULL;
+	bool done;
+
+	r->kind = json_object_get(body, DATA_MODULE ":acls") ? DATA_ACL : DATA_ALIAS;
+	if (!yang_body(yang_dots_client, container_node(r->kind), body, &container, &r->err))
+		return false;
+	add_all(&e, r->kind, container, true);
+	done = create(&e);
+	finish(&e);
+	json_decref(container);
+	return done;
+}
+
+/* {"…:alias": [{…}]} at the container (RFC 8040 4.4.1). */
+static bool
+post_container(struct data_request *r, json_t *body)
+{
+	struct edit e = {.r = r};
+	json_t *entry = NULL;
+	bool done;
+
+	if (!yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err))
+		return false;
+	add(&e, r->kind, name_of(entry), entry)->must_be_new = true;
+	done = create(&e);
+	finish(&e);
+	json_decref(entry);
+	return done;
+}
+
+/* ---- edits of what is there ---- */
+
+/* Below an entry, or a plain patch of it. */
+static bool
+edit_within(struct data_request *r, enum yang_method method, json_t *body)
+{
+	struct edit e = {.r = r};
+	json_t *entry = data_entry_config(r->entry);
+	bool created = false, done;
+	size_t n;
+
+	done = yang_edit(entry_node(r->kind), entry, &r->path, r->from, method, body, &r->query,
+		&created, &r->err);
+	if (done) {
+		add(&e, r->kind, r->entry->name, entry);
+		done = carry_out(&e, &n);
+	}
+	if (done)
+		data_answer_stored(r, created ? 201 : 204, created ? r->http->path : NULL);
+	finish(&e);
+	json_decref(entry);
+	return done;
+}
+
+/* Of a whole container, or of a dots-client by a plain patch: all of it as it is to be afterwards.
+ */
+static bool
+edit_whole(struct data_request *r, const struct yang_node *node, json_t *whole,
+	enum yang_method method, json_t *body)
+{
+	struct edit e = {.r = r};
+	bool created, done;
+	size_t n;
+
+	done = yang_edit(
+		node, whole, &r->path, r->from, method, body, &r->query, &created, &r->err);
+	for (int k = DATA_ALIAS; done && k <= DATA_ACL; k++) {
+		if (node == yang_dots_client)
+			add_difference(&e, k, json_object_get(whole, container_node(k)->name));
+		else if (r->kind == (enum data_kind)k)
+			add_difference(&e, k, whole);
+	}
+	if (done)
+		done = !e.n || carry_out(&e, &n);
+	if (done)
+		data_answer_stored(r, 204, NULL);
+	finish(&e);
+	json_decref(whole);
+	return done;
+}
+
+static bool
+edit_container(struct data_request *r, enum yang_method method, json_t *body)
+{
+	return edit_whole(
+		r, container_node(r->kind), data_container_config(r->dc, r->kind), method, body);
+}
+
+static bool
+patch_client(struct data_request *r, json_t *body)
+{
+	json_t *whole = json_object();
+
+	json_object_set_new(whole, "cuid", json_string(r->dc->cuid));
+	for (int k = DATA_ALIAS; k <= DATA_ACL; k++)
+		json_object_set_new(
+			whole, container_node(k)->name, data_container_config(r->dc, k));
+	return edit_whole(r, yang_dots_client, whole, YANG_PATCH, body);
+}
+
+static bool
+empty_container(struct data_request *r)
+{
+	struct edit e = {.r = r};
+	size_t n;
+	bool done;
+
+	add_difference(&e, r->kind, NULL);
+	done = !e.n || carry_out(&e, &n);
+	if (done)
+		data_answer_stored(r, 204, NULL);
+	finish(&e);
+	return done;
+}
+
+static bool
+put_entry(struct data_request *r, json_t *body)
+{
+	struct edit e = {.r = r};
+	json_t *entry = NULL;
+	size_t created = 0;
+	bool done;
+
+	if (!yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err))
+		return false;
+	if (strcmp(name_of(entry), r->name) != 0) {
+		json_decref(entry);
+		return restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+			"RFC 8040 4.5: the name in the body is not the one of the target");
+	}
+	add(&e, r->kind, r->name, entry);
+	e.list[0].insert = r->query.insert;
+	if (r->query.point.n)
+		e.list[0].point = r->query.point.segments[r->query.point.n - 1].keys[0];
+	if ((r->query.has & QUERY_INSERT) && r->kind != DATA_ACL)
+		done = restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+			"RFC 8040 4.8.5: insert is for acl and ace");
+	else
+		done = carry_out(&e, &created);
+	if (done)
+		data_answer_stored(r, created ? 201 : 204, created ? r->name : NULL);
+	finish(&e);
+	json_decref(entry);
+	return done;
+}
+
+static bool
+is_below(const struct data_request *r)
+{
+	return r->path.n > r->from;
+}
+
+static bool
+delete_entry(struct data_request *r)
+{
+	struct edit e = {.r = r};
+	size_t created;
+	bool done;
+
+	add(&e, r->kind, r->name, NULL);
+	done = carry_out(&e, &created);
+	if (done)
+		data_answer_stored(r, 204, NULL);
+	finish(&e);
+	return done;
+}
+
+static bool
+delete_client(struct data_request *r)
+{
+	struct data_server *s = r->server;
+
+	event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
+		EVENT_F("cuid", r->dc->cuid), EVENT_F("kind", "dots-client"),
+		EVENT_F("change", "deregistered"));
+	data_deregister(s->data, r->dc, loop_wall());
+	r->dc = NULL;
+	data_answer_stored(r, 204, NULL);
+	return true;
+}
+
+/* ---- the methods ---- */
+
+static bool
+refuse_place(struct data_request *r)
+{
+	return restconf_refuse(&r->err, 403, RESTCONF_ACCESS_DENIED,
+		"RFC 8783 5.1: a client changes its own dots-client, nothing above it");
+}
+
+static bool
+post(struct data_request *r, json_t *body)
+{
+	switch (r->place) {
+	case PLACE_DOTS_DATA:
+		return post_dots_data(r, body);
+	case PLACE_CLIENT:
+		return post_client(r, body);
+	case PLACE_CONTAINER:
+		return post_container(r, body);
+	case PLACE_ENTRY:
+		return edit_within(r, YANG_POST, body);
+	default:
+		return refuse_place(r);
+	}
+}
+
+static bool
+put(struct data_request *r, json_t *body)
+{
+	switch (r->place) {
+	case PLACE_CLIENT:
+		return put_client(r, body);
+	case PLACE_CONTAINER:
+		return edit_container(r, YANG_PUT, body);
+	case PLACE_ENTRY:
+		return is_below(r) ? edit_within(r, YANG_PUT, body) : put_entry(r, body);
+	default:
+		return refuse_place(r);
+	}
+}
+
+static bool
+patch(struct data_request *r, json_t *body)
+{
+	switch (r->place) {
+	case PLACE_CLIENT:
+		return patch_client(r, body);
+	case PLACE_CONTAINER:
+		return edit_container(r, YANG_PATCH, body);
+	case PLACE_ENTRY:
+		return edit_within(r, YANG_PATCH, body);
+	default:
+		return refuse_place(r);
+	}
+}
+
+static void
+with_body(struct data_request *r, bool (*method)(struct data_request *r, json_t *body))
+{
+	json_t *body = read_body(r);
+
+	if (!body || !method(r, body))
+		data_answer_error(r);
+	json_decref(body);
+}
+
+void
+data_post(struct data_request *r)
+{
+	with_body(r, post);
+}
+
+void
+data_put(struct data_request *r)
+{
+	with_body(r, put);
+}
+
+void
+data_patch(struct data_request *r)
+{
+	with_body(r, patch);
+}
+
+void
+data_delete(struct data_request *r)
+{
+	bool done;
+
+	if (r->place == PLACE_CLIENT)
+		done = delete_client(r);
+	else if (r->place == PLACE_CONTAINER)
+		done = empty_container(r);
+	else if (r->place == PLACE_ENTRY && is_below(r))
+		done = edit_within(r, YANG_DELETE, NULL);
+	else if (r->place == PLACE_ENTRY)
+		done = delete_entry(r);
+	else
+		done = refuse_place(r);
+	if (!done)
+		data_answer_error(r);
+}

@@ -1,0 +1,253 @@
+/*
+ * What a GET on the data channel shows (RFC 8040 4.3, 4.8; RFC 8783 6.2, 7.1, 7.3): put together
+ * from the records of the asker, with lifetimes and counters as they are now.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "role/data_state.h"
+
+enum { MINUTE_MS = 60000 };
+
+/* ---- configuration and state in JSON ---- */
+
+json_t *
+data_entry_config(const struct data_entry *e)
+{
+	return json_loads(e->text, 0, NULL);
+}
+
+static const char *
+member_of(enum data_kind kind)
+{
+	return data_kind_name(kind);
+}
+
+static const struct yang_node *
+container_of_kind(enum data_kind kind)
+{
+	return kind == DATA_ALIAS ? yang_aliases : yang_acls;
+}
+
+static json_t *
+gather(const struct data_client *dc, enum data_kind kind,
+	json_t *(*show)(const struct data_request *r, const struct data_entry *e),
+	const struct data_request *r)
+{
+	struct data_entry *const *list = kind == DATA_ALIAS ? dc->aliases : dc->acls;
+	size_t n = kind == DATA_ALIAS ? dc->n_aliases : dc->n_acls;
+	json_t *container = json_object(), *entries;
+
+	if (!n)
+		return container;
+	entries = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(entries, show(r, list[i]));
+	json_object_set_new(container, member_of(kind), entries);
+	return container;
+}
+
+static json_t *
+show_config(const struct data_request *r, const struct data_entry *e)
+{
+	(void)r;
+	return data_entry_config(e);
+}
+
+json_t *
+data_container_config(const struct data_client *dc, enum data_kind kind)
+{
+	return gather(dc, kind, show_config, NULL);
+}
+
+static json_t *
+counter(uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+	return json_string(text);
+}
+
+static void
+add_statistics(json_t *acl, const struct data_entry *e)
+{
+	json_t *aces = json_object_get(json_object_get(acl, "aces"), "ace"), *ace;
+	size_t i;
+
+	json_array_foreach(aces, i, ace) if (i < e->acl.n_rules)
+		json_object_set_new(ace, "statistics",
+			json_pack("{s:o, s:o}", "matched-packets", counter(e->packets[i]),
+				"matched-octets", counter(e->bytes[i])));
+}
+
+/* With its state: minutes that are left, rounded up. */
+static json_t *
+show_all(const struct data_request *r, const struct data_entry *e)
+{
+	json_t *j = data_entry_config(e);
+	wall_ms left = e->expires - loop_wall();
+
+	(void)r;
+	json_object_set_new(j, "pending-lifetime",
+		json_integer(left > 0 ? (left + MINUTE_MS - 1) / MINUTE_MS : 0));
+	if (e->kind == DATA_ACL)
+		add_statistics(j, e);
+	return j;
+}
+
+static void
+set_unless_empty(json_t *to, const char *name, json_t *container)
+{
+	if (json_object_size(container))
+		json_object_set_new(to, name, container);
+	else
+		json_decref(container);
+}
+
+static json_t *
+show_client(const struct data_request *r, const struct data_client *dc)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "cuid", json_string(dc->cuid));
+	/* Only gateways have to do with it (RFC 8783 5.1). */
+	if (dc->cdid && r->asker->gateway)
+		json_object_set_new(j, "cdid", json_string(dc->cdid));
+	set_unless_empty(j, "aliases", gather(dc, DATA_ALIAS, show_all, r));
+	set_unless_empty(j, "acls", gather(dc, DATA_ACL, show_all, r));
+	return j;
+}
+
+struct showing {
+	const struct data_request *r;
+	json_t *list;
+};
+
+static bool
+show_own(void *arg, struct data_client *dc)
+{
+	const struct showing *w = arg;
+
+	if (!strcmp(dc->client, w->r->client->name))
+		json_array_append_new(w->list, show_client(w->r, dc));
+	return true;
+}
+
+/* Of a client only its own registrations: it does not learn of others (RFC 8040 4.3). */
+static json_t *
+show_dots_data(const struct data_request *r)
+{
+	json_t *j = json_object(), *list = json_array();
+
+	data_each(r->server->data, r->client->name, show_own, &(struct showing){r, list});
+	if (json_array_size(list))
+		json_object_set(j, "dots-client", list);
+	json_decref(list);
+	json_object_set_new(j, "capabilities", acl_capabilities());
+	return j;
+}
+
+static json_t *
+show_store(const struct data_request *r)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, DATA_MODULE ":dots-data", show_dots_data(r));
+	json_object_set_new(j, "ietf-restconf-monitoring:restconf-state", data_restconf_state());
+	json_object_set_new(j, "ietf-yang-library:modules-state", data_modules_state());
+	return j;
+}
+
+/* ---- the answer ---- */
+
+/* What the rest of the path is looked for in: no more than is needed. */
+static json_t *
+show_place(const struct data_request *r, const struct yang_node **ret_node, size_t *ret_from)
+{
+	if (r->place == PLACE_ENTRY) {
+		*ret_node = r->node;
+		*ret_from = r->from;
+		return show_all(r, r->entry);
+	}
+	if (r->place == PLACE_CONTAINER || r->place == PLACE_LIST) {
+		*ret_node = container_of_kind(r->kind);
+		*ret_from = 3;
+		return gather(r->dc, r->kind, show_all, r);
+	}
+	if (r->place == PLACE_CLIENT) {
+		*ret_node = yang_dots_client;
+		*ret_from = 2;
+		return show_client(r, r->dc);
+	}
+	*ret_node = &yang_root;
+	*ret_from = 0;
+	return show_store(r);
+}
+
+/* A leaf that is not there has its default (RFC 8040 3.5.4), a container is there (RFC 7950
+ * 7.5.1). NULL: nothing is. */
+static json_t *
+stand_in(const struct yang_place *p)
+{
+	if (p->node->kind == YANG_CONTAINER)
+		return json_object();
+	if (p->node->kind == YANG_LEAF && p->node->deflt && p->parent_data)
+		return json_string(p->node->deflt);
+	return NULL;
+}
+
+/* The parent in whose name the answer is wrapped: of an entry that was asked for by itself the one
+ * above it, which is not in `found` (RFC 8783 7.3). */
+static const struct yang_node *
+wrapper_of(const struct data_request *r, const struct yang_place *found)
+{
+	if (found->parent)
+		return found->parent;
+	if (r->place == PLACE_ENTRY)
+		return container_of_kind(r->kind);
+	return r->place == PLACE_CLIENT ? yang_dots_data : yang_dots_client;
+}
+
+static json_t *
+view(struct data_request *r)
+{
+	const struct yang_node *node;
+	size_t from;
+	json_t *all = show_place(r, &node, &from), *value, *seen, *body = NULL;
+	struct yang_place found;
+
+	if (yang_find(node, all, &r->path, from, &found, &r->err)) {
+		value = found.data ? json_incref(found.data) : stand_in(&found);
+		if (!value)
+			restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE,
+				"RFC 8040 4.3: %s does not exist", found.node->name);
+		seen = value ? yang_view(found.node, value, &r->query, &r->err) : NULL;
+		if (seen && r->path.n == 0)
+			body = json_pack("{s:o}", "ietf-restconf:data", seen);
+		else if (seen)
+			body = yang_envelope(wrapper_of(r, &found), found.node, seen);
+		json_decref(value);
+	}
+	json_decref(all);
+	return body;
+}
+
+void
+data_view(struct data_request *r)
+{
+	struct data_version v;
+	json_t *body = NULL;
+	bool known = data_version_of(r, &v);
+
+	if (r->place > PLACE_CLIENTS && !known)
+		restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE,
+			"RFC 8040 4.3: there is no such %s",
+			r->dc ? data_kind_name(r->kind) : "dots-client");
+	else
+		body = view(r);
+	if (body)
+		data_answer_json(r, body, known ? &v : NULL);
+	else
+		data_answer_error(r);
+}
