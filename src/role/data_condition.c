@@ -45,7 +45,7 @@ data_version_of(const struct data_request *r, struct data_version *ret)
 	case PLACE_STORE:
 	case PLACE_DOTS_DATA:
 	case PLACE_CLIENTS:
-		*ret = data_version(r->server->data, r->client->name);
+		*ret = data_version(r->server->data);
 		return true;
 	case PLACE_CLIENT:
 		if (r->dc)

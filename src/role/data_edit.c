@@ -13,13 +13,13 @@ static const char *const words[] = {[DATA_ALIAS] = "alias", [DATA_ACL] = "acl"};
 static const struct yang_node *
 container_node(enum data_kind k)
 {
-	return k == DATA_ALIAS ? yang_aliases : yang_acls;
+	return k == DATA_ALIAS ? data_aliases : data_acls;
 }
 
 static const struct yang_node *
 entry_node(enum data_kind k)
 {
-	return k == DATA_ALIAS ? yang_alias : yang_acl;
+	return k == DATA_ALIAS ? data_alias : data_acl;
 }
 
 /* ---- a list of changes ---- */
@@ -202,7 +202,7 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 	const char *cdid = cdid_in(r, client);
 	bool created;
 
-	if (must_be_new && data_client(s->data, cuid))
+	if (must_be_new && data_find(s->data, cuid))
 		return restconf_refuse(&r->err, 409, RESTCONF_RESOURCE_DENIED,
 			"RFC 8783 5.1: dots-client %.64s exists", cuid);
 	if (!data_register(s->data, r->client, cuid, cdid, loop_wall(), &r->dc, &created, &r->err))
@@ -228,7 +228,7 @@ post_dots_data(struct data_request *r, json_t *body)
 	json_t *client = NULL;
 	bool done;
 
-	if (!yang_body(yang_dots_data, yang_dots_client, body, &client, &r->err))
+	if (!yang_body(data_dots_data, data_client, body, &client, &r->err))
 		return false;
 	done = register_client(r, client, true);
 	json_decref(client);
@@ -241,7 +241,7 @@ put_client(struct data_request *r, json_t *body)
 	json_t *client = NULL;
 	bool done;
 
-	if (!yang_body(yang_dots_data, yang_dots_client, body, &client, &r->err))
+	if (!yang_body(data_dots_data, data_client, body, &client, &r->err))
 		return false;
 	done = key_fits(r, client) && register_client(r, client, false);
 	json_decref(client);
@@ -290,7 +290,7 @@ post_client(struct data_request *r, json_t *body)
 	bool done;
 
 	r->kind = json_object_get(body, DATA_MODULE ":acls") ? DATA_ACL : DATA_ALIAS;
-	if (!yang_body(yang_dots_client, container_node(r->kind), body, &container, &r->err))
+	if (!yang_body(data_client, container_node(r->kind), body, &container, &r->err))
 		return false;
 	add_all(&e, r->kind, container, true);
 	done = create(&e);
@@ -353,7 +353,7 @@ edit_whole(struct data_request *r, const struct yang_node *node, json_t *whole,
 	done = yang_edit(
 		node, whole, &r->path, r->from, method, body, &r->query, &created, &r->err);
 	for (int k = DATA_ALIAS; done && k <= DATA_ACL; k++) {
-		if (node == yang_dots_client)
+		if (node == data_client)
 			add_difference(&e, k, json_object_get(whole, container_node(k)->name));
 		else if (r->kind == (enum data_kind)k)
 			add_difference(&e, k, whole);
@@ -383,7 +383,7 @@ patch_client(struct data_request *r, json_t *body)
 	for (int k = DATA_ALIAS; k <= DATA_ACL; k++)
 		json_object_set_new(
 			whole, container_node(k)->name, data_container_config(r->dc, k));
-	return edit_whole(r, yang_dots_client, whole, YANG_PATCH, body);
+	return edit_whole(r, data_client, whole, YANG_PATCH, body);
 }
 
 static bool

@@ -111,7 +111,7 @@ field_version(struct fields *f, const struct data_version *v)
 }
 
 static void
-send(struct data_request *r, unsigned status, const struct fields *f, const char *body)
+respond(struct data_request *r, unsigned status, const struct fields *f, const char *body)
 {
 	https_answer(r->ex, &(struct https_answer){.status = status,
 				    .fields = f->list,
@@ -129,7 +129,7 @@ data_answer_json(struct data_request *r, json_t *body, const struct data_version
 	field(&f, "Content-Type", JSON_TYPE);
 	if (v)
 		field_version(&f, v);
-	send(r, 200, &f, text);
+	respond(r, 200, &f, text);
 	free(text);
 	json_decref(body);
 }
@@ -140,7 +140,7 @@ data_answer_unmodified(struct data_request *r, const struct data_version *v)
 	struct fields f = fields_of(v);
 
 	field_version(&f, v);
-	send(r, 304, &f, NULL);
+	respond(r, 304, &f, NULL);
 }
 
 static const char *const allowed[PLACES] = {
@@ -173,7 +173,7 @@ data_answer_error(struct data_request *r)
 		snprintf(seconds, sizeof(seconds), "%u", r->retry_after);
 		field(&f, "Retry-After", seconds);
 	}
-	send(r, r->err.status, &f, text);
+	respond(r, r->err.status, &f, text);
 	free(text);
 	json_decref(body);
 }
@@ -326,7 +326,7 @@ answer_host_meta(struct data_request *r)
 		r->server->setup.root);
 
 	field(&f, "Content-Type", "application/xrd+xml");
-	send(r, 200, &f, text);
+	respond(r, 200, &f, text);
 	free(text);
 }
 
@@ -355,7 +355,7 @@ answer_options(struct data_request *r)
 
 	field(&f, "Allow", allowed[r->place]);
 	field(&f, "Accept-Patch", JSON_TYPE);
-	send(r, 200, &f, NULL);
+	respond(r, 200, &f, NULL);
 }
 
 /* ---- where a target leads -------------------------------------------------------------------- */
@@ -377,7 +377,7 @@ static void
 find_client(struct data_request *r)
 {
 	struct data_server *s = r->server;
-	struct data_client *dc = data_client(s->data, r->cuid);
+	struct data_client *dc = data_find(s->data, r->cuid);
 	const struct client *owner = dc ? clients_named(s->setup.clients, dc->client) : NULL;
 
 	if (owner && (owner == r->asker || (dc->cdid && r->asker->gateway))) {
@@ -389,7 +389,7 @@ find_client(struct data_request *r)
 static void
 find_entry(struct data_request *r, const struct restconf_segment *g)
 {
-	r->node = r->kind == DATA_ALIAS ? yang_alias : yang_acl;
+	r->node = r->kind == DATA_ALIAS ? data_alias : data_acl;
 	r->from = 4;
 	r->name = g->keys[0];
 	r->place = r->name ? PLACE_ENTRY : PLACE_LIST;
@@ -684,7 +684,7 @@ data_server_mitigating(struct data_server *s, const char *cuid, bool mitigating)
 const struct alias *
 data_server_alias(struct data_server *s, const char *client, const char *cuid, const char *name)
 {
-	struct data_client *dc = data_client(s->data, cuid);
+	struct data_client *dc = data_find(s->data, cuid);
 	struct data_entry *e = NULL;
 
 	if (dc && !strcmp(dc->client, client))
@@ -739,7 +739,14 @@ data_server_start(struct data_server *s)
 {
 	char text[ENDPOINT_TEXT_MAX];
 
-	data_restore(s->data, s->setup.clients, loop_wall());
+	size_t unreadable = data_restore(s->data, s->setup.clients, loop_wall());
+
+	if (unreadable)
+		event_raise(EVENT_ALERT, EVENT_F("reason", "records cannot be read, left alone"),
+			EVENT_N("code", unreadable));
+	for (size_t i = 0; i < clients_count(s->setup.clients); i++)
+		if (data_next(s->data, clients_get(s->setup.clients, i)->name, NULL))
+			install(s, clients_get(s->setup.clients, i));
 	for (size_t i = 0; i < s->setup.https.n_sockets; i++)
 		event_raise(EVENT_LISTENING,
 			EVENT_F("address", endpoint_format(&s->setup.https.sockets[i].local, text)),
@@ -753,7 +760,7 @@ data_server_reload(struct data_server *s, const struct data_server_setup *setup)
 	s->setup = *setup;
 	https_set_credentials(s->https, setup->https.credentials);
 	https_judge(s->https);
-	data_reload(s->data, &setup->policy, setup->clients);
+	data_reload(s->data, &setup->policy, setup->clients, loop_wall());
 	expire(s);
 }
 

@@ -26,7 +26,7 @@ member_of(enum data_kind kind)
 static const struct yang_node *
 container_of_kind(enum data_kind kind)
 {
-	return kind == DATA_ALIAS ? yang_aliases : yang_acls;
+	return kind == DATA_ALIAS ? data_aliases : data_acls;
 }
 
 static json_t *
@@ -119,28 +119,15 @@ show_client(const struct data_request *r, const struct data_client *dc)
 	return j;
 }
 
-struct showing {
-	const struct data_request *r;
-	json_t *list;
-};
-
-static bool
-show_own(void *arg, struct data_client *dc)
-{
-	const struct showing *w = arg;
-
-	if (!strcmp(dc->client, w->r->client->name))
-		json_array_append_new(w->list, show_client(w->r, dc));
-	return true;
-}
-
 /* Of a client only its own registrations: it does not learn of others (RFC 8040 4.3). */
 static json_t *
 show_dots_data(const struct data_request *r)
 {
 	json_t *j = json_object(), *list = json_array();
+	const struct data_client *dc = NULL;
 
-	data_each(r->server->data, r->client->name, show_own, &(struct showing){r, list});
+	while ((dc = data_next(r->server->data, r->client->name, dc)))
+		json_array_append_new(list, show_client(r, dc));
 	if (json_array_size(list))
 		json_object_set(j, "dots-client", list);
 	json_decref(list);
@@ -176,11 +163,11 @@ show_place(const struct data_request *r, const struct yang_node **ret_node, size
 		return gather(r->dc, r->kind, show_all, r);
 	}
 	if (r->place == PLACE_CLIENT) {
-		*ret_node = yang_dots_client;
+		*ret_node = data_client;
 		*ret_from = 2;
 		return show_client(r, r->dc);
 	}
-	*ret_node = &yang_root;
+	*ret_node = &data_root;
 	*ret_from = 0;
 	return show_store(r);
 }
@@ -206,7 +193,7 @@ wrapper_of(const struct data_request *r, const struct yang_place *found)
 		return found->parent;
 	if (r->place == PLACE_ENTRY)
 		return container_of_kind(r->kind);
-	return r->place == PLACE_CLIENT ? yang_dots_data : yang_dots_client;
+	return r->place == PLACE_CLIENT ? data_dots_data : data_client;
 }
 
 static json_t *
