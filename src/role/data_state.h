@@ -1,7 +1,7 @@
 /*
- * Shared by the files of the data channel's server only: data_server.c (life, routes, answers,
- * what is in force), data_view.c (what a GET shows), data_edit.c (what the others change),
- * data_condition.c (If-Match and the like).
+ * Shared by the files of the data channel's server only: data_server.c (life, who may be here,
+ * what is in force), data_route.c (where a target leads), data_answer.c, data_view.c (what a GET
+ * shows), data_edit.c (what the others change), data_condition.c (If-Match and the like).
  */
 #ifndef DOTSD_ROLE_DATA_STATE_H
 #define DOTSD_ROLE_DATA_STATE_H
@@ -29,7 +29,7 @@ struct data_server {
 	struct map *tenants; /* struct tenant, by the name of its `clients:` entry */
 	struct timer *expiry;
 	struct data_answer_list answers; /* that wait for the store, and for what is in force */
-	wall_ms started;
+	struct event_quota strangers;
 };
 
 /* What is kept of a `clients:` entry. */
@@ -78,7 +78,16 @@ struct data_request {
 	uint32_t retry_after; /* seconds, of the error; 0: not told */
 };
 
+#define JSON_TYPE "application/yang-data+json"
+
 /* data_server.c */
+struct tenant *data_tenant(struct data_server *s, const char *client); /* made if need be */
+
+/* data_route.c */
+void data_route(struct data_request *r);
+extern const char *const data_allowed[PLACES]; /* methods, as of Allow */
+
+/* data_answer.c */
 /* status with an empty body. Of 201 the name of what was created at the target, "" for its
  * container, or a path for the target itself. Waits for the store, and until what is in force has
  * followed. */
@@ -86,6 +95,12 @@ void data_answer_stored(struct data_request *r, unsigned status, const char *cre
 void data_answer_json(struct data_request *r, json_t *body, const struct data_version *v);
 void data_answer_error(struct data_request *r);
 void data_answer_unmodified(struct data_request *r, const struct data_version *v);
+void data_answer_text(struct data_request *r, const char *type, const char *text);
+void data_answer_options(struct data_request *r);
+void data_answers_gone(struct data_server *s, const struct https_exchange *ex);
+/* What is in force of that client has followed. */
+void data_answers_go_on(struct data_server *s, const char *client);
+void data_answers_forget(struct data_server *s);
 void data_raise_changed(
 	const struct data_request *r, enum data_kind kind, const char *name, const char *change);
 
