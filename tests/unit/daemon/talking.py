@@ -147,8 +147,9 @@ class Talker:
         return [".well-known", "dots", "mitigate", f"cuid={cuid}"] + ([f"mid={mid}"] if mid is not None else [])
 
     def put_body(self, targets, lifetime=3600, **more):
-        scope = {6: targets, **({7: more["ports"]} if "ports" in more else {}),
-                 **({10: more["protocols"]} if "protocols" in more else {}), 14: lifetime}
+        scope = {**({6: targets} if targets else {}), **({7: more["ports"]} if "ports" in more else {}),
+                 **({10: more["protocols"]} if "protocols" in more else {}),
+                 **({13: more["alias"]} if "alias" in more else {}), 14: lifetime}
         return cbor({1: {2: [scope]}})
 
     def put(self, cuid, mid, targets, **more):

@@ -1,0 +1,493 @@
+#!/usr/bin/python3
+"""The data channel of a running dotsd (RFC 8783, RFC 8040), by curl over HTTPS with certificates that openssl
+makes; and what it and the signal channel tell each other.
+
+DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from control_test import Daemon, free_port, until
+from revoked_test import Pki
+from talking import KEY, Talker
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[2]))
+import tap  # noqa: E402
+
+VECTORS = json.loads((HERE.parents[2] / "vectors" / "rfc8783.json").read_text())
+MODULE = "ietf-dots-data-channel"
+ROOT = "/restconf/data/" + MODULE + ":dots-data"
+TYPE = "application/yang-data+json"
+CUID, OTHER_CUID = "dz6pHjaADkaFTbjr0JGBpw", "paL8p4Zqo4SLv64TLPXrxA"
+SERVER = """instance: server
+state: server-state
+control: server.sock
+events: server.json
+listen: [{{address: 127.0.0.1, port: {port}}}]
+data-channel: {{listen: [{{address: 127.0.0.1, port: {https}}}]{more}}}
+credentials: {{certificate: server.crt, key: server.key, trust: ca.crt}}
+clients:
+  acme: {{certificates: [acme.example], psk: [{{identity: acme, file: a.psk}}],
+          prefixes: [198.51.100.0/24, 2001:db8::/32]{acme}}}
+  beta: {{certificates: [beta.example], prefixes: [192.0.2.0/24]}}
+  gate: {{certificates: [gate.example], gateway: yes}}
+mitigators: [dry-run: {{}}]
+mitigation: {{terminating: 0}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-data-"))
+    path.chmod(0o755)
+    (path / "a.psk").write_text(KEY + "\n")
+    pki = Pki(path)
+    pki.certify("gate", "gate.example", "clientAuth")
+    yield path
+    shutil.rmtree(path)
+
+
+class Answer:
+    def __init__(self, text):
+        head, _, self.text = text.partition("\r\n\r\n")
+        while self.text.startswith("HTTP/"):  # after 100 Continue
+            head, _, self.text = self.text.partition("\r\n\r\n")
+        lines = head.split("\r\n")
+        self.status = int(lines[0].split()[1])
+        self.fields = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:])}
+
+    @property
+    def body(self):
+        return json.loads(self.text) if self.text else None
+
+    @property
+    def error(self):
+        return self.body["ietf-restconf:errors"]["error"][0]
+
+    def __repr__(self):
+        return f"{self.status} {self.fields} {self.text}"
+
+
+class Web:
+    """curl with a certificate."""
+    def __init__(self, folder, port, who):
+        self.folder, self.port, self.who = folder, port, who
+
+    def __call__(self, method, path, body=None, fields=(), accept=TYPE, content_type=TYPE):
+        args = ["curl", "-sS", "-i", "--max-time", "20", "--path-as-is", "-g", "--cacert", "ca.crt", "--resolve",
+                f"dots.example:{self.port}:127.0.0.1", "-X", method]
+        if self.who:
+            args += ["--cert", f"{self.who}.crt", "--key", f"{self.who}.key"]
+        if method == "HEAD":
+            args.append("-I")
+        args += ["-H", f"Accept: {accept}"] if accept else ["-H", "Accept:"]
+        for name, value in fields:
+            args += ["-H", f"{name}: {value}"]
+        if body is not None:
+            args += ["-H", f"Content-Type: {content_type}", "--data-binary",
+                     body if isinstance(body, str) else json.dumps(body)]
+        done = subprocess.run([*args, f"https://dots.example:{self.port}{path}"], cwd=self.folder, timeout=60,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return Answer(done.stdout)
+
+    def get(self, path, **more):
+        return self("GET", path, **more)
+
+    def post(self, path, body, **more):
+        return self("POST", path, body, **more)
+
+    def put(self, path, body, **more):
+        return self("PUT", path, body, **more)
+
+    def delete(self, path, **more):
+        return self("DELETE", path, **more)
+
+
+@pytest.fixture
+def serve(folder):
+    daemons = []
+
+    def start(more="", acme=""):
+        port, https = free_port(), free_port()
+        text = SERVER.format(port=port, https=https, more=more, acme=acme)
+        d = Daemon(folder, "server", text).start()
+        d.port, d.https = port, https
+        daemons.append(d)
+        return d
+
+    yield start
+    for d in daemons:
+        assert d.stop() in (0, None)
+        shutil.rmtree(folder / "server-state", ignore_errors=True)
+        (folder / "server.json").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def web(folder):
+    return lambda server, who="acme": Web(folder, server.https, who)
+
+
+def own(cuid=CUID):
+    return f"{ROOT}/dots-client={cuid}"
+
+
+def register(w, cuid=CUID):
+    assert w.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": cuid}]}).status == 201
+
+
+def alias(name="web", **more):
+    return {"name": name, "target-prefix": ["198.51.100.7/32"], **more}
+
+
+def post_alias(w, *aliases, cuid=CUID):
+    return w.post(own(cuid), {f"{MODULE}:aliases": {"alias": list(aliases)}})
+
+
+def ace(name="r", forwarding="drop", **matches):
+    return {"name": name, "matches": matches or {"ipv4": {"destination-ipv4-network": "198.51.100.0/24"}},
+            "actions": {"forwarding": forwarding}}
+
+
+def post_acl(w, name, *aces, cuid=CUID, kind="ipv4-acl-type", **more):
+    return w.post(own(cuid), {f"{MODULE}:acls": {"acl": [{"name": name, "type": kind,
+                                                          "aces": {"ace": list(aces)}, **more}]}})
+
+
+# --- the vectors of the RFC ------------------------------------------------------------------------
+
+
+def identities(value):
+    """Names of identities with and without their module are the same (RFC 7951 6.8)."""
+    if isinstance(value, dict):
+        return {k: identities(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [identities(v) for v in value]
+    return value.removeprefix("ietf-access-control-list:") if isinstance(value, str) else value
+
+
+def matches(want, got, subset):
+    if want == "$int":
+        return isinstance(got, int) and got > 0
+    if want == "$str":
+        return isinstance(got, str)
+    if want == "$any":
+        return True
+    if isinstance(want, dict):
+        return isinstance(got, dict) and all(k in got and matches(v, got[k], subset) for k, v in want.items()) \
+            and (subset or want.keys() == got.keys())
+    if isinstance(want, list) and isinstance(got, list) and subset and not any(isinstance(v, dict) for v in want):
+        return all(v in got for v in want)
+    if isinstance(want, list):
+        return isinstance(got, list) and len(want) == len(got) and all(map(matches, want, got, [subset] * len(want)))
+    return want == got
+
+
+def say(server, web, vector, done):
+    """A vector, after those that come before it."""
+    for before in vector.get("pre", []):
+        if before in VECTORS:
+            if before not in done:
+                assert say(server, web, VECTORS[before], done).status in (201, 204)
+        elif before not in done:
+            done.add(before)
+            register(web(server), before)
+    done.add(vector["id"])
+    w = web(server, vector.get("who", "acme"))
+    return w(vector["method"], vector["path"], body=vector.get("body", vector.get("text")),
+             fields=[tuple(f) for f in vector.get("fields", [])],
+             accept=vector.get("accept", TYPE), content_type=vector.get("content_type", TYPE))
+
+
+@pytest.mark.parametrize("name", sorted(k for k, v in VECTORS.items() if v.get("role", "server") == "server"))
+def test_vector(serve, web, name):
+    vector, server = VECTORS[name], serve()
+    got, want = say(server, web, vector, set()), vector["expect"]
+    assert got.status in want["status"], got
+    assert "cache-control" in got.fields  # 8040-5.5-02
+    if "tag" in want:
+        assert got.fields["content-type"] == TYPE and got.error["error-tag"] in want["tag"], got
+        assert got.error["error-message"].startswith("RFC "), got
+    if "location" in want:
+        assert got.fields["location"].endswith(want["location"]), got
+    if "body" in want:
+        assert matches(identities(want["body"]), identities(got.body), False), got
+    if "contains" in want:
+        assert matches(identities(want["contains"]), identities(got.body), True), got
+    if want.get("empty"):
+        assert not got.text, got
+
+
+# --- who may be here -------------------------------------------------------------------------------
+
+
+# 8040-2.5-01, -02, -03, 8040-12-03
+def test_who_shows_no_certificate_is_told_so(serve, web):
+    got = web(serve(), None).get(ROOT)
+    assert got.status == 401 and got.error["error-tag"] == "access-denied"
+
+
+# 8783-6.2-02, 8040-4.3-03, 8783-5.1-41
+def test_another_clients_registration_does_not_exist(serve, web):
+    server = serve()
+    mine, theirs = web(server), web(server, "beta")
+    register(mine)
+    assert post_alias(mine, alias()).status == 201
+    for path in (own(), own() + "/aliases", own() + "/aliases/alias=web"):
+        got = theirs.get(path)
+        assert (got.status, got.error["error-tag"]) == (404, "invalid-value")
+    assert theirs.delete(own()).status == 404
+    assert post_alias(theirs, alias("x")).status == 404
+    got = theirs.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": CUID}]})
+    assert (got.status, got.error["error-tag"]) == (409, "resource-denied")  # 8783-5.1-36
+    assert CUID not in theirs.get(ROOT).text and CUID not in theirs.get("/restconf/data").text
+    assert mine.get(own()).status == 200
+
+
+# --- RESTCONF --------------------------------------------------------------------------------------
+
+
+# 8040-3.1-02, -03, 8040-3.3-01, -02, 8040-3.3.3-01, 8040-10-01, 8040-9.1.2-01
+def test_the_api_tells_of_itself(serve, web):
+    w = web(serve())
+    got = w.get("/.well-known/host-meta", accept="application/xrd+xml")
+    assert got.fields["content-type"] == "application/xrd+xml" and got.text.count("rel='restconf'") == 1
+    assert w.get("/restconf").body == {"ietf-restconf:restconf": {
+        "data": {}, "operations": {}, "yang-library-version": "2016-06-21"}}
+    assert w.get("/restconf/yang-library-version").body == {"ietf-restconf:yang-library-version": "2016-06-21"}
+    modules = w.get("/restconf/data/ietf-yang-library:modules-state").body
+    names = [m["name"] for m in modules["ietf-yang-library:modules-state"]["module"]]
+    assert {"ietf-dots-data-channel", "ietf-access-control-list", "ietf-packet-fields"} <= set(names)
+    state = w.get("/restconf/data/ietf-restconf-monitoring:restconf-state/capabilities").text
+    assert "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit" in state
+
+
+# 8040-4.1-01, -02, 8040-4.2-01, 8040-7-05
+def test_methods_of_a_resource(serve, web):
+    w = web(serve())
+    register(w)
+    got = w("OPTIONS", own())
+    assert got.status == 200 and "DELETE" in got.fields["allow"] and got.fields["accept-patch"] == TYPE
+    head, get = w("HEAD", own()), w.get(own())
+    assert head.status == 200 and not head.text and head.fields["etag"] == get.fields["etag"]
+    got = w("DELETE", "/restconf/data")
+    assert got.status == 405 and "GET" in got.fields["allow"]
+    assert w("BREW", own()).status == 501
+    assert w.put("/restconf/data", {"ietf-restconf:data": {}}).status == 403  # 8040-4.5-03
+
+
+# 8040-3.4.1-06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
+def test_validators_change_with_configuration_only(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_alias(w, alias("a"), alias("b")).status == 201
+
+    def tags():
+        return [w.get(p).fields["etag"] for p in
+                ("/restconf/data", own(), own() + "/aliases", own() + "/aliases/alias=a",
+                 own() + "/aliases/alias=b", own() + "/acls")]
+
+    before = tags()
+    assert tags() == before
+    assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [alias("a", **{"target-protocol": [6]})]}).status == 204
+    after = tags()
+    assert [x != y for x, y in zip(before, after)] == [True, True, True, True, False, False]
+    assert w.get(own() + "/aliases/alias=b", fields=[("If-None-Match", after[4])]).status == 304
+    assert w.get(own() + "/aliases/alias=a", fields=[("If-None-Match", before[3])]).status == 200
+
+
+# 8040-3.4.1-05, -07, 8040-B-03
+def test_a_stale_edit_changes_nothing(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias("a"))
+    path = own() + "/aliases/alias=a"
+    tag = w.get(path).fields["etag"]
+    body = {f"{MODULE}:alias": [alias("a", **{"target-protocol": [17]})]}
+    got = w.put(path, body, fields=[("If-Match", '"0"')])
+    assert got.status == 412 and got.fields["etag"] == tag
+    got = w.put(path, body, fields=[("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")])
+    assert got.status == 412 and w.get(path).fields["etag"] == tag
+    assert w.put(path, body, fields=[("If-Match", tag)]).status == 204
+    assert w.put(own() + "/aliases/alias=new", {f"{MODULE}:alias": [alias("new")]},
+                 fields=[("If-None-Match", "*")]).status == 201
+    assert w.put(path, body, fields=[("If-None-Match", "*")]).status == 412
+
+
+# 8040-4.6-01, -03, 8040-4.6.1-02, 8040-4.7-01, 8040-3.5-01
+def test_what_is_in_an_entry_is_edited_by_itself(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias("a", **{"target-protocol": [6]}))
+    path = own() + "/aliases/alias=a"
+    assert w("PATCH", path, {f"{MODULE}:alias": [{"name": "a", "target-protocol": [17]}]}).status == 204
+    got = w.get(path + "?content=config").body[f"{MODULE}:aliases"]["alias"][0]
+    assert got["target-protocol"] == [6, 17] and got["target-prefix"] == ["198.51.100.7/32"]
+    assert w.delete(path + "/target-protocol=6").status == 204
+    assert w.get(path + "?content=config").body[f"{MODULE}:aliases"]["alias"][0]["target-protocol"] == [17]
+    assert w("PATCH", own() + "/aliases/alias=nosuch", {f"{MODULE}:alias": [alias("nosuch")]}).status == 404
+    got = w.delete(path + "/target-prefix=198.51.100.7%2F32")  # 8783-6.1-21
+    assert (got.status, got.error["error-tag"]) == (400, "missing-attribute")
+    assert w.get(path + "/target-prefix").status == 200
+
+
+# 8040-3.5.4-01, -02, 8040-4.8.9-04
+def test_defaults_are_told_when_they_are_asked_for(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_acl(w, "f", ace()).status == 201
+    path = own() + "/acls/acl=f"
+    assert "activation-type" not in w.get(path).text
+    assert w.get(path + "/activation-type").body == {f"{MODULE}:activation-type": "activate-when-mitigating"}
+    assert "activate-when-mitigating" in w.get(path + "?with-defaults=report-all").text
+
+
+# --- what is kept ----------------------------------------------------------------------------------
+
+
+# 8040-3.4-03, 8040-1.4-03, 8783-4.1-02
+def test_what_is_on_record_survives_a_restart(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    post_alias(w, alias("a/b, c"), alias("z"))
+    for name in ("one", "two"):
+        assert post_acl(w, name, ace()).status == 201
+    first = {f"{MODULE}:acl": [{"name": "zero", "type": "ipv4-acl-type", "aces": {"ace": [ace()]}}]}
+    assert w.put(own() + "/acls/acl=zero?insert=first", first).status == 201
+    before = w.get(own() + "?content=config").body
+    assert [a["name"] for a in before[f"{MODULE}:dots-client"][0]["acls"]["acl"]] == ["zero", "one", "two"]
+    assert w.get(own() + "/aliases/alias=a%2Fb%2C%20c").status == 200  # 8040-3.5.3-04
+    tag = w.get(own()).fields["etag"]
+    server.process.kill()
+    server.stop()
+    server.start()
+    assert w.get(own() + "?content=config").body == before and w.get(own()).fields["etag"] == tag
+
+
+# 8783-5.2-01, -02, 8040-4.2
+def test_a_registration_takes_everything_with_it(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias())
+    assert w.delete(own()).status == 204 and w.get(own()).status == 404
+    register(w)
+    assert w.get(own() + "/aliases").body == {f"{MODULE}:aliases": {}}
+
+
+# 8783-5.1-40: what it does not name stays
+def test_a_registration_said_again_takes_nothing_away(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias())
+    assert w.put(own(), {f"{MODULE}:dots-client": [{"cuid": CUID}]}).status == 204
+    assert w.get(own() + "/aliases/alias=web").status == 200
+
+
+# 8783-6.1-26, 8783-7.2-31
+def test_of_several_entries_all_are_made_or_none(serve, web):
+    w = web(serve())
+    register(w)
+    got = post_alias(w, alias("good"), alias("bad", **{"target-prefix": ["203.0.113.1/32"]}))
+    assert got.status == 400 and w.get(own() + "/aliases/alias=good").status == 404
+    assert post_alias(w, alias("one"), alias("two")).fields["location"].endswith("/aliases")
+
+
+# 8783-10-19, -20, -21
+def test_limits_are_named(serve, web):
+    server = serve(more=", aliases: 2, acls: 1, aces: 2, entry-bytes: 2000, body: 20000",
+                   acme=", limits: {cuids: 1}")
+    w = web(server)
+    register(w)
+    got = w.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]})
+    assert got.status == 403 and "limit" in got.error["error-message"] or "may have" in got.error["error-message"]
+    assert post_alias(w, alias("a"), alias("b")).status == 201
+    assert post_alias(w, alias("c")).status == 403
+    assert post_acl(w, "x", ace("1"), ace("2"), ace("3")).status == 403
+    assert post_acl(w, "x", ace("1")).status == 201
+    assert post_acl(w, "y", ace("1")).status == 403
+    long = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(200)]})
+    assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [long]}).status in (403, 413)
+    assert w.put(own() + "/aliases/alias=a", "[" + " " * 30000 + "]").status == 413
+
+
+# --- the signal channel ----------------------------------------------------------------------------
+
+
+# 8783-6.1-02, 8612-SIG-008-04
+def test_an_alias_names_targets_of_the_same_cuid(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    post_alias(w, alias())
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    assert t.put(CUID, 1, [], alias=["web"]).code == "2.01"
+    assert t.put(CUID, 2, [], alias=["nosuch"]).code == "4.00"
+    assert t.put("another", 3, [], alias=["web"]).code == "4.00"
+    t.stop()
+
+
+# 8783-7.2-06, -07, 8783-4.3-03, -05
+def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    assert post_acl(w, "f", ace()).status == 201
+    assert post_acl(w, "off", ace(), **{"activation-type": "deactivate"}).status == 201
+
+    def rules():
+        return [e["rules"] for e in server.events("filters-in-force")][-1:]
+
+    assert rules() in ([], [0])
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    assert t.put("another", 1, ["198.51.100.1/32"]).code == "2.01"
+    assert rules() in ([], [0])
+    assert t.put(CUID, 2, ["198.51.100.2/32"]).code == "2.01"
+    until(lambda: rules() == [1], "the filter to be in force")
+    assert t.delete(CUID, 2).code == "2.02"
+    until(lambda: rules() == [0], "the filter to be in force no more")
+    t.stop()
+
+
+# --- odds and ends ---------------------------------------------------------------------------------
+
+
+def test_requests_beyond_the_rate_are_refused(serve, web):
+    w = web(serve(acme=", limits: {requests-per-second: 1}"))
+    codes = [w.get(ROOT).status for _ in range(15)]
+    assert codes[0] == 200 and codes[-1] == 429
+
+
+def test_a_suspended_client_changes_nothing(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    assert server("client", "acme", "suspend")[0] == 0
+    assert w.get(own()).status == 200 and post_alias(w, alias()).status == 403
+    assert server("client", "acme", "resume")[0] == 0
+    assert post_alias(w, alias()).status == 201
+
+
+# M17
+def test_what_is_not_its_clients_any_more_ends_with_a_reload(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    post_alias(w, alias("stays", **{"target-prefix": ["2001:db8::1/128"]}), alias("goes"))
+    text = server.path.read_text()
+    server.path.write_text(text.replace("198.51.100.0/24, ", ""))
+    assert server("reload")[0] == 0
+    until(lambda: w.get(own() + "/aliases/alias=goes").status == 404, "the alias to end")
+    assert w.get(own() + "/aliases/alias=stays").status == 200
+
+
+if __name__ == "__main__":
+    tap.run(__file__)
