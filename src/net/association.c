@@ -45,8 +45,14 @@ enum {
 	READ_TRIES = 16, /* records without data taken from a stream in one go */
 };
 
-/* RFC 8323 11.7: the protocol of CoAP over TLS. */
-static const char alpn_coap[] = "coap";
+static const struct protocol {
+	const char *alpn;
+	bool x509_only;
+	gnutls_certificate_request_t request; /* of a server, for the client's certificate */
+} protocols[] = {
+	[ASSOCIATION_COAP] = {"coap", false, GNUTLS_CERT_REQUIRE},    /* RFC 8323 11.7 */
+	[ASSOCIATION_HTTP] = {"http/1.1", true, GNUTLS_CERT_REQUEST}, /* RFC 7301 6 */
+};
 
 struct resumption {
 	gnutls_datum_t data;
@@ -73,6 +79,12 @@ struct association {
 	bool unknown_psk;
 	char why[TLS_WHY_MAX];
 };
+
+static const struct protocol *
+association_protocol(const struct association *a)
+{
+	return &protocols[a->setup.protocol];
+}
 
 static gnutls_priority_t
 association_priority(bool stream, enum credentials_types types)
@@ -267,7 +279,7 @@ association_make_server(struct association *a)
 
 	if (as->psk)
 		r = gnutls_credentials_set(a->tls, GNUTLS_CRD_PSK, as->psk);
-	gnutls_certificate_server_set_request(a->tls, GNUTLS_CERT_REQUIRE);
+	gnutls_certificate_server_set_request(a->tls, association_protocol(a)->request);
 	if (r >= 0)
 		r = gnutls_session_ticket_enable_server(a->tls, &as->ticket_key);
 	if (a->setup.prestate) {
@@ -309,11 +321,11 @@ association_make_datagrams(struct association *a)
 static int
 association_make_stream(struct association *a)
 {
-	const gnutls_datum_t coap = {
-		(unsigned char *)(uintptr_t)alpn_coap, (unsigned)strlen(alpn_coap)};
+	const char *alpn = association_protocol(a)->alpn;
+	const gnutls_datum_t name = {(unsigned char *)(uintptr_t)alpn, (unsigned)strlen(alpn)};
 
 	gnutls_handshake_set_timeout(a->tls, LIBRARY_LIMIT_MS);
-	return gnutls_alpn_set_protocols(a->tls, &coap, 1, GNUTLS_ALPN_MANDATORY);
+	return gnutls_alpn_set_protocols(a->tls, &name, 1, GNUTLS_ALPN_MANDATORY);
 }
 
 struct association *
@@ -322,7 +334,9 @@ association_new(const struct association_setup *setup)
 	/* Our certificate goes to the server that proved its name, whatever CAs it lists. */
 	const unsigned role =
 		setup->server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
-	const enum credentials_types types = credentials_types(setup->credentials);
+	const enum credentials_types types = protocols[setup->protocol].x509_only
+						     ? TYPES_X509
+						     : credentials_types(setup->credentials);
 	const unsigned flags = GNUTLS_NONBLOCK | (types == TYPES_X509 ? 0 : GNUTLS_ENABLE_RAWPK);
 	gnutls_certificate_credentials_t x509 = credentials_x509(setup->credentials);
 	struct association *a = mem_new(sizeof(*a));
@@ -407,7 +421,7 @@ association_check_protocol(struct association *a)
 		return ASSOCIATION_DONE;
 	(void)gnutls_alert_send(a->tls, GNUTLS_AL_FATAL, GNUTLS_A_NO_APPLICATION_PROTOCOL);
 	snprintf(a->why, sizeof(a->why), "handshake: the peer does not speak \"%s\" (RFC 8323 8.2)",
-		alpn_coap);
+		association_protocol(a)->alpn);
 	return ASSOCIATION_FAILED;
 }
 
@@ -456,6 +470,15 @@ association_verify_psk(struct association *a)
 }
 
 bool
+association_is_anonymous(const struct association *a)
+{
+	unsigned n = 0;
+
+	return association_protocol(a)->request != GNUTLS_CERT_REQUIRE && a->setup.server &&
+	       !gnutls_certificate_get_peers(a->tls, &n);
+}
+
+bool
 association_verify(struct association *a, const struct credentials *c)
 {
 	const struct peer_expect expect = {
@@ -468,6 +491,8 @@ association_verify(struct association *a, const struct credentials *c)
 
 	if (gnutls_auth_get_type(a->tls) == GNUTLS_CRD_PSK)
 		return association_verify_psk(a);
+	if (association_is_anonymous(a))
+		return true;
 	return peer_verify(a->tls, &expect, a->why, sizeof(a->why));
 }
 

@@ -36,6 +36,14 @@ typedef bool (*association_push)(void *arg, const void *bytes, size_t len);
 /* Bytes read from the stream: their number, 0 at its end, or -errno (-EAGAIN: none now). */
 typedef ssize_t (*association_pull)(void *arg, void *bytes, size_t cap);
 
+/* What is spoken over a stream. */
+enum association_protocol {
+	ASSOCIATION_COAP,
+	/* RFC 8040 2: the server shows an X.509 certificate, whatever else its credentials have; a
+	 * client may show none, which is then for the layer above to judge (2.5). */
+	ASSOCIATION_HTTP,
+};
+
 struct association_setup {
 	const struct credentials *credentials;   /* outlives the association */
 	struct association_server *server;       /* NULL: we are the client */
@@ -45,7 +53,8 @@ struct association_setup {
 	bool protocol_implied; /* client, TLS: by the port, if the server does not say it */
 	unsigned mtu;          /* largest UDP payload */
 	association_push push;
-	association_pull pull; /* makes it TLS; NULL: DTLS */
+	association_pull pull;              /* makes it TLS; NULL: DTLS */
+	enum association_protocol protocol; /* TLS only */
 	void *arg;
 };
 
@@ -63,6 +72,8 @@ uint32_t association_timeout_ms(const struct association *a);
 /* After ASSOCIATION_DONE: is the peer good (again, if resumed), against these credentials? */
 bool association_verify(struct association *a, const struct credentials *c);
 bool association_identify(struct association *a, struct peer_id *ret);
+/* ASSOCIATION_HTTP: the client has shown no certificate. It verifies, and identifies nobody. */
+bool association_is_anonymous(const struct association *a);
 bool association_resumed(const struct association *a);
 
 enum association_read {

@@ -23,6 +23,8 @@ struct https_config {
 	uint32_t request_timeout_s;          /* from its first byte to its last one; 0: 60 */
 	uint32_t max_body;                   /* octets; 0: 1048576. Beyond: 413 */
 	uint32_t max_headers;                /* octets of line and fields; 0: 16384. Beyond: 431 */
+	size_t max_bodies; /* what all bodies and answers under way may hold; 0: 16 MiB. Beyond: 503
+			    */
 };
 
 struct https;

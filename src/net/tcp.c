@@ -43,6 +43,9 @@ struct tcp {
 	size_t len, cap;
 	bool stuck; /* the kernel takes no more now */
 	bool again;
+	bool held;
+	bool ending, ended; /* our direction, once the queue is empty */
+	uint64_t sent;
 	const char *broken; /* why; NULL: it is not */
 };
 
@@ -113,7 +116,7 @@ tcp_watch(struct tcp *t)
 
 	if (t->connecting || t->stuck)
 		events |= LOOP_WRITE;
-	if (t->open && !t->connecting && !t->broken && !tcp_is_busy(t))
+	if (t->open && !t->connecting && !t->broken && !t->held && !tcp_is_busy(t))
 		events |= LOOP_READ;
 	watch_events(t->watch, events);
 }
@@ -128,6 +131,15 @@ tcp_break(struct tcp *t, const char *why)
 	t->len = 0;
 	tcp_watch(t);
 	timer_after(t->timer, 0);
+}
+
+static void
+tcp_shut(struct tcp *t)
+{
+	if (!t->ending || t->ended || t->len || t->broken)
+		return;
+	t->ended = true;
+	shutdown(t->fd, SHUT_WR);
 }
 
 static void
@@ -151,11 +163,13 @@ tcp_flush(struct tcp *t)
 	if (done)
 		memmove(t->queue, t->queue + done, t->len - done);
 	t->len -= done;
+	t->sent += done;
 	t->stuck = t->len > 0;
 	if (!t->len) {
 		free(t->queue);
 		t->queue = NULL;
 		t->cap = 0;
+		tcp_shut(t);
 	}
 	tcp_watch(t);
 	if (was_busy && !tcp_is_busy(t))
@@ -187,7 +201,7 @@ tcp_due(void *arg)
 	}
 	if (t->len)
 		tcp_flush(t);
-	if (again && !t->broken && !tcp_is_busy(t))
+	if (again && !t->broken && !t->held && !tcp_is_busy(t))
 		tcp_call(t, t->ops->readable);
 }
 
@@ -219,7 +233,7 @@ tcp_event(void *arg, int events)
 	}
 	if (t->stuck)
 		tcp_flush(t);
-	if (events & LOOP_READ && t->open && !t->broken && !tcp_is_busy(t))
+	if (events & LOOP_READ && t->open && !t->broken && !t->held && !tcp_is_busy(t))
 		tcp_call(t, t->ops->readable);
 }
 
@@ -335,7 +349,7 @@ tcp_read(struct tcp *t, void *bytes, size_t cap)
 bool
 tcp_send(struct tcp *t, const void *bytes, size_t len)
 {
-	if (t->broken)
+	if (t->broken || t->ending)
 		return false;
 	if (len > TCP_QUEUE_MAX - t->len) {
 		tcp_break(t, "the peer does not read");
@@ -364,6 +378,26 @@ tcp_again(struct tcp *t)
 {
 	t->again = true;
 	timer_after(t->timer, 0);
+}
+
+void
+tcp_hold(struct tcp *t, bool hold)
+{
+	t->held = hold;
+	tcp_watch(t);
+}
+
+void
+tcp_end(struct tcp *t)
+{
+	t->ending = true;
+	tcp_shut(t);
+}
+
+uint64_t
+tcp_sent(const struct tcp *t)
+{
+	return t->sent;
 }
 
 const struct endpoint *

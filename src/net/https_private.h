@@ -1,0 +1,128 @@
+/*
+ * The inside of the HTTPS server, for the files that share it: https.c (sockets, limits, budget),
+ * https_connection.c (TLS, and one request after the other), https_exchange.c (libmicrohttpd, which
+ * reads requests and writes answers).
+ *
+ * Each connection is two: TLS with the peer, over TCP, which is ours; and a pair of local sockets,
+ * of which libmicrohttpd has the other end. It is given one request at a time, and of that no octet
+ * more than the request has, so that it never holds what nobody has looked at.
+ */
+#ifndef DOTSD_NET_HTTPS_PRIVATE_H
+#define DOTSD_NET_HTTPS_PRIVATE_H
+
+#include "net/association.h"
+#include "net/crowd.h"
+#include "net/http_head.h"
+#include "net/https.h"
+#include "net/tcp.h"
+
+struct MHD_Daemon;
+struct MHD_Connection;
+
+enum https_state {
+	HTTPS_HANDSHAKE,
+	HTTPS_HEAD,      /* a request is to come, or its head is under way */
+	HTTPS_PARSING,   /* its head is with libmicrohttpd */
+	HTTPS_BODY,      /* its body is under way */
+	HTTPS_ANSWERING, /* it is complete: what follows has to wait for its answer */
+	HTTPS_CLOSING,   /* our last word is said */
+	HTTPS_OVER,      /* freed from the loop */
+};
+
+/* What a turn of the loop may spend on all connections (https_afford). */
+enum { HTTPS_COST_HANDSHAKE = 8, HTTPS_COST_REQUEST = 1 };
+
+struct https_connection {
+	struct https *https;
+	enum https_state state;
+	struct tcp *tcp;
+	struct association *association; /* NULL: the peer has said nothing yet */
+	struct credentials *credentials;
+	struct peer_id peer;
+	bool known; /* peer is set */
+	struct timer *timer;
+	mono_ms last;  /* something went in or out */
+	mono_ms since; /* of this state; in HTTPS_HEAD and HTTPS_BODY: the request's first octet */
+	uint64_t sent; /* tcp_sent when it was looked at last */
+	/* Towards libmicrohttpd. */
+	int plain; /* our end; -1: none */
+	struct watch *watch;
+	bool attached; /* it has the other end */
+	uint8_t *in;   /* decrypted, not passed on yet: in_at to in_len; NULL: nothing */
+	size_t in_at, in_len;
+	size_t cleared; /* of it, so much may be passed on */
+	struct http_head head;
+	uint64_t body_left;              /* HTTPS_BODY; UINT64_MAX: in chunks */
+	unsigned refusal;                /* status of our own last answer; 0: none */
+	struct https_exchange *exchange; /* the request under way */
+	size_t discarded;                /* HTTPS_CLOSING */
+	struct crowd_member member;      /* of all connections */
+	struct crowd_member stranger;    /* of those whose peer is not known (yet) */
+	TAILQ_ENTRY(https_connection) siblings;
+	TAILQ_ENTRY(https_connection) queue;
+	bool queued; /* waits for a turn that can afford it */
+};
+
+TAILQ_HEAD(https_connections, https_connection);
+
+struct https {
+	struct loop *loop;
+	const struct https_ops *ops;
+	void *arg;
+	struct https_config limits; /* its numbers only */
+	struct credentials *credentials;
+	struct association_server *tls;
+	struct tcp_listener **sockets;
+	size_t n_sockets;
+	struct https_connections connections; /* all, until freed */
+	struct crowd *all, *strangers;
+	struct https_connections waiting;
+	struct timer *turn;
+	unsigned spent;
+	size_t held; /* octets of bodies and answers under way */
+	struct MHD_Daemon *mhd;
+	struct watch *mhd_watch;
+	struct timer *mhd_timer;
+	struct https_connection *attaching;
+	bool freeing;
+};
+
+/* --- https.c --------------------------------------------------------------------------------- */
+
+/* False: not this turn; the connection is called by https_connection_go when its turn comes. */
+bool https_afford(struct https_connection *c, unsigned cost);
+/* It is over: it does not count any more, and waits for nothing. */
+void https_forget(struct https_connection *c);
+
+/* --- https_connection.c ---------------------------------------------------------------------- */
+
+/* Takes t. */
+struct https_connection *https_connection_new(struct https *h, struct tcp *t);
+void https_connection_go(struct https_connection *c);
+/* Is its peer still good, by the credentials that count now? */
+void https_connection_judge(struct https_connection *c);
+/* Ends without a word to the peer; the exchange under way is `gone`. */
+void https_connection_over(struct https_connection *c);
+/* At once; libmicrohttpd has let go of it. */
+void https_connection_free(struct https_connection *c);
+
+/* What libmicrohttpd has made of what it was given: a head, with a body to follow; a whole request
+ * answered; its end of the connection closed. */
+void https_connection_head_read(struct https_connection *c, uint64_t body);
+void https_connection_complete(struct https_connection *c);
+void https_connection_answered(struct https_connection *c);
+void https_connection_detached(struct https_connection *c);
+
+/* --- https_exchange.c ------------------------------------------------------------------------ */
+
+/* False: libmicrohttpd cannot be started. */
+bool https_exchange_start(struct https *h);
+void https_exchange_stop(struct https *h);
+/* Gives it the other end. 0 or -errno. */
+int https_exchange_attach(struct https_connection *c, int fd);
+/* Its peer is gone. */
+void https_exchange_abandon(struct https_exchange *ex);
+/* Our own answer where libmicrohttpd is not to say anything: the whole message. */
+char *https_refusal(unsigned status);
+
+#endif
