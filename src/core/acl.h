@@ -54,6 +54,9 @@ enum { ACL_FRAGMENT_DF = 1, ACL_FRAGMENT_ISF = 2, ACL_FRAGMENT_FF = 4, ACL_FRAGM
 
 enum acl_l4 { ACL_L4_ANY = 0, ACL_L4_ICMP = 1, ACL_L4_TCP = 6, ACL_L4_UDP = 17 };
 
+/* Above it the kernel's limits do not count (144 Gbit/s). */
+#define ACL_RATE_MAX ((uint64_t)18000000000 * 100)
+
 struct acl_rule {
 	uint64_t id;    /* > 0, never reused: of its counters */
 	uint8_t family; /* 4, 6; 0: both */
@@ -68,6 +71,10 @@ struct acl_rule {
 	bool accept;
 	uint64_t rate; /* of accepted packets, in hundredths of a byte a second; 0: no limit */
 };
+
+/* What of a rule contradicts itself or is out of range, whoever made it; NULL: nothing. The id is
+ * not looked at. */
+const char *acl_rule_check(const struct acl_rule *r);
 
 struct acl {
 	char *name;
