@@ -377,12 +377,15 @@ activation_name(enum activation_type type)
 					  : "activate-when-mitigating";
 }
 
+/* Checked, for members have their order. */
 static void
 set_activation(struct data_entry *e, enum activation_type type)
 {
 	json_t *j = json_loads(e->text, 0, NULL);
+	struct restconf_error err;
 
 	json_object_set_new(j, "activation-type", json_string(activation_name(type)));
+	yang_check(data_acl, j, &err);
 	free(e->text);
 	e->text = json_dumps(j, JSON_COMPACT);
 	e->acl.activation = type;

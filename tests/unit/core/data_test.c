@@ -1117,6 +1117,9 @@ an_activation_by_the_signal_channel_stays_and_refreshes(void **state)
 	assert_string_equal(told, "acme ");
 	assert_true(dc->acls[0]->version.number > before.number);
 	assert_true(dc->acls_version.number == data_version(book).number);
+	assert_ptr_equal(strstr(dc->acls[0]->text,
+				 "{\"name\":\"a\",\"activation-type\":\"immediate\",\"aces\""),
+		dc->acls[0]->text);
 	restart();
 	dc = data_find(book, "one");
 	assert_non_null(strstr(dc->acls[0]->text, "\"activation-type\":\"immediate\""));
