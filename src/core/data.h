@@ -99,7 +99,7 @@ struct data_change {
 };
 /* False with *err, nothing has changed: what acl_read or an alias' checks refuse (6.1), limits, 409
  * for a name or a conflict with another client's ACL (7.2), 404 for what is to go and is not there,
- * 400 for a point that is not. A path that names the entry is filled where nobody knows better.
+ * 400 for a point that is not. The error's path is whole (wire/yang.h).
  * Entries written get a new lifetime. `clients` has all who have registered.
  * *ret_created: how many were new. */
 bool data_edit(struct data *d, const struct client *c, struct data_client *dc,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/data_private.h"
+#include "wire/data.h"
 
 struct list {
 	struct data_entry **items;
@@ -68,34 +69,29 @@ noun(enum data_kind kind)
 	return kind == DATA_ALIAS ? "alias" : "acl";
 }
 
-/* Which entry it is about, if that is not told already. */
+/* What it is about: an entry, or without a name all that the registration has. */
 static bool
-blame(struct edit *e, const struct data_change *ch)
+blame(struct edit *e, enum data_kind kind, const char *name)
 {
-	struct restconf_path p = {.resource = RESTCONF_DATA, .n = 4};
+	struct restconf_path p = {.resource = RESTCONF_DATA, .n = name ? 4 : 2};
 
-	if (e->err->path[0])
-		return false;
-	p.segments[0] =
-		(struct restconf_segment){.module = "ietf-dots-data-channel", .name = "dots-data"};
+	p.segments[0] = (struct restconf_segment){.module = DATA_MODULE, .name = "dots-data"};
 	p.segments[1] = (struct restconf_segment){
 		.name = "dots-client", .keys = {e->of->client.cuid}, .n_keys = 1};
-	p.segments[2] =
-		(struct restconf_segment){.name = ch->kind == DATA_ALIAS ? "aliases" : "acls"};
-	p.segments[3] =
-		(struct restconf_segment){.name = noun(ch->kind), .keys = {ch->name}, .n_keys = 1};
-	restconf_path_instance(&p, e->err->path);
+	p.segments[2] = (struct restconf_segment){.name = kind == DATA_ALIAS ? "aliases" : "acls"};
+	p.segments[3] = (struct restconf_segment){.name = noun(kind), .keys = {name}, .n_keys = 1};
+	yang_error_at(e->err, &data_root, &p, p.n);
 	return false;
 }
 
 static bool
-refuse_many(struct edit *e, const char *what, const char *limit, size_t max)
+refuse_many(struct edit *e, enum data_kind kind, const char *what, const char *limit, size_t max)
 {
 	restconf_refuse(e->err, 409, RESTCONF_RESOURCE_DENIED,
 		"RFC 8783 10: %s: more than the %zu that limits.%s allows to one dots-client", what,
 		max, limit);
 	e->err->app_tag = "too-many-elements"; /* RFC 7950 15.2 */
-	return false;
+	return blame(e, kind, NULL);
 }
 
 /* ---- steps ---- */
@@ -195,7 +191,7 @@ do_one(struct edit *e, const struct data_change *ch)
 
 	if (ch->entry ? write_one(e, ch, at, found) : remove_one(e, ch, at, found))
 		return true;
-	return blame(e, ch);
+	return blame(e, ch->kind, ch->name);
 }
 
 /* ---- what the whole has to keep to ---- */
@@ -220,11 +216,11 @@ check_limits(struct edit *e)
 	size_t aces = count_aces(acls->items, acls->n);
 
 	if (aliases->n > p->aliases_max && aliases->n > dc->n_aliases)
-		return refuse_many(e, "alias", "aliases", p->aliases_max);
+		return refuse_many(e, DATA_ALIAS, "alias", "aliases", p->aliases_max);
 	if (acls->n > p->acls_max && acls->n > dc->n_acls)
-		return refuse_many(e, "acl", "acls", p->acls_max);
+		return refuse_many(e, DATA_ACL, "acl", "acls", p->acls_max);
 	if (aces > p->aces_max && aces > count_aces(dc->acls, dc->n_acls))
-		return refuse_many(e, "ace", "aces", p->aces_max);
+		return refuse_many(e, DATA_ACL, "ace", "aces", p->aces_max);
 	return true;
 }
 
@@ -242,7 +238,6 @@ check_conflicts(struct edit *e)
 
 	for (size_t i = 0; i < l->n; i++) {
 		struct data_stored *s = data_stored_of(l->items[i]);
-		struct data_change ch = {.kind = DATA_ACL, .name = s->entry.name};
 
 		if (!s->fresh || is_refresh(s) ||
 			!data_index_conflict(e->book, s, e->client, e->clients))
@@ -251,7 +246,7 @@ check_conflicts(struct edit *e)
 			"RFC 8783 7.2: acl %s: it drops what a filter of another client accepts, "
 			"or the other way round",
 			s->entry.name);
-		return blame(e, &ch);
+		return blame(e, DATA_ACL, s->entry.name);
 	}
 	return true;
 }
@@ -382,12 +377,15 @@ activation_name(enum activation_type type)
 					  : "activate-when-mitigating";
 }
 
+/* Checked, for members have their order. */
 static void
 set_activation(struct data_entry *e, enum activation_type type)
 {
 	json_t *j = json_loads(e->text, 0, NULL);
+	struct restconf_error err;
 
 	json_object_set_new(j, "activation-type", json_string(activation_name(type)));
+	yang_check(data_acl, j, &err);
 	free(e->text);
 	e->text = json_dumps(j, JSON_COMPACT);
 	e->acl.activation = type;

@@ -386,7 +386,9 @@ an_alias_that_cannot_be_is_refused_with_its_reason(void **state)
 		snprintf(text, sizeof(text), "{'name': 'web', %s}", cases[i].members);
 		assert_false(put(dc, DATA_ALIAS, text));
 		assert_why(400, cases[i].tag, cases[i].why);
-		assert_non_null(strstr(err.path, "web"));
+		assert_string_equal(err.path,
+			"/ietf-dots-data-channel:dots-data/dots-client[cuid='one']/aliases/"
+			"alias[name='web']");
 		assert_int_equal(created, 0);
 	}
 	assert_int_equal(dc->n_aliases, 0);
@@ -848,6 +850,7 @@ entries_of_a_registration_are_limited(void **state)
 	assert_false(put_alias(dc, "c", "192.0.2.1/32"));
 	assert_limit("aliases");
 	assert_string_equal(err.app_tag, "too-many-elements");
+	assert_string_equal(err.path, "/ietf-dots-data-channel:dots-data/dots-client[cuid='one']");
 	assert_true(put_alias(dc, "b", "192.0.2.2/32"));
 	assert_true(place(dc, "a", INSERT_LAST, NULL));
 	assert_true(place(dc, "b", INSERT_LAST, NULL));
@@ -1114,6 +1117,9 @@ an_activation_by_the_signal_channel_stays_and_refreshes(void **state)
 	assert_string_equal(told, "acme ");
 	assert_true(dc->acls[0]->version.number > before.number);
 	assert_true(dc->acls_version.number == data_version(book).number);
+	assert_ptr_equal(strstr(dc->acls[0]->text,
+				 "{\"name\":\"a\",\"activation-type\":\"immediate\",\"aces\""),
+		dc->acls[0]->text);
 	restart();
 	dc = data_find(book, "one");
 	assert_non_null(strstr(dc->acls[0]->text, "\"activation-type\":\"immediate\""));
