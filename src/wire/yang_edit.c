@@ -105,27 +105,34 @@ make_ancestors(struct edit *e, json_t **ret_parent)
 	return true;
 }
 
-static bool merge(
-	struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new);
+static bool merge(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *into,
+	json_t *value, bool must_be_new);
 
 static bool
-merge_entries(
-	struct edit *e, const struct yang_node *n, json_t *array, json_t *entries, bool must_be_new)
+is_there_already(struct edit *e, struct yang_walk *w)
 {
-	json_t *entry, *keys[RESTCONF_KEYS_MAX];
-	size_t i;
+	yang_refuse(w, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1", "is there already");
+	return fail_below(e);
+}
 
-	json_array_foreach(entries, i, entry)
+static bool
+merge_entries(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *array,
+	json_t *entries, bool must_be_new)
+{
+	struct yang_frame *f = &w->frames[w->depth - 1];
+	json_t *entry, *keys[RESTCONF_KEYS_MAX];
+
+	json_array_foreach(entries, f->index, entry)
 	{
 		size_t at = yang_keys(n, entry, keys) ? yang_index(n, array, keys) : SIZE_MAX;
 
+		f->value = entry;
 		if (at == SIZE_MAX)
 			json_array_append(array, entry);
 		else if (must_be_new)
-			return refuse(e, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1", n->name,
-				"is there already");
+			return is_there_already(e, w);
 		else if (n->kind == YANG_LIST &&
-			 !merge(e, n, json_array_get(array, at), entry, false))
+			 !merge(e, w, n, json_array_get(array, at), entry, false))
 			return false;
 	}
 	return true;
@@ -133,29 +140,39 @@ merge_entries(
 
 /* A part of an instance into the whole of it. */
 static bool
-merge(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
+merge(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *into, json_t *value,
+	bool must_be_new)
 {
 	for (size_t i = 0; i < n->n_children; i++) {
 		const struct yang_node *child = &n->children[i];
-		json_t *new = yang_get(n, child, value);
+		json_t *new = yang_get(n, child, value), *old = yang_get(n, child, into);
 		bool fine = true;
 
 		if (!new)
 			continue;
+		yang_enter(w, child, new);
 		if (child->kind == YANG_CONTAINER)
-			fine = merge(e, child, get_or_make(n, child, into), new, must_be_new);
+			fine = merge(e, w, child, get_or_make(n, child, into), new, must_be_new);
 		else if (child->kind != YANG_LEAF)
 			fine = merge_entries(
-				e, child, get_or_make(n, child, into), new, must_be_new);
-		else if (must_be_new && yang_get(n, child, into))
-			fine = refuse(e, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1",
-				child->name, "is there already");
+				e, w, child, get_or_make(n, child, into), new, must_be_new);
+		else if (must_be_new && old)
+			fine = is_there_already(e, w);
 		else
 			set(n, child, into, new);
 		if (!fine)
 			return false;
+		yang_leave(w);
 	}
 	return true;
+}
+
+static bool
+merge_into(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
+{
+	struct yang_walk w = {.root = n, .err = e->err};
+
+	return merge(e, &w, n, into, value, must_be_new);
 }
 
 /* ---- places (RFC 8040 4.8.5, 4.8.6) ---- */
@@ -346,7 +363,7 @@ patch(struct edit *e, const struct yang_place *target, json_t *body)
 		return false;
 	if (!into)
 		into = get_or_make(target->parent, target->node, parent);
-	return merge(e, target->node, into, value, false);
+	return merge_into(e, target->node, into, value, false);
 }
 
 /* The body as an instance of the target that has nothing but the new child. */
@@ -396,7 +413,7 @@ post(struct edit *e, const struct yang_place *target, json_t *body)
 	fine = check_insert(e, child) && (into || make_ancestors(e, &parent));
 	if (fine && !into)
 		into = get_or_make(target->parent, target->node, parent);
-	fine = fine && merge(e, target->node, into, part, true);
+	fine = fine && merge_into(e, target->node, into, part, true);
 	json_decref(part);
 	array = fine ? yang_get(target->node, child, into) : NULL;
 	e->created = fine;
