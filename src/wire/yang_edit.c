@@ -3,6 +3,7 @@
  * found to be valid as a whole.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/yang_engine.h"
@@ -115,27 +116,50 @@ is_there_already(struct edit *e, struct yang_walk *w)
 	return fail_below(e);
 }
 
+/* Where each entry of an array stands, by its keys. */
+static json_t *
+index_of(const struct yang_node *n, const json_t *array)
+{
+	json_t *places = json_object(), *entry;
+	size_t i;
+
+	json_array_foreach(array, i, entry)
+	{
+		char *text = yang_key_text(n, entry);
+
+		json_object_set_new(places, text, json_integer((json_int_t)i));
+		free(text);
+	}
+	return places;
+}
+
 static bool
 merge_entries(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *array,
 	json_t *entries, bool must_be_new)
 {
 	struct yang_frame *f = &w->frames[w->depth - 1];
-	json_t *entry, *keys[RESTCONF_KEYS_MAX];
+	json_t *places = index_of(n, array), *entry;
+	bool fine = true;
 
 	json_array_foreach(entries, f->index, entry)
 	{
-		size_t at = yang_keys(n, entry, keys) ? yang_index(n, array, keys) : SIZE_MAX;
+		char *text = yang_key_text(n, entry);
+		const json_t *at = json_object_get(places, text);
 
+		free(text);
 		f->value = entry;
-		if (at == SIZE_MAX)
+		if (!at)
 			json_array_append(array, entry);
 		else if (must_be_new)
-			return is_there_already(e, w);
-		else if (n->kind == YANG_LIST &&
-			 !merge(e, w, n, json_array_get(array, at), entry, false))
-			return false;
+			fine = is_there_already(e, w);
+		else if (n->kind == YANG_LIST)
+			fine = merge(e, w, n, json_array_get(array, (size_t)json_integer_value(at)),
+				entry, false);
+		if (!fine)
+			break;
 	}
-	return true;
+	json_decref(places);
+	return fine;
 }
 
 /* A part of an instance into the whole of it. */
