@@ -3,6 +3,7 @@
  * found to be valid as a whole.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/yang_engine.h"
@@ -105,57 +106,97 @@ make_ancestors(struct edit *e, json_t **ret_parent)
 	return true;
 }
 
-static bool merge(
-	struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new);
+static bool merge(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *into,
+	json_t *value, bool must_be_new);
 
 static bool
-merge_entries(
-	struct edit *e, const struct yang_node *n, json_t *array, json_t *entries, bool must_be_new)
+is_there_already(struct edit *e, struct yang_walk *w)
 {
-	json_t *entry, *keys[RESTCONF_KEYS_MAX];
+	yang_refuse(w, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1", "is there already");
+	return fail_below(e);
+}
+
+/* Where each entry of an array stands, by its keys. */
+static json_t *
+index_of(const struct yang_node *n, const json_t *array)
+{
+	json_t *places = json_object(), *entry;
 	size_t i;
 
-	json_array_foreach(entries, i, entry)
+	json_array_foreach(array, i, entry)
 	{
-		size_t at = yang_keys(n, entry, keys) ? yang_index(n, array, keys) : SIZE_MAX;
+		char *text = yang_key_text(n, entry);
 
-		if (at == SIZE_MAX)
+		json_object_set_new(places, text, json_integer((json_int_t)i));
+		free(text);
+	}
+	return places;
+}
+
+static bool
+merge_entries(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *array,
+	json_t *entries, bool must_be_new)
+{
+	struct yang_frame *f = &w->frames[w->depth - 1];
+	json_t *places = index_of(n, array), *entry;
+	bool fine = true;
+
+	json_array_foreach(entries, f->index, entry)
+	{
+		char *text = yang_key_text(n, entry);
+		const json_t *at = json_object_get(places, text);
+
+		free(text);
+		f->value = entry;
+		if (!at)
 			json_array_append(array, entry);
 		else if (must_be_new)
-			return refuse(e, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1", n->name,
-				"is there already");
-		else if (n->kind == YANG_LIST &&
-			 !merge(e, n, json_array_get(array, at), entry, false))
-			return false;
+			fine = is_there_already(e, w);
+		else if (n->kind == YANG_LIST)
+			fine = merge(e, w, n, json_array_get(array, (size_t)json_integer_value(at)),
+				entry, false);
+		if (!fine)
+			break;
 	}
-	return true;
+	json_decref(places);
+	return fine;
 }
 
 /* A part of an instance into the whole of it. */
 static bool
-merge(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
+merge(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *into, json_t *value,
+	bool must_be_new)
 {
 	for (size_t i = 0; i < n->n_children; i++) {
 		const struct yang_node *child = &n->children[i];
-		json_t *new = yang_get(n, child, value);
+		json_t *new = yang_get(n, child, value), *old = yang_get(n, child, into);
 		bool fine = true;
 
 		if (!new)
 			continue;
+		yang_enter(w, child, new);
 		if (child->kind == YANG_CONTAINER)
-			fine = merge(e, child, get_or_make(n, child, into), new, must_be_new);
+			fine = merge(e, w, child, get_or_make(n, child, into), new, must_be_new);
 		else if (child->kind != YANG_LEAF)
 			fine = merge_entries(
-				e, child, get_or_make(n, child, into), new, must_be_new);
-		else if (must_be_new && yang_get(n, child, into))
-			fine = refuse(e, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1",
-				child->name, "is there already");
+				e, w, child, get_or_make(n, child, into), new, must_be_new);
+		else if (must_be_new && old)
+			fine = is_there_already(e, w);
 		else
 			set(n, child, into, new);
 		if (!fine)
 			return false;
+		yang_leave(w);
 	}
 	return true;
+}
+
+static bool
+merge_into(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
+{
+	struct yang_walk w = {.root = n, .err = e->err};
+
+	return merge(e, &w, n, into, value, must_be_new);
 }
 
 /* ---- places (RFC 8040 4.8.5, 4.8.6) ---- */
@@ -346,7 +387,7 @@ patch(struct edit *e, const struct yang_place *target, json_t *body)
 		return false;
 	if (!into)
 		into = get_or_make(target->parent, target->node, parent);
-	return merge(e, target->node, into, value, false);
+	return merge_into(e, target->node, into, value, false);
 }
 
 /* The body as an instance of the target that has nothing but the new child. */
@@ -396,7 +437,7 @@ post(struct edit *e, const struct yang_place *target, json_t *body)
 	fine = check_insert(e, child) && (into || make_ancestors(e, &parent));
 	if (fine && !into)
 		into = get_or_make(target->parent, target->node, parent);
-	fine = fine && merge(e, target->node, into, part, true);
+	fine = fine && merge_into(e, target->node, into, part, true);
 	json_decref(part);
 	array = fine ? yang_get(target->node, child, into) : NULL;
 	e->created = fine;

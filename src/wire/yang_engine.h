@@ -57,6 +57,9 @@ bool yang_check_instance(struct yang_walk *w, const struct yang_node *n, json_t 
 size_t yang_index(const struct yang_node *n, const json_t *array, json_t *const *keys);
 /* Keys of an entry, or the value of a leaf-list itself; borrowed. False: one is not there. */
 bool yang_keys(const struct yang_node *n, json_t *entry, json_t *ret[static RESTCONF_KEYS_MAX]);
+/* The same as one text, to be freed; NULL: one is not there. For sets of them, so that long lists
+ * cost no more than a walk through them. */
+char *yang_key_text(const struct yang_node *n, json_t *entry);
 /* The same of a segment of a path; new references. False: not as many, or of no such type. */
 bool yang_segment_keys(const struct yang_node *n, const struct restconf_segment *s,
 	json_t *ret[static RESTCONF_KEYS_MAX]);
