@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "net/cookie.h"
+#include "net/crowd.h"
 #include "net/record.h"
 #include "net/session_private.h"
 
@@ -29,13 +29,10 @@ enum {
 	DEFAULT_HALF_OPEN_PER_PREFIX = 16,
 	DEFAULT_HANDSHAKES_PER_TURN = 8,
 	DEFAULT_BODIES = 16 * 1024 * 1024,
-	SOURCE_PREFIX_V4 = 24,
-	SOURCE_PREFIX_V6 = 56,
 	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
 	EARLY_RECORD_MAX = 2048,
 	TURN_MS = 1,       /* 0 could fire again before the sockets are looked at */
 	STALLED_MS = 1000, /* a peer has repeated itself by then (RFC 6347 4.2.4.1) */
-	RANK_SHIFT = 40,   /* of the number of handshakes, beside a time */
 };
 
 /* One socket. */
@@ -54,20 +51,10 @@ struct early_record {
 struct accepting;
 TAILQ_HEAD(accepting_list, accepting);
 
-/* A prefix with handshakes under way. */
-struct source {
-	struct prefix prefix;
-	size_t n;
-	struct accepting_list list; /* the oldest first */
-	struct heap_node rank;      /* the fullest first, of these the one with the oldest */
-};
-
 /* What a session has until its handshake is done. */
 struct accepting {
 	uint8_t random[HELLO_RANDOM_LEN]; /* the client's: another one is another attempt */
-	struct source *source;
-	TAILQ_ENTRY(accepting) of_source;
-	mono_ms since; /* it is here, or has been begun */
+	struct crowd_member member;       /* since it is here, or has been begun */
 	gnutls_dtls_prestate_st prestate;
 	struct early_record early[EARLY_RECORDS]; /* while it waits for its turn */
 	unsigned n_early;
@@ -89,8 +76,7 @@ struct listener {
 	struct cookies *cookies;
 	struct map *live;             /* flow → session that is up */
 	struct map *half;             /* flow → session in its handshake */
-	struct map *sources;          /* prefix → struct source */
-	struct heap ranking;          /* of the same */
+	struct crowd *accepted;       /* the same by source prefix */
 	struct session_list sessions; /* all, until freed */
 	struct accepting_list waiting;
 	struct timer *turn;
@@ -146,60 +132,6 @@ flow_remove(struct map *m, const struct session *s)
 		map_remove(m, f.bytes, f.len);
 }
 
-static struct prefix
-source_of(const struct addr *a)
-{
-	return prefix_of(a, a->family == 6 ? SOURCE_PREFIX_V6 : SOURCE_PREFIX_V4);
-}
-
-static size_t
-source_count(const struct listener *ln, const struct prefix *p)
-{
-	const struct source *src = map_get(ln->sources, p, sizeof(*p));
-
-	return src ? src->n : 0;
-}
-
-static void
-source_rank(struct listener *ln, struct source *src)
-{
-	heap_set(&ln->ranking, &src->rank,
-		TAILQ_FIRST(&src->list)->since - ((mono_ms)src->n << RANK_SHIFT));
-}
-
-static void
-source_add(struct listener *ln, const struct prefix *p, struct accepting *a)
-{
-	struct source *src = map_get(ln->sources, p, sizeof(*p));
-
-	if (!src) {
-		src = mem_new(sizeof(*src));
-		src->prefix = *p;
-		TAILQ_INIT(&src->list);
-		map_set(ln->sources, &src->prefix, sizeof(src->prefix), src);
-	}
-	a->source = src;
-	a->since = loop_now(ln->loop);
-	TAILQ_INSERT_TAIL(&src->list, a, of_source);
-	src->n++;
-	source_rank(ln, src);
-}
-
-static void
-source_remove(struct listener *ln, struct accepting *a)
-{
-	struct source *src = a->source;
-
-	TAILQ_REMOVE(&src->list, a, of_source);
-	if (--src->n) {
-		source_rank(ln, src);
-		return;
-	}
-	heap_remove(&ln->ranking, &src->rank);
-	map_remove(ln->sources, &src->prefix, sizeof(src->prefix));
-	free(src);
-}
-
 /* --- handshakes under way ------------------------------------------------------------------- */
 
 static void
@@ -225,7 +157,7 @@ accepting_free(struct listener *ln, struct session *s)
 	struct accepting *a = s->accepting;
 
 	flow_remove(ln->half, s);
-	source_remove(ln, a);
+	crowd_remove(ln->accepted, &a->member);
 	if (a->queue.tqe_prev)
 		TAILQ_REMOVE(&ln->waiting, a, queue);
 	accepting_drop_early(a);
@@ -284,8 +216,8 @@ listener_turn(void *arg)
 	while (listener_has_budget(ln) && (a = TAILQ_FIRST(&ln->waiting))) {
 		TAILQ_REMOVE(&ln->waiting, a, queue);
 		a->queue.tqe_prev = NULL;
-		a->since = loop_now(ln->loop); /* its wait was not the peer's doing */
-		source_rank(ln, a->source);
+		/* Its wait was not the peer's doing. */
+		crowd_renew(ln->accepted, &a->member, loop_now(ln->loop));
 		listener_begin(ln, a->session);
 	}
 }
@@ -301,7 +233,8 @@ listener_is_full(const struct listener *ln, const struct flow *f)
 static bool
 accepting_is_stalled(const struct listener *ln, const struct accepting *a)
 {
-	return a->session->state != SESSION_WAITING && loop_now(ln->loop) - a->since >= STALLED_MS;
+	return a->session->state != SESSION_WAITING &&
+	       loop_now(ln->loop) - a->member.since >= STALLED_MS;
 }
 
 /* A handshake that makes room for one of that source: the oldest of the fullest prefix, if that has
@@ -309,28 +242,27 @@ accepting_is_stalled(const struct listener *ln, const struct accepting *a)
  * nobody anything: those who are about to be done would go for those who have just begun. Then only
  * one that has stalled goes. NULL: none. */
 static struct session *
-listener_victim(const struct listener *ln, const struct prefix *source)
+listener_victim(const struct listener *ln, const struct addr *source)
 {
-	struct heap_node *first = heap_first(&ln->ranking);
-	const struct source *fullest = first ? heap_entry(first, struct source, rank) : NULL;
-	const struct accepting *oldest;
+	size_t n;
+	struct crowd_member *m = crowd_fullest(ln->accepted, &n);
+	const struct accepting *oldest = m ? heap_entry(m, struct accepting, member) : NULL;
 
-	if (!fullest || fullest->n <= source_count(ln, source))
+	if (!oldest || n <= crowd_count_of(ln->accepted, source))
 		return NULL;
-	oldest = TAILQ_FIRST(&fullest->list);
-	if (fullest->n == 1 && !accepting_is_stalled(ln, oldest))
+	if (n == 1 && !accepting_is_stalled(ln, oldest))
 		return NULL;
 	return oldest->session;
 }
 
 /* False: a handshake from there is not to be begun now. */
 static bool
-listener_make_room(struct listener *ln, const struct flow *f, const struct prefix *source)
+listener_make_room(struct listener *ln, const struct flow *f, const struct addr *source)
 {
 	struct session *victim;
 
 	if (listener_is_full(ln, f) ||
-		source_count(ln, source) >= ln->limits.max_half_open_per_prefix)
+		crowd_count_of(ln->accepted, source) >= ln->limits.max_half_open_per_prefix)
 		return false;
 	while (map_count(ln->half) >= ln->limits.max_half_open) {
 		victim = listener_victim(ln, source);
@@ -372,10 +304,9 @@ listener_accept(struct listener *ln, struct session *s)
 {
 	struct accepting *a = s->accepting;
 	struct flow f = flow_of_session(s);
-	struct prefix source = source_of(&s->path.remote.addr);
 
 	map_set(ln->half, f.bytes, f.len, s);
-	source_add(ln, &source, a);
+	crowd_add(ln->accepted, &a->member, &s->path.remote.addr, loop_now(ln->loop));
 	if (listener_has_budget(ln) && TAILQ_EMPTY(&ln->waiting))
 		listener_begin(ln, s);
 	else
@@ -388,10 +319,9 @@ static void
 listener_connection(void *arg, struct tcp *t)
 {
 	struct listener *ln = ((struct listen_point *)arg)->listener;
-	struct prefix source = source_of(&tcp_remote(t)->addr);
 	struct session *s;
 
-	if (!listener_make_room(ln, NULL, &source)) {
+	if (!listener_make_room(ln, NULL, &tcp_remote(t)->addr)) {
 		tcp_free(t);
 		return;
 	}
@@ -408,10 +338,9 @@ listener_greeted(struct listen_point *p, const struct udp_path *path, const stru
 	const uint8_t *hello, size_t len, const gnutls_dtls_prestate_st *pre)
 {
 	struct listener *ln = p->listener;
-	struct prefix source = source_of(&path->remote.addr);
 	struct session *s;
 
-	if (!listener_make_room(ln, f, &source))
+	if (!listener_make_room(ln, f, &path->remote.addr))
 		return;
 	s = listener_session(ln);
 	s->udp = p->udp;
@@ -584,7 +513,7 @@ listener_new(struct loop *l, const struct listener_config *cfg, const struct ses
 	ln->cookies = cookies_new(l);
 	ln->live = map_new();
 	ln->half = map_new();
-	ln->sources = map_new();
+	ln->accepted = crowd_new();
 	TAILQ_INIT(&ln->sessions);
 	TAILQ_INIT(&ln->waiting);
 	ln->turn = timer_new(l, listener_turn, ln);
@@ -612,8 +541,7 @@ listener_free(struct listener *ln)
 	timer_free(ln->turn);
 	map_free(ln->live);
 	map_free(ln->half);
-	map_free(ln->sources); /* each went with its handshakes */
-	heap_finish(&ln->ranking);
+	crowd_free(ln->accepted);
 	cookies_free(ln->cookies);
 	association_server_free(ln->tls);
 	credentials_unref(ln->credentials);

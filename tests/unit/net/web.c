@@ -1,0 +1,260 @@
+/*
+ * See web.h.
+ */
+#include "web.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+struct web {
+	int fd;
+	struct watch *watch;
+	gnutls_session_t tls;
+	gnutls_certificate_credentials_t credentials;
+	bool up, over, deaf;
+	int error, alert;
+	char *out, *in;
+	size_t out_len, in_len;
+};
+
+static void
+web_end(struct web *w, int error)
+{
+	w->over = true;
+	w->error = error;
+	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		w->alert = (int)gnutls_alert_get(w->tls);
+	watch_free(w->watch);
+	w->watch = NULL;
+}
+
+static void
+web_write(struct web *w)
+{
+	while (w->up && w->out_len) {
+		ssize_t n = gnutls_record_send(w->tls, w->out, w->out_len);
+
+		if (n == GNUTLS_E_AGAIN)
+			break;
+		if (n < 0) {
+			w->out_len = 0; /* how it ended is for reading to say */
+			break;
+		}
+		w->out_len -= (size_t)n;
+		memmove(w->out, w->out + n, w->out_len);
+	}
+	if (w->watch)
+		watch_events(w->watch,
+			(w->deaf ? 0 : LOOP_READ) | (w->up && w->out_len ? LOOP_WRITE : 0));
+}
+
+static void
+web_read(struct web *w)
+{
+	char bytes[16384];
+
+	while (!w->deaf && !w->over) {
+		ssize_t n = gnutls_record_recv(w->tls, bytes, sizeof(bytes));
+
+		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+			return;
+		if (n <= 0) {
+			web_end(w, (int)n);
+			return;
+		}
+		w->in = mem_grow(w->in, w->in_len + (size_t)n + 1, 1);
+		memcpy(w->in + w->in_len, bytes, (size_t)n);
+		w->in_len += (size_t)n;
+		w->in[w->in_len] = 0;
+	}
+}
+
+static void
+web_event(void *arg, int events)
+{
+	struct web *w = arg;
+	int r;
+
+	(void)events;
+	if (!w->up) {
+		r = gnutls_handshake(w->tls);
+		if (r < 0 && gnutls_error_is_fatal(r))
+			web_end(w, r);
+		if (r < 0)
+			return;
+		w->up = true;
+	}
+	web_read(w);
+	if (!w->over)
+		web_write(w);
+}
+
+static int
+web_connect(const struct endpoint *to, const struct web_setup *setup)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage ss;
+	struct endpoint from;
+	socklen_t len;
+
+	assert_true(fd >= 0);
+	if (setup->receive_buffer) {
+		int size = (int)setup->receive_buffer;
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	}
+	if (setup->source) {
+		assert_int_equal(endpoint_parse(setup->source, 0, &from), 0);
+		len = endpoint_to_sockaddr(&from, &ss);
+		assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	}
+	len = endpoint_to_sockaddr(to, &ss);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+	return fd;
+}
+
+static void
+web_negotiate(struct web *w, const struct web_setup *setup)
+{
+	const char *priority = setup->priority ? setup->priority : "NORMAL";
+
+	assert_int_equal(gnutls_certificate_allocate_credentials(&w->credentials), 0);
+	if (setup->certificate)
+		assert_int_equal(gnutls_certificate_set_x509_key_file(w->credentials,
+					 pki_path(setup->certificate, ".crt"),
+					 pki_path(setup->certificate, ".key"), GNUTLS_X509_FMT_PEM),
+			0);
+	/* It shows its certificate whatever CAs the server names. */
+	assert_int_equal(
+		gnutls_init(&w->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+					     GNUTLS_FORCE_CLIENT_CERT |
+					     (setup->early ? GNUTLS_ENABLE_EARLY_DATA : 0)),
+		0);
+	assert_int_equal(gnutls_priority_set_direct(w->tls, priority, NULL), 0);
+	gnutls_credentials_set(w->tls, GNUTLS_CRD_CERTIFICATE, w->credentials);
+	if (setup->alpn) {
+		const gnutls_datum_t name = {
+			(unsigned char *)(uintptr_t)setup->alpn, (unsigned)strlen(setup->alpn)};
+
+		gnutls_alpn_set_protocols(w->tls, &name, 1, 0);
+	}
+	if (setup->sni)
+		gnutls_server_name_set(w->tls, GNUTLS_NAME_DNS, setup->sni, strlen(setup->sni));
+	if (setup->resume.data)
+		gnutls_session_set_data(w->tls, setup->resume.data, setup->resume.size);
+	if (setup->early)
+		(void)gnutls_record_send_early_data(w->tls, setup->early, strlen(setup->early));
+	gnutls_transport_set_int(w->tls, w->fd);
+	gnutls_handshake_set_timeout(w->tls, GNUTLS_INDEFINITE_TIMEOUT);
+}
+
+struct web *
+web_new(struct loop *l, const struct endpoint *to, const struct web_setup *setup)
+{
+	static const struct web_setup plain = {.certificate = "client"};
+	struct web *w = mem_new(sizeof(*w));
+
+	setup = setup ? setup : &plain;
+	w->alert = -1;
+	w->fd = web_connect(to, setup);
+	w->in = mem_new(1);
+	w->watch = watch_new(l, w->fd, LOOP_READ, web_event, w);
+	web_negotiate(w, setup);
+	web_event(w, 0);
+	return w;
+}
+
+void
+web_free(struct web *w)
+{
+	watch_free(w->watch);
+	gnutls_deinit(w->tls);
+	gnutls_certificate_free_credentials(w->credentials);
+	close(w->fd);
+	free(w->out);
+	free(w->in);
+	free(w);
+}
+
+bool
+web_is_up(const struct web *w)
+{
+	return w->up;
+}
+
+bool
+web_is_over(const struct web *w)
+{
+	return w->over;
+}
+
+int
+web_error(const struct web *w)
+{
+	return w->error;
+}
+
+int
+web_alert(const struct web *w)
+{
+	return w->alert;
+}
+
+gnutls_session_t
+web_tls(const struct web *w)
+{
+	return w->tls;
+}
+
+void
+web_send(struct web *w, const void *bytes, size_t len)
+{
+	w->out = mem_grow(w->out, w->out_len + len, 1);
+	memcpy(w->out + w->out_len, bytes, len);
+	w->out_len += len;
+	web_write(w);
+}
+
+void
+web_say(struct web *w, const char *text)
+{
+	web_send(w, text, strlen(text));
+}
+
+void
+web_listen(struct web *w, bool listen)
+{
+	w->deaf = !listen;
+	web_write(w);
+	if (listen && w->watch)
+		web_event(w, LOOP_READ);
+}
+
+void
+web_close(struct web *w)
+{
+	gnutls_bye(w->tls, GNUTLS_SHUT_WR);
+	shutdown(w->fd, SHUT_WR);
+}
+
+const char *
+web_text(const struct web *w)
+{
+	return w->in;
+}
+
+size_t
+web_len(const struct web *w)
+{
+	return w->in_len;
+}
+
+void
+web_forget(struct web *w)
+{
+	w->in_len = 0;
+	w->in[0] = 0;
+}
