@@ -207,7 +207,8 @@ check_place(struct data_request *r, const struct method *m)
 		return restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE,
 			"RFC 8040 4.7: there is no such %s", data_kind_name(r->kind));
 	/* RFC 8783 6.1, 7.2. */
-	if (r->asker->gateway && r->dc && !r->dc->cdid && r->place > PLACE_CLIENT)
+	if (r->asker->gateway && r->dc && !r->dc->cdid &&
+		(r->place > PLACE_CLIENT || m->serve == data_post || m->serve == data_patch))
 		return restconf_refuse(&r->err, 403, RESTCONF_ACCESS_DENIED,
 			"RFC 8783 6.1: no cdid is known of %.64s, it has to be registered with one",
 			r->cuid);

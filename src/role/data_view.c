@@ -184,16 +184,11 @@ stand_in(const struct yang_place *p)
 	return NULL;
 }
 
-/* The parent in whose name the answer is wrapped: of an entry that was asked for by itself the one
- * above it, which is not in `found` (RFC 8783 7.3). */
+/* An alias or ACL by itself stands in its container (RFC 8783 7.3). */
 static const struct yang_node *
-wrapper_of(const struct data_request *r, const struct yang_place *found)
+wrapper_of(const struct yang_node *n)
 {
-	if (found->parent)
-		return found->parent;
-	if (r->place == PLACE_ENTRY)
-		return container_of_kind(r->kind);
-	return r->place == PLACE_CLIENT ? data_dots_data : data_client;
+	return n == data_alias ? data_aliases : n == data_acl ? data_acls : NULL;
 }
 
 static json_t *
@@ -213,7 +208,7 @@ view(struct data_request *r)
 		if (seen && r->path.n == 0)
 			body = json_pack("{s:o}", "ietf-restconf:data", seen);
 		else if (seen)
-			body = yang_envelope(wrapper_of(r, &found), found.node, seen);
+			body = yang_envelope(wrapper_of(found.node), found.node, seen);
 		json_decref(value);
 	}
 	json_decref(all);
