@@ -481,7 +481,6 @@ static const struct {
 	{SCOPE_BPS_DROPPED, "RFC 9132 4.4.1.1: bps-dropped is for servers"},
 	{SCOPE_PKTS_DROPPED, "RFC 9132 4.4.1.1: pkts-dropped is for servers"},
 	{SCOPE_PPS_DROPPED, "RFC 9132 4.4.1.1: pps-dropped is for servers"},
-	{SCOPE_ACL_LIST, "RFC 9133 3.1: acl-list names no filter of this client"},
 };
 
 /* Targets that somebody has to find out, and what is said where nobody can. */

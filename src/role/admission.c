@@ -38,8 +38,9 @@ raise_put(const char *from, const struct path *path, const struct target *t, int
 }
 
 /* RFC 9132 4.4.1.3, figure 10: mid, granted lifetime, and the conflict it is in. */
-static void
-answer_granted(struct dots_server *s, struct exchange *ex, const struct mitigation *m, uint8_t code)
+void
+admission_answer(
+	struct dots_server *s, struct exchange *ex, const struct mitigation *m, uint8_t code)
 {
 	struct scope scope = {0};
 	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE};
@@ -127,9 +128,13 @@ grant(struct dots_server *s, const struct asked *a, const struct conflict *confl
 		naming_follow(s, m);
 	if (m)
 		recursion_granted(s, m);
+	if (m && verdict_ok(&v) && SCOPE_HAS(a->scope, ACL_LIST)) {
+		filters_control(s, m, a->scope, exchanges, n, v.code);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (verdict_ok(&v))
-			answer_granted(s, exchanges[i], m, v.code);
+			admission_answer(s, exchanges[i], m, v.code);
 		else
 			answer_verdict(exchanges[i], &v);
 	}
@@ -587,6 +592,8 @@ admission_put(struct request *r)
 	mr = request_of(s, &asked);
 	if (verdict_ok(&v))
 		v = book_check_put(s->book, &mr);
+	if (verdict_ok(&v) && SCOPE_HAS(scope, ACL_LIST))
+		v = filters_check(r, scope, known);
 	suspended = check_suspended(r, known);
 	if (!verdict_ok(&v))
 		put_refused(r, scope, &v);

@@ -157,6 +157,46 @@ data_server_alias(struct data_server *s, const char *client, const char *cuid, c
 	return e ? &e->alias : NULL;
 }
 
+static struct data_entry *
+find_acl(struct data_server *s, const char *cuid, const char *acl, struct data_client **ret_dc)
+{
+	*ret_dc = data_find(s->data, cuid);
+	return *ret_dc ? data_entry(*ret_dc, DATA_ACL, acl) : NULL;
+}
+
+bool
+data_server_has_acl(struct data_server *s, const char *client, const char *cuid, const char *acl)
+{
+	struct data_client *dc;
+
+	return find_acl(s, cuid, acl, &dc) && !strcmp(dc->client, client);
+}
+
+bool
+data_server_activate(struct data_server *s, const char *cuid, const char *acl,
+	enum activation_type type, enum activation_type *ret_before)
+{
+	struct data_client *dc;
+	const struct data_entry *e = find_acl(s, cuid, acl, &dc);
+	static const char *const changes[] = {[ACTIVATE_WHEN_MITIGATING] = "activated-by-signal",
+		[ACTIVATE_IMMEDIATE] = "activated-by-signal",
+		[DEACTIVATE] = "deactivated-by-signal"};
+
+	if (!e)
+		return false;
+	if (ret_before)
+		*ret_before = e->acl.activation;
+	event_raise(EVENT_DATA_CHANGED, EVENT_F("client", dc->client), EVENT_F("cuid", cuid),
+		EVENT_F("kind", "acl"), EVENT_F("name", acl), EVENT_F("change", changes[type]));
+	return data_activate(s->data, dc, acl, type, loop_wall());
+}
+
+bool
+data_server_is_installing(struct data_server *s, const char *client)
+{
+	return data_tenant(s, client)->installing > 0;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void

@@ -261,10 +261,12 @@ on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 static void
 on_acls_done(void *arg, const char *client, const char *why)
 {
-	const struct dots_server *s = arg;
+	struct dots_server *s = arg;
 
-	if (s->data)
-		data_server_installed(s->data, client, why);
+	if (!s->data)
+		return;
+	data_server_installed(s->data, client, why);
+	filters_installed(s, client, why);
 }
 
 static void
@@ -395,6 +397,7 @@ server_new(struct loop *l, struct persist *p, const struct server_setup *setup,
 	s->peers = map_new();
 	s->observers = map_new();
 	TAILQ_INIT(&s->answers);
+	LIST_INIT(&s->filter_waits);
 	s->admissions = map_new();
 	s->naming = naming_new(s);
 	s->suspended = map_new();
@@ -556,6 +559,7 @@ server_free(struct dots_server *s)
 		return;
 	s->ending = true;
 	admissions_free(s);
+	filters_free(s);
 	if (s->listener)
 		listener_free(s->listener);
 	answers_free(s);

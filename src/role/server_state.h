@@ -21,6 +21,8 @@
 
 struct observer; /* observe.c */
 LIST_HEAD(observer_list, observer);
+struct filter_wait; /* filters.c */
+LIST_HEAD(filter_wait_list, filter_wait);
 struct answer; /* answer.c */
 TAILQ_HEAD(answer_list, answer);
 
@@ -117,7 +119,8 @@ struct dots_server {
 	struct peer_group_list lost; /* with requests that are still to be activated */
 	struct timer *activations;
 	mono_ms next_turn;
-	bool ending;                /* who loses its session by that has not left */
+	bool ending; /* who loses its session by that has not left */
+	struct filter_wait_list filter_waits;
 	struct data_server *data;   /* NULL: there is no data channel */
 	struct drain *drain;        /* NULL: it serves */
 	size_t drain_fitting;       /* of its addresses, in a datagram */
@@ -173,6 +176,21 @@ void admission_withdraw(struct dots_server *s, const char *client, const char *c
 /* The same for all that wait of a client. */
 void admissions_withdraw(struct dots_server *s, const char *client, const struct verdict *v);
 void admissions_free(struct dots_server *s);
+
+/* Of a request that is granted. */
+void admission_answer(
+	struct dots_server *s, struct exchange *ex, const struct mitigation *m, uint8_t code);
+
+/* filters.c: ACLs controlled by mitigation requests (RFC 9133) */
+/* Of a PUT with acl-list: 2.04, or why not; 4.04 for an ACL that its client does not have. */
+struct verdict filters_check(
+	const struct request *r, const struct scope *s, const struct mitigation *known);
+/* m is granted, with what was asked for it: answers once the mitigators have followed. */
+void filters_control(struct dots_server *s, const struct mitigation *m, const struct scope *asked,
+	struct exchange **exchanges, size_t n, uint8_t code);
+/* The filters of that client are in force, or are not (why). */
+void filters_installed(struct dots_server *s, const char *client, const char *why);
+void filters_free(struct dots_server *s);
 
 /* answer.c: a response held until everything put to the store so far is durable. */
 struct answer_body {

@@ -70,7 +70,7 @@ read_json(struct world *w, const char *json)
 	if (schema_decode_json(&scope_schema, w->arena, json, strlen(json), s, &err) != 0)
 		fail_msg("%s: %s", json, err.why);
 	cover_finish(&w->cover);
-	return cover_read(w->client, &s->target, true, &w->cover);
+	return cover_read(w->client, NULL, &s->target, true, &w->cover);
 }
 
 /* "prefixes; ports; protocols". */
@@ -202,11 +202,12 @@ sizes_are_limited(void **state)
 	/* Every name may have so many addresses: together they are more than a filter takes. */
 	w->client->limits.names = COVER_PREFIXES_MAX / NAME_ADDRS_MAX + 1;
 	cover_finish(&w->cover);
-	v = cover_read(w->client, many(w, COVER_PREFIXES_MAX / NAME_ADDRS_MAX), true, &w->cover);
+	v = cover_read(
+		w->client, NULL, many(w, COVER_PREFIXES_MAX / NAME_ADDRS_MAX), true, &w->cover);
 	assert_int_equal(v.code, COAP_204_CHANGED);
 	cover_finish(&w->cover);
 	v = cover_read(
-		w->client, many(w, COVER_PREFIXES_MAX / NAME_ADDRS_MAX + 1), true, &w->cover);
+		w->client, NULL, many(w, COVER_PREFIXES_MAX / NAME_ADDRS_MAX + 1), true, &w->cover);
 	assert_int_equal(v.code, COAP_400_BAD_REQUEST);
 	assert_non_null(strstr(v.why, "more addresses"));
 }
@@ -226,7 +227,7 @@ ports_are_limited(void **state)
 		t.n_target_port_range++)
 		t.target_port_range[t.n_target_port_range].lower_port =
 			1000 + t.n_target_port_range;
-	v = cover_read(w->client, &t, true, &w->cover);
+	v = cover_read(w->client, NULL, &t, true, &w->cover);
 	assert_int_equal(v.code, COAP_400_BAD_REQUEST);
 	assert_non_null(strstr(v.why, "target-port-range has more than 256"));
 }

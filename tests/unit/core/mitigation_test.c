@@ -202,7 +202,8 @@ names_are_told_as_asked_and_filtered_by_address(void **state)
 	struct filter f;
 	struct scope told;
 
-	assert_int_equal(cover_read(w->acme, &r.scope->target, true, &cv).code, COAP_204_CHANGED);
+	assert_int_equal(
+		cover_read(w->acme, NULL, &r.scope->target, true, &cv).code, COAP_204_CHANGED);
 	assert_int_equal(addr_parse("192.0.2.7", &known.addrs[0]), 0);
 	cover_learn(&cv, "a.example", &known);
 	assert_int_equal(addr_parse("192.0.2.8", &known.addrs[0]), 0);

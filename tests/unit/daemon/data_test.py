@@ -451,6 +451,52 @@ def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
     t.stop()
 
 
+# 9133-3.2.1-04, -05, -09, -17, -18, -19, -20, -25, 9133-6-03
+def test_a_request_controls_filters(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    register(w, OTHER_CUID)
+    assert post_acl(w, "f", ace(), **{"activation-type": "deactivate"}).status == 201
+    assert post_acl(w, "g", ace()).status == 201
+    assert post_acl(w, "theirs", ace(), cuid=OTHER_CUID).status == 201
+
+    def activation(name):
+        return w.get(f"{own()}/acls/acl={name}/activation-type").body[f"{MODULE}:activation-type"]
+
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    assert t.put(CUID, 1, ["198.51.100.1/32"], acl=[("f", 2), ("g", 3)]).code == "2.01"
+    assert (activation("f"), activation("g")) == ("immediate", "deactivate")
+    assert t.put(CUID, 1, ["198.51.100.1/32"], acl=[("g", 3), ("f", 2)]).code == "2.04"  # said again
+    assert t.put(CUID, 2, ["198.51.100.1/32"], acl=[("f", None)]).code == "2.01"  # 9133-3.2.1-03, 9133-3.2.2.2-02
+    assert activation("f") == "activate-when-mitigating"
+    for name in ("nosuch", "theirs"):
+        assert t.put(CUID, 3, ["198.51.100.1/32"], acl=[(name, 2)]).code == "4.04"
+    assert [m["mid"] for m in server("list")[1]["mitigations"]] == [2]
+    assert t.delete(CUID, 2).code == "2.02"
+    assert (activation("f"), activation("g")) == ("activate-when-mitigating", "deactivate")
+    t.stop()
+
+
+# 9133-3.2.1-07, -08, -10, 9133-3.2.2.1-01
+def test_filters_are_controlled_with_a_new_mid_and_under_attack_only(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+    assert post_acl(w, "f", ace(), **{"activation-type": "deactivate"}).status == 201
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    one = ["198.51.100.1/32"]
+    assert t.put(CUID, 1, one).code == "2.01"
+    for mid, more, why in ((2, {"trigger": False, "acl": [("f", 2)]}, "idle time"), (1, {"acl": [("f", 2)]}, "new mid"),
+                           (2, {"acl": [("f", 2), ("f", 3)]}, "twice"), (2, {"acl": [("f", 4)]}, "activation-type")):
+        got = t.put(CUID, mid, one, **more)
+        assert got.code == "4.00" and why.encode() in got.payload, got
+    assert w.get(own() + "/acls/acl=f/activation-type").body[f"{MODULE}:activation-type"] == "deactivate"
+    t.stop()
+
+
 # --- odds and ends ---------------------------------------------------------------------------------
 
 

@@ -149,7 +149,11 @@ class Talker:
     def put_body(self, targets, lifetime=3600, **more):
         scope = {**({6: targets} if targets else {}), **({7: more["ports"]} if "ports" in more else {}),
                  **({10: more["protocols"]} if "protocols" in more else {}),
-                 **({13: more["alias"]} if "alias" in more else {}), 14: lifetime}
+                 **({13: more["alias"]} if "alias" in more else {}), 14: lifetime,
+                 **({45: more["trigger"]} if "trigger" in more else {}),
+                 # RFC 9133: (acl-name, activation-type or None)
+                 **({53: [{23: name, **({52: kind} if kind else {})} for name, kind in more["acl"]]}
+                    if "acl" in more else {})}
         return cbor({1: {2: [scope]}})
 
     def put(self, cuid, mid, targets, **more):
