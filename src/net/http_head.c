@@ -3,6 +3,29 @@
  */
 #include "net/http_head.h"
 
+#include <string.h>
+
+static bool
+is_token_octet(uint8_t octet)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+	uint8_t letter = octet | 0x20;
+
+	return (letter >= 'a' && letter <= 'z') || (octet >= '0' && octet <= '9') ||
+	       (octet && strchr(others, octet));
+}
+
+bool
+http_is_token(const char *text)
+{
+	const char *p = text;
+
+	while (is_token_octet((uint8_t)*p))
+		p++;
+	return p > text && !*p;
+}
+
+/* Empty lines before the request line do not count (RFC 9112 2.2). */
 static enum http_head_verdict
 end_line(struct http_head *h)
 {
@@ -10,7 +33,14 @@ end_line(struct http_head *h)
 
 	h->line = 0;
 	h->cr = false;
-	return empty && h->begun ? HTTP_HEAD_COMPLETE : HTTP_HEAD_MORE;
+	if (h->part == HTTP_LINE_REQUEST) {
+		h->part = empty ? HTTP_LINE_REQUEST : HTTP_LINE_NAME;
+		return HTTP_HEAD_MORE;
+	}
+	if (h->part == HTTP_LINE_NAME)
+		return empty ? HTTP_HEAD_COMPLETE : HTTP_HEAD_BAD;
+	h->part = HTTP_LINE_NAME;
+	return HTTP_HEAD_MORE;
 }
 
 static enum http_head_verdict
@@ -26,11 +56,13 @@ take(struct http_head *h, uint8_t octet)
 	}
 	if ((octet < ' ' && octet != '\t') || octet == 0x7f)
 		return HTTP_HEAD_BAD;
-	/* Folded lines were abandoned because not everybody reads them alike (RFC 9112 5.2). */
-	if (h->line == 0 && (octet == ' ' || octet == '\t'))
+	if (h->part == HTTP_LINE_REQUEST && h->line == 0 && !is_token_octet(octet))
 		return HTTP_HEAD_BAD;
+	if (h->part == HTTP_LINE_NAME && octet == ':' && h->line > 0)
+		h->part = HTTP_LINE_VALUE;
+	else if (h->part == HTTP_LINE_NAME && !is_token_octet(octet))
+		return HTTP_HEAD_BAD; /* that of a folded line is a space */
 	h->line++;
-	h->begun = true;
 	return HTTP_HEAD_MORE;
 }
 

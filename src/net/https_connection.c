@@ -367,37 +367,60 @@ https_connection_complete(struct https_connection *c)
 void
 https_connection_answered(struct https_connection *c)
 {
-	if (c->state != HTTPS_ANSWERING)
-		return;
-	c->head = (struct http_head){0};
-	connection_moved(c);
-	connection_enter(c, HTTPS_HEAD);
+	c->answered = true;
 	connection_ask(c);
 }
 
 /* --- from libmicrohttpd ---------------------------------------------------------------------- */
 
+/* The answer is on its way to the peer, all of it: the next request, please. */
+static void
+connection_next(struct https_connection *c)
+{
+	c->answered = false;
+	c->head = (struct http_head){0};
+	connection_moved(c);
+	connection_enter(c, HTTPS_HEAD);
+}
+
+/* What libmicrohttpd has to say. Before a request is complete, that is that it goes on (RFC
+ * 9110 15.2.1) or an error, which is ours to tell: it is made as all others, and once. */
+static void
+connection_say(struct https_connection *c, const uint8_t *bytes, size_t len)
+{
+	static const char status_line[] = "HTTP/1.1 ", interim[] = "HTTP/1.1 1";
+
+	if (c->state != HTTPS_ANSWERING && len > strlen(interim) + 2 &&
+		memcmp(bytes, interim, strlen(interim)) != 0)
+		connection_refuse(
+			c, (unsigned)strtoul((const char *)bytes + strlen(status_line), NULL, 10));
+	else if (association_write(c->association, bytes, len) < 0)
+		https_connection_over(c);
+	else
+		connection_moved(c);
+}
+
+/* No more than the pair of sockets holds. */
 static void
 connection_forward(struct https_connection *c)
 {
 	uint8_t bytes[RECORD_MAX];
 
-	for (int round = 0; round < ROUNDS && !tcp_is_busy(c->tcp); round++) {
+	while (connection_is_open(c) && !tcp_is_busy(c->tcp)) {
 		ssize_t n = recv(c->plain, bytes, sizeof(bytes), 0);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (n > 0) {
+			connection_say(c, bytes, (size_t)n);
+		} else if (n < 0 && errno == EAGAIN) {
+			if (c->answered)
+				connection_next(c);
 			break;
-		if (n <= 0) { /* that was all it had to say */
-			connection_finish(c);
-			return;
+		} else if (n == 0 || errno != EINTR) {
+			connection_finish(c); /* that was all it had to say */
 		}
-		if (association_write(c->association, bytes, (size_t)n) < 0) {
-			https_connection_over(c);
-			return;
-		}
-		connection_moved(c);
 	}
-	connection_watch(c);
+	if (connection_is_open(c))
+		connection_watch(c);
 }
 
 static void
@@ -539,9 +562,13 @@ https_connection_judge(struct https_connection *c)
 void
 https_connection_go(struct https_connection *c)
 {
-	if (c->state == HTTPS_HANDSHAKE)
+	if (c->state == HTTPS_HANDSHAKE) {
 		connection_step(c);
-	else
+		return;
+	}
+	if (c->answered)
+		connection_forward(c);
+	if (connection_is_open(c))
 		connection_pump(c);
 }
 

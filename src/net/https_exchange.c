@@ -50,17 +50,7 @@ struct https_exchange {
 struct fields {
 	unsigned n, hosts, lengths, codings;
 	const char *length, *coding;
-	bool bad;
 };
-
-static bool
-is_token(const char *text)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~0123456789"
-				     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-	return *text && !text[strspn(text, others)];
-}
 
 static enum MHD_Result
 look_at_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -69,7 +59,6 @@ look_at_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *
 
 	(void)kind;
 	f->n++;
-	f->bad |= !is_token(name);
 	if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
 		f->hosts++;
 	} else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
@@ -161,7 +150,8 @@ exchange_check(
 	MHD_get_connection_values(ex->mhd, MHD_HEADER_KIND, look_at_field, &f);
 	if (f.n > FIELDS_MAX)
 		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
-	if (f.bad || f.hosts > 1 || !is_token(method) || !read_target(ex, method))
+	if (f.hosts > 1 || (is_1_1 && !f.hosts) || !http_is_token(method) ||
+		!read_target(ex, method))
 		return MHD_HTTP_BAD_REQUEST;
 	if (count_parameters(ex->query) > PARAMETERS_MAX)
 		return MHD_HTTP_URI_TOO_LONG;
@@ -499,10 +489,9 @@ https_exchange_start(struct https *h)
 	h->mhd = MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, h,
 		MHD_OPTION_CONNECTION_LIMIT, 2 * h->limits.max_connections + 1,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)2 * h->limits.max_headers + POOL_BESIDE,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-		MHD_OPTION_URI_LOG_CALLBACK, exchange_new, h, MHD_OPTION_NOTIFY_COMPLETED,
-		exchange_completed, h, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h,
-		MHD_OPTION_END);
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+		exchange_new, h, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, h,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h, MHD_OPTION_END);
 	info = h->mhd ? MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info)
 		return false;

@@ -54,10 +54,11 @@ struct https_connection {
 	struct http_head head;
 	uint64_t body_left;              /* HTTPS_BODY; UINT64_MAX: in chunks */
 	unsigned refusal;                /* status of our own last answer; 0: none */
-	struct https_exchange *exchange; /* the request under way */
-	size_t discarded;                /* HTTPS_CLOSING */
-	struct crowd_member member;      /* of all connections */
-	struct crowd_member stranger;    /* of those whose peer is not known (yet) */
+	struct https_exchange *exchange; /* the request that waits for its answer */
+	bool answered;    /* libmicrohttpd is done with it; what it said may be on its way still */
+	size_t discarded; /* HTTPS_CLOSING */
+	struct crowd_member member;   /* of all connections */
+	struct crowd_member stranger; /* of those whose peer is not known (yet) */
 	TAILQ_ENTRY(https_connection) siblings;
 	TAILQ_ENTRY(https_connection) queue;
 	bool queued; /* waits for a turn that can afford it */
