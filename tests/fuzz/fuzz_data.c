@@ -252,6 +252,17 @@ struct step {
 	const struct data_policy **policy;
 };
 
+/* Nothing else comes out of a request. */
+static bool
+is_text(const char *text)
+{
+	json_t *j = json_string(text);
+	bool is = j != NULL;
+
+	json_decref(j);
+	return is;
+}
+
 static void
 do_register(const struct step *s)
 {
@@ -260,8 +271,9 @@ do_register(const struct step *s)
 	struct restconf_error err;
 	bool created;
 
-	if (c && data_register(
-			 book, c, s->cuid, *s->rest ? s->rest : NULL, now, &dc, &created, &err))
+	if (c && is_text(s->cuid) && is_text(s->rest) &&
+		data_register(
+			book, c, s->cuid, *s->rest ? s->rest : NULL, now, &dc, &created, &err))
 		assert(data_find(book, s->cuid) == dc);
 }
 

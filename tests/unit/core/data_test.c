@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "standin/loop.h"
 #include "standin/store.h"
+#include "wire/data.h"
 
 enum { DAY_MS = 86400 * 1000, WEEK_MS = 7 * DAY_MS };
 
@@ -122,6 +123,16 @@ json_of(const char *text)
 	return j;
 }
 
+/* As the caller of data_edit gives it. */
+static json_t *
+normal_json_of(enum data_kind kind, const char *text)
+{
+	json_t *j = json_of(text);
+
+	assert_true(yang_check(kind == DATA_ALIAS ? data_alias : data_acl, j, &err));
+	return j;
+}
+
 static bool
 edit(struct data_client *dc, struct data_change *changes, size_t n)
 {
@@ -133,7 +144,7 @@ static bool
 put_at(struct data_client *dc, enum data_kind kind, const char *text, enum restconf_insert insert,
 	const char *point)
 {
-	json_t *j = json_of(text);
+	json_t *j = normal_json_of(kind, text);
 	struct data_change ch = {.kind = kind,
 		.name = json_string_value(json_object_get(j, "name")),
 		.entry = j,
@@ -338,45 +349,24 @@ an_alias_means_what_it_says(void **state)
 	assert_web(&data_entry(data_find(book, "one"), DATA_ALIAS, "web")->alias);
 }
 
-/* 8783-6.1-07 to 8783-6.1-10, 8783-6.1-14, 8783-6.1-16, 8783-6.1-17, 8783-6.1-19, 8783-6.1-21,
- * 8783-6.1-28, 8783-4.3-14, 8783-10-18 */
+/* 8783-6.1-08, 8783-6.1-09, 8783-6.1-10, 8783-6.1-17, 8783-6.1-19, 8783-6.1-28, 8783-10-18 */
 static void
 an_alias_that_cannot_be_is_refused_with_its_reason(void **state)
 {
 	static const struct {
 		const char *members, *why;
-		enum restconf_tag tag;
 	} cases[] = {
-		{"'target-protocol': [6]", "target-prefix, target-fqdn, target-uri",
-			RESTCONF_MISSING_ATTRIBUTE},
-		{"'target-prefix': ['198.51.100.1/32']", "outside", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.0.0/16']", "outside", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['127.0.0.1/32']", "loopback", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['224.0.0.5/32']", "multicast", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['255.255.255.255/32']", "broadcast", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.0/33']", "no prefix", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': [7]", "no prefix", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.1/32'], 'target-port-range': [{'lower-port': 80, "
-		 "'upper-port': 79}]",
-			"target-port-range", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.1/32'], 'target-port-range': [{'lower-port': 80, "
-		 "'upper-port': 65536}]",
-			"target-port-range", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.1/32'], 'target-port-range': [{'lower-port': -1}]",
-			"target-port-range", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.1/32'], 'target-port-range': [{}]",
-			"target-port-range", RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.1/32'], 'target-protocol': [256]", "target-protocol",
-			RESTCONF_INVALID_VALUE},
-		{"'target-prefix': ['192.0.2.1/32'], 'target-protocol': ['tcp']", "target-protocol",
-			RESTCONF_INVALID_VALUE},
-		{"'target-fqdn': ['nodots']", "target-fqdn", RESTCONF_INVALID_VALUE},
-		{"'target-fqdn': [1]", "target-fqdn", RESTCONF_INVALID_VALUE},
-		{"'target-fqdn': ['https://acme.example/']", "is a URI", RESTCONF_INVALID_VALUE},
-		{"'target-uri': ['www.acme.example']", "is no URI", RESTCONF_INVALID_VALUE},
-		{"'target-uri': ['gopher://acme.example/']", "scheme", RESTCONF_INVALID_VALUE},
-		{"'target-uri': ['https://127.0.0.1/']", "loopback", RESTCONF_INVALID_VALUE},
-		{"'target-uri': ['https://198.51.100.1/']", "outside", RESTCONF_INVALID_VALUE},
+		{"'target-prefix': ['198.51.100.1/32']", "outside"},
+		{"'target-prefix': ['192.0.0.0/16']", "outside"},
+		{"'target-prefix': ['127.0.0.1/32']", "loopback"},
+		{"'target-prefix': ['224.0.0.5/32']", "multicast"},
+		{"'target-prefix': ['192.0.2.1/32', '255.255.255.255/32']", "broadcast"},
+		{"'target-fqdn': ['nodots']", "target-fqdn"},
+		{"'target-uri': ['mailto:me@acme.example']", "target-uri"},
+		{"'target-uri': ['gopher://acme.example/']", "scheme"},
+		{"'target-uri': ['https://127.0.0.1/']", "loopback"},
+		{"'target-uri': ['https://198.51.100.1/']", "outside"},
+		{"'target-uri': ['https://192.0.2.1/', 'http://[2001:db8::1]/']", "outside"},
 	};
 	struct data_client *dc = enrol("acme", "one");
 	char text[512];
@@ -385,7 +375,7 @@ an_alias_that_cannot_be_is_refused_with_its_reason(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		snprintf(text, sizeof(text), "{'name': 'web', %s}", cases[i].members);
 		assert_false(put(dc, DATA_ALIAS, text));
-		assert_why(400, cases[i].tag, cases[i].why);
+		assert_why(400, RESTCONF_INVALID_VALUE, cases[i].why);
 		assert_string_equal(err.path,
 			"/ietf-dots-data-channel:dots-data/dots-client[cuid='one']/aliases/"
 			"alias[name='web']");
@@ -393,9 +383,6 @@ an_alias_that_cannot_be_is_refused_with_its_reason(void **state)
 	}
 	assert_int_equal(dc->n_aliases, 0);
 	assert_int_equal(standin_store_count(store, "data-alias"), 0);
-	assert_true(put(dc, DATA_ALIAS,
-			    "{'name': 'web', 'target-uri': ['https://192.0.2.1/', "
-			    "'http://[2001:db8::1]/']}") == false);
 	assert_true(put(dc, DATA_ALIAS, "{'name': 'web', 'target-uri': ['https://192.0.2.1/']}"));
 }
 
@@ -403,15 +390,12 @@ static void
 an_entry_has_the_name_that_the_request_is_for(void **state)
 {
 	struct data_client *dc = enrol("acme", "one");
-	json_t *j = json_of("{'name': 'a', 'target-prefix': ['192.0.2.1/32']}");
+	json_t *j = normal_json_of(DATA_ALIAS, "{'name': 'a', 'target-prefix': ['192.0.2.1/32']}");
 	struct data_change ch = {.kind = DATA_ALIAS, .name = "b", .entry = j};
 
 	(void)state;
 	assert_false(edit(dc, &ch, 1));
 	assert_why(400, RESTCONF_INVALID_VALUE, "name");
-	json_object_del(j, "name");
-	assert_false(edit(dc, &ch, 1));
-	assert_why(400, RESTCONF_MISSING_ATTRIBUTE, "name");
 	json_decref(j);
 }
 
@@ -460,7 +444,8 @@ static void
 what_has_to_be_new_is_refused_where_there_is_one(void **state)
 {
 	struct data_client *dc = enrol("acme", "one");
-	json_t *j = json_of("{'name': 'web', 'target-prefix': ['192.0.2.2/32']}");
+	json_t *j =
+		normal_json_of(DATA_ALIAS, "{'name': 'web', 'target-prefix': ['192.0.2.2/32']}");
 	struct data_change ch = {
 		.kind = DATA_ALIAS, .name = "web", .entry = j, .must_be_new = true};
 
@@ -499,10 +484,13 @@ static void
 all_steps_of_an_edit_are_done_or_none(void **state)
 {
 	struct data_client *dc = enrol("acme", "one");
-	json_t *good = json_of("{'name': 'good', 'target-prefix': ['192.0.2.1/32']}");
-	json_t *bad = json_of("{'name': 'bad', 'target-prefix': ['127.0.0.1/32']}");
-	json_t *fine = json_of("{'name': 'bad', 'target-prefix': ['192.0.2.4/32']}");
-	json_t *acl = json_of(ACL("a", "immediate", DROP("r", "203.0.113.0/24")));
+	json_t *good =
+		normal_json_of(DATA_ALIAS, "{'name': 'good', 'target-prefix': ['192.0.2.1/32']}");
+	json_t *bad =
+		normal_json_of(DATA_ALIAS, "{'name': 'bad', 'target-prefix': ['127.0.0.1/32']}");
+	json_t *fine =
+		normal_json_of(DATA_ALIAS, "{'name': 'bad', 'target-prefix': ['192.0.2.4/32']}");
+	json_t *acl = normal_json_of(DATA_ACL, ACL("a", "immediate", DROP("r", "203.0.113.0/24")));
 	struct data_change changes[] = {{.kind = DATA_ALIAS, .name = "old"},
 		{.kind = DATA_ALIAS, .name = "good", .entry = good},
 		{.kind = DATA_ACL, .name = "a", .entry = acl},
@@ -540,7 +528,8 @@ static void
 an_entry_may_go_and_come_in_one_edit(void **state)
 {
 	struct data_client *dc = enrol("acme", "one");
-	json_t *j = json_of("{'name': 'web', 'target-prefix': ['192.0.2.2/32']}");
+	json_t *j =
+		normal_json_of(DATA_ALIAS, "{'name': 'web', 'target-prefix': ['192.0.2.2/32']}");
 	struct data_change changes[] = {{.kind = DATA_ALIAS, .name = "web"},
 		{.kind = DATA_ALIAS, .name = "web", .entry = j, .must_be_new = true}};
 
