@@ -86,6 +86,7 @@ print_version(FILE *f, const struct data_version *v)
 static void
 print_entry(FILE *f, const struct data_entry *e, bool counters)
 {
+	assert(e->kind == DATA_ACL || e->alias.n_prefixes || e->alias.n_names);
 	fprintf(f, "  %s until %jd", e->text, (intmax_t)e->expires);
 	print_version(f, &e->version);
 	for (size_t i = 0; e->kind == DATA_ACL && i < e->acl.n_rules; i++) {

@@ -1360,6 +1360,8 @@ put_record(const char *kind, const char *key, const char *value)
 	json_decref(j);
 }
 
+/* Of who is the first to register. */
+#define SINCE    "'since': 1767225600001"
 #define VERSIONS "'version': [5, 6], 'aliases': [5, 6], 'acls': [5, 6]"
 
 /* Each of them is left where it is. */
@@ -1376,13 +1378,15 @@ records_that_cannot_be_read_are_counted_and_left_alone(void **state)
 			"}"},
 		{"data-alias", "one", "{'cuid': 'one'}"},
 		{"data-alias", "one/a",
-			"{'cuid': 'one', 'expires': 1, 'version': [5, 6], 'entry': []}"},
+			"{'cuid': 'one', " SINCE ", 'expires': 1, 'version': [5, 6], 'entry': []}"},
 		{"data-alias", "one/b",
-			"{'cuid': 'one', 'expires': 1, 'version': [5, 6], 'entry': {'name': 'c'}}"},
+			"{'cuid': 'one', " SINCE
+			", 'expires': 1, 'version': [5, 6], 'entry': {'name': 'c'}}"},
 		{"data-alias", "one/d",
-			"{'cuid': 'one', 'version': [5, 6], 'entry': {'name': 'd'}}"},
+			"{'cuid': 'one', " SINCE ", 'version': [5, 6], 'entry': {'name': 'd'}}"},
 		{"data-alias", "one/e",
-			"{'cuid': 'one', 'expires': 1, 'version': [5], 'entry': {'name': 'e'}}"},
+			"{'cuid': 'one', " SINCE
+			", 'expires': 1, 'version': [5], 'entry': {'name': 'e'}}"},
 		{"data-acl", "nobody/a",
 			"{'cuid': 'nobody', 'expires': 1, 'version': [5, 6], 'entry': {'name': "
 			"'a'}}"},
@@ -1405,6 +1409,29 @@ records_that_cannot_be_read_are_counted_and_left_alone(void **state)
 	assert_int_equal(data_find(book, "one")->n_aliases, 0);
 }
 
+/* Its registration could not be read, and there is another one now. */
+static void
+entries_of_an_earlier_registration_do_not_come_back(void **state)
+{
+	struct data_client *dc = enrol("acme", "one");
+
+	(void)state;
+	assert_true(put_alias(dc, "old", "192.0.2.1/32"));
+	assert_true(place(dc, "old", INSERT_LAST, NULL));
+	put_record("data-client", "one", "{}");
+	data_free(book);
+	book = data_new(&policy, store);
+	assert_int_equal(data_restore(book, clients, now), 3);
+	assert_true(put_alias(enrol("acme", "one"), "new", "192.0.2.1/32"));
+	restart();
+	dc = data_find(book, "one");
+	assert_int_equal(dc->n_aliases, 1);
+	assert_string_equal(dc->aliases[0]->name, "new");
+	assert_int_equal(dc->n_acls, 0);
+	assert_int_equal(standin_store_count(store, "data-alias"), 1);
+	assert_int_equal(standin_store_count(store, "data-acl"), 0);
+}
+
 static void
 rules_without_ids_on_record_get_new_ones(void **state)
 {
@@ -1414,7 +1441,8 @@ rules_without_ids_on_record_get_new_ones(void **state)
 	(void)state;
 	assert_true(place(dc, "a", INSERT_LAST, NULL));
 	put_record("data-acl", "one/b",
-		"{'cuid': 'one', 'expires': 1999999999999, 'version': [5, 6], 'rules': [0, 'x'], "
+		"{'cuid': 'one', " SINCE
+		", 'expires': 1999999999999, 'version': [5, 6], 'rules': [0, 'x'], "
 		"'entry': " ACL("b", "immediate",
 			DROP("r", "203.0.113.1/32") "," DROP("s", "203.0.113.2/32")) "}");
 	restart();
@@ -1478,6 +1506,7 @@ main(void)
 		CASE(a_filter_without_destination_follows_its_clients_prefixes),
 		CASE(names_may_hold_any_character),
 		CASE(records_that_cannot_be_read_are_counted_and_left_alone),
+		CASE(entries_of_an_earlier_registration_do_not_come_back),
 		CASE(rules_without_ids_on_record_get_new_ones),
 	};
 
