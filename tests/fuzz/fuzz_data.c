@@ -35,7 +35,8 @@ static wall_ms now;
 /* One after the other: acme and twin have something in common, nothing, or one of them is gone. */
 static struct clients *configurations[3];
 static unsigned configuration;
-static struct data_policy policies[] = {{10080, 4, 4, 3, 5, 600}, {20160, 2, 2, 1, 2, 300}};
+/* One lifetime: no entry comes back with more of it than it would get now. */
+static struct data_policy policies[] = {{10080, 4, 4, 3, 5, 600}, {10080, 2, 2, 1, 2, 300}};
 
 static void
 add_client(struct clients *cs, const char *name, const char *prefix)
