@@ -189,24 +189,31 @@ yang_keys(const struct yang_node *n, json_t *entry, json_t *ret[static RESTCONF_
 	return true;
 }
 
-/* In an object as a set, so that a long list costs no more than a walk through it. */
-static bool
-claim(const struct yang_node *n, json_t *entry, json_t *seen)
+char *
+yang_key_text(const struct yang_node *n, json_t *entry)
 {
 	json_t *keys[RESTCONF_KEYS_MAX], *names;
 	char *text;
-	bool is_new;
 
 	if (!yang_keys(n, entry, keys))
-		return true;
+		return NULL;
 	names = json_array();
 	for (size_t i = 0; i < RESTCONF_KEYS_MAX && keys[i]; i++)
 		json_array_append(names, keys[i]);
 	text = json_dumps(names, JSON_COMPACT);
-	is_new = !json_object_get(seen, text);
-	json_object_set_new(seen, text, json_true());
-	free(text);
 	json_decref(names);
+	return text;
+}
+
+static bool
+claim(const struct yang_node *n, json_t *entry, json_t *seen)
+{
+	char *text = yang_key_text(n, entry);
+	bool is_new = !text || !json_object_get(seen, text);
+
+	if (text)
+		json_object_set_new(seen, text, json_true());
+	free(text);
 	return is_new;
 }
 

@@ -40,43 +40,6 @@ fail_below(struct edit *e)
 
 /* ---- steps ---- */
 
-/* Of a choice the new case takes the place of the others (RFC 7950 7.9). */
-static void
-drop_other_cases(const struct yang_node *parent, const struct yang_node *n, json_t *data)
-{
-	char buf[YANG_NAME_MAX];
-
-	for (size_t i = 0; n->choice && i < parent->n_children; i++) {
-		const struct yang_node *other = &parent->children[i];
-
-		if (other->choice == n->choice && other->branch != n->branch)
-			json_object_del(data, yang_member(parent, other, buf));
-	}
-}
-
-static void
-set(const struct yang_node *parent, const struct yang_node *n, json_t *data, json_t *value)
-{
-	char buf[YANG_NAME_MAX];
-
-	drop_other_cases(parent, n, data);
-	json_object_set(data, yang_member(parent, n, buf), value);
-}
-
-/* The member of an object; an empty one is made if there is none. */
-static json_t *
-get_or_make(const struct yang_node *parent, const struct yang_node *n, json_t *data)
-{
-	json_t *value = yang_get(parent, n, data);
-
-	if (value)
-		return value;
-	value = n->kind == YANG_CONTAINER ? json_object() : json_array();
-	set(parent, n, data, value);
-	json_decref(value);
-	return yang_get(parent, n, data);
-}
-
 /* Containers on the way exist by being in the schema (RFC 7950 7.5.1), entries of lists do not. */
 static bool
 make_ancestors(struct edit *e, json_t **ret_parent)
@@ -89,7 +52,7 @@ make_ancestors(struct edit *e, json_t **ret_parent)
 		const struct yang_node *child = yang_child(n, s->module, s->name);
 		json_t *keys[RESTCONF_KEYS_MAX];
 
-		data = get_or_make(n, child, data);
+		data = yang_make(n, child, data);
 		n = child;
 		if (child->kind == YANG_CONTAINER)
 			continue;
@@ -105,57 +68,12 @@ make_ancestors(struct edit *e, json_t **ret_parent)
 	return true;
 }
 
-static bool merge(
-	struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new);
-
-static bool
-merge_entries(
-	struct edit *e, const struct yang_node *n, json_t *array, json_t *entries, bool must_be_new)
-{
-	json_t *entry, *keys[RESTCONF_KEYS_MAX];
-	size_t i;
-
-	json_array_foreach(entries, i, entry)
-	{
-		size_t at = yang_keys(n, entry, keys) ? yang_index(n, array, keys) : SIZE_MAX;
-
-		if (at == SIZE_MAX)
-			json_array_append(array, entry);
-		else if (must_be_new)
-			return refuse(e, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1", n->name,
-				"is there already");
-		else if (n->kind == YANG_LIST &&
-			 !merge(e, n, json_array_get(array, at), entry, false))
-			return false;
-	}
-	return true;
-}
-
-/* A part of an instance into the whole of it. */
 static bool
 merge(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
 {
-	for (size_t i = 0; i < n->n_children; i++) {
-		const struct yang_node *child = &n->children[i];
-		json_t *new = yang_get(n, child, value);
-		bool fine = true;
+	struct yang_walk w = {.root = n, .err = e->err};
 
-		if (!new)
-			continue;
-		if (child->kind == YANG_CONTAINER)
-			fine = merge(e, child, get_or_make(n, child, into), new, must_be_new);
-		else if (child->kind != YANG_LEAF)
-			fine = merge_entries(
-				e, child, get_or_make(n, child, into), new, must_be_new);
-		else if (must_be_new && yang_get(n, child, into))
-			fine = refuse(e, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1",
-				child->name, "is there already");
-		else
-			set(n, child, into, new);
-		if (!fine)
-			return false;
-	}
-	return true;
+	return yang_merge(&w, n, into, value, must_be_new) || fail_below(e);
 }
 
 /* ---- places (RFC 8040 4.8.5, 4.8.6) ---- */
@@ -290,7 +208,7 @@ static bool
 put_entry(struct edit *e, const struct yang_place *target, json_t *parent, json_t *value)
 {
 	const struct yang_node *n = target->node;
-	json_t *array = get_or_make(target->parent, n, parent), *keys[RESTCONF_KEYS_MAX];
+	json_t *array = yang_make(target->parent, n, parent), *keys[RESTCONF_KEYS_MAX];
 	size_t at = yang_keys(n, value, keys) ? yang_index(n, array, keys) : SIZE_MAX;
 
 	e->created = at == SIZE_MAX;
@@ -320,7 +238,7 @@ put(struct edit *e, const struct yang_place *target, json_t *body)
 	if (target->is_entry)
 		return put_entry(e, target, parent, value);
 	e->created = !target->data;
-	set(target->parent, target->node, parent, value);
+	yang_set(target->parent, target->node, parent, value);
 	return true;
 }
 
@@ -339,13 +257,13 @@ patch(struct edit *e, const struct yang_place *target, json_t *body)
 	if (target->node->kind == YANG_LEAF_LIST)
 		return true; /* the same value */
 	if (target->node->kind == YANG_LEAF) {
-		set(target->parent, target->node, target->parent_data, value);
+		yang_set(target->parent, target->node, target->parent_data, value);
 		return true;
 	}
 	if (!into && !make_ancestors(e, &parent))
 		return false;
 	if (!into)
-		into = get_or_make(target->parent, target->node, parent);
+		into = yang_make(target->parent, target->node, parent);
 	return merge(e, target->node, into, value, false);
 }
 
@@ -374,7 +292,7 @@ read_child(struct edit *e, const struct yang_place *target, json_t *body,
 	if (!yang_check_instance(&w, child, many ? json_array_get(value, 0) : value))
 		return fail_below(e);
 	*ret_part = json_object();
-	set(target->node, child, *ret_part, value);
+	yang_set(target->node, child, *ret_part, value);
 	return true;
 }
 
@@ -395,7 +313,7 @@ post(struct edit *e, const struct yang_place *target, json_t *body)
 		return false;
 	fine = check_insert(e, child) && (into || make_ancestors(e, &parent));
 	if (fine && !into)
-		into = get_or_make(target->parent, target->node, parent);
+		into = yang_make(target->parent, target->node, parent);
 	fine = fine && merge(e, target->node, into, part, true);
 	json_decref(part);
 	array = fine ? yang_get(target->node, child, into) : NULL;

@@ -57,6 +57,9 @@ bool yang_check_instance(struct yang_walk *w, const struct yang_node *n, json_t 
 size_t yang_index(const struct yang_node *n, const json_t *array, json_t *const *keys);
 /* Keys of an entry, or the value of a leaf-list itself; borrowed. False: one is not there. */
 bool yang_keys(const struct yang_node *n, json_t *entry, json_t *ret[static RESTCONF_KEYS_MAX]);
+/* The same as one text, to be freed; NULL: one is not there. For sets of them, so that long lists
+ * cost no more than a walk through them. */
+char *yang_key_text(const struct yang_node *n, json_t *entry);
 /* The same of a segment of a path; new references. False: not as many, or of no such type. */
 bool yang_segment_keys(const struct yang_node *n, const struct restconf_segment *s,
 	json_t *ret[static RESTCONF_KEYS_MAX]);
@@ -65,6 +68,15 @@ void yang_free_keys(json_t *keys[static RESTCONF_KEYS_MAX]);
 /* The value that a body is about, borrowed: of a list or leaf-list the one that stands there. */
 bool yang_extract(const struct yang_node *parent, const struct yang_node *n, json_t *body,
 	json_t **ret, struct restconf_error *err);
+
+/* Sets a member. Of a choice the new case takes the place of the others (RFC 7950 7.9). */
+void yang_set(
+	const struct yang_node *parent, const struct yang_node *n, json_t *data, json_t *value);
+/* The member of an object, borrowed; an empty one is made if there is none. */
+json_t *yang_make(const struct yang_node *parent, const struct yang_node *n, json_t *data);
+/* must_be_new: what is there already, but for containers, is a conflict. */
+bool yang_merge(struct yang_walk *w, const struct yang_node *n, json_t *into, json_t *value,
+	bool must_be_new);
 
 /* Appends the instance-identifier of segments from..to below n; nothing where it does not fit. */
 void yang_instance(const struct yang_node *n, const struct restconf_path *p, size_t from, size_t to,
