@@ -1,5 +1,6 @@
 /*
- * What an alias of the data channel means, and whether its client may have it (RFC 8783 6.1).
+ * What an alias of the data channel means, and whether its client may have it (RFC 8783 6.1). What
+ * the module asks for has been seen to (wire/data.c).
  */
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "core/name.h"
 #include "core/service.h"
 
-enum { WHY_MAX = 160, PORT_MAX = 65535, PROTOCOL_MAX = 255 };
+enum { WHY_MAX = 160 };
 
 struct reading {
 	const struct client *client;
@@ -52,16 +53,13 @@ read_prefixes(struct reading *r, const json_t *list)
 
 	if (json_array_size(list) > r->client->limits.targets)
 		return refuse_many(r, "target-prefix", "targets", r->client->limits.targets);
-	to->prefixes = arena_alloc(r->arena, json_array_size(list) + 1, sizeof(*to->prefixes));
+	to->prefixes = arena_alloc(r->arena, json_array_size(list), sizeof(*to->prefixes));
 	json_array_foreach(list, i, item)
 	{
-		const char *text = json_string_value(item);
+		struct prefix *p = &to->prefixes[to->n_prefixes++];
 
-		if (!text || prefix_parse(text, &to->prefixes[to->n_prefixes]) != 0)
-			return restconf_refuse(r->err, 400, RESTCONF_INVALID_VALUE,
-				"RFC 8783 6.1: target-prefix: %.64s is no prefix",
-				text ? text : "what is no text");
-		if (!authorise(r, "target-prefix", &to->prefixes[to->n_prefixes++]))
+		prefix_parse(json_string_value(item), p);
+		if (!authorise(r, "target-prefix", p))
 			return false;
 	}
 	return true;
@@ -76,52 +74,37 @@ read_ports(struct reading *r, const json_t *list)
 
 	if (json_array_size(list) > r->client->limits.ports)
 		return refuse_many(r, "target-port-range", "ports", r->client->limits.ports);
-	to->ports = arena_alloc(r->arena, json_array_size(list) + 1, sizeof(*to->ports));
+	to->ports = arena_alloc(r->arena, json_array_size(list), sizeof(*to->ports));
 	json_array_foreach(list, i, item)
 	{
-		const json_t *lower = json_object_get(item, "lower-port");
+		struct port_range *p = &to->ports[to->n_ports++];
 		const json_t *upper = json_object_get(item, "upper-port");
-		json_int_t from = json_integer_value(lower);
-		json_int_t last = upper ? json_integer_value(upper) : from;
 
-		if (!json_is_integer(lower) || (upper && !json_is_integer(upper)) || from < 0 ||
-			last < from || last > PORT_MAX)
-			return restconf_refuse(r->err, 400, RESTCONF_INVALID_VALUE,
-				"RFC 8783 6.1: target-port-range: upper-port has to be greater "
-				"than or equal to lower-port, both from 0 to 65535");
-		to->ports[to->n_ports++] =
-			(struct port_range){.has = 1ULL << PORT_RANGE_LOWER_PORT |
-						   (upper ? 1ULL << PORT_RANGE_UPPER_PORT : 0),
-				.lower_port = (uint64_t)from,
-				.upper_port = upper ? (uint64_t)last : 0};
+		p->has = 1ULL << PORT_RANGE_LOWER_PORT;
+		p->lower_port = (uint64_t)json_integer_value(json_object_get(item, "lower-port"));
+		if (upper) {
+			p->has |= 1ULL << PORT_RANGE_UPPER_PORT;
+			p->upper_port = (uint64_t)json_integer_value(upper);
+		}
 	}
 	return true;
 }
 
-static bool
+static void
 read_protocols(struct reading *r, const json_t *list)
 {
 	struct alias *to = r->to;
 	const json_t *item;
 	size_t i;
 
-	to->protocols = arena_alloc(r->arena, json_array_size(list) + 1, sizeof(*to->protocols));
-	json_array_foreach(list, i, item)
-	{
-		json_int_t value = json_integer_value(item);
-
-		if (!json_is_integer(item) || value < 0 || value > PROTOCOL_MAX)
-			return restconf_refuse(r->err, 400, RESTCONF_INVALID_VALUE,
-				"RFC 8783 6.1: target-protocol: a protocol is a number from 0 to "
-				"255");
-		to->protocols[to->n_protocols++] = (uint64_t)value;
-	}
-	return true;
+	to->protocols = arena_alloc(r->arena, json_array_size(list), sizeof(*to->protocols));
+	json_array_foreach(list, i, item) to->protocols[to->n_protocols++] =
+		(uint64_t)json_integer_value(item);
 }
 
 /* A mitigation request could not name what is refused here (core/cover.h). */
 static bool
-read_name(struct reading *r, const char *field, const char *text, bool uri)
+read_name(struct reading *r, const char *field, const char *text)
 {
 	char why[WHY_MAX];
 	struct service service;
@@ -130,10 +113,7 @@ read_name(struct reading *r, const char *field, const char *text, bool uri)
 	if (name_parse(text, r->arena, &n, why, sizeof(why)) != 0)
 		return restconf_refuse(
 			r->err, 400, RESTCONF_INVALID_VALUE, "RFC 8783 6.1: %s: %s", field, why);
-	if (n.uri != uri)
-		return restconf_refuse(r->err, 400, RESTCONF_INVALID_VALUE,
-			"RFC 8783 6.1: %s: %.80s is %s", field, text, uri ? "no URI" : "a URI");
-	if (uri && !service_of(text, &service))
+	if (n.uri && !service_of(text, &service))
 		return restconf_refuse(r->err, 400, RESTCONF_INVALID_VALUE,
 			"RFC 8783 6.1: %s: %.80s has a scheme of which no protocol and port are "
 			"known here",
@@ -145,18 +125,13 @@ read_name(struct reading *r, const char *field, const char *text, bool uri)
 }
 
 static bool
-read_list_of_names(struct reading *r, const char *field, const json_t *list, bool uri)
+read_list_of_names(struct reading *r, const char *field, const json_t *list)
 {
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-	{
-		const char *text = json_string_value(item);
-
-		if (!read_name(r, field, text ? text : "", uri))
-			return false;
-	}
+	json_array_foreach(
+		list, i, item) if (!read_name(r, field, json_string_value(item))) return false;
 	return true;
 }
 
@@ -168,9 +143,9 @@ read_names(struct reading *r, const json_t *fqdns, const json_t *uris)
 	if (n > r->client->limits.names)
 		return refuse_many(r, json_array_size(fqdns) ? "target-fqdn" : "target-uri",
 			"names", r->client->limits.names);
-	r->to->names = arena_alloc(r->arena, n + 1, sizeof(*r->to->names));
-	return read_list_of_names(r, "target-fqdn", fqdns, false) &&
-	       read_list_of_names(r, "target-uri", uris, true);
+	r->to->names = arena_alloc(r->arena, n, sizeof(*r->to->names));
+	return read_list_of_names(r, "target-fqdn", fqdns) &&
+	       read_list_of_names(r, "target-uri", uris);
 }
 
 bool
@@ -180,21 +155,12 @@ data_alias_read(const json_t *entry, const struct client *c, struct arena *a, st
 	struct reading r = {c, a, ret, err};
 	const char *name = json_string_value(json_object_get(entry, "name"));
 
-	if (!name)
-		return restconf_refuse(err, 400, RESTCONF_MISSING_ATTRIBUTE,
-			"RFC 8783 6.1: name: an alias needs one");
 	*ret = (struct alias){.name = arena_text(a, name, strlen(name))};
-	if (!read_prefixes(&r, json_object_get(entry, "target-prefix")) ||
-		!read_ports(&r, json_object_get(entry, "target-port-range")) ||
-		!read_protocols(&r, json_object_get(entry, "target-protocol")) ||
-		!read_names(&r, json_object_get(entry, "target-fqdn"),
-			json_object_get(entry, "target-uri")))
-		return false;
-	if (!ret->n_prefixes && !ret->n_names)
-		return restconf_refuse(err, 400, RESTCONF_MISSING_ATTRIBUTE,
-			"RFC 8783 6.1: target-prefix: an alias needs at least one of "
-			"target-prefix, target-fqdn, target-uri");
-	return true;
+	read_protocols(&r, json_object_get(entry, "target-protocol"));
+	return read_prefixes(&r, json_object_get(entry, "target-prefix")) &&
+	       read_ports(&r, json_object_get(entry, "target-port-range")) &&
+	       read_names(&r, json_object_get(entry, "target-fqdn"),
+		       json_object_get(entry, "target-uri"));
 }
 
 bool

@@ -113,7 +113,7 @@ check_text(const char *name, const json_t *entry, const char *text, uint32_t byt
 		return restconf_refuse(err, 413, RESTCONF_TOO_BIG,
 			"RFC 8783 10: an entry has %zu bytes, more than the %u of its limit",
 			strlen(text), bytes_max);
-	if (own && strcmp(own, name) != 0)
+	if (strcmp(own, name) != 0)
 		return restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,
 			"RFC 8040 4.5: name: it is not the one that the request is for");
 	return true;
@@ -148,12 +148,9 @@ data_entry_read(enum data_kind kind, const char *name, const json_t *entry, cons
 
 	s->entry.kind = kind;
 	s->entry.text = json_dumps(entry, JSON_COMPACT);
-	if (s->entry.text && check_text(name, entry, s->entry.text, bytes_max, err) &&
+	if (check_text(name, entry, s->entry.text, bytes_max, err) &&
 		read_meaning(s, entry, c, err))
 		return s;
-	if (!s->entry.text)
-		restconf_refuse(
-			err, 400, RESTCONF_MALFORMED_MESSAGE, "RFC 7951 4: an entry is an object");
 	data_entry_free(s);
 	return NULL;
 }
@@ -226,14 +223,16 @@ carry_rules(struct data_stored *to, const json_t *new, const struct data_stored 
 bool
 data_entry_carry(struct data_stored *to, const struct data_stored *from)
 {
-	json_t *new = json_loads(to->entry.text, 0, NULL);
-	json_t *old = json_loads(from->entry.text, 0, NULL);
-	bool same = json_equal(new, old);
+	bool same = !strcmp(to->entry.text, from->entry.text);
+	json_t *new, *old;
 
 	if (same)
 		to->entry.version = from->entry.version;
-	if (to->entry.kind == DATA_ACL)
-		carry_rules(to, new, from, old);
+	if (to->entry.kind == DATA_ALIAS)
+		return same;
+	new = json_loads(to->entry.text, 0, NULL);
+	old = json_loads(from->entry.text, 0, NULL);
+	carry_rules(to, new, from, old);
 	json_decref(new);
 	json_decref(old);
 	return same;

@@ -96,9 +96,9 @@ data_record_put(struct data *d, const struct data_stored *s)
 {
 	const struct data_entry *e = &s->entry;
 	char *key = key_of(s->of->client.cuid, e->name);
-	json_t *j = json_pack("{ss sI so so}", "cuid", s->of->client.cuid, "expires",
-		(json_int_t)e->expires, "version", version_json(&e->version), "entry",
-		json_loads(e->text, 0, NULL));
+	json_t *j = json_pack("{ss sI sI so so}", "cuid", s->of->client.cuid, "since",
+		(json_int_t)s->of->since, "expires", (json_int_t)e->expires, "version",
+		version_json(&e->version), "entry", json_loads(e->text, 0, NULL));
 
 	if (e->kind == DATA_ACL) {
 		json_t *rules = json_array();
@@ -304,6 +304,13 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 		data_record_put(st->book, s);
 }
 
+/* Else it is of a registration that could not be read, and whose cuid was registered anew. */
+static bool
+is_of(const json_t *entry, const struct data_registration *r)
+{
+	return (uint64_t)json_integer_value(json_object_get(entry, "since")) == r->since;
+}
+
 static bool
 is_own_key(const char *key, const char *cuid, const json_t *entry)
 {
@@ -328,11 +335,11 @@ restore_one_entry(struct restoring *st, const char *key, json_t *j)
 
 	if (!is_own_key(key, cuid, entry))
 		return false;
-	if (map_get(st->gone, cuid, strlen(cuid))) {
+	r = map_get(st->book->registrations, cuid, strlen(cuid));
+	if (map_get(st->gone, cuid, strlen(cuid)) || (r && !is_of(j, r))) {
 		persist_remove(st->book->persist, entry_kinds[st->kind], key);
 		return true;
 	}
-	r = map_get(st->book->registrations, cuid, strlen(cuid));
 	if (!r || !json_is_integer(expires) || !read_version(st, j, "version", &version) ||
 		!yang_check(node, entry, &err) || !is_own_key(key, cuid, entry))
 		return false;

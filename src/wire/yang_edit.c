@@ -3,7 +3,6 @@
  * found to be valid as a whole.
  */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "wire/yang_engine.h"
@@ -41,43 +40,6 @@ fail_below(struct edit *e)
 
 /* ---- steps ---- */
 
-/* Of a choice the new case takes the place of the others (RFC 7950 7.9). */
-static void
-drop_other_cases(const struct yang_node *parent, const struct yang_node *n, json_t *data)
-{
-	char buf[YANG_NAME_MAX];
-
-	for (size_t i = 0; n->choice && i < parent->n_children; i++) {
-		const struct yang_node *other = &parent->children[i];
-
-		if (other->choice == n->choice && other->branch != n->branch)
-			json_object_del(data, yang_member(parent, other, buf));
-	}
-}
-
-static void
-set(const struct yang_node *parent, const struct yang_node *n, json_t *data, json_t *value)
-{
-	char buf[YANG_NAME_MAX];
-
-	drop_other_cases(parent, n, data);
-	json_object_set(data, yang_member(parent, n, buf), value);
-}
-
-/* The member of an object; an empty one is made if there is none. */
-static json_t *
-get_or_make(const struct yang_node *parent, const struct yang_node *n, json_t *data)
-{
-	json_t *value = yang_get(parent, n, data);
-
-	if (value)
-		return value;
-	value = n->kind == YANG_CONTAINER ? json_object() : json_array();
-	set(parent, n, data, value);
-	json_decref(value);
-	return yang_get(parent, n, data);
-}
-
 /* Containers on the way exist by being in the schema (RFC 7950 7.5.1), entries of lists do not. */
 static bool
 make_ancestors(struct edit *e, json_t **ret_parent)
@@ -90,7 +52,7 @@ make_ancestors(struct edit *e, json_t **ret_parent)
 		const struct yang_node *child = yang_child(n, s->module, s->name);
 		json_t *keys[RESTCONF_KEYS_MAX];
 
-		data = get_or_make(n, child, data);
+		data = yang_make(n, child, data);
 		n = child;
 		if (child->kind == YANG_CONTAINER)
 			continue;
@@ -106,97 +68,12 @@ make_ancestors(struct edit *e, json_t **ret_parent)
 	return true;
 }
 
-static bool merge(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *into,
-	json_t *value, bool must_be_new);
-
 static bool
-is_there_already(struct edit *e, struct yang_walk *w)
-{
-	yang_refuse(w, 409, RESTCONF_RESOURCE_DENIED, "RFC 8040 4.4.1", "is there already");
-	return fail_below(e);
-}
-
-/* Where each entry of an array stands, by its keys. */
-static json_t *
-index_of(const struct yang_node *n, const json_t *array)
-{
-	json_t *places = json_object(), *entry;
-	size_t i;
-
-	json_array_foreach(array, i, entry)
-	{
-		char *text = yang_key_text(n, entry);
-
-		json_object_set_new(places, text, json_integer((json_int_t)i));
-		free(text);
-	}
-	return places;
-}
-
-static bool
-merge_entries(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *array,
-	json_t *entries, bool must_be_new)
-{
-	struct yang_frame *f = &w->frames[w->depth - 1];
-	json_t *places = index_of(n, array), *entry;
-	bool fine = true;
-
-	json_array_foreach(entries, f->index, entry)
-	{
-		char *text = yang_key_text(n, entry);
-		const json_t *at = json_object_get(places, text);
-
-		free(text);
-		f->value = entry;
-		if (!at)
-			json_array_append(array, entry);
-		else if (must_be_new)
-			fine = is_there_already(e, w);
-		else if (n->kind == YANG_LIST)
-			fine = merge(e, w, n, json_array_get(array, (size_t)json_integer_value(at)),
-				entry, false);
-		if (!fine)
-			break;
-	}
-	json_decref(places);
-	return fine;
-}
-
-/* A part of an instance into the whole of it. */
-static bool
-merge(struct edit *e, struct yang_walk *w, const struct yang_node *n, json_t *into, json_t *value,
-	bool must_be_new)
-{
-	for (size_t i = 0; i < n->n_children; i++) {
-		const struct yang_node *child = &n->children[i];
-		json_t *new = yang_get(n, child, value), *old = yang_get(n, child, into);
-		bool fine = true;
-
-		if (!new)
-			continue;
-		yang_enter(w, child, new);
-		if (child->kind == YANG_CONTAINER)
-			fine = merge(e, w, child, get_or_make(n, child, into), new, must_be_new);
-		else if (child->kind != YANG_LEAF)
-			fine = merge_entries(
-				e, w, child, get_or_make(n, child, into), new, must_be_new);
-		else if (must_be_new && old)
-			fine = is_there_already(e, w);
-		else
-			set(n, child, into, new);
-		if (!fine)
-			return false;
-		yang_leave(w);
-	}
-	return true;
-}
-
-static bool
-merge_into(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
+merge(struct edit *e, const struct yang_node *n, json_t *into, json_t *value, bool must_be_new)
 {
 	struct yang_walk w = {.root = n, .err = e->err};
 
-	return merge(e, &w, n, into, value, must_be_new);
+	return yang_merge(&w, n, into, value, must_be_new) || fail_below(e);
 }
 
 /* ---- places (RFC 8040 4.8.5, 4.8.6) ---- */
@@ -331,7 +208,7 @@ static bool
 put_entry(struct edit *e, const struct yang_place *target, json_t *parent, json_t *value)
 {
 	const struct yang_node *n = target->node;
-	json_t *array = get_or_make(target->parent, n, parent), *keys[RESTCONF_KEYS_MAX];
+	json_t *array = yang_make(target->parent, n, parent), *keys[RESTCONF_KEYS_MAX];
 	size_t at = yang_keys(n, value, keys) ? yang_index(n, array, keys) : SIZE_MAX;
 
 	e->created = at == SIZE_MAX;
@@ -361,7 +238,7 @@ put(struct edit *e, const struct yang_place *target, json_t *body)
 	if (target->is_entry)
 		return put_entry(e, target, parent, value);
 	e->created = !target->data;
-	set(target->parent, target->node, parent, value);
+	yang_set(target->parent, target->node, parent, value);
 	return true;
 }
 
@@ -380,14 +257,14 @@ patch(struct edit *e, const struct yang_place *target, json_t *body)
 	if (target->node->kind == YANG_LEAF_LIST)
 		return true; /* the same value */
 	if (target->node->kind == YANG_LEAF) {
-		set(target->parent, target->node, target->parent_data, value);
+		yang_set(target->parent, target->node, target->parent_data, value);
 		return true;
 	}
 	if (!into && !make_ancestors(e, &parent))
 		return false;
 	if (!into)
-		into = get_or_make(target->parent, target->node, parent);
-	return merge_into(e, target->node, into, value, false);
+		into = yang_make(target->parent, target->node, parent);
+	return merge(e, target->node, into, value, false);
 }
 
 /* The body as an instance of the target that has nothing but the new child. */
@@ -415,7 +292,7 @@ read_child(struct edit *e, const struct yang_place *target, json_t *body,
 	if (!yang_check_instance(&w, child, many ? json_array_get(value, 0) : value))
 		return fail_below(e);
 	*ret_part = json_object();
-	set(target->node, child, *ret_part, value);
+	yang_set(target->node, child, *ret_part, value);
 	return true;
 }
 
@@ -436,8 +313,8 @@ post(struct edit *e, const struct yang_place *target, json_t *body)
 		return false;
 	fine = check_insert(e, child) && (into || make_ancestors(e, &parent));
 	if (fine && !into)
-		into = get_or_make(target->parent, target->node, parent);
-	fine = fine && merge_into(e, target->node, into, part, true);
+		into = yang_make(target->parent, target->node, parent);
+	fine = fine && merge(e, target->node, into, part, true);
 	json_decref(part);
 	array = fine ? yang_get(target->node, child, into) : NULL;
 	e->created = fine;

@@ -69,6 +69,15 @@ void yang_free_keys(json_t *keys[static RESTCONF_KEYS_MAX]);
 bool yang_extract(const struct yang_node *parent, const struct yang_node *n, json_t *body,
 	json_t **ret, struct restconf_error *err);
 
+/* Sets a member. Of a choice the new case takes the place of the others (RFC 7950 7.9). */
+void yang_set(
+	const struct yang_node *parent, const struct yang_node *n, json_t *data, json_t *value);
+/* The member of an object, borrowed; an empty one is made if there is none. */
+json_t *yang_make(const struct yang_node *parent, const struct yang_node *n, json_t *data);
+/* must_be_new: what is there already, but for containers, is a conflict. */
+bool yang_merge(struct yang_walk *w, const struct yang_node *n, json_t *into, json_t *value,
+	bool must_be_new);
+
 /* Appends the instance-identifier of segments from..to below n; nothing where it does not fit. */
 void yang_instance(const struct yang_node *n, const struct restconf_path *p, size_t from, size_t to,
 	char ret[static RESTCONF_PATH_MAX]);
