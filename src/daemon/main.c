@@ -216,8 +216,11 @@ start_mitigators(struct daemon *d)
 	d->mitigators = mem_array(d->config->n_mitigators, sizeof(struct mitigator *));
 	for (size_t i = 0; i < d->config->n_mitigators; i++) {
 		const struct mitigator_config *mc = &d->config->mitigators[i];
-		struct mitigator_events events = {&relays[d->n_mitigators], relay_installed,
-			relay_failed, relay_removed, relay_counters};
+		struct mitigator_events events = {.arg = &relays[d->n_mitigators],
+			.installed = relay_installed,
+			.failed = relay_failed,
+			.removed = relay_removed,
+			.counters = relay_counters};
 		struct nftables_config nft = {mc->socket, mc->instance};
 
 		relays[d->n_mitigators] = (struct relay){d, d->n_mitigators};
