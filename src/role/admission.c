@@ -359,8 +359,9 @@ static const struct alias *
 find_alias(const void *arg, const char *name)
 {
 	const struct request *r = arg;
+	struct data_channel *d = r->server->data;
 
-	return data_server_alias(r->server->data, r->client->name, r->path.cuid, name);
+	return d->ops->alias(d, r->client->name, r->path.cuid, name);
 }
 
 /* With a data channel aliases are those that this client, by its cuid, has put on record there (RFC

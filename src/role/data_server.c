@@ -118,9 +118,10 @@ on_change(void *arg, const char *client)
 	install(s, c ? c : &gone);
 }
 
-void
-data_server_installed(struct data_server *s, const char *client, const char *why)
+static void
+on_installed(struct data_channel *d, const char *client, const char *why)
 {
+	struct data_server *s = (struct data_server *)d;
 	struct tenant *t = data_tenant(s, client);
 
 	if (why) {
@@ -134,21 +135,26 @@ data_server_installed(struct data_server *s, const char *client, const char *why
 	data_answers_go_on(s, client);
 }
 
-void
-data_server_counters(struct data_server *s, uint64_t rule, uint64_t packets, uint64_t bytes)
+static void
+on_counters(struct data_channel *d, uint64_t rule, uint64_t packets, uint64_t bytes)
 {
+	struct data_server *s = (struct data_server *)d;
+
 	data_count(s->data, rule, packets, bytes);
 }
 
-void
-data_server_mitigating(struct data_server *s, const char *cuid, bool mitigating)
+static void
+on_mitigating(struct data_channel *d, const char *cuid, bool mitigating)
 {
+	struct data_server *s = (struct data_server *)d;
+
 	(void)data_mitigating(s->data, cuid, mitigating); /* on_change is called */
 }
 
-const struct alias *
-data_server_alias(struct data_server *s, const char *client, const char *cuid, const char *name)
+static const struct alias *
+on_alias(struct data_channel *d, const char *client, const char *cuid, const char *name)
 {
+	struct data_server *s = (struct data_server *)d;
 	struct data_client *dc = data_find(s->data, cuid);
 	struct data_entry *e = NULL;
 
@@ -164,18 +170,20 @@ find_acl(struct data_server *s, const char *cuid, const char *acl, struct data_c
 	return *ret_dc ? data_entry(*ret_dc, DATA_ACL, acl) : NULL;
 }
 
-bool
-data_server_has_acl(struct data_server *s, const char *client, const char *cuid, const char *acl)
+static bool
+on_has_acl(struct data_channel *d, const char *client, const char *cuid, const char *acl)
 {
+	struct data_server *s = (struct data_server *)d;
 	struct data_client *dc;
 
 	return find_acl(s, cuid, acl, &dc) && !strcmp(dc->client, client);
 }
 
-bool
-data_server_activate(struct data_server *s, const char *cuid, const char *acl,
-	enum activation_type type, enum activation_type *ret_before)
+static bool
+on_activate(struct data_channel *d, const char *cuid, const char *acl, enum activation_type type,
+	enum activation_type *ret_before)
 {
+	struct data_server *s = (struct data_server *)d;
 	struct data_client *dc;
 	const struct data_entry *e = find_acl(s, cuid, acl, &dc);
 	static const char *const changes[] = {[ACTIVATE_WHEN_MITIGATING] = "activated-by-signal",
@@ -191,11 +199,21 @@ data_server_activate(struct data_server *s, const char *cuid, const char *acl,
 	return data_activate(s->data, dc, acl, type, loop_wall());
 }
 
-bool
-data_server_is_installing(struct data_server *s, const char *client)
+static bool
+on_is_installing(struct data_channel *d, const char *client)
 {
+	struct data_server *s = (struct data_server *)d;
+
 	return data_tenant(s, client)->installing > 0;
 }
+
+static const struct data_channel_ops channel_ops = {.alias = on_alias,
+	.has_acl = on_has_acl,
+	.activate = on_activate,
+	.is_installing = on_is_installing,
+	.mitigating = on_mitigating,
+	.installed = on_installed,
+	.counters = on_counters};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -230,7 +248,8 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 	TAILQ_INIT(&s->answers);
 	data_on_change(s->data, on_change, s);
 	s->signal = signal;
-	server_attach_data(signal, s);
+	s->channel.ops = &channel_ops;
+	server_attach_data(signal, &s->channel);
 	s->https = https_new(l, &setup->https, &https_ops, s, why, cap);
 	if (!s->https) {
 		data_server_free(s);

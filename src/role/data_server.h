@@ -31,20 +31,4 @@ void data_server_reload(struct data_server *s, const struct data_server_setup *s
 void data_server_start(struct data_server *s);
 void data_server_clock_set(struct data_server *s);
 
-/* For the signal channel. */
-const struct alias *data_server_alias(struct data_server *s, const char *client, const char *cuid,
-	const char *name); /* NULL: none */
-bool data_server_has_acl(
-	struct data_server *s, const char *client, const char *cuid, const char *acl);
-/* RFC 9133 3.2.1: on record, and in force as far as the mitigators follow. *ret_before: what it
- * was; may be NULL. False: there is none. */
-bool data_server_activate(struct data_server *s, const char *cuid, const char *acl,
-	enum activation_type type, enum activation_type *ret_before);
-/* Some mitigator has not said yet that what is to be in force of that client is. */
-bool data_server_is_installing(struct data_server *s, const char *client);
-void data_server_mitigating(struct data_server *s, const char *cuid, bool mitigating);
-/* What the mitigators report (core/mitigator.h). */
-void data_server_installed(struct data_server *s, const char *client, const char *why);
-void data_server_counters(struct data_server *s, uint64_t rule, uint64_t packets, uint64_t bytes);
-
 #endif

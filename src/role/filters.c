@@ -37,7 +37,7 @@ struct verdict
 filters_check(const struct request *r, const struct scope *s, const struct mitigation *known)
 {
 	bool if_match = coap_find(r->msg, COAP_OPT_IF_MATCH) != NULL;
-	struct data_server *data = r->server->data;
+	struct data_channel *data = r->server->data;
 	struct verdict v;
 
 	if (!data)
@@ -45,7 +45,7 @@ filters_check(const struct request *r, const struct scope *s, const struct mitig
 			"RFC 9133 3.2.1: acl-list: there is no data channel here");
 	v = filter_control_check(s, if_match, known ? &known->scope : NULL);
 	for (size_t i = 0; verdict_ok(&v) && i < s->n_acl_list; i++)
-		if (!data_server_has_acl(
+		if (!data->ops->has_acl(
 			    data, r->client->name, r->path.cuid, s->acl_list[i].acl_name))
 			v = verdict_of(COAP_404_NOT_FOUND,
 				"RFC 9133 3.2.1: acl-list: this client has no ACL %.64s",
@@ -92,7 +92,7 @@ fail(struct filter_wait *w)
 
 	tell_failed(w);
 	for (size_t i = 0; i < w->n; i++)
-		(void)data_server_activate(
+		(void)s->data->ops->activate(
 			s->data, w->cuid, w->list[i].acl_name, w->before[i], NULL);
 	if (m)
 		server_end(s, m, "its filters cannot be put in force", &fx);
@@ -147,13 +147,13 @@ filters_control(struct dots_server *s, const struct mitigation *m, const struct 
 	w->patience = timer_new(s->loop, out_of_patience, w);
 	timer_after(w->patience, PATIENCE_MS);
 	for (size_t i = 0; i < w->n; i++)
-		if (!data_server_activate(s->data, w->cuid, w->list[i].acl_name,
+		if (!s->data->ops->activate(s->data, w->cuid, w->list[i].acl_name,
 			    filter_control_type(&w->list[i]), &w->before[i])) {
 			w->n = i; /* it has gone since it was looked for */
 			fail(w);
 			return;
 		}
-	if (!data_server_is_installing(s->data, w->client))
+	if (!s->data->ops->is_installing(s->data, w->client))
 		succeed(w);
 }
 
@@ -168,7 +168,7 @@ filters_installed(struct dots_server *s, const char *client, const char *why)
 			continue;
 		if (why)
 			fail(w);
-		else if (!data_server_is_installing(s->data, client))
+		else if (!s->data->ops->is_installing(s->data, client))
 			succeed(w);
 	}
 }

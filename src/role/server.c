@@ -131,7 +131,7 @@ tell_data(struct dots_server *s, const struct mitigation *m, enum effect_kind k)
 		return;
 	if (!filtering)
 		book_each(s->book, m->client, m->cuid, stops_at_filter, &filtering);
-	data_server_mitigating(s->data, m->cuid, filtering);
+	s->data->ops->mitigating(s->data, m->cuid, filtering);
 }
 
 /* Whether the client is being mitigated may be another matter after that: it is on record. A
@@ -265,7 +265,7 @@ on_acls_done(void *arg, const char *client, const char *why)
 
 	if (!s->data)
 		return;
-	data_server_installed(s->data, client, why);
+	s->data->ops->installed(s->data, client, why);
 	filters_installed(s, client, why);
 }
 
@@ -275,7 +275,7 @@ on_acl_counters(void *arg, uint64_t rule, uint64_t packets, uint64_t bytes)
 	const struct dots_server *s = arg;
 
 	if (s->data)
-		data_server_counters(s->data, rule, packets, bytes);
+		s->data->ops->counters(s->data, rule, packets, bytes);
 }
 
 struct mitigator_events
@@ -501,7 +501,7 @@ apply_actions(struct dots_server *s)
 }
 
 void
-server_attach_data(struct dots_server *s, struct data_server *data)
+server_attach_data(struct dots_server *s, struct data_channel *data)
 {
 	s->data = data;
 }

@@ -14,7 +14,6 @@
 #include "core/loss.h"
 #include "core/probing.h"
 #include "core/rate.h"
-#include "role/data_server.h"
 #include "role/lifetime.h"
 #include "role/server.h"
 #include "wire/path.h"
@@ -121,7 +120,7 @@ struct dots_server {
 	mono_ms next_turn;
 	bool ending; /* who loses its session by that has not left */
 	struct filter_wait_list filter_waits;
-	struct data_server *data;   /* NULL: there is no data channel */
+	struct data_channel *data;  /* NULL: there is no data channel */
 	struct drain *drain;        /* NULL: it serves */
 	size_t drain_fitting;       /* of its addresses, in a datagram */
 	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
