@@ -4,15 +4,16 @@
  */
 #include "instance.h"
 
-/* The instance of a leaf, or the rule that is asked about, inside of all that it needs. */
+/* Checks an instance whose "%s" is a value. */
 static bool
 check_in(const struct yang_node *n, const char *frame, const char *value)
 {
+	const char *place = strstr(frame, "%s");
 	char text[1024];
 	json_t *j;
 	bool fine;
 
-	snprintf(text, sizeof(text), frame, value);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(place - frame), frame, value, place + 2);
 	j = from(text);
 	fine = yang_check(n, j, &err);
 	to(j);
@@ -337,8 +338,8 @@ what_other_acls_have_is_not_there(void **state)
 	static const char *const bad[] = {MATCHES("", "'eth':{}"),
 		MATCHES("", "'ingress-interface':'x'"),
 		MATCHES("", "'tcp':{'source-port':{'port':1}}"),
-		"{'name':'x','aces':{'ace':[{'name':'r','actions':{'forwarding':'drop',"
-		"'logging':'log-none'}}]}}"};
+		("{'name':'x','aces':{'ace':[{'name':'r','actions':{'forwarding':'drop',"
+		 "'logging':'log-none'}}]}}")};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
