@@ -44,8 +44,10 @@ end_line(struct http_head *h)
 }
 
 static enum http_head_verdict
-take(struct http_head *h, uint8_t octet)
+take(struct http_head *h, uint8_t *at)
 {
+	const uint8_t octet = *at;
+
 	if (octet == '\n')
 		return end_line(h);
 	if (h->cr)
@@ -62,18 +64,20 @@ take(struct http_head *h, uint8_t octet)
 		h->part = HTTP_LINE_VALUE;
 	else if (h->part == HTTP_LINE_NAME && !is_token_octet(octet))
 		return HTTP_HEAD_BAD; /* that of a folded line is a space */
+	if (h->part == HTTP_LINE_REQUEST && octet == '?')
+		*at = HTTP_QUERY_MARK;
 	h->line++;
 	return HTTP_HEAD_MORE;
 }
 
 enum http_head_verdict
-http_head_scan(struct http_head *h, const uint8_t *bytes, size_t len, size_t max, size_t *ret_used)
+http_head_scan(struct http_head *h, uint8_t *bytes, size_t len, size_t max, size_t *ret_used)
 {
 	enum http_head_verdict v = HTTP_HEAD_MORE;
 	size_t i = 0;
 
 	while (i < len && v == HTTP_HEAD_MORE)
-		v = h->n++ < max ? take(h, bytes[i++]) : HTTP_HEAD_LONG;
+		v = h->n++ < max ? take(h, &bytes[i++]) : HTTP_HEAD_LONG;
 	*ret_used = i;
 	return v;
 }

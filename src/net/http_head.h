@@ -29,9 +29,12 @@ enum http_head_verdict {
 	HTTP_HEAD_BAD,
 	HTTP_HEAD_LONG,
 };
-/* Looks at more of it; *ret_used: how much belongs to it. max: of all its octets. */
+/* Looks at more of it; *ret_used: how much belongs to it. max: of all its octets. Question marks of
+ * the request line become HTTP_QUERY_MARK, which no request has: who does not know it takes no
+ * query apart. */
+enum { HTTP_QUERY_MARK = 1 };
 enum http_head_verdict http_head_scan(
-	struct http_head *h, const uint8_t *bytes, size_t len, size_t max, size_t *ret_used);
+	struct http_head *h, uint8_t *bytes, size_t len, size_t max, size_t *ret_used);
 /* RFC 9110 5.6.2 */
 bool http_is_token(const char *text);
 

@@ -12,12 +12,14 @@ scan(const char *text, size_t len, size_t piece, size_t max, size_t *ret_used)
 {
 	enum http_head_verdict v = HTTP_HEAD_MORE;
 	struct http_head h = {0};
+	uint8_t bytes[MAX];
 
+	memcpy(bytes, text, len);
 	*ret_used = 0;
 	while (*ret_used < len && v == HTTP_HEAD_MORE) {
 		size_t n = len - *ret_used < piece ? len - *ret_used : piece, used;
 
-		v = http_head_scan(&h, (const uint8_t *)text + *ret_used, n, max, &used);
+		v = http_head_scan(&h, bytes + *ret_used, n, max, &used);
 		*ret_used += used;
 	}
 	return v;
@@ -103,6 +105,21 @@ octets_beyond_ascii_are_for_values(void **state)
 }
 
 static void
+queries_are_marked(void **state)
+{
+	uint8_t text[] = "GET /?a=b?c HTTP/1.1\r\nA: ?\r\n\r\n";
+	struct http_head h = {0};
+	size_t used;
+
+	(void)state;
+	assert_int_equal(
+		http_head_scan(&h, text, sizeof(text) - 1, MAX, &used), HTTP_HEAD_COMPLETE);
+	assert_string_equal((char *)text, "GET /\x01"
+					  "a=b\x01"
+					  "c HTTP/1.1\r\nA: ?\r\n\r\n");
+}
+
+static void
 head_has_a_limit(void **state)
 {
 	static const char text[] = "GET / HTTP/1.1\r\n\r\n", empty[] = "\r\n\r\n\r\n\r\n\r\n";
@@ -135,6 +152,7 @@ main(void)
 		cmocka_unit_test(empty_lines_in_front_do_not_count),
 		cmocka_unit_test(what_is_read_in_two_ways_is_bad),
 		cmocka_unit_test(octets_beyond_ascii_are_for_values),
+		cmocka_unit_test(queries_are_marked),
 		cmocka_unit_test(head_has_a_limit),
 		cmocka_unit_test(token_has_token_octets_only),
 	};

@@ -1,0 +1,697 @@
+/*
+ * HTTPS: every limit exceeded once, peers that are slow in all the ways there are, many of them at
+ * a time, and what a flood of handshakes does to everything else (8040-12-05).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "desk.h"
+
+enum { CROWD = 1000 };
+
+static const char get[] = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
+
+static struct web *
+knocking_from(struct desk *d, const char *source, const char *certificate)
+{
+	return web_new(
+		d->loop, &d->at, &(struct web_setup){.certificate = certificate, .source = source});
+}
+
+static struct web *
+entering_from(struct desk *d, const char *source)
+{
+	struct web *w = knocking_from(d, source, "client");
+
+	web_say(w, get);
+	WAIT(d->loop, web_answers(w) == 1);
+	return w;
+}
+
+static void
+is_refused(struct desk *d, struct web *w, const char *status)
+{
+	WAIT(d->loop, web_is_over(w));
+	if (web_has(w, status) != 1 || web_answers(w) != 1)
+		fail_msg("%s: %s", status, web_text(w));
+	assert_int_equal(web_has(w, "\r\nConnection: close\r\n"), 1);
+	assert_int_equal(web_error(w), 0); /* nothing overtook the answer */
+	web_free(w);
+}
+
+/* --- how many -------------------------------------------------------------------------------- */
+
+static void
+connections_are_limited_by_prefix(void **state)
+{
+	struct https_config cfg = {.max_connections_per_prefix = 3};
+	struct web *w[4];
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	for (unsigned i = 0; i < 3; i++)
+		w[i] = entering_from(&d, "127.0.0.1");
+	w[3] = knocking_from(&d, "127.0.0.9", "client");
+	WAIT(d.loop, web_is_over(w[3]));
+	assert_false(web_is_up(w[3]));
+	web_free(w[3]);
+	web_free(entering_from(&d, "127.0.1.1")); /* another one has its own share */
+	web_free(w[0]);
+	WAIT(d.loop, https_connections(d.https) == 2);
+	w[0] = entering_from(&d, "127.0.0.9");
+	for (unsigned i = 0; i < 3; i++)
+		web_free(w[i]);
+	desk_stop(&d);
+}
+
+/* Those that are known stay, whoever knocks. */
+static void
+connections_are_limited(void **state)
+{
+	static const char *const sources[] = {"127.0.1.1", "127.0.2.1", "127.0.3.1"};
+	struct https_config cfg = {.max_connections = 3};
+	struct web *w[3], *late;
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	for (unsigned i = 0; i < 3; i++)
+		w[i] = entering_from(&d, sources[i]);
+	late = knocking_from(&d, "127.0.4.1", "client");
+	WAIT(d.loop, web_is_over(late));
+	assert_false(web_is_up(late));
+	web_free(late);
+	web_free(w[0]);
+	WAIT(d.loop, https_connections(d.https) == 2);
+	w[0] = entering_from(&d, "127.0.4.1");
+	for (unsigned i = 0; i < 3; i++)
+		web_free(w[i]);
+	desk_stop(&d);
+}
+
+/* Who has proven nothing, not even that it speaks, or has shown no certificate. */
+static void
+strangers_make_room_for_a_new_connection(void **state)
+{
+	struct https_config cfg = {.max_connections = 6};
+	struct web *known, *nobody[2], *late[2];
+	struct desk d;
+	int silent[3];
+
+	(void)state;
+	desk_start(&d, &cfg);
+	known = entering_from(&d, "127.0.1.1");
+	for (unsigned i = 0; i < 3; i++) {
+		silent[i] = knock(&d.at, "127.0.2.1");
+		WAIT(d.loop, https_connections(d.https) == 2 + i);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		nobody[i] = knocking_from(&d, "127.0.3.1", NULL);
+		web_say(nobody[i], get);
+		WAIT(d.loop, web_answers(nobody[i]) == 1);
+	}
+	late[0] = entering_from(&d, "127.0.4.1"); /* for one of the three */
+	assert_false(knock_stands(silent[0]));
+	assert_true(knock_stands(silent[1]));
+	late[1] = entering_from(&d, "127.0.5.1"); /* for one of two and two: the older */
+	assert_false(knock_stands(silent[1]));
+	assert_int_equal(https_connections(d.https), 6);
+	web_forget(known);
+	web_say(known, get);
+	WAIT(d.loop, web_answers(known) == 1);
+	for (unsigned i = 0; i < 3; i++)
+		close(silent[i]);
+	for (unsigned i = 0; i < 2; i++) {
+		web_free(nobody[i]);
+		web_free(late[i]);
+	}
+	web_free(known);
+	desk_stop(&d);
+}
+
+static void
+many_connections_are_served_at_a_time(void **state)
+{
+	struct https_config cfg = {.max_connections = CROWD, .max_connections_per_prefix = CROWD};
+	static struct web *w[CROWD];
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	d.hold = true;
+	for (unsigned i = 0; i < CROWD; i++) {
+		w[i] = knocking_from(&d, NULL, "client");
+		web_say(w[i], get);
+		if (i % 50 == 49) /* no longer than the queue of what is to be accepted */
+			WAIT(d.loop, d.n_held == i + 1);
+	}
+	assert_int_equal(https_connections(d.https), CROWD);
+	while (d.n_held)
+		desk_answer(&d);
+	for (unsigned i = 0; i < CROWD; i++)
+		WAIT(d.loop, web_has(w[i], "/x\n") == 1);
+	for (unsigned i = 0; i < CROWD; i++)
+		web_free(w[i]);
+	WAIT(d.loop, https_connections(d.https) == 0);
+	desk_stop(&d);
+}
+
+/* --- how much -------------------------------------------------------------------------------- */
+
+static void
+body_beyond_the_limit_is_413(void **state)
+{
+	struct https_config cfg = {.max_body = 1000};
+	static char body[3 * 1024 * 1024];
+	struct desk d;
+	struct web *w;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	w = desk_web(&d, NULL);
+	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+	memset(body, 'x', sizeof(body));
+	web_send(w, body, 1000);
+	WAIT(d.loop, web_answers(w) == 1);
+	assert_int_equal(d.len, 1000);
+	web_forget(w);
+	/* It sends all of it, whatever it is told. */
+	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3145728\r\n\r\n");
+	web_send(w, body, sizeof(body));
+	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
+
+	w = desk_web(&d, NULL);
+	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
+		   "1001\r\n\r\n");
+	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
+	assert_int_equal(d.requests, 1);
+	desk_stop(&d);
+}
+
+static void
+chunks_beyond_the_limit_are_413(void **state)
+{
+	struct https_config cfg = {.max_body = 1000};
+	struct desk d;
+	struct web *w;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	w = desk_web(&d, NULL);
+	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (unsigned i = 0; i < 101; i++)
+		web_say(w, "a\r\n0123456789\r\n");
+	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
+	/* One that says it would be longer is not waited for. */
+	w = desk_web(&d, NULL);
+	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n");
+	for (unsigned i = 0; i < 101; i++)
+		web_say(w, "0123456789");
+	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
+	assert_int_equal(d.requests, 0);
+	desk_stop(&d);
+}
+
+static void
+head_beyond_the_limit_is_431(void **state)
+{
+	struct https_config cfg = {.max_headers = 1000};
+	struct desk d;
+	char text[2000];
+	struct web *w;
+	int n;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	w = desk_web(&d, NULL);
+	n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: h\r\nX: ");
+	memset(text + n, 'x', sizeof(text) - (size_t)n);
+	memcpy(text + 996, "\r\n\r\n", 5);
+	web_say(w, text);
+	WAIT(d.loop, web_answers(w) == 1);
+	web_forget(w);
+	memcpy(text + 996, "x\r\n\r\n", 6);
+	web_say(w, text);
+	is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
+	w = desk_web(&d, NULL); /* one that does not come to an end */
+	memset(text, 'x', 1001);
+	web_send(w, text, 1001);
+	is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
+	assert_int_equal(d.requests, 1);
+	desk_stop(&d);
+}
+
+static void
+number_of_fields_is_limited(void **state)
+{
+	struct desk d;
+	struct web *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_web(&d, NULL);
+	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
+	for (unsigned i = 0; i < 99; i++)
+		web_say(w, "A:\r\n");
+	web_say(w, "\r\n");
+	WAIT(d.loop, web_answers(w) == 1);
+	web_forget(w);
+	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
+	for (unsigned i = 0; i < 100; i++)
+		web_say(w, "A:\r\n");
+	web_say(w, "\r\n");
+	is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
+	assert_int_equal(d.requests, 1);
+	desk_stop(&d);
+}
+
+/* As many as the head has room for. */
+static void
+fields_beyond_memory_are_refused(void **state)
+{
+	static const char *const fillers[] = {"A:\n", "A:\r\n", "Cookie:a=b;c=d;e=f\r\n"};
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		struct web *w = desk_web(&d, NULL);
+
+		web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
+		for (size_t n = 30; n + strlen(fillers[i]) < 16384; n += strlen(fillers[i]))
+			web_say(w, fillers[i]);
+		web_say(w, "\r\n");
+		is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
+	}
+	assert_int_equal(d.requests, 0);
+	desk_stop(&d);
+}
+
+/* Nobody takes them apart here. */
+static void
+query_of_many_parameters_is_delivered_whole(void **state)
+{
+	static char text[16000];
+	struct desk d;
+	struct web *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_web(&d, NULL);
+	memset(text, '&', sizeof(text) - 1);
+	web_say(w, "GET /?");
+	web_say(w, text);
+	web_say(w, " HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT(d.loop, web_answers(w) == 1);
+	assert_int_equal(strspn(d.query, "&"), sizeof(d.query) - 1);
+	web_free(w);
+	desk_stop(&d);
+}
+
+static void
+all_bodies_together_are_limited(void **state)
+{
+	struct https_config cfg = {.max_bodies = 3000, .max_body = 1000};
+	struct web *w[3], *late;
+	char body[1000];
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	d.hold = true;
+	memset(body, 'x', sizeof(body));
+	for (unsigned i = 0; i < 3; i++) {
+		w[i] = desk_web(&d, NULL);
+		web_say(w[i], "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+		web_send(w[i], body, sizeof(body));
+		WAIT(d.loop, d.n_held == i + 1);
+	}
+	late = desk_web(&d, NULL);
+	web_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
+	late = desk_web(&d, NULL);
+	web_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
+	web_free(w[0]);
+	WAIT(d.loop, d.gone == 1);
+	desk_answer(&d);
+	WAIT(d.loop, web_has(w[1], "/p\n") == 1);
+	late = desk_web(&d, NULL);
+	web_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+	web_send(late, body, sizeof(body));
+	WAIT(d.loop, d.n_held == 2); /* there is room again */
+	web_free(late);
+	web_free(w[1]);
+	web_free(w[2]);
+	desk_stop(&d);
+}
+
+/* An answer that nobody reads counts as long as it is there. */
+static void
+answers_that_wait_count_as_bodies_do(void **state)
+{
+	struct https_config cfg = {.max_bodies = 1000000};
+	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct desk d;
+	struct web *w, *late;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	d.answer_len = 2000000;
+	w = desk_web(&d, &deaf);
+	web_listen(w, false);
+	web_say(w, get);
+	WAIT(d.loop, d.requests == 1);
+	late = desk_web(&d, NULL);
+	web_say(late, get);
+	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
+	web_listen(w, true);
+	WAIT(d.loop, web_len(w) > 2000000);
+	d.answer_len = 0;
+	late = desk_web(&d, NULL);
+	web_say(late, get);
+	WAIT(d.loop, web_has(late, "/x\n") == 1);
+	web_free(w);
+	web_free(late);
+	desk_stop(&d);
+}
+
+/* --- how long -------------------------------------------------------------------------------- */
+
+static void
+connection_without_progress_is_closed(void **state)
+{
+	struct https_config cfg = {.timeout_s = 1};
+	struct desk d;
+	struct web *idle, *used;
+	int silent, half;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	silent = knock(&d.at, NULL); /* no handshake */
+	half = knock(&d.at, NULL);   /* a part of one */
+	assert_int_equal(send(half, "\x16\x03\x01\x02", 4, 0), 4);
+	idle = desk_web(&d, NULL);
+	used = desk_web(&d, NULL);
+	web_say(used, get);
+	WAIT(d.loop, web_is_over(idle) && web_is_over(used));
+	assert_int_equal(web_error(idle), 0);
+	assert_int_equal(web_len(idle), 0);
+	assert_int_equal(web_answers(used), 1);
+	WAIT(d.loop, !knock_stands(silent) && !knock_stands(half));
+	web_free(idle);
+	web_free(used);
+	WAIT(d.loop, https_connections(d.https) == 0);
+	close(silent);
+	close(half);
+	desk_stop(&d);
+}
+
+/* A second has passed since; one more octet each time. */
+struct drip {
+	struct web *web;
+	struct timer *timer;
+	const char *octet;
+};
+
+static void
+drip(void *arg)
+{
+	struct drip *dr = arg;
+
+	web_say(dr->web, dr->octet);
+	timer_after(dr->timer, 200);
+}
+
+/* What comes octet by octet makes progress all the time. */
+static void
+request_that_takes_too_long_is_408(void **state)
+{
+	static const struct {
+		const char *begin, *octet;
+	} rows[] = {
+		{"GET /", "x"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nX:", "x"},
+		{"GET / HTTP/1.1\r\n", "A:\r\n"},
+		{"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n", "x"},
+		{"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
+		{"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A:\r\n"},
+	};
+	enum { N = sizeof(rows) / sizeof(rows[0]) };
+	struct https_config cfg = {.timeout_s = 30, .request_timeout_s = 1};
+	struct drip drips[N];
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	for (unsigned i = 0; i < N; i++) {
+		drips[i].web = desk_web(&d, NULL);
+		drips[i].timer = timer_new(d.loop, drip, &drips[i]);
+		drips[i].octet = rows[i].octet;
+		web_say(drips[i].web, rows[i].begin);
+		timer_after(drips[i].timer, 200);
+	}
+	for (unsigned i = 0; i < N; i++) {
+		WAIT(d.loop, web_is_over(drips[i].web));
+		timer_free(drips[i].timer);
+		is_refused(&d, drips[i].web, "HTTP/1.1 408 Request Timeout\r\n");
+	}
+	assert_int_equal(d.requests, 0);
+	desk_stop(&d);
+}
+
+/* The time of a request is its own: what a connection is used for, and for how long, is not. */
+static void
+connection_outlives_the_time_of_a_request(void **state)
+{
+	struct https_config cfg = {.timeout_s = 30, .request_timeout_s = 1};
+	struct desk d;
+	struct web *w;
+	long begin;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	w = desk_web(&d, NULL);
+	d.hold = true;
+	begin = harness_ms();
+	for (unsigned i = 1; harness_ms() - begin < 2500; i++) {
+		long asked = harness_ms();
+
+		web_say(w, get);
+		WAIT(d.loop, d.n_held == 1);
+		WAIT(d.loop, harness_ms() - asked > 1200); /* its answer takes its time, too */
+		desk_answer(&d);
+		WAIT(d.loop, web_has(w, "/x\n") == i);
+	}
+	web_free(w);
+	desk_stop(&d);
+}
+
+static void
+peer_that_does_not_read_is_closed(void **state)
+{
+	struct https_config cfg = {.timeout_s = 1};
+	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct desk d;
+	struct web *w;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	d.answer_len = 5000000;
+	w = desk_web(&d, &deaf);
+	web_listen(w, false);
+	web_say(w, get);
+	WAIT(d.loop, d.requests == 1);
+	WAIT(d.loop, https_connections(d.https) == 0);
+	web_free(w);
+	desk_stop(&d);
+}
+
+static void
+read_some(void *arg)
+{
+	struct drip *dr = arg;
+
+	web_listen(dr->web, true);
+	web_listen(dr->web, false);
+	timer_after(dr->timer, 100);
+}
+
+/* Slow, but it goes on. */
+static void
+peer_that_reads_slowly_gets_its_answer(void **state)
+{
+	struct https_config cfg = {.timeout_s = 1};
+	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct drip dr;
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, &cfg);
+	d.answer_len = 600000;
+	dr.web = desk_web(&d, &deaf);
+	web_listen(dr.web, false);
+	web_say(dr.web, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+	dr.timer = timer_new(d.loop, read_some, &dr);
+	timer_after(dr.timer, 100);
+	WAIT(d.loop, web_is_over(dr.web));
+	assert_int_equal(web_error(dr.web), 0);
+	assert_true(web_len(dr.web) > 600000);
+	timer_free(dr.timer);
+	web_free(dr.web);
+	desk_stop(&d);
+}
+
+/* Asks on and on, and reads nothing: what waits for it is bounded. */
+static void
+peer_that_asks_and_does_not_read_asks_no_more(void **state)
+{
+	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct desk d;
+	struct web *w;
+	unsigned before;
+
+	(void)state;
+	desk_start(&d, NULL);
+	d.answer_len = 10000;
+	w = desk_web(&d, &deaf);
+	web_listen(w, false);
+	for (unsigned i = 0; i < 5000; i++)
+		web_say(w, get);
+	do {
+		before = d.requests;
+		harness_settle(d.loop);
+	} while (d.requests > before);
+	assert_in_range(d.requests, 1, 500);
+	web_free(w);
+	desk_stop(&d);
+}
+
+/* --- descriptors ----------------------------------------------------------------------------- */
+
+/* Turns of the loop in which something happened. */
+static void
+count_turn(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static void
+connections_wait_for_descriptors(void **state)
+{
+	struct rlimit before, few;
+	unsigned turns = 0;
+	struct desk d;
+	struct web *w;
+	int fd[64], n = 0;
+
+	(void)state;
+	desk_start(&d, NULL);
+	loop_at_turn_end(d.loop, count_turn, &turns);
+	web_free(entering_from(&d, NULL)); /* so that all else is open */
+	WAIT(d.loop, https_connections(d.https) == 0);
+	w = knocking_from(&d, NULL, "client");
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = 100;
+	while (n < 64 && (fd[n] = dup(0)) >= 0 && fd[n] < 99)
+		n++;
+	setrlimit(RLIMIT_NOFILE, &few);
+	harness_settle(d.loop);
+	turns = 0;
+	harness_settle(d.loop);
+	assert_in_range(turns, 0, 100);
+	assert_int_equal(d.requests, 1);
+	setrlimit(RLIMIT_NOFILE, &before);
+	while (n >= 0)
+		close(fd[n--]);
+	web_say(w, get);
+	WAIT(d.loop, web_answers(w) == 1);
+	web_free(w);
+	desk_stop(&d);
+}
+
+/* --- a flood of handshakes ------------------------------------------------------------------- */
+
+/* They wait in order, and only so many are gone on with in a turn. */
+static void
+handshakes_wait_for_their_turn(void **state)
+{
+	enum { N = 40 };
+	struct desk d;
+	struct web *w[N];
+	unsigned up = 0, turns = 0;
+
+	(void)state;
+	desk_start(&d, NULL);
+	for (unsigned i = 0; i < N; i++)
+		w[i] = knocking_from(&d, NULL, "client");
+	while (up < N) {
+		unsigned now = 0;
+
+		harness_turn(d.loop);
+		turns++;
+		for (unsigned i = 0; i < N; i++)
+			now += web_is_up(w[i]);
+		assert_true(now - up <= 2 || turns == 1);
+		up = now;
+		assert_true(turns < 10000);
+	}
+	assert_true(turns >= N / 2);
+	for (unsigned i = 0; i < N; i++)
+		web_free(w[i]);
+	desk_stop(&d);
+}
+
+static int
+start(void **state)
+{
+	struct rlimit files;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	harness_pki();
+	return 0;
+}
+
+static int
+finish(void **state)
+{
+	(void)state;
+	pki_finish();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_are_limited_by_prefix),
+		cmocka_unit_test(connections_are_limited),
+		cmocka_unit_test(strangers_make_room_for_a_new_connection),
+		cmocka_unit_test(many_connections_are_served_at_a_time),
+		cmocka_unit_test(body_beyond_the_limit_is_413),
+		cmocka_unit_test(chunks_beyond_the_limit_are_413),
+		cmocka_unit_test(head_beyond_the_limit_is_431),
+		cmocka_unit_test(number_of_fields_is_limited),
+		cmocka_unit_test(fields_beyond_memory_are_refused),
+		cmocka_unit_test(query_of_many_parameters_is_delivered_whole),
+		cmocka_unit_test(all_bodies_together_are_limited),
+		cmocka_unit_test(answers_that_wait_count_as_bodies_do),
+		cmocka_unit_test(connection_without_progress_is_closed),
+		cmocka_unit_test(request_that_takes_too_long_is_408),
+		cmocka_unit_test(connection_outlives_the_time_of_a_request),
+		cmocka_unit_test(peer_that_does_not_read_is_closed),
+		cmocka_unit_test(peer_that_reads_slowly_gets_its_answer),
+		cmocka_unit_test(peer_that_asks_and_does_not_read_asks_no_more),
+		cmocka_unit_test(connections_wait_for_descriptors),
+		cmocka_unit_test(handshakes_wait_for_their_turn),
+	};
+
+	return cmocka_run_group_tests(tests, start, finish);
+}
