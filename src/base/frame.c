@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/event.h"
 #include "base/mem.h"
 
 enum {
@@ -25,7 +24,6 @@ enum {
 	BACKLOG_FRAMES = 4, /* of the largest, that a peer who does not read makes us keep */
 	FRAMES_A_TURN = 64, /* others are to have their turn */
 	FDS_MAX = 4,        /* taken from one message; the kernel closes the rest */
-	NO_DESCRIPTORS_MS = 200,
 };
 
 struct pending {
@@ -434,80 +432,6 @@ frame_listen(const char *path, unsigned mode)
 		return r;
 	}
 	return fd;
-}
-
-struct frame_listener {
-	int fd;
-	bool starved; /* told once until it accepts again */
-	struct watch *watch;
-	struct timer *timer;
-	frame_accepted cb;
-	void *arg;
-};
-
-static bool
-is_out_of_resources(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-static void
-wait_for_descriptors(struct frame_listener *fl)
-{
-	if (!fl->starved)
-		event_raise(EVENT_ALERT,
-			EVENT_F("reason", "local commands wait: no file descriptor is left"));
-	fl->starved = true;
-	/* It stays acceptable: without a pause this would be an endless loop. */
-	watch_events(fl->watch, 0);
-	timer_after(fl->timer, NO_DESCRIPTORS_MS);
-}
-
-static void
-on_acceptable(void *arg, int events)
-{
-	struct frame_listener *fl = arg;
-	int fd = accept4(fl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	(void)events;
-	if (fd >= 0) {
-		fl->starved = false;
-		fl->cb(fl->arg, fd);
-	} else if (is_out_of_resources(errno)) {
-		wait_for_descriptors(fl);
-	}
-}
-
-static void
-accept_again(void *arg)
-{
-	struct frame_listener *fl = arg;
-
-	watch_events(fl->watch, LOOP_READ);
-}
-
-struct frame_listener *
-frame_listener_new(struct loop *l, int fd, frame_accepted cb, void *arg)
-{
-	struct frame_listener *fl = mem_new(sizeof(*fl));
-
-	fl->fd = fd;
-	fl->cb = cb;
-	fl->arg = arg;
-	fl->watch = watch_new(l, fd, LOOP_READ, on_acceptable, fl);
-	fl->timer = timer_new(l, accept_again, fl);
-	return fl;
-}
-
-void
-frame_listener_free(struct frame_listener *fl)
-{
-	if (!fl)
-		return;
-	watch_free(fl->watch);
-	timer_free(fl->timer);
-	close(fl->fd);
-	free(fl);
 }
 
 /* ---- blocking ---- */

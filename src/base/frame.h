@@ -14,7 +14,6 @@
 #include "base/loop.h"
 
 struct frame_conn;
-struct frame_listener;
 
 struct frame_ops {
 	/* bytes are borrowed until return; fd is -1 or now the receiver's. */
@@ -38,12 +37,7 @@ int frame_peer(const struct frame_conn *c, uid_t *ret_uid, gid_t *ret_gid, pid_t
 /* Listens on a path (an old socket file is replaced if nobody answers on it; -EADDRINUSE if
  * somebody does, or if the file is no socket), with the mode given. Descriptor or -errno. */
 int frame_listen(const char *path, unsigned mode);
-/* Tells of every connection to fd, which it takes, by its descriptor: now the receiver's. While
- * there is no descriptor for one it waits, and is looked at again from time to time. */
-typedef void (*frame_accepted)(void *arg, int fd);
-struct frame_listener *frame_listener_new(struct loop *l, int fd, frame_accepted cb, void *arg);
-void frame_listener_free(struct frame_listener *fl); /* NULL is legal */
-int frame_connect(const char *path);                 /* blocking connect; descriptor or -errno */
+int frame_connect(const char *path); /* blocking connect; descriptor or -errno */
 
 /* For simple blocking programs (dotsctl): send one frame, read one frame (malloc'ed, NUL-terminated
  * after len). 0 or -errno; timeout_ms is for the whole frame, < 0 waits for ever. */

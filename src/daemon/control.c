@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/acceptor.h"
 #include "base/frame.h"
 #include "base/mem.h"
 #include "daemon/control_command.h"
@@ -39,7 +40,7 @@ struct control {
 	struct loop *loop;
 	const struct control_parts *parts;
 	char *path;
-	struct frame_listener *listener;
+	struct acceptor *acceptor;
 	struct connections connections; /* the one that was used last comes last */
 	size_t n_connections;
 	struct promises promises;
@@ -202,11 +203,12 @@ make_room(struct control *control)
 }
 
 static void
-on_accept(void *arg, int fd)
+on_accept(void *arg, int fd, const struct sockaddr *from)
 {
 	struct control *control = arg;
 	struct connection *c;
 
+	(void)from;
 	if (!make_room(control)) {
 		close(fd);
 		return;
@@ -240,7 +242,7 @@ control_new(
 	c->started = loop_now(l);
 	TAILQ_INIT(&c->promises);
 	TAILQ_INIT(&c->connections);
-	c->listener = frame_listener_new(l, fd, on_accept, c);
+	c->acceptor = acceptor_new(l, fd, 1, "local commands", on_accept, c);
 	return c;
 }
 
@@ -257,7 +259,7 @@ control_free(struct control *c)
 		connection_free(open);
 	TAILQ_FOREACH(p, &c->promises, entry)
 	p->control = NULL;
-	frame_listener_free(c->listener);
+	acceptor_free(c->acceptor);
 	unlink(c->path);
 	free(c->path);
 	free(c);

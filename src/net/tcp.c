@@ -15,12 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/event.h"
+#include "base/acceptor.h"
 #include "base/mem.h"
 
 enum {
-	ACCEPT_BATCH = 64, /* a wake-up */
-	NO_DESCRIPTORS_MS = 200,
+	ACCEPTED_A_TURN = 64,
 	SEND_BUFFER = 64 * 1024, /* the kernel's own queue, beside ours */
 	DRAIN_MAX = 64 * 1024,
 	KEEPALIVE_IDLE_S = 60,
@@ -50,12 +49,9 @@ struct tcp {
 };
 
 struct tcp_listener {
-	int fd;
+	struct acceptor *acceptor;
 	struct loop *loop;
 	char interface[IFNAMSIZ];
-	struct watch *watch;
-	struct timer *timer;
-	bool starved; /* told once until it accepts again */
 	tcp_accepted cb;
 	void *arg;
 };
@@ -449,70 +445,22 @@ tcp_name_interface(int fd, uint8_t family, char interface[static IFNAMSIZ])
 }
 
 static void
-tcp_accept(struct tcp_listener *tl, int fd, const struct endpoint *remote)
+tcp_accept(void *arg, int fd, const struct sockaddr *from)
 {
+	struct tcp_listener *tl = arg;
 	char interface[IFNAMSIZ] = "";
+	struct endpoint remote;
 
+	if (endpoint_from_sockaddr(from, &remote) != 0) {
+		close(fd);
+		return;
+	}
 	tcp_set_defaults(fd);
 	if (tl->interface[0])
 		memcpy(interface, tl->interface, sizeof(interface));
 	else
-		tcp_name_interface(fd, remote->addr.family, interface);
-	tl->cb(tl->arg, tcp_new(tl->loop, fd, interface, remote));
-}
-
-static bool
-tcp_is_out_of_resources(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-static void
-tcp_wait_for_descriptors(struct tcp_listener *tl)
-{
-	if (!tl->starved)
-		event_raise(EVENT_ALERT,
-			EVENT_F("reason", "sessions over TCP wait: no file descriptor is left"));
-	tl->starved = true;
-	/* It stays acceptable: without a pause this would be an endless loop. */
-	watch_events(tl->watch, 0);
-	timer_after(tl->timer, NO_DESCRIPTORS_MS);
-}
-
-static void
-tcp_acceptable(void *arg, int events)
-{
-	struct tcp_listener *tl = arg;
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_storage ss;
-		socklen_t len = sizeof(ss);
-		struct endpoint remote;
-		int fd =
-			accept4(tl->fd, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0)
-			tl->starved = false;
-		if (fd >= 0 && endpoint_from_sockaddr((struct sockaddr *)&ss, &remote) == 0) {
-			tcp_accept(tl, fd, &remote);
-		} else if (fd >= 0) {
-			close(fd);
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (tcp_is_out_of_resources(errno)) {
-			tcp_wait_for_descriptors(tl);
-			return;
-		} /* else it is an error of that connection, which is gone */
-	}
-}
-
-static void
-tcp_listen_again(void *arg)
-{
-	struct tcp_listener *tl = arg;
-
-	watch_events(tl->watch, LOOP_READ);
+		tcp_name_interface(fd, remote.addr.family, interface);
+	tl->cb(tl->arg, tcp_new(tl->loop, fd, interface, &remote));
 }
 
 static int
@@ -546,14 +494,12 @@ tcp_listen(struct loop *l, const char *interface, const struct endpoint *local, 
 		return NULL;
 	}
 	tl = mem_new(sizeof(*tl));
-	tl->fd = fd;
 	tl->loop = l;
 	if (interface)
 		memcpy(tl->interface, interface, strnlen(interface, IFNAMSIZ - 1));
 	tl->cb = cb;
 	tl->arg = arg;
-	tl->timer = timer_new(l, tcp_listen_again, tl);
-	tl->watch = watch_new(l, fd, LOOP_READ, tcp_acceptable, tl);
+	tl->acceptor = acceptor_new(l, fd, ACCEPTED_A_TURN, "sessions over TCP", tcp_accept, tl);
 	return tl;
 }
 
@@ -562,8 +508,6 @@ tcp_listener_free(struct tcp_listener *tl)
 {
 	if (!tl)
 		return;
-	watch_free(tl->watch);
-	timer_free(tl->timer);
-	close(tl->fd);
+	acceptor_free(tl->acceptor);
 	free(tl);
 }

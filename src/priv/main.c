@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/acceptor.h"
 #include "base/frame.h"
 #include "mitigator/filter_proto.h"
 #include "priv/dhcp_socket.h"
@@ -33,7 +34,7 @@ struct connection {
 
 struct helper {
 	struct loop *loop;
-	struct frame_listener *listener;
+	struct acceptor *acceptor;
 	int fd;
 	const char *instance;
 	uid_t allowed;
@@ -54,7 +55,7 @@ hang_up(struct connection *c, const char *why)
 			h->connections[i] = NULL;
 	frame_conn_free(c->conn);
 	free(c);
-	if (!h->listener) /* the one it was started for: nobody else can come */
+	if (!h->acceptor) /* the one it was started for: nobody else can come */
 		loop_stop(h->loop);
 }
 
@@ -197,8 +198,9 @@ serve(struct helper *h, int fd)
 }
 
 static void
-on_accept(void *arg, int fd)
+on_accept(void *arg, int fd, const struct sockaddr *from)
 {
+	(void)from;
 	serve(arg, fd);
 }
 
@@ -277,7 +279,7 @@ run(struct helper *h, const char *path, int inherited)
 	}
 	h->loop = loop_new();
 	if (path)
-		h->listener = frame_listener_new(h->loop, h->fd, on_accept, h);
+		h->acceptor = acceptor_new(h->loop, h->fd, 1, "local commands", on_accept, h);
 	else
 		serve(h, inherited);
 	term = signal_new(h->loop, SIGTERM, on_signal, h);
@@ -288,7 +290,7 @@ run(struct helper *h, const char *path, int inherited)
 			hang_up(h->connections[i], "stopped");
 	signal_free(term);
 	signal_free(intr);
-	frame_listener_free(h->listener);
+	acceptor_free(h->acceptor);
 	nft_free(h->nft);
 	loop_free(h->loop);
 	if (path)

@@ -1,7 +1,8 @@
 /*
  * Inside authenticated sessions: CoAP messages of several clients into messaging, signal server,
- * core and mitigator, time passing between them. An input is a sequence of steps; a message is raw
- * bytes or composed of a few choices, so that deep states are near.
+ * core and mitigator, time passing between them, some of it while the process is stopped. An input
+ * is a sequence of steps; a message is raw bytes or composed of a few choices, so that deep states
+ * are near.
  *
  * Covers: net/messaging.c net/exchange.c net/request.c net/dedup.c role/signal_server.c role/peer.c
  * Covers: role/admission.c
@@ -564,13 +565,28 @@ advance(int64_t ms)
 	world_advance(world, ms);
 }
 
+/* Nothing is owed any more when it begins. */
+static void
+sleep_for(int64_t ms)
+{
+	advance(ACK_BY_MS);
+	for (size_t i = 0; i < ENDS; i++)
+		ends[i].fresh = false;
+	standin_loop_sleep(world_loop(world), ms);
+}
+
 static void
 wait_for(struct input *in)
 {
 	static const int64_t spans[] = {
 		1, 500, 1001, 3000, 10000, 31000, 90000, 200000, 460000, 3600000, 86400000};
 
-	advance(PICK(spans, input_u8(in)));
+	unsigned how = input_u8(in);
+
+	if (how & 128)
+		sleep_for(PICK(spans, how & 127));
+	else
+		advance(PICK(spans, how));
 }
 
 static void

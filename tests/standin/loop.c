@@ -186,6 +186,14 @@ standin_loop_advance(struct loop *l, int64_t ms)
 	l->now = virtual_now = until;
 }
 
+void
+standin_loop_sleep(struct loop *l, int64_t ms)
+{
+	standin_loop_settle(l);
+	l->now = virtual_now = l->now + ms;
+	standin_loop_settle(l);
+}
+
 size_t
 standin_loop_timers(const struct loop *l)
 {

@@ -15,6 +15,10 @@ void standin_loop_settle(struct loop *l);
 void standin_loop_turn(struct loop *l);
 /* Lets that much time go by, from deadline to deadline. */
 void standin_loop_advance(struct loop *l, int64_t ms);
+/* So much time goes by in which the process was stopped: all that has become due comes late, at
+ * once.
+ */
+void standin_loop_sleep(struct loop *l, int64_t ms);
 /* Timers that exist, armed or not. */
 size_t standin_loop_timers(const struct loop *l);
 

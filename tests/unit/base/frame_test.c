@@ -462,80 +462,6 @@ blocking_reads_are_bounded(void **state)
 	assert_int_equal(frame_read_blocking(fd[1], 5, -1, &bytes, &len), -EPIPE);
 }
 
-static int turns, accepted;
-
-static void
-count_turn(void *arg)
-{
-	(void)arg;
-	turns++;
-}
-
-static void
-on_accepted(void *arg, int passed)
-{
-	assert_true(fcntl(passed, F_GETFD) & FD_CLOEXEC);
-	close(passed);
-	accepted++;
-	loop_stop(arg);
-}
-
-static void
-stop(void *arg)
-{
-	loop_stop(arg);
-}
-
-static int alerts;
-
-static void
-count_alerts(void *arg, enum event_id id, const struct event_field *fields, size_t n)
-{
-	(void)arg;
-	(void)fields;
-	(void)n;
-	alerts += id == EVENT_ALERT;
-}
-
-static void
-without_descriptors_connections_wait(void **state)
-{
-	enum { WHILE_MS = 500, TURNS_MAX = 20 };
-	char folder[] = "/tmp/frame-test-XXXXXX", path[64];
-	struct rlimit old, none;
-	struct frame_listener *fl;
-	struct timer *timer;
-	int client;
-
-	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/s", folder);
-	turns = accepted = alerts = 0;
-	event_add_sink(count_alerts, NULL);
-	loop_at_turn_end(loop, count_turn, NULL);
-	timer = timer_new(loop, stop, loop);
-	fl = frame_listener_new(loop, frame_listen(path, 0600), on_accepted, loop);
-	client = frame_connect(path);
-	assert_true(client >= 0);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-	none = (struct rlimit){.rlim_cur = (rlim_t)client, .rlim_max = old.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	timer_after(timer, WHILE_MS);
-	loop_run(loop);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	event_clear_sinks();
-	assert_int_equal(accepted, 0);
-	assert_int_equal(alerts, 1);
-	assert_in_range(turns, 1, TURNS_MAX);
-	loop_run(loop);
-	assert_int_equal(accepted, 1);
-	close(client);
-	timer_free(timer);
-	frame_listener_free(fl);
-	unlink(path);
-	rmdir(folder);
-}
-
 #define IN_LOOP(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -555,7 +481,6 @@ main(void)
 		IN_LOOP(sending_to_nobody_fails_and_closes_once),
 		IN_LOOP(the_kernel_tells_who_it_is),
 		IN_LOOP(blocking_reads_are_bounded),
-		IN_LOOP(without_descriptors_connections_wait),
 		cmocka_unit_test(listening_replaces_what_a_crash_left),
 		cmocka_unit_test(a_file_that_is_no_socket_stays),
 		cmocka_unit_test(the_socket_has_the_mode_given),
