@@ -156,7 +156,7 @@ yang_envelope(const struct yang_node *parent, const struct yang_node *n, json_t 
 {
 	bool is_entry =
 		(n->kind == YANG_LIST || n->kind == YANG_LEAF_LIST) && !json_is_array(value);
-	bool wrapped = is_entry && n->kind == YANG_LIST && parent;
+	bool wrapped = is_entry && n->kind == YANG_LIST && parent && parent->kind == YANG_CONTAINER;
 	const struct yang_node *top = wrapped ? parent : n;
 	char member[YANG_NAME_MAX];
 

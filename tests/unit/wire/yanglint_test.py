@@ -30,7 +30,8 @@ NETWORK = {4: ("ipv4", "198.51.100.0/24"), 6: ("ipv6", "2001:db8::/32")}
 def corrected_modules(tmp_path_factory):
     """A copy in which an ACL's type counts as derived from itself, and in which what is mandatory below
     `fragment` and `flags-bitmask` is so only where these stand."""
-    assert MODULES.is_dir(), f"the published modules are expected in {MODULES}"
+    if not MODULES.is_dir():
+        pytest.skip(f"the published modules are expected in {MODULES}")
     copy = tmp_path_factory.mktemp("modules")
     for f in MODULES.glob("*.yang"):
         text = f.read_text(encoding="utf-8")
