@@ -286,7 +286,8 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 	wall_ms expires, const struct data_version *version)
 {
 	struct data_stored *s = read_entry(st, r, json_object_get(j, "entry"));
-	bool put_again = false;
+	wall_ms latest = data_expiry(st->book, st->now);
+	bool put_again = expires > latest; /* the clock was set back */
 
 	if (!s) {
 		lose(st, r, key);
@@ -294,10 +295,9 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 	}
 	s->of = r;
 	s->entry.version = *version;
-	s->entry.expires =
-		expires < data_expiry(st->book, st->now) ? expires : data_expiry(st->book, st->now);
+	s->entry.expires = put_again ? latest : expires;
 	if (st->kind == DATA_ACL)
-		put_again = restore_rules(st, s, json_object_get(j, "rules"));
+		put_again |= restore_rules(st, s, json_object_get(j, "rules"));
 	list_entry(s);
 	data_enter(st->book, s, clients_named(st->clients, r->client.client));
 	if (put_again)

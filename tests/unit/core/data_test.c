@@ -312,6 +312,9 @@ a_clock_that_was_set_back_makes_no_lifetime_longer(void **state)
 	now -= 300LL * DAY_MS;
 	restart();
 	assert_int_equal(data_find(book, "one")->aliases[0]->expires, now + WEEK_MS);
+	now += DAY_MS;
+	restart();
+	assert_int_equal(data_find(book, "one")->aliases[0]->expires, now - DAY_MS + WEEK_MS);
 }
 
 /* ---- in force ---- */
