@@ -297,7 +297,11 @@ static int
 setup(void **state)
 {
 	struct bench *b = mem_new(sizeof(*b));
-	struct mitigator_events events = {b, on_installed, on_failed, on_removed, on_counters};
+	struct mitigator_events events = {.arg = b,
+		.installed = on_installed,
+		.failed = on_failed,
+		.removed = on_removed,
+		.counters = on_counters};
 	struct nftables_config cfg = {b->path, "edge"};
 
 	snprintf(b->path, sizeof(b->path), "/tmp/dotsd-nftables-test-%d", (int)getpid());

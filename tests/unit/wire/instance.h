@@ -8,7 +8,7 @@
 static struct arena *arena;
 static json_t *data; /* of data_root */
 static struct restconf_error err;
-static char *shown;
+static char *shown, *shown_before;
 
 static const char one_client[] =
 	"{'ietf-dots-data-channel:dots-data':{'dots-client':[{'cuid':'c',"
@@ -37,11 +37,12 @@ from(const char *text)
 	return j;
 }
 
-/* And back, until the next call. */
+/* And back, until the call after the next one. */
 static inline const char *
 to(const json_t *j)
 {
-	free(shown);
+	free(shown_before);
+	shown_before = shown;
 	shown = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
 	for (char *s = shown; s && *s; s++)
 		if (*s == '"')
@@ -67,7 +68,8 @@ teardown(void **state)
 	json_decref(data);
 	arena_free(arena);
 	free(shown);
-	shown = NULL;
+	free(shown_before);
+	shown = shown_before = NULL;
 	return 0;
 }
 

@@ -19,12 +19,12 @@ check(const struct yang_node *n, const char *text)
 }
 
 static void
-expect_refused(const struct yang_node *n, const char *text, enum restconf_tag tag, const char *path,
-	const char *why)
+expect_refused(const struct yang_node *n, const char *text, enum restconf_tag tag,
+	const char *place, const char *why)
 {
 	if (check(n, text))
 		fail_msg("%s is taken as %s", text, shown);
-	if (err.tag != tag || err.status != 400 || strcmp(err.path, path) != 0 ||
+	if (err.tag != tag || err.status != 400 || strcmp(err.path, place) != 0 ||
 		!strstr(err.why, why))
 		fail_msg("%s: %u %u %s %s", text, err.status, err.tag, err.path, err.why);
 }
