@@ -463,7 +463,12 @@ free_(struct mitigator *m)
 struct recorder *
 recorder_new(struct loop *l)
 {
-	static const struct mitigator_ops ops = {"recorder", start, stop, flows, sync_, free_};
+	static const struct mitigator_ops ops = {.name = "recorder",
+		.start = start,
+		.stop = stop,
+		.flows = flows,
+		.sync = sync_,
+		.free = free_};
 	struct recorder *r = mem_new(sizeof(*r));
 
 	r->mitigator.ops = &ops;
