@@ -168,18 +168,20 @@ read_version(struct restoring *st, const json_t *j, const char *name, struct dat
 	return json_array_size(list) == 2 && read_number(st, json_array_get(list, 0), &ret->number);
 }
 
+/* Where it cannot be read a new one is begun. */
 static void
 restore_state(void *arg, const char *key, const char *value)
 {
 	struct restoring *st = arg;
 	json_t *j = json_loads(value, 0, NULL);
+	struct data_version version;
 	uint64_t last;
 
-	if (strcmp(key, state_key) != 0 || !read_number(st, json_object_get(j, "number"), &last) ||
-		!read_version(st, j, "version", &st->book->version)) {
-		st->book->version = (struct data_version){0};
+	if (!strcmp(key, state_key) && read_number(st, json_object_get(j, "number"), &last) &&
+		read_version(st, j, "version", &version))
+		st->book->version = version;
+	else
 		st->unreadable++;
-	}
 	json_decref(j);
 }
 
