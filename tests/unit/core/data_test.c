@@ -66,7 +66,7 @@ registrations_are_limited_for_each_and_all(void **state)
 	policy.clients_max = 4;
 	data_reload(book, &policy, clients, now);
 	assert_false(enrol_as("beta", "b", &dc));
-	assert_why(503, RESTCONF_RESOURCE_DENIED, "4");
+	assert_why(503, RESTCONF_RESOURCE_DENIED, "data-channel.registrations");
 }
 
 /* 8783-5.2-02 */
