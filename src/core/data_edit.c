@@ -88,8 +88,8 @@ static bool
 refuse_many(struct edit *e, enum data_kind kind, const char *what, const char *limit, size_t max)
 {
 	restconf_refuse(e->err, 409, RESTCONF_RESOURCE_DENIED,
-		"RFC 8783 10: %s: more than the %zu that limits.%s allows to one dots-client", what,
-		max, limit);
+		"RFC 8783 10: %s: more than the %zu that data-channel.%s allows to one dots-client",
+		what, max, limit);
 	e->err->app_tag = "too-many-elements"; /* RFC 7950 15.2 */
 	return blame(e, kind, NULL);
 }

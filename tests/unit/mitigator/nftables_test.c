@@ -159,6 +159,22 @@ on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 }
 
 static void
+on_acls_done(void *arg, const char *client, const char *why)
+{
+	struct bench *b = arg;
+
+	b->n_failed += why != NULL;
+	buf_printf(&b->reports, "%s=%s ", client, why ? why : "done");
+}
+
+static void
+on_acl_counters(void *arg, uint64_t rule, uint64_t packets, uint64_t bytes)
+{
+	buf_printf(&((struct bench *)arg)->reports, "~%u:%u/%u ", (unsigned)rule, (unsigned)packets,
+		(unsigned)bytes);
+}
+
+static void
 on_event(void *arg, enum event_id id, const struct event_field *fields, size_t n)
 {
 	struct bench *b = arg;
@@ -301,7 +317,9 @@ setup(void **state)
 		.installed = on_installed,
 		.failed = on_failed,
 		.removed = on_removed,
-		.counters = on_counters};
+		.counters = on_counters,
+		.acls_done = on_acls_done,
+		.acl_counters = on_acl_counters};
 	struct nftables_config cfg = {b->path, "edge"};
 
 	snprintf(b->path, sizeof(b->path), "/tmp/dotsd-nftables-test-%d", (int)getpid());
