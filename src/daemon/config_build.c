@@ -38,7 +38,7 @@ build_server(struct options *o, struct draft_server *ds)
 
 /* Of one set, what was said of it or of both; beats and where they are said: of both, too. */
 static struct session_choice
-build_choice(const struct options *o, const struct draft_session *ds, enum session_set set,
+build_choice(const struct options *o, const struct draft_sets *ds, enum session_set set,
 	const struct heartbeat_config *beats, const void *said)
 {
 	struct session_choice c = {.params = ds->both};
@@ -47,10 +47,10 @@ build_choice(const struct options *o, const struct draft_session *ds, enum sessi
 	c.params.missing_hb_allowed = beats->missing_allowed;
 	for (size_t i = 0; i < SESSION_PARAMS; i++) {
 		const struct session_param *row = &session_param_rows[i];
-		bool own = options_given(o, &ds->sets[set], row->name);
+		bool own = options_given(o, &ds->of[set], row->name);
 
 		if (own)
-			*session_param_at(row, &c.params) = session_param_get(row, &ds->sets[set]);
+			*session_param_at(row, &c.params) = session_param_get(row, &ds->of[set]);
 		if (own || options_given(o, ds, row->name) || options_given(o, said, row->name))
 			c.has |= 1ULL << row->field;
 	}
@@ -64,7 +64,7 @@ build_session(const struct options *o, const struct draft_session *ds, struct co
 	c->config_max_age = ds->max_age;
 	c->range = session_range_default;
 	for (int s = 0; s < SESSION_SETS; s++)
-		c->session[s] = build_choice(o, ds, s, &ds->heartbeat, ds);
+		c->session[s] = build_choice(o, &ds->sets, s, &ds->heartbeat, ds);
 	for (size_t i = 0; i < SESSION_PARAMS; i++) {
 		const struct session_param *row = &session_param_rows[i];
 

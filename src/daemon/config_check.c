@@ -253,7 +253,7 @@ check_params(struct options *o, const void *object, const struct session_params 
 
 /* Heartbeats of both sets are check_heartbeat's. */
 static void
-check_sets(struct options *o, const struct draft_session *ds)
+check_sets(struct options *o, const struct draft_sets *ds)
 {
 	struct session_params both = ds->both;
 
@@ -261,7 +261,7 @@ check_sets(struct options *o, const struct draft_session *ds)
 	both.missing_hb_allowed = session_range_default.min.missing_hb_allowed;
 	check_params(o, ds, &both);
 	for (int s = 0; s < SESSION_SETS; s++)
-		check_params(o, &ds->sets[s], &ds->sets[s]);
+		check_params(o, &ds->of[s], &ds->of[s]);
 }
 
 static void
@@ -683,7 +683,7 @@ check_listen(struct options *o, const struct draft *d, struct config *c)
 			(!i || strcmp(c->listen[i].interface, c->listen[i - 1].interface) != 0))
 			check_interface(o, spot, c->listen[i].interface);
 	check_heartbeat(o, &d->session, &c->heartbeat);
-	check_sets(o, &d->session);
+	check_sets(o, &d->session.sets);
 	check_range(o, &d->session, &c->range);
 }
 

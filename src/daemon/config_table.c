@@ -93,12 +93,12 @@ static const struct option set_rows[] = {
 };
 
 #define SETS_ROWS                                                                                  \
-	COAP_ROWS(struct draft_session, both.),                                                    \
+	COAP_ROWS(struct draft_sets, both.),                                                       \
 		{"mitigating", OPTION_MAP, ONE, "while a mitigation is on",                        \
-			AT(struct draft_session, sets[SESSION_MITIGATING]), .rows = set_rows},     \
+			AT(struct draft_sets, of[SESSION_MITIGATING]), .rows = set_rows},          \
 	{                                                                                          \
-		"idle", OPTION_MAP, ONE, "while none is",                                          \
-			AT(struct draft_session, sets[SESSION_IDLE]), .rows = set_rows             \
+		"idle", OPTION_MAP, ONE, "while none is", AT(struct draft_sets, of[SESSION_IDLE]), \
+			.rows = set_rows                                                           \
 	}
 
 static const struct option wanted_rows[] = {SETS_ROWS, {0}};

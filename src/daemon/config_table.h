@@ -11,10 +11,16 @@
 /* Everything below is moved into the snapshot by config_build; the drafts' own arrays are freed
  * there. */
 
-/* Parameters of sessions: of both sets, of each, and what is taken of clients. */
+/* Parameters of sessions: said of both sets, and of each. */
+struct draft_sets {
+	struct session_params both, of[SESSION_SETS];
+};
+
+/* Sessions with clients. */
 struct draft_session {
-	struct heartbeat_config heartbeat; /* towards clients */
-	struct session_params both, sets[SESSION_SETS], min, max;
+	struct draft_sets sets; /* first: its options are given to the whole */
+	struct heartbeat_config heartbeat;
+	struct session_params min, max; /* what may be negotiated */
 	uint32_t max_age;
 };
 
@@ -23,7 +29,7 @@ struct draft_domain {
 	struct domain domain;
 	struct draft_server *servers;
 	size_t n_servers;
-	struct draft_session session; /* without heartbeat, min, max and max_age */
+	struct draft_sets session;
 };
 
 struct draft_server {

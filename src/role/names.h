@@ -37,7 +37,8 @@ const struct name_answer *names_known(const struct names *n, const char *host);
 const struct name_answer *names_read_table(struct names *n, const char *host);
 /* 0; -ENOTSUP with `why` (a text that names the options) if there is nobody to ask. */
 int names_check(const struct names *n, const char *host, char *why, size_t cap);
-/* Is answered. anew: whatever is known. */
+/* Is answered. anew: whatever is known. The host stays good until it returns, whatever `answered`
+ * does meanwhile to what it was read from. */
 void names_lookup(struct names *n, const char *host, bool anew);
 /* What is known of it is forgotten unless it is wanted. */
 void names_drop(struct names *n, const char *host);

@@ -15,11 +15,9 @@
 #define DATA_MODULE "ietf-dots-data-channel"
 
 extern const struct yang_node data_root; /* {+restconf}/data: its children are the top nodes */
-extern const struct yang_node *const data_dots_data,
-	*const data_client, *const data_aliases, *const data_alias,
-							 *const data_acls,
-								 *const data_acl,
-									 *const data_capabilities;
+extern const struct yang_node *const data_dots_data, *const data_client, *const data_aliases;
+extern const struct yang_node *const data_alias, *const data_acls, *const data_acl;
+extern const struct yang_node *const data_capabilities;
 
 /* The instance of {+restconf}/data/ietf-yang-library:modules-state and of
  * {+restconf}/data/ietf-restconf-monitoring:restconf-state. New references. */

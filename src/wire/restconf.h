@@ -41,7 +41,8 @@ struct restconf_error {
 	char why[RESTCONF_WHY_MAX]; /* "RFC 8783 6.1: target-prefix[0]: …": starts with the RFC tag,
 				       names the field and the reason */
 };
-/* Fills *ret and returns false, for `return restconf_refuse(…)`. */
+/* Fills *ret (path, app_tag and transport are cleared) and returns false, for `return
+ * restconf_refuse(…)`. */
 __attribute__((format(printf, 4, 5))) bool restconf_refuse(
 	struct restconf_error *ret, unsigned status, enum restconf_tag tag, const char *fmt, ...);
 /* The yang-errors body. info: members of error-info, or NULL; its reference is taken. */
@@ -77,10 +78,8 @@ struct restconf_path {
 bool restconf_path_parse(struct arena *a, const char *raw, const char *root,
 	struct restconf_path *ret, struct restconf_error *err);
 /* Back to text, percent-encoded, with `root` and "/data" in front: for Location. mem_* allocated.
- */
+ * As instance-identifier, which needs the names of keys: yang_error_at (wire/yang.h). */
 char *restconf_path_format(const struct restconf_path *p, const char *root);
-/* As instance-identifier with predicates, for error-path. Cut where it does not fit. */
-void restconf_path_instance(const struct restconf_path *p, char ret[static RESTCONF_PATH_MAX]);
 
 /* ---- query parameters (RFC 8040 4.8) ---- */
 
@@ -112,7 +111,7 @@ bool restconf_query_parse(struct arena *a, const char *raw, const char *root, un
 
 /* ---- media types (RFC 8040 5.2) ---- */
 
-/* Of a Content-Type: parameters are ignored; application/json is taken for it, too. */
+/* Of a Content-Type, or NULL: parameters are ignored; application/json is taken for it, too. */
 bool restconf_media_is_json(const char *content_type);
 /* Of an Accept field: NULL, or some entry with q > 0 allows application/yang-data+json, or with
  * xrd, application/xrd+xml. */

@@ -3,9 +3,13 @@
  * and show it. What a module is, is its table (wire/data.c); pure.
  *
  * Normalised data has plain member names (the module prefix only where the module differs from the
- * parent's), canonical values (prefixes with host bits cleared, identities with their module in
- * front (RFC 7951 6.8), bits in the order of their positions), no empty containers, and lists in
+ * parent's) in the order of the table, canonical values (prefixes with host bits cleared,
+ * identities with their module in front (RFC 7951 6.8), bits in the order of their positions,
+ * domain names in lower case, decimals with two fraction digits), no empty containers, and lists in
  * the order given.
+ *
+ * Errors of all that takes a node `n` have a path that is relative to it ("" where it is `n`
+ * itself); yang_error_at makes it whole.
  */
 #ifndef DOTSD_WIRE_YANG_H
 #define DOTSD_WIRE_YANG_H
@@ -19,7 +23,7 @@ enum yang_base {
 	YANG_UINT,      /* number, min..max */
 	YANG_COUNTER64, /* string of a decimal number */
 	YANG_DECIMAL2,  /* string, 2 fraction digits, not negative */
-	YANG_STRING,    /* min..max characters */
+	YANG_STRING,    /* min..max characters; max 0: any number */
 	YANG_BOOL,
 	YANG_ENUM,     /* one of `names` */
 	YANG_BITS,     /* some of `names`, separated by spaces */
@@ -27,7 +31,7 @@ enum yang_base {
 	YANG_PREFIX,   /* inet:ip-prefix, ipv4-prefix, ipv6-prefix: min is the family, 0 any */
 	YANG_DOMAIN,   /* inet:domain-name */
 	YANG_URI,      /* inet:uri */
-	YANG_BINARY,   /* base64, min..max octets */
+	YANG_BINARY,   /* base64, min..max octets; max 0: any number */
 };
 struct yang_type {
 	enum yang_base base;
@@ -37,21 +41,20 @@ struct yang_type {
 };
 
 enum {
-	YANG_STATE = 1,        /* config false */
+	YANG_STATE = 1,        /* config false, and with it all that is below */
 	YANG_USER_ORDERED = 2, /* RFC 7950 7.7.7 */
-	YANG_MANDATORY = 4,    /* whenever its parent stands there */
+	YANG_MANDATORY = 4,    /* whenever its parent stands there; in a choice, its branch */
 };
 struct yang_node {
-	const char *name;
-	const char *module; /* NULL: that of its parent */
+	const char *name, *module;
 	enum yang_kind kind;
 	unsigned flags;
 	const char *keys[RESTCONF_KEYS_MAX + 1]; /* of a list, in order, ends with NULL */
 	const struct yang_type *type;            /* of leafs and leaf-lists */
-	const char *deflt;                       /* of a leaf; NULL: none */
+	const char *deflt; /* of a leaf whose JSON form is a string; NULL: none */
 	const struct yang_node *children;
 	size_t n_children;
-	uint8_t choice, branch; /* of siblings with one choice (not 0) only one branch may stand
+	uint8_t choice, branch; /* of siblings with one choice (1..7) only one branch may stand
 				   there (RFC 7950 7.9) */
 	size_t max_items;       /* of lists and leaf-lists; 0: 256 */
 	/* Rules between members, on normalised data with all its mandatory ones. False with *err;
@@ -59,11 +62,16 @@ struct yang_node {
 	bool (*check)(const json_t *self, struct restconf_error *err);
 };
 
+/* Puts where p leads with its first n segments, below root, in front of the error's path: an
+ * instance-identifier (RFC 7951 6.11). What does not fit is left out. */
+void yang_error_at(struct restconf_error *e, const struct yang_node *root,
+	const struct restconf_path *p, size_t n);
+
 /* Text to JSON. Duplicate members, more than 32 levels and no UTF-8 are malformed-message (RFC
- * 8259, RFC 7493). NULL with *err. */
+ * 8259, RFC 7493), no text at all is invalid-value (RFC 8040 4.5). NULL with *err. */
 json_t *yang_parse(const char *text, size_t len, struct restconf_error *err);
 
-/* Of a child, by its name with or without module; NULL: there is none. */
+/* Of a child, by its name; module NULL: of its parent's module. NULL: there is none. */
 const struct yang_node *yang_child(const struct yang_node *n, const char *module, const char *name);
 
 /* Checks and normalises the instance of a node: an object of a container or list entry, an array of
@@ -72,10 +80,15 @@ const struct yang_node *yang_child(const struct yang_node *n, const char *module
  * keys or values of a leaf-list invalid-value. On error *data may be half changed. */
 bool yang_check(const struct yang_node *n, json_t *data, struct restconf_error *err);
 /* The same of a body: an object with one member, the qualified name of `n` itself, of which RFC
- * 8783 wraps a list entry in its parent container as well: both forms are taken (7951 5.4: an entry
- * is an array of one). For a list entry *ret is the entry's object. New reference. */
+ * 8783 wraps a list entry in its parent container as well: both forms are taken. An entry of a list
+ * or leaf-list is an array of one (RFC 7951 5.4), and *ret is that one. New reference. Errors'
+ * paths are relative to `parent`. */
 bool yang_body(const struct yang_node *parent, const struct yang_node *n, json_t *body,
 	json_t **ret, struct restconf_error *err);
+/* Which child of `parent` a body is about that was sent to it with POST (RFC 8040 4.4.1), and *ret
+ * as the segment of a path, with keys as they came, for Location; in the arena. NULL with *err. */
+const struct yang_node *yang_body_child(const struct yang_node *parent, json_t *body,
+	struct arena *a, struct restconf_segment *ret, struct restconf_error *err);
 
 /* Where a path leads in the schema, and what stands there in `data`, the instance of `n` (both
  * borrowed). Segments before `from` have been walked. *ret_data NULL: the node can exist, but does
@@ -83,28 +96,37 @@ bool yang_body(const struct yang_node *parent, const struct yang_node *n, json_t
 struct yang_place {
 	const struct yang_node *parent, *node; /* parent NULL: it is n itself */
 	json_t *data, *parent_data;
-	size_t at;     /* index of a list entry or leaf-list value */
+	size_t at;     /* index of a list entry or leaf-list value; SIZE_MAX: it is not there */
 	bool is_entry; /* of a list or leaf-list one instance, not all of it */
+	bool is_state; /* the node, or something above it */
 };
 bool yang_find(const struct yang_node *n, json_t *data, const struct restconf_path *p, size_t from,
 	struct yang_place *ret, struct restconf_error *err);
+/* The default of a leaf that is not there but in use (RFC 8040 3.5.4), else NULL. New reference. */
+json_t *yang_default(const struct yang_place *place);
 
-/* Edits below an entry (RFC 8040 4.4.1, 4.5, 4.6.1, 4.7): changes `data`, the normalised instance
- * of `n`, in place, the node at `p` from segment `from` on; a plain patch merges. The whole is
- * checked afterwards. *ret_created: 201, not 204. `body` is what yang_parse gave; NULL for DELETE.
- * On error data is not changed. */
+/* Edits below a container or an entry (RFC 8040 4.4.1, 4.5, 4.6.1, 4.7): changes `data`, the
+ * normalised instance of `n`, in place, the node at `p` from segment `from` on; a plain patch
+ * merges. Of a POST a container that stands there takes what is new in the body (RFC 8783 6.1).
+ * The whole is checked afterwards. *ret_created: 201, not 204. `body` is what yang_parse gave, and
+ * is changed; NULL for DELETE. q: only insert and point count. On error data is not changed.
+ *
+ * With `n` the container of an entry, and in `data` that entry alone, an entry itself is edited: a
+ * body that RFC 8783 wraps in the container is taken then, too. */
 enum yang_method { YANG_POST, YANG_PUT, YANG_PATCH, YANG_DELETE };
 bool yang_edit(const struct yang_node *n, json_t *data, const struct restconf_path *p, size_t from,
 	enum yang_method method, json_t *body, const struct restconf_query *q, bool *ret_created,
 	struct restconf_error *err);
 
 /* What a GET shows of the instance of a node that stands there (RFC 8040 4.8.1-4.8.3, 4.8.9): a new
- * value with content, depth, fields and defaults applied; lists keep their keys. NULL with *err:
- * `fields` is broken or names nothing. An object may be empty. */
+ * value with content, depth, fields and defaults applied; lists keep their keys, and what is below
+ * the depth is not there. NULL with *err: `fields` is broken or names nothing (400), a leaf that is
+ * not of that content (404). An object may be empty. */
 json_t *yang_view(const struct yang_node *n, const json_t *data, const struct restconf_query *q,
 	struct restconf_error *err);
 /* {"module:name": value}; an entry of a list as RFC 8783 prints it (7.3): with its parent container
- * around, {"ietf-dots-data-channel:acls": {"acl": [entry]}}, where `parent` is one. */
+ * around, {"ietf-dots-data-channel:acls": {"acl": [entry]}}, where `parent` is one. The reference
+ * of `value` is taken. */
 json_t *yang_envelope(const struct yang_node *parent, const struct yang_node *n, json_t *value);
 
 #endif

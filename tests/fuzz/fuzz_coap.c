@@ -48,6 +48,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t bytes[COAP_MESSAGE_MAX];
 	const char *why = NULL;
 	uint32_t value;
+	uint8_t hops;
 	int n;
 
 	if (coap_decode(data, size, &m, &why) != 0) {
@@ -55,6 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	coap_bad_option(&m);
+	assert(coap_hop_limit(&m, &hops) == 0 || !hops);
+	assert(!hops || coap_find(&m, COAP_OPT_HOP_LIMIT));
 	for (unsigned i = 0; i < m.n_options; i++) {
 		coap_get_uint(&m, m.options[i].number, &value);
 		assert(!i || m.options[i].number >= m.options[i - 1].number);

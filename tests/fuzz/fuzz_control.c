@@ -7,7 +7,7 @@
  * the part that keeps what was learned about domains.
  *
  * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
- * Covers: homing/fact.c homing/wish.c role/operator.c role/admission.c base/frame.c
+ * Covers: homing/fact.c homing/wish.c role/operator.c role/admission.c role/names.c base/frame.c
  */
 #include <assert.h>
 #include <errno.h>

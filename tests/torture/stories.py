@@ -68,12 +68,15 @@ def left(least, most):
 
 
 def conflict(mid):
-    """4.09 for one's own higher mid (RFC 9132 4.4.1.3)."""
-    return lambda entries: entries[0][cbor.CONFLICT_INFORMATION][21] == {cbor.MID: mid}
+    """4.09 for one's own higher mid, with the two nodes that RFC 9132 4.4.1.3 has for it: conflict-status is about
+    requests of other clients, retry-timer for those that are deactivated."""
+    return lambda entries: entries == [{cbor.CONFLICT_INFORMATION: {
+        cbor.CONFLICT_CAUSE: cbor.OVERLAPPING_TARGETS, cbor.CONFLICT_SCOPE: {cbor.MID: mid}}}]
 
 
 def collision(entries):
-    return entries[0][cbor.CONFLICT_INFORMATION] == {19: 3}
+    """4.09 for a cuid of somebody else: without conflict-status, conflict-scope and retry-timer (RFC 9132 4.4.1.3)."""
+    return entries == [{cbor.CONFLICT_INFORMATION: {cbor.CONFLICT_CAUSE: cbor.CUID_COLLISION}}]
 
 
 OBSERVE, OBSERVE_NO_MORE = (coap.OBSERVE, b""), (coap.OBSERVE, b"\x01")

@@ -5,21 +5,6 @@
 
 #define IETF "ietf-access-control-list:"
 
-/* STUB: until wire/restconf.c is there. */
-bool
-restconf_refuse(
-	struct restconf_error *ret, unsigned status, enum restconf_tag tag, const char *fmt, ...)
-{
-	va_list args;
-
-	*ret = (struct restconf_error){.status = status, .tag = tag};
-	va_start(args, fmt);
-	vsnprintf(ret->why, sizeof(ret->why), fmt, args);
-	va_end(args);
-	return false;
-}
-/* END STUB */
-
 /* ---- kit ---- */
 
 struct bench {

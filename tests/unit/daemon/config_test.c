@@ -862,6 +862,8 @@ aliases_are_checked(void **state)
 		{ALIAS("prefixes: [192.0.2.1], protocols: [tcp]"),
 			"*protocols of an alias, expected numbers from 0 to 255"},
 		{"aliases: {web: {}}\n", "*alias web stands for nothing"},
+		{"aliases: {web: {names: ['gopher://a.example/']}}\n",
+			"*has a scheme that is not known"},
 	};
 	struct config *c;
 	const struct alias *a;

@@ -52,6 +52,7 @@ hosts:
   far.example.com: [192.0.2.9, 203.0.113.9]
 aliases:
   web: {{prefixes: [192.0.2.80], names: [www.example.com], ports: ['80', '8000-8080'], protocols: [6]}}
+  site: {{names: ['https://www.example.com:8443/']}}
 """
 
 
@@ -272,6 +273,17 @@ def test_an_alias_is_asked_for_as_what_it_stands_for(client, server):
         "192.0.2.7/32", "192.0.2.8/32", "192.0.2.9/32", "192.0.2.80/32"}
     code, reply = client("mitigate", "alias:mail")
     assert code == 2 and "mail is no alias, expected one of `aliases`" in reply["error"]
+    until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
+
+
+def test_a_uri_in_an_alias_of_our_own_is_asked_for_whole(client, server):
+    """Neither its port nor the protocols of its scheme narrow what is asked for."""
+    code, reply = client("mitigate", "alias:site", "--wait", str(PATIENCE))
+    assert code == 0
+    mitigation, = server("list")[1]["mitigations"]
+    assert mitigation["targets"] == ["192.0.2.7/32", "192.0.2.8/32"]
+    assert not mitigation.get("ports") and not mitigation.get("protocols")
+    assert client("withdraw", reply["id"])[0] == 0
     until(lambda: server("list")[1]["mitigations"] == [], "withdrawal")
 
 

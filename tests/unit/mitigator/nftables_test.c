@@ -313,8 +313,13 @@ static int
 setup(void **state)
 {
 	struct bench *b = mem_new(sizeof(*b));
-	struct mitigator_events events = {
-		b, on_installed, on_failed, on_removed, on_counters, on_acls_done, on_acl_counters};
+	struct mitigator_events events = {.arg = b,
+		.installed = on_installed,
+		.failed = on_failed,
+		.removed = on_removed,
+		.counters = on_counters,
+		.acls_done = on_acls_done,
+		.acl_counters = on_acl_counters};
 	struct nftables_config cfg = {b->path, "edge"};
 
 	snprintf(b->path, sizeof(b->path), "/tmp/dotsd-nftables-test-%d", (int)getpid());

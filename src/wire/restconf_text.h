@@ -1,0 +1,18 @@
+/*
+ * Shared by restconf_path.c, restconf_query.c and yang_fields.c only.
+ */
+#ifndef DOTSD_WIRE_RESTCONF_TEXT_H
+#define DOTSD_WIRE_RESTCONF_TEXT_H
+
+#include "wire/restconf.h"
+
+/* Percent-decoded, in the arena. NULL with *ret_why: broken encoding, NUL, no UTF-8. */
+const char *restconf_decode(struct arena *a, const char *raw, size_t len, const char **ret_why);
+bool restconf_is_identifier(const char *s, size_t len);
+/* Appends "/name=key,key/…" to ret; "" appends nothing. */
+bool restconf_segments(
+	struct arena *a, const char *raw, struct restconf_path *ret, struct restconf_error *err);
+/* What follows a prefix that ends with a segment; NULL: another text. */
+const char *restconf_below(const char *text, const char *prefix);
+
+#endif
