@@ -405,7 +405,7 @@ def test_limits_are_named(serve, web):
     assert post_acl(w, "x", ace("1")).status == 201
     full.append(post_acl(w, "y", ace("1")))
     for got, limit in zip(full, ("aliases", "aces", "acls")):
-        assert got.status == 409 and f"limits.{limit}" in got.error["error-message"]
+        assert got.status == 409 and f"data-channel.{limit}" in got.error["error-message"]
     long = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(200)]})
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [long]}).status in (403, 413)
     assert w.put(own() + "/aliases/alias=a", "[" + " " * 30000 + "]").status == 413
