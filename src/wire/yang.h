@@ -124,8 +124,8 @@ bool yang_edit(const struct yang_node *n, json_t *data, const struct restconf_pa
  * not of that content (404). An object may be empty. */
 json_t *yang_view(const struct yang_node *n, const json_t *data, const struct restconf_query *q,
 	struct restconf_error *err);
-/* {"module:name": value}, an entry of a list in an array of one; with a parent, a container, in it as
- * RFC 8783 prints it (7.3): {"ietf-dots-data-channel:acls": {"acl": [entry]}}. */
+/* {"module:name": value}, an entry of a list in an array of one; with a parent, a container, in it
+ * as RFC 8783 prints it (7.3): {"ietf-dots-data-channel:acls": {"acl": [entry]}}. */
 json_t *yang_envelope(const struct yang_node *parent, const struct yang_node *n, json_t *value);
 
 #endif
