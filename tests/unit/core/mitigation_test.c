@@ -145,7 +145,7 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 /* 8811-2.2.2-09, 8811-2.2.2-10, 8811-2.2.2-12, 8811-2.2.2-20, 8612-SIG-008-01, 8612-SIG-008-02,
  * 8612-SIG-008-03, 8612-SIG-008-04, 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31,
  * 9132-4.4.1.1-58, 9132-4.4.1.1-66, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02, 9132-5.1-02,
- * 9132-4.4.1.1-38, 9132-5.3-05 */
+ * 9132-4.4.1.1-38, 9132-5.3-05, 9132-4.4.1.1-36, 9132-11-11, 9132-11-12 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -254,6 +254,12 @@ the_same_mid_takes_no_other_parameters(void **state)
 				 "\"target-protocol\": [6, 17], \"target-port-range\": "
 				 "[{\"lower-port\": 80}], " HOUR "}")
 				 .code,
+		COAP_400_BAD_REQUEST);
+	assert_int_equal(
+		put(w, 1,
+			"{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], "
+			"\"target-protocol\": [6, 17], \"trigger-mitigation\": false, " HOUR "}")
+			.code,
 		COAP_400_BAD_REQUEST);
 }
 
