@@ -110,6 +110,27 @@ a_server_that_hears_its_client_keeps_the_session(void **state)
 	assert_int_equal(PACKET(0, PUTS(x))->dial, 2);
 }
 
+/* 9132-4.7-25, 9132-4.7-26: so do requests alone, of a client that hears nothing and never beats;
+ * they are served. */
+static void
+requests_alone_keep_a_session(void **state)
+{
+	struct scene *x = *state;
+	struct hand h;
+
+	provider_start(&x->isp1);
+	hand_make(&h, "acme", "10.0.0.1/24");
+	hand_dial(&h, "s1", "192.0.2.10");
+	virtual_way(h.loop, "eth0")->lose_in = true;
+	for (uint32_t mid = 1; mid <= 20; mid++) {
+		virtual_run(SPAN - 2 * INTERVAL);
+		hand_put(&h, mid, "192.0.2.66/32", 3600);
+		UNTIL(1 * S, provider_mitigation(&x->isp1, mid) != NULL);
+	}
+	assert_int_equal(provider_sessions(&x->isp1), 1);
+	hand_free(&h);
+}
+
 /* 4218-3.2-02, 9132-4.7-24: the server is heard again on the old session: that one stays, no other
  * is tried. */
 static void
@@ -319,6 +340,7 @@ main(void)
 		CASE(both_ends_beat_every_interval),
 		CASE(a_deaf_client_keeps_its_session_and_tries_another),
 		CASE(a_server_that_hears_its_client_keeps_the_session),
+		CASE(requests_alone_keep_a_session),
 		CASE(the_old_session_heard_again_is_the_session),
 		CASE(a_new_session_replaces_the_old),
 		CASE(a_server_ends_a_session_after_total_silence),

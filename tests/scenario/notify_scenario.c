@@ -78,8 +78,8 @@ status_is_told_periodically(void **state)
 		assert_int_equal(PACKET(n, TOLD(x))->type, COAP_NON);
 }
 
-/* 8612-3.1-01, 9132-4.4.2.1-05: ten changes a second: one notification every 3 s, and the last
- * state is told. */
+/* 8612-3.1-01, 9132-4.4-05, 9132-4.4.2.1-05: ten changes a second: one notification every 3 s, and
+ * the last state is told. */
 static void
 changes_are_told_every_three_seconds_at_most(void **state)
 {

@@ -1524,6 +1524,7 @@ worn_mids_begin_anew_when_it_is_quiet(void **state)
 	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
 	uint32_t waiting = x->mid;
 
+	assert_int_equal(MIDS_WORN, UINT32_MAX * 3ULL / 4);
 	wear(x, "isp2", MIDS_WORN - 1);
 	until(x, 1 * S);
 	assert_int_equal(x->deletes, 0);
@@ -1664,7 +1665,8 @@ what_expires_unanswered_does_not_hold_up_the_new_beginning(void **state)
 	assert_int_equal(x->mid, 0);
 }
 
-/* 9132-4.4.1.1-27: a server's word raises mids up to where they are worn, and no further. */
+/* 9132-4.4.1.1-26, 9132-4.4.1.1-27: a server's word raises mids up to where they are worn, and no
+ * further. */
 static void
 what_a_server_says_does_not_use_up_the_mids(void **state)
 {
