@@ -47,7 +47,7 @@ def mitigate(d, *more):
 
 
 # 8811-2-06, 8811-2.2.1-03, 8612-SIG-008-05, 9132-3-10, 9132-3-08, 9132-4.1-01, 9132-4.4.1.1-01,
-# 9132-4.4.1.1-57, 9132-4.4.1.1-71, 9132-4.4.1.2-09
+# 9132-4.4.1.1-31, 9132-4.4.1.1-57, 9132-4.4.1.1-71, 9132-4.4.1.2-09
 def test_a_request_and_its_withdrawal(client, other):
     d = client(other.port)
     status, wish, part = mitigate(d, "--protocol", "udp", "--port", "80-90")

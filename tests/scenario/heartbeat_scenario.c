@@ -26,8 +26,8 @@ says(const struct packet *p)
 
 /* 8811-2-10, 8811-2.2.1-06, 8811-2.2.2-25, 8811-3.1.2-06, 8811-3.1.3-01, 8811-3.2.5-01,
  * 8612-SIG-003-01, 8612-SIG-004-02, 8612-SIG-011-01, 9132-4.5-02, 9132-4.5.2-05, 9132-4.7-01,
- * 9132-4.7-03, 9132-4.7-04, 9132-4.7-06, 9132-4.7-10, 9132-3-09, 9132-4.7-02, 9132-4.7-12: each end
- * beats every 30 s on the one session and is answered 2.04 without a body. */
+ * 9132-4.7-03, 9132-4.7-04, 9132-4.7-06, 9132-4.7-10, 9132-3-09, 9132-3-20, 9132-4.7-02,
+ * 9132-4.7-12: each end beats every 30 s on the one session and is answered 2.04 without a body. */
 static void
 both_ends_beat_every_interval(void **state)
 {
