@@ -88,11 +88,11 @@ def test_notifications(client, other):
     assert d("show", wish)[1]["wish"]["parts"][0]["state"] == "ended"
 
 
-# 9132-4.4.1.3-48
+# 9132-4.4.1.3-48, 9132-4.4.1.3-49
 def test_refresh(client, other):
     other.lifetime = 2
     d = client(other.port)
-    assert mitigate(d)[0] == 0
+    assert mitigate(d, "--protocol", "udp", "--port", "80-90")[0] == 0
     first, second = other.until_message(coap.PUT, "/mitigate/"), other.until_message(
         coap.PUT, "/mitigate/", 2)
     # 9132-4.4.1.3-48: the same mid, the same parameters, another message
