@@ -1691,6 +1691,20 @@ what_a_server_says_does_not_use_up_the_mids(void **state)
 	assert_int_equal(x->mid, mid + 1);
 }
 
+/* 9132-4.4.1.1-35: whoever asks. */
+static void
+special_addresses_are_not_asked_for(void **state)
+{
+	static const char *const special[] = {"127.0.0.1/32", "224.0.0.1/32", "255.255.255.255/32",
+		"::1/128", "ff02::1/128", "198.51.100.66/32,127.0.0.0/8"};
+	struct world *x = *state;
+
+	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++)
+		assert_int_equal(ask(x, "a", special[i]), -EINVAL);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(wishes_count(x->w), 0);
+}
+
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define WITH_GATEWAYS(t) cmocka_unit_test_setup_teardown(t, setup_gateways, teardown)
 
@@ -1752,6 +1766,7 @@ main(void)
 		IN_WORLD(who_has_come_round_waits_for_the_answer),
 		IN_WORLD(a_loop_ends_what_was_accepted_before),
 		WITH_GATEWAYS(a_gateway_of_ours_may_be_named),
+		IN_WORLD(special_addresses_are_not_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
