@@ -102,7 +102,7 @@ exchange_both_ways(struct pair *p)
 	assert_int_equal(a.error, 0);
 }
 
-/* 9132-3-01 9132-4.3-15 9132-4.3-16 9132-8-01 9132-8-04 9132-8-05 */
+/* 9132-3-01 9132-4.3-15 9132-4.3-16 9132-4.4-11 9132-8-01 9132-8-04 9132-8-05 */
 static void
 certificates_and_requests_both_ways_ipv4(void **state)
 {
@@ -157,7 +157,7 @@ every_dns_name_of_the_peer_is_known(void **state)
 	pair_stop(&p);
 }
 
-/* 9284-6-09 */
+/* 9284-6-09, 9132-4.4.1.2-06 */
 static void
 peer_cuid_is_that_of_its_credentials(void **state)
 {
@@ -328,20 +328,23 @@ psk_listen(struct pair *p, const char *certificate)
 	pair_listen(p, "127.0.0.1", certificate);
 }
 
-/* 9132-7.1-14 9132-8-07 */
+/* 9132-7.1-14 9132-8-07 9132-4.4.1.2-06 */
 static void
 psk_comes_in(void **state)
 {
+	struct credentials *c = harness_psk("jane", "good.psk");
 	struct pair p;
 
 	(void)state;
 	psk_listen(&p, NULL);
-	pair_dial_as(&p, harness_psk("jane", "good.psk"), "dots.example", NULL);
+	pair_dial_as(&p, credentials_ref(c), "dots.example", NULL);
 	WAIT(p.loop, p.client.ups == 1 && p.server.ups == 1);
 	exchange_both_ways(&p);
 	assert_int_equal(p.server.peer.kind, PEER_PSK);
 	assert_string_equal(p.server.peer.name, "jane");
+	assert_string_equal(p.server.peer.cuid, credentials_cuid(c));
 	assert_string_equal(p.server.peer.issuer, "");
+	credentials_unref(c);
 	pair_stop(&p);
 }
 
