@@ -280,13 +280,14 @@ server_known_by_its_srv_id(void **state)
 	}
 }
 
-/* Another domain, another service, a wildcard, and a CA whose domain it is not. */
+/* 9132-7.1-05: another domain, another service, a wildcard, and a CA whose domain it is not. */
 static void
 srv_id_of_something_else_is_refused(void **state)
 {
 	(void)state;
 	refused("srv", "client", "ca", "example", "not for the name", "peer's alert");
 	refused("srv-data", "client", "ca", "dots.example", "not for the name", "peer's alert");
+	refused("srv-other", "client", "ca", "dots.example", "not for the name", "peer's alert");
 	refused("srv-wildcard", "client", "ca", "dots.example", "not for the name", "peer's alert");
 	refused("srv-narrow", "client", "ca", "dots.example", "not for the name", "peer's alert");
 }
@@ -1073,6 +1074,24 @@ largest_message_fills_one_datagram(void **state)
 	relayed_stop(&r);
 }
 
+/* 9132-7.3-02: of the same path the larger header. */
+static void
+ipv6_leaves_less_room(void **state)
+{
+	static const char *const addresses[] = {"127.0.0.1", "::1"};
+	size_t room[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct pair p;
+
+		pair_start(&p, addresses[i]);
+		room[i] = session_max_message(p.client.session);
+		pair_stop(&p);
+	}
+	assert_int_equal(room[0], room[1] + 20);
+}
+
 /* 9132-7.3-02, 9132-3-19: also a certificate that is larger than a datagram. */
 static void
 handshake_fits_the_path_too(void **state)
@@ -1165,6 +1184,7 @@ main(void)
 		cmocka_unit_test(dial_never_takes_another_link),
 		cmocka_unit_test(dial_is_bound_to_device_and_source),
 		cmocka_unit_test(largest_message_fills_one_datagram),
+		cmocka_unit_test(ipv6_leaves_less_room),
 		cmocka_unit_test(handshake_fits_the_path_too),
 	};
 
