@@ -451,6 +451,28 @@ it_is_refreshed_before_its_time_is_over(void **state)
 	finish(x, &s);
 }
 
+/* 9132-4.5.2-23: nobody who knows us from before our restart has a higher one. */
+static void
+sids_ascend_over_restarts(void **state)
+{
+	struct scene *x = *state;
+	struct script s;
+	uint32_t sid;
+
+	by_script(x, &s);
+	want(&x->us.homing->domains[0], SESSION_IDLE, 60 * S);
+	customer_start(&x->us);
+	UNTIL(2 * S, s.config_puts == 1);
+	sid = s.config_sid;
+	customer_stop(&x->us);
+	virtual_run(1 * S);
+	s.config[SESSION_IDLE].heartbeat_interval.current = 30; /* as it was before */
+	customer_start(&x->us);
+	UNTIL(2 * S, s.config_puts == 2);
+	assert_true(s.config_sid > sid);
+	finish(x, &s);
+}
+
 /* 9132-4.5.3-09: each 60 s without Max-Age. */
 static void
 without_max_age_it_is_refreshed_each_minute(void **state)
@@ -738,6 +760,7 @@ main(void)
 		CASE(what_is_there_is_not_asked_for),
 		CASE(the_values_of_the_server_are_taken_over),
 		CASE(it_is_refreshed_before_its_time_is_over),
+		CASE(sids_ascend_over_restarts),
 		CASE(without_max_age_it_is_refreshed_each_minute),
 		CASE(nothing_is_asked_under_attack),
 		CASE(an_open_question_ends_with_an_attack),
