@@ -4,6 +4,7 @@
 #include "harness.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/session_private.h"
@@ -88,6 +89,29 @@ a_stalled_handshake_ends_and_frees_its_places(void **state)
 	}
 	dial_to(&h, &h.at, h.credentials);
 	WAIT(h.loop, h.server.ups == 1 && h.client.ups == 1);
+	hall_stop(&h);
+}
+
+/* 9132-11-09: a ClientHello announces 2^24 - 1 bytes, and they come. */
+static void
+a_handshake_over_tcp_has_64_kib(void **state)
+{
+	static const uint8_t head[] = {22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff},
+			     more[1005] = {22, 3, 1, 3, 232};
+	struct listener_config cfg = {0};
+	struct hall h;
+	int fd;
+
+	(void)state;
+	hall_start(&h, &cfg);
+	fd = knock(&h.at, NULL);
+	assert_int_equal(send(fd, head, sizeof(head), 0), sizeof(head));
+	while (h.server.downs == 0) {
+		(void)!send(fd, more, sizeof(more), MSG_NOSIGNAL);
+		harness_turn(h.loop);
+	}
+	assert_string_equal(h.server.reason, "handshake: more than 65536 bytes (RFC 9132 11)");
+	close(fd);
 	hall_stop(&h);
 }
 
@@ -521,6 +545,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stalled_handshake_ends_and_frees_its_places),
+		cmocka_unit_test(a_handshake_over_tcp_has_64_kib),
 		cmocka_unit_test(handshakes_under_way_do_not_come_in_beyond_the_limit),
 		cmocka_unit_test(who_stalls_takes_no_place_of_a_prefix_with_fewer),
 		cmocka_unit_test(who_waits_for_its_turn_is_not_overtaken),
