@@ -39,11 +39,9 @@ enum {
 	LIBRARY_LIMIT_MS = 600000, /* of a handshake; the caller's own limit comes first */
 	TICKET_LIFETIME_S = 86400, /* RFC 5077 5.6, RFC 5246 F.1.4: a day */
 	PSK_KEY_MAX = 128,
-	HANDSHAKE_MESSAGE_MAX = 32768, /* a chain of 8 large certificates; the library keeps
-					  several messages of a peer that is not known yet */
-	HANDSHAKE_MAX = 2 * HANDSHAKE_MESSAGE_MAX, /* all of a stream before it is done: the library
-						      collects a message before it looks at its
-						      size, which may be 2^24 - 1 */
+	HANDSHAKE_MAX = 2 * ASSOCIATION_MESSAGE_MAX, /* all of a stream before it is done: the
+						      library collects a message before it looks at
+						      its size, which may be 2^24 - 1 */
 	DATAGRAM_MAX = 1280,
 	READ_TRIES = 16, /* records without data taken from a stream in one go */
 };
@@ -361,7 +359,7 @@ association_new(const struct association_setup *setup)
 	gnutls_transport_set_pull_timeout_function(a->tls, association_pull_timeout);
 	gnutls_transport_set_push_function(a->tls, association_push_out);
 	gnutls_session_set_verify_function(a->tls, association_verify_callback);
-	gnutls_handshake_set_max_packet_length(a->tls, HANDSHAKE_MESSAGE_MAX);
+	gnutls_handshake_set_max_packet_length(a->tls, ASSOCIATION_MESSAGE_MAX);
 	gnutls_db_set_cache_expiration(a->tls, TICKET_LIFETIME_S);
 	r = gnutls_priority_set(a->tls, association_priority(a->stream, types));
 	if (r >= 0)
