@@ -13,11 +13,12 @@ from rig.peer import TLS12, TLS13
 from rig.watch import peer_in
 from streams import ABORT, ENDED, UP
 
-OPEN_AT_ONCE = 8           # of the connections of strangers; `half-open-per-prefix` is 16
-SESSIONS = 8               # `sessions` of a client
+SHARE = 16            # `half-open-per-prefix`
+OPEN_AT_ONCE = 8      # so that those that are held have their places besides
+SESSIONS = 8          # `sessions` of a client
 CROWD = 1000
-LINE_MAX = 50000           # bytes that the peer is told at a time
-HANDSHAKE_S = 20           # `handshake-timeout`
+LINE_MAX = 50000      # bytes that the peer is told at a time
+HANDSHAKE_S = 20      # `handshake-timeout`
 UNSAID = {"nothing": b"", "half-a-CSM": b"\x00", "empty-messages": b"\0\0" * 10}
 
 
@@ -229,25 +230,25 @@ class Connections:
         """So many questions before one answer is read: nothing of it is lost, and nobody keeps what
         the client does not take."""
         self.begin("flood")
-        self.evil.tell("mute", "flood")
-        for i in range(count):
-            self.evil.send("flood", streams.config(i.to_bytes(4, "big")))
-        self.evil.sync()
+        self.ask_deaf(count)
         self.others_are_served()
         self.evil.tell("hear", "flood")
-        if not self.evil.fence("flood", 60):
-            raise Failure(f"{count} questions at once: {self.evil.state['flood']}")
+        until(lambda: len(self.evil.data["flood"]) >= count or self.evil.state["flood"] != "up",
+              lambda: f"{len(self.evil.data['flood'])} answers to {count} questions at once")
         came = [self.evil.parse("flood", d) for d in self.evil.data.pop("flood", [])]
         if [int.from_bytes(m.token, "big") for m in came] != list(range(count)) or any(
                 m.code != "2.05" for m in came):
-            raise Failure(f"{count} questions at once: {len(came)} answers")
+            raise Failure(f"{count} questions at once: {len(came)} answers, "
+                          f"{self.evil.state['flood']}")
         self.case.figure("questions before one answer was read", count)
-        # And the same again, to leave with it.
+        self.ask_deaf(count)
+        self.evil.close("flood", "drop")  # and leaves with all that on the way
+
+    def ask_deaf(self, count):
         self.evil.tell("mute", "flood")
         for i in range(count):
             self.evil.send("flood", streams.config(i.to_bytes(4, "big")))
         self.evil.sync()
-        self.evil.close("flood", "drop")
 
     def half_said(self):
         """On all sessions that the client may have: a large message that lacks its last byte."""
@@ -288,10 +289,11 @@ class Connections:
 
 
 class Strangers:
-    """Who never proves anything, on connections of their own from that namespace."""
+    """Who never proves anything, on connections of their own from that namespace; name: the daemon."""
 
-    def __init__(self, case, rig, ns, server, port):
-        self.case, self.rng, self.at = case, case.rng("strangers"), (server, port)
+    def __init__(self, rig, ns, name, server, port):
+        self.rig, self.name, self.at = rig, name, (server, port)
+        self.case, self.rng = rig.case, rig.case.rng("strangers")
         self.peer = peer_in(rig, ns)
         self.peer.over(TLS13)
         self.held = []  # names of connections that wait for the end of their time, and what they said
@@ -340,6 +342,9 @@ class Strangers:
         for _ in range(5):
             tenant.untouched()
         self.peer.sync()
+        handshakes = self.rig.ask(self.name, "status")["handshakes"]
+        if handshakes > SHARE + len(UNSAID):
+            raise Failure(f"{handshakes} handshakes under way for strangers of one network")
         for i in range(CROWD):
             self.peer.close(f"idle{i}", ("drop", "reset")[i % 2])
         self.case.figure("connections opened and left", CROWD)

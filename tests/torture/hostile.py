@@ -546,7 +546,7 @@ def over_tcp(case, hostile, more, tenant, strangers):
     more.tables()
     more.ends()
     more.tls()
-    more.pipelined(max(2000, case.rounds // 10))
+    more.pipelined(case.rounds)
     more.half_said()
     strangers.crowd(tenant)
     more.mutations(case.rounds // 20)
@@ -562,7 +562,7 @@ def run(case):
         watched = [Memory(rig, "s"), Memory(rig, "s.helper")]
         for t in (*tenants, *watched):
             t.start()
-        begun, strangers = rig.descriptors("s"), Strangers(case, rig, "att", SERVER, PORT)
+        begun, strangers = rig.descriptors("s"), Strangers(rig, "att", "s", SERVER, PORT)
         # What takes the time of a handshake goes on beside all else.
         strangers.come()
         hostile, udp = Hostile(case, rig, over=TLS13), Hostile(case, rig)
