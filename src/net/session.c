@@ -208,6 +208,9 @@ session_handshake(struct session *s, const uint8_t *record, size_t len)
 {
 	int alert = record_final_alert(record, len);
 
+	/* The library would set as much aside at once, of which 2^24 - 1 bytes may be announced. */
+	if (record_announces(record, len) > ASSOCIATION_MESSAGE_MAX)
+		return;
 	if (alert >= 0) {
 		if (!s->grace) {
 			s->alert = alert;
