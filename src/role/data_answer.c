@@ -279,6 +279,7 @@ data_answer_stored(struct data_request *r, unsigned status, const char *created)
 	a->patience = timer_new(s->loop, on_patience, a);
 	timer_after(a->patience, INSTALL_PATIENCE_MS);
 	TAILQ_INSERT_TAIL(&s->answers, a, link);
+	data_expire_due(s); /* something may be due earlier now */
 	persist_after(s->persist, on_stored, a);
 }
 

@@ -83,6 +83,8 @@ struct data_request {
 
 /* data_server.c */
 struct tenant *data_tenant(struct data_server *s, const char *client); /* made if need be */
+/* data_server: ends what has expired, and comes back when the next is due. */
+void data_expire_due(void *arg);
 
 /* data_route.c */
 void data_route(struct data_request *r);

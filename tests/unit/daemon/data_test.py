@@ -3,12 +3,15 @@
 makes; and what it and the signal channel tell each other.
 
 DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import contextlib
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -362,6 +365,31 @@ def test_what_is_on_record_survives_a_restart(serve, web):
     server.stop()
     server.start()
     assert w.get(own() + "?content=config").body == before and w.get(own()).fields["etag"] == tag
+
+
+# 8783-6.1-33, -34, 8783-7.2-26, -27: the record is made to be a week older
+def test_what_is_not_renewed_goes(serve, web, folder):
+    server = serve()
+    w = web(server)
+    register(w)
+    post_alias(w, alias("old"), alias("renewed"))
+    assert post_acl(w, "old", ace(), **{"activation-type": "immediate"}).status == 201
+    assert w.get(own() + "/aliases/alias=old").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 10080
+    server.stop()
+    with contextlib.closing(sqlite3.connect(folder / "server-state" / "dotsd.db")) as db, db:
+        rows = db.execute("select kind, key, value from record where kind like 'data-a%'").fetchall()
+        assert len(rows) == 3
+        for kind, key, value in rows:
+            record = json.loads(value)
+            record["expires"] = int(time.time() * 1000) + 4000
+            db.execute("update record set value = ? where kind = ? and key = ?", (json.dumps(record), kind, key))
+    server.start()
+    assert w.get(own() + "/aliases/alias=old").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 1
+    assert w.put(own() + "/aliases/alias=renewed", {f"{MODULE}:alias": [alias("renewed")]}).status == 204  # 8783-7.2-28
+    until(lambda: w.get(own() + "/aliases/alias=old").status == 404, "the alias to go")
+    until(lambda: w.get(own() + "/acls/acl=old").status == 404, "the ACL to go")
+    until(lambda: server.events("filters-in-force")[-1]["rules"] == 0, "its rules to go")
+    assert w.get(own() + "/aliases/alias=renewed").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 10080
 
 
 # 8783-5.2-01, -02, 8040-4.2
