@@ -222,7 +222,7 @@ keys_stay_as_they_are(void **state)
 	assert_string_equal(at(ALIAS "/target-protocol"), "[6,17,1]");
 }
 
-/* 8040-3.5.3-05 */
+/* 8040-3.5.3-05, 8040-4.7-04, -05 */
 static void
 lists_as_a_whole_cannot_be_edited(void **state)
 {
