@@ -1,5 +1,5 @@
 /*
- * Shared by restconf_path.c, restconf_query.c and yang_fields.c only.
+ * Shared by restconf_path.c and restconf_query.c only.
  */
 #ifndef DOTSD_WIRE_RESTCONF_TEXT_H
 #define DOTSD_WIRE_RESTCONF_TEXT_H
