@@ -55,6 +55,7 @@ static const struct yang_type
 
 /* ---- rules between nodes ---- */
 
+/* Of bits, none of which begins as another one does. */
 static bool
 has_word(const json_t *bits, const char *word)
 {
@@ -62,7 +63,7 @@ has_word(const json_t *bits, const char *word)
 	size_t n = strlen(word);
 
 	for (; s && *s; s += strcspn(s, " "), s += *s == ' ')
-		if (!strncmp(s, word, n) && (!s[n] || s[n] == ' '))
+		if (!strncmp(s, word, n))
 			return true;
 	return false;
 }

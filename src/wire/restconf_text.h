@@ -12,7 +12,7 @@ bool restconf_is_identifier(const char *s, size_t len);
 /* Appends "/name=key,key/…" to ret; "" appends nothing. */
 bool restconf_segments(
 	struct arena *a, const char *raw, struct restconf_path *ret, struct restconf_error *err);
-/* What follows a prefix that ends with a segment; NULL: another text. */
+/* What follows a prefix; NULL: another text. What does not begin with "/" then is no path. */
 const char *restconf_below(const char *text, const char *prefix);
 
 #endif

@@ -41,7 +41,7 @@ struct yang_type {
 };
 
 enum {
-	YANG_STATE = 1,        /* config false, and with it all that is below */
+	YANG_STATE = 1,        /* config false begins here, for all that is below */
 	YANG_USER_ORDERED = 2, /* RFC 7950 7.7.7 */
 	YANG_MANDATORY = 4,    /* whenever its parent stands there; in a choice, its branch */
 };

@@ -284,9 +284,6 @@ read_child(struct edit *e, const struct yang_place *target, json_t *body,
 	*ret_part = NULL;
 	if (!child)
 		return fail_below(e);
-	if (child->flags & YANG_STATE)
-		return refuse(e, 400, RESTCONF_UNKNOWN_ELEMENT, "RFC 8783 4.3", child->name,
-			"is state, which cannot be set");
 	yang_enter(&w, child, many ? json_array_get(value, 0) : value);
 	w.frames[0].index = many ? 0 : SIZE_MAX;
 	if (!yang_check_instance(&w, child, many ? json_array_get(value, 0) : value))
