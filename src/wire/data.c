@@ -168,7 +168,7 @@ check_acl(const json_t *acl, struct restconf_error *err)
 
 /* How many there may be is for policies to say (core/data.h): this bounds what is walked through
  * before they are asked. */
-enum { ENTRIES_MAX = 16384 };
+enum { ENTRIES_MAX = 4096 };
 
 /* -- aliases -- */
 
