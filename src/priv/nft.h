@@ -5,9 +5,9 @@
  * from single destination addresses and from ranges of them to the chain of the mitigation, or of
  * the ACLs of a client, that covers them (or to a cell that jumps to several, ACLs first); per
  * mitigation a chain that lets its client's DOTS sessions pass, matches exactly its protocols and
- * ports, counts and acts; per client with ACLs what nft_acl.h says. Every change is one transaction
- * of only what differs. Counters carry a digest of their mitigation or rule, by which an existing
- * table is reconciled.
+ * ports, counts and acts; per client with ACLs what nft_acl_msg.h says. Every change is one
+ * transaction of only what differs. Counters carry a digest of their mitigation or rule, by which
+ * an existing table is reconciled.
  */
 #ifndef DOTSD_PRIV_NFT_H
 #define DOTSD_PRIV_NFT_H

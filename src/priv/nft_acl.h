@@ -1,30 +1,29 @@
 /*
- * The ACLs of a client as chains of nf_tables:
- *
- *   a_<client>           where the verdict maps lead: its DOTS sessions pass, then what follows
- *   r_<client>_<digest>  its rules in order; the name tells the contents, by which it is reconciled
- *   x_<rule>             counter of a rule, with the digest of the rule
- *   l_<rule>             what is done to the packets of a rule with a rate
- *
- * A rule that is the same as before keeps counter and rate over changes of the others.
+ * ACLs as part of the table: what stands of them, and how a change takes it to what is wanted.
  */
 #ifndef DOTSD_PRIV_NFT_ACL_H
 #define DOTSD_PRIV_NFT_ACL_H
 
-#include "core/acl_rule.h"
-#include "priv/nft_message.h"
+#include "priv/nft_state.h"
 
-struct nft_name nft_acl_chain(uint64_t client, uint64_t digest);
+/* What of the ACLs of a message cannot be, or NULL; known: clients and rules of before count as
+ * well. */
+const char *nft_acl_check(const struct nft *t, const struct filter_msg *m, bool known);
+/* From what stands of that client to these: what goes is written, what comes is noted. ACLs are
+ * written in one piece; what their rules have of their own is not touched by that. */
+void nft_acl_take(struct nft_change *c, const struct acl_set *set);
+/* What comes, once its clients are there. */
+void nft_acl_put(struct nft_change *c, const struct filter_msg *m);
+void nft_acl_free(struct nft_acls *a); /* NULL is legal */
+void nft_acl_forget(struct nft *t);    /* all parts */
 
-/* Counter, and chain of the rate. */
-void nft_acl_rule(const char *table, const struct acl_rule *rule, uint64_t digest, struct buf *out);
-void nft_acl_rule_gone(const char *table, const struct acl_rule *rule, struct buf *out);
-/* The chain of the rules; what they need is there. */
-void nft_acl_rules(const char *table, uint64_t client, uint64_t digest, const struct acl_set *set,
-	struct buf *out);
-void nft_acl_rules_gone(const char *table, uint64_t client, uint64_t digest, struct buf *out);
-/* The chain that leads to them; the client's is there. */
-void nft_acl_entry(const char *table, uint64_t client, uint64_t digest, struct buf *out);
-void nft_acl_entry_gone(const char *table, uint64_t client, struct buf *out);
+/* What a counter or a chain of that name is part of; NULL: of no rule of an ACL. */
+struct nft_acl_part *nft_acl_part(const struct nft *t, const char *name);
+/* Notes which wanted ACLs stand there unchanged (all that their rules have, and their chain);
+ * returns of how many clients. */
+uint32_t nft_acl_keep(
+	struct nft *t, const struct nft_listing *counters, const struct nft_listing *chains);
+/* Whether an object with a name of ACLs may stay. */
+bool nft_acl_wants(const struct nft *t, const char *name);
 
 #endif

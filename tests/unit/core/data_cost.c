@@ -132,6 +132,8 @@ main(int argc, char **argv)
 	struct clients *cs = clients_new();
 	size_t before;
 
+	if (!n || !entries)
+		return 2;
 	for (unsigned i = 0; i < n; i++)
 		enrol(d, cs, i);
 	before = mallinfo2().uordblks;

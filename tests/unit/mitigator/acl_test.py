@@ -420,9 +420,10 @@ def test_what_has_no_destination_is_for_the_scope(helper, wire, family):
     helper.change(COMMIT, acls=[acls(ace(1, l4=UDP), scope=scope)])
     assert wire.passes(packet(family, inside_it)) == 0
     assert wire.passes(packet(family, beside_it)) == 1
-    # One family only: the other's scope is not looked at.
+    # One family only: the other's packets do not even come by.
     helper.change(COMMIT, acls=[acls(ace(2, family=10 - family, l4=UDP), scope=scope)])
     assert wire.passes(packet(family, inside_it)) == 1
+    assert scope[family == 6] not in table() and scope[family == 4] in table()
     helper.change(COMMIT, acls=[acls(ace(3, family=family, l4=UDP), scope=scope)])
     assert wire.passes(packet(family, inside_it)) == 0
 
@@ -435,6 +436,7 @@ def test_a_destination_is_met_alone(helper, wire, family):
     for more in ([], [ace(3, l4=TCP)]):
         helper.change(COMMIT, acls=[acls(*rules, *more)])
         assert [wire.passes(packet(family, n)) for n in (10, 11, 12, 13, 14)] == [0, 1, 0, 0, 1]
+        assert (("10.77.2.0/28", "fd77:2::/64")[family == 6] in table()) == bool(more)
 
 
 # 8811-2.2.2-23
