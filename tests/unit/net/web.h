@@ -16,7 +16,7 @@ struct web_setup {
 	const char *sni;
 	const char *source; /* address; NULL: any */
 	gnutls_datum_t resume;
-	const char *early; /* sent as early data where the ticket allows it */
+	const char *early;     /* sent as early data where the ticket allows it */
 	size_t receive_buffer; /* 0: the kernel's own */
 };
 
