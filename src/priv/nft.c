@@ -10,16 +10,18 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "priv/nft_flow.h"
 #include "priv/nft_link.h"
 #include "priv/nft_map.h"
 #include "priv/nft_msg.h"
 
 enum { BATCH_MAX = 1024 * 1024 * 1024, LIST_TRIES = 8 };
 
-/* A client whose chain and sets are there; it goes with its last mitigation and flow. */
+/* A client whose chain is there; it goes with its last mitigation and flow. */
 struct client {
 	uint64_t key;
 	size_t n_rules, n_flows;
+	struct flow *flows;
 	bool fresh; /* to be written in the transaction under way */
 };
 
@@ -41,6 +43,7 @@ struct nft {
 	struct map *rules;   /* id -> struct rule */
 	struct map *clients; /* key -> struct client */
 	struct nft_map *map;
+	struct nft_flows *flows; /* of all clients */
 	char error[NFT_LINK_WHY_MAX];
 };
 
@@ -120,6 +123,7 @@ settle_client(void *arg, const void *key, size_t len, void *value)
 		if (!client->fresh)
 			nft_msg_client_gone(c->t->table, client->key, &c->parts_out);
 		map_remove(c->t->clients, key, len);
+		free(client->flows);
 		free(client);
 		return true;
 	}
@@ -129,21 +133,30 @@ settle_client(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+/* These take the place of those it had; what stays is not touched in the kernel. */
+static void
+replace_flows(struct change *c, const struct filter_flows *m)
+{
+	struct client *client = need_client(c, m->client);
+
+	for (size_t i = 0; i < m->n; i++)
+		nft_flows_hold(c->t->flows, &m->flows[i]);
+	for (size_t i = 0; i < client->n_flows; i++)
+		nft_flows_drop(c->t->flows, &client->flows[i]);
+	free(client->flows);
+	client->flows = m->n ? mem_copy(m->flows, m->n * sizeof(*m->flows)) : NULL;
+	client->n_flows = m->n;
+}
+
 static void
 put_clients(struct change *c, const struct filter_msg *m)
 {
 	struct nft *t = c->t;
 
 	for (size_t i = 0; i < m->n_flows; i++)
-		need_client(c, m->flows[i].client)->n_flows = m->flows[i].n;
+		replace_flows(c, &m->flows[i]);
 	map_each(c->clients, settle_client, c);
-	for (size_t i = 0; i < m->n_flows; i++) {
-		const struct filter_flows *f = &m->flows[i];
-		uint64_t key = nft_msg_hash(f->client, strlen(f->client));
-
-		if (map_get(t->clients, &key, sizeof(key)))
-			nft_msg_flows(t->table, key, f->flows, f->n, &c->parts_in);
-	}
+	nft_flows_update(t->flows, t->table, &c->elements_out, &c->elements_in);
 }
 
 /* ---- mitigations ---- */
@@ -440,8 +453,6 @@ is_wanted(const struct change *c, const char *name)
 	case 's':
 		return r && !r->fresh;
 	case 'k':
-	case 'f':
-	case 'h':
 		return map_get(c->t->clients, &key, sizeof(key)) != NULL;
 	}
 	return false;
@@ -491,10 +502,13 @@ forget_rule(void *arg, const void *key, size_t len, void *value)
 static bool
 forget_client(void *arg, const void *key, size_t len, void *value)
 {
+	struct client *client = value;
+
 	(void)arg;
 	(void)key;
 	(void)len;
-	free(value);
+	free(client->flows);
+	free(client);
 	return true;
 }
 
@@ -506,6 +520,7 @@ forget_all(struct nft *t)
 	map_free(t->rules);
 	map_free(t->clients);
 	nft_map_free(t->map);
+	nft_flows_free(t->flows);
 }
 
 static void
@@ -514,6 +529,7 @@ remember_nothing(struct nft *t)
 	t->rules = map_new();
 	t->clients = map_new();
 	t->map = nft_map_new();
+	t->flows = nft_flows_new();
 }
 
 /* What stands there. */
@@ -548,7 +564,7 @@ reconcile(struct change *c, const struct filter_msg *m, const struct standing *s
 
 	ret_done->kept = keep_standing(t, &s->counters, &s->chains);
 	nft_msg_frame(t->table, &c->frame);
-	nft_msg_flush_maps(t->table, &c->elements_out);
+	nft_msg_flush_frame(t->table, &c->elements_out);
 	put_clients(c, m);
 	nft_map_update(t->map, t->table, &c->elements_out, &c->elements_in);
 	flush_strays(c, &s->chains);

@@ -166,10 +166,11 @@ static const struct family {
 	uint8_t nfproto;
 	uint32_t source, destination, len; /* in the network header */
 	uint32_t type;
-	const char *map, *single;
+	const char *map, *single; /* targets */
+	const char *flows, *ends; /* live sessions, our own endpoints */
 } families[] = {
-	{'4', NFPROTO_IPV4, 12, 16, 4, TYPE_IPV4, "mit4", "one4"},
-	{'6', NFPROTO_IPV6, 8, 24, 16, TYPE_IPV6, "mit6", "one6"},
+	{'4', NFPROTO_IPV4, 12, 16, 4, TYPE_IPV4, "mit4", "one4", "flow4", "own4"},
+	{'6', NFPROTO_IPV6, 8, 24, 16, TYPE_IPV6, "mit6", "one6", "flow6", "own6"},
 };
 enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
 
@@ -177,15 +178,6 @@ static const struct family *
 family_of(const struct addr *a)
 {
 	return &families[a->family == 6];
-}
-
-static struct name
-name_set(char kind, const struct family *f, uint64_t key)
-{
-	struct name n;
-
-	snprintf(n.text, sizeof(n.text), "%c%c_" KEY, kind, f->digit, key);
-	return n;
 }
 
 static struct name
@@ -573,6 +565,24 @@ nft_msg_table_gone(const char *table, struct buf *out)
 	put_table(table, NFT_MSG_DELTABLE, 0, out);
 }
 
+/* In a key each part has whole words. */
+enum { PORT_SOURCE = 0, PORT_DESTINATION = 2, PORT_LEN = 2, PORT_ROOM = 4, PROTOCOL_ROOM = 4 };
+
+static void
+put_flow_sets(const char *table, const struct family *f, struct buf *out)
+{
+	uint32_t end_type = f->type << TYPE_BITS | TYPE_PORT, end_len = f->len + PORT_ROOM;
+	struct set s = {.table = table, .name = f->ends};
+
+	s.key_type = (uint32_t)TYPE_PROTOCOL << 2 * TYPE_BITS | end_type;
+	s.key_len = PROTOCOL_ROOM + end_len;
+	put_set(&s, out);
+	s.name = f->flows;
+	s.key_type = s.key_type << 2 * TYPE_BITS | end_type;
+	s.key_len += end_len;
+	put_set(&s, out);
+}
+
 void
 nft_msg_frame(const char *table, struct buf *out)
 {
@@ -590,6 +600,7 @@ nft_msg_frame(const char *table, struct buf *out)
 		s.name = f->map;
 		s.flags = NFT_SET_INTERVAL;
 		put_set(&s, out);
+		put_flow_sets(table, f, out);
 	}
 	nft_msg_flush_chain(table, base_chain, out);
 	for (size_t i = 0; i < N_FAMILIES; i++) {
@@ -601,25 +612,28 @@ nft_msg_frame(const char *table, struct buf *out)
 bool
 nft_msg_is_frame(const char *name)
 {
-	for (size_t i = 0; i < N_FAMILIES; i++)
-		if (!strcmp(name, families[i].map) || !strcmp(name, families[i].single))
+	for (size_t i = 0; i < N_FAMILIES; i++) {
+		const struct family *f = &families[i];
+
+		if (!strcmp(name, f->map) || !strcmp(name, f->single) || !strcmp(name, f->flows) ||
+			!strcmp(name, f->ends))
 			return true;
+	}
 	return !strcmp(name, base_chain);
 }
 
 void
-nft_msg_flush_maps(const char *table, struct buf *out)
+nft_msg_flush_frame(const char *table, struct buf *out)
 {
 	for (size_t i = 0; i < N_FAMILIES; i++) {
 		flush_set(table, families[i].single, out);
 		flush_set(table, families[i].map, out);
+		flush_set(table, families[i].flows, out);
+		flush_set(table, families[i].ends, out);
 	}
 }
 
 /* ---- clients ---- */
-
-/* In a key each part has whole words. */
-enum { PORT_SOURCE = 0, PORT_DESTINATION = 2, PORT_LEN = 2, PORT_ROOM = 4, PROTOCOL_ROOM = 4 };
 
 /* Address and port of one end, side by side; returns the register after them. */
 static uint32_t
@@ -647,7 +661,7 @@ put_session_rule(
 	load_meta(&r, REG_WORDS, NFT_META_L4PROTO);
 	reg = load_end(&r, f, REG_WORDS + 1, to_server);
 	load_end(&r, f, reg, !to_server);
-	look_up(&r, REG_WORDS, name_set('f', f, key).text, 0, false);
+	look_up(&r, REG_WORDS, f->flows, 0, false);
 	decide(&r, NF_ACCEPT, NULL);
 	rule_end(&r, out);
 }
@@ -665,35 +679,10 @@ put_handshake_rule(
 	match_family(&r, f);
 	load_meta(&r, REG_WORDS, NFT_META_L4PROTO);
 	load_end(&r, f, REG_WORDS + 1, false);
-	look_up(&r, REG_WORDS, name_set('h', f, key).text, 0, false);
+	look_up(&r, REG_WORDS, f->ends, 0, false);
 	limit(&r, FLOW_HANDSHAKE_RATE, FLOW_HANDSHAKE_BURST, false, false);
 	decide(&r, NF_ACCEPT, NULL);
 	rule_end(&r, out);
-}
-
-static void
-put_client_sets(const char *table, uint64_t key, const struct family *f, struct buf *out)
-{
-	struct name sessions = name_set('f', f, key), handshakes = name_set('h', f, key);
-	uint32_t end_type = f->type << TYPE_BITS | TYPE_PORT, end_len = f->len + PORT_ROOM;
-	struct set s = {.table = table, .name = handshakes.text};
-
-	s.key_type = (uint32_t)TYPE_PROTOCOL << 2 * TYPE_BITS | end_type;
-	s.key_len = PROTOCOL_ROOM + end_len;
-	put_set(&s, out);
-	s.name = sessions.text;
-	s.key_type = s.key_type << 2 * TYPE_BITS | end_type;
-	s.key_len += end_len;
-	put_set(&s, out);
-}
-
-static void
-flush_flows(const char *table, uint64_t key, struct buf *out)
-{
-	for (size_t i = 0; i < N_FAMILIES; i++) {
-		flush_set(table, name_set('f', &families[i], key).text, out);
-		flush_set(table, name_set('h', &families[i], key).text, out);
-	}
 }
 
 void
@@ -703,13 +692,11 @@ nft_msg_client(const char *table, uint64_t key, struct buf *out)
 	for (size_t i = 0; i < N_FAMILIES; i++) {
 		const struct family *f = &families[i];
 
-		put_client_sets(table, key, f, out);
 		put_session_rule(table, key, f, false, out);
 		put_session_rule(table, key, f, true, out);
 		put_handshake_rule(table, key, f, IPPROTO_UDP, out);
 		put_handshake_rule(table, key, f, IPPROTO_TCP, out);
 	}
-	flush_flows(table, key, out);
 }
 
 void
@@ -719,10 +706,6 @@ nft_msg_client_gone(const char *table, uint64_t key, struct buf *out)
 
 	nft_msg_flush_chain(table, chain.text, out);
 	nft_msg_delete(table, NFT_CHAIN, chain.text, out);
-	for (size_t i = 0; i < N_FAMILIES; i++) {
-		nft_msg_delete(table, NFT_SET, name_set('f', &families[i], key).text, out);
-		nft_msg_delete(table, NFT_SET, name_set('h', &families[i], key).text, out);
-	}
 }
 
 static size_t
@@ -734,39 +717,23 @@ endpoint_key(uint8_t *key, const struct family *f, const struct endpoint *e)
 	return f->len + PORT_ROOM;
 }
 
-/* The flows of one family into one set: those of live sessions, or those without a client end. */
-static void
-put_flows(const char *table, struct name set, const struct family *f, bool live,
-	const struct flow *flows, size_t n, struct buf *out)
+/* One without a client end is an endpoint of ours. */
+void
+nft_msg_flow(const char *table, bool add, const struct flow *flow, struct buf *out)
 {
+	const struct family *f = family_of(&flow->server.addr);
+	uint8_t key[PROTOCOL_ROOM + 2 * (16 + PORT_ROOM)] = {flow->protocol};
+	bool live = flow->client.addr.family != 0;
+	size_t len = PROTOCOL_ROOM;
 	struct elements e;
 
-	elements_begin(&e, NFT_MSG_NEWSETELEM, table, set.text, 0, out);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t key[PROTOCOL_ROOM + 2 * (16 + PORT_ROOM)] = {flows[i].protocol};
-		size_t len = PROTOCOL_ROOM;
-
-		if (family_of(&flows[i].server.addr) != f ||
-			(flows[i].client.addr.family != 0) != live)
-			continue;
-		len += endpoint_key(key + len, f, &flows[i].server);
-		if (live)
-			len += endpoint_key(key + len, f, &flows[i].client);
-		put_key(&e, key, len, NULL, 0);
-	}
+	len += endpoint_key(key + len, f, &flow->server);
+	if (live)
+		len += endpoint_key(key + len, f, &flow->client);
+	elements_begin(&e, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, table,
+		live ? f->flows : f->ends, 0, out);
+	put_key(&e, key, len, NULL, 0);
 	elements_end(&e);
-}
-
-void
-nft_msg_flows(const char *table, uint64_t key, const struct flow *flows, size_t n, struct buf *out)
-{
-	flush_flows(table, key, out);
-	for (size_t i = 0; i < N_FAMILIES; i++) {
-		const struct family *f = &families[i];
-
-		put_flows(table, name_set('f', f, key), f, true, flows, n, out);
-		put_flows(table, name_set('h', f, key), f, false, flows, n, out);
-	}
 }
 
 /* ---- mitigations: what they match ---- */
