@@ -297,28 +297,30 @@ listener_is_full(const struct listener *ln, const struct flow *f)
 	return map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f));
 }
 
-/* The peer has had its turn, and all the time that it takes to say something. */
+/* The peer has had its turn, and so much time to say something. */
 static bool
-accepting_is_stalled(const struct listener *ln, const struct accepting *a)
+accepting_is_stalled(const struct listener *ln, const struct accepting *a, mono_ms patience)
 {
-	return a->session->state != SESSION_WAITING && loop_now(ln->loop) - a->since >= STALLED_MS;
+	return a->session->state != SESSION_WAITING && loop_now(ln->loop) - a->since >= patience;
 }
 
 /* A handshake that makes room for one of that source: the oldest of the fullest prefix, if that has
- * more than the source has. When everybody comes back at once, from a prefix each, that takes
- * nobody anything: those who are about to be done would go for those who have just begun. Then only
- * one that has stalled goes. NULL: none. */
+ * more than the source has, the sooner the more it has. When everybody comes back at once, prefixes
+ * have one or a few each: those who are about to be done would go for those who have just begun,
+ * and have worked, and made us work, in vain. NULL: none. */
 static struct session *
 listener_victim(const struct listener *ln, const struct prefix *source)
 {
 	struct heap_node *first = heap_first(&ln->ranking);
 	const struct source *fullest = first ? heap_entry(first, struct source, rank) : NULL;
+	size_t own = source_count(ln, source);
 	const struct accepting *oldest;
 
-	if (!fullest || fullest->n <= source_count(ln, source))
+	if (!fullest || fullest->n <= own)
 		return NULL;
 	oldest = TAILQ_FIRST(&fullest->list);
-	if (fullest->n == 1 && !accepting_is_stalled(ln, oldest))
+	if (!accepting_is_stalled(
+		    ln, oldest, STALLED_MS * (mono_ms)(own + 1) / (mono_ms)fullest->n))
 		return NULL;
 	return oldest->session;
 }
