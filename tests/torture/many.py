@@ -32,7 +32,8 @@ WINDOW, ASKED = 64, 128            # handshakes, requests at a time
 PACE_S = 60                        # between attempts of a client (RFC 9132 4.7)
 WITHDRAWN, MITIGATED = 5, 2
 GROWTH, GROWTH_KIB = 0.05, 4096    # from a third of the time to its end
-SPOILED = re.compile(r"^(session-silent|session-down|session-refused|alert)\b.*", re.MULTILINE)
+SPOILED = re.compile(r"^(session-silent|session-down|alert)\b.*", re.MULTILINE)
+HALF_OPEN, IN_VAIN = 512, 0.05     # handshakes under way; attempts that lead nowhere, of many
 
 
 class Size:
@@ -283,6 +284,8 @@ class Many:
                          f"{got['server_cpu'] / n * 1000:.2f}")
         if got["back"] != n:
             raise Failure(f"{n - got['back']} sessions are not back after {limit:.0f} s: {got}")
+        if n > HALF_OPEN and got["in_vain"] > IN_VAIN * n:
+            raise Failure(f"{got['in_vain']} handshakes of {n} led nowhere")
         self.server.judge_log("after kill -9")
 
     def watched(self):
