@@ -409,22 +409,29 @@ static void
 the_fullest_prefix_makes_room_for_a_new_connection(void **state)
 {
 	struct listener_config cfg = {.max_half_open = 3};
-	int fd[3];
+	int fd[4];
 	struct hall h;
+	mono_ms since;
+	bool late;
 
 	(void)state;
 	hall_start(&h, "127.0.0.1", &cfg);
+	since = loop_now(h.loop);
 	fd[0] = knock(&h.at, "127.0.5.1");
 	fd[1] = knock(&h.at, "127.0.6.1");
 	WAIT(h.loop, listener_handshakes(h.listener) == 2);
 	fd[2] = knock(&h.at, "127.0.6.2");
 	WAIT(h.loop, listener_handshakes(h.listener) == 3);
 	pass_time(&h, STALLED_MS / 2);
+	fd[3] = knock(&h.at, "127.0.5.2"); /* its prefix has one already: that is too soon */
+	WAIT(h.loop, !knock_stands(fd[3]) || h.server.downs == 1);
+	late = h.server.downs == 1; /* on a machine that is very busy */
+	assert_true(!late || loop_now(h.loop) - since >= STALLED_MS);
 	dial_tcp(&h, "127.0.7.1");
 	WAIT(h.loop, h.client.ups == 1 && !knock_stands(fd[1]));
-	assert_true(knock_stands(fd[0]));
+	assert_true(knock_stands(fd[0]) || late);
 	assert_true(knock_stands(fd[2]));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		close(fd[i]);
 	hall_stop(&h);
 }
