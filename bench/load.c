@@ -379,7 +379,7 @@ do_open(struct load *l, char **words)
 	unsigned first = number(words[1]), n = number(words[2]), window = number(words[3]);
 	unsigned begun = first;
 	struct mark from = mark(l), to;
-	double end = now() + 600;
+	double end = now() + 1800;
 
 	if (n > FLEET_PASSING || first >= n || first != l->n_sessions || n % l->items.clients)
 		errx(2, "sessions from %u to %u", first, n);
