@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "priv/nft_acl.h"
+#include "priv/nft_flow.h"
 #include "priv/nft_rule.h"
 
 enum { BATCH_MAX = 1024 * 1024 * 1024, LIST_TRIES = 8 };
@@ -101,6 +102,7 @@ settle_client(void *arg, const void *key, size_t len, void *value)
 		if (!client->fresh)
 			nft_msg_client_gone(c->t->table, client->key, &c->parts_out);
 		map_remove(c->t->clients, key, len);
+		free(client->flows);
 		free(client);
 		return true;
 	}
@@ -110,21 +112,30 @@ settle_client(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+/* These take the place of those it had; what stays is not touched in the kernel. */
+static void
+replace_flows(struct nft_change *c, const struct filter_flows *m)
+{
+	struct nft_client *client = nft_state_need_client(c, m->client);
+
+	for (size_t i = 0; i < m->n; i++)
+		nft_flows_hold(c->t->flows, &m->flows[i]);
+	for (size_t i = 0; i < client->n_flows; i++)
+		nft_flows_drop(c->t->flows, &client->flows[i]);
+	free(client->flows);
+	client->flows = m->n ? mem_copy(m->flows, m->n * sizeof(*m->flows)) : NULL;
+	client->n_flows = m->n;
+}
+
 static void
 put_clients(struct nft_change *c, const struct filter_msg *m)
 {
 	struct nft *t = c->t;
 
 	for (size_t i = 0; i < m->n_flows; i++)
-		nft_state_need_client(c, m->flows[i].client)->n_flows = m->flows[i].n;
+		replace_flows(c, &m->flows[i]);
 	map_each(c->clients, settle_client, c);
-	for (size_t i = 0; i < m->n_flows; i++) {
-		const struct filter_flows *f = &m->flows[i];
-		const struct nft_client *client = nft_state_client(t, f->client);
-
-		if (client)
-			nft_msg_flows(t->table, client->key, f->flows, f->n, &c->parts_in);
-	}
+	nft_flows_update(t->flows, t->table, &c->elements_out, &c->elements_in);
 }
 
 /* ---- mitigations ---- */
@@ -432,8 +443,6 @@ is_wanted(const struct nft_change *c, const char *name)
 	case 's':
 		return r && !r->fresh;
 	case 'k':
-	case 'f':
-	case 'h':
 		return map_get(c->t->clients, &key, sizeof(key)) != NULL;
 	}
 	return false;
@@ -480,11 +489,14 @@ forget_rule(void *arg, const void *key, size_t len, void *value)
 static bool
 forget_client(void *arg, const void *key, size_t len, void *value)
 {
+	struct nft_client *client = value;
+
 	(void)arg;
 	(void)key;
 	(void)len;
-	nft_acl_free(((struct nft_client *)value)->acls);
-	free(value);
+	nft_acl_free(client->acls);
+	free(client->flows);
+	free(client);
 	return true;
 }
 
@@ -497,6 +509,7 @@ forget_all(struct nft *t)
 	map_free(t->rules);
 	map_free(t->clients);
 	nft_map_free(t->map);
+	nft_flows_free(t->flows);
 }
 
 static void
@@ -506,6 +519,7 @@ remember_nothing(struct nft *t)
 	t->clients = map_new();
 	t->acl_parts = map_new();
 	t->map = nft_map_new();
+	t->flows = nft_flows_new();
 }
 
 /* What stands there. */
@@ -541,7 +555,7 @@ reconcile(struct nft_change *c, const struct filter_msg *m, const struct standin
 	ret_done->kept = keep_standing(t, &s->counters, &s->chains) +
 			 nft_acl_keep(t, &s->counters, &s->chains);
 	nft_msg_frame(t->table, &c->frame);
-	nft_msg_flush_maps(t->table, &c->elements_out);
+	nft_msg_flush_frame(t->table, &c->elements_out);
 	put_clients(c, m);
 	nft_map_update(t->map, t->table, &c->elements_out, &c->elements_in);
 	flush_strays(c, &s->chains);

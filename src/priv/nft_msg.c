@@ -72,15 +72,6 @@ nft_msg_chain(const struct range *r, char ret[static NFT_NAME_MAX])
 }
 
 static struct nft_name
-name_set(char kind, const struct nft_family *f, uint64_t key)
-{
-	struct nft_name n;
-
-	snprintf(n.text, sizeof(n.text), "%c%c_" KEY, kind, f->digit, key);
-	return n;
-}
-
-static struct nft_name
 name_sources(const struct nft_family *f, uint64_t id)
 {
 	struct nft_name n;
@@ -142,6 +133,24 @@ nft_msg_table_gone(const char *table, struct buf *out)
 	put_table(table, NFT_MSG_DELTABLE, 0, out);
 }
 
+/* In a key each part has whole words. */
+enum { PORT_SOURCE = 0, PORT_DESTINATION = 2, PORT_LEN = 2, PORT_ROOM = 4, PROTOCOL_ROOM = 4 };
+
+static void
+put_flow_sets(const char *table, const struct nft_family *f, struct buf *out)
+{
+	uint32_t end_type = f->type << NFT_TYPE_BITS | NFT_TYPE_PORT, end_len = f->len + PORT_ROOM;
+	struct nft_set s = {.table = table, .name = f->ends};
+
+	s.key_type = (uint32_t)NFT_TYPE_PROTOCOL << 2 * NFT_TYPE_BITS | end_type;
+	s.key_len = PROTOCOL_ROOM + end_len;
+	nft_set_put(&s, out);
+	s.name = f->flows;
+	s.key_type = s.key_type << 2 * NFT_TYPE_BITS | end_type;
+	s.key_len += end_len;
+	nft_set_put(&s, out);
+}
+
 void
 nft_msg_frame(const char *table, struct buf *out)
 {
@@ -159,6 +168,7 @@ nft_msg_frame(const char *table, struct buf *out)
 		s.name = f->map;
 		s.flags = NFT_SET_INTERVAL;
 		nft_set_put(&s, out);
+		put_flow_sets(table, f, out);
 	}
 	nft_rule_flush_chain(table, base_chain, out);
 	for (size_t i = 0; i < NFT_FAMILIES; i++) {
@@ -170,25 +180,28 @@ nft_msg_frame(const char *table, struct buf *out)
 bool
 nft_msg_is_frame(const char *name)
 {
-	for (size_t i = 0; i < NFT_FAMILIES; i++)
-		if (!strcmp(name, nft_families[i].map) || !strcmp(name, nft_families[i].single))
+	for (size_t i = 0; i < NFT_FAMILIES; i++) {
+		const struct nft_family *f = &nft_families[i];
+
+		if (!strcmp(name, f->map) || !strcmp(name, f->single) || !strcmp(name, f->flows) ||
+			!strcmp(name, f->ends))
 			return true;
+	}
 	return !strcmp(name, base_chain);
 }
 
 void
-nft_msg_flush_maps(const char *table, struct buf *out)
+nft_msg_flush_frame(const char *table, struct buf *out)
 {
 	for (size_t i = 0; i < NFT_FAMILIES; i++) {
 		nft_set_flush(table, nft_families[i].single, out);
 		nft_set_flush(table, nft_families[i].map, out);
+		nft_set_flush(table, nft_families[i].flows, out);
+		nft_set_flush(table, nft_families[i].ends, out);
 	}
 }
 
 /* ---- clients ---- */
-
-/* In a key each part has whole words. */
-enum { PORT_SOURCE = 0, PORT_DESTINATION = 2, PORT_LEN = 2, PORT_ROOM = 4, PROTOCOL_ROOM = 4 };
 
 /* Address and port of one end, side by side; returns the register after them. */
 static uint32_t
@@ -216,7 +229,7 @@ put_session_rule(const char *table, uint64_t key, const struct nft_family *f, bo
 	nft_rule_meta(&r, REG_WORDS, NFT_META_L4PROTO);
 	reg = load_end(&r, f, REG_WORDS + 1, to_server);
 	load_end(&r, f, reg, !to_server);
-	nft_rule_look_up(&r, REG_WORDS, name_set('f', f, key).text, 0, false);
+	nft_rule_look_up(&r, REG_WORDS, f->flows, 0, false);
 	nft_rule_decide(&r, NF_ACCEPT, NULL);
 	nft_rule_end(&r, out);
 }
@@ -234,35 +247,10 @@ put_handshake_rule(const char *table, uint64_t key, const struct nft_family *f, 
 	nft_rule_match_family(&r, f);
 	nft_rule_meta(&r, REG_WORDS, NFT_META_L4PROTO);
 	load_end(&r, f, REG_WORDS + 1, false);
-	nft_rule_look_up(&r, REG_WORDS, name_set('h', f, key).text, 0, false);
+	nft_rule_look_up(&r, REG_WORDS, f->ends, 0, false);
 	nft_rule_limit(&r, FLOW_HANDSHAKE_RATE, FLOW_HANDSHAKE_BURST, false, false);
 	nft_rule_decide(&r, NF_ACCEPT, NULL);
 	nft_rule_end(&r, out);
-}
-
-static void
-put_client_sets(const char *table, uint64_t key, const struct nft_family *f, struct buf *out)
-{
-	struct nft_name sessions = name_set('f', f, key), handshakes = name_set('h', f, key);
-	uint32_t end_type = f->type << NFT_TYPE_BITS | NFT_TYPE_PORT, end_len = f->len + PORT_ROOM;
-	struct nft_set s = {.table = table, .name = handshakes.text};
-
-	s.key_type = (uint32_t)NFT_TYPE_PROTOCOL << 2 * NFT_TYPE_BITS | end_type;
-	s.key_len = PROTOCOL_ROOM + end_len;
-	nft_set_put(&s, out);
-	s.name = sessions.text;
-	s.key_type = s.key_type << 2 * NFT_TYPE_BITS | end_type;
-	s.key_len += end_len;
-	nft_set_put(&s, out);
-}
-
-static void
-flush_flows(const char *table, uint64_t key, struct buf *out)
-{
-	for (size_t i = 0; i < NFT_FAMILIES; i++) {
-		nft_set_flush(table, name_set('f', &nft_families[i], key).text, out);
-		nft_set_flush(table, name_set('h', &nft_families[i], key).text, out);
-	}
 }
 
 void
@@ -272,13 +260,11 @@ nft_msg_client(const char *table, uint64_t key, struct buf *out)
 	for (size_t i = 0; i < NFT_FAMILIES; i++) {
 		const struct nft_family *f = &nft_families[i];
 
-		put_client_sets(table, key, f, out);
 		put_session_rule(table, key, f, false, out);
 		put_session_rule(table, key, f, true, out);
 		put_handshake_rule(table, key, f, IPPROTO_UDP, out);
 		put_handshake_rule(table, key, f, IPPROTO_TCP, out);
 	}
-	flush_flows(table, key, out);
 }
 
 void
@@ -288,10 +274,6 @@ nft_msg_client_gone(const char *table, uint64_t key, struct buf *out)
 
 	nft_rule_flush_chain(table, chain.text, out);
 	nft_msg_delete(table, NFT_CHAIN, chain.text, out);
-	for (size_t i = 0; i < NFT_FAMILIES; i++) {
-		nft_msg_delete(table, NFT_SET, name_set('f', &nft_families[i], key).text, out);
-		nft_msg_delete(table, NFT_SET, name_set('h', &nft_families[i], key).text, out);
-	}
 }
 
 static size_t
@@ -303,39 +285,23 @@ endpoint_key(uint8_t *key, const struct nft_family *f, const struct endpoint *e)
 	return f->len + PORT_ROOM;
 }
 
-/* The flows of one family into one set: those of live sessions, or those without a client end. */
-static void
-put_flows(const char *table, struct nft_name set, const struct nft_family *f, bool live,
-	const struct flow *flows, size_t n, struct buf *out)
+/* One without a client end is an endpoint of ours. */
+void
+nft_msg_flow(const char *table, bool add, const struct flow *flow, struct buf *out)
 {
+	const struct nft_family *f = nft_family_of(&flow->server.addr);
+	uint8_t key[PROTOCOL_ROOM + 2 * (16 + PORT_ROOM)] = {flow->protocol};
+	bool live = flow->client.addr.family != 0;
+	size_t len = PROTOCOL_ROOM;
 	struct nft_elements e;
 
-	nft_set_elements(&e, NFT_MSG_NEWSETELEM, table, set.text, 0, out);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t key[PROTOCOL_ROOM + 2 * (16 + PORT_ROOM)] = {flows[i].protocol};
-		size_t len = PROTOCOL_ROOM;
-
-		if (nft_family_of(&flows[i].server.addr) != f ||
-			(flows[i].client.addr.family != 0) != live)
-			continue;
-		len += endpoint_key(key + len, f, &flows[i].server);
-		if (live)
-			len += endpoint_key(key + len, f, &flows[i].client);
-		nft_set_key(&e, key, len, NULL, 0);
-	}
+	len += endpoint_key(key + len, f, &flow->server);
+	if (live)
+		len += endpoint_key(key + len, f, &flow->client);
+	nft_set_elements(&e, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, table,
+		live ? f->flows : f->ends, 0, out);
+	nft_set_key(&e, key, len, NULL, 0);
 	nft_set_elements_end(&e);
-}
-
-void
-nft_msg_flows(const char *table, uint64_t key, const struct flow *flows, size_t n, struct buf *out)
-{
-	flush_flows(table, key, out);
-	for (size_t i = 0; i < NFT_FAMILIES; i++) {
-		const struct nft_family *f = &nft_families[i];
-
-		put_flows(table, name_set('f', f, key), f, true, flows, n, out);
-		put_flows(table, name_set('h', f, key), f, false, flows, n, out);
-	}
 }
 
 /* ---- mitigations: what they match ---- */

@@ -22,18 +22,19 @@ void nft_msg_chain(const struct range *r, char ret[static NFT_NAME_MAX]);
 
 /* Whatever there is of the table goes; harmless where there is nothing. */
 void nft_msg_table_gone(const char *table, struct buf *out);
-/* Table, base chain, verdict maps: harmless where they are there already, and of the same kind. */
+/* Table, base chain, verdict maps, sets of flows: harmless where they are there already, and of the
+ * same kind. */
 void nft_msg_frame(const char *table, struct buf *out);
 /* Is that the name of a part of the frame? */
 bool nft_msg_is_frame(const char *name);
-/* Empties the verdict maps. */
-void nft_msg_flush_maps(const char *table, struct buf *out);
-/* Chain and (emptied) sets of a client: its DOTS packets pass, whatever its filters say. */
+/* Empties the verdict maps and the sets of flows. */
+void nft_msg_flush_frame(const char *table, struct buf *out);
+/* Chain of a client, which its mitigations go through first: DOTS packets pass, whatever they say.
+ * The rate of handshakes is the client's own. */
 void nft_msg_client(const char *table, uint64_t key, struct buf *out);
 void nft_msg_client_gone(const char *table, uint64_t key, struct buf *out);
-/* Replaces the contents of the client's sets. */
-void nft_msg_flows(
-	const char *table, uint64_t key, const struct flow *flows, size_t n, struct buf *out);
+/* One element of the sets of flows. */
+void nft_msg_flow(const char *table, bool add, const struct flow *flow, struct buf *out);
 /* Its comment tells which contents it counts for. */
 void nft_msg_counter(const char *table, const char *name, uint64_t digest, struct buf *out);
 /* Chain, counter and source sets of a mitigation; the client is there already. */

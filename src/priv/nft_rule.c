@@ -6,8 +6,8 @@
 #include "priv/nft_set.h"
 
 const struct nft_family nft_families[NFT_FAMILIES] = {
-	{'4', NFPROTO_IPV4, 12, 16, 4, NFT_TYPE_IPV4, "mit4", "one4"},
-	{'6', NFPROTO_IPV6, 8, 24, 16, NFT_TYPE_IPV6, "mit6", "one6"},
+	{'4', NFPROTO_IPV4, 12, 16, 4, NFT_TYPE_IPV4, "mit4", "one4", "flow4", "own4"},
+	{'6', NFPROTO_IPV6, 8, 24, 16, NFT_TYPE_IPV6, "mit6", "one6", "flow6", "own6"},
 };
 
 const struct nft_family *

@@ -17,6 +17,7 @@ struct nft_family {
 	uint32_t source, destination, len; /* in the network header */
 	uint32_t type;
 	const char *map, *single; /* the verdict maps of its destinations */
+	const char *flows, *ends; /* live sessions, our own endpoints */
 };
 extern const struct nft_family nft_families[NFT_FAMILIES]; /* IPv4, IPv6 */
 const struct nft_family *nft_family_of(const struct addr *a);

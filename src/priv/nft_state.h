@@ -23,6 +23,7 @@ struct nft_acls {
 struct nft_client {
 	uint64_t key;
 	size_t n_rules, n_flows;
+	struct flow *flows;
 	struct nft_acls *acls; /* NULL: none */
 	bool fresh;            /* to be written in the transaction under way */
 };
@@ -44,6 +45,7 @@ struct nft {
 	struct map *clients;   /* key -> struct nft_client */
 	struct map *acl_parts; /* id of a rule -> struct nft_acl_part */
 	struct nft_map *map;
+	struct nft_flows *flows; /* of all clients */
 	char error[NFT_LINK_WHY_MAX];
 };
 

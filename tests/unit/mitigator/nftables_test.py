@@ -148,6 +148,43 @@ def test_live_sessions_of_the_client_pass_first(helper):
     assert passes("10.77.2.10", 5001, sport=4646) == 0
 
 
+def test_what_two_clients_have_passes_until_both_have_lost_it(helper):
+    """As our own endpoint, which stands in the flows of everybody."""
+    ours = (("10.77.1.1", 4646), None)
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"], client="beta")],
+                  flows=[flow("acme", ours, ours), flow("beta", ours)])
+    helper.change(COMMIT, flows=[flow("acme")])
+    assert passes("10.77.2.10", 5001, sport=4646) == passes("10.77.2.11", 5001, sport=4646) == 1
+    helper.change(COMMIT, flows=[flow("beta", ours)])
+    assert passes("10.77.2.11", 5001, sport=4646) == 1
+    helper.change(COMMIT, flows=[flow("beta")])
+    assert passes("10.77.2.10", 5001, sport=4646) == passes("10.77.2.11", 5001, sport=4646) == 0
+
+
+def test_each_client_has_its_own_rate_of_handshakes(helper):
+    ours = (("10.77.1.1", 4646), None)
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"], client="beta")],
+                  flows=[flow("acme", ours), flow("beta", ours)])
+    assert passes("10.77.2.10", 5001, sport=4646, count=3000) < 3000  # at its limit just now
+    assert passes("10.77.2.11", 5001, sport=4646) == 1
+
+
+def test_sets_of_the_kernel_do_not_grow_with_clients(helper):
+    """It looks through all of them for the one that is named."""
+    def sets():
+        return sum("set" in x or "map" in x for x in json.loads(nft("-j", "list", "ruleset"))["nftables"])
+
+    def change(first, last):
+        clients = [(n, f"client{n}") for n in range(first, last)]
+        helper.change(COMMIT, [rule(n, [f"10.77.3.{n}/32"], client=c) for n, c in clients],
+                      flows=[flow(c, (("10.77.1.1", 4646), (f"10.77.3.{n}", 5000))) for n, c in clients])
+
+    change(1, 2)
+    few = sets()
+    change(2, 50)
+    assert sets() == few
+
+
 @BOTH
 def test_a_session_passes_with_its_own_protocol_only(helper, net):
     server, client = net.replace("2", "1", 1) + "1", net + "10"
@@ -438,11 +475,11 @@ def test_a_new_helper_finds_the_table_as_it_should_be(helper):
 
 
 LEFT = {
-    "map": "set inet dotsd_test mit4 {{ type ipv6_addr; flags interval; }}",
-    "map-of-marks": "map inet dotsd_test one4 {{ type ipv4_addr : mark; }}",
-    "sessions": "set inet dotsd_test {sessions} {{ type ipv4_addr; }}",
-    "base-chain": "chain inet dotsd_test pre {{ type filter hook forward priority 5; }}",
-    "chain": "chain inet dotsd_test m_1 {{ type filter hook input priority 0; }}",
+    "map": "set inet dotsd_test mit4 { type ipv6_addr; flags interval; }",
+    "map-of-marks": "map inet dotsd_test one4 { type ipv4_addr : mark; }",
+    "sessions": "set inet dotsd_test flow4 { type ipv4_addr; }",
+    "base-chain": "chain inet dotsd_test pre { type filter hook forward priority 5; }",
+    "chain": "chain inet dotsd_test m_1 { type filter hook input priority 0; }",
 }
 
 
@@ -451,12 +488,10 @@ def test_a_table_of_another_version_is_made_anew(helper, left):
     """In one transaction: a listener to the kernel's news sees the table and the new filter together."""
     wanted = [rule(1, ["10.77.2.10/32"])]
     helper.change(SYNC, wanted)
-    sets = [x["set"]["name"] for x in json.loads(nft("-j", "list", "sets"))["nftables"] if "set" in x]
-    sessions = next(n for n in sets if n.startswith("f4_"))
     helper.kill()
     nft("delete", "table", "inet", "dotsd_test")
     nft("add", "table", "inet", "dotsd_test")
-    nft("add " + LEFT[left].format(sessions=sessions))
+    nft("add " + LEFT[left])
     nft("add", "chain", "inet", "dotsd_test", "old")
     helper.start()
     kept, new, _ = helper.change(SYNC, wanted)
