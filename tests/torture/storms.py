@@ -238,6 +238,7 @@ def run(case):
     short = case.rounds <= SHORT
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")
+        rig.first_in_line("s")
         # In the suite whatever else runs beside it may take its time, too.
         live = Live(rig, tries=5 if short else 1)
         victim = live.tenants[0].own
