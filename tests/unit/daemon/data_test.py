@@ -333,6 +333,26 @@ def test_what_is_in_an_entry_is_edited_by_itself(serve, web):
     assert w.get(path + "/target-prefix").status == 200
 
 
+# 8040-8-03, 8040-7.1-06, 8040-4.4.1-05
+def test_errors_say_where_and_locations_lead_there(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_acl(w, "f", ace("one")).status == 201
+    client = f"/{MODULE}:dots-data/dots-client[cuid='{CUID}']"
+    bad = ace("bad", ipv4={"length": 70000})
+    got = post_acl(w, "g", bad)
+    assert got.error["error-path"] == client + "/acls/acl[name='g']/aces/ace[name='bad']/matches/ipv4/length", got
+    got = w.put(own() + "/acls/acl=f/aces/ace=bad", {f"{MODULE}:ace": [bad]})
+    assert got.error["error-path"] == client + "/acls/acl[name='f']/aces/ace[name='bad']/matches/ipv4/length", got
+    got = w.post(own() + "/acls/acl=f/aces", {f"{MODULE}:ace": [ace("two")]})
+    assert got.status == 201 and got.fields["location"] == own() + "/acls/acl=f/aces/ace=two"
+    assert w.get(got.fields["location"]).body[f"{MODULE}:ace"][0]["name"] == "two"
+    got = w.put(own() + "/acls/acl=f/aces/ace=zero?insert=first", {f"{MODULE}:ace": [ace("zero")]})
+    assert got.status == 201 and got.fields["location"] == own() + "/acls/acl=f/aces/ace=zero"
+    got = w.get(own() + "/acls/acl=f?content=config").body[f"{MODULE}:acls"]["acl"][0]
+    assert [a["name"] for a in got["aces"]["ace"]] == ["zero", "one", "two"]
+
+
 # 8040-3.5.4-01, -02, 8040-4.8.9-04
 def test_defaults_are_told_when_they_are_asked_for(serve, web):
     w = web(serve())
