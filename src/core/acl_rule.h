@@ -69,7 +69,7 @@ struct acl_rule {
 const char *acl_rule_check(const struct acl_rule *r);
 
 /* The filters of one client entry that are in force, in the order in which they are tried. What has
- * no destination is for `scope`. */
+ * no destination is for `scope`; all destinations lie in it. Ids are unique among all clients. */
 struct acl_set {
 	const char *client; /* name of the `clients:` entry */
 	const struct prefix *scope;

@@ -420,7 +420,7 @@ match_ports(struct nft_rule *r, const struct match *match, uint32_t set_id)
 
 /* ---- mitigations: their rules ---- */
 
-/* One rule of the mitigation's chain; the family is that of the source set, if there is one. */
+/* One rule of the mitigation's chain; the family is that of the source set, NULL: there is none. */
 static void
 put_rule(const char *table, const struct filter *f, const struct nft_family *family,
 	const struct match *match, struct buf *out)
@@ -441,7 +441,7 @@ put_rule(const char *table, const struct filter *f, const struct nft_family *fam
 		match_ports(&r, match, ports);
 	if (f->action.kind == ACTION_LIMIT)
 		nft_rule_limit(&r, f->action.rate, NFT_RULE_BURST, bytes, true);
-	if (f->action.kind == ACTION_LIMIT_PER_SOURCE) {
+	if (family) {
 		nft_rule_match_family(&r, family);
 		nft_rule_payload(
 			&r, REG_1, NFT_PAYLOAD_NETWORK_HEADER, family->source, family->len);
