@@ -84,7 +84,9 @@ class Server:
         self.rig.agents.processes["s"].start()
         until(lambda: self.rig.ctl("s", "status")[0] == 0, "the server answers",
               watch=self.rig.check_alive)
-        return time.monotonic() - begun
+        took = time.monotonic() - begun
+        self.rig.first_in_line("s")
+        return took
 
     def kill(self):
         self.rig.stop("s", how=signal.SIGKILL)
