@@ -75,6 +75,7 @@ class Connections:
         for row in (*streams.signals(), *streams.lengths(), *streams.pieces()):
             n += 1
             if not live:
+                self.evil.close("said", "drop")
                 self.begin("said")
             live = self.judge(row) and row.then == UP
         self.evil.close("said", "drop")
@@ -214,7 +215,7 @@ class Connections:
             m = self.evil.put("tls", messages.MINE, 8, messages.GOOD)
             do()
             end = UP if self.evil.fence("tls", ANSWER_S) else (
-                ENDED if self.evil.end_of("tls", ANSWER_S) else "it is stuck")
+                ENDED if self.evil.end_of("tls", ANSWER_S) not in (None, "timed out") else "it is stuck")
             if m is None or m.code not in ("2.01", "2.04") or end not in allowed:
                 self.wrong.append(f"{over}, {what}: {m}, then {end}, {self.evil.state['tls']}")
             self.evil.close("tls", "drop")
