@@ -141,6 +141,7 @@ class Connections:
                     self.half_closed(how, rest)
             self.until_sessions(before)
         self.released()
+        self.watched()
         tell_all(self.wrong)
 
     def half_closed(self, how, rest):
@@ -164,6 +165,25 @@ class Connections:
             if not why or tokens[:1] != [b"1"] or len(set(tokens)) != len(tokens) or any(
                     m.code != "2.05" for m in came):
                 self.wrong.append(f"after a Release: {came}, {why}")
+
+    # 8323-3.4-02
+    def watched(self):
+        """Observations go with their connection, however it ends."""
+        def observers():
+            return self.rig.ask(self.at, "clients", "evil")["clients"][0]["observers"]["has"]
+
+        before = observers()
+        self.evil.put("evil", messages.MINE, 8, messages.GOOD)
+        for how in ("close", "drop", "reset"):
+            self.begin("end")
+            self.evil.send("end", coap.stream(coap.GET, b"watch", [
+                *coap.mitigate(f"cuid={messages.MINE}", "mid=8"), (coap.OBSERVE, b"")]))
+            self.evil.fence("end", ANSWER_S)
+            if observers() != before + 1:
+                self.wrong.append(f"{observers()} observers instead of {before + 1}")
+            self.evil.close("end", how)
+            self.rig.until(lambda: observers() == before, f"no more observers after {how}", 60)
+        self.evil.delete("evil", messages.MINE, 8)
 
     # ---- TLS ----
 
