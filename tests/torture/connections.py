@@ -63,8 +63,8 @@ class Connections:
 
     # ---- what is said ----
 
-    # 8323-3.2-01, 8323-3.2-02, 8323-3.3-04, 8323-3.4-01, 8323-5.2-01, 8323-5.3-01, 8323-5.3.1-02,
-    # 8323-5.4-01, 8323-5.4-02, 8323-5.6-01, 8323-5.6-03
+    # 8323-3.2-01, 8323-3.2-02, 8323-3.3-03, 8323-3.3-04, 8323-3.4-01, 8323-5.2-01, 8323-5.3-01,
+    # 8323-5.3.1-02, 8323-5.4-01, 8323-5.4-02, 8323-5.5-02, 8323-5.6-01, 8323-5.6-02, 8323-5.6-03
     def tables(self):
         n, live = 0, False
         for row in streams.greetings():
@@ -75,6 +75,7 @@ class Connections:
         for row in (*streams.signals(), *streams.lengths(), *streams.pieces()):
             n += 1
             if not live:
+                self.evil.close("said", "drop")
                 self.begin("said")
             live = self.judge(row) and row.then == UP
         self.evil.close("said", "drop")
@@ -140,6 +141,7 @@ class Connections:
                     self.half_closed(how, rest)
             self.until_sessions(before)
         self.released()
+        self.watched()
         tell_all(self.wrong)
 
     def half_closed(self, how, rest):
@@ -163,6 +165,25 @@ class Connections:
             if not why or tokens[:1] != [b"1"] or len(set(tokens)) != len(tokens) or any(
                     m.code != "2.05" for m in came):
                 self.wrong.append(f"after a Release: {came}, {why}")
+
+    # 8323-3.4-02
+    def watched(self):
+        """Observations go with their connection, however it ends."""
+        def observers():
+            return self.rig.ask(self.at, "clients", "evil")["clients"][0]["observers"]["has"]
+
+        before = observers()
+        self.evil.put("evil", messages.MINE, 8, messages.GOOD)
+        for how in ("close", "drop", "reset"):
+            self.begin("end")
+            self.evil.send("end", coap.stream(coap.GET, b"watch", [
+                *coap.mitigate(f"cuid={messages.MINE}", "mid=8"), (coap.OBSERVE, b"")]))
+            self.evil.fence("end", ANSWER_S)
+            if observers() != before + 1:
+                self.wrong.append(f"{observers()} observers instead of {before + 1}")
+            self.evil.close("end", how)
+            self.rig.until(lambda: observers() == before, f"no more observers after {how}", 60)
+        self.evil.delete("evil", messages.MINE, 8)
 
     # ---- TLS ----
 
@@ -214,7 +235,7 @@ class Connections:
             m = self.evil.put("tls", messages.MINE, 8, messages.GOOD)
             do()
             end = UP if self.evil.fence("tls", ANSWER_S) else (
-                ENDED if self.evil.end_of("tls", ANSWER_S) else "it is stuck")
+                ENDED if self.evil.end_of("tls", ANSWER_S) not in (None, "timed out") else "it is stuck")
             if m is None or m.code not in ("2.01", "2.04") or end not in allowed:
                 self.wrong.append(f"{over}, {what}: {m}, then {end}, {self.evil.state['tls']}")
             self.evil.close("tls", "drop")
