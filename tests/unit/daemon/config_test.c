@@ -617,6 +617,32 @@ mistakes_of_form_are_told_with_their_place(void **state)
 	expect_fatal(list, COUNT(list));
 }
 
+/* 8783-8-01, 8040-2.2-02 */
+static void
+what_the_data_channel_needs(void **state)
+{
+	static const struct mistake list[] = {
+		{SERVER "clients: {a: {}}\ndata-channel: {}\n",
+			"5:1: data-channel without listen, expected where it is served"},
+		{"data-channel: {listen: [{}]}\n",
+			"1:1: data-channel without `listen`, expected the signal channel"},
+		{SERVER "clients: {a: {}}\ndata-channel: {listen: [{}], root: restconf}\n",
+			"*root is \"restconf\", expected a path such as /restconf"},
+		{"listen: [{address: 127.0.0.1}]\ncredentials: " RAW_KEY
+		 "\nclients: {a: {}}\ndata-channel: {listen: [{}]}\n",
+			"*data-channel without a certificate, expected one under `credentials`"},
+		{SERVER "clients: {a: {prefixes: [192.0.2.0/24], aliases: {w: {prefixes: "
+			"[192.0.2.1/32]}}}}\ndata-channel: {listen: [{}]}\n",
+			"*data-channel and aliases of client a here, expected one of them (RFC "
+			"8783 8)"},
+		{SERVER "clients: {a: {}}\ndata-channel: {listen: [{}], lifetime: 10079}\n",
+			"*is \"10079\", expected a whole number of minutes from 10080"},
+	};
+
+	(void)state;
+	expect_fatal(list, COUNT(list));
+}
+
 /* 9284-3-01, 9284-3-02 */
 static void
 contradictions_and_files_are_told_with_their_place(void **state)
@@ -1315,6 +1341,7 @@ main(void)
 		cmocka_unit_test_teardown(an_escalation_may_have_a_threshold, forget),
 		cmocka_unit_test_teardown(gateways_and_their_filters_load, forget),
 		cmocka_unit_test_teardown(mistakes_of_form_are_told_with_their_place, forget),
+		cmocka_unit_test_teardown(what_the_data_channel_needs, forget),
 		cmocka_unit_test_teardown(
 			contradictions_and_files_are_told_with_their_place, forget),
 		cmocka_unit_test_teardown(names_and_consents_are_checked, forget),

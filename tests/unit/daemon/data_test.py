@@ -17,7 +17,7 @@ import pytest
 
 from control_test import Daemon, free_port, until
 from revoked_test import Pki
-from talking import KEY, Talker
+from talking import KEY, MAX_AGE, Talker, cbor
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[2]))
@@ -40,7 +40,7 @@ clients:
           cdids: [7eeaf349529eb55ed50113], prefixes: [198.51.100.0/24, 2001:db8::/32]{acme}}}
   beta: {{certificates: [beta.example], prefixes: [192.0.2.0/24]}}
   gate: {{certificates: [gate.example], gateway: yes}}
-mitigators: [dry-run: {{}}]
+mitigators: [{mitigators}]
 mitigation: {{terminating: 0}}
 """
 
@@ -117,9 +117,9 @@ class Web:
 def serve(folder):
     daemons = []
 
-    def start(more="", acme=""):
+    def start(more="", acme="", mitigators="dry-run: {}"):
         port, https = free_port(), free_port()
-        text = SERVER.format(port=port, https=https, more=more, acme=acme)
+        text = SERVER.format(port=port, https=https, more=more, acme=acme, mitigators=mitigators)
         d = Daemon(folder, "server", text).start()
         d.port, d.https = port, https
         daemons.append(d)
@@ -246,6 +246,23 @@ def test_another_clients_registration_does_not_exist(serve, web):
     assert mine.get(own()).status == 200
 
 
+# 8783-5.1-18, -20, -24, -31, 8783-6.1-29, 8783-7.2-19
+def test_a_cdid_counts_from_trusted_gateways_only(serve, web):
+    server = serve()
+    acme, beta, gate = web(server), web(server, "beta"), web(server, "gate")
+    cdid = "7eeaf349529eb55ed50113"  # acme's
+    assert beta.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "b", "cdid": cdid}]}).status == 201
+    assert post_alias(beta, alias("b", **{"target-prefix": ["192.0.2.1/32"]}), cuid="b").status == 201
+    assert post_alias(beta, alias("a"), cuid="b").status == 400  # it has not become acme
+    assert gate.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "g"}]}).status == 201
+    for got in (post_alias(gate, alias(), cuid="g"), post_acl(gate, "f", ace(), cuid="g")):
+        assert (got.status, got.error["error-tag"]) == (403, "access-denied")
+    assert gate.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "r", "cdid": cdid}]}).status == 201
+    assert post_alias(gate, alias(), cuid="r").status == 201
+    assert acme.get(own("r") + "/aliases/alias=web").status == 200
+    assert beta.get(own("r")).status == 404
+
+
 # --- RESTCONF --------------------------------------------------------------------------------------
 
 
@@ -276,6 +293,10 @@ def test_methods_of_a_resource(serve, web):
     assert got.status == 405 and "GET" in got.fields["allow"]
     assert w("BREW", own()).status == 501
     assert w.put("/restconf/data", {"ietf-restconf:data": {}}).status == 403  # 8040-4.5-03
+    got = w("PUT", own() + "/aliases/alias=a")  # 8040-4.5-02
+    assert (got.status, got.error["error-tag"]) == (400, "invalid-value")
+    got = w.get(own(), accept=None)  # 8040-7.1-05
+    assert got.status == 200 and got.fields["content-type"] == TYPE
 
 
 # 8040-3.4.1-06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
@@ -524,6 +545,23 @@ def test_a_request_controls_filters(serve, web):
     assert [m["mid"] for m in server("list")[1]["mitigations"]] == [2]
     assert t.delete(CUID, 2).code == "2.02"
     assert (activation("f"), activation("g")) == ("activate-when-mitigating", "deactivate")
+    t.stop()
+
+
+# 9133-3.2.1-21, -22: the packet filter is away
+def test_filters_that_cannot_be_put_in_force_are_told(serve, web):
+    server = serve(mitigators="nftables: {socket: nowhere.sock}")
+    w = web(server)
+    register(w)
+    assert post_acl(w, "f", ace(), **{"activation-type": "deactivate"}).status == 201
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    got = t.put(CUID, 7, ["198.51.100.1/32"], acl=[("f", 2)])
+    assert got.code == "5.03" and got.number(MAX_AGE) == 30
+    assert got.payload == cbor({1: {2: [{5: 7, 53: [{23: "f", 52: 2}]}]}})
+    assert server("list")[1]["mitigations"] == []
+    assert w.get(own() + "/acls/acl=f/activation-type").body[f"{MODULE}:activation-type"] == "deactivate"
+    assert t.put(CUID, 8, ["198.51.100.1/32"]).code == "2.01"
     t.stop()
 
 

@@ -207,5 +207,14 @@ def test_a_reload_takes_all_files_of_customers_or_none(customers, talk):  # noqa
     assert delta.beat().code == "2.04"
 
 
+# 9133-3.2.1-16
+def test_filters_are_not_controlled_without_a_data_channel(serve, talk):  # noqa: F811
+    server = serve()
+    acme = talk(server)
+    got = acme.put("a", 1, ["192.0.2.1/32"], acl=[("f", 2)])
+    assert got.code == "4.00" and b"acl-list" in got.payload
+    assert not ids(server)
+
+
 if __name__ == "__main__":
     tap.run(__file__)
