@@ -628,7 +628,7 @@ what_the_data_channel_needs(void **state)
 			"1:1: data-channel without `listen`, expected the signal channel"},
 		{SERVER "clients: {a: {}}\ndata-channel: {listen: [{}], root: restconf}\n",
 			"*root is \"restconf\", expected a path such as /restconf"},
-		{"listen: [{address: 127.0.0.1}]\ncredentials: " RAW_KEY
+		{"listen: [{address: 127.0.0.1}]\ncredentials: {raw-key: one.key}"
 		 "\nclients: {a: {}}\ndata-channel: {listen: [{}]}\n",
 			"*data-channel without a certificate, expected one under `credentials`"},
 		{SERVER "clients: {a: {prefixes: [192.0.2.0/24], aliases: {w: {prefixes: "
