@@ -208,9 +208,12 @@ session_handshake(struct session *s, const uint8_t *record, size_t len)
 {
 	int alert = record_final_alert(record, len);
 
-	/* The library would set as much aside at once, of which 2^24 - 1 bytes may be announced. */
-	if (record_announces(record, len) > ASSOCIATION_MESSAGE_MAX)
+	/* The library would set as much aside at once, of which 2^24 - 1 bytes may be announced. It
+	 * may be forged: the handshake goes on if it can. */
+	if (record_announces(record, len) > ASSOCIATION_MESSAGE_MAX) {
+		s->announced_too_much = true;
 		return;
+	}
 	if (alert >= 0) {
 		if (!s->grace) {
 			s->alert = alert;
@@ -244,7 +247,9 @@ session_timer(void *arg)
 	} else if (s->state == SESSION_GREETING) {
 		signalling_abort(s, "no CSM in time (RFC 8323 3.3)");
 	} else if (now >= s->patience) {
-		session_end(s, "handshake timed out");
+		session_end(s, s->announced_too_much
+				       ? "handshake timed out: a message of it was too large"
+				       : "handshake timed out");
 	} else {
 		session_step(s, NULL, 0);
 	}

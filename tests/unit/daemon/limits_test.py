@@ -180,7 +180,7 @@ def test_a_certificate_beyond_32_kib_is_refused(serve, folder):
         openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}.example")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
                 "-extfile", f"{name}.ext", "-out", f"{name}.crt")
-    server = serve()
+    server = serve(limits="handshake-timeout: 3")
     text = server.path.read_text() + "credentials: {certificate: server.crt, key: server.key, trust: ca.crt}\n"
     server.path.write_text(text.replace("  acme: {", "  acme: {certificates: [small.example, huge.example], "))
     assert server("reload")[0] == 0
