@@ -208,10 +208,10 @@ session_handshake(struct session *s, const uint8_t *record, size_t len)
 {
 	int alert = record_final_alert(record, len);
 
-	/* The library would set as much aside at once, of which 2^24 - 1 bytes may be announced;
-	 * and anybody may say so in the peer's name, so it is not the end. */
+	/* The library would set as much aside at once, of which 2^24 - 1 bytes may be announced. It
+	 * may be forged: the handshake goes on if it can. */
 	if (record_announces(record, len) > ASSOCIATION_MESSAGE_MAX) {
-		s->too_large = true;
+		s->announced_too_much = true;
 		return;
 	}
 	if (alert >= 0) {
@@ -247,8 +247,9 @@ session_timer(void *arg)
 	} else if (s->state == SESSION_GREETING) {
 		signalling_abort(s, "no CSM in time (RFC 8323 3.3)");
 	} else if (now >= s->patience) {
-		session_end(s, s->too_large ? "handshake timed out: a message of more than 32 KiB"
-					    : "handshake timed out");
+		session_end(s, s->announced_too_much
+				       ? "handshake timed out: a message of it was too large"
+				       : "handshake timed out");
 	} else {
 		session_step(s, NULL, 0);
 	}

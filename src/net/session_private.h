@@ -62,11 +62,11 @@ struct session {
 	char interface[IFNAMSIZ];
 	struct credentials *credentials;
 	char *server_name;
-	struct timer *timer; /* flights, ends of patience; when over, the way out */
-	mono_ms patience;    /* the handshake ends then */
-	mono_ms grace;       /* earlier end, after a plaintext alert; 0 = none */
-	int alert;           /* its description */
-	bool too_large;      /* part of a handshake message of that kind was dropped */
+	struct timer *timer;     /* flights, ends of patience; when over, the way out */
+	mono_ms patience;        /* the handshake ends then */
+	mono_ms grace;           /* earlier end, after a plaintext alert; 0 = none */
+	int alert;               /* its description */
+	bool announced_too_much; /* part of a handshake message that is too large was dropped */
 	char *reason;
 	bool farewell; /* it was ended by the word of either end */
 	struct peer_id peer;
