@@ -33,6 +33,7 @@ ATTEMPT_S, PACE_S = 20, 60         # of a client, and between them (RFC 9132 4.7
 WITHDRAWN, MITIGATED = 5, 2
 GROWTH, GROWTH_KIB = 0.05, 4096    # from a third of the time to its end
 SPOILED = re.compile(r"^(session-silent|session-down|alert)\b.*", re.MULTILINE)
+ALERT = re.compile(r"^alert\b.*", re.MULTILINE)
 HALF_OPEN, IN_VAIN = 512, 0.05     # handshakes under way; attempts that lead nowhere, of many
 
 
@@ -97,11 +98,11 @@ class Server:
                         .rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
                 for n in self.NAMES]
 
-    def judge_log(self, what):
-        """Nothing was told since the last time that should not have been."""
+    def judge_log(self, what, never=SPOILED):
+        """Nothing of that was told since the last time."""
         text = (self.home / "log").read_text(errors="replace")
         new, self.since = text[self.since:], len(text)
-        wrong = [m.group(0) for m in SPOILED.finditer(new)]
+        wrong = [m.group(0) for m in never.finditer(new)]
         if wrong:
             raise Failure(f"{what}: {len(wrong)} lines as {wrong[:3]}")
 
@@ -288,7 +289,16 @@ class Many:
             raise Failure(f"{n - got['back']} sessions are not back after {limit:.0f} s: {got}")
         if HALF_OPEN < n < ATTEMPT_S * self.rate and got["in_vain"] > IN_VAIN * n:
             raise Failure(f"{got['in_vain']} handshakes of {n} led nowhere")
-        self.server.judge_log("after kill -9")
+        # Who gave up in the last moment has left a session there that nobody answers for.
+        self.server.judge_log("after kill -9", ALERT)
+        self.work(n, spread)
+
+    def work(self, n, beat):
+        """All that are back have their heartbeats answered."""
+        self.load("beat", beat)
+        got = self.load("live", 2.5 * beat, seconds=2.5 * beat)
+        if got["lost"] or got["missed"] or got["sent"] < 2 * n or not got["heard_least"]:
+            raise Failure(f"{n} are back, but not all with heartbeats: {got}")
 
     def watched(self):
         """What stood before stands, for each of them."""

@@ -159,7 +159,7 @@ def test_half_open_handshakes_in_all(serve, talk):
     server = serve(limits="half-open: 2, half-open-per-prefix: 2, handshake-timeout: 3")
     for i in (1, 2):
         talk(server, up=False, source=f"127.0.5.{i}", mute=True).expect("begun")
-    talk(server, source="127.0.7.1")  # comes in at once
+    talk(server, source="127.0.7.1")  # one of theirs makes room
     assert refused(server, "all places for handshakes were taken")
     talk(server, up=False, source="127.0.6.1", mute=True).expect("begun")
     late = talk(server, up=False, source="127.0.6.2")  # its prefix has as many as any
