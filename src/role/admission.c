@@ -359,7 +359,7 @@ static const struct alias *
 find_alias(const void *arg, const char *name)
 {
 	const struct request *r = arg;
-	struct data_channel *d = r->server->data;
+	struct server_data *d = r->server->data;
 
 	return d->ops->alias(d, r->client->name, r->path.cuid, name);
 }

@@ -119,7 +119,7 @@ on_change(void *arg, const char *client)
 }
 
 static void
-on_installed(struct data_channel *d, const char *client, const char *why)
+on_installed(struct server_data *d, const char *client, const char *why)
 {
 	struct data_server *s = (struct data_server *)d;
 	struct tenant *t = data_tenant(s, client);
@@ -136,7 +136,7 @@ on_installed(struct data_channel *d, const char *client, const char *why)
 }
 
 static void
-on_counters(struct data_channel *d, uint64_t rule, uint64_t packets, uint64_t bytes)
+on_counters(struct server_data *d, uint64_t rule, uint64_t packets, uint64_t bytes)
 {
 	struct data_server *s = (struct data_server *)d;
 
@@ -144,7 +144,7 @@ on_counters(struct data_channel *d, uint64_t rule, uint64_t packets, uint64_t by
 }
 
 static void
-on_mitigating(struct data_channel *d, const char *cuid, bool mitigating)
+on_mitigating(struct server_data *d, const char *cuid, bool mitigating)
 {
 	struct data_server *s = (struct data_server *)d;
 
@@ -152,7 +152,7 @@ on_mitigating(struct data_channel *d, const char *cuid, bool mitigating)
 }
 
 static const struct alias *
-on_alias(struct data_channel *d, const char *client, const char *cuid, const char *name)
+on_alias(struct server_data *d, const char *client, const char *cuid, const char *name)
 {
 	struct data_server *s = (struct data_server *)d;
 	struct data_client *dc = data_find(s->data, cuid);
@@ -171,7 +171,7 @@ find_acl(struct data_server *s, const char *cuid, const char *acl, struct data_c
 }
 
 static bool
-on_has_acl(struct data_channel *d, const char *client, const char *cuid, const char *acl)
+on_has_acl(struct server_data *d, const char *client, const char *cuid, const char *acl)
 {
 	struct data_server *s = (struct data_server *)d;
 	struct data_client *dc;
@@ -180,7 +180,7 @@ on_has_acl(struct data_channel *d, const char *client, const char *cuid, const c
 }
 
 static bool
-on_activate(struct data_channel *d, const char *cuid, const char *acl, enum activation_type type,
+on_activate(struct server_data *d, const char *cuid, const char *acl, enum activation_type type,
 	enum activation_type *ret_before)
 {
 	struct data_server *s = (struct data_server *)d;
@@ -200,14 +200,14 @@ on_activate(struct data_channel *d, const char *cuid, const char *acl, enum acti
 }
 
 static bool
-on_is_installing(struct data_channel *d, const char *client)
+on_is_installing(struct server_data *d, const char *client)
 {
 	struct data_server *s = (struct data_server *)d;
 
 	return data_tenant(s, client)->installing > 0;
 }
 
-static const struct data_channel_ops channel_ops = {.alias = on_alias,
+static const struct server_data_ops channel_ops = {.alias = on_alias,
 	.has_acl = on_has_acl,
 	.activate = on_activate,
 	.is_installing = on_is_installing,

@@ -18,7 +18,7 @@ struct data_answer;
 TAILQ_HEAD(data_answer_list, data_answer);
 
 struct data_server {
-	struct data_channel channel; /* as the signal channel sees it */
+	struct server_data channel; /* as the signal channel sees it */
 	struct loop *loop;
 	struct persist *persist;
 	struct data_server_setup setup;

@@ -37,7 +37,7 @@ struct verdict
 filters_check(const struct request *r, const struct scope *s, const struct mitigation *known)
 {
 	bool if_match = coap_find(r->msg, COAP_OPT_IF_MATCH) != NULL;
-	struct data_channel *data = r->server->data;
+	struct server_data *data = r->server->data;
 	struct verdict v;
 
 	if (!data)

@@ -501,7 +501,7 @@ apply_actions(struct dots_server *s)
 }
 
 void
-server_attach_data(struct dots_server *s, struct data_channel *data)
+server_attach_data(struct dots_server *s, struct server_data *data)
 {
 	s->data = data;
 }

@@ -96,27 +96,27 @@ struct server_setup {
 };
 
 /* The data channel beside it (role/data_server.h). */
-struct data_channel;
-struct data_channel_ops {
+struct server_data;
+struct server_data_ops {
 	/* What a client has put on record under that cuid; NULL: nothing of that name. */
 	const struct alias *(*alias)(
-		struct data_channel *d, const char *client, const char *cuid, const char *name);
+		struct server_data *d, const char *client, const char *cuid, const char *name);
 	bool (*has_acl)(
-		struct data_channel *d, const char *client, const char *cuid, const char *acl);
+		struct server_data *d, const char *client, const char *cuid, const char *acl);
 	/* RFC 9133 3.2.1: on record, and in force as far as the mitigators follow. *ret_before:
 	 * what it was; may be NULL. False: there is none. */
-	bool (*activate)(struct data_channel *d, const char *cuid, const char *acl,
+	bool (*activate)(struct server_data *d, const char *cuid, const char *acl,
 		enum activation_type type, enum activation_type *ret_before);
 	/* Some mitigator has not said yet that what is to be in force of that client is. */
-	bool (*is_installing)(struct data_channel *d, const char *client);
+	bool (*is_installing)(struct server_data *d, const char *client);
 	/* A mitigation of that cuid is active, or none is. */
-	void (*mitigating)(struct data_channel *d, const char *cuid, bool mitigating);
+	void (*mitigating)(struct server_data *d, const char *cuid, bool mitigating);
 	/* What the mitigators report (core/mitigator.h). */
-	void (*installed)(struct data_channel *d, const char *client, const char *why);
-	void (*counters)(struct data_channel *d, uint64_t rule, uint64_t packets, uint64_t bytes);
+	void (*installed)(struct server_data *d, const char *client, const char *why);
+	void (*counters)(struct server_data *d, uint64_t rule, uint64_t packets, uint64_t bytes);
 };
-struct data_channel {
-	const struct data_channel_ops *ops; /* implementations embed this struct first */
+struct server_data {
+	const struct server_data_ops *ops; /* implementations embed this struct first */
 };
 
 struct dots_server;
@@ -136,7 +136,7 @@ void server_set_names(struct dots_server *s, const struct names_sources *from);
 struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
 /* The data channel beside it, before either is started: aliases come from there, and it learns for
  * whom a mitigation is on. Borrowed. */
-void server_attach_data(struct dots_server *s, struct data_channel *data);
+void server_attach_data(struct dots_server *s, struct server_data *data);
 /* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */
 void server_start(struct dots_server *s);
 

@@ -120,7 +120,7 @@ struct dots_server {
 	mono_ms next_turn;
 	bool ending; /* who loses its session by that has not left */
 	struct filter_wait_list filter_waits;
-	struct data_channel *data;  /* NULL: there is no data channel */
+	struct server_data *data;   /* NULL: there is no data channel */
 	struct drain *drain;        /* NULL: it serves */
 	size_t drain_fitting;       /* of its addresses, in a datagram */
 	struct endpoint *endpoints; /* where clients reach us, learnt from sessions; survives */
