@@ -103,7 +103,7 @@ connection_fill(struct web_connection *c)
 
 	switch (association_read(c->association, NULL, 0, record, sizeof(record), &n)) {
 	case ASSOCIATION_DATA:
-		if (!c->talks) {
+		if (!c->talks || c->plain < 0) {
 			connection_explain(c, "the server spoke without being asked");
 			connection_over(c);
 			return false;
@@ -187,22 +187,18 @@ connection_plain(void *arg, int events)
 		connection_forward(c);
 }
 
-static bool
-connection_attach(struct web_connection *c)
+void
+web_connection_attach(struct web_connection *c, int fd)
 {
 	const int size = PAIR_BUFFER;
-	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		connection_explain(c, "HTTP: %s", strerrordesc_np(errno));
-		return false;
+	if (c->state != WEB_OPEN) { /* it is too late for the request */
+		close(fd);
+		return;
 	}
-	for (int i = 0; i < 2; i++)
-		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	c->plain = pair[0];
-	c->watch = watch_new(c->web->loop, c->plain, LOOP_READ, connection_plain, c);
-	c->http = web_http_new(c, pair[1]);
-	return true;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	c->plain = fd;
+	c->watch = watch_new(c->web->loop, fd, LOOP_READ, connection_plain, c);
 }
 
 /* --- handshake ------------------------------------------------------------------------------- */
@@ -272,12 +268,16 @@ connection_step(struct web_connection *c)
 	if (!association_verify(c->association, c->web->cfg.credentials)) {
 		association_refuse(c->association);
 		connection_fail(c);
-	} else if (!connection_attach(c)) {
-		connection_over(c);
-	} else {
-		c->state = WEB_OPEN;
-		web_ready(c->web);
+		return;
 	}
+	c->http = web_http_new(c);
+	if (!c->http) {
+		connection_explain(c, "HTTP: %s", strerrordesc_np(errno));
+		connection_over(c);
+		return;
+	}
+	c->state = WEB_OPEN;
+	web_ready(c->web);
 }
 
 /* --- the server's side ----------------------------------------------------------------------- */

@@ -5,19 +5,25 @@
  */
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "net/web_private.h"
 
+enum { DOOR_NAME_MAX = 16 };
+
 struct web_http {
 	struct web_connection *connection;
 	CURLM *multi;
 	CURL *easy;
-	int fd; /* its end of the pair; -1: closed */
-	bool opened;
+	int door; /* where libcurl comes in; -1: it has */
+	char name[DOOR_NAME_MAX];
+	int fd; /* its end, while it is watched */
 	struct watch *watch;
 	struct timer *timer;
 	struct curl_slist *fields;
@@ -76,6 +82,73 @@ conclude(struct web_http *h, CURLcode code)
 	web_answered(c->web, why);
 }
 
+/* --- the way to us --------------------------------------------------------------------------- */
+
+/* A name that the kernel chooses; it is gone before anything is sent. */
+static int
+open_door(char name[static DOOR_NAME_MAX])
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at.sun_family)) == 0 &&
+		listen(fd, 1) == 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0) {
+		snprintf(name, DOOR_NAME_MAX, "%.*s",
+			(int)(len - offsetof(struct sockaddr_un, sun_path) - 1), at.sun_path + 1);
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static void
+close_door(struct web_http *h)
+{
+	if (h->door >= 0)
+		close(h->door);
+	h->door = -1;
+}
+
+static bool
+is_ourself(int fd)
+{
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == getpid();
+}
+
+/* libcurl comes once. */
+static void
+let_in(struct web_http *h)
+{
+	int fd;
+
+	while (h->door >= 0 &&
+		(fd = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		if (!is_ourself(fd)) {
+			close(fd);
+			continue;
+		}
+		close_door(h);
+		web_connection_attach(h->connection, fd);
+	}
+}
+
+static int
+close_socket(void *arg, curl_socket_t fd)
+{
+	struct web_http *h = arg;
+
+	watch_free(h->watch);
+	h->watch = NULL;
+	h->fd = -1;
+	web_connection_detached(h->connection);
+	return close(fd);
+}
+
 /* --- the loop -------------------------------------------------------------------------------- */
 
 static void
@@ -85,6 +158,7 @@ run(struct web_http *h, curl_socket_t fd, int events)
 	CURLMsg *m;
 
 	curl_multi_socket_action(h->multi, fd, events, &left);
+	let_in(h);
 	m = curl_multi_info_read(h->multi, &left);
 	if (m && m->msg == CURLMSG_DONE)
 		conclude(h, m->data.result);
@@ -115,6 +189,7 @@ set_watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *of_socket)
 
 	(void)easy;
 	(void)of_socket;
+	h->fd = fd;
 	if (what == CURL_POLL_REMOVE) {
 		watch_free(h->watch);
 		h->watch = NULL;
@@ -137,43 +212,6 @@ set_timer(CURLM *multi, long ms, void *arg)
 	else
 		timer_after(h->timer, ms);
 	return 0;
-}
-
-/* --- its end of the pair --------------------------------------------------------------------- */
-
-/* There is one, once. */
-static curl_socket_t
-open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	struct web_http *h = arg;
-
-	(void)purpose;
-	(void)address;
-	if (h->opened)
-		return CURL_SOCKET_BAD;
-	h->opened = true;
-	return h->fd;
-}
-
-static int
-set_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-	(void)arg;
-	(void)fd;
-	(void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-static int
-close_socket(void *arg, curl_socket_t fd)
-{
-	struct web_http *h = arg;
-
-	watch_free(h->watch);
-	h->watch = NULL;
-	h->fd = -1;
-	web_connection_detached(h->connection);
-	return close(fd);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -236,7 +274,7 @@ set_request(struct web_http *h, const struct web_ask *k)
 	set_fields(h, k);
 }
 
-/* A literal address, so that no name is looked up; it is connected to nowhere. */
+/* The URL says nothing: where it leads to is ABSTRACT_UNIX_SOCKET, what is asked REQUEST_TARGET. */
 static void
 set_manners(struct web_http *h)
 {
@@ -244,6 +282,7 @@ set_manners(struct web_http *h)
 
 	curl_easy_reset(e);
 	curl_easy_setopt(e, CURLOPT_URL, "http://127.0.0.1/");
+	curl_easy_setopt(e, CURLOPT_ABSTRACT_UNIX_SOCKET, h->name);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -253,9 +292,6 @@ set_manners(struct web_http *h)
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 0L); /* it is a local socket */
 	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)INT32_MAX);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, h);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, set_socket);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, h);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_line);
@@ -277,12 +313,16 @@ web_http_begin(struct web_http *h, struct web_ask *k)
 /* --- life ------------------------------------------------------------------------------------ */
 
 struct web_http *
-web_http_new(struct web_connection *c, int fd)
+web_http_new(struct web_connection *c)
 {
 	struct web_http *h = mem_new(sizeof(*h));
 
 	h->connection = c;
-	h->fd = fd;
+	h->door = open_door(h->name);
+	if (h->door < 0) {
+		free(h);
+		return NULL;
+	}
 	curl_global_init(CURL_GLOBAL_NOTHING); /* counted; TLS is not its affair */
 	h->multi = curl_multi_init();
 	h->easy = curl_easy_init();
@@ -309,7 +349,6 @@ web_http_free(struct web_http *h)
 	curl_slist_free_all(h->fields);
 	watch_free(h->watch);
 	timer_free(h->timer);
-	if (h->fd >= 0)
-		close(h->fd);
+	close_door(h);
 	free(h);
 }

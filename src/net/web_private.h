@@ -3,8 +3,8 @@
  * time), web_connection.c (TCP and TLS), web_http.c (libcurl, which writes requests and reads
  * answers), web_answer.c (the head of an answer).
  *
- * A connection is two: TLS with the server, which is ours; and a pair of local sockets, of which
- * libcurl has the other end and believes it to be a connection of plain HTTP. Each has its own
+ * A connection is two: TLS with the server, which is ours; and a local one of plain HTTP, of which
+ * libcurl has the other end. Each has its own
  * instance of libcurl, so that this one can neither keep a connection longer than we do nor open
  * one by itself.
  */
@@ -118,18 +118,19 @@ struct web_connection *web_connection_new(struct web *w, char why[static WEB_WHY
 void web_connection_free(struct web_connection *c); /* NULL is legal */
 /* Open, and good for one more request. */
 bool web_connection_is_good(const struct web_connection *c);
-/* The request is handed over. */
+/* The request is handed to libcurl; it is done with it. */
 void web_connection_begin(struct web_connection *c, struct web_ask *k);
-/* libcurl is done with it. */
 void web_connection_finish(struct web_connection *c);
-/* What libcurl has done with its end. */
+/* libcurl has come, here is our end, which is taken; libcurl has closed its own. */
+void web_connection_attach(struct web_connection *c, int fd);
 void web_connection_detached(struct web_connection *c);
 
 /* --- web_http.c ------------------------------------------------------------------------------ */
 
 struct web_http;
-struct web_http *web_http_new(struct web_connection *c, int fd); /* takes fd */
-void web_http_free(struct web_http *h);                          /* NULL is legal */
+/* NULL with errno. */
+struct web_http *web_http_new(struct web_connection *c);
+void web_http_free(struct web_http *h); /* NULL is legal */
 void web_http_begin(struct web_http *h, struct web_ask *k);
 
 #endif
