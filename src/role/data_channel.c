@@ -15,7 +15,7 @@
 enum {
 	RETRY_S = 30,       /* after a failure: doubled … */
 	RETRY_MAX_S = 3600, /* … up to this */
-	RENEW_MIN_MS = 30000,
+	RENEW_MIN_MS = 10000,
 	ANSWER_MAX = 1 << 22,
 	MINUTE_MS = 60000,
 	REASON_MAX = 300,

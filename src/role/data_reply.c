@@ -64,7 +64,7 @@ attribute(const char *tag, const char *name, char *ret, size_t cap)
 		if (*v != '"' && *v != '\'')
 			continue;
 		value = strcspn(v + 1, *v == '"' ? "\"" : "'");
-		if (v + 1 + value >= end + 1 || value >= cap)
+		if (v + 1 + value >= end || value >= cap)
 			return false;
 		memcpy(ret, v + 1, value);
 		ret[value] = '\0';

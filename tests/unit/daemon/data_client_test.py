@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 """Aliases and ACLs of a running dotsd at the data channels of two providers, which are dotsd as well (RFC 8783;
-rules M2, M7, M9), looked at with curl.
+rules M2, M7, M9), looked at with curl; and at a server in Python that does what dotsd does not.
 
 DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
+import http.server
 import json
 import pathlib
 import shutil
+import ssl
 import sys
 import tempfile
+import threading
+import urllib.parse
 
 import pytest
 
@@ -244,6 +248,175 @@ def test_what_the_server_refuses_is_not_tried_until_it_changes(world):
     assert len(world.events("shared", record="alias long")) == 1
     world.rewrite(records([alias("long", "198.51.100.6/32"), alias("a", "198.51.100.7/32")]))
     until(lambda: world.there("isp1")[0].keys() == {"a", "long"}, "the shorter one")
+
+
+# --- another server --------------------------------------------------------------------------------
+
+
+class Stub:
+    """One registration. What `answer` does not say by (method, path) is done as RFC 8783 has it."""
+    def __init__(self, folder, port, root="/top/restconf", href=None, lifetime=10080):
+        self.root, self.href, self.lifetime = root, href or root, lifetime
+        self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
+        stub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                stub.connections += 1
+                super().setup()
+
+            def serve(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, kind, text = stub.answer(self.command, self.path, json.loads(body) if body else None)
+                self.send_response(status)
+                if kind:
+                    self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST = do_PUT = do_DELETE = serve
+
+            def log_message(self, *_):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "server.crt", folder / "server.key")
+        context.load_verify_locations(folder / "ca.crt")
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+    def shown(self):
+        lists = {"aliases": [], "acls": []}
+        for (container, _), entry in self.entries.items():
+            lists[container].append({**entry, "pending-lifetime": self.lifetime})
+        return {f"{MODULE}:dots-client": [{"cuid": self.cuid, "aliases": {"alias": lists["aliases"]},
+                                           "acls": {"acl": lists["acls"]}}]}
+
+    def answer(self, method, target, body):
+        path, _, query = target.partition("?")
+        self.asked.append((method, path, body))
+        for i, (m, part, status) in enumerate(self.answers):
+            if m == method and part in path:
+                del self.answers[i]
+                tag = "access-denied" if status == 403 else "operation-failed"
+                return status, "application/yang-data+json", json.dumps(
+                    {"ietf-restconf:errors": {"error": [{"error-type": "application", "error-tag": tag,
+                                                         "error-message": "because"}]}})
+        if path == "/.well-known/host-meta":
+            return 200, "application/xrd+xml", f"<XRD><Link rel='restconf' href='{self.href}'/></XRD>"
+        assert path.startswith(f"{self.root}/data/{MODULE}:dots-data")
+        segments = [urllib.parse.unquote(s) for s in path.removeprefix(self.root).split("/")[3:]]
+        if method == "POST":
+            self.cuid = body[f"{MODULE}:dots-client"][0]["cuid"]
+            return 201, None, ""
+        if not self.cuid or segments[0] != f"dots-client={self.cuid}":
+            return 404, None, ""
+        if method == "GET":
+            return 200, "application/yang-data+json", json.dumps(self.shown())
+        key = (segments[1], segments[2].partition("=")[2])
+        if method == "DELETE":
+            return (204 if self.entries.pop(key, None) else 404), None, ""
+        entry = next(iter(body[f"{MODULE}:{segments[1]}"].values()))[0]
+        created = key not in self.entries
+        self.entries[key] = entry
+        return (201 if created else 204), None, ""
+
+    def did(self, method, part=""):
+        return [p for m, p, _ in self.asked if m == method and part in p]
+
+
+@pytest.fixture
+def stub(world):
+    stubs = []
+
+    def start(**more):
+        https = world.ports.setdefault("isp1", (free_port(), free_port()))[1]
+        stubs.append(Stub(world.folder, https, **more))
+        return stubs[-1]
+
+    yield start
+    for s in stubs:
+        s.stop()
+
+
+# 8783-3.1-07, -08, -16, -19, 8783-5.1-01, -02, -19
+def test_a_round_has_its_order_and_one_connection(world, stub):
+    s = stub()
+    world.ask(records([alias("a b", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    own = f"/top/restconf/data/{MODULE}:dots-data/dots-client={world.cuid('isp1')}"
+    assert s.asked[2][2] == {f"{MODULE}:dots-client": [{"cuid": world.cuid("isp1")}]}
+    assert [(m, p) for m, p, _ in s.asked[:6]] == [
+        ("GET", "/.well-known/host-meta"), ("GET", own), ("POST", own.rpartition("/")[0]),
+        ("PUT", own + "/aliases/alias=a%20b"), ("PUT", own + "/acls/acl=x"), ("GET", own)]
+    until(lambda: len(s.asked) > 6, "the next look")
+    assert s.asked[6][:2] == ("GET", own) and s.connections == 1
+    assert len(world.events("data-in-step")) == 1
+
+
+def test_a_root_at_another_server_is_not_followed(world, stub):
+    s = stub(href="https://dots.example:1/restconf")
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    failed = until(lambda: world.events("data-pending"), "the refusal")[0]
+    assert failed["reason"] == "RFC 8040 3.1: host-meta leads to https://dots.example:1/restconf, which is another server"
+    assert len(s.asked) == 1 and not world.events("shared")
+
+
+# 8783-6.1-30, 8783-7.2-20
+def test_who_is_denied_registers_and_goes_on(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/aliases/", 403)]
+    world.ask(records([alias("a", "198.51.100.7/32"), alias("b", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert len(s.did("POST")) == 2 and {n for _, n in s.entries} == {"a", "b"}
+    assert not world.events("record-refused")
+    # It denies again: that one is refused, once.
+    s.answers += [("PUT", "/aliases/alias=c", 403), ("POST", "", 409), ("PUT", "/aliases/alias=c", 403)]
+    world.rewrite(records([alias("c", "198.51.100.9/32"), alias("b", "198.51.100.8/32")]))
+    world.in_step("isp1", 2)
+    assert world.events("record-refused")[0]["reason"] == "the server says 403 access-denied: because"
+    assert {n for _, n in s.entries} == {"b"} and s.did("DELETE")[0].endswith("/aliases/alias=a")
+
+
+def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/acls/acl=x", 409)]
+    world.ask(records([], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert [e["reason"] for e in world.events("alert", section="RFC 8783 7.2")] == [
+        "RFC 8783 7.2: acl x is in conflict: the server says 409 operation-failed: because"]
+    looks = len(s.did("GET"))
+    until(lambda: len(s.did("GET")) > looks + 1, "more looks")
+    assert len(s.did("PUT", "/acls/acl=x")) == 1 and {n for _, n in s.entries} == {"y"}
+
+
+def test_a_server_that_fails_is_left_in_peace_and_then_gets_the_rest(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/aliases/alias=b", 503)]
+    world.ask(records([alias(n, f"198.51.100.{i}/32") for i, n in enumerate("abc")]), only=["isp1"])
+    until(lambda: world.events("data-pending", retry=30,
+                               reason="RFC 8783 6.1: the server says 503 operation-failed: because"), "the failure")
+    assert {n for _, n in s.entries} == {"a"}
+    world.in_step("isp1")
+    assert {n for _, n in s.entries} == {"a", "b", "c"} and len(s.did("PUT", "alias=a")) == 1
+
+
+# 8783-7.2-28
+def test_what_is_on_record_is_renewed_before_half_of_its_time(world, stub):
+    s = stub(lifetime=1)
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    until(lambda: len(s.did("PUT")) == 2, "the renewal")
+    assert len(world.events("shared")) == 1  # it tells nothing new
 
 
 if __name__ == "__main__":
