@@ -39,12 +39,24 @@ web_head_find(const struct web_head *h, const char *name)
 	return NULL;
 }
 
+static bool
+has_word(const char *list, const char *word)
+{
+	for (; *list; list += strcspn(list, ", \t"), list += strspn(list, ", \t"))
+		if (strcspn(list, ", \t") == strlen(word) &&
+			strncasecmp(list, word, strlen(word)) == 0)
+			return true;
+	return false;
+}
+
 /* RFC 9112 6.2, 6.3 */
 static const char *
 frame(struct web_head *h, const char *name, const char *value)
 {
 	bool is_length = strcasecmp(name, "Content-Length") == 0;
 
+	if (strcasecmp(name, "Connection") == 0)
+		h->closes = h->closes || has_word(value, "close");
 	if (!is_length && strcasecmp(name, "Transfer-Encoding") != 0)
 		return NULL;
 	if (h->sized || h->chunked)
@@ -110,6 +122,7 @@ begin(struct web_head *h, const char *line)
 		return "HTTP: no line of status (RFC 9112 4)";
 	forget_fields(h);
 	h->begun = true;
+	h->closes = strncmp(line, "HTTP/1.1 ", 9) != 0;
 	h->interim = status[1] == '1';
 	return strncmp(status + 1, "101", 3) == 0 ? "HTTP: another protocol is in the answer"
 						  : NULL;

@@ -65,13 +65,6 @@ connection_ended(struct web_connection *c)
 		connection_close_plain(c);
 }
 
-void
-web_connection_detached(struct web_connection *c)
-{
-	c->detached = true;
-	web_ready(c->web);
-}
-
 /* --- towards libcurl ------------------------------------------------------------------------- */
 
 /* Passes on what is here. True: all of it. */
@@ -108,7 +101,7 @@ connection_fill(struct web_connection *c)
 			connection_over(c);
 			return false;
 		}
-		c->heard = true;
+		c->heard += n;
 		c->in = mem_copy(record, n);
 		c->in_at = 0;
 		c->in_len = n;
@@ -163,10 +156,8 @@ connection_forward(struct web_connection *c)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n == 0)
-			web_connection_detached(c);
 		if (n <= 0)
-			break;
+			break; /* if it has gone, that is about to be told */
 		c->said = true;
 		if (association_write(c->association, bytes, (size_t)n) < 0)
 			break; /* tcp has more to say about that */
@@ -270,12 +261,7 @@ connection_step(struct web_connection *c)
 		connection_fail(c);
 		return;
 	}
-	c->http = web_http_new(c);
-	if (!c->http) {
-		connection_explain(c, "HTTP: %s", strerrordesc_np(errno));
-		connection_over(c);
-		return;
-	}
+	c->up = true;
 	c->state = WEB_OPEN;
 	web_ready(c->web);
 }
@@ -355,7 +341,7 @@ web_connection_new(struct web *w, char why[static WEB_WHY_MAX])
 static void
 connection_bequeath(struct web_connection *c)
 {
-	struct resumption *r = c->http ? association_resumption(c->association) : NULL;
+	struct resumption *r = c->up ? association_resumption(c->association) : NULL;
 
 	if (!r)
 		return;
@@ -381,20 +367,54 @@ web_connection_free(struct web_connection *c)
 bool
 web_connection_is_good(const struct web_connection *c)
 {
-	return c->state == WEB_OPEN && !c->detached;
+	return c->state == WEB_OPEN && !c->spent;
 }
 
-void
+bool
+web_connection_is_spent(const struct web_connection *c)
+{
+	return !c->talks && (c->spent || c->state >= WEB_ENDED);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+bool
 web_connection_begin(struct web_connection *c, struct web_ask *k)
 {
-	c->talks = true;
-	c->said = c->heard = false;
-	web_http_begin(c->http, k);
+	c->said = false;
+	c->heard = 0;
+	c->http = web_http_new(c, k);
+	c->talks = c->http;
+	return c->talks;
+}
+
+/* The server has said more than its answer (RFC 9112 6.3): here, unread by libcurl, or read by it
+ * and thrown away. That cannot be told of chunks. */
+static bool
+connection_has_excess(const struct web_connection *c, const struct web_ask *k)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(c->plain, SOL_SOCKET, SO_ERROR, &error, &len);
+	return c->in || error || (!k->head.chunked && c->heard != k->head.seen + k->body.len);
 }
 
 void
-web_connection_finish(struct web_connection *c)
+web_connection_finish(struct web_connection *c, const struct web_ask *k, bool answered)
 {
+	c->spent = !answered || k->head.closes || connection_has_excess(c, k);
 	c->talks = false;
 	c->served++;
+	connection_close_plain(c);
+	tcp_hold(c->tcp, false);
+}
+
+void
+web_connection_settle(struct web_connection *c)
+{
+	if (c->talks)
+		return;
+	web_http_free(c->http);
+	c->http = NULL;
 }
