@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "net/web_private.h"
 
-enum { DOOR_NAME_MAX = 16 };
+enum { DOOR_NAME_MAX = 16, KNOCKS_MAX = 4 };
 
 struct web_http {
 	struct web_connection *connection;
@@ -118,20 +118,21 @@ is_ourself(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == getpid();
 }
 
-/* libcurl comes once. */
+/* libcurl comes once; others may knock. */
 static void
 let_in(struct web_http *h)
 {
-	int fd;
+	for (int i = 0; i < KNOCKS_MAX && h->door >= 0; i++) {
+		int fd = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	while (h->door >= 0 &&
-		(fd = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		if (!is_ourself(fd)) {
+		if (fd < 0)
+			return;
+		if (is_ourself(fd)) {
+			close_door(h);
+			web_connection_attach(h->connection, fd);
+		} else {
 			close(fd);
-			continue;
 		}
-		close_door(h);
-		web_connection_attach(h->connection, fd);
 	}
 }
 
