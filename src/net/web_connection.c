@@ -87,36 +87,38 @@ connection_pass(struct web_connection *c)
 	return true;
 }
 
+static void
+connection_keep(struct web_connection *c, const uint8_t *bytes, size_t len)
+{
+	c->heard += len;
+	c->in = mem_copy(bytes, len);
+	c->in_at = 0;
+	c->in_len = len;
+}
+
 /* Takes one more record. False: there is none. */
 static bool
 connection_fill(struct web_connection *c)
 {
 	uint8_t record[RECORD_MAX];
 	size_t n = 0;
+	enum association_read r =
+		association_read(c->association, NULL, 0, record, sizeof(record), &n);
 
-	switch (association_read(c->association, NULL, 0, record, sizeof(record), &n)) {
-	case ASSOCIATION_DATA:
-		if (!c->talks || c->plain < 0) {
-			connection_explain(c, "the server spoke without being asked");
-			connection_over(c);
-			return false;
-		}
-		c->heard += n;
-		c->in = mem_copy(record, n);
-		c->in_at = 0;
-		c->in_len = n;
-		return true;
-	case ASSOCIATION_BROKEN:
-		c->cut = true;
-		/* fallthrough */
-	case ASSOCIATION_CLOSED:
-		connection_explain(c, "%s", association_why(c->association));
-		connection_ended(c);
+	if (r == ASSOCIATION_SILENT || r == ASSOCIATION_FOREIGN)
 		return false;
-	case ASSOCIATION_FOREIGN:
-	case ASSOCIATION_SILENT:
-		break;
+	if (r == ASSOCIATION_DATA && c->plain >= 0) {
+		connection_keep(c, record, n);
+		return true;
 	}
+	if (r == ASSOCIATION_DATA) {
+		connection_explain(c, "the server spoke without being asked");
+		connection_over(c);
+		return false;
+	}
+	c->cut = r == ASSOCIATION_BROKEN;
+	connection_explain(c, "%s", association_why(c->association));
+	connection_ended(c);
 	return false;
 }
 
