@@ -166,18 +166,17 @@ web_answered(struct web *w, const char *why)
 {
 	struct web_connection *c = w->connection;
 	struct web_ask *k = asking(w);
+	bool again;
 
 	if (!why && is_cut_off(c, k))
 		why = "HTTP: the answer is cut off (RFC 9112 9.8)";
-	if (why && may_ask_again(c, k)) {
+	again = why && may_ask_again(c, k);
+	web_connection_finish(c, k, !why);
+	timer_after(w->turn, 0);
+	if (again)
 		k->again = true;
-		timer_after(w->turn, 0);
-	} else {
+	else
 		conclude(w, k, why);
-	}
-	if (why)
-		c->detached = true; /* who knows what else is on its way */
-	web_connection_finish(c);
 }
 
 /* --- turns ----------------------------------------------------------------------------------- */
@@ -214,8 +213,9 @@ pursue(struct web *w, struct web_ask *k)
 		w->connection = web_connection_new(w, why);
 	if (!w->connection)
 		conclude(w, k, why);
-	else if (web_connection_is_good(w->connection) && !w->connection->talks)
-		web_connection_begin(w->connection, k);
+	else if (web_connection_is_good(w->connection) && !w->connection->talks &&
+		 !web_connection_begin(w->connection, k))
+		conclude(w, k, "HTTP: no socket to be had");
 }
 
 static void
@@ -224,8 +224,10 @@ turn(void *arg)
 	struct web *w = arg;
 	struct web_connection *c = w->connection;
 
-	if (c && !c->talks && (c->state >= WEB_ENDED || c->detached))
+	if (c && web_connection_is_spent(c))
 		drop(w);
+	else if (c)
+		web_connection_settle(c);
 	if (w->busy && !asking(w)) {
 		tell(w);
 		return;
@@ -244,6 +246,7 @@ late(const struct web_connection *c)
 		[WEB_HANDSHAKE] = "TLS: not in time",
 		[WEB_OPEN] = "HTTP: no whole answer in time",
 		[WEB_ENDED] = "HTTP: no whole answer in time",
+		[WEB_OVER] = "HTTP: no whole answer in time",
 	};
 
 	return texts[c ? c->state : WEB_CONNECTING];

@@ -39,12 +39,24 @@ web_head_find(const struct web_head *h, const char *name)
 	return NULL;
 }
 
+static bool
+has_word(const char *list, const char *word)
+{
+	for (; *list; list += strcspn(list, ", \t"), list += strspn(list, ", \t"))
+		if (strcspn(list, ", \t") == strlen(word) &&
+			strncasecmp(list, word, strlen(word)) == 0)
+			return true;
+	return false;
+}
+
 /* RFC 9112 6.2, 6.3 */
 static const char *
 frame(struct web_head *h, const char *name, const char *value)
 {
 	bool is_length = strcasecmp(name, "Content-Length") == 0;
 
+	if (strcasecmp(name, "Connection") == 0)
+		h->closes = h->closes || has_word(value, "close");
 	if (!is_length && strcasecmp(name, "Transfer-Encoding") != 0)
 		return NULL;
 	if (h->sized || h->chunked)
@@ -99,20 +111,32 @@ take_field(struct web_head *h, char *line)
 	return frame(h, line, value);
 }
 
+/* RFC 9112 4: "HTTP/1.x NNN"; RFC 9110 15: from 100 to 599. */
+static bool
+is_status_line(const char *line)
+{
+	static const char digits[] = "0123456789";
+	const char *status = line + strlen("HTTP/1.x ");
+
+	return strncmp(line, "HTTP/1.", 7) == 0 && strspn(line + 7, digits) == 1 &&
+	       line[8] == ' ' && strspn(status, digits) == 3 && *status >= '1' && *status <= '5' &&
+	       (status[3] == ' ' || !status[3]);
+}
+
 /* RFC 9110 15.2: interim ones come before the answer, as many as the server likes. Nothing else has
  * been asked for, so there is nothing to switch to. */
 static const char *
 begin(struct web_head *h, const char *line)
 {
-	const char *status = strchr(line, ' ');
-
-	if (!status)
-		return "HTTP: no line of status (RFC 9112 4)";
+	if (!is_status_line(line))
+		return "HTTP: no line of status of HTTP/1 (RFC 9112 4)";
+	if (strncmp(line + 9, "101", 3) == 0)
+		return "HTTP: another protocol is in the answer";
 	forget_fields(h);
 	h->begun = true;
-	h->interim = status[1] == '1';
-	return strncmp(status + 1, "101", 3) == 0 ? "HTTP: another protocol is in the answer"
-						  : NULL;
+	h->closes = line[7] == '0';
+	h->interim = line[9] == '1';
+	return NULL;
 }
 
 static const char *

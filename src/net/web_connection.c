@@ -65,13 +65,6 @@ connection_ended(struct web_connection *c)
 		connection_close_plain(c);
 }
 
-void
-web_connection_detached(struct web_connection *c)
-{
-	c->detached = true;
-	web_ready(c->web);
-}
-
 /* --- towards libcurl ------------------------------------------------------------------------- */
 
 /* Passes on what is here. True: all of it. */
@@ -94,36 +87,38 @@ connection_pass(struct web_connection *c)
 	return true;
 }
 
+static void
+connection_keep(struct web_connection *c, const uint8_t *bytes, size_t len)
+{
+	c->heard += len;
+	c->in = mem_copy(bytes, len);
+	c->in_at = 0;
+	c->in_len = len;
+}
+
 /* Takes one more record. False: there is none. */
 static bool
 connection_fill(struct web_connection *c)
 {
 	uint8_t record[RECORD_MAX];
 	size_t n = 0;
+	enum association_read r =
+		association_read(c->association, NULL, 0, record, sizeof(record), &n);
 
-	switch (association_read(c->association, NULL, 0, record, sizeof(record), &n)) {
-	case ASSOCIATION_DATA:
-		if (!c->talks || c->plain < 0) {
-			connection_explain(c, "the server spoke without being asked");
-			connection_over(c);
-			return false;
-		}
-		c->heard = true;
-		c->in = mem_copy(record, n);
-		c->in_at = 0;
-		c->in_len = n;
-		return true;
-	case ASSOCIATION_BROKEN:
-		c->cut = true;
-		/* fallthrough */
-	case ASSOCIATION_CLOSED:
-		connection_explain(c, "%s", association_why(c->association));
-		connection_ended(c);
+	if (r == ASSOCIATION_SILENT || r == ASSOCIATION_FOREIGN)
 		return false;
-	case ASSOCIATION_FOREIGN:
-	case ASSOCIATION_SILENT:
-		break;
+	if (r == ASSOCIATION_DATA && c->plain >= 0) {
+		connection_keep(c, record, n);
+		return true;
 	}
+	if (r == ASSOCIATION_DATA) {
+		connection_explain(c, "the server spoke without being asked");
+		connection_over(c);
+		return false;
+	}
+	c->cut = r == ASSOCIATION_BROKEN;
+	connection_explain(c, "%s", association_why(c->association));
+	connection_ended(c);
 	return false;
 }
 
@@ -163,10 +158,8 @@ connection_forward(struct web_connection *c)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n == 0)
-			web_connection_detached(c);
 		if (n <= 0)
-			break;
+			break; /* if it has gone, that is about to be told */
 		c->said = true;
 		if (association_write(c->association, bytes, (size_t)n) < 0)
 			break; /* tcp has more to say about that */
@@ -270,12 +263,7 @@ connection_step(struct web_connection *c)
 		connection_fail(c);
 		return;
 	}
-	c->http = web_http_new(c);
-	if (!c->http) {
-		connection_explain(c, "HTTP: %s", strerrordesc_np(errno));
-		connection_over(c);
-		return;
-	}
+	c->up = true;
 	c->state = WEB_OPEN;
 	web_ready(c->web);
 }
@@ -355,7 +343,7 @@ web_connection_new(struct web *w, char why[static WEB_WHY_MAX])
 static void
 connection_bequeath(struct web_connection *c)
 {
-	struct resumption *r = c->http ? association_resumption(c->association) : NULL;
+	struct resumption *r = c->up ? association_resumption(c->association) : NULL;
 
 	if (!r)
 		return;
@@ -381,20 +369,54 @@ web_connection_free(struct web_connection *c)
 bool
 web_connection_is_good(const struct web_connection *c)
 {
-	return c->state == WEB_OPEN && !c->detached;
+	return c->state == WEB_OPEN && !c->spent;
 }
 
-void
+bool
+web_connection_is_spent(const struct web_connection *c)
+{
+	return !c->talks && (c->spent || c->state >= WEB_ENDED);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+bool
 web_connection_begin(struct web_connection *c, struct web_ask *k)
 {
-	c->talks = true;
-	c->said = c->heard = false;
-	web_http_begin(c->http, k);
+	c->said = false;
+	c->heard = 0;
+	c->http = web_http_new(c, k);
+	c->talks = c->http;
+	return c->talks;
+}
+
+/* The server has said more than its answer (RFC 9112 6.3): here, unread by libcurl, or read by it
+ * and thrown away. That cannot be told of chunks. */
+static bool
+connection_has_excess(const struct web_connection *c, const struct web_ask *k)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(c->plain, SOL_SOCKET, SO_ERROR, &error, &len);
+	return c->in || error || (!k->head.chunked && c->heard != k->head.seen + k->body.len);
 }
 
 void
-web_connection_finish(struct web_connection *c)
+web_connection_finish(struct web_connection *c, const struct web_ask *k, bool answered)
 {
+	c->spent = !answered || k->head.closes || connection_has_excess(c, k);
 	c->talks = false;
 	c->served++;
+	connection_close_plain(c);
+	tcp_hold(c->tcp, false);
+}
+
+void
+web_connection_settle(struct web_connection *c)
+{
+	if (c->talks)
+		return;
+	web_http_free(c->http);
+	c->http = NULL;
 }

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "net/web_private.h"
 
-enum { DOOR_NAME_MAX = 16 };
+enum { DOOR_NAME_MAX = 16, KNOCKS_MAX = 4 };
 
 struct web_http {
 	struct web_connection *connection;
@@ -27,8 +27,8 @@ struct web_http {
 	struct watch *watch;
 	struct timer *timer;
 	struct curl_slist *fields;
-	struct web_ask *ask; /* under way; NULL: none */
-	const char *why;     /* it is not taken */
+	struct web_ask *ask;
+	const char *why; /* it is not taken */
 };
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -65,9 +65,7 @@ conclude(struct web_http *h, CURLcode code)
 	char why[WEB_WHY_MAX];
 	long status = 0;
 
-	curl_multi_remove_handle(h->multi, h->easy);
-	h->ask = NULL;
-	if (code == CURLE_OK) {
+	if (code == CURLE_OK && k->head.whole) {
 		curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 		k->answer.status = (unsigned)status;
 		web_answered(c->web, NULL);
@@ -75,7 +73,7 @@ conclude(struct web_http *h, CURLcode code)
 	}
 	if (h->why)
 		snprintf(why, sizeof(why), "%s", h->why);
-	else if (c->state >= WEB_ENDED)
+	else if (c->state >= WEB_ENDED || code == CURLE_OK) /* also for a head that is cut off */
 		snprintf(why, sizeof(why), "HTTP: no whole answer: %.*s", TLS_WHY_MAX, c->why);
 	else
 		snprintf(why, sizeof(why), "HTTP: %s", curl_easy_strerror(code));
@@ -120,33 +118,22 @@ is_ourself(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == getpid();
 }
 
-/* libcurl comes once. */
+/* libcurl comes once; others may knock. */
 static void
 let_in(struct web_http *h)
 {
-	int fd;
+	for (int i = 0; i < KNOCKS_MAX && h->door >= 0; i++) {
+		int fd = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	while (h->door >= 0 &&
-		(fd = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		if (!is_ourself(fd)) {
+		if (fd < 0)
+			return;
+		if (is_ourself(fd)) {
+			close_door(h);
+			web_connection_attach(h->connection, fd);
+		} else {
 			close(fd);
-			continue;
 		}
-		close_door(h);
-		web_connection_attach(h->connection, fd);
 	}
-}
-
-static int
-close_socket(void *arg, curl_socket_t fd)
-{
-	struct web_http *h = arg;
-
-	watch_free(h->watch);
-	h->watch = NULL;
-	h->fd = -1;
-	web_connection_detached(h->connection);
-	return close(fd);
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
@@ -234,8 +221,6 @@ set_fields(struct web_http *h, const struct web_ask *k)
 {
 	static const char *const never[] = {"Accept:", "Content-Type:", "Expect:"};
 
-	curl_slist_free_all(h->fields);
-	h->fields = NULL;
 	add_field(h, mem_printf("Host: %s", h->connection->web->host));
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		add_field(h, mem_text(never[i]));
@@ -280,7 +265,6 @@ set_manners(struct web_http *h)
 {
 	CURL *e = h->easy;
 
-	curl_easy_reset(e);
 	curl_easy_setopt(e, CURLOPT_URL, "http://127.0.0.1/");
 	curl_easy_setopt(e, CURLOPT_ABSTRACT_UNIX_SOCKET, h->name);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
@@ -291,33 +275,22 @@ set_manners(struct web_http *h)
 	curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 0L); /* it is a local socket */
-	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)INT32_MAX);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, h);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_line);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
 }
 
-void
-web_http_begin(struct web_http *h, struct web_ask *k)
-{
-	h->ask = k;
-	h->why = NULL;
-	set_manners(h);
-	set_request(h, k);
-	curl_multi_add_handle(h->multi, h->easy); /* goes on from the timer */
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 struct web_http *
-web_http_new(struct web_connection *c)
+web_http_new(struct web_connection *c, struct web_ask *k)
 {
 	struct web_http *h = mem_new(sizeof(*h));
 
 	h->connection = c;
+	h->ask = k;
 	h->door = open_door(h->name);
 	if (h->door < 0) {
 		free(h);
@@ -333,6 +306,9 @@ web_http_new(struct web_connection *c)
 	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	set_manners(h);
+	set_request(h, k);
+	curl_multi_add_handle(h->multi, h->easy); /* goes on from the timer */
 	return h;
 }
 
@@ -341,8 +317,7 @@ web_http_free(struct web_http *h)
 {
 	if (!h)
 		return;
-	if (h->ask)
-		curl_multi_remove_handle(h->multi, h->easy);
+	curl_multi_remove_handle(h->multi, h->easy);
 	curl_easy_cleanup(h->easy);
 	curl_multi_cleanup(h->multi);
 	curl_global_cleanup();

@@ -1,12 +1,10 @@
 /*
  * The inside of the HTTPS client, for the files that share it: web.c (requests in their order, and
- * time), web_connection.c (TCP and TLS), web_http.c (libcurl, which writes requests and reads
- * answers), web_answer.c (the head of an answer).
+ * time), web_connection.c (TCP and TLS), web_http.c (libcurl, which writes a request and reads its
+ * answer), web_answer.c (the head of an answer).
  *
- * A connection is two: TLS with the server, which is ours; and a local one of plain HTTP, of which
- * libcurl has the other end. Each has its own
- * instance of libcurl, so that this one can neither keep a connection longer than we do nor open
- * one by itself.
+ * The connection to the server is ours, and kept from request to request. libcurl has a local one
+ * to us, for one request: plain HTTP passes between the two.
  */
 #ifndef DOTSD_NET_WEB_PRIVATE_H
 #define DOTSD_NET_WEB_PRIVATE_H
@@ -37,6 +35,7 @@ struct web_head {
 	size_t seen; /* octets */
 	bool begun, interim, whole;
 	bool sized, chunked; /* how its body ends; neither: with the connection, or there is none */
+	bool closes;         /* it is the last one of its connection (RFC 9112 9.3, 9.6) */
 };
 /* NULL, or why such an answer is not taken. */
 const char *web_head_line(struct web_head *h, const char *line, size_t len);
@@ -98,18 +97,20 @@ struct web_connection {
 	enum web_state state;
 	struct tcp *tcp;
 	struct association *association;
+	bool up;    /* it was open */
+	bool spent; /* no more requests, please */
+	bool cut;   /* it ended without close_notify: an answer may be cut off (RFC 9112 9.8) */
+	unsigned served;
+	char why[WEB_WHY_MAX]; /* it is over */
+	/* Of the request under way, or the last one. */
+	bool talks;     /* under way */
+	bool said;      /* something of it has gone out */
+	uint64_t heard; /* octets of its answer */
 	struct web_http *http;
-	int plain; /* our end; -1: none */
+	int plain; /* our end towards libcurl; -1: none */
 	struct watch *watch;
 	uint8_t *in; /* decrypted, not passed on yet: in_at to in_len; NULL: nothing */
 	size_t in_at, in_len;
-	bool cut;      /* it ended without close_notify: an answer may be cut off (RFC 9112 9.8) */
-	bool detached; /* libcurl has closed its end */
-	/* Of the request under way. */
-	bool talks; /* there is one */
-	bool said, heard;
-	unsigned served;       /* requests before it */
-	char why[WEB_WHY_MAX]; /* it is over */
 };
 
 /* Sets up a new one; NULL with `why`. */
@@ -118,19 +119,21 @@ struct web_connection *web_connection_new(struct web *w, char why[static WEB_WHY
 void web_connection_free(struct web_connection *c); /* NULL is legal */
 /* Open, and good for one more request. */
 bool web_connection_is_good(const struct web_connection *c);
-/* The request is handed to libcurl; it is done with it. */
-void web_connection_begin(struct web_connection *c, struct web_ask *k);
-void web_connection_finish(struct web_connection *c);
-/* libcurl has come, here is our end, which is taken; libcurl has closed its own. */
+/* Nothing will come of it. */
+bool web_connection_is_spent(const struct web_connection *c);
+/* The request is handed to libcurl: false with errno. It is done with it, which has an answer; that
+ * is put away, not from its own callbacks. */
+bool web_connection_begin(struct web_connection *c, struct web_ask *k);
+void web_connection_finish(struct web_connection *c, const struct web_ask *k, bool answered);
+void web_connection_settle(struct web_connection *c);
+/* libcurl has come, here is our end, which is taken. */
 void web_connection_attach(struct web_connection *c, int fd);
-void web_connection_detached(struct web_connection *c);
 
 /* --- web_http.c ------------------------------------------------------------------------------ */
 
 struct web_http;
 /* NULL with errno. */
-struct web_http *web_http_new(struct web_connection *c);
+struct web_http *web_http_new(struct web_connection *c, struct web_ask *k);
 void web_http_free(struct web_http *h); /* NULL is legal */
-void web_http_begin(struct web_http *h, struct web_ask *k);
 
 #endif

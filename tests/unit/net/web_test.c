@@ -99,7 +99,7 @@ server_that_proves_nothing_gets_no_request(void **state)
 		{"server", "dots.example", "ca2",
 			"TLS: certificate: The certificate is NOT trusted"},
 		{"stale", "dots.example", "ca", "expired"},
-		{"early", "dots.example", "ca", "not yet activated"},
+		{"early", "dots.example", "ca", "not yet valid"},
 		{"client", "client.example", "ca", "TLS: certificate: "},
 		{"cn-only", "dots.example", "ca", "TLS: certificate: not for the name"},
 		{"wildcard", "a.dots.example", "ca", "TLS: certificate: not for the name"},
