@@ -174,6 +174,30 @@ entries_come_without_state_and_in_one_form(void **state)
 }
 
 static void
+count(void *arg, const char *name, int64_t lifetime, json_t *entry)
+{
+	(void)name;
+	(void)lifetime;
+	(void)entry;
+	++*(unsigned *)arg;
+}
+
+static void
+entries_beyond_a_number_are_not_looked_at(void **state)
+{
+	json_t *list = json_array(), *client;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 4097; i++)
+		json_array_append_new(list, json_pack("{ss}", "name", "a"));
+	client = json_pack("{s{so}}", "aliases", "alias", list);
+	data_reply_entries(client, SHARE_ALIAS, count, &n);
+	assert_int_equal(n, 4096);
+	json_decref(client);
+}
+
+static void
 an_answer_that_is_none_is_told(void **state)
 {
 	struct web_answer broken = answer(200, "{"), other = answer(200, "{\"x\":1}"),
@@ -197,6 +221,7 @@ main(void)
 		cmocka_unit_test(what_went_wrong_is_told_in_the_servers_words),
 		cmocka_unit_test(some_answers_are_not_about_what_was_asked),
 		cmocka_unit_test(entries_come_without_state_and_in_one_form),
+		cmocka_unit_test(entries_beyond_a_number_are_not_looked_at),
 		cmocka_unit_test(an_answer_that_is_none_is_told),
 	};
 
