@@ -344,6 +344,7 @@ set_parts(struct daemon *d)
 	d->parts.loop = d->loop;
 	d->parts.config = d->config;
 	d->parts.client = d->client;
+	d->parts.records = d->records;
 	d->parts.server = d->server;
 	d->parts.store = d->store;
 	d->parts.learned = d->learned;

@@ -737,6 +737,25 @@ data_channel_wish(struct data_channel *c, struct data_record *list, size_t n)
 	timer_after(c->timer, 0);
 }
 
+const struct data_record *
+data_channel_records(const struct data_channel *c, size_t *ret_n)
+{
+	*ret_n = c->n_records;
+	return c->records;
+}
+
+const char *
+data_channel_server(const struct data_channel *c)
+{
+	return c->domain->data.name;
+}
+
+const char *
+data_channel_reason(const struct data_channel *c)
+{
+	return c->reason;
+}
+
 void
 data_channel_link_up(struct data_channel *c)
 {

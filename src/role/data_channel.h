@@ -42,6 +42,11 @@ const char *data_channel_domain(const struct data_channel *c);
 /* Takes the list, aliases first, ACLs in their order; state, why, seen are as they were of what is
  * the same as before. A round begins at once. */
 void data_channel_wish(struct data_channel *c, struct data_record *list, size_t n);
+/* What there is, in that order; borrowed. */
+const struct data_record *data_channel_records(const struct data_channel *c, size_t *ret_n);
+const char *data_channel_server(const struct data_channel *c);
+/* Why the last round failed; "": it did not. */
+const char *data_channel_reason(const struct data_channel *c);
 /* A link has come up: what waits for one is tried at once. */
 void data_channel_link_up(struct data_channel *c);
 

@@ -24,4 +24,15 @@ struct data_upstream *data_upstream_new(
 void data_upstream_free(struct data_upstream *u); /* what is on record stays there */
 void data_upstream_reload(struct data_upstream *u, const struct data_upstream_setup *s);
 
+/* For dotsctl. */
+struct data_record_view {
+	enum share_kind kind;
+	const char *name, *domain, *server; /* "" where nobody may have it */
+	const char *state;                  /* "placed", "pending", "refused" */
+	const char *reason;                 /* of the last two; "" */
+};
+/* By domain; then what may go to nobody. */
+void data_upstream_each(const struct data_upstream *u,
+	void (*visit)(void *arg, const struct data_record_view *v), void *arg);
+
 #endif

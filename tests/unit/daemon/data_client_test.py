@@ -170,6 +170,13 @@ def test_each_provider_gets_its_own_and_nothing_else(world):
                        ("alias", "foreign"): "RFC 9284 5.1", ("acl", "c"): "RFC 9284 5.1"}
     assert {e["record"] for e in world.events("shared", domain="isp2")} == {"alias both", "alias second", "acl a"}
     assert [e["names"] for e in world.events("shared", record="alias named")] == [1]
+    code, reply = world.client("acls")
+    assert code == 0 and [(a["name"], a["domain"], a["state"], a["reason"]) for a in reply["acls"]] == [
+        ("a", "isp1", "placed", ""), ("b", "isp1", "placed", ""), ("a", "isp2", "placed", ""),
+        ("c", "", "refused", "RFC 9284 5.1: ace to-0: 203.0.113.1/32 belongs to no provider of this network")]
+    code, reply = world.client("aliases")
+    assert [a["name"] for a in reply["aliases"]] == ["both", "named", "both", "second", "far", "unknown", "foreign"]
+    assert world.daemons["isp1"]("acls")[0] == 1  # no domains there
 
 
 # 8783-3.1-25
@@ -219,7 +226,10 @@ def test_a_server_that_is_away_holds_up_nobody(world):
     world.ask(records([alias("both", "198.51.100.7/32", "192.0.2.7/32")]))
     world.in_step("isp2")
     until(lambda: world.events("data-pending", domain="isp1", retry=30), "the pause")
-    assert world.events("alert", domain="isp1", section="RFC 8783 3.1")
+    alert = world.events("alert", domain="isp1", section="RFC 8783 3.1")[0]
+    waiting = world.client("aliases")[1]["aliases"][0]
+    assert (waiting["domain"], waiting["state"], waiting["reason"]) == ("isp1", "pending", alert["reason"])
+    assert world.client.text("aliases")[1].splitlines()[1].split()[:4] == ["both", "isp1", "dots.example", "pending"]
     world.serve("isp1")
     assert world.client("reload")[0] == 0  # which does not wait
     world.in_step("isp1")
@@ -242,6 +252,8 @@ def test_what_the_server_refuses_is_not_tried_until_it_changes(world):
     refused = world.events("record-refused", name="long")
     assert len(refused) == 1 and refused[0]["code"] == 413 and refused[0]["section"] == "RFC 8783 6.1"
     assert world.events("data-in-step")[0]["refused"] == 1
+    assert [a["reason"] for a in world.client("aliases")[1]["aliases"] if a["state"] == "refused"] == [
+        refused[0]["reason"]]
     assert world.there("isp1")[0].keys() == {"a"}
     assert world.client("reload")[0] == 0
     world.in_step("isp1", 2)
