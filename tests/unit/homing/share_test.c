@@ -193,6 +193,8 @@ an_acl_with_an_ace_for_nobody_goes_nowhere(void **state)
 	(void)state;
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "192.0.2.70/32") "," ACE("y", "8.8.8.8/32")),
 		"!RFC 9284 5.1: ace y: 8.8.8.8/32 belongs to no provider of this network\n");
+	GIVES(h, SHARE_ACL, ACL(ACE("y", "8.8.8.8/32") "," ACE("x", "192.0.2.70/32")),
+		"!RFC 9284 5.1: ace y: 8.8.8.8/32 belongs to no provider of this network\n");
 	/* Part of it is never to be signalled. */
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "192.0.2.96/27")),
 		"!RFC 9284 6: ace x: 192.0.2.96/28 is never to be signalled, by policy\n");

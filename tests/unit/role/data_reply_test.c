@@ -55,27 +55,37 @@ a_root_somewhere_else_is_refused(void **state)
 {
 	static const struct {
 		const char *body, *why;
+		uint32_t port; /* 0: 443 */
 	} rows[] = {
-		{"", "host-meta names no root of RESTCONF"},
-		{XRD("<Link rel='other' href='/restconf'/>"),
-			"host-meta names no root of RESTCONF"},
+		{"", "host-meta names no root of RESTCONF", 0},
+		{XRD("<Link rel='other' href='/restconf'/>"), "host-meta names no root of RESTCONF",
+			0},
 		{XRD("<Link rel='restconf'/><Link href='/x'/>"),
-			"host-meta names no root of RESTCONF"},
-		{"<Link rel='restconf' href='/restconf", "host-meta names no root of RESTCONF"},
+			"host-meta names no root of RESTCONF", 0},
+		{"<Link rel='restconf' href='/restconf", "host-meta names no root of RESTCONF", 0},
+		{XRD("<Link xrel='restconf' href='/x'/>"), "host-meta names no root of RESTCONF",
+			0},
+		{XRD("<Link rel='restconf' href='https://data.example:4/rc'/>"),
+			"host-meta leads to https://data.example:4/rc, which is another server", 0},
+		{XRD("<Link rel='restconf' href='https://data.example/rc'/>"),
+			"host-meta leads to https://data.example/rc, which is another server",
+			8443},
 		{XRD("<Link rel='restconf' href='https://evil.example/rc'/>"),
-			"host-meta leads to https://evil.example/rc, which is another server"},
+			"host-meta leads to https://evil.example/rc, which is another server", 0},
 		{XRD("<Link rel='restconf' href='https://data.example.evil/rc'/>"),
-			"host-meta leads to https://data.example.evil/rc, which is another server"},
+			"host-meta leads to https://data.example.evil/rc, which is another server",
+			0},
 		{XRD("<Link rel='restconf' href='https://data.example:8443/rc'/>"),
-			"host-meta leads to https://data.example:8443/rc, which is another server"},
+			"host-meta leads to https://data.example:8443/rc, which is another server",
+			0},
 		{XRD("<Link rel='restconf' href='http://data.example/rc'/>"),
-			"host-meta leads to http://data.example/rc, which is another server"},
+			"host-meta leads to http://data.example/rc, which is another server", 0},
 		{XRD("<Link rel='restconf' href='//evil.example/rc'/>"),
-			"host-meta leads to //evil.example/rc, which is another server"},
+			"host-meta leads to //evil.example/rc, which is another server", 0},
 		{XRD("<Link rel='restconf' href='/a b'/>"),
-			"host-meta leads to /a b, which is no path"},
+			"host-meta leads to /a b, which is no path", 0},
 		{XRD("<Link rel='restconf' href='/a?b'/>"),
-			"host-meta leads to /a?b, which is no path"},
+			"host-meta leads to /a?b, which is no path", 0},
 	};
 	char why[DATA_REPLY_MAX];
 
@@ -83,7 +93,8 @@ a_root_somewhere_else_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct web_answer a = answer(200, rows[i].body);
 
-		assert_null(data_reply_root(&a, "data.example", 443, why, sizeof(why)));
+		assert_null(data_reply_root(
+			&a, "data.example", rows[i].port ? rows[i].port : 443, why, sizeof(why)));
 		assert_string_equal(why, rows[i].why);
 	}
 }
