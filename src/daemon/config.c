@@ -50,6 +50,9 @@ free_draft(struct draft *d)
 		free_clients(&d->client_files[i]);
 	free(d->client_files);
 	free(d->clients_dir);
+	for (size_t i = 0; i < d->n_data_files; i++)
+		free(d->data_files[i]);
+	free(d->data_files);
 	free(d->never_mitigate);
 	free_credentials_files(&d->credentials);
 	free(d->domains);
@@ -120,6 +123,9 @@ config_free(struct config *c)
 	for (size_t i = 0; i < c->n_aliases; i++)
 		alias_finish(&c->aliases[i]);
 	free(c->aliases);
+	for (size_t i = 0; i < c->n_records; i++)
+		json_decref(c->records[i].entry);
+	free(c->records);
 	free(c->preconfigured);
 	free(c->listen);
 	free((struct listen_socket *)(uintptr_t)c->data.https.sockets);

@@ -7,6 +7,7 @@
 #define DOTSD_DAEMON_CONFIG_H
 
 #include "homing/domain.h"
+#include "homing/share.h"
 #include "role/data_server.h"
 #include "role/server.h"
 
@@ -52,6 +53,8 @@ struct config {
 	struct endpoint names; /* resolver for targets of clients that are names; family 0: none */
 	struct alias *aliases; /* of our own requests: expanded here, told to nobody */
 	size_t n_aliases;
+	struct share_wish *records; /* of our own, for the data channels of domains */
+	size_t n_records;
 	bool trim;     /* mixed-targets: trim */
 	bool separate; /* aggregate: no */
 	bool server_domain;

@@ -774,6 +774,7 @@ config_check(struct options *o, const struct draft *d, struct config *c)
 		check_client_file(o, &d->client_files[i], c);
 	check_names_resolver(o, d, c);
 	config_check_aliases(o, c->aliases, c->n_aliases, NULL);
+	config_check_records(o, d, c);
 	if (c->n_listen)
 		check_listen(o, d, c);
 	check_data(o, d, c);

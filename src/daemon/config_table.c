@@ -142,6 +142,17 @@ read_discover(struct options *o, const struct option *row, void *object, struct 
 			"dns-sd, router");
 }
 
+static const struct option channel_rows[] = {
+	{"name", OPTION_TEXT, ONE, "what the certificate of its server must say",
+		AT(struct domain_data, name)},
+	{"address", OPTION_ADDRESS, ONE, "address of that server", AT(struct domain_data, address)},
+	{"port", OPTION_NUMBER, ONE, "TCP port of that server", AT(struct domain_data, port),
+		.fallback = "443", RANGE(1, 65535, NULL)},
+	{"check", OPTION_NUMBER, ONE, "how often it is asked what is on record",
+		AT(struct domain_data, check_s), .fallback = "300", RANGE(5, 86400, "seconds")},
+	{0},
+};
+
 /* clang-format off: one row an option */
 #define ACCESS_ROWS                                                                                \
 	{"interface", OPTION_INTERFACE, ONE_OR_LIST, "access link",                                \
@@ -155,6 +166,8 @@ read_discover(struct options *o, const struct option *row, void *object, struct 
 			ROWS(server_rows, struct draft_server)},                                   \
 		{"credentials", OPTION_MAP, ONE, "ours towards these servers",                     \
 			AT(struct draft_domain, domain.credentials), .rows = credentials_rows},    \
+		{"data-channel", OPTION_MAP, ONE, "where aliases and filters of ours go",          \
+			AT(struct draft_domain, domain.data), .rows = channel_rows},               \
 		{"trusted-names", OPTION_TEXT, LIST, "names of servers that may be learned",       \
 			MANY(struct draft_domain, domain.trusted_names, domain.n_trusted_names)},  \
 		{"discover", OPTION_CUSTOM, ONE, "how its servers are found",                      \
@@ -653,6 +666,8 @@ const struct option config_rows[] = {
 	{"aliases", OPTION_MAP, NAMED, "targets by names of our own",
 		MANY(struct draft, config.aliases, config.n_aliases),
 		ROWS(config_alias_rows, struct alias)},
+	{"data-files", OPTION_PATH, LIST, "aliases and filters for the data channels of domains",
+		MANY(struct draft, data_files, n_data_files)},
 	{"consents", OPTION_MAP, LIST, "what one provider may be told of another one's",
 		MANY(struct draft, consents, n_consents), ROWS(consent_rows, struct draft_consent)},
 	{"address-policy", OPTION_MAP, LIST, "policy table of the choice of addresses",

@@ -117,6 +117,8 @@ struct draft {
 	struct draft_client *clients; /* of the configuration itself */
 	size_t n_clients;
 	char *clients_dir;
+	char **data_files;
+	size_t n_data_files;
 	struct prefix *never_mitigate;
 	size_t n_never_mitigate;
 	struct draft_client_file *client_files; /* all of them */
@@ -153,6 +155,9 @@ extern const struct option config_alias_rows[];
 /* Part of it: aliases of a client, or (NULL) our own. */
 void config_check_aliases(
 	struct options *o, const struct alias *list, size_t n, const struct client *c);
+
+/* Part of it: reads `data-files`, and what is wrong with data channels of domains. */
+void config_check_records(struct options *o, const struct draft *d, struct config *c);
 
 /* Part of it: servers that share an address. */
 void config_check_anycast(struct options *o, const struct draft *d, const struct homing *h);

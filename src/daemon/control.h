@@ -8,6 +8,7 @@
 #include "daemon/config.h"
 #include "daemon/learned.h"
 #include "role/client.h"
+#include "role/data_upstream.h"
 #include "role/gateway.h"
 #include "role/server.h"
 
@@ -16,6 +17,7 @@ struct control_parts {
 	struct loop *loop;
 	const struct config *config;
 	struct dots_client *client;
+	struct data_upstream *records; /* of the client role */
 	struct dots_server *server;
 	struct persist *store;
 	struct learned *learned;                          /* NULL without the client role */

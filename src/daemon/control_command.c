@@ -954,6 +954,36 @@ run_clients(struct asker *a, const json_t *request)
 	answer(a, DONE, j);
 }
 
+static void
+show_records(struct asker *a, enum share_kind kind, const char *member)
+{
+	json_t *j;
+	size_t all;
+
+	if (!a->parts->records) {
+		command_refuse(a, REFUSED, "nobody to ask here: no domains and no gateways");
+		return;
+	}
+	j = json_object();
+	json_object_set_new(j, member, view_records(a->parts, kind, LISTED_MAX, &all));
+	json_object_set_new(j, "not_shown", json_integer(beyond(all)));
+	answer(a, DONE, j);
+}
+
+static void
+run_aliases(struct asker *a, const json_t *request)
+{
+	(void)request;
+	show_records(a, SHARE_ALIAS, "aliases");
+}
+
+static void
+run_acls(struct asker *a, const json_t *request)
+{
+	(void)request;
+	show_records(a, SHARE_ACL, "acls");
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct argument {
@@ -1030,6 +1060,8 @@ static const struct command {
 	{"domains", false, family_arguments, run_domains},
 	{"domain", true, domain_arguments, run_domain},
 	{"sessions", false, no_arguments, run_sessions},
+	{"aliases", false, no_arguments, run_aliases},
+	{"acls", false, no_arguments, run_acls},
 	{"clients", false, clients_arguments, run_clients},
 	{"client", false, client_arguments, run_client},
 	{"drain", false, drain_arguments, run_drain},

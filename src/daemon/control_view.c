@@ -791,6 +791,41 @@ view_clients(const struct control_parts *p, const char *name, size_t max, size_t
 	return j;
 }
 
+/* ---- what is on record at providers ---------------------------------------------------------- */
+
+struct records {
+	json_t *list;
+	enum share_kind kind;
+	size_t n, max;
+};
+
+static void
+add_record(void *arg, const struct data_record_view *v)
+{
+	struct records *r = arg;
+	json_t *j;
+
+	if (v->kind != r->kind || r->n++ >= r->max)
+		return;
+	j = json_object();
+	add_text(j, "name", v->name);
+	add_text(j, "domain", v->domain);
+	add_text(j, "server", v->server);
+	add_text(j, "state", v->state);
+	add_text(j, "reason", v->reason);
+	json_array_append_new(r->list, j);
+}
+
+json_t *
+view_records(const struct control_parts *p, enum share_kind kind, size_t max, size_t *ret_all)
+{
+	struct records r = {json_array(), kind, 0, max};
+
+	data_upstream_each(p->records, add_record, &r);
+	*ret_all = r.n;
+	return r.list;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static bool

@@ -28,6 +28,9 @@ json_t *view_mitigations(const struct control_parts *p, size_t max, size_t *ret_
 /* Of our server's clients; name NULL: all, those first that the operator has something to do with:
  * suspended, mitigated, connected. */
 json_t *view_clients(const struct control_parts *p, const char *name, size_t max, size_t *ret_all);
+/* Of ours, at the data channels of providers. */
+json_t *view_records(
+	const struct control_parts *p, enum share_kind kind, size_t max, size_t *ret_all);
 json_t *view_status(const struct control_parts *p, mono_ms started);
 
 #endif

@@ -22,6 +22,7 @@
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
 #include "mitigator/nftables.h"
+#include "role/data_upstream.h"
 #include "role/gateway.h"
 
 enum { EXIT_CONFIG = 78, WHY_MAX = 512, CLOCK_CHECK_MS = 10000, CLOCK_JUMP_MS = 2000 };
@@ -33,6 +34,7 @@ struct daemon {
 	struct loop *loop;
 	struct persist *store;
 	struct dots_client *client;
+	struct data_upstream *records;
 	struct gateway *gateway;
 	struct dots_server *server;
 	struct data_server *data;
@@ -117,6 +119,15 @@ client_setup(const struct config *c)
 {
 	return (struct dots_client_setup){
 		.homing = c->homing, .credentials = c->credentials, .max_wishes = c->max_wishes};
+}
+
+static struct data_upstream_setup
+records_setup(const struct config *c)
+{
+	return (struct data_upstream_setup){.homing = c->homing,
+		.credentials = c->credentials,
+		.wishes = c->records,
+		.n_wishes = c->n_records};
 }
 
 static struct gateway_setup
@@ -263,10 +274,12 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct dots_client_setup cs = client_setup(c);
 	struct server_setup ss = server_setup(c);
 	struct gateway_setup gs = gateway_setup(c);
+	struct data_upstream_setup rs = records_setup(c);
 
 	if (has_client(c)) {
 		d->client = dots_client_new(d->loop, d->store, &cs);
 		preconfigured_apply(d->client, c, d->loop);
+		d->records = data_upstream_new(d->loop, d->client, &rs);
 	}
 	if (!has_server(c))
 		return true;
@@ -298,6 +311,7 @@ stop_roles(struct daemon *d)
 	free(d->mitigators);
 	free(d->relays);
 	gateway_free(d->gateway);
+	data_upstream_free(d->records);
 	dots_client_free(d->client);
 }
 
@@ -330,6 +344,7 @@ set_parts(struct daemon *d)
 	d->parts.loop = d->loop;
 	d->parts.config = d->config;
 	d->parts.client = d->client;
+	d->parts.records = d->records;
 	d->parts.server = d->server;
 	d->parts.store = d->store;
 	d->parts.learned = d->learned;
@@ -428,14 +443,17 @@ rehome(void *arg)
 	struct homing *old = d->config->homing;
 	struct dots_client_setup cs;
 	struct gateway_setup gs;
+	struct data_upstream_setup rs;
 	struct names_sources names;
 
 	d->config->homing = learned_apply(d->learned, d->config->base);
 	cs = client_setup(d->config);
 	gs = gateway_setup(d->config);
+	rs = records_setup(d->config);
 	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
 	preconfigured_apply(d->client, d->config, d->loop);
+	data_upstream_reload(d->records, &rs);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
@@ -450,15 +468,18 @@ swap(struct daemon *d, struct config *new)
 	struct dots_client_setup cs;
 	struct server_setup ss;
 	struct gateway_setup gs;
+	struct data_upstream_setup rs;
 
 	learn(d, new); /* first: what the others hold is of the homing that it makes */
 	cs = client_setup(new);
 	gs = gateway_setup(new);
 	ss = server_setup(new);
+	rs = records_setup(new);
 	d->config = new;
 	if (d->client) {
 		dots_client_reload(d->client, &cs);
 		preconfigured_apply(d->client, new, d->loop);
+		data_upstream_reload(d->records, &rs);
 	}
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);

@@ -219,6 +219,19 @@ print_domains(const json_t *reply)
 }
 
 void
+print_records(const json_t *reply)
+{
+	static const struct column columns[] = {{"NAME", "name"}, {"DOMAIN", "domain"},
+		{"SERVER", "server"}, {"STATE", "state"}, {"REASON", "reason"}, {0}};
+	const json_t *aliases = json_object_get(reply, "aliases");
+	json_int_t more = json_integer_value(json_object_get(reply, "not_shown"));
+
+	print_table(aliases ? aliases : json_object_get(reply, "acls"), columns);
+	if (more)
+		printf("and %lld more\n", (long long)more);
+}
+
+void
 print_sessions(const json_t *reply)
 {
 	json_t *clients = json_object_get(reply, "clients"), *client;

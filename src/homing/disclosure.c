@@ -35,10 +35,9 @@ consent_for(const struct homing *h, const struct prefix *address, const char *to
 }
 
 struct disclosure_verdict
-disclosure_of_name(const struct homing *h, uint32_t server, const struct name *n)
+disclosure_of_name_to(const struct homing *h, uint32_t domain, const struct name *n)
 {
 	struct disclosure_verdict v = {.rule = DISCLOSURE_OWN};
-	const struct domain *d = &h->domains[h->servers[server]->domain];
 	size_t own = 0;
 
 	if (n->state != NAME_KNOWN || !n->whole)
@@ -47,12 +46,12 @@ disclosure_of_name(const struct homing *h, uint32_t server, const struct name *n
 		struct target one = {.target_prefix = &n->addresses[i], .n_target_prefix = 1};
 		const struct consent *c;
 
-		if (plan_may_hold(h, server, &one)) {
+		if (plan_domain_may_hold(h, domain, &one)) {
 			own++;
 			continue;
 		}
 		v.foreign = n->addresses[i];
-		c = consent_for(h, &n->addresses[i], d->name);
+		c = consent_for(h, &n->addresses[i], h->domains[domain].name);
 		if (!c) {
 			v.rule = DISCLOSURE_FOREIGN;
 			return v;
@@ -63,6 +62,12 @@ disclosure_of_name(const struct homing *h, uint32_t server, const struct name *n
 	if (!own) /* nothing of it is asked for there (M3) */
 		v.rule = DISCLOSURE_FOREIGN;
 	return v;
+}
+
+struct disclosure_verdict
+disclosure_of_name(const struct homing *h, uint32_t server, const struct name *n)
+{
+	return disclosure_of_name_to(h, h->servers[server]->domain, n);
 }
 
 bool
@@ -106,10 +111,10 @@ disclosure_explain(
 /* ---- requests ---- */
 
 static void
-take_prefixes(const struct homing *h, uint32_t server, const struct target *t, struct arena *a,
+take_prefixes(const struct homing *h, uint32_t domain, const struct target *t, struct arena *a,
 	struct disclosure *ret)
 {
-	if (plan_may_hold(h, server, t)) {
+	if (plan_domain_may_hold(h, domain, t)) {
 		ret->prefixes = t->n_target_prefix;
 		return;
 	}
@@ -117,7 +122,7 @@ take_prefixes(const struct homing *h, uint32_t server, const struct target *t, s
 	for (size_t i = 0; i < t->n_target_prefix; i++) {
 		struct target one = {.target_prefix = &t->target_prefix[i], .n_target_prefix = 1};
 
-		if (plan_may_hold(h, server, &one))
+		if (plan_domain_may_hold(h, domain, &one))
 			ret->target.target_prefix[ret->prefixes++] = t->target_prefix[i];
 	}
 	ret->target.n_target_prefix = ret->prefixes;
@@ -138,21 +143,28 @@ take_name(struct disclosure *d, const struct name *n, const struct consent *cons
 }
 
 void
-disclosure_gate(const struct homing *h, uint32_t server, const struct target *t,
+disclosure_gate_to(const struct homing *h, uint32_t domain, const struct target *t,
 	const struct name *names, size_t n_names, struct arena *a, struct disclosure *ret)
 {
 	*ret = (struct disclosure){.target = *t};
-	take_prefixes(h, server, t, a, ret);
+	take_prefixes(h, domain, t, a, ret);
 	ret->target.target_fqdn = arena_alloc(a, n_names + 1, sizeof(char *));
 	ret->target.target_uri = arena_alloc(a, n_names + 1, sizeof(char *));
 	ret->target.n_target_fqdn = ret->target.n_target_uri = 0;
 	ret->target.n_alias_name = 0; /* aliases are the data channel's */
 	for (size_t i = 0; i < n_names; i++) {
-		struct disclosure_verdict v = disclosure_of_name(h, server, &names[i]);
+		struct disclosure_verdict v = disclosure_of_name_to(h, domain, &names[i]);
 
 		if (v.rule == DISCLOSURE_OWN || v.rule == DISCLOSURE_CONSENT)
 			take_name(ret, &names[i], v.consent);
 		else
 			ret->withheld_names++;
 	}
+}
+
+void
+disclosure_gate(const struct homing *h, uint32_t server, const struct target *t,
+	const struct name *names, size_t n_names, struct arena *a, struct disclosure *ret)
+{
+	disclosure_gate_to(h, h->servers[server]->domain, t, names, n_names, a, ret);
 }

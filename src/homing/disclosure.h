@@ -26,6 +26,9 @@ struct disclosure_verdict {
 };
 struct disclosure_verdict disclosure_of_name(
 	const struct homing *h, uint32_t server, const struct name *n);
+/* Likewise, of any server of a domain. */
+struct disclosure_verdict disclosure_of_name_to(
+	const struct homing *h, uint32_t domain, const struct name *n);
 bool disclosure_allows(const struct homing *h, uint32_t server, const struct name *n);
 enum { DISCLOSURE_TEXT_MAX = 320 };
 /* A sentence for people, in buf of DISCLOSURE_TEXT_MAX. */
@@ -41,6 +44,9 @@ struct disclosure {
 	const struct consent *consent;            /* that a name rests on; NULL: none is needed */
 };
 void disclosure_gate(const struct homing *h, uint32_t server, const struct target *t,
+	const struct name *names, size_t n_names, struct arena *a, struct disclosure *ret);
+/* Likewise, for any server of a domain. */
+void disclosure_gate_to(const struct homing *h, uint32_t domain, const struct target *t,
 	const struct name *names, size_t n_names, struct arena *a, struct disclosure *ret);
 
 #endif

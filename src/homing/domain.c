@@ -301,6 +301,7 @@ copy_domain(const struct domain *from, struct domain *to)
 	for (size_t i = 0; i < from->n_servers; i++)
 		to->servers[i] = copy_server(from->servers[i]);
 	copy_credentials(&from->credentials, &to->credentials);
+	to->data.name = mem_text(from->data.name);
 }
 
 static struct host *
@@ -395,6 +396,7 @@ free_domain(struct domain *d)
 	free(d->protects);
 	free(d->nat);
 	free(d->resolvers);
+	free(d->data.name);
 	free(d->credentials.certificate);
 	free(d->credentials.key);
 	free(d->credentials.trust);

@@ -43,6 +43,14 @@ struct domain_credentials {
 	size_t n_spki;
 };
 
+/* Where aliases and filters are put on record (RFC 8783). */
+struct domain_data {
+	char *name; /* what the certificate of that server must say; NULL: there is none */
+	struct addr address;
+	uint32_t port;    /* 443 */
+	uint32_t check_s; /* how often it is asked what is on record */
+};
+
 /* How servers are found (RFC 8973). */
 enum discover_by {
 	DISCOVER_BY_DHCP = 1,
@@ -84,6 +92,7 @@ struct domain {
 	struct domain_server **servers;     /* by priority, then name */
 	size_t n_servers;
 	struct domain_credentials credentials;
+	struct domain_data data;
 	enum {
 		ATTACHMENTS_ONE,
 		ATTACHMENTS_ALL

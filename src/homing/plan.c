@@ -135,7 +135,7 @@ is_asked(const struct owner *o, uint32_t domain)
 }
 
 bool
-plan_may_hold(const struct homing *h, uint32_t server, const struct target *t)
+plan_domain_may_hold(const struct homing *h, uint32_t domain, const struct target *t)
 {
 	struct arena *a = arena_new();
 	struct pieces ps = {.arena = a};
@@ -143,9 +143,15 @@ plan_may_hold(const struct homing *h, uint32_t server, const struct target *t)
 
 	cut_all(h, t, &ps);
 	for (size_t i = 0; all && i < ps.n; i++)
-		all = is_asked(ps.list[i].owner, h->servers[server]->domain);
+		all = is_asked(ps.list[i].owner, domain);
 	arena_free(a);
 	return all;
+}
+
+bool
+plan_may_hold(const struct homing *h, uint32_t server, const struct target *t)
+{
+	return plan_domain_may_hold(h, h->servers[server]->domain, t);
 }
 
 /* ---- parts: every piece at every domain that is to be asked ---- */

@@ -97,5 +97,7 @@ bool plan_owns_all(const struct homing *h, const struct target *t, struct prefix
 /* True if all of a target may stand at that server: a new snapshot may have given part of it to
  * another provider, or to nobody (M17). */
 bool plan_may_hold(const struct homing *h, uint32_t server, const struct target *t);
+/* At any server of that domain. */
+bool plan_domain_may_hold(const struct homing *h, uint32_t domain, const struct target *t);
 
 #endif

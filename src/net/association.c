@@ -47,12 +47,14 @@ enum {
 };
 
 static const struct protocol {
-	const char *alpn;
+	const char *alpn, *service;
 	bool x509_only;
 	gnutls_certificate_request_t request; /* of a server, for the client's certificate */
 } protocols[] = {
-	[ASSOCIATION_COAP] = {"coap", false, GNUTLS_CERT_REQUIRE},    /* RFC 8323 11.7 */
-	[ASSOCIATION_HTTP] = {"http/1.1", true, GNUTLS_CERT_REQUEST}, /* RFC 7301 6 */
+	/* RFC 8323 11.7, RFC 9132 10.1 */
+	[ASSOCIATION_COAP] = {"coap", "_dots-signal.", false, GNUTLS_CERT_REQUIRE},
+	/* RFC 7301 6, RFC 8973 9.1 */
+	[ASSOCIATION_HTTP] = {"http/1.1", "_dots-data.", true, GNUTLS_CERT_REQUEST},
 };
 
 struct resumption {
@@ -311,7 +313,8 @@ association_make_server(struct association *a)
 static int
 association_make_client(struct association *a)
 {
-	gnutls_psk_client_credentials_t psk = credentials_psk(a->setup.credentials);
+	gnutls_psk_client_credentials_t psk =
+		association_protocol(a)->x509_only ? NULL : credentials_psk(a->setup.credentials);
 	const char *name = a->setup.server_name;
 	const struct resumption *resume = a->setup.resume;
 	struct addr literal;
@@ -503,6 +506,7 @@ association_verify(struct association *a, const struct credentials *c)
 	const struct peer_expect expect = {
 		.is_server = !a->setup.server,
 		.name = a->setup.server_name,
+		.service = association_protocol(a)->service,
 		.trust = credentials_trust(c),
 		.crls = credentials_crls(c),
 		.raw = credentials_types(c) == TYPES_X509 ? NULL : c,

@@ -20,7 +20,6 @@
 
 enum { CHAIN_MAX = 8, NAMES_SEEN_MAX = 64 };
 
-static const char signal_service[] = "_dots-signal."; /* RFC 9132 10.1, RFC 4985 2 */
 static const char name_constraints_oid[] = "2.5.29.30";
 
 struct chain {
@@ -93,16 +92,16 @@ dns_id_matches(gnutls_x509_crt_t crt, const char *name)
 }
 
 static bool
-is_srv_id_of(const char *text, size_t len, const char *name)
+is_srv_id_of(const char *text, size_t len, const struct peer_expect *expect)
 {
-	const size_t n = strlen(signal_service);
+	const size_t n = strlen(expect->service);
 
-	return len == n + strlen(name) && strncasecmp(text, signal_service, n) == 0 &&
-	       strncasecmp(text + n, name, len - n) == 0;
+	return len == n + strlen(expect->name) && strncasecmp(text, expect->service, n) == 0 &&
+	       strncasecmp(text + n, expect->name, len - n) == 0;
 }
 
 static bool
-srv_id_matches(gnutls_x509_crt_t crt, const char *name)
+srv_id_matches(gnutls_x509_crt_t crt, const struct peer_expect *expect)
 {
 	for (unsigned i = 0; i < NAMES_SEEN_MAX; i++) {
 		char text[PEER_NAME_MAX];
@@ -111,7 +110,7 @@ srv_id_matches(gnutls_x509_crt_t crt, const char *name)
 
 		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			break;
-		if (r == GNUTLS_SAN_OTHERNAME_SRV && is_srv_id_of(text, size, name))
+		if (r == GNUTLS_SAN_OTHERNAME_SRV && is_srv_id_of(text, size, expect))
 			return true;
 	}
 	return false;
@@ -164,15 +163,15 @@ names_are_constrained(const struct chain *ch, gnutls_x509_trust_list_t trust)
 }
 
 static bool
-name_matches(const struct chain *ch, gnutls_x509_trust_list_t trust, const char *name)
+name_matches(const struct chain *ch, const struct peer_expect *expect)
 {
 	gnutls_x509_crt_t crt = ch->crts[0];
 	struct addr a;
 
-	if (addr_parse(name, &a) == 0)
+	if (addr_parse(expect->name, &a) == 0)
 		return gnutls_x509_crt_check_ip(crt, a.bytes, addr_bits(&a) / 8, 0);
-	return dns_id_matches(crt, name) ||
-	       (srv_id_matches(crt, name) && !names_are_constrained(ch, trust));
+	return dns_id_matches(crt, expect->name) ||
+	       (srv_id_matches(crt, expect) && !names_are_constrained(ch, expect->trust));
 }
 
 static bool
@@ -288,7 +287,7 @@ peer_verify(gnutls_session_t tls, const struct peer_expect *expect, char *why, s
 			CHAIN_MAX);
 	good = path_is_good(&ch, expect, why, cap) &&
 	       (!expect->crls || crls_check(expect->crls, expect->trust, ch.crts, ch.n, why, cap));
-	if (good && expect->is_server && !name_matches(&ch, expect->trust, expect->name))
+	if (good && expect->is_server && !name_matches(&ch, expect))
 		good = refuse(
 			why, cap, "certificate: not for the name %s (RFC 9132 7.1)", expect->name);
 	chain_free(&ch);

@@ -32,6 +32,7 @@ bool credentials_pins(const struct credentials *c, const char *cuid);
 struct peer_expect {
 	bool is_server;                 /* its role, for the extended key usage */
 	const char *name;               /* of a server: DNS name or IP address text */
+	const char *service;            /* of a server, in SRV-IDs (RFC 4985 2): "_service." */
 	gnutls_x509_trust_list_t trust; /* NULL: no certificate is accepted */
 	const struct crls *crls;        /* NULL: revocation is not looked at */
 	const struct credentials *raw;  /* that say which raw keys count; NULL: none does */

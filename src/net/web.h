@@ -48,7 +48,8 @@ struct web_answer {
 	const char *body; /* NUL-terminated */
 	size_t len;
 };
-/* A header field of the answer, whatever the case of its name; NULL: none. Valid in `done`. */
+/* A header field of the answer, whatever the case of its name; the first one, if there are several;
+ * NULL: none. Valid in `done`. */
 const char *web_field(const struct web_answer *a, const char *name);
 /* Queued behind those that were asked for before; everything is copied. done is called once, from
  * the loop, not from inside this call. */

@@ -65,6 +65,8 @@ struct dots_client {
 	void *changed_arg;
 	void (*stale)(void *arg, const char *domain, const char *interface, const char *why);
 	void *stale_arg;
+	void (*link)(void *arg);
+	void *link_arg;
 	struct dots_client *chief; /* of a deputy */
 	struct map *deputies;      /* by name; a deputy has none */
 };
@@ -84,16 +86,22 @@ domain_of(const struct dots_client *c, uint32_t server)
 /* ---- what the wish engine wants done ------------------------------------------------------ */
 
 static const char *
-cuid_for(struct dots_client *c, uint32_t server)
+cuid_at(struct dots_client *c, uint32_t domain, const struct credentials *cred)
 {
-	struct credentials *cred = upstream_credentials(c->upstreams[server]);
 	char derived[CUID_TEXT_LEN + 1] = "";
 
 	if (cred && c->name)
 		credentials_cuid_for(cred, c->name, derived);
 	else if (cred)
 		snprintf(derived, sizeof(derived), "%s", credentials_cuid(cred));
-	return wishes_cuid(c->wishes, c->homing->servers[server]->domain, derived, loop_wall());
+	return wishes_cuid(c->wishes, domain, derived, loop_wall());
+}
+
+static const char *
+cuid_for(struct dots_client *c, uint32_t server)
+{
+	return cuid_at(
+		c, c->homing->servers[server]->domain, upstream_credentials(c->upstreams[server]));
 }
 
 static char *
@@ -707,9 +715,13 @@ link_changed(void *arg, struct dots_client *c)
 static void
 on_link(void *arg, const char *interface, bool up)
 {
+	const struct dots_client *c = arg;
+
 	event_raise(
 		EVENT_LINK, EVENT_F("interface", interface), EVENT_F("state", up ? "up" : "down"));
 	dots_client_each(arg, link_changed, (void *)(uintptr_t)interface);
+	if (c->link)
+		c->link(c->link_arg);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -1140,4 +1152,23 @@ dots_client_servers(
 	struct server_visit to = {visit, arg};
 
 	dots_client_each(c, visit_servers, &to);
+}
+
+const char *
+dots_client_cuid(struct dots_client *c, uint32_t domain)
+{
+	return cuid_at(c, domain, c->setup.credentials[domain]);
+}
+
+const struct links *
+dots_client_links(const struct dots_client *c)
+{
+	return c->links;
+}
+
+void
+dots_client_on_link(struct dots_client *c, void (*changed)(void *arg), void *arg)
+{
+	c->link = changed;
+	c->link_arg = arg;
 }

@@ -76,6 +76,11 @@ void dots_client_on_change(
 int dots_client_recall(
 	struct dots_client *c, struct name *n, struct arena *a, char *why, size_t cap);
 void dots_client_seek(struct dots_client *c, const struct name *n);
+/* For what goes along with the signal channel (RFC 8783): our cuid at a domain, the links, and
+ * after each change of one. */
+const char *dots_client_cuid(struct dots_client *c, uint32_t domain);
+const struct links *dots_client_links(const struct dots_client *c);
+void dots_client_on_link(struct dots_client *c, void (*changed)(void *arg), void *arg);
 /* Tells of a learned server of the whole that it may be found elsewhere now (RFC 8973 4): why is
  * "loss" (of its session, or of an attempt), or "certificate" (the one in use has ended).
  * interface "": anywhere in the domain. */

@@ -910,6 +910,59 @@ aliases_are_checked(void **state)
 	config_free(c);
 }
 
+#define ALIASES(list)   "{\"ietf-dots-data-channel:aliases\":{\"alias\":[" list "]}}"
+#define ONE_ALIAS(name) "{\"name\":\"" name "\",\"target-prefix\":[\"192.0.2.70/32\"]}"
+#define CHANNEL(text)                                                                              \
+	DOMAIN "    credentials: " X509 "\n"                                                       \
+	       "    data-channel: {" text "}\n"
+
+static void
+what_goes_to_data_channels_is_checked(void **state)
+{
+#define GOOD CHANNEL("name: data.example, address: 192.0.2.1")
+	static const struct mistake fatal[] = {
+		{CHANNEL("name: data.example"), "*data-channel of isp1 without name or address"},
+		{CHANNEL("address: 192.0.2.1"), "*data-channel of isp1 without name or address"},
+		{CHANNEL("name: d.example, address: 192.0.2.1, check: 4"),
+			"*seconds from 5 to 86400"},
+		{DOMAIN "    credentials: " PSK
+			"\n    data-channel: {name: d.example, address: 192.0.2.1}\n",
+			"*data-channel of isp1 without a certificate, expected one"},
+		{GOOD "data-files: [none.json]\n", "*none.json: cannot be read: No such file"},
+		{GOOD "data-files: [broken.json]\n", "*broken.json: RFC 8259 2: "},
+		{GOOD "data-files: [list.json]\n",
+			"*list.json: RFC 8783 4.3: the whole is no object"},
+		{GOOD "data-files: [other.json]\n", "*other.json: RFC 8783 4.3: x is neither "},
+		{GOOD "data-files: [empty.json]\n",
+			"*empty.json: RFC 8783 6.1: target-prefix: an alias has none, nor "
+			"target-fqdn or target-uri at /aliases/alias["},
+		{GOOD "data-files: [web.json, twice.json]\n",
+			"*twice.json: alias web stands there twice"},
+		{DOMAIN "    credentials: " X509 "\ndata-files: [web.json]\n",
+			"*data-files, and no domain has a data-channel"},
+	};
+	struct config *c;
+
+	(void)state;
+	pki_write("web.json", ALIASES(ONE_ALIAS("web")));
+	pki_write("twice.json", ALIASES(ONE_ALIAS("mail") "," ONE_ALIAS("web")));
+	pki_write("empty.json", ALIASES("{\"name\":\"web\"}"));
+	pki_write("broken.json", "{");
+	pki_write("list.json", "[]");
+	pki_write("other.json", "{\"x\":{}}");
+	expect_fatal(fatal, COUNT(fatal));
+	c = load(GOOD "data-files: [web.json]\n");
+	assert_non_null(c);
+	assert_string_equal(c->homing->domains[0].data.name, "data.example");
+	assert_int_equal(c->homing->domains[0].data.port, 443);
+	assert_int_equal(c->homing->domains[0].data.check_s, 300);
+	assert_int_equal(c->n_records, 1);
+	assert_int_equal(c->records[0].kind, SHARE_ALIAS);
+	assert_string_equal(share_name(&c->records[0]), "web");
+	config_free(c);
+#undef GOOD
+}
+
 /* 9284-6-09, 4218-3.5-01, 8811-3.1.3-02, 8811-3.2.5-01, 8612-SIG-004-01 */
 static void
 doubtful_settings_are_warnings(void **state)
@@ -1348,6 +1401,7 @@ main(void)
 		cmocka_unit_test_teardown(
 			a_resolver_for_clients_is_encrypted_and_validates, forget),
 		cmocka_unit_test_teardown(aliases_are_checked, forget),
+		cmocka_unit_test_teardown(what_goes_to_data_channels_is_checked, forget),
 		cmocka_unit_test_teardown(doubtful_settings_are_warnings, forget),
 		cmocka_unit_test_teardown(every_mistake_is_told_not_only_the_first, forget),
 		cmocka_unit_test_teardown(a_file_that_cannot_be_read_is_told, forget),

@@ -171,27 +171,27 @@ desk_answer(struct desk *d)
 	desk_forget(d, 0);
 }
 
-struct web *
-desk_web(struct desk *d, const struct web_setup *setup)
+struct visitor *
+desk_visitor(struct desk *d, const struct visitor_setup *setup)
 {
-	struct web *w = web_new(d->loop, &d->at, setup);
+	struct visitor *w = visitor_new(d->loop, &d->at, setup);
 
-	WAIT(d->loop, web_is_up(w));
+	WAIT(d->loop, visitor_is_up(w));
 	return w;
 }
 
 unsigned
-web_has(const struct web *w, const char *text)
+visitor_has(const struct visitor *w, const char *text)
 {
 	unsigned n = 0;
 
-	for (const char *at = web_text(w); (at = strstr(at, text)); at += strlen(text))
+	for (const char *at = visitor_text(w); (at = strstr(at, text)); at += strlen(text))
 		n++;
 	return n;
 }
 
 unsigned
-web_answers(const struct web *w)
+visitor_answers(const struct visitor *w)
 {
-	return web_has(w, "HTTP/1.1 ");
+	return visitor_has(w, "HTTP/1.1 ");
 }

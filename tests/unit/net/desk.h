@@ -5,7 +5,7 @@
 #define DOTSD_TEST_DESK_H
 
 #include "net/https.h"
-#include "web.h"
+#include "visitor.h"
 
 enum { DESK_HELD_MAX = 2048, DESK_TEXT_MAX = 4096 };
 
@@ -40,10 +40,10 @@ void desk_stop(struct desk *d);
 /* The oldest one that is held. */
 void desk_answer(struct desk *d);
 /* A client that has a certificate and is up. */
-struct web *desk_web(struct desk *d, const struct web_setup *setup);
+struct visitor *desk_visitor(struct desk *d, const struct visitor_setup *setup);
 /* How often a text stands in what the client has received. */
-unsigned web_has(const struct web *w, const char *text);
+unsigned visitor_has(const struct visitor *w, const char *text);
 /* Lines of status it has received. */
-unsigned web_answers(const struct web *w);
+unsigned visitor_answers(const struct visitor *w);
 
 #endif

@@ -13,32 +13,32 @@ enum { CROWD = 1000 };
 
 static const char get[] = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 
-static struct web *
+static struct visitor *
 knocking_from(struct desk *d, const char *source, const char *certificate)
 {
-	return web_new(
-		d->loop, &d->at, &(struct web_setup){.certificate = certificate, .source = source});
+	return visitor_new(d->loop, &d->at,
+		&(struct visitor_setup){.certificate = certificate, .source = source});
 }
 
-static struct web *
+static struct visitor *
 entering_from(struct desk *d, const char *source)
 {
-	struct web *w = knocking_from(d, source, "client");
+	struct visitor *w = knocking_from(d, source, "client");
 
-	web_say(w, get);
-	WAIT(d->loop, web_answers(w) == 1);
+	visitor_say(w, get);
+	WAIT(d->loop, visitor_answers(w) == 1);
 	return w;
 }
 
 static void
-is_refused(struct desk *d, struct web *w, const char *status)
+is_refused(struct desk *d, struct visitor *w, const char *status)
 {
-	WAIT(d->loop, web_is_over(w));
-	if (web_has(w, status) != 1 || web_answers(w) != 1)
-		fail_msg("%s: %s", status, web_text(w));
-	assert_int_equal(web_has(w, "\r\nConnection: close\r\n"), 1);
-	assert_int_equal(web_error(w), 0); /* nothing overtook the answer */
-	web_free(w);
+	WAIT(d->loop, visitor_is_over(w));
+	if (visitor_has(w, status) != 1 || visitor_answers(w) != 1)
+		fail_msg("%s: %s", status, visitor_text(w));
+	assert_int_equal(visitor_has(w, "\r\nConnection: close\r\n"), 1);
+	assert_int_equal(visitor_error(w), 0); /* nothing overtook the answer */
+	visitor_free(w);
 }
 
 /* --- how many -------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static void
 connections_are_limited_by_prefix(void **state)
 {
 	struct https_config cfg = {.max_connections_per_prefix = 3};
-	struct web *w[4];
+	struct visitor *w[4];
 	struct desk d;
 
 	(void)state;
@@ -55,15 +55,15 @@ connections_are_limited_by_prefix(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		w[i] = entering_from(&d, "127.0.0.1");
 	w[3] = knocking_from(&d, "127.0.0.9", "client");
-	WAIT(d.loop, web_is_over(w[3]));
-	assert_false(web_is_up(w[3]));
-	web_free(w[3]);
-	web_free(entering_from(&d, "127.0.1.1")); /* another one has its own share */
-	web_free(w[0]);
+	WAIT(d.loop, visitor_is_over(w[3]));
+	assert_false(visitor_is_up(w[3]));
+	visitor_free(w[3]);
+	visitor_free(entering_from(&d, "127.0.1.1")); /* another one has its own share */
+	visitor_free(w[0]);
 	WAIT(d.loop, https_connections(d.https) == 2);
 	w[0] = entering_from(&d, "127.0.0.9");
 	for (unsigned i = 0; i < 3; i++)
-		web_free(w[i]);
+		visitor_free(w[i]);
 	desk_stop(&d);
 }
 
@@ -73,7 +73,7 @@ connections_are_limited(void **state)
 {
 	static const char *const sources[] = {"127.0.1.1", "127.0.1.2", "127.0.3.1"};
 	struct https_config cfg = {.max_connections = 3};
-	struct web *w[3], *late;
+	struct visitor *w[3], *late;
 	struct desk d;
 
 	(void)state;
@@ -81,14 +81,14 @@ connections_are_limited(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		w[i] = entering_from(&d, sources[i]);
 	late = knocking_from(&d, "127.0.4.1", "client");
-	WAIT(d.loop, web_is_over(late));
-	assert_false(web_is_up(late));
-	web_free(late);
-	web_free(w[0]);
+	WAIT(d.loop, visitor_is_over(late));
+	assert_false(visitor_is_up(late));
+	visitor_free(late);
+	visitor_free(w[0]);
 	WAIT(d.loop, https_connections(d.https) == 2);
 	w[0] = entering_from(&d, "127.0.4.1");
 	for (unsigned i = 0; i < 3; i++)
-		web_free(w[i]);
+		visitor_free(w[i]);
 	desk_stop(&d);
 }
 
@@ -97,7 +97,7 @@ static void
 strangers_make_room_for_a_new_connection(void **state)
 {
 	struct https_config cfg = {.max_connections = 6};
-	struct web *known, *nobody[2], *late[2];
+	struct visitor *known, *nobody[2], *late[2];
 	struct desk d;
 	int silent[3];
 
@@ -110,8 +110,8 @@ strangers_make_room_for_a_new_connection(void **state)
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		nobody[i] = knocking_from(&d, "127.0.3.1", NULL);
-		web_say(nobody[i], get);
-		WAIT(d.loop, web_answers(nobody[i]) == 1);
+		visitor_say(nobody[i], get);
+		WAIT(d.loop, visitor_answers(nobody[i]) == 1);
 	}
 	late[0] = entering_from(&d, "127.0.4.1"); /* for one of the three */
 	assert_false(knock_stands(silent[0]));
@@ -119,16 +119,16 @@ strangers_make_room_for_a_new_connection(void **state)
 	late[1] = entering_from(&d, "127.0.5.1"); /* for one of two and two: the older */
 	assert_false(knock_stands(silent[1]));
 	assert_int_equal(https_connections(d.https), 6);
-	web_forget(known);
-	web_say(known, get);
-	WAIT(d.loop, web_answers(known) == 1);
+	visitor_forget(known);
+	visitor_say(known, get);
+	WAIT(d.loop, visitor_answers(known) == 1);
 	for (unsigned i = 0; i < 3; i++)
 		close(silent[i]);
 	for (unsigned i = 0; i < 2; i++) {
-		web_free(nobody[i]);
-		web_free(late[i]);
+		visitor_free(nobody[i]);
+		visitor_free(late[i]);
 	}
-	web_free(known);
+	visitor_free(known);
 	desk_stop(&d);
 }
 
@@ -136,7 +136,7 @@ static void
 who_has_just_come_makes_no_room(void **state)
 {
 	struct https_config cfg = {.max_connections = 1};
-	struct web *late;
+	struct visitor *late;
 	struct desk d;
 	long begin;
 	int silent;
@@ -147,14 +147,14 @@ who_has_just_come_makes_no_room(void **state)
 	silent = knock(&d.at, "127.0.1.1");
 	WAIT(d.loop, https_connections(d.https) == 1);
 	late = knocking_from(&d, "127.0.2.1", "client");
-	WAIT(d.loop, web_is_over(late) || web_is_up(late));
+	WAIT(d.loop, visitor_is_over(late) || visitor_is_up(late));
 	assert_true(harness_ms() - begin >= 1000 || knock_stands(silent));
-	web_free(late);
+	visitor_free(late);
 	WAIT(d.loop, harness_ms() - begin > 1100);
 	late = entering_from(&d, "127.0.2.1");
 	assert_false(knock_stands(silent));
 	close(silent);
-	web_free(late);
+	visitor_free(late);
 	desk_stop(&d);
 }
 
@@ -162,7 +162,7 @@ static void
 many_connections_are_served_at_a_time(void **state)
 {
 	struct https_config cfg = {.max_connections = CROWD, .max_connections_per_prefix = CROWD};
-	static struct web *w[CROWD];
+	static struct visitor *w[CROWD];
 	struct desk d;
 
 	(void)state;
@@ -170,7 +170,7 @@ many_connections_are_served_at_a_time(void **state)
 	d.hold = true;
 	for (unsigned i = 0; i < CROWD; i++) {
 		w[i] = knocking_from(&d, NULL, "client");
-		web_say(w[i], get);
+		visitor_say(w[i], get);
 		if (i % 50 == 49) /* no longer than the queue of what is to be accepted */
 			WAIT(d.loop, d.n_held == i + 1);
 	}
@@ -178,9 +178,9 @@ many_connections_are_served_at_a_time(void **state)
 	while (d.n_held)
 		desk_answer(&d);
 	for (unsigned i = 0; i < CROWD; i++)
-		WAIT(d.loop, web_has(w[i], "/x\n") == 1);
+		WAIT(d.loop, visitor_has(w[i], "/x\n") == 1);
 	for (unsigned i = 0; i < CROWD; i++)
-		web_free(w[i]);
+		visitor_free(w[i]);
 	WAIT(d.loop, https_connections(d.https) == 0);
 	desk_stop(&d);
 }
@@ -193,25 +193,25 @@ body_beyond_the_limit_is_413(void **state)
 	struct https_config cfg = {.max_body = 1000};
 	static char body[3 * 1024 * 1024];
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, &cfg);
-	w = desk_web(&d, NULL);
-	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
 	memset(body, 'x', sizeof(body));
-	web_send(w, body, 1000);
-	WAIT(d.loop, web_answers(w) == 1);
+	visitor_send(w, body, 1000);
+	WAIT(d.loop, visitor_answers(w) == 1);
 	assert_int_equal(d.len, 1000);
-	web_forget(w);
+	visitor_forget(w);
 	/* It sends all of it, whatever it is told. */
-	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3145728\r\n\r\n");
-	web_send(w, body, sizeof(body));
+	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3145728\r\n\r\n");
+	visitor_send(w, body, sizeof(body));
 	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
 
-	w = desk_web(&d, NULL);
-	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
-		   "1001\r\n\r\n");
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
+		       "1001\r\n\r\n");
 	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
 	assert_int_equal(d.requests, 1);
 	desk_stop(&d);
@@ -222,20 +222,21 @@ chunks_beyond_the_limit_are_413(void **state)
 {
 	struct https_config cfg = {.max_body = 1000};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, &cfg);
-	w = desk_web(&d, NULL);
-	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
 	for (unsigned i = 0; i < 101; i++)
-		web_say(w, "a\r\n0123456789\r\n");
+		visitor_say(w, "a\r\n0123456789\r\n");
 	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
 	/* One that says it would be longer is not waited for. */
-	w = desk_web(&d, NULL);
-	web_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n");
+	w = desk_visitor(&d, NULL);
+	visitor_say(
+		w, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n");
 	for (unsigned i = 0; i < 101; i++)
-		web_say(w, "0123456789");
+		visitor_say(w, "0123456789");
 	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
 	assert_int_equal(d.requests, 0);
 	desk_stop(&d);
@@ -247,24 +248,24 @@ head_beyond_the_limit_is_431(void **state)
 	struct https_config cfg = {.max_headers = 1000};
 	struct desk d;
 	char text[2000];
-	struct web *w;
+	struct visitor *w;
 	int n;
 
 	(void)state;
 	desk_start(&d, &cfg);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: h\r\nX: ");
 	memset(text + n, 'x', sizeof(text) - (size_t)n);
 	memcpy(text + 996, "\r\n\r\n", 5);
-	web_say(w, text);
-	WAIT(d.loop, web_answers(w) == 1);
-	web_forget(w);
+	visitor_say(w, text);
+	WAIT(d.loop, visitor_answers(w) == 1);
+	visitor_forget(w);
 	memcpy(text + 996, "x\r\n\r\n", 6);
-	web_say(w, text);
+	visitor_say(w, text);
 	is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
-	w = desk_web(&d, NULL); /* one that does not come to an end */
+	w = desk_visitor(&d, NULL); /* one that does not come to an end */
 	memset(text, 'x', 1001);
-	web_send(w, text, 1001);
+	visitor_send(w, text, 1001);
 	is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
 	assert_int_equal(d.requests, 1);
 	desk_stop(&d);
@@ -274,21 +275,21 @@ static void
 number_of_fields_is_limited(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
 	for (unsigned i = 0; i < 99; i++)
-		web_say(w, "A:\r\n");
-	web_say(w, "\r\n");
-	WAIT(d.loop, web_answers(w) == 1);
-	web_forget(w);
-	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
+		visitor_say(w, "A:\r\n");
+	visitor_say(w, "\r\n");
+	WAIT(d.loop, visitor_answers(w) == 1);
+	visitor_forget(w);
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
 	for (unsigned i = 0; i < 100; i++)
-		web_say(w, "A:\r\n");
-	web_say(w, "\r\n");
+		visitor_say(w, "A:\r\n");
+	visitor_say(w, "\r\n");
 	is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
 	assert_int_equal(d.requests, 1);
 	desk_stop(&d);
@@ -304,12 +305,12 @@ fields_beyond_memory_are_refused(void **state)
 	(void)state;
 	desk_start(&d, NULL);
 	for (unsigned i = 0; i < 3; i++) {
-		struct web *w = desk_web(&d, NULL);
+		struct visitor *w = desk_visitor(&d, NULL);
 
-		web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
+		visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n");
 		for (size_t n = 30; n + strlen(fillers[i]) < 16384; n += strlen(fillers[i]))
-			web_say(w, fillers[i]);
-		web_say(w, "\r\n");
+			visitor_say(w, fillers[i]);
+		visitor_say(w, "\r\n");
 		is_refused(&d, w, "HTTP/1.1 431 Request Header Fields Too Large\r\n");
 	}
 	assert_int_equal(d.requests, 0);
@@ -322,18 +323,18 @@ query_of_many_parameters_is_delivered_whole(void **state)
 {
 	static char text[16000];
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	memset(text, '&', sizeof(text) - 1);
-	web_say(w, "GET /?");
-	web_say(w, text);
-	web_say(w, " HTTP/1.1\r\nHost: h\r\n\r\n");
-	WAIT(d.loop, web_answers(w) == 1);
+	visitor_say(w, "GET /?");
+	visitor_say(w, text);
+	visitor_say(w, " HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT(d.loop, visitor_answers(w) == 1);
 	assert_int_equal(strspn(d.query, "&"), sizeof(d.query) - 1);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -341,7 +342,7 @@ static void
 all_bodies_together_are_limited(void **state)
 {
 	struct https_config cfg = {.max_bodies = 3000, .max_body = 1000};
-	struct web *w[3], *late;
+	struct visitor *w[3], *late;
 	char body[1000];
 	struct desk d;
 
@@ -350,28 +351,29 @@ all_bodies_together_are_limited(void **state)
 	d.hold = true;
 	memset(body, 'x', sizeof(body));
 	for (unsigned i = 0; i < 3; i++) {
-		w[i] = desk_web(&d, NULL);
-		web_say(w[i], "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-		web_send(w[i], body, sizeof(body));
+		w[i] = desk_visitor(&d, NULL);
+		visitor_say(w[i], "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+		visitor_send(w[i], body, sizeof(body));
 		WAIT(d.loop, d.n_held == i + 1);
 	}
-	late = desk_web(&d, NULL);
-	web_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+	late = desk_visitor(&d, NULL);
+	visitor_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
 	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
-	late = desk_web(&d, NULL);
-	web_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+	late = desk_visitor(&d, NULL);
+	visitor_say(
+		late, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
 	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
-	web_free(w[0]);
+	visitor_free(w[0]);
 	WAIT(d.loop, d.gone == 1);
 	desk_answer(&d);
-	WAIT(d.loop, web_has(w[1], "/p\n") == 1);
-	late = desk_web(&d, NULL);
-	web_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-	web_send(late, body, sizeof(body));
+	WAIT(d.loop, visitor_has(w[1], "/p\n") == 1);
+	late = desk_visitor(&d, NULL);
+	visitor_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+	visitor_send(late, body, sizeof(body));
 	WAIT(d.loop, d.n_held == 2); /* there is room again */
-	web_free(late);
-	web_free(w[1]);
-	web_free(w[2]);
+	visitor_free(late);
+	visitor_free(w[1]);
+	visitor_free(w[2]);
 	desk_stop(&d);
 }
 
@@ -380,28 +382,28 @@ static void
 answers_that_wait_count_as_bodies_do(void **state)
 {
 	struct https_config cfg = {.max_bodies = 1000000};
-	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct visitor_setup deaf = {.certificate = "client", .receive_buffer = 4096};
 	struct desk d;
-	struct web *w, *late;
+	struct visitor *w, *late;
 
 	(void)state;
 	desk_start(&d, &cfg);
 	d.answer_len = 2000000;
-	w = desk_web(&d, &deaf);
-	web_listen(w, false);
-	web_say(w, get);
+	w = desk_visitor(&d, &deaf);
+	visitor_listen(w, false);
+	visitor_say(w, get);
 	WAIT(d.loop, d.requests == 1);
-	late = desk_web(&d, NULL);
-	web_say(late, get);
+	late = desk_visitor(&d, NULL);
+	visitor_say(late, get);
 	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
-	web_listen(w, true);
-	WAIT(d.loop, web_len(w) > 2000000);
+	visitor_listen(w, true);
+	WAIT(d.loop, visitor_len(w) > 2000000);
 	d.answer_len = 0;
-	late = desk_web(&d, NULL);
-	web_say(late, get);
-	WAIT(d.loop, web_has(late, "/x\n") == 1);
-	web_free(w);
-	web_free(late);
+	late = desk_visitor(&d, NULL);
+	visitor_say(late, get);
+	WAIT(d.loop, visitor_has(late, "/x\n") == 1);
+	visitor_free(w);
+	visitor_free(late);
 	desk_stop(&d);
 }
 
@@ -412,7 +414,7 @@ connection_without_progress_is_closed(void **state)
 {
 	struct https_config cfg = {.timeout_s = 1};
 	struct desk d;
-	struct web *idle, *used;
+	struct visitor *idle, *used;
 	int silent, half;
 
 	(void)state;
@@ -420,16 +422,16 @@ connection_without_progress_is_closed(void **state)
 	silent = knock(&d.at, NULL); /* no handshake */
 	half = knock(&d.at, NULL);   /* a part of one */
 	assert_int_equal(send(half, "\x16\x03\x01\x02", 4, 0), 4);
-	idle = desk_web(&d, NULL);
-	used = desk_web(&d, NULL);
-	web_say(used, get);
-	WAIT(d.loop, web_is_over(idle) && web_is_over(used));
-	assert_int_equal(web_error(idle), 0);
-	assert_int_equal(web_len(idle), 0);
-	assert_int_equal(web_answers(used), 1);
+	idle = desk_visitor(&d, NULL);
+	used = desk_visitor(&d, NULL);
+	visitor_say(used, get);
+	WAIT(d.loop, visitor_is_over(idle) && visitor_is_over(used));
+	assert_int_equal(visitor_error(idle), 0);
+	assert_int_equal(visitor_len(idle), 0);
+	assert_int_equal(visitor_answers(used), 1);
 	WAIT(d.loop, !knock_stands(silent) && !knock_stands(half));
-	web_free(idle);
-	web_free(used);
+	visitor_free(idle);
+	visitor_free(used);
 	WAIT(d.loop, https_connections(d.https) == 0);
 	close(silent);
 	close(half);
@@ -438,7 +440,7 @@ connection_without_progress_is_closed(void **state)
 
 /* A second has passed since; one more octet each time. */
 struct drip {
-	struct web *web;
+	struct visitor *web;
 	struct timer *timer;
 	const char *octet;
 };
@@ -448,7 +450,7 @@ drip(void *arg)
 {
 	struct drip *dr = arg;
 
-	web_say(dr->web, dr->octet);
+	visitor_say(dr->web, dr->octet);
 	timer_after(dr->timer, 200);
 }
 
@@ -474,14 +476,14 @@ request_that_takes_too_long_is_408(void **state)
 	(void)state;
 	desk_start(&d, &cfg);
 	for (unsigned i = 0; i < N; i++) {
-		drips[i].web = desk_web(&d, NULL);
+		drips[i].web = desk_visitor(&d, NULL);
 		drips[i].timer = timer_new(d.loop, drip, &drips[i]);
 		drips[i].octet = rows[i].octet;
-		web_say(drips[i].web, rows[i].begin);
+		visitor_say(drips[i].web, rows[i].begin);
 		timer_after(drips[i].timer, 200);
 	}
 	for (unsigned i = 0; i < N; i++) {
-		WAIT(d.loop, web_is_over(drips[i].web));
+		WAIT(d.loop, visitor_is_over(drips[i].web));
 		timer_free(drips[i].timer);
 		is_refused(&d, drips[i].web, "HTTP/1.1 408 Request Timeout\r\n");
 	}
@@ -495,24 +497,24 @@ connection_outlives_the_time_of_a_request(void **state)
 {
 	struct https_config cfg = {.timeout_s = 3600, .request_timeout_s = 1};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 	long begin;
 
 	(void)state;
 	desk_start(&d, &cfg);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	d.hold = true;
 	begin = harness_ms();
 	for (unsigned i = 1; harness_ms() - begin < 2500; i++) {
 		long asked = harness_ms();
 
-		web_say(w, get);
+		visitor_say(w, get);
 		WAIT(d.loop, d.n_held == 1);
 		WAIT(d.loop, harness_ms() - asked > 1200); /* its answer takes its time, too */
 		desk_answer(&d);
-		WAIT(d.loop, web_has(w, "/x\n") == i);
+		WAIT(d.loop, visitor_has(w, "/x\n") == i);
 	}
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -520,19 +522,19 @@ static void
 peer_that_does_not_read_is_closed(void **state)
 {
 	struct https_config cfg = {.timeout_s = 1};
-	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct visitor_setup deaf = {.certificate = "client", .receive_buffer = 4096};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, &cfg);
 	d.answer_len = 5000000;
-	w = desk_web(&d, &deaf);
-	web_listen(w, false);
-	web_say(w, get);
+	w = desk_visitor(&d, &deaf);
+	visitor_listen(w, false);
+	visitor_say(w, get);
 	WAIT(d.loop, d.requests == 1);
 	WAIT(d.loop, https_connections(d.https) == 0);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -541,8 +543,8 @@ read_some(void *arg)
 {
 	struct drip *dr = arg;
 
-	web_listen(dr->web, true);
-	web_listen(dr->web, false);
+	visitor_listen(dr->web, true);
+	visitor_listen(dr->web, false);
 	timer_after(dr->timer, 100);
 }
 
@@ -551,23 +553,23 @@ static void
 peer_that_reads_slowly_gets_its_answer(void **state)
 {
 	struct https_config cfg = {.timeout_s = 1};
-	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct visitor_setup deaf = {.certificate = "client", .receive_buffer = 4096};
 	struct drip dr;
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, &cfg);
 	d.answer_len = 600000;
-	dr.web = desk_web(&d, &deaf);
-	web_listen(dr.web, false);
-	web_say(dr.web, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+	dr.web = desk_visitor(&d, &deaf);
+	visitor_listen(dr.web, false);
+	visitor_say(dr.web, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
 	dr.timer = timer_new(d.loop, read_some, &dr);
 	timer_after(dr.timer, 100);
-	WAIT(d.loop, web_is_over(dr.web));
-	assert_int_equal(web_error(dr.web), 0);
-	assert_true(web_len(dr.web) > 600000);
+	WAIT(d.loop, visitor_is_over(dr.web));
+	assert_int_equal(visitor_error(dr.web), 0);
+	assert_true(visitor_len(dr.web) > 600000);
 	timer_free(dr.timer);
-	web_free(dr.web);
+	visitor_free(dr.web);
 	desk_stop(&d);
 }
 
@@ -575,24 +577,24 @@ peer_that_reads_slowly_gets_its_answer(void **state)
 static void
 peer_that_asks_and_does_not_read_asks_no_more(void **state)
 {
-	struct web_setup deaf = {.certificate = "client", .receive_buffer = 4096};
+	struct visitor_setup deaf = {.certificate = "client", .receive_buffer = 4096};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 	unsigned before;
 
 	(void)state;
 	desk_start(&d, NULL);
 	d.answer_len = 10000;
-	w = desk_web(&d, &deaf);
-	web_listen(w, false);
+	w = desk_visitor(&d, &deaf);
+	visitor_listen(w, false);
 	for (unsigned i = 0; i < 5000; i++)
-		web_say(w, get);
+		visitor_say(w, get);
 	do {
 		before = d.requests;
 		harness_settle(d.loop);
 	} while (d.requests > before);
 	assert_in_range(d.requests, 1, 500);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -633,12 +635,12 @@ connections_wait_for_descriptors(void **state)
 {
 	unsigned turns = 0;
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
 	loop_at_turn_end(d.loop, count_turn, &turns);
-	web_free(entering_from(&d, NULL)); /* so that all else is open */
+	visitor_free(entering_from(&d, NULL)); /* so that all else is open */
 	WAIT(d.loop, https_connections(d.https) == 0);
 	w = knocking_from(&d, NULL, "client");
 	leave_descriptors(0);
@@ -646,11 +648,11 @@ connections_wait_for_descriptors(void **state)
 	turns = 0;
 	harness_settle(d.loop);
 	assert_in_range(turns, 0, 100); /* it waits, and does not try all the time */
-	assert_false(web_is_up(w));
+	assert_false(visitor_is_up(w));
 	leave_all_descriptors();
-	web_say(w, get);
-	WAIT(d.loop, web_answers(w) == 1);
-	web_free(w);
+	visitor_say(w, get);
+	WAIT(d.loop, visitor_answers(w) == 1);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -659,22 +661,22 @@ static void
 connection_that_lacks_descriptors_is_closed(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	web_free(entering_from(&d, NULL));
+	visitor_free(entering_from(&d, NULL));
 	WAIT(d.loop, https_connections(d.https) == 0);
 	for (unsigned left = 1; left <= 2; left++) {
 		w = knocking_from(&d, NULL, "client");
 		leave_descriptors(left);
-		WAIT(d.loop, web_is_over(w));
-		assert_int_equal(web_len(w), 0);
+		WAIT(d.loop, visitor_is_over(w));
+		assert_int_equal(visitor_len(w), 0);
 		leave_all_descriptors();
-		web_free(w);
+		visitor_free(w);
 		WAIT(d.loop, https_connections(d.https) == 0);
 	}
-	web_free(entering_from(&d, NULL));
+	visitor_free(entering_from(&d, NULL));
 	desk_stop(&d);
 }
 
@@ -701,7 +703,7 @@ handshakes_wait_for_their_turn(void **state)
 {
 	enum { N = 40 };
 	struct rush r = {0};
-	struct web *w[N];
+	struct visitor *w[N];
 	struct desk d;
 
 	(void)state;
@@ -713,7 +715,7 @@ handshakes_wait_for_their_turn(void **state)
 	WAIT(d.loop, d.judged == N);
 	assert_in_range(r.most, 1, 2);
 	for (unsigned i = 0; i < N; i++)
-		web_free(w[i]);
+		visitor_free(w[i]);
 	desk_stop(&d);
 }
 
@@ -733,24 +735,24 @@ requests_wait_for_their_turn(void **state)
 {
 	enum { N = 45 };
 	struct rush r = {0};
-	struct web *w[N];
+	struct visitor *w[N];
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, NULL);
 	r.desk = &d;
 	for (unsigned i = 0; i < N; i++)
-		w[i] = desk_web(&d, NULL);
+		w[i] = desk_visitor(&d, NULL);
 	WAIT(d.loop, d.judged == N);
 	loop_at_turn_end(d.loop, look_at_requests, &r);
 	for (unsigned i = 0; i < N; i++)
-		web_say(w[i], get);
+		visitor_say(w[i], get);
 	WAIT(d.loop, d.requests == N);
 	assert_in_range(r.most, 1, 32); /* read in one turn, answered in the next one */
 	for (unsigned i = 0; i < N; i++)
-		WAIT(d.loop, web_has(w[i], "/x\n") == 1);
+		WAIT(d.loop, visitor_has(w[i], "/x\n") == 1);
 	for (unsigned i = 0; i < N; i++)
-		web_free(w[i]);
+		visitor_free(w[i]);
 	desk_stop(&d);
 }
 

@@ -109,20 +109,21 @@ static const struct wrong wrongs[] = {
 static struct desk desk;
 
 static void
-say_wrong(struct web *w, const struct wrong *row)
+say_wrong(struct visitor *w, const struct wrong *row)
 {
-	web_send(w, row->text, row->len ? row->len : strlen(row->text));
+	visitor_send(w, row->text, row->len ? row->len : strlen(row->text));
 }
 
 static void
-is_answered(const struct web *w, const struct wrong *row)
+is_answered(const struct visitor *w, const struct wrong *row)
 {
 	char line[32];
 
 	snprintf(line, sizeof(line), "HTTP/1.1 %u ", row->status);
-	if (row->status ? web_has(w, line) == 1 && web_answers(w) == 1 : web_len(w) == 0)
+	if (row->status ? visitor_has(w, line) == 1 && visitor_answers(w) == 1
+			: visitor_len(w) == 0)
 		return;
-	fail_msg("%s: %s", row->what, web_text(w));
+	fail_msg("%s: %s", row->what, visitor_text(w));
 }
 
 static void
@@ -130,13 +131,13 @@ wrong_message_is_refused_and_the_connection_closed(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
-		struct web *w = desk_web(&desk, NULL);
+		struct visitor *w = desk_visitor(&desk, NULL);
 
 		say_wrong(w, &wrongs[i]);
-		WAIT(desk.loop, web_is_over(w));
+		WAIT(desk.loop, visitor_is_over(w));
 		is_answered(w, &wrongs[i]);
 		assert_int_equal(desk.requests, 0);
-		web_free(w);
+		visitor_free(w);
 	}
 	WAIT(desk.loop, https_connections(desk.https) == 0);
 }
@@ -148,15 +149,15 @@ wrong_message_in_pieces_is_refused_alike(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
 		const struct wrong *row = &wrongs[i];
-		struct web *w = desk_web(&desk, NULL);
+		struct visitor *w = desk_visitor(&desk, NULL);
 		size_t len = row->len ? row->len : strlen(row->text);
 
-		for (size_t k = 0; k < len && !web_is_over(w); k++)
-			web_send(w, row->text + k, 1);
-		WAIT(desk.loop, web_is_over(w));
+		for (size_t k = 0; k < len && !visitor_is_over(w); k++)
+			visitor_send(w, row->text + k, 1);
+		WAIT(desk.loop, visitor_is_over(w));
 		is_answered(w, row);
 		assert_int_equal(desk.requests, 0);
-		web_free(w);
+		visitor_free(w);
 	}
 }
 
@@ -166,15 +167,15 @@ wrong_message_after_a_good_one_is_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
-		struct web *w = desk_web(&desk, NULL);
+		struct visitor *w = desk_visitor(&desk, NULL);
 
-		web_say(w, "PUT /good HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}");
+		visitor_say(w, "PUT /good HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}");
 		say_wrong(w, &wrongs[i]);
-		WAIT(desk.loop, web_is_over(w));
-		assert_int_equal(web_has(w, "/good\n"), 1);
-		assert_int_equal(strncmp(web_text(w), "HTTP/1.1 200 ", 13), 0);
-		assert_int_equal(web_answers(w), wrongs[i].status ? 2 : 1);
-		web_free(w);
+		WAIT(desk.loop, visitor_is_over(w));
+		assert_int_equal(visitor_has(w, "/good\n"), 1);
+		assert_int_equal(strncmp(visitor_text(w), "HTTP/1.1 200 ", 13), 0);
+		assert_int_equal(visitor_answers(w), wrongs[i].status ? 2 : 1);
+		visitor_free(w);
 	}
 	assert_string_equal(desk.path, "/good");
 }
@@ -190,14 +191,14 @@ message_that_ends_early_is_no_request(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		struct web *w = desk_web(&desk, NULL);
+		struct visitor *w = desk_visitor(&desk, NULL);
 
-		web_say(w, texts[i]);
+		visitor_say(w, texts[i]);
 		harness_settle(desk.loop);
-		web_close(w);
-		WAIT(desk.loop, web_is_over(w));
-		assert_int_equal(web_len(w), 0);
-		web_free(w);
+		visitor_close(w);
+		WAIT(desk.loop, visitor_is_over(w));
+		assert_int_equal(visitor_len(w), 0);
+		visitor_free(w);
 	}
 	assert_int_equal(desk.requests, before);
 	WAIT(desk.loop, https_connections(desk.https) == 0);
@@ -207,13 +208,13 @@ message_that_ends_early_is_no_request(void **state)
 static void
 what_has_to_be_tolerated_is(void **state)
 {
-	struct web *w = desk_web(&desk, NULL);
+	struct visitor *w = desk_visitor(&desk, NULL);
 
 	(void)state;
-	web_say(w, "\r\n\n\r\nGET /lax HTTP/1.1\nHost: h\nX-Test:\t tabs \t\n\n");
-	WAIT(desk.loop, web_has(w, "/lax\n") == 1);
+	visitor_say(w, "\r\n\n\r\nGET /lax HTTP/1.1\nHost: h\nX-Test:\t tabs \t\n\n");
+	WAIT(desk.loop, visitor_has(w, "/lax\n") == 1);
 	assert_string_equal(desk.path, "/lax");
-	web_free(w);
+	visitor_free(w);
 }
 
 /* Every octet a record of its own. */
@@ -221,32 +222,32 @@ static void
 request_in_pieces_is_one_request(void **state)
 {
 	static const char text[] = "PUT /p HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc";
-	struct web *w = desk_web(&desk, NULL);
+	struct visitor *w = desk_visitor(&desk, NULL);
 	unsigned before = desk.requests;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
-		web_send(w, text + i, 1);
-	WAIT(desk.loop, web_has(w, "/p\n") == 1);
+		visitor_send(w, text + i, 1);
+	WAIT(desk.loop, visitor_has(w, "/p\n") == 1);
 	assert_int_equal(desk.requests, before + 1);
 	assert_string_equal(desk.body, "abc");
-	web_free(w);
+	visitor_free(w);
 }
 
 static void
 body_may_have_any_octet(void **state)
 {
-	struct web *w = desk_web(&desk, NULL);
+	struct visitor *w = desk_visitor(&desk, NULL);
 	uint8_t body[256];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(body); i++)
 		body[i] = (uint8_t)i;
-	web_say(w, "PUT /p HTTP/1.1\r\n" HOST "Content-Length: 256\r\n\r\n");
-	web_send(w, body, sizeof(body));
-	WAIT(desk.loop, web_has(w, "/p\n") == 1);
+	visitor_say(w, "PUT /p HTTP/1.1\r\n" HOST "Content-Length: 256\r\n\r\n");
+	visitor_send(w, body, sizeof(body));
+	WAIT(desk.loop, visitor_has(w, "/p\n") == 1);
 	assert_int_equal(desk.len, 256);
-	web_free(w);
+	visitor_free(w);
 }
 
 static int

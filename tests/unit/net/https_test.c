@@ -9,36 +9,36 @@
 
 #include "desk.h"
 
-static struct web *
-knocking(struct desk *d, const struct web_setup *setup)
+static struct visitor *
+knocking(struct desk *d, const struct visitor_setup *setup)
 {
-	return web_new(d->loop, &d->at, setup);
+	return visitor_new(d->loop, &d->at, setup);
 }
 
 /* It gets no further than the handshake. */
 static void
-is_turned_away(struct desk *d, const struct web_setup *setup)
+is_turned_away(struct desk *d, const struct visitor_setup *setup)
 {
-	struct web *w = knocking(d, setup);
+	struct visitor *w = knocking(d, setup);
 
 	/* In TLS 1.3 a client is up before the server has looked at its certificate. */
-	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-	WAIT(d->loop, web_is_over(w));
-	assert_int_equal(web_len(w), 0);
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT(d->loop, visitor_is_over(w));
+	assert_int_equal(visitor_len(w), 0);
 	assert_int_equal(d->requests, 0);
 	WAIT(d->loop, https_connections(d->https) == 0);
-	web_free(w);
+	visitor_free(w);
 }
 
 static void
-asks(struct desk *d, struct web *w, const char *path)
+asks(struct desk *d, struct visitor *w, const char *path)
 {
-	unsigned before = web_answers(w);
+	unsigned before = visitor_answers(w);
 	char text[256];
 
 	snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
-	web_say(w, text);
-	WAIT(d->loop, web_answers(w) == before + 1 && web_has(w, "\r\n\r\n") == before + 1);
+	visitor_say(w, text);
+	WAIT(d->loop, visitor_answers(w) == before + 1 && visitor_has(w, "\r\n\r\n") == before + 1);
 }
 
 /* --- who may come in ------------------------------------------------------------------------- */
@@ -48,20 +48,20 @@ static void
 client_with_a_certificate_is_known_by_it(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 	unsigned n = 0;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	asks(&d, w, "/x");
 	assert_string_equal(d.peer, "client.example");
 	assert_int_equal(d.judged, 1);
 	assert_int_equal(
-		gnutls_certificate_type_get2(web_tls(w), GNUTLS_CTYPE_PEERS), GNUTLS_CRT_X509);
-	assert_non_null(gnutls_certificate_get_peers(web_tls(w), &n));
-	assert_true(gnutls_certificate_client_get_request_status(web_tls(w)) != 0);
-	web_free(w);
+		gnutls_certificate_type_get2(visitor_tls(w), GNUTLS_CTYPE_PEERS), GNUTLS_CRT_X509);
+	assert_non_null(gnutls_certificate_get_peers(visitor_tls(w), &n));
+	assert_true(gnutls_certificate_client_get_request_status(visitor_tls(w)) != 0);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -69,17 +69,17 @@ client_with_a_certificate_is_known_by_it(void **state)
 static void
 client_without_a_certificate_is_nobody(void **state)
 {
-	struct web_setup setup = {0};
+	struct visitor_setup setup = {0};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, &setup);
+	w = desk_visitor(&d, &setup);
 	asks(&d, w, "/x");
 	assert_string_equal(d.peer, "-");
 	assert_int_equal(d.judged, 0);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -96,7 +96,7 @@ certificates_that_do_not_count_are_turned_away(void **state)
 	desk_start(&d, NULL);
 	for (size_t i = 0; i < 4; i++)
 		for (size_t k = 0; k < 2; k++)
-			is_turned_away(&d, &(struct web_setup){.certificate = names[i],
+			is_turned_away(&d, &(struct visitor_setup){.certificate = names[i],
 						   .priority = versions[k]});
 	assert_int_equal(d.judged, 0);
 	desk_stop(&d);
@@ -124,15 +124,15 @@ revoked_certificate_is_turned_away(void **state)
 {
 	struct https_config cfg = {.credentials = credentials_with_crl("named-revoked")};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, &cfg);
 	credentials_unref(cfg.credentials);
-	is_turned_away(&d, &(struct web_setup){.certificate = "named"});
-	w = desk_web(&d, NULL);
+	is_turned_away(&d, &(struct visitor_setup){.certificate = "named"});
+	w = desk_visitor(&d, NULL);
 	asks(&d, w, "/x");
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -175,7 +175,7 @@ who_is_judged_bad_is_turned_away(void **state)
 	(void)state;
 	desk_start(&d, NULL);
 	d.refuse = "not a customer any more";
-	is_turned_away(&d, &(struct web_setup){.certificate = "client"});
+	is_turned_away(&d, &(struct visitor_setup){.certificate = "client"});
 	assert_int_equal(d.judged, 1);
 	desk_stop(&d);
 }
@@ -191,7 +191,7 @@ versions_below_1_2_are_refused(void **state)
 	(void)state;
 	desk_start(&d, NULL);
 	is_turned_away(
-		&d, &(struct web_setup){.certificate = "client",
+		&d, &(struct visitor_setup){.certificate = "client",
 			    .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0:+MAC-ALL:"
 					"%VERIFY_ALLOW_SIGN_WITH_SHA1"});
 	desk_stop(&d);
@@ -212,8 +212,8 @@ weak_suites_are_refused(void **state)
 	(void)state;
 	desk_start(&d, NULL);
 	for (size_t i = 0; i < 4; i++)
-		is_turned_away(&d,
-			&(struct web_setup){.certificate = "client", .priority = priorities[i]});
+		is_turned_away(&d, &(struct visitor_setup){
+					   .certificate = "client", .priority = priorities[i]});
 	desk_stop(&d);
 }
 
@@ -233,19 +233,19 @@ versions_1_3_and_1_2_speak_http_1_1(void **state)
 	(void)state;
 	desk_start(&d, NULL);
 	for (size_t i = 0; i < 2; i++) {
-		struct web_setup setup = {.certificate = "client",
+		struct visitor_setup setup = {.certificate = "client",
 			.priority = rows[i].priority,
 			.alpn = "http/1.1",
 			.sni = "dots.example"};
-		struct web *w = desk_web(&d, &setup);
+		struct visitor *w = desk_visitor(&d, &setup);
 		gnutls_datum_t chosen = {0};
 
-		assert_int_equal(gnutls_protocol_get_version(web_tls(w)), rows[i].version);
-		assert_int_equal(gnutls_alpn_get_selected_protocol(web_tls(w), &chosen), 0);
+		assert_int_equal(gnutls_protocol_get_version(visitor_tls(w)), rows[i].version);
+		assert_int_equal(gnutls_alpn_get_selected_protocol(visitor_tls(w), &chosen), 0);
 		assert_int_equal(chosen.size, 8);
 		assert_memory_equal(chosen.data, "http/1.1", 8);
 		asks(&d, w, "/x");
-		web_free(w);
+		visitor_free(w);
 	}
 	desk_stop(&d);
 }
@@ -257,7 +257,7 @@ other_protocols_are_refused(void **state)
 
 	(void)state;
 	desk_start(&d, NULL);
-	is_turned_away(&d, &(struct web_setup){.certificate = "client", .alpn = "coap"});
+	is_turned_away(&d, &(struct visitor_setup){.certificate = "client", .alpn = "coap"});
 	desk_stop(&d);
 }
 
@@ -265,26 +265,26 @@ other_protocols_are_refused(void **state)
 static gnutls_datum_t
 ticket_of(struct desk *d, const char *certificate, const char *priority)
 {
-	struct web *w =
-		desk_web(d, &(struct web_setup){.certificate = certificate, .priority = priority});
+	struct visitor *w = desk_visitor(
+		d, &(struct visitor_setup){.certificate = certificate, .priority = priority});
 	gnutls_datum_t ticket = {0};
 
 	asks(d, w, "/first");
-	assert_int_equal(gnutls_session_get_data2(web_tls(w), &ticket), 0);
-	web_free(w);
+	assert_int_equal(gnutls_session_get_data2(visitor_tls(w), &ticket), 0);
+	visitor_free(w);
 	return ticket;
 }
 
 static bool
 resumes(struct desk *d, const gnutls_datum_t *ticket, const char *priority)
 {
-	struct web *w = desk_web(
-		d, &(struct web_setup){
+	struct visitor *w = desk_visitor(
+		d, &(struct visitor_setup){
 			   .certificate = "client", .priority = priority, .resume = *ticket});
-	bool resumed = gnutls_session_is_resumed(web_tls(w));
+	bool resumed = gnutls_session_is_resumed(visitor_tls(w));
 
 	asks(d, w, "/again");
-	web_free(w);
+	visitor_free(w);
 	return resumed;
 }
 
@@ -300,20 +300,20 @@ tickets_resume_without_early_data(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		gnutls_datum_t ticket = ticket_of(&d, "client", versions[i]);
 		unsigned judged = d.judged;
-		struct web *w;
+		struct visitor *w;
 
 		assert_true(resumes(&d, &ticket, versions[i]));
 		assert_string_equal(d.peer, "client.example");
 		assert_int_equal(d.judged, judged + 1);
-		w = desk_web(&d, &(struct web_setup){.certificate = "client",
-					 .priority = versions[i],
-					 .resume = ticket,
-					 .early = "GET /early HTTP/1.1\r\nHost: h\r\n\r\n"});
-		assert_true(gnutls_session_is_resumed(web_tls(w)));
-		assert_false(gnutls_session_get_flags(web_tls(w)) & GNUTLS_SFLAGS_EARLY_DATA);
+		w = desk_visitor(&d, &(struct visitor_setup){.certificate = "client",
+					     .priority = versions[i],
+					     .resume = ticket,
+					     .early = "GET /early HTTP/1.1\r\nHost: h\r\n\r\n"});
+		assert_true(gnutls_session_is_resumed(visitor_tls(w)));
+		assert_false(gnutls_session_get_flags(visitor_tls(w)) & GNUTLS_SFLAGS_EARLY_DATA);
 		asks(&d, w, "/late");
 		assert_null(strstr(d.paths, "/early"));
-		web_free(w);
+		visitor_free(w);
 		gnutls_free(ticket.data);
 	}
 	desk_stop(&d);
@@ -324,7 +324,7 @@ ticket_does_not_get_past_the_judge(void **state)
 {
 	struct desk d;
 	gnutls_datum_t ticket;
-	struct web *w;
+	struct visitor *w;
 	unsigned requests;
 
 	(void)state;
@@ -332,11 +332,11 @@ ticket_does_not_get_past_the_judge(void **state)
 	ticket = ticket_of(&d, "client", "NORMAL");
 	requests = d.requests;
 	d.refuse = "not a customer any more";
-	w = knocking(&d, &(struct web_setup){.certificate = "client", .resume = ticket});
-	WAIT(d.loop, web_is_over(w));
-	assert_int_equal(web_len(w), 0);
+	w = knocking(&d, &(struct visitor_setup){.certificate = "client", .resume = ticket});
+	WAIT(d.loop, visitor_is_over(w));
+	assert_int_equal(visitor_len(w), 0);
 	assert_int_equal(d.requests, requests);
-	web_free(w);
+	visitor_free(w);
 	gnutls_free(ticket.data);
 	desk_stop(&d);
 }
@@ -361,18 +361,18 @@ new_credentials_end_old_tickets(void **state)
 static void
 renegotiation_ends_the_connection(void **state)
 {
-	struct web_setup setup = {
+	struct visitor_setup setup = {
 		.certificate = "client", .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, &setup);
+	w = desk_visitor(&d, &setup);
 	asks(&d, w, "/x");
-	gnutls_handshake(web_tls(w)); /* begins another one */
+	gnutls_handshake(visitor_tls(w)); /* begins another one */
 	WAIT(d.loop, https_connections(d.https) == 0);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -405,15 +405,16 @@ static void
 request_is_delivered_as_it_came(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	web_say(w, "PATCH /restconf/data/a:b=c%2Fd%00+%zz?content=config&x=%20&y HTTP/1.1\r\n"
-		   "Host: dots.example\r\nX-Test: one\r\nContent-Length: 9\r\nx-tEST:  two \r\n\r\n"
-		   "{\"a\": 1}\n");
-	WAIT(d.loop, web_answers(w) == 1);
+	w = desk_visitor(&d, NULL);
+	visitor_say(w,
+		"PATCH /restconf/data/a:b=c%2Fd%00+%zz?content=config&x=%20&y HTTP/1.1\r\n"
+		"Host: dots.example\r\nX-Test: one\r\nContent-Length: 9\r\nx-tEST:  two \r\n\r\n"
+		"{\"a\": 1}\n");
+	WAIT(d.loop, visitor_answers(w) == 1);
 	assert_string_equal(d.method, "PATCH");
 	assert_string_equal(d.path, "/restconf/data/a:b=c%2Fd%00+%zz");
 	assert_string_equal(d.query, "content=config&x=%20&y");
@@ -421,7 +422,7 @@ request_is_delivered_as_it_came(void **state)
 	assert_string_equal(d.body, "{\"a\": 1}\n");
 	assert_int_equal(d.len, 9);
 	assert_int_equal(d.remote.addr.bytes[0], 127);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -445,23 +446,23 @@ all_methods_and_forms_of_targets_are_delivered(void **state)
 		{"GET /?a?b", "GET", "/", "a?b"},
 	};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char text[256];
 
 		snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: dots.example\r\n\r\n",
 			rows[i].line);
-		web_say(w, text);
-		WAIT(d.loop, web_answers(w) == i + 1);
+		visitor_say(w, text);
+		WAIT(d.loop, visitor_answers(w) == i + 1);
 		assert_string_equal(d.method, rows[i].method);
 		assert_string_equal(d.path, rows[i].path);
 		assert_string_equal(d.query, rows[i].query);
 	}
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -469,22 +470,22 @@ static void
 body_in_chunks_is_delivered_whole_and_ends_the_connection(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	web_say(w, "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n"
-		   "5;ext=1\r\nhello\r\n");
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n"
+		       "5;ext=1\r\nhello\r\n");
 	harness_settle(d.loop);
 	assert_int_equal(d.requests, 0);
-	web_say(w, "6\r\n world\r\n0\r\nX-Trailer: x\r\n\r\n");
-	WAIT(d.loop, web_is_over(w));
-	assert_int_equal(web_error(w), 0);
+	visitor_say(w, "6\r\n world\r\n0\r\nX-Trailer: x\r\n\r\n");
+	WAIT(d.loop, visitor_is_over(w));
+	assert_int_equal(visitor_error(w), 0);
 	assert_string_equal(d.body, "hello world");
-	assert_int_equal(web_has(w, "HTTP/1.1 200 "), 1);
-	assert_int_equal(web_has(w, "\r\nConnection: close\r\n"), 1);
-	web_free(w);
+	assert_int_equal(visitor_has(w, "HTTP/1.1 200 "), 1);
+	assert_int_equal(visitor_has(w, "\r\nConnection: close\r\n"), 1);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -492,19 +493,19 @@ static void
 expectation_is_answered_before_the_body(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	web_say(w,
+	w = desk_visitor(&d, NULL);
+	visitor_say(w,
 		"PUT /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
-	WAIT(d.loop, web_has(w, "HTTP/1.1 100 Continue\r\n\r\n") == 1);
+	WAIT(d.loop, visitor_has(w, "HTTP/1.1 100 Continue\r\n\r\n") == 1);
 	assert_int_equal(d.requests, 0);
-	web_say(w, "abc");
-	WAIT(d.loop, web_has(w, "HTTP/1.1 200 ") == 1);
+	visitor_say(w, "abc");
+	WAIT(d.loop, visitor_has(w, "HTTP/1.1 200 ") == 1);
 	assert_string_equal(d.body, "abc");
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -512,28 +513,29 @@ static void
 requests_in_advance_are_answered_in_order(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
 	d.hold = true;
-	w = desk_web(&d, NULL);
-	web_say(w, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
-		   "PUT /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nGET "
-		   "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /4 HTTP/1.1\r\nHost: h\r\n\r\nGET");
+	w = desk_visitor(&d, NULL);
+	visitor_say(w,
+		"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
+		"PUT /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nGET "
+		"GET /3 HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /4 HTTP/1.1\r\nHost: h\r\n\r\nGET");
 	for (unsigned i = 1; i <= 4; i++) {
 		WAIT(d.loop, d.n_held == 1);
 		harness_settle(d.loop);
 		assert_int_equal(d.requests, i); /* the next one waits for this answer */
 		desk_answer(&d);
-		WAIT(d.loop, web_answers(w) == i);
+		WAIT(d.loop, visitor_answers(w) == i);
 	}
 	assert_string_equal(d.paths, "/1 /2 /3 /4 ");
-	WAIT(d.loop, web_has(w, "/4\n") == 1);
-	assert_true(strstr(web_text(w), "/1\n") < strstr(web_text(w), "/2\n"));
-	assert_true(strstr(web_text(w), "/2\n") < strstr(web_text(w), "/3\n"));
-	assert_true(strstr(web_text(w), "/3\n") < strstr(web_text(w), "/4\n"));
-	web_free(w);
+	WAIT(d.loop, visitor_has(w, "/4\n") == 1);
+	assert_true(strstr(visitor_text(w), "/1\n") < strstr(visitor_text(w), "/2\n"));
+	assert_true(strstr(visitor_text(w), "/2\n") < strstr(visitor_text(w), "/3\n"));
+	assert_true(strstr(visitor_text(w), "/3\n") < strstr(visitor_text(w), "/4\n"));
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -541,16 +543,16 @@ static void
 version_1_0_is_answered_once(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	web_say(w, "GET /old HTTP/1.0\r\n\r\n");
-	WAIT(d.loop, web_is_over(w));
-	assert_int_equal(web_error(w), 0);
-	assert_int_equal(web_has(w, "/old\n"), 1);
-	web_free(w);
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "GET /old HTTP/1.0\r\n\r\n");
+	WAIT(d.loop, visitor_is_over(w));
+	assert_int_equal(visitor_error(w), 0);
+	assert_int_equal(visitor_has(w, "/old\n"), 1);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -560,21 +562,21 @@ static void
 answer_has_fields_date_and_length(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	d.status = 409;
 	d.answer = "{}";
 	asks(&d, w, "/x");
-	assert_int_equal(strncmp(web_text(w), "HTTP/1.1 409 Conflict\r\n", 23), 0);
-	assert_int_equal(web_has(w, "\r\nDate: "), 1);
-	assert_int_equal(web_has(w, " GMT\r\n"), 1);
-	assert_int_equal(web_has(w, "\r\nContent-Length: 2\r\n"), 1);
-	assert_int_equal(web_has(w, "\r\nCache-Control: no-cache\r\n"), 1);
-	assert_int_equal(web_has(w, "\r\n\r\n{}"), 1);
-	web_free(w);
+	assert_int_equal(strncmp(visitor_text(w), "HTTP/1.1 409 Conflict\r\n", 23), 0);
+	assert_int_equal(visitor_has(w, "\r\nDate: "), 1);
+	assert_int_equal(visitor_has(w, " GMT\r\n"), 1);
+	assert_int_equal(visitor_has(w, "\r\nContent-Length: 2\r\n"), 1);
+	assert_int_equal(visitor_has(w, "\r\nCache-Control: no-cache\r\n"), 1);
+	assert_int_equal(visitor_has(w, "\r\n\r\n{}"), 1);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -582,16 +584,16 @@ static void
 head_is_answered_without_the_body(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	web_say(w, "HEAD /x HTTP/1.1\r\nHost: h\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\n\r\n");
-	WAIT(d.loop, web_has(w, "/y\n") == 1);
-	assert_int_equal(web_has(w, "Content-Length: 3\r\n"), 2);
-	assert_int_equal(web_has(w, "/x\n"), 0);
-	web_free(w);
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "HEAD /x HTTP/1.1\r\nHost: h\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT(d.loop, visitor_has(w, "/y\n") == 1);
+	assert_int_equal(visitor_has(w, "Content-Length: 3\r\n"), 2);
+	assert_int_equal(visitor_has(w, "/x\n"), 0);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -599,20 +601,20 @@ static void
 no_content_has_no_body(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	d.status = 204;
 	d.answer = "";
 	asks(&d, w, "/x");
 	d.status = 0;
 	d.answer = NULL;
 	asks(&d, w, "/y");
-	assert_int_equal(web_has(w, "HTTP/1.1 204 No Content\r\n"), 1);
-	assert_int_equal(web_has(w, "Content-Length"), 1);
-	web_free(w);
+	assert_int_equal(visitor_has(w, "HTTP/1.1 204 No Content\r\n"), 1);
+	assert_int_equal(visitor_has(w, "Content-Length"), 1);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -620,16 +622,16 @@ static void
 large_answer_arrives_whole(void **state)
 {
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	d.answer_len = 3000000;
 	asks(&d, w, "/x");
-	WAIT(d.loop, web_len(w) > 3000000);
-	WAIT(d.loop, strlen(strstr(web_text(w), "\r\n\r\n")) == 3000004);
-	web_free(w);
+	WAIT(d.loop, visitor_len(w) > 3000000);
+	WAIT(d.loop, strlen(strstr(visitor_text(w), "\r\n\r\n")) == 3000004);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -637,23 +639,23 @@ large_answer_arrives_whole(void **state)
 static void
 large_last_answer_arrives_whole(void **state)
 {
-	struct web_setup setup = {.certificate = "client", .receive_buffer = 4096};
+	struct visitor_setup setup = {.certificate = "client", .receive_buffer = 4096};
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, &setup);
+	w = desk_visitor(&d, &setup);
 	d.answer_len = 500000;
-	web_listen(w, false);
-	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+	visitor_listen(w, false);
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
 	WAIT(d.loop, d.requests == 1);
 	harness_settle(d.loop);
-	web_listen(w, true);
-	WAIT(d.loop, web_is_over(w));
-	assert_int_equal(web_error(w), 0);
-	assert_int_equal(strlen(strstr(web_text(w), "\r\n\r\n")), 500004);
-	web_free(w);
+	visitor_listen(w, true);
+	WAIT(d.loop, visitor_is_over(w));
+	assert_int_equal(visitor_error(w), 0);
+	assert_int_equal(strlen(strstr(visitor_text(w), "\r\n\r\n")), 500004);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
@@ -668,19 +670,19 @@ owner_is_told_when_the_peer_has_gone(void **state)
 	desk_start(&d, NULL);
 	d.hold = true;
 	for (unsigned i = 1; i <= 2; i++) {
-		struct web *w = desk_web(&d, NULL);
+		struct visitor *w = desk_visitor(&d, NULL);
 
-		web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+		visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 		WAIT(d.loop, d.n_held == 1);
 		if (i == 1)
-			web_close(w);
+			visitor_close(w);
 		else
-			web_free(w); /* without close_notify */
+			visitor_free(w); /* without close_notify */
 		WAIT(d.loop, d.gone == i);
 		assert_int_equal(d.n_held, 0);
 		WAIT(d.loop, https_connections(d.https) == 0);
 		if (i == 1)
-			web_free(w);
+			visitor_free(w);
 	}
 	desk_stop(&d);
 }
@@ -688,51 +690,51 @@ owner_is_told_when_the_peer_has_gone(void **state)
 static void
 server_may_end_with_requests_that_wait(void **state)
 {
-	struct web *w[3];
+	struct visitor *w[3];
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, NULL);
 	d.hold = true;
 	for (unsigned i = 0; i < 3; i++) {
-		w[i] = desk_web(&d, NULL);
-		web_say(w[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+		w[i] = desk_visitor(&d, NULL);
+		visitor_say(w[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 		WAIT(d.loop, d.n_held == i + 1);
 	}
 	desk_stop(&d); /* shows that nobody is told */
 	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(web_len(w[i]), 0);
-		web_free(w[i]);
+		assert_int_equal(visitor_len(w[i]), 0);
+		visitor_free(w[i]);
 	}
 }
 
 static void
 who_does_not_count_any_more_is_closed(void **state)
 {
-	struct web *w, *other;
+	struct visitor *w, *other;
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
-	other = desk_web(&d, &(struct web_setup){.certificate = "named"});
+	w = desk_visitor(&d, NULL);
+	other = desk_visitor(&d, &(struct visitor_setup){.certificate = "named"});
 	asks(&d, w, "/x");
 	asks(&d, other, "/x");
 	https_judge(d.https);
 	asks(&d, w, "/y");
 	d.hold = true;
-	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 	WAIT(d.loop, d.n_held == 1);
 	d.refuse = "not a customer any more";
 	d.refuse_of = "client.example";
 	https_judge(d.https);
 	assert_int_equal(d.gone, 1);
-	WAIT(d.loop, web_is_over(w));
-	assert_int_equal(web_alert(w), GNUTLS_A_ACCESS_DENIED);
+	WAIT(d.loop, visitor_is_over(w));
+	assert_int_equal(visitor_alert(w), GNUTLS_A_ACCESS_DENIED);
 	d.hold = false;
 	asks(&d, other, "/y");
-	web_free(w);
-	web_free(other);
+	visitor_free(w);
+	visitor_free(other);
 	desk_stop(&d);
 }
 
@@ -740,24 +742,24 @@ static void
 new_credentials_are_for_later_handshakes(void **state)
 {
 	struct credentials *other = harness_credentials("server", "ca2");
-	struct web *w, *foreign;
+	struct visitor *w, *foreign;
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	asks(&d, w, "/x");
 	https_set_credentials(d.https, other);
 	credentials_unref(other);
 	asks(&d, w, "/y"); /* it stays until it is judged */
-	foreign = desk_web(&d, &(struct web_setup){.certificate = "foreign"});
+	foreign = desk_visitor(&d, &(struct visitor_setup){.certificate = "foreign"});
 	asks(&d, foreign, "/z");
 	assert_string_equal(d.peer, "foreign.example");
 	https_judge(d.https);
-	WAIT(d.loop, web_is_over(w));
+	WAIT(d.loop, visitor_is_over(w));
 	asks(&d, foreign, "/z");
-	web_free(w);
-	web_free(foreign);
+	visitor_free(w);
+	visitor_free(foreign);
 	desk_stop(&d);
 }
 
@@ -765,22 +767,22 @@ static void
 revoked_certificates_connections_are_closed(void **state)
 {
 	struct credentials *list = credentials_with_crl("named-revoked");
-	struct web *w, *other;
+	struct visitor *w, *other;
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, &(struct web_setup){.certificate = "named"});
-	other = desk_web(&d, NULL);
+	w = desk_visitor(&d, &(struct visitor_setup){.certificate = "named"});
+	other = desk_visitor(&d, NULL);
 	asks(&d, w, "/x");
 	asks(&d, other, "/x");
 	https_set_credentials(d.https, list);
 	https_judge(d.https);
-	WAIT(d.loop, web_is_over(w));
+	WAIT(d.loop, visitor_is_over(w));
 	asks(&d, other, "/y");
 	credentials_unref(list);
-	web_free(w);
-	web_free(other);
+	visitor_free(w);
+	visitor_free(other);
 	desk_stop(&d);
 }
 
@@ -794,21 +796,21 @@ judge_in_a(struct desk *d)
 static void
 owner_may_judge_while_it_is_asked(void **state)
 {
-	struct web *w;
+	struct visitor *w;
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, NULL);
-	w = desk_web(&d, NULL);
+	w = desk_visitor(&d, NULL);
 	asks(&d, w, "/x");
 	d.hold = true;
 	d.refuse = "not a customer any more";
 	d.on_request = judge_in_a;
-	web_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 	WAIT(d.loop, d.gone == 1);
-	WAIT(d.loop, web_is_over(w));
+	WAIT(d.loop, visitor_is_over(w));
 	WAIT(d.loop, https_connections(d.https) == 0);
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 

@@ -1,7 +1,7 @@
 /*
- * See web.h.
+ * See visitor.h.
  */
-#include "web.h"
+#include "visitor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-struct web {
+struct visitor {
 	int fd;
 	struct watch *watch;
 	gnutls_session_t tls;
@@ -21,7 +21,7 @@ struct web {
 };
 
 static void
-web_end(struct web *w, int error)
+visitor_end(struct visitor *w, int error)
 {
 	w->over = true;
 	w->error = error;
@@ -32,7 +32,7 @@ web_end(struct web *w, int error)
 }
 
 static void
-web_write(struct web *w)
+visitor_write(struct visitor *w)
 {
 	while (w->up && w->out_len) {
 		ssize_t n = gnutls_record_send(w->tls, w->out, w->out_len);
@@ -52,7 +52,7 @@ web_write(struct web *w)
 }
 
 static void
-web_read(struct web *w)
+visitor_read(struct visitor *w)
 {
 	char bytes[16384];
 
@@ -62,7 +62,7 @@ web_read(struct web *w)
 		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
 			return;
 		if (n <= 0) {
-			web_end(w, (int)n);
+			visitor_end(w, (int)n);
 			return;
 		}
 		w->in = mem_grow(w->in, w->in_len + (size_t)n + 1, 1);
@@ -73,27 +73,27 @@ web_read(struct web *w)
 }
 
 static void
-web_event(void *arg, int events)
+visitor_event(void *arg, int events)
 {
-	struct web *w = arg;
+	struct visitor *w = arg;
 	int r;
 
 	(void)events;
 	if (!w->up) {
 		r = gnutls_handshake(w->tls);
 		if (r < 0 && gnutls_error_is_fatal(r))
-			web_end(w, r);
+			visitor_end(w, r);
 		if (r < 0)
 			return;
 		w->up = true;
 	}
-	web_read(w);
+	visitor_read(w);
 	if (!w->over)
-		web_write(w);
+		visitor_write(w);
 }
 
 static int
-web_connect(const struct endpoint *to, const struct web_setup *setup)
+visitor_connect(const struct endpoint *to, const struct visitor_setup *setup)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage ss;
@@ -117,7 +117,7 @@ web_connect(const struct endpoint *to, const struct web_setup *setup)
 }
 
 static void
-web_negotiate(struct web *w, const struct web_setup *setup)
+visitor_negotiate(struct visitor *w, const struct visitor_setup *setup)
 {
 	const char *priority = setup->priority ? setup->priority : "NORMAL";
 
@@ -151,24 +151,24 @@ web_negotiate(struct web *w, const struct web_setup *setup)
 	gnutls_handshake_set_timeout(w->tls, GNUTLS_INDEFINITE_TIMEOUT);
 }
 
-struct web *
-web_new(struct loop *l, const struct endpoint *to, const struct web_setup *setup)
+struct visitor *
+visitor_new(struct loop *l, const struct endpoint *to, const struct visitor_setup *setup)
 {
-	static const struct web_setup plain = {.certificate = "client"};
-	struct web *w = mem_new(sizeof(*w));
+	static const struct visitor_setup plain = {.certificate = "client"};
+	struct visitor *w = mem_new(sizeof(*w));
 
 	setup = setup ? setup : &plain;
 	w->alert = -1;
-	w->fd = web_connect(to, setup);
+	w->fd = visitor_connect(to, setup);
 	w->in = mem_new(1);
-	w->watch = watch_new(l, w->fd, LOOP_READ, web_event, w);
-	web_negotiate(w, setup);
-	web_event(w, 0);
+	w->watch = watch_new(l, w->fd, LOOP_READ, visitor_event, w);
+	visitor_negotiate(w, setup);
+	visitor_event(w, 0);
 	return w;
 }
 
 void
-web_free(struct web *w)
+visitor_free(struct visitor *w)
 {
 	watch_free(w->watch);
 	gnutls_deinit(w->tls);
@@ -180,80 +180,80 @@ web_free(struct web *w)
 }
 
 bool
-web_is_up(const struct web *w)
+visitor_is_up(const struct visitor *w)
 {
 	return w->up;
 }
 
 bool
-web_is_over(const struct web *w)
+visitor_is_over(const struct visitor *w)
 {
 	return w->over;
 }
 
 int
-web_error(const struct web *w)
+visitor_error(const struct visitor *w)
 {
 	return w->error;
 }
 
 int
-web_alert(const struct web *w)
+visitor_alert(const struct visitor *w)
 {
 	return w->alert;
 }
 
 gnutls_session_t
-web_tls(const struct web *w)
+visitor_tls(const struct visitor *w)
 {
 	return w->tls;
 }
 
 void
-web_send(struct web *w, const void *bytes, size_t len)
+visitor_send(struct visitor *w, const void *bytes, size_t len)
 {
 	w->out = mem_grow(w->out, w->out_len + len, 1);
 	memcpy(w->out + w->out_len, bytes, len);
 	w->out_len += len;
-	web_write(w);
+	visitor_write(w);
 }
 
 void
-web_say(struct web *w, const char *text)
+visitor_say(struct visitor *w, const char *text)
 {
-	web_send(w, text, strlen(text));
+	visitor_send(w, text, strlen(text));
 }
 
 void
-web_listen(struct web *w, bool listen)
+visitor_listen(struct visitor *w, bool listen)
 {
 	w->deaf = !listen;
-	web_write(w);
+	visitor_write(w);
 	if (listen && w->watch)
-		web_event(w, LOOP_READ);
+		visitor_event(w, LOOP_READ);
 }
 
 void
-web_close(struct web *w)
+visitor_close(struct visitor *w)
 {
 	gnutls_bye(w->tls, GNUTLS_SHUT_WR);
 	shutdown(w->fd, SHUT_WR);
 }
 
 const char *
-web_text(const struct web *w)
+visitor_text(const struct visitor *w)
 {
 	return w->in;
 }
 
 size_t
-web_len(const struct web *w)
+visitor_len(const struct visitor *w)
 {
 	return w->in_len;
 }
 
 void
-web_forget(struct web *w)
+visitor_forget(struct visitor *w)
 {
 	w->in_len = 0;
 	w->in[0] = 0;

@@ -1,0 +1,435 @@
+#!/usr/bin/python3
+"""Aliases and ACLs of a running dotsd at the data channels of two providers, which are dotsd as well (RFC 8783;
+rules M2, M7, M9), looked at with curl; and at a server in Python that does what dotsd does not.
+
+DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
+import http.server
+import json
+import pathlib
+import shutil
+import ssl
+import sys
+import tempfile
+import threading
+import urllib.parse
+
+import pytest
+
+from control_test import Daemon, free_port, until
+from data_test import MODULE, ROOT, Web
+from revoked_test import Pki
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[2]))
+import tap  # noqa: E402
+
+SERVER = """instance: {name}
+state: {name}-state
+control: {name}.sock
+events: {name}.json
+listen: [{{address: 127.0.0.1, port: {port}}}]
+data-channel: {{listen: [{{address: 127.0.0.1, port: {https}}}]{more}}}
+credentials: {{certificate: server.crt, key: server.key, trust: ca.crt}}
+clients:
+  customer: {{certificates: [{who}.example], prefixes: [{prefix}]}}
+mitigators: [dry-run: {{}}]
+"""
+CLIENT = """instance: client
+state: client-state
+control: client.sock
+events: client.json
+domains:
+{domains}data-files: [records.json]
+hosts: {{www.example.com: [198.51.100.9], far.example.com: [198.51.100.9, 192.0.2.9]}}
+"""
+DOMAIN = """  {name}:
+    protects: [{prefix}]
+    servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
+    credentials: {{certificate: {who}.crt, key: {who}.key, trust: ca.crt}}
+    data-channel: {{name: {https_name}, address: 127.0.0.1, port: {https}, check: 5}}
+"""
+PROVIDERS = {"isp1": ("acme", "198.51.100.0/24"), "isp2": ("beta", "192.0.2.0/24")}
+
+
+@pytest.fixture(scope="module")
+def keys():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dotsd-data-client-"))
+    path.chmod(0o755)
+    Pki(path)
+    yield path
+    shutil.rmtree(path)
+
+
+class World:
+    """Two providers and a customer."""
+    def __init__(self, folder):
+        self.folder, self.daemons, self.ports, self.client = folder, {}, {}, None
+
+    def serve(self, name, more=""):
+        who, prefix = PROVIDERS[name]
+        port, https = self.ports.setdefault(name, (free_port(), free_port()))
+        text = SERVER.format(name=name, port=port, https=https, more=more, who=who, prefix=prefix)
+        self.daemons[name] = Daemon(self.folder, name, text).start()
+
+    def ask(self, records, https_name="dots.example", only=PROVIDERS):
+        self.write(records)
+        domains = ""
+        for name in only:
+            who, prefix = PROVIDERS[name]
+            port, https = self.ports.setdefault(name, (free_port(), free_port()))
+            domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who, https_name=https_name)
+        self.client = Daemon(self.folder, "client", CLIENT.format(domains=domains)).start()
+
+    def write(self, records):
+        (self.folder / "records.json").write_text(json.dumps(records))
+
+    def rewrite(self, records):
+        self.write(records)
+        assert self.client("reload")[0] == 0
+
+    def web(self, name):
+        return Web(self.folder, self.ports[name][1], PROVIDERS[name][0])
+
+    def cuid(self, name):
+        return next(s["cuid"] for s in self.client("sessions")[1]["upstream"] if s["domain"] == name)
+
+    def own(self, name):
+        return f"{ROOT}/dots-client={self.cuid(name)}"
+
+    def there(self, name):
+        """What is on record: aliases by name, ACLs in their order."""
+        got = self.web(name).get(self.own(name) + "?content=config")
+        if got.status != 200:
+            return None
+        entry = got.body[f"{MODULE}:dots-client"][0]
+        return ({a["name"]: a for a in entry.get("aliases", {}).get("alias", [])},
+                entry.get("acls", {}).get("acl", []))
+
+    def events(self, event, **fields):
+        return [e for e in self.client.events(event) if all(e.get(k) == v for k, v in fields.items())]
+
+    def in_step(self, name, n=1):
+        until(lambda: len(self.events("data-in-step", domain=name)) >= n, f"{name} in step")
+
+    def stop(self):
+        for d in [self.client, *self.daemons.values()]:
+            assert d is None or d.stop() in (0, None)
+
+
+@pytest.fixture
+def world(keys):
+    w = World(keys)
+    yield w
+    w.stop()
+    for path in [*keys.glob("*-state"), *keys.glob("*.json")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def alias(name, *prefixes, **more):
+    return {"name": name, **({"target-prefix": list(prefixes)} if prefixes else {}), **more}
+
+
+def acl(name, *destinations, **more):
+    return {"name": name, "type": "ipv4-acl-type", "aces": {"ace": [
+        {"name": f"to-{i}", "matches": {"ipv4": {"destination-ipv4-network": d}}, "actions": {"forwarding": "drop"}}
+        for i, d in enumerate(destinations)]}, **more}
+
+
+def records(aliases=(), acls=()):
+    return {f"{MODULE}:aliases": {"alias": list(aliases)}, f"{MODULE}:acls": {"acl": list(acls)}}
+
+
+def networks(a):
+    return [x["matches"]["ipv4"]["destination-ipv4-network"] for x in a["aces"]["ace"]]
+
+
+# 8783-3.1-07, -08, -12, 8783-5.1-01, -02, -11
+def test_each_provider_gets_its_own_and_nothing_else(world):
+    for name in PROVIDERS:
+        world.serve(name)
+    world.ask(records(
+        [alias("both", "198.51.100.7/32", "192.0.2.7/32"), alias("second", "192.0.2.8/32"),
+         alias("named", **{"target-fqdn": ["www.example.com"]}),
+         alias("far", **{"target-fqdn": ["far.example.com"]}),
+         alias("unknown", **{"target-fqdn": ["other.example.com"]}), alias("foreign", "203.0.113.1/32")],
+        [acl("a", "198.51.100.7/32", "192.0.2.7/32"), acl("b", "198.51.100.8/32"), acl("c", "203.0.113.1/32")]))
+    for name in PROVIDERS:
+        world.in_step(name)
+    aliases, acls = world.there("isp1")
+    assert {k: v.get("target-prefix", v.get("target-fqdn")) for k, v in aliases.items()} == {
+        "both": ["198.51.100.7/32"], "named": ["www.example.com"]}
+    assert [(a["name"], networks(a)) for a in acls] == [("a", ["198.51.100.7/32"]), ("b", ["198.51.100.8/32"])]
+    aliases, acls = world.there("isp2")
+    assert {k: v["target-prefix"] for k, v in aliases.items()} == {"both": ["192.0.2.7/32"],
+                                                                  "second": ["192.0.2.8/32"]}
+    assert [(a["name"], networks(a)) for a in acls] == [("a", ["192.0.2.7/32"])]
+    assert "198.51.100" not in world.web("isp2").get(world.own("isp2")).text
+    assert world.cuid("isp1") != world.cuid("isp2")
+    refused = {(e["kind"], e["name"]): e["section"] for e in world.events("record-refused")}
+    assert refused == {("alias", "far"): "RFC 9284 6", ("alias", "unknown"): "RFC 9284 6",
+                       ("alias", "foreign"): "RFC 9284 5.1", ("acl", "c"): "RFC 9284 5.1"}
+    assert {e["record"] for e in world.events("shared", domain="isp2")} == {"alias both", "alias second", "acl a"}
+    assert [e["names"] for e in world.events("shared", record="alias named")] == [1]
+    code, reply = world.client("acls")
+    assert code == 0 and [(a["name"], a["domain"], a["state"], a["reason"]) for a in reply["acls"]] == [
+        ("a", "isp1", "placed", ""), ("b", "isp1", "placed", ""), ("a", "isp2", "placed", ""),
+        ("c", "", "refused", "RFC 9284 5.1: ace to-0: 203.0.113.1/32 belongs to no provider of this network")]
+    code, reply = world.client("aliases")
+    assert [a["name"] for a in reply["aliases"]] == ["both", "named", "both", "second", "far", "unknown", "foreign"]
+    assert world.daemons["isp1"]("acls")[0] == 1  # no domains there
+
+
+# 8783-3.1-25
+def test_what_is_changed_by_hand_is_put_right(world):
+    world.serve("isp1")
+    world.ask(records([alias("a", "198.51.100.7/32"), alias("b", "198.51.100.8/32")],
+                      [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    before = world.there("isp1")
+    w, own = world.web("isp1"), world.own("isp1")
+    assert w.put(own + "/aliases/alias=a", {f"{MODULE}:alias": [alias("a", "198.51.100.99/32")]}).status == 204
+    assert w.delete(own + "/aliases/alias=b").status == 204
+    assert w.put(own + "/aliases/alias=more", {f"{MODULE}:alias": [alias("more", "198.51.100.98/32")]}).status == 201
+    assert w.put(own + "/acls/acl=y?insert=first", {f"{MODULE}:acl": [acl("y", "198.51.100.8/32")]}).status == 204
+    assert world.there("isp1") != before
+    until(lambda: world.there("isp1") == before, "what the files say")
+    assert [e["name"] for e in world.events("record-deleted")] == ["more"]
+
+
+def test_a_reload_changes_what_is_on_record(world):
+    for name in PROVIDERS:
+        world.serve(name)
+    world.ask(records([alias("a", "198.51.100.7/32"), alias("b", "198.51.100.8/32")], [acl("x", "198.51.100.7/32")]))
+    world.in_step("isp1")
+    world.rewrite(records([alias("a", "192.0.2.7/32")], [acl("y", "198.51.100.8/32"), acl("x", "198.51.100.7/32")]))
+    until(lambda: world.there("isp2") and world.there("isp2")[0].keys() == {"a"}, "it at the other one")
+    until(lambda: world.there("isp1")[0] == {} and [a["name"] for a in world.there("isp1")[1]] == ["y", "x"],
+          "it away from the first")
+    world.write({"x": {}})
+    assert world.client("reload")[0] != 0
+    assert world.there("isp2")[0].keys() == {"a"}
+
+
+# 8783-5.1-11: the server has forgotten us.
+def test_a_server_that_has_lost_everything_gets_it_again(world):
+    world.serve("isp1")
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    world.daemons["isp1"].stop()
+    shutil.rmtree(world.folder / "isp1-state")
+    world.serve("isp1")
+    until(lambda: (world.there("isp1") or [{}])[0].keys() == {"a"}, "it again")
+
+
+def test_a_server_that_is_away_holds_up_nobody(world):
+    world.serve("isp2")
+    world.ask(records([alias("both", "198.51.100.7/32", "192.0.2.7/32")]))
+    world.in_step("isp2")
+    until(lambda: world.events("data-pending", domain="isp1", retry=30), "the pause")
+    alert = world.events("alert", domain="isp1", section="RFC 8783 3.1")[0]
+    waiting = world.client("aliases")[1]["aliases"][0]
+    assert (waiting["domain"], waiting["state"], waiting["reason"]) == ("isp1", "pending", alert["reason"])
+    assert world.client.text("aliases")[1].splitlines()[1].split()[:4] == ["both", "isp1", "dots.example", "pending"]
+    world.serve("isp1")
+    assert world.client("reload")[0] == 0  # which does not wait
+    world.in_step("isp1")
+    assert world.there("isp1")[0].keys() == {"both"}
+
+
+# 8783-3.1-13
+def test_a_server_of_another_name_is_told_nothing(world):
+    world.serve("isp1")
+    world.ask(records([alias("a", "198.51.100.7/32")]), https_name="other.example", only=["isp1"])
+    until(lambda: world.events("data-pending", domain="isp1"), "the refusal")
+    assert not world.events("shared") and world.there("isp1") is None
+
+
+def test_what_the_server_refuses_is_not_tried_until_it_changes(world):
+    world.serve("isp1", more=", entry-bytes: 1024")
+    long = alias("long", *[f"198.51.100.{i}/32" for i in range(0, 200, 2)])
+    world.ask(records([long, alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    refused = world.events("record-refused", name="long")
+    assert len(refused) == 1 and refused[0]["code"] == 413 and refused[0]["section"] == "RFC 8783 6.1"
+    assert world.events("data-in-step")[0]["refused"] == 1
+    assert [a["reason"] for a in world.client("aliases")[1]["aliases"] if a["state"] == "refused"] == [
+        refused[0]["reason"]]
+    assert world.there("isp1")[0].keys() == {"a"}
+    assert world.client("reload")[0] == 0
+    world.in_step("isp1", 2)
+    assert len(world.events("shared", record="alias long")) == 1
+    world.rewrite(records([alias("long", "198.51.100.6/32"), alias("a", "198.51.100.7/32")]))
+    until(lambda: world.there("isp1")[0].keys() == {"a", "long"}, "the shorter one")
+
+
+# --- another server --------------------------------------------------------------------------------
+
+
+class Stub:
+    """One registration. What `answer` does not say by (method, path) is done as RFC 8783 has it."""
+    def __init__(self, folder, port, root="/top/restconf", href=None, lifetime=10080):
+        self.root, self.href, self.lifetime = root, href or root, lifetime
+        self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
+        stub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                stub.connections += 1
+                super().setup()
+
+            def serve(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, kind, text = stub.answer(self.command, self.path, json.loads(body) if body else None)
+                self.send_response(status)
+                if kind:
+                    self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST = do_PUT = do_DELETE = serve
+
+            def log_message(self, *_):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "server.crt", folder / "server.key")
+        context.load_verify_locations(folder / "ca.crt")
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+    def shown(self):
+        lists = {"aliases": [], "acls": []}
+        for (container, _), entry in self.entries.items():
+            lists[container].append({**entry, "pending-lifetime": self.lifetime})
+        return {f"{MODULE}:dots-client": [{"cuid": self.cuid, "aliases": {"alias": lists["aliases"]},
+                                           "acls": {"acl": lists["acls"]}}]}
+
+    def answer(self, method, target, body):
+        path, _, query = target.partition("?")
+        self.asked.append((method, path, body))
+        for i, (m, part, status) in enumerate(self.answers):
+            if m == method and part in path:
+                del self.answers[i]
+                tag = "access-denied" if status == 403 else "operation-failed"
+                return status, "application/yang-data+json", json.dumps(
+                    {"ietf-restconf:errors": {"error": [{"error-type": "application", "error-tag": tag,
+                                                         "error-message": "because"}]}})
+        if path == "/.well-known/host-meta":
+            return 200, "application/xrd+xml", f"<XRD><Link rel='restconf' href='{self.href}'/></XRD>"
+        assert path.startswith(f"{self.root}/data/{MODULE}:dots-data")
+        segments = [urllib.parse.unquote(s) for s in path.removeprefix(self.root).split("/")[3:]]
+        if method == "POST":
+            self.cuid = body[f"{MODULE}:dots-client"][0]["cuid"]
+            return 201, None, ""
+        if not self.cuid or segments[0] != f"dots-client={self.cuid}":
+            return 404, None, ""
+        if method == "GET":
+            return 200, "application/yang-data+json", json.dumps(self.shown())
+        key = (segments[1], segments[2].partition("=")[2])
+        if method == "DELETE":
+            return (204 if self.entries.pop(key, None) else 404), None, ""
+        entry = next(iter(body[f"{MODULE}:{segments[1]}"].values()))[0]
+        created = key not in self.entries
+        self.entries[key] = entry
+        return (201 if created else 204), None, ""
+
+    def did(self, method, part=""):
+        return [p for m, p, _ in self.asked if m == method and part in p]
+
+
+@pytest.fixture
+def stub(world):
+    stubs = []
+
+    def start(**more):
+        https = world.ports.setdefault("isp1", (free_port(), free_port()))[1]
+        stubs.append(Stub(world.folder, https, **more))
+        return stubs[-1]
+
+    yield start
+    for s in stubs:
+        s.stop()
+
+
+# 8783-3.1-07, -08, -16, -19, 8783-5.1-01, -02, -19
+def test_a_round_has_its_order_and_one_connection(world, stub):
+    s = stub()
+    world.ask(records([alias("a b", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    own = f"/top/restconf/data/{MODULE}:dots-data/dots-client={world.cuid('isp1')}"
+    assert s.asked[2][2] == {f"{MODULE}:dots-client": [{"cuid": world.cuid("isp1")}]}
+    assert [(m, p) for m, p, _ in s.asked[:6]] == [
+        ("GET", "/.well-known/host-meta"), ("GET", own), ("POST", own.rpartition("/")[0]),
+        ("PUT", own + "/aliases/alias=a%20b"), ("PUT", own + "/acls/acl=x"), ("GET", own)]
+    until(lambda: len(s.asked) > 6, "the next look")
+    assert s.asked[6][:2] == ("GET", own) and s.connections == 1
+    assert len(world.events("data-in-step")) == 1
+
+
+def test_a_root_at_another_server_is_not_followed(world, stub):
+    s = stub(href="https://dots.example:1/restconf")
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    failed = until(lambda: world.events("data-pending"), "the refusal")[0]
+    assert failed["reason"] == "RFC 8040 3.1: host-meta leads to https://dots.example:1/restconf, which is another server"
+    assert len(s.asked) == 1 and not world.events("shared")
+
+
+# 8783-6.1-30, 8783-7.2-20
+def test_who_is_denied_registers_and_goes_on(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/aliases/", 403)]
+    world.ask(records([alias("a", "198.51.100.7/32"), alias("b", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert len(s.did("POST")) == 2 and {n for _, n in s.entries} == {"a", "b"}
+    assert not world.events("record-refused")
+    # It denies again: that one is refused, once.
+    s.answers += [("PUT", "/aliases/alias=c", 403), ("POST", "", 409), ("PUT", "/aliases/alias=c", 403)]
+    world.rewrite(records([alias("c", "198.51.100.9/32"), alias("b", "198.51.100.8/32")]))
+    world.in_step("isp1", 2)
+    assert world.events("record-refused")[0]["reason"] == "the server says 403 access-denied: because"
+    assert {n for _, n in s.entries} == {"b"} and s.did("DELETE")[0].endswith("/aliases/alias=a")
+
+
+def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/acls/acl=x", 409)]
+    world.ask(records([], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert [e["reason"] for e in world.events("alert", section="RFC 8783 7.2")] == [
+        "RFC 8783 7.2: acl x is in conflict: the server says 409 operation-failed: because"]
+    looks = len(s.did("GET"))
+    until(lambda: len(s.did("GET")) > looks + 1, "more looks")
+    assert len(s.did("PUT", "/acls/acl=x")) == 1 and {n for _, n in s.entries} == {"y"}
+
+
+def test_a_server_that_fails_is_left_in_peace_and_then_gets_the_rest(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/aliases/alias=b", 503)]
+    world.ask(records([alias(n, f"198.51.100.{i}/32") for i, n in enumerate("abc")]), only=["isp1"])
+    until(lambda: world.events("data-pending", retry=30,
+                               reason="RFC 8783 6.1: the server says 503 operation-failed: because"), "the failure")
+    assert {n for _, n in s.entries} == {"a"}
+    world.in_step("isp1")
+    assert {n for _, n in s.entries} == {"a", "b", "c"} and len(s.did("PUT", "alias=a")) == 1
+
+
+# 8783-7.2-28
+def test_what_is_on_record_is_renewed_before_half_of_its_time(world, stub):
+    s = stub(lifetime=1)
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    until(lambda: len(s.did("PUT")) == 2, "the renewal")
+    assert len(world.events("shared")) == 1  # it tells nothing new
+
+
+if __name__ == "__main__":
+    tap.run(__file__)
