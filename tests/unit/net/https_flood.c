@@ -111,18 +111,18 @@ static void
 flood(const struct endpoint *to, int fd)
 {
 	struct loop *l = loop_new();
-	struct web *w[WIDTH] = {NULL};
+	struct visitor *w[WIDTH] = {NULL};
 	unsigned n = 0;
 
 	for (;;) {
 		for (unsigned i = 0; i < WIDTH; i++) {
-			if (w[i] && !web_is_up(w[i]) && !web_is_over(w[i]))
+			if (w[i] && !visitor_is_up(w[i]) && !visitor_is_over(w[i]))
 				continue;
 			if (w[i]) {
-				n += web_is_up(w[i]);
-				web_free(w[i]);
+				n += visitor_is_up(w[i]);
+				visitor_free(w[i]);
 			}
-			w[i] = web_new(l, to, NULL);
+			w[i] = visitor_new(l, to, NULL);
 		}
 		harness_turn(l);
 		if (n >= 100 && write(fd, &n, sizeof(n)) == sizeof(n))

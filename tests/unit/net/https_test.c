@@ -146,24 +146,24 @@ raw_public_keys_are_not_offered(void **state)
 		.trust = pki_path("ca", ".crt"),
 		.raw_key = pki_path("named", ".key"),
 	};
-	struct web_setup both = {
+	struct visitor_setup both = {
 		.certificate = "client", .priority = "NORMAL:-CTYPE-ALL:+CTYPE-RAWPK:+CTYPE-X509"};
 	struct https_config cfg = {0};
 	char why[256] = "";
 	struct desk d;
-	struct web *w;
+	struct visitor *w;
 
 	(void)state;
 	if (credentials_load(&files, &cfg.credentials, why, sizeof(why)) != CREDENTIALS_OK)
 		fail_msg("%s", why);
 	desk_start(&d, &cfg);
 	credentials_unref(cfg.credentials);
-	w = desk_web(&d, &both);
+	w = desk_visitor(&d, &both);
 	assert_int_equal(
-		gnutls_certificate_type_get2(web_tls(w), GNUTLS_CTYPE_SERVER), GNUTLS_CRT_X509);
+		gnutls_certificate_type_get2(visitor_tls(w), GNUTLS_CTYPE_SERVER), GNUTLS_CRT_X509);
 	asks(&d, w, "/x");
 	assert_string_equal(d.peer, "client.example");
-	web_free(w);
+	visitor_free(w);
 	desk_stop(&d);
 }
 
