@@ -192,7 +192,7 @@ binary_body_has_its_length(void **state)
 static void
 redirections_are_not_followed(void **state)
 {
-	char answer[256];
+	char answer[256] = "";
 	struct pair p;
 
 	(void)state;
@@ -296,7 +296,8 @@ bad_answers_are_none(void **state)
 		{"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx", "no number"},
 		{"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nx", "HTTP: "},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 0x1\r\n\r\nx", "no number"},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx", "HTTP: "},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx",
+			"no number"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 			"not chunked"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", "not chunked"},
@@ -320,7 +321,8 @@ bad_answers_are_none(void **state)
 
 		pair_start(&p, rows[i].answer, NULL);
 		asker_ask(&p.asker, "GET", "/", NULL);
-		if (p.asker.status || !strstr(p.asker.why, rows[i].why))
+		if (p.asker.status || !strstr(p.asker.why, rows[i].why) ||
+			strstr(p.asker.why, "in time"))
 			fail_msg("%s: %u \"%s\"", rows[i].answer, p.asker.status, p.asker.why);
 		assert_string_equal(p.asker.field, "-");
 		p.site.answer = ok; /* over another connection, for who knows what else comes */
