@@ -475,6 +475,7 @@ early_refusal_is_told(void **state)
 		NULL);
 	asker_ask(&p.asker, "PUT", "/", body);
 	assert_int_equal(p.asker.status, 413);
+	assert_false(site_has(&p.site, "Expect:"));
 	p.site.answer = ok;
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
