@@ -9,7 +9,8 @@
 enum {
 	HEADER = 4,
 	TOKEN = 4,
-	NON_WITH_TOKEN = 0x54, /* version 1, NON, 4 bytes of token */
+	NON = 0x50,            /* version 1 */
+	NON_WITH_TOKEN = 0x54, /* and 4 bytes of token */
 	GET = 1,
 	PUT = 3,
 	DELETE = 4,
@@ -18,6 +19,7 @@ enum {
 	CHANGED = 0x44,
 	CONTENT = 0x45,
 	MARKER = 0xff,
+	OBSERVE = 6,
 	URI_PATH = 11,
 	CONTENT_FORMAT = 12,
 	DOTS_CBOR = 271,
@@ -76,15 +78,16 @@ decimal(uint32_t v, char text[static 10])
 	return n;
 }
 
+/* delta: to the option before. */
 static uint8_t *
-put_path(uint8_t *p, const struct items *items, uint32_t item)
+put_path(uint8_t *p, unsigned delta, const struct items *items, uint32_t item)
 {
 	char cuid[] = "cuid=bench-client-000000000", mid[4 + 10] = "mid=";
 	char digits[10];
 	size_t n = decimal(item % items->clients, digits);
 
 	memcpy(cuid + 5 + CUID_LEN - n, digits, n);
-	p = put_option(p, URI_PATH, ".well-known", 11);
+	p = put_option(p, delta, ".well-known", 11);
 	p = put_option(p, 0, "dots", 4);
 	p = put_option(p, 0, "mitigate", 8);
 	p = put_option(p, 0, cuid, 5 + CUID_LEN);
@@ -117,11 +120,12 @@ build_echo(const struct items *items, uint32_t item, uint32_t token, uint8_t *by
 	return items->request_len;
 }
 
+static const char dots_cbor[] = {DOTS_CBOR >> 8, DOTS_CBOR & 0xff};
+
 size_t
 ask_build(const struct items *items, enum ask kind, uint32_t item, uint16_t id, uint32_t token,
 	uint8_t bytes[static ASK_MAX])
 {
-	static const char dots_cbor[] = {DOTS_CBOR >> 8, DOTS_CBOR & 0xff};
 	uint8_t *p = bytes;
 
 	if (kind == ASK_ECHO)
@@ -132,7 +136,7 @@ ask_build(const struct items *items, enum ask kind, uint32_t item, uint16_t id, 
 	*p++ = (uint8_t)id;
 	p = mempcpy(p, &token, sizeof(token));
 	if (kind != ASK_ROOT)
-		p = put_path(p, items, item);
+		p = put_path(p, URI_PATH, items, item);
 	if (kind == ASK_PUT) {
 		p = put_option(p, CONTENT_FORMAT - URI_PATH, dots_cbor, sizeof(dots_cbor));
 		p = put_body(p, items, item);
@@ -323,9 +327,77 @@ ask_heartbeat(const uint8_t *bytes, size_t len, uint16_t id, uint8_t answer[stat
 	if (len < HEADER + token || token > 8 || bytes[1] != PUT)
 		return 0;
 	memcpy(answer, bytes, HEADER + token);
-	answer[0] = (uint8_t)(0x50 | token);
+	answer[0] = (uint8_t)(NON | token);
 	answer[1] = CHANGED;
 	answer[2] = (uint8_t)(id >> 8);
 	answer[3] = (uint8_t)id;
 	return HEADER + token;
+}
+
+/* --- sessions that stay --------------------------------------------------------------------- */
+
+bool
+ask_is_stay(const uint8_t *bytes, size_t len, uint8_t token[static ASK_STAY_TOKEN])
+{
+	if (len < HEADER + ASK_STAY_TOKEN || bytes[0] != (NON | ASK_STAY_TOKEN))
+		return false;
+	memcpy(token, bytes + HEADER, ASK_STAY_TOKEN);
+	return true;
+}
+
+static uint8_t *
+put_head(uint8_t *p, uint8_t code, uint16_t id, const uint8_t token[static ASK_STAY_TOKEN])
+{
+	*p++ = NON | ASK_STAY_TOKEN;
+	*p++ = code;
+	*p++ = (uint8_t)(id >> 8);
+	*p++ = (uint8_t)id;
+	return mempcpy(p, token, ASK_STAY_TOKEN);
+}
+
+size_t
+ask_beat(uint16_t id, const uint8_t token[static ASK_STAY_TOKEN], uint8_t bytes[static ASK_MAX])
+{
+	/* {heartbeat: {peer-hb-status: true}} */
+	static const uint8_t body[] = {MARKER, 0xa1, 0x18, 49, 0xa1, 0x18, 51, 0xf5};
+	uint8_t *p = put_head(bytes, PUT, id, token);
+
+	p = put_option(p, URI_PATH, ".well-known", 11);
+	p = put_option(p, 0, "dots", 4);
+	p = put_option(p, 0, "hb", 2);
+	p = put_option(p, CONTENT_FORMAT - URI_PATH, dots_cbor, sizeof(dots_cbor));
+	p = mempcpy(p, body, sizeof(body));
+	return (size_t)(p - bytes);
+}
+
+bool
+ask_is_beaten(const uint8_t *bytes, size_t len)
+{
+	return len >= HEADER && bytes[1] == CHANGED;
+}
+
+size_t
+ask_observe(const struct items *items, uint32_t item, uint16_t id,
+	const uint8_t token[static ASK_STAY_TOKEN], uint8_t bytes[static ASK_MAX])
+{
+	uint8_t *p = put_head(bytes, GET, id, token);
+
+	p = put_option(p, OBSERVE, "", 0);
+	p = put_path(p, URI_PATH - OBSERVE, items, item);
+	return (size_t)(p - bytes);
+}
+
+unsigned
+ask_told(const struct items *items, uint32_t item, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *options = bytes + HEADER + ASK_STAY_TOKEN, *payload;
+	unsigned status;
+
+	/* The first option: ETags are not used. */
+	if (bytes[1] != CONTENT || options == bytes + len || *options >> 4 != OBSERVE)
+		return 0;
+	payload = payload_of(options, bytes + len);
+	if (!payload || !check_mitigation(payload, bytes + len, mid_of(items, item), &status))
+		return 0;
+	return status;
 }

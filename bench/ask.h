@@ -39,4 +39,18 @@ bool ask_check(const struct items *items, enum ask kind, uint32_t item, uint32_t
 /* If these are a heartbeat of the server: the length of the answer to it, else 0. */
 size_t ask_heartbeat(const uint8_t *bytes, size_t len, uint16_t id, uint8_t answer[static ASK_MAX]);
 
+/* What sessions say that stay (stay.h): tokens of two bytes, so that they are no request's of
+ * above.
+ */
+enum { ASK_STAY_TOKEN = 2 };
+bool ask_is_stay(const uint8_t *bytes, size_t len, uint8_t token[static ASK_STAY_TOKEN]);
+/* A heartbeat of ours; true if that is the answer to one. */
+size_t ask_beat(
+	uint16_t id, const uint8_t token[static ASK_STAY_TOKEN], uint8_t bytes[static ASK_MAX]);
+bool ask_is_beaten(const uint8_t *bytes, size_t len);
+/* GET of an item with Observe; the status that an answer or a notification tells, 0: it is none. */
+size_t ask_observe(const struct items *items, uint32_t item, uint16_t id,
+	const uint8_t token[static ASK_STAY_TOKEN], uint8_t bytes[static ASK_MAX]);
+unsigned ask_told(const struct items *items, uint32_t item, const uint8_t *bytes, size_t len);
+
 #endif

@@ -14,7 +14,7 @@
 
 #include "batch.h"
 
-enum { MTU = 1252, FIRST_ADDRESS = 0x7f010000, HANDSHAKE_MS = 20000, FLIGHT_MS = 1000 };
+enum { MTU = 1252, HANDSHAKE_MS = 20000, FLIGHT_MS = 1000 };
 
 struct fleet {
 	struct fleet_setup setup;
@@ -105,10 +105,11 @@ authenticate(struct session *s)
 static void
 transmit(struct session *s, const void *bytes, size_t len)
 {
-	const struct in_addr local = {htonl(FIRST_ADDRESS + s->number)};
+	const struct fleet_setup *setup = &s->fleet->setup;
+	const struct in_addr local = {htonl(ntohl(setup->from.s_addr) + s->number * setup->stride)};
 
 	s->sent = len;
-	batch_send(s->fleet->batch, &s->fleet->setup.server, &local, bytes, len);
+	batch_send(s->fleet->batch, &setup->server, &local, bytes, len);
 }
 
 static ssize_t
@@ -198,15 +199,20 @@ session_open(struct fleet *f, uint32_t number, const gnutls_datum_t *ticket)
 }
 
 void
-session_close(struct session *s)
+session_drop(struct session *s)
 {
-	if (s->tls) {
-		if (s->up && !s->failed)
-			(void)gnutls_bye(s->tls, GNUTLS_SHUT_WR);
+	if (s->tls)
 		gnutls_deinit(s->tls);
-	}
 	s->fleet->sessions[s->number] = NULL;
 	free(s);
+}
+
+void
+session_close(struct session *s)
+{
+	if (s->tls && s->up && !s->failed)
+		(void)gnutls_bye(s->tls, GNUTLS_SHUT_WR);
+	session_drop(s);
 }
 
 void
@@ -290,6 +296,13 @@ fleet_session(struct fleet *f, uint32_t number)
 	return number < FLEET_MAX ? f->sessions[number] : NULL;
 }
 
+static struct session *
+session_at(struct fleet *f, struct in_addr local)
+{
+	return fleet_session(
+		f, (ntohl(local.s_addr) - ntohl(f->setup.from.s_addr)) / f->setup.stride);
+}
+
 unsigned
 fleet_pump(struct fleet *f, int timeout_ms)
 {
@@ -299,7 +312,7 @@ fleet_pump(struct fleet *f, int timeout_ms)
 	n = batch_read(f->batch, timeout_ms);
 	for (unsigned i = 0; i < n; i++) {
 		struct datagram *d = batch_at(f->batch, i);
-		struct session *s = fleet_session(f, ntohl(d->local.s_addr) - FIRST_ADDRESS);
+		struct session *s = session_at(f, d->local);
 
 		if (s && !s->failed)
 			receive(s, d);

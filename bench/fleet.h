@@ -1,6 +1,6 @@
 /*
- * Many DTLS clients in one process on one socket: session n has the source address
- * 127.1.0.0 + n, so that a server sees as many 5-tuples.
+ * Many DTLS clients in one process on one socket: each session has a source address of its own, so
+ * that a server sees as many 5-tuples.
  */
 #ifndef BENCH_FLEET_H
 #define BENCH_FLEET_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Numbers of sessions: those that stay, and above them those of the handshake benchmarks. */
-enum { FLEET_MAX = 1 << 17, FLEET_PASSING = 1 << 16 };
+enum { FLEET_MAX = 1 << 20, FLEET_PASSING = 1 << 19 };
 
 struct fleet;
 
@@ -30,6 +30,8 @@ struct session {
 
 struct fleet_setup {
 	struct sockaddr_in server;
+	struct in_addr from;      /* session n comes from there plus n * stride; local addresses */
+	uint32_t stride;          /* not 0 */
 	unsigned clients;         /* session n is client "c<n % clients>" */
 	const char *psk;          /* hexadecimal; NULL: none */
 	const char *certificates; /* directory with ca.crt and c<n>.crt, c<n>.key; NULL: none */
@@ -43,6 +45,8 @@ struct batch *fleet_batch(struct fleet *f);
 /* Begins a session; full (ticket NULL) or resumed. It is freed by session_close. */
 struct session *session_open(struct fleet *f, uint32_t number, const gnutls_datum_t *ticket);
 void session_close(struct session *s);
+/* The same without a word: the server does not hear of it. */
+void session_drop(struct session *s);
 struct session *fleet_session(struct fleet *f, uint32_t number); /* NULL: none */
 /* A flight that is not answered for long is sent again. */
 void session_repeat(struct session *s);

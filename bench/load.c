@@ -4,7 +4,9 @@
  * measured time. One process, one socket, no threads.
  *
  *	load --server ADDRESS:PORT --pid PID [--clients N] [--psk HEX | --certificates DIRECTORY]
- *	     [--prefix-len N] [--request BYTES] [--answer BYTES]
+ *	     [--prefix-len N] [--request BYTES] [--answer BYTES] [--from ADDRESS] [--stride N]
+ *
+ * Session n comes from ADDRESS + n * N (127.1.0.0 + n).
  *
  * Commands are lines on standard input, each answered by a line of JSON:
  *
@@ -13,7 +15,15 @@
  *	each KIND FROM TO WINDOW              each item of FROM to TO-1 once
  *	install ITEM                          from the PUT to a GET that tells status 2
  *	shake full|resumed SECONDS WINDOW     handshakes, each closed at once
+ *	beat SECONDS                          sessions send heartbeats so often from now on (0:
+ *none) observe N SECONDS                     sessions 0 to N-1 observe the items of their numbers
+ *	told STATUS SECONDS                   until that is what all of them were told last
+ *	live SECONDS                          what has passed since `beat`, at the end of them
+ *	lose                                  all sessions are dropped, without a word
+ *	return SPREAD SECONDS                 all come back, at the pace of RFC 9132 4.7
+ *	server PID                            which process is looked at from now on
  */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <err.h>
 #include <getopt.h>
@@ -27,6 +37,7 @@
 #include "ask.h"
 #include "batch.h"
 #include "fleet.h"
+#include "stay.h"
 
 enum {
 	WINDOW_MAX = 4096,
@@ -35,6 +46,7 @@ enum {
 	INSTALLED = 2,
 	COMMAND_MAX = 256,
 	WORDS_MAX = 5,
+	FIRST_ADDRESS = 0x7f010000,
 };
 
 /* A request that is outstanding. */
@@ -59,6 +71,7 @@ struct work {
 
 struct load {
 	struct fleet *fleet;
+	struct stay *stay;
 	struct items items;
 	clockid_t server_clock;
 	uint32_t n_sessions;
@@ -165,15 +178,10 @@ static void
 on_data(void *arg, struct session *s, const uint8_t *bytes, size_t len)
 {
 	struct load *l = arg;
-	uint8_t beat[ASK_MAX];
-	size_t n = l->work.kind == ASK_ECHO ? 0 : ask_heartbeat(bytes, len, s->next_id, beat);
 	struct slot *slot;
 
-	if (n) {
-		s->next_id++;
-		session_send(s, beat, n);
+	if (l->work.kind != ASK_ECHO && stay_take(l->stay, s, bytes, len))
 		return;
-	}
 	slot = slot_of(l, bytes, len);
 	if (!slot || s->number != slot->session) {
 		l->tally.bad++;
@@ -239,6 +247,13 @@ is_over(const struct load *l, double until)
 	return now() >= until && (l->tally.ok || now() >= until + GRACE_S);
 }
 
+static void
+turn(struct load *l, int timeout_ms)
+{
+	fleet_pump(l->fleet, timeout_ms);
+	stay_step(l->stay);
+}
+
 /* Until `until`, or all of a range is answered. */
 static void
 pump(struct load *l, double until)
@@ -246,7 +261,7 @@ pump(struct load *l, double until)
 	double check = now() + 0.1;
 
 	while (l->n_used && !is_over(l, until)) {
-		fleet_pump(l->fleet, 10);
+		turn(l, 10);
 		if (now() >= check) {
 			give_up(l);
 			check = now() + 0.1;
@@ -364,16 +379,17 @@ do_open(struct load *l, char **words)
 	unsigned first = number(words[1]), n = number(words[2]), window = number(words[3]);
 	unsigned begun = first;
 	struct mark from = mark(l), to;
-	double end = now() + 300;
+	double end = now() + 1800;
 
 	if (n > FLEET_PASSING || first >= n || first != l->n_sessions || n % l->items.clients)
 		errx(2, "sessions from %u to %u", first, n);
 	l->tally = (struct tally){.bad = n - first};
 	l->n_sessions = n;
+	stay_count(l->stay, n);
 	while (first < n && now() < end) {
 		while (begun < n && begun - first < window)
 			session_open(l->fleet, begun++, NULL);
-		fleet_pump(l->fleet, fleet_session(l->fleet, first)->up ? 0 : 10);
+		turn(l, fleet_session(l->fleet, first)->up ? 0 : 10);
 		for (unsigned i = first; i < begun; i++)
 			nudge(l, i);
 		while (first < begun && fleet_session(l->fleet, first)->up) {
@@ -474,7 +490,86 @@ do_shake(struct load *l, char **words)
 	tell(l, &from, &to);
 }
 
+/* --- sessions that stay --------------------------------------------------------------------- */
+
+static void
+do_beat(struct load *l, char **words)
+{
+	stay_beat(l->stay, strtod(words[1], NULL));
+	puts("{}");
+}
+
+static void
+do_observe(struct load *l, char **words)
+{
+	uint32_t n = number(words[1]);
+
+	if (n > l->n_sessions || l->items.clients < n)
+		errx(2, "%u observers", n);
+	printf("{\"ok\": %u}\n", stay_observe(l->stay, n, strtod(words[2], NULL)));
+}
+
+static void
+do_told(struct load *l, char **words)
+{
+	printf("{\"ok\": %u}\n", stay_told(l->stay, number(words[1]), strtod(words[2], NULL)));
+}
+
+static void
+do_live(struct load *l, char **words)
+{
+	double end = now() + strtod(words[1], NULL);
+	struct mark from = mark(l), to;
+	struct stay_tally t;
+
+	while (now() < end)
+		turn(l, 10);
+	t = stay_tally(l->stay);
+	to = mark(l);
+	printf("{\"sent\": %lu, \"answered\": %lu, \"missed\": %lu, \"heard\": %lu, \"told\": %lu, "
+	       "\"wrong\": %lu, \"heard_least\": %u, \"told_least\": %u, \"lost\": %u, "
+	       "\"seconds\": %.6f, \"server_cpu\": %.6f, \"load_cpu\": %.6f}\n",
+		t.sent, t.answered, t.missed, t.heard, t.told, t.wrong, t.heard_least, t.told_least,
+		t.lost, to.at - from.at, to.server - from.server, to.load - from.load);
+}
+
+static void
+do_lose(struct load *l, char **words)
+{
+	(void)words;
+	stay_lose(l->stay);
+	puts("{}");
+}
+
+static void
+do_return(struct load *l, char **words)
+{
+	struct mark from = mark(l), to;
+	struct stay_return r = stay_return(l->stay, strtod(words[1], NULL), strtod(words[2], NULL));
+
+	to = mark(l);
+	printf("{\"back\": %u, \"in_vain\": %lu, \"median\": %.3f, \"nearly\": %.3f, \"all\": "
+	       "%.3f, "
+	       "\"server_cpu\": %.6f, \"load_cpu\": %.6f}\n",
+		r.back, r.in_vain, r.median, r.nearly, r.all, to.server - from.server,
+		to.load - from.load);
+}
+
 /* --- start ---------------------------------------------------------------------------------- */
+
+static void
+set_server(struct load *l, const char *pid)
+{
+	if (clock_getcpuclockid((pid_t)number(pid), &l->server_clock) != 0)
+		errx(2, "no process %s", pid);
+}
+
+static void
+do_server(struct load *l, char **words)
+{
+	set_server(l, words[1]);
+	puts("{}");
+}
 
 static const struct {
 	const char *word;
@@ -486,6 +581,13 @@ static const struct {
 	{"each", 5, do_each},
 	{"install", 2, do_install},
 	{"shake", 4, do_shake},
+	{"beat", 2, do_beat},
+	{"observe", 3, do_observe},
+	{"told", 3, do_told},
+	{"live", 2, do_live},
+	{"lose", 1, do_lose},
+	{"return", 3, do_return},
+	{"server", 2, do_server},
 };
 
 static void
@@ -505,7 +607,7 @@ obey(struct load *l, char *line)
 	errx(2, "%s: not understood", n ? words[0] : "");
 }
 
-/* Between commands heartbeats are answered. */
+/* Between commands heartbeats go on. */
 static void
 serve(struct load *l)
 {
@@ -514,10 +616,9 @@ serve(struct load *l)
 	char line[COMMAND_MAX];
 
 	for (;;) {
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 2, 50) < 0)
 			err(1, "poll");
-		if (p[1].revents)
-			fleet_pump(l->fleet, 0);
+		turn(l, 0);
 		if (!p[0].revents)
 			continue;
 		if (!fgets(line, sizeof(line), stdin))
@@ -535,18 +636,19 @@ main(int argc, char **argv)
 		{"certificates", required_argument, NULL, 'x'},
 		{"prefix-len", required_argument, NULL, 'l'},
 		{"request", required_argument, NULL, 'r'}, {"answer", required_argument, NULL, 'a'},
+		{"from", required_argument, NULL, 'f'}, {"stride", required_argument, NULL, 't'},
 		{0}};
 	static struct load l = {.items = {1, 32, 80, 120}, .random = 1};
-	struct fleet_setup setup = {.data = on_data, .arg = &l};
+	struct fleet_setup setup = {
+		.from.s_addr = htonl(FIRST_ADDRESS), .stride = 1, .data = on_data, .arg = &l};
 	int c;
 
 	setvbuf(stdin, NULL, _IONBF, 0); /* poll tells of what stdio has not read */
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's')
 			setup.server = parse_endpoint(optarg);
-		else if (c == 'p' &&
-			 clock_getcpuclockid((pid_t)number(optarg), &l.server_clock) != 0)
-			errx(2, "no process %s", optarg);
+		else if (c == 'p')
+			set_server(&l, optarg);
 		else if (c == 'c')
 			l.items.clients = number(optarg);
 		else if (c == 'k')
@@ -559,15 +661,20 @@ main(int argc, char **argv)
 			l.items.request_len = number(optarg);
 		else if (c == 'a')
 			l.items.answer_len = number(optarg);
+		else if (c == 'f')
+			setup.from.s_addr = inet_addr(optarg);
+		else if (c == 't')
+			setup.stride = number(optarg);
 		else if (c == '?')
 			return 2;
 	}
-	if (!setup.server.sin_port || !l.server_clock || !l.items.clients ||
+	if (!setup.server.sin_port || !l.server_clock || !l.items.clients || !setup.stride ||
 		l.items.request_len < sizeof(uint32_t) || l.items.request_len > ASK_MAX ||
 		l.items.answer_len > ASK_MAX || l.items.prefix_len < 16 || l.items.prefix_len > 32)
 		errx(2, "usage: see load.c");
 	setup.clients = l.items.clients;
 	l.fleet = fleet_new(&setup);
+	l.stay = stay_new(l.fleet, &l.items);
 	serve(&l);
 	return 0;
 }

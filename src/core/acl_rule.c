@@ -1,7 +1,7 @@
 /*
  * What a rule of an ACL may say, without any JSON: the helper with privilege asks as well.
  */
-#include "core/acl.h"
+#include "core/acl_rule.h"
 
 enum { IN_IPV4 = 1, IN_IPV6 = 2, IN_BOTH = IN_IPV4 | IN_IPV6 };
 

@@ -286,8 +286,8 @@ check_room(struct data *d, const struct client *c, struct restconf_error *err)
 			o->n, c->limits.cuids);
 	if (map_count(d->registrations) >= d->policy.clients_max)
 		return restconf_refuse(err, 503, RESTCONF_RESOURCE_DENIED,
-			"RFC 8783 10: cuid: there are as many registrations as this server "
-			"takes of all clients: %u",
+			"RFC 8783 10: cuid: there are as many as data-channel.registrations "
+			"allows to all clients: %u",
 			d->policy.clients_max);
 	return true;
 }

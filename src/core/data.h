@@ -115,7 +115,8 @@ bool data_mitigating(struct data *d, const char *cuid, bool mitigating);
 /* Ends what has expired. Returns the next time to call, INT64_MAX: never. */
 wall_ms data_expire(struct data *d, wall_ms now);
 
-/* Called for each `clients:` entry of which what is in force may have changed, but by data_restore.
+/* Called for each `clients:` entry of which what is in force may have changed (after a reload, all
+ * with ACLs, for prefixes may be other ones; a client that is gone, too), but by data_restore.
  * What is called does not change the book. */
 void data_on_change(struct data *d, void (*changed)(void *arg, const char *client), void *arg);
 /* What is in force of that client: rules of its ACLs that are immediate, or

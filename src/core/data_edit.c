@@ -88,8 +88,8 @@ static bool
 refuse_many(struct edit *e, enum data_kind kind, const char *what, const char *limit, size_t max)
 {
 	restconf_refuse(e->err, 409, RESTCONF_RESOURCE_DENIED,
-		"RFC 8783 10: %s: more than the %zu that limits.%s allows to one dots-client", what,
-		max, limit);
+		"RFC 8783 10: %s: more than the %zu that data-channel.%s allows to one dots-client",
+		what, max, limit);
 	e->err->app_tag = "too-many-elements"; /* RFC 7950 15.2 */
 	return blame(e, kind, NULL);
 }
@@ -326,20 +326,14 @@ undo(struct edit *e)
 	}
 }
 
-static void
-begin(struct edit *e)
+static struct list
+copy_of(struct data_entry *const *list, size_t n)
 {
-	for (unsigned kind = 0; kind < DATA_KINDS; kind++) {
-		struct list *l = &e->lists[kind];
-		size_t *n;
-		struct data_entry **list = *data_list(&e->of->client, kind, &n);
+	struct list l = {mem_array(n + 1, sizeof(struct data_entry *)), n, n + 1};
 
-		l->cap = *n + 1;
-		l->items = mem_array(l->cap, sizeof(struct data_entry *));
-		if (*n)
-			memcpy(l->items, list, *n * sizeof(struct data_entry *));
-		l->n = *n;
-	}
+	if (n)
+		memcpy(l.items, list, n * sizeof(struct data_entry *));
+	return l;
 }
 
 bool
@@ -351,10 +345,10 @@ data_edit(struct data *d, const struct client *c, struct data_client *dc,
 		.client = c,
 		.of = data_registration_of(dc),
 		.clients = clients,
+		.lists = {copy_of(dc->aliases, dc->n_aliases), copy_of(dc->acls, dc->n_acls)},
 		.err = err};
 	bool ok = true;
 
-	begin(&e);
 	for (size_t i = 0; i < n && ok; i++)
 		ok = do_one(&e, &changes[i]);
 	ok = ok && check_limits(&e) && check_conflicts(&e);

@@ -111,7 +111,7 @@ check_text(const char *name, const json_t *entry, const char *text, uint32_t byt
 
 	if (strlen(text) > bytes_max)
 		return restconf_refuse(err, 413, RESTCONF_TOO_BIG,
-			"RFC 8783 10: an entry has %zu bytes, more than the %u of its limit",
+			"RFC 8783 10: body: %zu bytes, and data-channel.entry-bytes allows %u",
 			strlen(text), bytes_max);
 	if (strcmp(own, name) != 0)
 		return restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,

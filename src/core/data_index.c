@@ -103,11 +103,9 @@ compare_bucket(void *arg, const struct prefix *p, void *value)
 {
 	struct search *find = arg;
 	const struct data_bucket *b = value;
-	struct data_use *u;
 
 	(void)p;
-	LIST_FOREACH(u, &b->uses, entry)
-	{
+	for (struct data_use *u = LIST_FIRST(&b->uses); u; u = LIST_NEXT(u, entry)) {
 		struct data_stored *other = u->of;
 		const struct client *c;
 

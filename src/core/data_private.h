@@ -23,7 +23,7 @@ struct data_tally {
 /* All ACLs for one destination; one ACL for one destination. */
 struct data_bucket {
 	struct prefix destination;
-	LIST_HEAD(, data_use) uses;
+	LIST_HEAD(data_uses, data_use) uses;
 };
 struct data_use {
 	LIST_ENTRY(data_use) entry;
@@ -46,7 +46,7 @@ struct data_stored {
 
 struct data_owner {
 	char *client;
-	TAILQ_HEAD(, data_registration) registrations;
+	TAILQ_HEAD(data_registrations, data_registration) registrations;
 	size_t n;
 };
 
@@ -65,7 +65,7 @@ struct data {
 	struct persist *persist;
 	struct data_version version;
 	uint64_t number; /* given last: of versions, registrations and rules */
-	TAILQ_HEAD(data_registrations, data_registration) all, dirty;
+	struct data_registrations all, dirty;
 	struct map *registrations; /* by cuid */
 	struct map *owners;        /* by client */
 	struct map *mitigating;    /* cuids */

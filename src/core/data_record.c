@@ -168,18 +168,20 @@ read_version(struct restoring *st, const json_t *j, const char *name, struct dat
 	return json_array_size(list) == 2 && read_number(st, json_array_get(list, 0), &ret->number);
 }
 
+/* Where it cannot be read a new one is begun. */
 static void
 restore_state(void *arg, const char *key, const char *value)
 {
 	struct restoring *st = arg;
 	json_t *j = json_loads(value, 0, NULL);
+	struct data_version version;
 	uint64_t last;
 
-	if (strcmp(key, state_key) != 0 || !read_number(st, json_object_get(j, "number"), &last) ||
-		!read_version(st, j, "version", &st->book->version)) {
-		st->book->version = (struct data_version){0};
+	if (!strcmp(key, state_key) && read_number(st, json_object_get(j, "number"), &last) &&
+		read_version(st, j, "version", &version))
+		st->book->version = version;
+	else
 		st->unreadable++;
-	}
 	json_decref(j);
 }
 
@@ -286,7 +288,8 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 	wall_ms expires, const struct data_version *version)
 {
 	struct data_stored *s = read_entry(st, r, json_object_get(j, "entry"));
-	bool put_again = false;
+	wall_ms latest = data_expiry(st->book, st->now);
+	bool put_again = expires > latest; /* the clock was set back */
 
 	if (!s) {
 		lose(st, r, key);
@@ -294,10 +297,9 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 	}
 	s->of = r;
 	s->entry.version = *version;
-	s->entry.expires =
-		expires < data_expiry(st->book, st->now) ? expires : data_expiry(st->book, st->now);
+	s->entry.expires = put_again ? latest : expires;
 	if (st->kind == DATA_ACL)
-		put_again = restore_rules(st, s, json_object_get(j, "rules"));
+		put_again |= restore_rules(st, s, json_object_get(j, "rules"));
 	list_entry(s);
 	data_enter(st->book, s, clients_named(st->clients, r->client.client));
 	if (put_again)

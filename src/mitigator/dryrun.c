@@ -1,9 +1,11 @@
 #include "mitigator/dryrun.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "core/acl_rule.h"
 
 struct dryrun {
 	struct mitigator mitigator;
@@ -15,6 +17,7 @@ struct dryrun {
 		bool removed;
 	} * reports; /* told on the next turn */
 	size_t n, cap;
+	struct map *acls; /* clients whose ACLs are to be told as done */
 };
 
 static void
@@ -28,6 +31,19 @@ report(struct dryrun *d, uint64_t id, bool removed)
 	timer_after(d->timer, 0);
 }
 
+static bool
+tell_client(void *arg, const void *key, size_t len, void *value)
+{
+	struct dryrun *d = arg;
+	char *client = mem_printf("%.*s", (int)len, (const char *)key);
+
+	(void)value;
+	if (d->events.acls_done)
+		d->events.acls_done(d->events.arg, client, NULL);
+	free(client);
+	return true;
+}
+
 static void
 tell(void *arg)
 {
@@ -35,14 +51,19 @@ tell(void *arg)
 	struct report *list = d->reports;
 	size_t n = d->n;
 
+	struct map *acls = d->acls;
+
 	d->reports = NULL;
 	d->n = d->cap = 0;
+	d->acls = map_new();
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].removed)
 			d->events.removed(d->events.arg, list[i].id);
 		else
 			d->events.installed(d->events.arg, list[i].id);
 	}
+	map_each(acls, tell_client, d);
+	map_free(acls);
 	free(list);
 }
 
@@ -74,6 +95,15 @@ flows(struct mitigator *m, const char *client, const struct flow *list, size_t n
 }
 
 static void
+acls(struct mitigator *m, const struct acl_set *set)
+{
+	struct dryrun *d = (struct dryrun *)m;
+
+	map_set(d->acls, set->client, strlen(set->client), d);
+	timer_after(d->timer, 0);
+}
+
+static void
 sync_(struct mitigator *m, const struct filter *filters, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -86,6 +116,7 @@ free_(struct mitigator *m)
 	struct dryrun *d = (struct dryrun *)m;
 
 	map_free(d->ids);
+	map_free(d->acls);
 	timer_free(d->timer);
 	free(d->reports);
 	free(d);
@@ -95,6 +126,7 @@ static const struct mitigator_ops ops = {.name = "dry-run",
 	.start = start,
 	.stop = stop,
 	.flows = flows,
+	.acls = acls,
 	.sync = sync_,
 	.free = free_};
 
@@ -106,6 +138,7 @@ dryrun_new(struct loop *l, const struct mitigator_events *events)
 	d->mitigator.ops = &ops;
 	d->events = *events;
 	d->ids = map_new();
+	d->acls = map_new();
 	d->timer = timer_new(l, tell, d);
 	return &d->mitigator;
 }

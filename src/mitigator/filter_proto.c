@@ -23,6 +23,13 @@ put_addr(struct buf *out, const struct addr *a)
 }
 
 static void
+put_prefix(struct buf *out, const struct prefix *p)
+{
+	put_addr(out, &p->addr);
+	buf_u8(out, p->len);
+}
+
+static void
 put_filter(struct buf *out, const struct filter *f)
 {
 	buf_u64(out, f->id);
@@ -31,10 +38,8 @@ put_filter(struct buf *out, const struct filter *f)
 	buf_u8(out, (uint8_t)f->action.unit);
 	buf_u64(out, f->action.rate);
 	buf_u32(out, (uint32_t)f->n_prefixes);
-	for (size_t i = 0; i < f->n_prefixes; i++) {
-		put_addr(out, &f->prefixes[i].addr);
-		buf_u8(out, f->prefixes[i].len);
-	}
+	for (size_t i = 0; i < f->n_prefixes; i++)
+		put_prefix(out, &f->prefixes[i]);
 	buf_u16(out, (uint16_t)f->n_protocols);
 	buf_bytes(out, f->protocols, f->n_protocols);
 	buf_u16(out, (uint16_t)f->n_ports);
@@ -63,6 +68,74 @@ put_flows(struct buf *out, const struct filter_flows *f)
 	}
 }
 
+/* What of a rule is there. */
+enum { RULE_ACCEPT = 1, RULE_FRAGMENT = 2, RULE_FLAGS = 4, RULE_ALL = 7 };
+/* Of an operator. */
+enum { BITS_NOT = 1, BITS_ANY = 2, BITS_ALL = 3 };
+
+static void
+put_acl_ports(struct buf *out, const struct acl_ports *p)
+{
+	buf_u16(out, p->lower);
+	buf_u16(out, p->upper);
+	buf_u8(out, p->not );
+}
+
+static void
+put_acl_bits(struct buf *out, const struct acl_bits *b)
+{
+	buf_u16(out, b->bits);
+	buf_u8(out, (b->not ? BITS_NOT : 0) | (b->any ? BITS_ANY : 0));
+}
+
+static void
+put_rule(struct buf *out, const struct acl_rule *r)
+{
+	buf_u64(out, r->id);
+	buf_u8(out, r->family);
+	buf_u8(out, (uint8_t)r->l4);
+	buf_u8(out, (r->accept ? RULE_ACCEPT : 0) | (r->has_fragment ? RULE_FRAGMENT : 0) |
+			    (r->has_flags ? RULE_FLAGS : 0));
+	buf_u64(out, r->rate);
+	buf_u32(out, r->has);
+	for (unsigned i = 0; i < ACL_FIELDS; i++)
+		if (r->has & 1u << i)
+			buf_u32(out, r->values[i]);
+	put_prefix(out, &r->source);
+	put_prefix(out, &r->destination);
+	put_acl_ports(out, &r->source_ports);
+	put_acl_ports(out, &r->destination_ports);
+	if (r->has_fragment)
+		put_acl_bits(out, &r->fragment);
+	if (r->has_flags)
+		put_acl_bits(out, &r->flags);
+}
+
+static void
+put_acls(struct buf *out, const struct acl_set *s)
+{
+	put_text(out, s->client);
+	buf_u32(out, (uint32_t)s->n_scope);
+	for (size_t i = 0; i < s->n_scope; i++)
+		put_prefix(out, &s->scope[i]);
+	buf_u32(out, (uint32_t)s->n_rules);
+	for (size_t i = 0; i < s->n_rules; i++)
+		put_rule(out, &s->rules[i]);
+}
+
+size_t
+filter_proto_acls_size(const struct acl_set *s)
+{
+	struct buf out;
+	size_t len;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	put_acls(&out, s);
+	len = out.len;
+	buf_finish(&out);
+	return len;
+}
+
 size_t
 filter_proto_size(const struct filter *f)
 {
@@ -89,6 +162,34 @@ filter_proto_flows_size(const struct filter_flows *f)
 	return len;
 }
 
+static void
+put_values(struct buf *out, const struct filter_value *values, size_t n)
+{
+	buf_u32(out, (uint32_t)n);
+	for (size_t i = 0; i < n; i++) {
+		buf_u64(out, values[i].id);
+		buf_u64(out, values[i].packets);
+		buf_u64(out, values[i].bytes);
+	}
+}
+
+static void
+put_commit(struct buf *out, const struct filter_msg *m)
+{
+	buf_u32(out, (uint32_t)m->n_removed);
+	for (size_t i = 0; i < m->n_removed; i++)
+		buf_u64(out, m->removed[i]);
+	buf_u32(out, (uint32_t)m->n_added);
+	for (size_t i = 0; i < m->n_added; i++)
+		put_filter(out, &m->added[i]);
+	buf_u32(out, (uint32_t)m->n_flows);
+	for (size_t i = 0; i < m->n_flows; i++)
+		put_flows(out, &m->flows[i]);
+	buf_u32(out, (uint32_t)m->n_acls);
+	for (size_t i = 0; i < m->n_acls; i++)
+		put_acls(out, &m->acls[i]);
+}
+
 void
 filter_proto_encode(const struct filter_msg *m, struct buf *out)
 {
@@ -100,15 +201,7 @@ filter_proto_encode(const struct filter_msg *m, struct buf *out)
 		break;
 	case FILTER_OP_SYNC:
 	case FILTER_OP_COMMIT:
-		buf_u32(out, (uint32_t)m->n_removed);
-		for (size_t i = 0; i < m->n_removed; i++)
-			buf_u64(out, m->removed[i]);
-		buf_u32(out, (uint32_t)m->n_added);
-		for (size_t i = 0; i < m->n_added; i++)
-			put_filter(out, &m->added[i]);
-		buf_u32(out, (uint32_t)m->n_flows);
-		for (size_t i = 0; i < m->n_flows; i++)
-			put_flows(out, &m->flows[i]);
+		put_commit(out, m);
 		break;
 	case FILTER_OP_COUNTERS:
 		break;
@@ -126,12 +219,8 @@ filter_proto_encode(const struct filter_msg *m, struct buf *out)
 		buf_u32(out, m->gone);
 		break;
 	case FILTER_OP_VALUES:
-		buf_u32(out, (uint32_t)m->n_values);
-		for (size_t i = 0; i < m->n_values; i++) {
-			buf_u64(out, m->values[i].id);
-			buf_u64(out, m->values[i].packets);
-			buf_u64(out, m->values[i].bytes);
-		}
+		put_values(out, m->values, m->n_values);
+		put_values(out, m->rules, m->n_rules);
 		break;
 	}
 }
@@ -192,13 +281,13 @@ get_addr(struct decoding *d, bool may_be_none)
 }
 
 static struct prefix
-get_prefix(struct decoding *d)
+get_prefix(struct decoding *d, bool may_be_none)
 {
-	struct addr a = get_addr(d, false);
+	struct addr a = get_addr(d, may_be_none);
 	unsigned len = reader_u8(&d->r);
 	struct prefix p;
 
-	if (d->r.failed || len > addr_bits(&a)) {
+	if (d->r.failed || len > (a.family ? addr_bits(&a) : 0)) {
 		fail(d, "a prefix length is out of range");
 		return (struct prefix){0};
 	}
@@ -252,7 +341,7 @@ get_filter(struct decoding *d, struct filter *f)
 		fail(d, "a filter without id, client or prefix");
 	prefixes = arena_alloc(d->arena, f->n_prefixes, sizeof(*prefixes));
 	for (size_t i = 0; i < f->n_prefixes; i++)
-		prefixes[i] = get_prefix(d);
+		prefixes[i] = get_prefix(d, false);
 	f->prefixes = prefixes;
 	f->n_protocols = get_count(d, reader_u16(&d->r), 256, 1);
 	protocols = reader_bytes(&d->r, f->n_protocols);
@@ -283,6 +372,105 @@ get_flows(struct decoding *d, struct filter_flows *f)
 	}
 }
 
+/* ---- decoding: ACLs ---- */
+
+/* Bits that have no meaning, or something that is not the only way to say it. */
+static unsigned
+get_bits(struct decoding *d, unsigned known)
+{
+	unsigned bits = reader_u8(&d->r);
+
+	if (bits & ~known)
+		fail(d, "an unknown bit");
+	return bits;
+}
+
+static struct acl_ports
+get_acl_ports(struct decoding *d)
+{
+	struct acl_ports p = {.lower = reader_u16(&d->r), .upper = reader_u16(&d->r)};
+
+	p.not = get_bits(d, 1);
+	return p;
+}
+
+static struct acl_bits
+get_acl_bits(struct decoding *d)
+{
+	struct acl_bits b = {.bits = reader_u16(&d->r)};
+	unsigned how = get_bits(d, BITS_ALL);
+
+	b.not = how & BITS_NOT;
+	b.any = how & BITS_ANY;
+	return b;
+}
+
+static void
+get_rule(struct decoding *d, struct acl_rule *r)
+{
+	const char *why;
+	unsigned what;
+
+	r->id = reader_u64(&d->r);
+	r->family = reader_u8(&d->r);
+	r->l4 = reader_u8(&d->r);
+	what = get_bits(d, RULE_ALL);
+	r->accept = what & RULE_ACCEPT;
+	r->has_fragment = what & RULE_FRAGMENT;
+	r->has_flags = what & RULE_FLAGS;
+	r->rate = reader_u64(&d->r);
+	r->has = reader_u32(&d->r);
+	for (unsigned i = 0; i < ACL_FIELDS; i++)
+		if (r->has & 1u << i)
+			r->values[i] = reader_u32(&d->r);
+	r->source = get_prefix(d, true);
+	r->destination = get_prefix(d, true);
+	r->source_ports = get_acl_ports(d);
+	r->destination_ports = get_acl_ports(d);
+	if (r->has_fragment)
+		r->fragment = get_acl_bits(d);
+	if (r->has_flags)
+		r->flags = get_acl_bits(d);
+	why = r->id ? acl_rule_check(r) : "a rule without id";
+	if (why)
+		fail(d, why);
+}
+
+/* A rule without destination is for all of the scope, and the others lie in it. */
+static void
+check_scope(struct decoding *d, const struct acl_set *s)
+{
+	for (size_t i = 0; i < s->n_rules && !d->r.failed; i++) {
+		const struct prefix *to = &s->rules[i].destination;
+		bool within = !to->addr.family;
+
+		for (size_t k = 0; k < s->n_scope && !within; k++)
+			within = prefix_contains(&s->scope[k], to);
+		if (!within)
+			fail(d, "a destination outside the scope");
+	}
+}
+
+static void
+get_acls(struct decoding *d, struct acl_set *s)
+{
+	struct prefix *scope;
+	struct acl_rule *rules;
+
+	s->client = get_text(d, FILTER_PROTO_NAME_MAX);
+	if (!*s->client)
+		fail(d, "ACLs without client");
+	s->n_scope = get_count(d, reader_u32(&d->r), FILTER_PROTO_ACL_SCOPE_MAX, 6);
+	s->scope = scope = arena_alloc(d->arena, s->n_scope, sizeof(*scope));
+	for (size_t i = 0; i < s->n_scope; i++)
+		scope[i] = get_prefix(d, false);
+	s->n_rules = get_count(d, reader_u32(&d->r), FILTER_PROTO_ACL_RULES_MAX, 37);
+	s->rules = rules = arena_alloc(d->arena, s->n_rules, sizeof(*rules));
+	for (size_t i = 0; i < s->n_rules && !d->r.failed; i++)
+		get_rule(d, &rules[i]);
+	check_scope(d, s);
+}
+
 static void
 get_commit(struct decoding *d, struct filter_msg *m)
 {
@@ -298,18 +486,24 @@ get_commit(struct decoding *d, struct filter_msg *m)
 	m->flows = arena_alloc(d->arena, m->n_flows, sizeof(*m->flows));
 	for (size_t i = 0; i < m->n_flows && !d->r.failed; i++)
 		get_flows(d, &m->flows[i]);
+	m->n_acls = get_count(d, reader_u32(&d->r), FILTER_PROTO_ACL_SETS_MAX, 10);
+	m->acls = arena_alloc(d->arena, m->n_acls, sizeof(*m->acls));
+	for (size_t i = 0; i < m->n_acls && !d->r.failed; i++)
+		get_acls(d, &m->acls[i]);
 }
 
-static void
-get_values(struct decoding *d, struct filter_msg *m)
+static size_t
+get_values(struct decoding *d, size_t limit, struct filter_value **ret)
 {
-	m->n_values = get_count(d, reader_u32(&d->r), FILTER_PROTO_FILTERS_MAX, 24);
-	m->values = arena_alloc(d->arena, m->n_values, sizeof(*m->values));
-	for (size_t i = 0; i < m->n_values; i++) {
-		m->values[i].id = reader_u64(&d->r);
-		m->values[i].packets = reader_u64(&d->r);
-		m->values[i].bytes = reader_u64(&d->r);
+	size_t n = get_count(d, reader_u32(&d->r), limit, 24);
+
+	*ret = arena_alloc(d->arena, n, sizeof(**ret));
+	for (size_t i = 0; i < n; i++) {
+		(*ret)[i].id = reader_u64(&d->r);
+		(*ret)[i].packets = reader_u64(&d->r);
+		(*ret)[i].bytes = reader_u64(&d->r);
 	}
+	return n;
 }
 
 static void
@@ -353,7 +547,8 @@ filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct fi
 		ret->gone = reader_u32(&d.r);
 		break;
 	case FILTER_OP_VALUES:
-		get_values(&d, ret);
+		ret->n_values = get_values(&d, FILTER_PROTO_FILTERS_MAX, &ret->values);
+		ret->n_rules = get_values(&d, FILTER_PROTO_RULES_MAX, &ret->rules);
 		break;
 	default:
 		fail(&d, "an unknown operation");
@@ -365,21 +560,37 @@ filter_proto_decode(struct arena *a, const uint8_t *bytes, size_t len, struct fi
 	return reader_left(&d.r) ? "bytes after the end" : NULL;
 }
 
-const char *
-filter_proto_check(const struct filter *f)
+/* What the other end would say of it. */
+static const char *
+check(const struct filter_msg *m)
 {
-	struct filter copy = *f;
-	struct filter_msg m = {.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1}, back;
 	struct arena *a = arena_new();
+	struct filter_msg back;
 	struct buf out;
 	const char *why;
 
 	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	filter_proto_encode(&m, &out);
+	filter_proto_encode(m, &out);
 	why = out.failed ? "too long" : filter_proto_decode(a, out.bytes, out.len, &back);
 	buf_finish(&out);
 	arena_free(a);
 	return why;
+}
+
+const char *
+filter_proto_check(const struct filter *f)
+{
+	struct filter copy = *f;
+
+	return check(&(struct filter_msg){.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1});
+}
+
+const char *
+filter_proto_check_acls(const struct acl_set *s)
+{
+	struct acl_set copy = *s;
+
+	return check(&(struct filter_msg){.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1});
 }
 
 bool

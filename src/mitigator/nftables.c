@@ -40,6 +40,15 @@ struct flow_set {
 	size_t n_filters;
 };
 
+/* The ACLs of a client. Without rules they are on their way out. */
+struct acls {
+	struct acl_set set; /* in arena */
+	struct arena *arena;
+	size_t size; /* in a message */
+	bool told;   /* reported as done, and not seen to be missing since */
+	bool failed; /* reported failed since */
+};
+
 struct nftables {
 	struct mitigator mitigator;
 	struct loop *loop;
@@ -48,16 +57,20 @@ struct nftables {
 	struct frame_conn *conn;
 	struct timer *retry, *flush, *poll;
 	bool lost_told;
-	bool ready;                      /* the helper is synchronised: changes may go out */
-	bool busy;                       /* a SYNC or COMMIT is not answered yet */
-	bool syncing;                    /* and it is a SYNC */
-	bool asked;                      /* COUNTERS is not answered yet */
-	struct map *wanted;              /* id -> struct wanted */
-	struct map *flow_sets;           /* client -> struct flow_set */
-	size_t filter_bytes, flow_bytes; /* of a synchronisation */
-	struct map *dirty;               /* ids to add in the next commit */
-	struct map *dirty_flows;
-	uint64_t *removed; /* may be in the helper, are to go */
+	bool ready;            /* the helper is synchronised: changes may go out */
+	bool busy;             /* a SYNC or COMMIT is not answered yet */
+	bool syncing;          /* and it is a SYNC */
+	bool asked;            /* COUNTERS is not answered yet */
+	struct map *wanted;    /* id -> struct wanted */
+	struct map *flow_sets; /* client -> struct flow_set */
+	struct map *acls;      /* client -> struct acls */
+	size_t filter_bytes, flow_bytes, acl_bytes; /* of a synchronisation */
+	size_t n_acl_rules;
+	struct map *dirty; /* ids to add in the next commit */
+	struct map *dirty_flows, *dirty_acls;
+	struct map *acls_in_flight; /* clients of the message that is not answered yet */
+	struct map *acl_refusals;   /* client -> why, to be told */
+	uint64_t *removed;          /* may be in the helper, are to go */
 	size_t n_removed, cap_removed;
 	struct refusal *refusals; /* to be told */
 	size_t n_refusals;
@@ -163,6 +176,21 @@ gather_flows(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+static bool
+gather_acls(void *arg, const void *key, size_t len, void *value)
+{
+	struct gather *g = arg;
+	const struct acls *a = map_get(g->n->acls, key, len);
+
+	(void)value;
+	if (!a)
+		return true;
+	map_set(g->n->acls_in_flight, key, len, g->n);
+	if (a->set.n_rules || g->m->op == FILTER_OP_COMMIT)
+		g->m->acls[g->m->n_acls++] = a->set;
+	return true;
+}
+
 /* What was under way may or may not be there: the next synchronisation settles it. */
 static void
 unsettle(struct nftables *n)
@@ -175,8 +203,36 @@ unsettle(struct nftables *n)
 }
 
 static void
+tell_acls(struct nftables *n, const char *client, const char *why)
+{
+	if (n->events.acls_done)
+		n->events.acls_done(n->events.arg, client, why);
+}
+
+struct telling {
+	struct nftables *n;
+	const char *why;
+};
+
+static bool
+tell_acls_failed(void *arg, const void *key, size_t len, void *value)
+{
+	const struct telling *t = arg;
+	struct acls *a = map_get(t->n->acls, key, len);
+
+	(void)value;
+	if (!a || a->told || a->failed)
+		return true;
+	a->failed = true;
+	tell_acls(t->n, a->set.client, t->why);
+	return true;
+}
+
+static void
 change_failed(struct nftables *n, const char *why)
 {
+	struct map *acls = n->acls_in_flight;
+
 	for (size_t i = 0; i < n->n_in_flight; i++) {
 		struct wanted *w = map_get(n->wanted, &n->in_flight[i], sizeof(uint64_t));
 
@@ -185,6 +241,9 @@ change_failed(struct nftables *n, const char *why)
 		w->failed = true;
 		n->events.failed(n->events.arg, n->in_flight[i], why);
 	}
+	n->acls_in_flight = map_new();
+	map_each(acls, tell_acls_failed, &(struct telling){n, why});
+	map_free(acls);
 	unsettle(n);
 }
 
@@ -197,9 +256,10 @@ forget_in_flight(struct nftables *n)
 	n->n_in_flight = n->n_in_flight_removed = 0;
 }
 
-/* filters and flow_sets: which of them go out (all, or the changed ones). */
+/* filters, flow_sets, acls: which of them go out (all, or the changed ones). */
 static void
-transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map *flow_sets)
+transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map *flow_sets,
+	struct map *acls)
 {
 	struct filter_msg m = {.op = op};
 	struct gather g = {n, &m, mem_array(map_count(filters), sizeof(uint64_t))};
@@ -210,12 +270,17 @@ transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map 
 	}
 	m.added = mem_array(map_count(filters), sizeof(*m.added));
 	m.flows = mem_array(map_count(flow_sets), sizeof(*m.flows));
+	m.acls = mem_array(map_count(acls), sizeof(*m.acls));
+	map_free(n->acls_in_flight);
+	n->acls_in_flight = map_new();
 	map_each(filters, gather_filter, &g);
 	map_each(flow_sets, gather_flows, &g);
+	map_each(acls, gather_acls, &g);
 	n->busy = send_msg(n, &m);
 	n->syncing = op == FILTER_OP_SYNC;
 	free(m.added);
 	free(m.flows);
+	free(m.acls);
 	forget_in_flight(n);
 	n->in_flight = g.ids;
 	n->n_in_flight = m.n_added;
@@ -225,8 +290,10 @@ transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map 
 	n->n_removed = n->cap_removed = 0;
 	map_free(n->dirty);
 	map_free(n->dirty_flows);
+	map_free(n->dirty_acls);
 	n->dirty = map_new();
 	n->dirty_flows = map_new();
+	n->dirty_acls = map_new();
 	if (!n->busy)
 		change_failed(n, "the change could not be sent");
 }
@@ -234,7 +301,18 @@ transmit(struct nftables *n, enum filter_op op, struct map *filters, struct map 
 static bool
 has_changes(const struct nftables *n)
 {
-	return map_count(n->dirty) || map_count(n->dirty_flows) || n->n_removed;
+	return map_count(n->dirty) || map_count(n->dirty_flows) || map_count(n->dirty_acls) ||
+	       n->n_removed;
+}
+
+static bool
+tell_acls_refused(void *arg, const void *key, size_t len, void *value)
+{
+	char *client = mem_printf("%.*s", (int)len, (const char *)key);
+
+	tell_acls(arg, client, value);
+	free(client);
+	return true;
 }
 
 static void
@@ -242,9 +320,13 @@ tell_refusals(struct nftables *n)
 {
 	struct refusal *list = n->refusals;
 	size_t count = n->n_refusals;
+	struct map *acls = n->acl_refusals;
 
 	n->refusals = NULL;
 	n->n_refusals = 0;
+	n->acl_refusals = map_new();
+	map_each(acls, tell_acls_refused, n);
+	map_free(acls);
 	for (size_t i = 0; i < count; i++)
 		n->events.failed(n->events.arg, list[i].id, list[i].why);
 	free(list);
@@ -257,7 +339,7 @@ flush(void *arg)
 
 	tell_refusals(n);
 	if (n->conn && n->ready && !n->busy && has_changes(n))
-		transmit(n, FILTER_OP_COMMIT, n->dirty, n->dirty_flows);
+		transmit(n, FILTER_OP_COMMIT, n->dirty, n->dirty_flows, n->dirty_acls);
 }
 
 static void
@@ -271,7 +353,8 @@ poll_counters(void *arg)
 {
 	struct nftables *n = arg;
 
-	if (n->conn && n->ready && !n->busy && !n->asked && map_count(n->wanted))
+	if (n->conn && n->ready && !n->busy && !n->asked &&
+		(map_count(n->wanted) || n->n_acl_rules))
 		n->asked = send_msg(n, &(struct filter_msg){.op = FILTER_OP_COUNTERS});
 	timer_after(n->poll, POLL_MS);
 }
@@ -280,7 +363,7 @@ static void
 synchronise(struct nftables *n)
 {
 	n->ready = false;
-	transmit(n, FILTER_OP_SYNC, n->wanted, n->flow_sets);
+	transmit(n, FILTER_OP_SYNC, n->wanted, n->flow_sets, n->acls);
 }
 
 /* ---- receiving ---- */
@@ -310,10 +393,44 @@ on_closed(void *arg, int error)
 	hang_up(arg, strerror(-error));
 }
 
+static void
+acls_free(struct acls *a)
+{
+	if (!a)
+		return;
+	arena_free(a->arena);
+	free(a);
+}
+
+/* What was refused has been told as such, and is gone now. */
+static bool
+tell_acls_done(void *arg, const void *key, size_t len, void *value)
+{
+	struct nftables *n = arg;
+	struct acls *a = map_get(n->acls, key, len);
+	bool told = !a || a->told;
+
+	(void)value;
+	if (!a || map_get(n->dirty_acls, key, len))
+		return true;
+	a->told = true;
+	a->failed = false;
+	if (!a->set.n_rules)
+		map_remove(n->acls, key, len);
+	if (!told)
+		tell_acls(n, a->set.client, NULL);
+	if (!a->set.n_rules)
+		acls_free(a);
+	return true;
+}
+
 /* A filter that changed meanwhile is told when that change is through. */
 static void
 tell_done(struct nftables *n)
 {
+	struct map *acls = n->acls_in_flight;
+
+	n->acls_in_flight = map_new();
 	for (size_t i = 0; i < n->n_in_flight_removed; i++)
 		n->events.removed(n->events.arg, n->in_flight_removed[i]);
 	for (size_t i = 0; i < n->n_in_flight; i++) {
@@ -325,6 +442,8 @@ tell_done(struct nftables *n)
 		w->failed = false;
 		n->events.installed(n->events.arg, w->filter.id);
 	}
+	map_each(acls, tell_acls_done, n);
+	map_free(acls);
 	forget_in_flight(n);
 }
 
@@ -363,6 +482,68 @@ note_missing(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+/* Rules of ACLs that are in force: their values are to be told. */
+struct found_rules {
+	struct map *found; /* id -> its value */
+	const struct filter_value **list;
+	size_t n, missing;
+};
+
+static bool
+note_rules(void *arg, const void *key, size_t len, void *value)
+{
+	struct found_rules *f = arg;
+	struct acls *a = value;
+
+	(void)key;
+	(void)len;
+	for (size_t i = 0; a->told && i < a->set.n_rules; i++) {
+		const struct filter_value *v =
+			map_get(f->found, &a->set.rules[i].id, sizeof(uint64_t));
+
+		if (v)
+			f->list[f->n++] = v;
+		else
+			f->missing++;
+	}
+	return true;
+}
+
+static bool
+note_missing_acls(void *arg, const void *key, size_t len, void *value)
+{
+	struct found_rules *f = arg;
+	struct acls *a = value;
+
+	(void)key;
+	(void)len;
+	for (size_t i = 0; i < a->set.n_rules; i++)
+		if (!map_get(f->found, &a->set.rules[i].id, sizeof(uint64_t)))
+			a->told = false;
+	return true;
+}
+
+/* Returns how many rules are missing. */
+static size_t
+on_rule_values(struct nftables *n, const struct filter_msg *m)
+{
+	struct found_rules f = {.found = map_new()};
+	bool settled = n->ready && !n->busy;
+
+	for (size_t i = 0; i < m->n_rules; i++)
+		map_set(f.found, &m->rules[i].id, sizeof(uint64_t), &m->rules[i]);
+	f.list = mem_array(n->n_acl_rules, sizeof(*f.list));
+	map_each(n->acls, note_rules, &f);
+	if (f.missing && settled)
+		map_each(n->acls, note_missing_acls, &f);
+	for (size_t i = 0; n->events.acl_counters && i < f.n; i++)
+		n->events.acl_counters(
+			n->events.arg, f.list[i]->id, f.list[i]->packets, f.list[i]->bytes);
+	map_free(f.found);
+	free(f.list);
+	return settled ? f.missing : 0;
+}
+
 /* An installed filter without counter was removed behind our back, as a firewall does that flushes
  * the rule set when it starts: all is put there again. */
 static void
@@ -385,6 +566,7 @@ on_values(struct nftables *n, const struct filter_msg *m)
 	if (n->ready && !n->busy)
 		map_each(n->wanted, note_missing, &missing);
 	map_free(missing.found);
+	missing.n += on_rule_values(n, m);
 	if (missing.n)
 		synchronise(n);
 }
@@ -573,6 +755,78 @@ flows(struct mitigator *m, const char *client, const struct flow *list, size_t c
 	changed(n);
 }
 
+static struct acls *
+acls_new(const struct acl_set *set)
+{
+	struct acls *a = mem_new(sizeof(*a));
+	struct prefix *scope;
+	struct acl_rule *rules;
+
+	a->arena = arena_new();
+	a->set = *set;
+	a->set.client = arena_text(a->arena, set->client, strlen(set->client));
+	a->set.scope = scope = arena_alloc(a->arena, set->n_scope, sizeof(*scope));
+	a->set.rules = rules = arena_alloc(a->arena, set->n_rules, sizeof(*rules));
+	for (size_t i = 0; i < set->n_scope; i++)
+		scope[i] = set->scope[i];
+	for (size_t i = 0; i < set->n_rules; i++)
+		rules[i] = set->rules[i];
+	return a;
+}
+
+/* Why they cannot be had; old: what they take the place of, or NULL. */
+static const char *
+check_acls(const struct nftables *n, const struct acl_set *set, const struct acls *old, size_t size)
+{
+	if (!old && map_count(n->acls) == FILTER_PROTO_ACL_SETS_MAX)
+		return "too many clients with ACLs";
+	if (n->n_acl_rules - (old ? old->set.n_rules : 0) + set->n_rules > FILTER_PROTO_RULES_MAX)
+		return "too many rules of ACLs";
+	if (n->acl_bytes - (old ? old->size : 0) + size > FILTER_PROTO_ACL_BYTES_MAX)
+		return "too many ACLs: they would not fit one synchronisation";
+	return filter_proto_check_acls(set);
+}
+
+static void
+replace_acls(struct nftables *n, const struct acl_set *set, size_t size, bool refused)
+{
+	struct acls *a = acls_new(set);
+	struct acls *old = map_set(n->acls, set->client, strlen(set->client), a);
+
+	a->size = size;
+	a->told = refused;
+	n->acl_bytes += size - (old ? old->size : 0);
+	n->n_acl_rules += set->n_rules - (old ? old->set.n_rules : 0);
+	if (set->n_rules)
+		client_gains(n, set->client);
+	if (old && old->set.n_rules)
+		client_loses(n, set->client);
+	acls_free(old);
+	map_set(n->dirty_acls, set->client, strlen(set->client), n);
+	changed(n);
+}
+
+static void
+acls(struct mitigator *m, const struct acl_set *set)
+{
+	struct nftables *n = (struct nftables *)m;
+	size_t len = strlen(set->client);
+	const struct acls *old = map_get(n->acls, set->client, len);
+	size_t size = filter_proto_acls_size(set);
+	const char *why = set->n_rules ? check_acls(n, set, old, size) : NULL;
+
+	map_remove(n->acl_refusals, set->client, len);
+	if (!why) {
+		replace_acls(n, set, set->n_rules ? size : 0, false);
+		return;
+	}
+	/* What was there is not wanted any more. */
+	map_set(n->acl_refusals, set->client, len, (void *)why);
+	if (old)
+		replace_acls(n, &(struct acl_set){.client = set->client}, 0, true);
+	changed(n);
+}
+
 static void
 sync_(struct mitigator *m, const struct filter *filters, size_t count)
 {
@@ -604,6 +858,16 @@ free_flows(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+static bool
+free_acls(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	acls_free(value);
+	return true;
+}
+
 static void
 free_(struct mitigator *m)
 {
@@ -612,10 +876,15 @@ free_(struct mitigator *m)
 	frame_conn_free(n->conn);
 	map_each(n->wanted, free_wanted, NULL);
 	map_each(n->flow_sets, free_flows, NULL);
+	map_each(n->acls, free_acls, NULL);
 	map_free(n->wanted);
 	map_free(n->flow_sets);
+	map_free(n->acls);
 	map_free(n->dirty);
 	map_free(n->dirty_flows);
+	map_free(n->dirty_acls);
+	map_free(n->acls_in_flight);
+	map_free(n->acl_refusals);
 	timer_free(n->retry);
 	timer_free(n->flush);
 	timer_free(n->poll);
@@ -631,6 +900,7 @@ static const struct mitigator_ops ops = {.name = "nftables",
 	.start = start,
 	.stop = stop,
 	.flows = flows,
+	.acls = acls,
 	.sync = sync_,
 	.free = free_};
 
@@ -649,6 +919,10 @@ nftables_new(
 	n->flow_sets = map_new();
 	n->dirty = map_new();
 	n->dirty_flows = map_new();
+	n->acls = map_new();
+	n->dirty_acls = map_new();
+	n->acls_in_flight = map_new();
+	n->acl_refusals = map_new();
 	n->retry = timer_new(l, connect_, n);
 	n->flush = timer_new(l, flush, n);
 	n->poll = timer_new(l, poll_counters, n);

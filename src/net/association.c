@@ -39,8 +39,9 @@ enum {
 	LIBRARY_LIMIT_MS = 600000, /* of a handshake; the caller's own limit comes first */
 	TICKET_LIFETIME_S = 86400, /* RFC 5077 5.6, RFC 5246 F.1.4: a day */
 	PSK_KEY_MAX = 128,
-	HANDSHAKE_MESSAGE_MAX = 32768, /* a chain of 8 large certificates; the library keeps
-					  several messages of a peer that is not known yet */
+	HANDSHAKE_MAX = 2 * ASSOCIATION_MESSAGE_MAX, /* all of a stream before it is done: the
+						      library collects a message before it looks at
+						      its size, which may be 2^24 - 1 */
 	DATAGRAM_MAX = 1280,
 	READ_TRIES = 16, /* records without data taken from a stream in one go */
 };
@@ -75,9 +76,11 @@ struct association {
 	bool stream;
 	const uint8_t *in; /* the record not yet taken by the library */
 	size_t in_len;
-	bool gathers; /* datagrams of a flight wait to be sent as one */
-	bool dry;     /* the stream had nothing when the library asked last */
-	bool ended;   /* the stream is at its end, or broken */
+	bool shakes;   /* the handshake is what the library reads for */
+	size_t shaken; /* bytes of a stream read for it */
+	bool gathers;  /* datagrams of a flight wait to be sent as one */
+	bool dry;      /* the stream had nothing when the library asked last */
+	bool ended;    /* the stream is at its end, or broken */
 	bool unknown_psk;
 	char why[TLS_WHY_MAX];
 };
@@ -119,22 +122,37 @@ association_pull_record(struct association *a, void *bytes, size_t cap)
 	return (ssize_t)n;
 }
 
+/* error: 0 or an errno value. */
+static ssize_t
+association_pull_ends(struct association *a, int error, const char *why)
+{
+	a->ended = true;
+	snprintf(a->why, sizeof(a->why), "%s", why);
+	gnutls_transport_set_errno(a->tls, error);
+	return error ? -1 : 0;
+}
+
 static ssize_t
 association_pull_stream(struct association *a, void *bytes, size_t cap)
 {
-	ssize_t n = a->setup.pull(a->setup.arg, bytes, cap);
+	ssize_t n;
 
-	if (n > 0)
-		return n;
-	if (n == -EAGAIN) {
+	if (a->shakes && a->shaken >= HANDSHAKE_MAX)
+		return association_pull_ends(
+			a, EMSGSIZE, "handshake: more than 65536 bytes (RFC 9132 11)");
+	n = a->setup.pull(a->setup.arg, bytes, cap);
+	if (n == 0)
+		return association_pull_ends(a, 0, "the connection ended without close_notify");
+	if (n < 0 && n != -EAGAIN)
+		return association_pull_ends(a, (int)-n, strerror((int)-n));
+	if (n < 0) {
 		a->dry = true;
-	} else {
-		a->ended = true;
-		snprintf(a->why, sizeof(a->why), "%s",
-			n ? strerror((int)-n) : "the connection ended without close_notify");
+		gnutls_transport_set_errno(a->tls, EAGAIN);
+		return -1;
 	}
-	gnutls_transport_set_errno(a->tls, (int)-n);
-	return n ? -1 : 0;
+	if (a->shakes)
+		a->shaken += (size_t)n;
+	return n;
 }
 
 static ssize_t
@@ -358,7 +376,7 @@ association_new(const struct association_setup *setup)
 	gnutls_transport_set_pull_timeout_function(a->tls, association_pull_timeout);
 	gnutls_transport_set_push_function(a->tls, association_push_out);
 	gnutls_session_set_verify_function(a->tls, association_verify_callback);
-	gnutls_handshake_set_max_packet_length(a->tls, HANDSHAKE_MESSAGE_MAX);
+	gnutls_handshake_set_max_packet_length(a->tls, ASSOCIATION_MESSAGE_MAX);
 	gnutls_db_set_cache_expiration(a->tls, TICKET_LIFETIME_S);
 	r = gnutls_priority_set(a->tls, association_priority(a->stream, types));
 	if (r >= 0)
@@ -437,10 +455,11 @@ association_handshake(struct association *a, const uint8_t *record, size_t len)
 	a->in_len = len;
 	a->dry = false;
 	a->gathers = !a->stream;
+	a->shakes = true;
 	do
 		r = gnutls_handshake(a->tls);
 	while (r < 0 && !gnutls_error_is_fatal(r) && (a->stream ? !a->dry : a->in_len > 0));
-	a->gathers = false;
+	a->gathers = a->shakes = false;
 	a->in_len = 0;
 	flight_send(a); /* what cannot be sent is repeated with the flight */
 	if (r >= 0)

@@ -62,6 +62,11 @@ struct association_setup {
 struct association *association_new(const struct association_setup *setup);
 void association_free(struct association *a); /* NULL is legal */
 
+/* Of a handshake: a chain of 8 large certificates; the library keeps several messages of a peer
+ * that is not known yet. What announces more is not to be handed over; of a stream as much as twice
+ * that is read in all. */
+enum { ASSOCIATION_MESSAGE_MAX = 32768 };
+
 enum association_progress { ASSOCIATION_WAITING, ASSOCIATION_DONE, ASSOCIATION_FAILED };
 /* Goes on with the handshake: with one record, or (len 0) because it is time to repeat a flight, or
  * because the stream has more. */

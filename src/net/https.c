@@ -24,6 +24,7 @@ enum {
 	 * time. */
 	TURN_COST = 2 * HTTPS_COST_HANDSHAKE,
 	TURN_MS = 4,
+	STALLED_MS = 1000, /* as of handshakes of sessions, net/listener.c */
 };
 
 /* --- budget ---------------------------------------------------------------------------------- */
@@ -96,6 +97,9 @@ https_make_room(struct https *h, const struct addr *from)
 		return true;
 	m = crowd_fullest(h->strangers, &n);
 	if (!m || n <= crowd_count_of(h->strangers, from))
+		return false;
+	/* Who has just come may be about to prove who it is. */
+	if (n == 1 && loop_now(h->loop) - m->since < STALLED_MS)
 		return false;
 	https_connection_over(heap_entry(m, struct https_connection, stranger));
 	return true;

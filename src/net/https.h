@@ -3,7 +3,12 @@
  * certificates has identified. libmicrohttpd speaks HTTP; credentials, and who may come in, are
  * those of every other session (net/tls.h, RFC 9132 7.1, 8).
  *
- * Everything runs in the loop. Bodies and headers are bounded, a peer that is slow is closed.
+ * Everything runs in the loop. Bodies and headers are bounded, a peer that is slow is closed. What
+ * a turn of the loop does for all peers is bounded, too, so that they do not delay others.
+ *
+ * Requests of a connection are delivered one after the other, each when the one before is answered.
+ * What is malformed or beyond a limit is answered here (400, 408, 413, 431, 501, 503, 505, with a
+ * line of text) and ends its connection; so does the answer to a body that came in chunks.
  */
 #ifndef DOTSD_NET_HTTPS_H
 #define DOTSD_NET_HTTPS_H
@@ -32,7 +37,7 @@ struct https_exchange; /* a request that waits for its answer */
 
 struct https_request {
 	const char *method;
-	const char *path;  /* as it came, percent-encoded */
+	const char *path;  /* as it came, percent-encoded; "*"; without "https://authority" */
 	const char *query; /* likewise, after "?"; NULL: none */
 	const char *body;
 	size_t len;
@@ -45,22 +50,25 @@ const char *https_header(struct https_exchange *ex, const char *name);
 
 struct https_ops {
 	/* Each request is answered once, now or later. Everything lives until the answer, or until
-	 * `gone`. */
+	 * `gone`. HEAD, OPTIONS and whatever methods there are come here, too. */
 	void (*request)(void *arg, struct https_exchange *ex, const struct https_request *r);
-	/* The peer went away before the answer: ex must not be used any more. */
+	/* The peer went away before the answer, or was judged badly: ex must not be used any more
+	 * after this call. */
 	void (*gone)(void *arg, struct https_exchange *ex);
-	/* May this peer be here? Called after the handshake and by https_judge; a text refuses it,
-	 * and ends the connection. NULL: no such check. */
+	/* May this peer be here? Called after the handshake (a resumed one, too) and by
+	 * https_judge; a text refuses it, and ends the connection. Not for who has shown no
+	 * certificate: that is for the request to say. NULL: no such check. */
 	const char *(*judge)(void *arg, const struct peer_id *peer, const struct endpoint *remote);
 };
 
 /* NULL with `why`: a socket cannot be opened. */
 struct https *https_new(struct loop *l, const struct https_config *cfg, const struct https_ops *ops,
 	void *arg, char *why, size_t cap);
-void https_free(struct https *h); /* closes everything, without `gone` */
-/* For handshakes from now on; connections that are there stay, if they are judged well. */
+void https_free(struct https *h); /* closes everything, without `gone`; not from a callback */
+/* For handshakes from now on, none of which is resumed by an older ticket; connections that are
+ * there stay until https_judge, which goes by these. */
 void https_set_credentials(struct https *h, struct credentials *c);
-void https_judge(struct https *h);
+void https_judge(struct https *h); /* all; `gone` comes from inside this call */
 size_t https_connections(const struct https *h);
 
 struct https_field {

@@ -228,13 +228,15 @@ static bool
 connection_clear_head(struct https_connection *c)
 {
 	struct https *h = c->https;
+	bool begins = !c->head.n;
+	enum http_head_verdict v = http_head_scan(&c->head, c->in + c->in_at, c->in_len - c->in_at,
+		h->limits.max_headers, &c->cleared);
 
-	if (!c->head.n) {
+	if (begins) {
 		c->since = loop_now(h->loop);
 		connection_arm(c);
 	}
-	switch (http_head_scan(&c->head, c->in + c->in_at, c->in_len - c->in_at,
-		h->limits.max_headers, &c->cleared)) {
+	switch (v) {
 	case HTTP_HEAD_MORE:
 		return true;
 	case HTTP_HEAD_COMPLETE:

@@ -37,7 +37,8 @@ struct https_exchange {
 	char *body;
 	size_t len, cap, held;
 	bool seen;      /* its head is */
-	bool delivered; /* to the owner */
+	bool delivered; /* to the owner, as `request` */
+	struct https_request request;
 	bool suspended, gone;
 	bool last; /* of its connection */
 	struct joined *joined;
@@ -259,7 +260,8 @@ static void
 exchange_deliver(struct https_exchange *ex, const char *method)
 {
 	struct https_connection *c = ex->connection;
-	const struct https_request r = {
+
+	ex->request = (struct https_request){
 		.method = method,
 		.path = ex->path,
 		.query = ex->query,
@@ -268,11 +270,10 @@ exchange_deliver(struct https_exchange *ex, const char *method)
 		.peer = c->known ? &c->peer : NULL,
 		.remote = *tcp_remote(c->tcp),
 	};
-
 	ex->delivered = true;
 	c->exchange = ex;
 	https_connection_complete(c);
-	c->https->ops->request(c->https->arg, ex, &r);
+	c->https->ops->request(c->https->arg, ex, &ex->request);
 	if (c->exchange != ex || ex->gone)
 		return;
 	ex->suspended = true;

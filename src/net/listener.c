@@ -229,28 +229,28 @@ listener_is_full(const struct listener *ln, const struct flow *f)
 	return map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f));
 }
 
-/* The peer has had its turn, and all the time that it takes to say something. */
+/* The peer has had its turn, and so much time to say something. */
 static bool
-accepting_is_stalled(const struct listener *ln, const struct accepting *a)
+accepting_is_stalled(const struct listener *ln, const struct accepting *a, mono_ms patience)
 {
 	return a->session->state != SESSION_WAITING &&
-	       loop_now(ln->loop) - a->member.since >= STALLED_MS;
+	       loop_now(ln->loop) - a->member.since >= patience;
 }
 
 /* A handshake that makes room for one of that source: the oldest of the fullest prefix, if that has
- * more than the source has. When everybody comes back at once, from a prefix each, that takes
- * nobody anything: those who are about to be done would go for those who have just begun. Then only
- * one that has stalled goes. NULL: none. */
+ * more than the source has, the sooner the more it has. When everybody comes back at once, prefixes
+ * have one or a few each: those who are about to be done would go for those who have just begun,
+ * and have worked, and made us work, in vain. NULL: none. */
 static struct session *
 listener_victim(const struct listener *ln, const struct addr *source)
 {
-	size_t n;
+	size_t n, own = crowd_count_of(ln->accepted, source);
 	struct crowd_member *m = crowd_fullest(ln->accepted, &n);
 	const struct accepting *oldest = m ? heap_entry(m, struct accepting, member) : NULL;
 
-	if (!oldest || n <= crowd_count_of(ln->accepted, source))
+	if (!oldest || n <= own)
 		return NULL;
-	if (n == 1 && !accepting_is_stalled(ln, oldest))
+	if (!accepting_is_stalled(ln, oldest, STALLED_MS * (mono_ms)(own + 1) / (mono_ms)n))
 		return NULL;
 	return oldest->session;
 }

@@ -76,6 +76,26 @@ record_is_hello(const uint8_t *record, size_t len)
 	       u24(hs + 9) == len - HEADER_LEN - HANDSHAKE_HEADER_LEN;
 }
 
+size_t
+record_announces(const uint8_t *record, size_t len)
+{
+	const uint8_t *hs = record + HEADER_LEN, *end = record + len;
+	size_t largest = 0, fragment;
+
+	if (record_type(record) != RECORD_HANDSHAKE || record_epoch(record) != 0)
+		return 0;
+	while ((size_t)(end - hs) >= HANDSHAKE_HEADER_LEN) {
+		fragment = u24(hs + 9);
+		if (u24(hs + 1) > largest)
+			largest = u24(hs + 1);
+		hs += HANDSHAKE_HEADER_LEN;
+		if (fragment > (size_t)(end - hs))
+			break;
+		hs += fragment;
+	}
+	return largest;
+}
+
 const uint8_t *
 record_hello_random(const uint8_t *record)
 {

@@ -19,6 +19,9 @@ uint8_t record_type(const uint8_t *record);
 unsigned record_epoch(const uint8_t *record);
 /* The description of a plaintext alert that ends an association, else -1. */
 int record_final_alert(const uint8_t *record, size_t len);
+/* The size of the largest message of which a plaintext handshake record has a part (RFC
+ * 6347 4.2.2); 0: there is none. */
+size_t record_announces(const uint8_t *record, size_t len);
 /* The first (or only) fragment of a ClientHello, long enough to hold the cookie's place. */
 bool record_is_hello(const uint8_t *record, size_t len);
 /* The client's random of such a fragment: tells a repeat from a new attempt. */

@@ -208,6 +208,12 @@ session_handshake(struct session *s, const uint8_t *record, size_t len)
 {
 	int alert = record_final_alert(record, len);
 
+	/* The library would set as much aside at once, of which 2^24 - 1 bytes may be announced;
+	 * and anybody may say so in the peer's name, so it is not the end. */
+	if (record_announces(record, len) > ASSOCIATION_MESSAGE_MAX) {
+		s->too_large = true;
+		return;
+	}
 	if (alert >= 0) {
 		if (!s->grace) {
 			s->alert = alert;
@@ -241,7 +247,8 @@ session_timer(void *arg)
 	} else if (s->state == SESSION_GREETING) {
 		signalling_abort(s, "no CSM in time (RFC 8323 3.3)");
 	} else if (now >= s->patience) {
-		session_end(s, "handshake timed out");
+		session_end(s, s->too_large ? "handshake timed out: a message of more than 32 KiB"
+					    : "handshake timed out");
 	} else {
 		session_step(s, NULL, 0);
 	}

@@ -66,6 +66,7 @@ struct session {
 	mono_ms patience;    /* the handshake ends then */
 	mono_ms grace;       /* earlier end, after a plaintext alert; 0 = none */
 	int alert;           /* its description */
+	bool too_large;      /* part of a handshake message of that kind was dropped */
 	char *reason;
 	bool farewell; /* it was ended by the word of either end */
 	struct peer_id peer;

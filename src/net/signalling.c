@@ -18,7 +18,8 @@
 
 enum {
 	PEER_TEXT_MAX = 120,
-	RELEASE_MS = 5000, /* for what is still to be answered (RFC 8323 5.5) */
+	RELEASE_MS = 5000,    /* for what is still to be answered (RFC 8323 5.5) */
+	PEER_MAX_LEAST = 256, /* any error goes into this, with its text */
 };
 
 /* --- ours ----------------------------------------------------------------------------------- */
@@ -80,6 +81,12 @@ signalling_csm(struct session *s, const struct coap_msg *msg)
 				COAP_CSM_MAX_MESSAGE_SIZE);
 			return;
 		}
+		if (max < PEER_MAX_LEAST) {
+			signalling_abort_for(s,
+				"Max-Message-Size holds no answer of ours (RFC 8323 5.3.1)",
+				COAP_CSM_MAX_MESSAGE_SIZE);
+			return;
+		}
 		s->stream.peer_max = max;
 	}
 	if (s->state == SESSION_GREETING)
@@ -120,6 +127,7 @@ signalling_aborted(struct session *s, const struct coap_msg *msg)
 {
 	char *reason = signalling_reason("aborted by the peer", msg);
 
+	association_close(s->association);
 	session_end(s, reason);
 	free(reason);
 }

@@ -9,56 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
-#include "priv/nft_link.h"
-#include "priv/nft_map.h"
-#include "priv/nft_msg.h"
+#include "priv/nft_acl.h"
+#include "priv/nft_flow.h"
+#include "priv/nft_rule.h"
 
 enum { BATCH_MAX = 1024 * 1024 * 1024, LIST_TRIES = 8 };
-
-/* A client whose chain and sets are there; it goes with its last mitigation and flow. */
-struct client {
-	uint64_t key;
-	size_t n_rules, n_flows;
-	bool fresh; /* to be written in the transaction under way */
-};
 
 /* A mitigation as it stands in the table. */
 struct rule {
 	struct arena *arena;
 	struct filter filter;
-	struct client *client;
+	struct nft_client *client;
 	uint64_t digest;
 	bool fresh;    /* to be written in the transaction under way */
 	bool gone;     /* to be removed by it */
 	bool standing; /* while reconciling: its counter tells of the same contents */
 };
 
-struct nft {
-	struct nft_link *link;
-	char table[FILTER_PROTO_INSTANCE_MAX + 16];
-	bool synced;         /* what follows is what the kernel has */
-	struct map *rules;   /* id -> struct rule */
-	struct map *clients; /* key -> struct client */
-	struct nft_map *map;
-	char error[NFT_LINK_WHY_MAX];
-};
-
 /* ---- changes ---- */
 
-/* One transaction: what goes comes first, and what refers before what is referred to; then the
- * other way round for what comes. */
-struct change {
-	struct nft *t;
-	struct buf frame, elements_out, parts_out, parts_in, elements_in;
-	struct map *clients; /* key -> struct client: those that may have come or may go */
-	uint32_t n_new;
-};
-
 static void
-change_init(struct change *c, struct nft *t)
+change_init(struct nft_change *c, struct nft *t)
 {
-	*c = (struct change){.t = t, .clients = map_new()};
+	*c = (struct nft_change){.t = t, .clients = map_new()};
 	buf_init(&c->frame, BATCH_MAX);
 	buf_init(&c->elements_out, BATCH_MAX);
 	buf_init(&c->parts_out, BATCH_MAX);
@@ -67,7 +40,7 @@ change_init(struct change *c, struct nft *t)
 }
 
 static const char *
-change_run(struct change *c)
+change_run(struct nft_change *c)
 {
 	struct nft *t = c->t;
 	struct buf *parts[] = {
@@ -89,18 +62,27 @@ change_run(struct change *c)
 /* ---- clients ---- */
 
 static void
-touch_client(struct change *c, struct client *client)
+touch_client(struct nft_change *c, struct nft_client *client)
 {
 	map_set(c->clients, &client->key, sizeof(client->key), client);
 }
 
-static struct client *
-need_client(struct change *c, const char *name)
+struct nft_client *
+nft_state_client(const struct nft *t, const char *name)
 {
 	uint64_t key = nft_msg_hash(name, strlen(name));
-	struct client *client = map_get(c->t->clients, &key, sizeof(key));
+
+	return map_get(t->clients, &key, sizeof(key));
+}
+
+struct nft_client *
+nft_state_need_client(struct nft_change *c, const char *name)
+{
+	struct nft_client *client = nft_state_client(c->t, name);
 
 	if (!client) {
+		uint64_t key = nft_msg_hash(name, strlen(name));
+
 		client = mem_new(sizeof(*client));
 		client->key = key;
 		client->fresh = true;
@@ -113,13 +95,14 @@ need_client(struct change *c, const char *name)
 static bool
 settle_client(void *arg, const void *key, size_t len, void *value)
 {
-	struct change *c = arg;
-	struct client *client = value;
+	struct nft_change *c = arg;
+	struct nft_client *client = value;
 
-	if (!client->n_rules && !client->n_flows) {
+	if (!client->n_rules && !client->n_flows && !client->acls) {
 		if (!client->fresh)
 			nft_msg_client_gone(c->t->table, client->key, &c->parts_out);
 		map_remove(c->t->clients, key, len);
+		free(client->flows);
 		free(client);
 		return true;
 	}
@@ -129,21 +112,30 @@ settle_client(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+/* These take the place of those it had; what stays is not touched in the kernel. */
 static void
-put_clients(struct change *c, const struct filter_msg *m)
+replace_flows(struct nft_change *c, const struct filter_flows *m)
+{
+	struct nft_client *client = nft_state_need_client(c, m->client);
+
+	for (size_t i = 0; i < m->n; i++)
+		nft_flows_hold(c->t->flows, &m->flows[i]);
+	for (size_t i = 0; i < client->n_flows; i++)
+		nft_flows_drop(c->t->flows, &client->flows[i]);
+	free(client->flows);
+	client->flows = m->n ? mem_copy(m->flows, m->n * sizeof(*m->flows)) : NULL;
+	client->n_flows = m->n;
+}
+
+static void
+put_clients(struct nft_change *c, const struct filter_msg *m)
 {
 	struct nft *t = c->t;
 
 	for (size_t i = 0; i < m->n_flows; i++)
-		need_client(c, m->flows[i].client)->n_flows = m->flows[i].n;
+		replace_flows(c, &m->flows[i]);
 	map_each(c->clients, settle_client, c);
-	for (size_t i = 0; i < m->n_flows; i++) {
-		const struct filter_flows *f = &m->flows[i];
-		uint64_t key = nft_msg_hash(f->client, strlen(f->client));
-
-		if (map_get(t->clients, &key, sizeof(key)))
-			nft_msg_flows(t->table, key, f->flows, f->n, &c->parts_in);
-	}
+	nft_flows_update(t->flows, t->table, &c->elements_out, &c->elements_in);
 }
 
 /* ---- mitigations ---- */
@@ -164,7 +156,7 @@ digest_of(const struct filter *f)
 }
 
 static struct rule *
-rule_new(struct change *c, const struct filter *f, uint64_t digest)
+rule_new(struct nft_change *c, const struct filter *f, uint64_t digest)
 {
 	struct rule *r = mem_new(sizeof(*r));
 	struct prefix *prefixes;
@@ -184,10 +176,10 @@ rule_new(struct change *c, const struct filter *f, uint64_t digest)
 		memcpy(ports, f->ports, f->n_ports * sizeof(*ports));
 	r->digest = digest;
 	r->fresh = true;
-	r->client = need_client(c, f->client);
+	r->client = nft_state_need_client(c, f->client);
 	r->client->n_rules++;
 	for (size_t i = 0; i < f->n_prefixes; i++)
-		nft_map_hold(c->t->map, &prefixes[i], f->id);
+		nft_map_hold(c->t->map, &prefixes[i], (struct range_id){RANGE_MITIGATION, f->id});
 	return r;
 }
 
@@ -200,18 +192,19 @@ rule_free(struct rule *r)
 
 /* It covers nothing any more. */
 static void
-rule_drop(struct change *c, struct rule *r)
+rule_drop(struct nft_change *c, struct rule *r)
 {
 	r->client->n_rules--;
 	touch_client(c, r->client);
 	for (size_t i = 0; i < r->filter.n_prefixes; i++)
-		nft_map_drop(c->t->map, &r->filter.prefixes[i], r->filter.id);
+		nft_map_drop(c->t->map, &r->filter.prefixes[i],
+			(struct range_id){RANGE_MITIGATION, r->filter.id});
 	rule_free(r);
 }
 
 /* One and the same filter stays as it is, with its counter. */
 static void
-take(struct change *c, const struct filter *f)
+take(struct nft_change *c, const struct filter *f)
 {
 	struct nft *t = c->t;
 	struct rule *old = map_get(t->rules, &f->id, sizeof(f->id));
@@ -239,11 +232,10 @@ mark_gone(struct nft *t, const struct filter_msg *m)
 	}
 }
 
-static uint32_t
-remove_gone(struct change *c, const struct filter_msg *m)
+static void
+remove_gone(struct nft_change *c, const struct filter_msg *m)
 {
 	struct nft *t = c->t;
-	uint32_t n = 0;
 
 	for (size_t i = 0; i < m->n_removed; i++) {
 		struct rule *r = map_get(t->rules, &m->removed[i], sizeof(uint64_t));
@@ -256,13 +248,12 @@ remove_gone(struct change *c, const struct filter_msg *m)
 		nft_msg_delete(t->table, NFT_CHAIN, chain, &c->parts_out);
 		map_remove(t->rules, &m->removed[i], sizeof(uint64_t));
 		rule_drop(c, r);
-		n++;
+		c->n_gone++;
 	}
-	return n;
 }
 
 static void
-put_fresh(struct change *c, const struct filter_msg *m)
+put_fresh(struct nft_change *c, const struct filter_msg *m)
 {
 	struct nft *t = c->t;
 
@@ -297,9 +288,11 @@ count_clients(const struct map *known, const struct filter_msg *m)
 	struct map *seen = map_new();
 	size_t n = known ? map_count(known) : 0;
 
-	for (size_t i = 0; i < m->n_flows + m->n_added; i++) {
-		const char *name =
-			i < m->n_flows ? m->flows[i].client : m->added[i - m->n_flows].client;
+	for (size_t i = 0; i < m->n_flows + m->n_added + m->n_acls; i++) {
+		const char *name = i < m->n_flows ? m->flows[i].client
+				   : i < m->n_flows + m->n_added
+					   ? m->added[i - m->n_flows].client
+					   : m->acls[i - m->n_flows - m->n_added].client;
 		uint64_t key = nft_msg_hash(name, strlen(name));
 
 		if (!known || !map_get(known, &key, sizeof(key)))
@@ -312,7 +305,8 @@ count_clients(const struct map *known, const struct filter_msg *m)
 const char *
 nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
-	struct change c;
+	struct nft_change c;
+	const char *why;
 
 	if (!t->synced)
 		return "a change before the first synchronisation";
@@ -320,33 +314,31 @@ nft_commit(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_don
 		return "too many filters";
 	if (count_clients(t->clients, m) > FILTER_PROTO_CLIENTS_MAX)
 		return "too many clients";
+	why = nft_acl_check(t, m, true);
+	if (why)
+		return why;
 	change_init(&c, t);
 	mark_gone(t, m);
 	for (size_t i = 0; i < m->n_added; i++)
 		take(&c, &m->added[i]);
-	ret_done->gone = remove_gone(&c, m);
+	for (size_t i = 0; i < m->n_acls; i++)
+		nft_acl_take(&c, &m->acls[i]);
+	remove_gone(&c, m);
 	put_clients(&c, m);
 	put_fresh(&c, m);
+	nft_acl_put(&c, m);
 	ret_done->n_new = c.n_new;
+	ret_done->gone = c.n_gone;
 	nft_map_update(t->map, t->table, &c.elements_out, &c.elements_in);
 	return change_run(&c);
 }
 
 /* ---- reconciling ---- */
 
-/* What the kernel has of one kind in our table. */
-struct listing {
-	struct nft *t;
-	enum nft_kind kind;
-	struct arena *arena;
-	struct nft_object *list;
-	size_t n, cap;
-};
-
 static void
 note_object(void *arg, const struct nlmsghdr *h)
 {
-	struct listing *l = arg;
+	struct nft_listing *l = arg;
 	struct nft_object o;
 
 	if (!nft_msg_parse(h, l->kind, &o) || strcmp(o.table, l->t->table) != 0)
@@ -363,12 +355,12 @@ note_object(void *arg, const struct nlmsghdr *h)
 
 /* Empty if the table is not there yet. False: it cannot be told. */
 static bool
-list(struct nft *t, enum nft_kind kind, struct listing *ret)
+list(struct nft *t, enum nft_kind kind, struct nft_listing *ret)
 {
 	struct buf question;
 	int r = -EINTR;
 
-	*ret = (struct listing){.t = t, .kind = kind, .arena = arena_new()};
+	*ret = (struct nft_listing){.t = t, .kind = kind, .arena = arena_new()};
 	buf_init(&question, BATCH_MAX);
 	nft_msg_list(t->table, kind, &question);
 	for (int i = 0; r == -EINTR && i < LIST_TRIES; i++) {
@@ -380,25 +372,32 @@ list(struct nft *t, enum nft_kind kind, struct listing *ret)
 }
 
 static void
-listing_finish(struct listing *l)
+listing_finish(struct nft_listing *l)
 {
 	arena_free(l->arena);
 	free(l->list);
 }
 
-/* The rule that an object named "<x>_<id>" belongs to, or NULL. */
+uint64_t
+nft_state_number(const char *name, int base)
+{
+	const char *digits = strchr(name, '_');
+
+	return digits ? strtoull(digits + 1, NULL, base) : 0;
+}
+
+/* The rule that an object of mitigations, named "<x>_<id>", belongs to, or NULL. */
 static struct rule *
 rule_named(const struct nft *t, const char *name)
 {
-	const char *digits = strchr(name, '_');
-	uint64_t id = digits ? strtoull(digits + 1, NULL, 10) : 0;
+	uint64_t id = nft_state_number(name, 10);
 
-	return map_get(t->rules, &id, sizeof(id));
+	return strchr("mns", *name) ? map_get(t->rules, &id, sizeof(id)) : NULL;
 }
 
 /* Notes which wanted mitigations stand there unchanged: counter, digest and chain. */
 static uint32_t
-keep_standing(struct nft *t, const struct listing *counters, const struct listing *chains)
+keep_standing(struct nft *t, const struct nft_listing *counters, const struct nft_listing *chains)
 {
 	uint32_t kept = 0;
 
@@ -423,15 +422,19 @@ keep_standing(struct nft *t, const struct listing *counters, const struct listin
 
 /* Whether an object may stay; what belongs to a fresh mitigation may not, but for its chain. */
 static bool
-is_wanted(const struct change *c, const char *name)
+is_wanted(const struct nft_change *c, const char *name)
 {
 	const struct rule *r = rule_named(c->t, name);
-	const char *digits = strchr(name, '_');
-	uint64_t key = digits ? strtoull(digits + 1, NULL, 16) : 0;
+	uint64_t key = nft_state_number(name, 16);
 
-	if (!digits)
+	if (!strchr(name, '_'))
 		return nft_msg_is_frame(name);
 	switch (*name) {
+	case 'a':
+	case 'l':
+	case 'r':
+	case 'x':
+		return nft_acl_wants(c->t, name);
 	case 'c':
 		return nft_map_has_cell(c->t->map, name);
 	case 'm':
@@ -440,42 +443,37 @@ is_wanted(const struct change *c, const char *name)
 	case 's':
 		return r && !r->fresh;
 	case 'k':
-	case 'f':
-	case 'h':
 		return map_get(c->t->clients, &key, sizeof(key)) != NULL;
 	}
 	return false;
 }
 
-/* Empties the chains that nobody wants and those that are written anew. */
+/* Empties the chains that nobody wants and those that are written anew: of ACLs those that lead to
+ * them, always. */
 static void
-flush_strays(struct change *c, const struct listing *chains)
+flush_strays(struct nft_change *c, const struct nft_listing *chains)
 {
 	for (size_t i = 0; i < chains->n; i++) {
 		const char *name = chains->list[i].name;
 		const struct rule *r = rule_named(c->t, name);
 
-		if (!is_wanted(c, name) || (r && r->fresh))
-			nft_msg_flush_chain(c->t->table, name, &c->parts_out);
+		if (!is_wanted(c, name) || (r && r->fresh) || *name == 'a')
+			nft_rule_flush_chain(c->t->table, name, &c->parts_out);
 	}
 }
 
-/* Removes the objects of one kind that nobody wants; returns how many mitigations were among them.
- */
-static uint32_t
-delete_strays(struct change *c, const struct listing *objects)
+/* Removes the objects of one kind that nobody wants, and counts mitigations and ACLs among them. */
+static void
+delete_strays(struct nft_change *c, const struct nft_listing *objects)
 {
-	uint32_t n = 0;
-
 	for (size_t i = 0; i < objects->n; i++) {
 		const char *name = objects->list[i].name;
 
 		if (is_wanted(c, name))
 			continue;
 		nft_msg_delete(c->t->table, objects->kind, name, &c->parts_out);
-		n += *name == 'm';
+		c->n_gone += *name == 'm' || *name == 'a';
 	}
-	return n;
 }
 
 static bool
@@ -491,10 +489,14 @@ forget_rule(void *arg, const void *key, size_t len, void *value)
 static bool
 forget_client(void *arg, const void *key, size_t len, void *value)
 {
+	struct nft_client *client = value;
+
 	(void)arg;
 	(void)key;
 	(void)len;
-	free(value);
+	nft_acl_free(client->acls);
+	free(client->flows);
+	free(client);
 	return true;
 }
 
@@ -503,9 +505,11 @@ forget_all(struct nft *t)
 {
 	map_each(t->rules, forget_rule, NULL);
 	map_each(t->clients, forget_client, NULL);
+	nft_acl_forget(t);
 	map_free(t->rules);
 	map_free(t->clients);
 	nft_map_free(t->map);
+	nft_flows_free(t->flows);
 }
 
 static void
@@ -513,12 +517,14 @@ remember_nothing(struct nft *t)
 {
 	t->rules = map_new();
 	t->clients = map_new();
+	t->acl_parts = map_new();
 	t->map = nft_map_new();
+	t->flows = nft_flows_new();
 }
 
 /* What stands there. */
 struct standing {
-	struct listing chains, sets, counters;
+	struct nft_listing chains, sets, counters;
 };
 
 /* False: it cannot be told. */
@@ -541,22 +547,25 @@ standing_finish(struct standing *s)
 
 /* From what stands there to what is wanted. */
 static void
-reconcile(struct change *c, const struct filter_msg *m, const struct standing *s,
+reconcile(struct nft_change *c, const struct filter_msg *m, const struct standing *s,
 	struct filter_msg *ret_done)
 {
 	struct nft *t = c->t;
 
-	ret_done->kept = keep_standing(t, &s->counters, &s->chains);
+	ret_done->kept = keep_standing(t, &s->counters, &s->chains) +
+			 nft_acl_keep(t, &s->counters, &s->chains);
 	nft_msg_frame(t->table, &c->frame);
-	nft_msg_flush_maps(t->table, &c->elements_out);
+	nft_msg_flush_frame(t->table, &c->elements_out);
 	put_clients(c, m);
 	nft_map_update(t->map, t->table, &c->elements_out, &c->elements_in);
 	flush_strays(c, &s->chains);
-	ret_done->gone = delete_strays(c, &s->chains);
+	delete_strays(c, &s->chains);
 	delete_strays(c, &s->sets);
 	delete_strays(c, &s->counters);
 	put_fresh(c, m);
+	nft_acl_put(c, m);
 	ret_done->n_new = c->n_new;
+	ret_done->gone = c->n_gone;
 }
 
 /* s: what of the table may stay; NULL: nothing, it is made anew in the same transaction. */
@@ -565,7 +574,7 @@ synchronise(struct nft *t, const struct filter_msg *m, const struct standing *s,
 	struct filter_msg *ret_done)
 {
 	static const struct standing nothing;
-	struct change c;
+	struct nft_change c;
 
 	forget_all(t);
 	remember_nothing(t);
@@ -574,6 +583,8 @@ synchronise(struct nft *t, const struct filter_msg *m, const struct standing *s,
 		nft_msg_table_gone(t->table, &c.frame);
 	for (size_t i = 0; i < m->n_added; i++)
 		take(&c, &m->added[i]);
+	for (size_t i = 0; i < m->n_acls; i++)
+		nft_acl_take(&c, &m->acls[i]);
 	reconcile(&c, m, s ? s : &nothing, ret_done);
 	return change_run(&c);
 }
@@ -584,8 +595,12 @@ nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 	struct standing s;
 	const char *why = "nftables: the table cannot be listed";
 
+	const char *refusal = nft_acl_check(t, m, false);
+
 	if (count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
 		return "too many clients";
+	if (refusal)
+		return refusal;
 	t->synced = false;
 	if (standing_list(t, &s))
 		why = synchronise(t, m, &s, ret_done);
@@ -597,17 +612,24 @@ nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 const char *
 nft_counters(struct nft *t, struct arena *a, struct filter_msg *ret_values)
 {
-	struct listing counters;
+	struct nft_listing counters;
 	const char *why = list(t, NFT_COUNTER, &counters) ? NULL : "cannot be listed";
 
 	ret_values->values = arena_alloc(a, counters.n + 1, sizeof(*ret_values->values));
+	ret_values->rules = arena_alloc(a, counters.n + 1, sizeof(*ret_values->rules));
 	for (size_t i = 0; i < counters.n; i++) {
 		const struct nft_object *o = &counters.list[i];
 		const struct rule *r = rule_named(t, o->name);
+		const struct nft_acl_part *part = nft_acl_part(t, o->name);
+		struct filter_value value = {0, o->packets, o->bytes};
 
-		if (r)
-			ret_values->values[ret_values->n_values++] = (struct filter_value){
-				.id = r->filter.id, .packets = o->packets, .bytes = o->bytes};
+		if (r) {
+			value.id = r->filter.id;
+			ret_values->values[ret_values->n_values++] = value;
+		} else if (part) {
+			value.id = part->rule->id;
+			ret_values->rules[ret_values->n_rules++] = value;
+		}
 	}
 	listing_finish(&counters);
 	return why;

@@ -11,10 +11,11 @@
 #include "base/mem.h"
 #include "base/trie.h"
 #include "priv/nft_msg.h"
+#include "priv/nft_rule.h"
 
-/* The mitigations that cover one prefix. */
+/* What covers one prefix. */
 struct holders {
-	uint64_t *ids;
+	struct range_id *ids;
 	size_t n, cap;
 };
 
@@ -81,7 +82,7 @@ touch(struct nft_map *m, const struct prefix *p)
 }
 
 void
-nft_map_hold(struct nft_map *m, const struct prefix *p, uint64_t id)
+nft_map_hold(struct nft_map *m, const struct prefix *p, struct range_id id)
 {
 	struct holders *h = trie_get(m->targets, p);
 
@@ -98,13 +99,13 @@ nft_map_hold(struct nft_map *m, const struct prefix *p, uint64_t id)
 }
 
 void
-nft_map_drop(struct nft_map *m, const struct prefix *p, uint64_t id)
+nft_map_drop(struct nft_map *m, const struct prefix *p, struct range_id id)
 {
 	struct holders *h = trie_get(m->targets, p);
 	size_t i = 0;
 
 	assert(h);
-	while (h->ids[i] != id)
+	while (range_compare_ids(&h->ids[i], &id) != 0)
 		i++;
 	h->ids[i] = h->ids[--h->n];
 	if (!h->n) {
@@ -211,7 +212,7 @@ leave_cell(struct nft_map *m, const char *table, const char *chain, struct buf *
 		return;
 	}
 	map_remove(m->cells, chain, strlen(chain));
-	nft_msg_flush_chain(table, chain, out);
+	nft_rule_flush_chain(table, chain, out);
 	nft_msg_delete(table, NFT_CHAIN, chain, out);
 }
 

@@ -6,13 +6,9 @@
 #ifndef DOTSD_PRIV_NFT_MSG_H
 #define DOTSD_PRIV_NFT_MSG_H
 
-#include <libmnl/libmnl.h>
-
-#include "base/buf.h"
 #include "core/mitigator.h"
+#include "priv/nft_message.h"
 #include "priv/range.h"
-
-enum { NFT_NAME_MAX = 24 };
 
 /* One element of a verdict map. */
 struct nft_element {
@@ -21,23 +17,26 @@ struct nft_element {
 };
 
 uint64_t nft_msg_hash(const void *bytes, size_t len);
-/* The chain for a range: its mitigation's own, or the cell's that jumps to several. */
+/* The chain for a range: of the one that covers it, or of the cell that jumps to several. */
 void nft_msg_chain(const struct range *r, char ret[static NFT_NAME_MAX]);
 
 /* Whatever there is of the table goes; harmless where there is nothing. */
 void nft_msg_table_gone(const char *table, struct buf *out);
-/* Table, base chain, verdict maps: harmless where they are there already, and of the same kind. */
+/* Table, base chain, verdict maps, sets of flows: harmless where they are there already, and of the
+ * same kind. */
 void nft_msg_frame(const char *table, struct buf *out);
 /* Is that the name of a part of the frame? */
 bool nft_msg_is_frame(const char *name);
-/* Empties the verdict maps. */
-void nft_msg_flush_maps(const char *table, struct buf *out);
-/* Chain and (emptied) sets of a client: its DOTS packets pass, whatever its filters say. */
+/* Empties the verdict maps and the sets of flows. */
+void nft_msg_flush_frame(const char *table, struct buf *out);
+/* Chain of a client, which its mitigations go through first: DOTS packets pass, whatever they say.
+ * The rate of handshakes is the client's own. */
 void nft_msg_client(const char *table, uint64_t key, struct buf *out);
 void nft_msg_client_gone(const char *table, uint64_t key, struct buf *out);
-/* Replaces the contents of the client's sets. */
-void nft_msg_flows(
-	const char *table, uint64_t key, const struct flow *flows, size_t n, struct buf *out);
+/* One element of the sets of flows. */
+void nft_msg_flow(const char *table, bool add, const struct flow *flow, struct buf *out);
+/* Its comment tells which contents it counts for. */
+void nft_msg_counter(const char *table, const char *name, uint64_t digest, struct buf *out);
 /* Chain, counter and source sets of a mitigation; the client is there already. */
 void nft_msg_mitigation(const char *table, const struct filter *f, uint64_t client_key,
 	uint64_t digest, struct buf *out);
@@ -48,7 +47,6 @@ void nft_msg_element(const char *table, bool add, const struct nft_element *e, s
 
 /* Objects of any origin, by name. */
 enum nft_kind { NFT_CHAIN, NFT_SET, NFT_COUNTER };
-void nft_msg_flush_chain(const char *table, const char *chain, struct buf *out);
 void nft_msg_delete(const char *table, enum nft_kind kind, const char *name, struct buf *out);
 /* Asks for all of a kind; of all tables of the family, where the kernel knows no other way. */
 void nft_msg_list(const char *table, enum nft_kind kind, struct buf *out);

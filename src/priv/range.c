@@ -45,12 +45,18 @@ last_of(const struct prefix *p)
 	return to_number(&p->addr) | (host == 128 ? ~(number)0 : ((number)1 << host) - 1);
 }
 
+int
+range_compare_ids(const struct range_id *a, const struct range_id *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
 static int
 compare_ids(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
+	return range_compare_ids(a, b);
 }
 
 static void
@@ -75,7 +81,7 @@ emit(struct sweep *s, number last)
 		r->ids[i] = s->open[i]->id;
 	qsort(r->ids, s->depth, sizeof(*r->ids), compare_ids);
 	for (size_t i = 0; i < s->depth; i++)
-		if (!n || r->ids[n - 1] != r->ids[i])
+		if (!n || range_compare_ids(&r->ids[n - 1], &r->ids[i]) != 0)
 			r->ids[n++] = r->ids[i];
 	r->n_ids = n;
 }
@@ -115,7 +121,7 @@ compare_items(const void *a, const void *b)
 	const struct range_item *x = a, *y = b;
 	int r = prefix_compare(&x->prefix, &y->prefix); /* wider ones first at the same address */
 
-	return r ? r : compare_ids(&x->id, &y->id);
+	return r ? r : range_compare_ids(&x->id, &y->id);
 }
 
 size_t

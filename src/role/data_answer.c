@@ -243,30 +243,8 @@ data_answers_gone(struct data_server *s, const struct https_exchange *ex)
 	}
 }
 
-/* Where what was created stands: the target itself, or below it (RFC 8040 4.4.1). */
-static char *
-location_of(const struct data_request *r, const char *created)
-{
-	struct restconf_path p = r->path;
-	const char *container = r->kind == DATA_ALIAS ? "aliases" : "acls";
-
-	if (!strcmp(r->http->method, "PUT") || *created == '/')
-		return mem_text(r->http->path);
-	if (r->place == PLACE_DOTS_DATA) {
-		p.segments[p.n++] = (struct restconf_segment){
-			.name = "dots-client", .keys = {created}, .n_keys = 1};
-		return restconf_path_format(&p, r->server->setup.root);
-	}
-	if (r->place == PLACE_CLIENT)
-		p.segments[p.n++] = (struct restconf_segment){.name = container};
-	if (*created)
-		p.segments[p.n++] = (struct restconf_segment){
-			.name = data_kind_name(r->kind), .keys = {created}, .n_keys = 1};
-	return restconf_path_format(&p, r->server->setup.root);
-}
-
 void
-data_answer_stored(struct data_request *r, unsigned status, const char *created)
+data_answer_stored(struct data_request *r, unsigned status, char *location)
 {
 	struct data_server *s = r->server;
 	struct data_answer *a = mem_new(sizeof(*a));
@@ -275,10 +253,11 @@ data_answer_stored(struct data_request *r, unsigned status, const char *created)
 	a->ex = r->ex;
 	a->client = mem_text(r->client->name);
 	a->status = status;
-	a->location = created ? location_of(r, created) : NULL;
+	a->location = location;
 	a->patience = timer_new(s->loop, on_patience, a);
 	timer_after(a->patience, INSTALL_PATIENCE_MS);
 	TAILQ_INSERT_TAIL(&s->answers, a, link);
+	data_expire_due(s); /* something may be due earlier now */
 	persist_after(s->persist, on_stored, a);
 }
 

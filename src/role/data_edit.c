@@ -22,6 +22,27 @@ entry_node(enum data_kind k)
 	return k == DATA_ALIAS ? data_alias : data_acl;
 }
 
+/* What yang.h says of a body or an edit; an error's path, relative to the first n segments, becomes
+ * whole. */
+static bool
+checked(struct data_request *r, size_t n, bool done)
+{
+	if (!done)
+		yang_error_at(&r->err, &data_root, &r->path, n);
+	return done;
+}
+
+/* The target and so much below it (RFC 8040 4.4.1). */
+static char *
+location(const struct data_request *r, const struct restconf_segment *below, size_t n)
+{
+	struct restconf_path p = r->path;
+
+	for (size_t i = 0; i < n; i++)
+		p.segments[p.n++] = below[i];
+	return restconf_path_format(&p, r->server->setup.root);
+}
+
 /* ---- a list of changes ---- */
 
 struct edit {
@@ -199,6 +220,7 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 {
 	struct data_server *s = r->server;
 	const char *cuid = json_string_value(json_object_get(client, "cuid"));
+	const struct restconf_segment self = {.name = "dots-client", .keys = {cuid}, .n_keys = 1};
 	const char *cdid = cdid_in(r, client);
 	bool created;
 
@@ -212,7 +234,8 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
 			EVENT_F("cuid", cuid), EVENT_F("kind", "dots-client"),
 			EVENT_F("change", created ? "registered" : "registered again"));
-		data_answer_stored(r, created ? 201 : 204, created ? cuid : NULL);
+		data_answer_stored(
+			r, created ? 201 : 204, created ? location(r, &self, must_be_new) : NULL);
 		return true;
 	}
 	if (created) {
@@ -228,7 +251,7 @@ post_dots_data(struct data_request *r, json_t *body)
 	json_t *client = NULL;
 	bool done;
 
-	if (!yang_body(data_dots_data, data_client, body, &client, &r->err))
+	if (!checked(r, 1, yang_body(data_dots_data, data_client, body, &client, &r->err)))
 		return false;
 	done = register_client(r, client, true);
 	json_decref(client);
@@ -241,7 +264,7 @@ put_client(struct data_request *r, json_t *body)
 	json_t *client = NULL;
 	bool done;
 
-	if (!yang_body(data_dots_data, data_client, body, &client, &r->err))
+	if (!checked(r, 1, yang_body(data_dots_data, data_client, body, &client, &r->err)))
 		return false;
 	done = key_fits(r, client) && register_client(r, client, false);
 	json_decref(client);
@@ -254,7 +277,11 @@ put_client(struct data_request *r, json_t *body)
 static void
 answer_created(struct data_request *r, const struct edit *e)
 {
-	data_answer_stored(r, 201, e->n == 1 ? e->list[0].name : "");
+	const struct restconf_segment below[] = {{.name = container_node(r->kind)->name},
+		{.name = words[r->kind], .keys = {e->list[0].name}, .n_keys = 1}};
+	size_t from = r->place == PLACE_CONTAINER, to = e->n == 1 ? 2 : 1;
+
+	data_answer_stored(r, 201, location(r, below + from, to - from));
 }
 
 static bool
@@ -290,7 +317,8 @@ post_client(struct data_request *r, json_t *body)
 	bool done;
 
 	r->kind = json_object_get(body, DATA_MODULE ":acls") ? DATA_ACL : DATA_ALIAS;
-	if (!yang_body(data_client, container_node(r->kind), body, &container, &r->err))
+	if (!checked(r, 2,
+		    yang_body(data_client, container_node(r->kind), body, &container, &r->err)))
 		return false;
 	add_all(&e, r->kind, container, true);
 	done = create(&e);
@@ -307,7 +335,8 @@ post_container(struct data_request *r, json_t *body)
 	json_t *entry = NULL;
 	bool done;
 
-	if (!yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err))
+	if (!checked(r, 3,
+		    yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err)))
 		return false;
 	add(&e, r->kind, name_of(entry), entry)->must_be_new = true;
 	done = create(&e);
@@ -318,6 +347,19 @@ post_container(struct data_request *r, json_t *body)
 
 /* ---- edits of what is there ---- */
 
+/* Where what a POST creates below an entry stands. */
+static char *
+location_within(struct data_request *r, json_t *entry, json_t *body)
+{
+	struct restconf_segment below;
+	struct yang_place at;
+
+	if (!yang_find(entry_node(r->kind), entry, &r->path, r->from, &at, &r->err) ||
+		!yang_body_child(at.node, body, r->arena, &below, &r->err))
+		return NULL;
+	return location(r, &below, 1);
+}
+
 /* Below an entry, or a plain patch of it. */
 static bool
 edit_within(struct data_request *r, enum yang_method method, json_t *body)
@@ -325,16 +367,24 @@ edit_within(struct data_request *r, enum yang_method method, json_t *body)
 	struct edit e = {.r = r};
 	json_t *entry = data_entry_config(r->entry);
 	bool created = false, done;
+	char *at = NULL;
 	size_t n;
 
-	done = yang_edit(entry_node(r->kind), entry, &r->path, r->from, method, body, &r->query,
-		&created, &r->err);
+	if (method == YANG_POST)
+		at = location_within(r, entry, body);
+	done = checked(r, r->from,
+		yang_edit(entry_node(r->kind), entry, &r->path, r->from, method, body, &r->query,
+			&created, &r->err));
 	if (done) {
 		add(&e, r->kind, r->entry->name, entry);
 		done = carry_out(&e, &n);
 	}
+	if (done && created && !at)
+		at = location(r, NULL, 0);
 	if (done)
-		data_answer_stored(r, created ? 201 : 204, created ? r->http->path : NULL);
+		data_answer_stored(r, created ? 201 : 204, at);
+	else
+		free(at);
 	finish(&e);
 	json_decref(entry);
 	return done;
@@ -350,8 +400,9 @@ edit_whole(struct data_request *r, const struct yang_node *node, json_t *whole,
 	bool created, done;
 	size_t n;
 
-	done = yang_edit(
-		node, whole, &r->path, r->from, method, body, &r->query, &created, &r->err);
+	done = checked(r, r->from,
+		yang_edit(node, whole, &r->path, r->from, method, body, &r->query, &created,
+			&r->err));
 	for (int k = DATA_ALIAS; done && k <= DATA_ACL; k++) {
 		if (node == data_client)
 			add_difference(&e, k, json_object_get(whole, container_node(k)->name));
@@ -409,7 +460,8 @@ put_entry(struct data_request *r, json_t *body)
 	size_t created = 0;
 	bool done;
 
-	if (!yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err))
+	if (!checked(r, 3,
+		    yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err)))
 		return false;
 	if (strcmp(name_of(entry), r->name) != 0) {
 		json_decref(entry);
@@ -426,7 +478,7 @@ put_entry(struct data_request *r, json_t *body)
 	else
 		done = carry_out(&e, &created);
 	if (done)
-		data_answer_stored(r, created ? 201 : 204, created ? r->name : NULL);
+		data_answer_stored(r, created ? 201 : 204, created ? location(r, NULL, 0) : NULL);
 	finish(&e);
 	json_decref(entry);
 	return done;

@@ -217,8 +217,8 @@ static const struct data_channel_ops channel_ops = {.alias = on_alias,
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void
-expire(void *arg)
+void
+data_expire_due(void *arg)
 {
 	struct data_server *s = arg;
 	wall_ms now = loop_wall(), next = data_expire(s->data, now);
@@ -244,7 +244,7 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 	s->n_mitigators = n_mitigators;
 	s->tenants = map_new();
 	s->data = data_new(&setup->policy, p);
-	s->expiry = timer_new(l, expire, s);
+	s->expiry = timer_new(l, data_expire_due, s);
 	TAILQ_INIT(&s->answers);
 	data_on_change(s->data, on_change, s);
 	s->signal = signal;
@@ -275,7 +275,7 @@ data_server_start(struct data_server *s)
 		event_raise(EVENT_LISTENING,
 			EVENT_F("address", endpoint_format(&s->setup.https.sockets[i].local, text)),
 			EVENT_F("interface", s->setup.https.sockets[i].interface));
-	expire(s);
+	data_expire_due(s);
 }
 
 void
@@ -285,7 +285,7 @@ data_server_reload(struct data_server *s, const struct data_server_setup *setup)
 	https_set_credentials(s->https, setup->https.credentials);
 	https_judge(s->https);
 	data_reload(s->data, &setup->policy, setup->clients, loop_wall());
-	expire(s);
+	data_expire_due(s);
 }
 
 void
@@ -306,5 +306,5 @@ data_server_free(struct data_server *s)
 void
 data_server_clock_set(struct data_server *s)
 {
-	expire(s);
+	data_expire_due(s);
 }

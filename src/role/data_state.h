@@ -83,16 +83,17 @@ struct data_request {
 
 /* data_server.c */
 struct tenant *data_tenant(struct data_server *s, const char *client); /* made if need be */
+/* data_server: ends what has expired, and comes back when the next is due. */
+void data_expire_due(void *arg);
 
 /* data_route.c */
 void data_route(struct data_request *r);
 extern const char *const data_allowed[PLACES]; /* methods, as of Allow */
 
 /* data_answer.c */
-/* status with an empty body. Of 201 the name of what was created at the target, "" for its
- * container, or a path for the target itself. Waits for the store, and until what is in force has
- * followed. */
-void data_answer_stored(struct data_request *r, unsigned status, const char *created);
+/* status with an empty body; location: of what was created, taken over, or NULL. Waits for the
+ * store, and until what is in force has followed. */
+void data_answer_stored(struct data_request *r, unsigned status, char *location);
 void data_answer_json(struct data_request *r, json_t *body, const struct data_version *v);
 void data_answer_error(struct data_request *r);
 void data_answer_unmodified(struct data_request *r, const struct data_version *v);

@@ -172,16 +172,12 @@ show_place(const struct data_request *r, const struct yang_node **ret_node, size
 	return show_store(r);
 }
 
-/* A leaf that is not there has its default (RFC 8040 3.5.4), a container is there (RFC 7950
- * 7.5.1). NULL: nothing is. */
+/* A container is there, with nothing in it (RFC 7950 7.5.1), and some leafs have a default (RFC
+ * 8040 3.5.4). NULL: there is nothing. */
 static json_t *
 stand_in(const struct yang_place *p)
 {
-	if (p->node->kind == YANG_CONTAINER)
-		return json_object();
-	if (p->node->kind == YANG_LEAF && p->node->deflt && p->parent_data)
-		return json_string(p->node->deflt);
-	return NULL;
+	return p->node->kind == YANG_CONTAINER ? json_object() : yang_default(p);
 }
 
 /* An alias or ACL by itself stands in its container (RFC 8783 7.3). */

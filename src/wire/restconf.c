@@ -116,7 +116,7 @@ is_refused(const char *s, size_t len)
 	while ((s = memchr(s, ';', (size_t)(end - s)))) {
 		s++;
 		s += skip_space(s, (size_t)(end - s));
-		if (end - s < 3 || strncasecmp(s, "q=0", 3) != 0)
+		if (strncasecmp(s, "q=0", 3) != 0)
 			continue;
 		for (s += 3; s < end && (*s == '.' || *s == '0'); s++)
 			;

@@ -142,7 +142,7 @@ restconf_below(const char *text, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
-	return !strncmp(text, prefix, n) && (!text[n] || text[n] == '/') ? text + n : NULL;
+	return !strncmp(text, prefix, n) ? text + n : NULL;
 }
 
 bool

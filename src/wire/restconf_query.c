@@ -96,18 +96,19 @@ take(struct arena *a, const struct parameter *p, const char *value, const char *
 	struct restconf_query *q, struct restconf_error *err)
 {
 	const struct word *w = p->words ? find_word(p->words, value) : NULL;
+	int word = w ? w->value : 0;
 
 	if (p->words && !w)
 		return refuse(err, p->section, p->name, "is no value that it may have");
 	switch (p->bit) {
 	case QUERY_CONTENT:
-		q->content = (enum restconf_content)w->value;
+		q->content = (enum restconf_content)word;
 		return true;
 	case QUERY_INSERT:
-		q->insert = (enum restconf_insert)w->value;
+		q->insert = (enum restconf_insert)word;
 		return true;
 	case QUERY_DEFAULTS:
-		q->defaults = (enum restconf_defaults)w->value;
+		q->defaults = (enum restconf_defaults)word;
 		return true;
 	case QUERY_DEPTH:
 		return take_depth(value, q) ||

@@ -1,5 +1,5 @@
 /*
- * Shared by restconf_path.c, restconf_query.c and yang_fields.c only.
+ * Shared by restconf_path.c and restconf_query.c only.
  */
 #ifndef DOTSD_WIRE_RESTCONF_TEXT_H
 #define DOTSD_WIRE_RESTCONF_TEXT_H
@@ -12,7 +12,7 @@ bool restconf_is_identifier(const char *s, size_t len);
 /* Appends "/name=key,key/…" to ret; "" appends nothing. */
 bool restconf_segments(
 	struct arena *a, const char *raw, struct restconf_path *ret, struct restconf_error *err);
-/* What follows a prefix that ends with a segment; NULL: another text. */
+/* What follows a prefix; NULL: another text. What does not begin with "/" then is no path. */
 const char *restconf_below(const char *text, const char *prefix);
 
 #endif

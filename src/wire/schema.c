@@ -151,7 +151,8 @@ engine_set_text(struct engine *e, const struct schema_row *row, void *to, const 
 	switch ((enum schema_kind)row->kind) {
 	case KIND_NAME:
 		memcpy(to, &text, sizeof(text));
-		return text_is_domain_name(text) || engine_fail(e, "%.60s is not a domain name", text);
+		return text_is_domain_name(text) ||
+		       engine_fail(e, "%.60s is not a domain name", text);
 	case KIND_PREFIX:
 		r = prefix_parse(text, to);
 		return r == 0 || engine_fail(e,

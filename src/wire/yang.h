@@ -41,7 +41,7 @@ struct yang_type {
 };
 
 enum {
-	YANG_STATE = 1,        /* config false, and with it all that is below */
+	YANG_STATE = 1,        /* config false begins here, for all that is below */
 	YANG_USER_ORDERED = 2, /* RFC 7950 7.7.7 */
 	YANG_MANDATORY = 4,    /* whenever its parent stands there; in a choice, its branch */
 };
@@ -81,8 +81,8 @@ const struct yang_node *yang_child(const struct yang_node *n, const char *module
 bool yang_check(const struct yang_node *n, json_t *data, struct restconf_error *err);
 /* The same of a body: an object with one member, the qualified name of `n` itself, of which RFC
  * 8783 wraps a list entry in its parent container as well: both forms are taken. An entry of a list
- * or leaf-list is an array of one (RFC 7951 5.4), and *ret is that one. New reference. Errors'
- * paths are relative to `parent`. */
+ * or leaf-list is an array of one (RFC 7951 5.4), and *ret is that one; whether its keys are those
+ * of a path is the caller's to check. New reference. Errors' paths are relative to `parent`. */
 bool yang_body(const struct yang_node *parent, const struct yang_node *n, json_t *body,
 	json_t **ret, struct restconf_error *err);
 /* Which child of `parent` a body is about that was sent to it with POST (RFC 8040 4.4.1), and *ret
@@ -109,7 +109,8 @@ json_t *yang_default(const struct yang_place *place);
  * normalised instance of `n`, in place, the node at `p` from segment `from` on; a plain patch
  * merges. Of a POST a container that stands there takes what is new in the body (RFC 8783 6.1).
  * The whole is checked afterwards. *ret_created: 201, not 204. `body` is what yang_parse gave, and
- * is changed; NULL for DELETE. q: only insert and point count. On error data is not changed.
+ * is changed; NULL for DELETE. q: only insert and point count, of POST and PUT. On error data is
+ * not changed.
  *
  * With `n` the container of an entry, and in `data` that entry alone, an entry itself is edited: a
  * body that RFC 8783 wraps in the container is taken then, too. */
@@ -124,8 +125,8 @@ bool yang_edit(const struct yang_node *n, json_t *data, const struct restconf_pa
  * not of that content (404). An object may be empty. */
 json_t *yang_view(const struct yang_node *n, const json_t *data, const struct restconf_query *q,
 	struct restconf_error *err);
-/* {"module:name": value}, an entry of a list in an array of one; with a parent, a container, in it as
- * RFC 8783 prints it (7.3): {"ietf-dots-data-channel:acls": {"acl": [entry]}}. */
+/* {"module:name": value}, an entry of a list in an array of one; with a parent, a container, in it
+ * as RFC 8783 prints it (7.3): {"ietf-dots-data-channel:acls": {"acl": [entry]}}. */
 json_t *yang_envelope(const struct yang_node *parent, const struct yang_node *n, json_t *value);
 
 #endif

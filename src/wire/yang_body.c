@@ -92,7 +92,7 @@ yang_body(const struct yang_node *parent, const struct yang_node *n, json_t *bod
 {
 	struct yang_walk w = {.root = parent, .err = err, .complete = true};
 	bool in_list = n->kind == YANG_LIST || n->kind == YANG_LEAF_LIST;
-	json_t *value;
+	json_t *value = NULL;
 
 	if (!yang_extract(parent, n, body, &value, err))
 		return false;

@@ -33,7 +33,7 @@ gather_one(struct yang_walk *w, const struct yang_node *n, const char *member, j
 	if (!child)
 		return yang_refuse(w, 400, RESTCONF_UNKNOWN_ELEMENT, "RFC 8783 6.1",
 			"%.80s is no member of it", member);
-	if (child->flags & YANG_STATE && !(w->root->flags & YANG_STATE))
+	if (child->flags & YANG_STATE)
 		return yang_refuse(w, 400, RESTCONF_UNKNOWN_ELEMENT, "RFC 8783 4.3",
 			"%s is state, which cannot be set", name);
 	if (yang_get(n, child, fresh))

@@ -17,7 +17,7 @@ struct edit {
 	bool created;
 };
 
-/* About the target, or with `to` less than all segments, an ancestor of it. */
+/* About the target. */
 static bool
 refuse(struct edit *e, unsigned status, enum restconf_tag tag, const char *rfc, const char *name,
 	const char *why)
@@ -251,8 +251,7 @@ patch(struct edit *e, const struct yang_place *target, json_t *body)
 	if (!into && target->node->kind != YANG_CONTAINER)
 		return refuse(e, 404, RESTCONF_INVALID_VALUE, "RFC 8040 4.6", target->node->name,
 			"is not there");
-	if (!check_insert(e, target->node) ||
-		!read_value(e, target, body, "RFC 8040 4.6.1", &value))
+	if (!read_value(e, target, body, "RFC 8040 4.6.1", &value))
 		return false;
 	if (target->node->kind == YANG_LEAF_LIST)
 		return true; /* the same value */
@@ -284,9 +283,6 @@ read_child(struct edit *e, const struct yang_place *target, json_t *body,
 	*ret_part = NULL;
 	if (!child)
 		return fail_below(e);
-	if (child->flags & YANG_STATE)
-		return refuse(e, 400, RESTCONF_UNKNOWN_ELEMENT, "RFC 8783 4.3", child->name,
-			"is state, which cannot be set");
 	yang_enter(&w, child, many ? json_array_get(value, 0) : value);
 	w.frames[0].index = many ? 0 : SIZE_MAX;
 	if (!yang_check_instance(&w, child, many ? json_array_get(value, 0) : value))

@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "wire/restconf_text.h"
 #include "wire/yang_engine.h"
 
 struct reading {
@@ -18,26 +17,26 @@ refuse(struct reading *r, const char *why)
 		"RFC 8040 4.8.3: query fields: %s at \"%.40s\"", why, r->at);
 }
 
-/* "[module:]name" at the beginning of the text. */
-static bool
-read_name(struct reading *r, const struct yang_node *n, const struct yang_node **ret)
+/* The child of "[module:]name" at the beginning of the text; NULL with an error. */
+static const struct yang_node *
+read_name(struct reading *r, const struct yang_node *n)
 {
 	char whole[2 * YANG_NAME_MAX], module[YANG_NAME_MAX];
 	const char *ret_module, *name;
+	const struct yang_node *child = NULL;
 	size_t len = strcspn(r->at, "/();");
 
-	if (!len || len >= sizeof(whole))
-		return refuse(r, "a name is expected");
-	memcpy(whole, r->at, len);
-	whole[len] = '\0';
-	yang_split(whole, module, &ret_module, &name);
-	if (!restconf_is_identifier(name, strlen(name)))
-		return refuse(r, "a name is expected");
-	*ret = n->n_children ? yang_child(n, ret_module, name) : NULL;
-	if (!*ret)
-		return refuse(r, "there is no such node");
-	r->at += len;
-	return true;
+	if (len < sizeof(whole)) {
+		memcpy(whole, r->at, len);
+		whole[len] = '\0';
+		yang_split(whole, module, &ret_module, &name);
+		child = yang_child(n, ret_module, name);
+	}
+	if (!child)
+		refuse(r, "there is no such node");
+	else
+		r->at += len;
+	return child;
 }
 
 /* The subtree for a child; what is selected as a whole stays so. */
@@ -58,27 +57,25 @@ static bool read_list(struct reading *r, const struct yang_node *n, json_t *tree
 static bool
 read_path(struct reading *r, const struct yang_node *n, json_t *tree)
 {
-	const struct yang_node *parent = n;
+	const struct yang_node *parent = n, *child;
 	json_t *above = tree;
 	char buf[YANG_NAME_MAX];
 
-	for (;;) {
-		if (!read_name(r, n, &n))
-			return false;
-		if (*r->at != '/')
-			break;
+	while ((child = read_name(r, parent)) && *r->at == '/') {
 		r->at++;
-		above = descend(parent, n, above);
-		parent = n;
+		above = descend(parent, child, above);
+		parent = child;
 	}
+	if (!child)
+		return false;
 	if (*r->at != '(') {
 		/* Below what is selected already, nothing is left to select. */
 		if (json_is_object(above))
-			json_object_set_new(above, yang_member(parent, n, buf), json_true());
+			json_object_set_new(above, yang_member(parent, child, buf), json_true());
 		return true;
 	}
 	r->at++;
-	if (!read_list(r, n, descend(parent, n, above)))
+	if (!read_list(r, child, descend(parent, child, above)))
 		return false;
 	if (*r->at != ')')
 		return refuse(r, "a bracket is not closed");

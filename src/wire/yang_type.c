@@ -226,8 +226,10 @@ check_domain(struct yang_walk *w, json_t *v)
 		return wrong(w, "RFC 6991 4", "domain name in a string");
 	if (!len || len > 253 || !text_is_domain_name(s))
 		return no_value(w, "RFC 6991 4", v, "domain name");
-	for (size_t i = 0; i <= len; i++)
-		text[i] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] | 0x20) : s[i];
+	memcpy(text, s, len + 1);
+	for (char *c = text; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c | 0x20);
 	json_string_set(v, text);
 	return true;
 }

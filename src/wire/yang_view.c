@@ -112,10 +112,8 @@ show_object(const struct view *v, const struct yang_node *n, const json_t *data,
 	for (size_t i = 0; i < n->n_children; i++) {
 		const struct yang_node *child = &n->children[i];
 		json_t *value = show_child(v, n, child, data, tree, depth);
-		bool nothing = json_is_object(value) && !json_object_size(value) &&
-			       v->query->content == CONTENT_NONCONFIG;
 
-		if (value && !nothing)
+		if (value)
 			json_object_set(shown, yang_member(n, child, buf), value);
 		json_decref(value);
 	}

@@ -2,7 +2,7 @@
  * Messages to the privileged helper: what it takes comes back the same, and is as long as what
  * a synchronisation counts; whatever it does not take has a reason.
  *
- * Covers: mitigator/filter_proto.c
+ * Covers: mitigator/filter_proto.c core/acl_rule.c
  */
 #include <assert.h>
 #include <string.h>
@@ -14,12 +14,14 @@
 static void
 check_sizes(const struct filter_msg *m, size_t size)
 {
-	size_t n = 1 + 4 + 8 * m->n_removed + 4 + 4;
+	size_t n = 1 + 4 + 8 * m->n_removed + 4 + 4 + 4;
 
 	for (size_t i = 0; i < m->n_added; i++)
 		n += filter_proto_size(&m->added[i]);
 	for (size_t i = 0; i < m->n_flows; i++)
 		n += filter_proto_flows_size(&m->flows[i]);
+	for (size_t i = 0; i < m->n_acls; i++)
+		n += filter_proto_acls_size(&m->acls[i]);
 	assert(n == size);
 }
 
@@ -28,6 +30,8 @@ check_fields(const struct filter_msg *m)
 {
 	for (size_t i = 0; i < m->n_added; i++)
 		assert(!filter_proto_check(&m->added[i]));
+	for (size_t i = 0; i < m->n_acls; i++)
+		assert(!filter_proto_check_acls(&m->acls[i]));
 	if (m->op == FILTER_OP_HELLO && filter_proto_instance_ok(m->instance))
 		assert(*m->instance && strlen(m->instance) <= FILTER_PROTO_INSTANCE_MAX);
 }

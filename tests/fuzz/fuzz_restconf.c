@@ -2,7 +2,7 @@
  * Request targets, query parameters and media types of RESTCONF, one a line: what parses is printed
  * and parses to the same; what does not says why.
  *
- * Covers: wire/restconf.c wire/restconf_path.c wire/restconf_query.c
+ * Covers: wire/restconf.c wire/restconf_path.c wire/restconf_query.c wire/text.c
  */
 #include <assert.h>
 #include <stdlib.h>

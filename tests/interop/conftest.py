@@ -22,9 +22,11 @@ class Issuer:
                      f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def leaf(self, name, issuer, extensions, rsa=False):
+        """One with an RSA key is good for the exchange of keys by RSA, too, which has to be refused for itself."""
         key = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        usage = "digitalSignature,keyEncipherment" if rsa else "digitalSignature"
         (self.folder / f"{name}.ext").write_text(
-            "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n" + extensions)
+            f"basicConstraints=CA:FALSE\nkeyUsage={usage}\n{extensions}")
         self.openssl("req", "-newkey", *key, "-nodes", "-keyout", f"{name}.key", "-out",
                      f"{name}.csr", "-subj", f"/CN={name}")
         self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.crt", "-CAkey",

@@ -1,5 +1,6 @@
 """Other people's programs, and what the tests need to run them."""
 
+import contextlib
 import os
 import pathlib
 import queue
@@ -29,10 +30,13 @@ def need(program):
 
 
 def free_port():
-    """A UDP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that was free a moment ago, for UDP and for TCP: our servers take both."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                tcp.bind(udp.getsockname())
+                return tcp.getsockname()[1]
 
 
 def until(condition, what):

@@ -47,7 +47,7 @@ def mitigate(d, *more):
 
 
 # 8811-2-06, 8811-2.2.1-03, 8612-SIG-008-05, 9132-3-10, 9132-3-08, 9132-4.1-01, 9132-4.4.1.1-01,
-# 9132-4.4.1.1-57, 9132-4.4.1.1-71, 9132-4.4.1.2-09
+# 9132-4.4.1.1-31, 9132-4.4.1.1-57, 9132-4.4.1.1-71, 9132-4.4.1.2-09
 def test_a_request_and_its_withdrawal(client, other):
     d = client(other.port)
     status, wish, part = mitigate(d, "--protocol", "udp", "--port", "80-90")
@@ -88,11 +88,11 @@ def test_notifications(client, other):
     assert d("show", wish)[1]["wish"]["parts"][0]["state"] == "ended"
 
 
-# 9132-4.4.1.3-48
+# 9132-4.4.1.3-48, 9132-4.4.1.3-49
 def test_refresh(client, other):
     other.lifetime = 2
     d = client(other.port)
-    assert mitigate(d)[0] == 0
+    assert mitigate(d, "--protocol", "udp", "--port", "80-90")[0] == 0
     first, second = other.until_message(coap.PUT, "/mitigate/"), other.until_message(
         coap.PUT, "/mitigate/", 2)
     # 9132-4.4.1.3-48: the same mid, the same parameters, another message

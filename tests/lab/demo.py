@@ -28,7 +28,7 @@ FLOOD_SECONDS, ALARM_PPS, WINDOW, CUT = 40, 300, 3.0, 0.95
 
 COUNT = f"""table inet demo {{
     counter flood {{ }}
-    chain count {{ type filter hook HOOK priority raw - 10; policy accept;
+    chain count {{ type filter hook HOOK priority -460; policy accept;
         ip daddr {HOST} udp dport {PORT} counter name flood
     }}
 }}

@@ -151,6 +151,23 @@ what_is_read_and_withdrawn_is_that_customers(void **state)
 	UNTIL(1 * S, x->gw.status == DOTS_CLIENT_WITHDRAWN_MITIGATION);
 }
 
+/* 9132-4.4.2-04, 9132-4.4.4-03: nor is anybody else believed who reads, or withdraws. */
+static void
+nobody_else_reads_or_withdraws_by_a_cdid(void **state)
+{
+	struct world *x = *state;
+
+	put(&x->gw, ONE_A, 1, "192.0.2.66/32");
+	x->stranger.cdid = ONE_A;
+	x->stranger.cuid = credentials_cuid(x->gw.credentials);
+	hand_observe(&x->stranger, 1);
+	hand_delete(&x->stranger, 1);
+	UNTIL(1 * S, x->stranger.code != 0 && x->stranger.notifications > 0);
+	assert_int_equal(x->stranger.code, COAP_404_NOT_FOUND);
+	assert_int_equal(x->stranger.entries, 0);
+	assert_false(provider_mitigation(&x->isp, 1)->terminating);
+}
+
 /* Two customers of one gateway are two clients: their requests conflict as any others do. */
 static void
 customers_of_one_gateway_are_in_conflict(void **state)
@@ -320,6 +337,7 @@ main(void)
 		AT_SERVER(an_unknown_customer_is_refused),
 		AT_SERVER(nobody_else_is_believed),
 		AT_SERVER(what_is_read_and_withdrawn_is_that_customers),
+		AT_SERVER(nobody_else_reads_or_withdraws_by_a_cdid),
 		AT_SERVER(customers_of_one_gateway_are_in_conflict),
 		AT_GATEWAY(requests_say_whose_they_are),
 		AT_GATEWAY(what_is_escalated_says_whose_it_is),

@@ -96,7 +96,7 @@ names(const struct world *x, uint64_t dial, const char *text)
 	return false;
 }
 
-/* 9132-4.4.1.3-21: that, and nothing else. */
+/* 9132-4.4.1.3-21, 9132-4.4.1.3-22: that, and nothing else. */
 static void
 an_own_higher_mid_is_named(void **state)
 {

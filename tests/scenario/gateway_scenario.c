@@ -98,6 +98,11 @@ a_collision_of_our_cuid_is_no_conflict_of_the_client(void **state)
 	assert_int_equal(x->c1.code, COAP_503_SERVICE_UNAVAILABLE);
 	assert_true(x->c1.max_age > 0);
 	assert_int_equal(x->c1.conflict.cause, 0);
+	/* Nor when it is told with what is accepted. */
+	x->s1.put = x->s2.put = 0;
+	behind_put(x, 2, both, 5 * S);
+	assert_int_equal(x->c1.code, COAP_201_CREATED);
+	assert_int_equal(x->c1.conflict.cause, 0);
 }
 
 /* ---- sessions of their own (aggregate: no) --------------------------------------------------- */

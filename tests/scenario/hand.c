@@ -219,7 +219,8 @@ hand_message(struct hand *h, struct coap_msg *m, uint8_t method, uint32_t mid, c
 		.resource = PATH_MITIGATE, .has_mid = mid != 0, .mid = mid, .content = 'a'};
 
 	snprintf(path.cdid, sizeof(path.cdid), "%s", h->cdid ? h->cdid : "");
-	snprintf(path.cuid, sizeof(path.cuid), "%s", credentials_cuid(h->credentials));
+	snprintf(path.cuid, sizeof(path.cuid), "%s",
+		h->cuid ? h->cuid : credentials_cuid(h->credentials));
 	coap_init(m, COAP_NON, method);
 	path_add(m, &path, storage);
 	if (h->hop_limit)

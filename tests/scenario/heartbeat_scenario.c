@@ -26,8 +26,8 @@ says(const struct packet *p)
 
 /* 8811-2-10, 8811-2.2.1-06, 8811-2.2.2-25, 8811-3.1.2-06, 8811-3.1.3-01, 8811-3.2.5-01,
  * 8612-SIG-003-01, 8612-SIG-004-02, 8612-SIG-011-01, 9132-4.5-02, 9132-4.5.2-05, 9132-4.7-01,
- * 9132-4.7-03, 9132-4.7-04, 9132-4.7-06, 9132-4.7-10, 9132-3-09, 9132-4.7-02, 9132-4.7-12: each end
- * beats every 30 s on the one session and is answered 2.04 without a body. */
+ * 9132-4.7-03, 9132-4.7-04, 9132-4.7-06, 9132-4.7-10, 9132-3-09, 9132-3-20, 9132-4.7-02,
+ * 9132-4.7-12: each end beats every 30 s on the one session and is answered 2.04 without a body. */
 static void
 both_ends_beat_every_interval(void **state)
 {
@@ -108,6 +108,27 @@ a_server_that_hears_its_client_keeps_the_session(void **state)
 	assert_int_equal(customer_ask(&x->us, "w", "198.51.100.66/32", 0), 0);
 	UNTIL(1 * S, provider_mitigations(&x->isp2) == 1);
 	assert_int_equal(PACKET(0, PUTS(x))->dial, 2);
+}
+
+/* 9132-4.7-25, 9132-4.7-26: so do requests alone, of a client that hears nothing and never beats;
+ * they are served. */
+static void
+requests_alone_keep_a_session(void **state)
+{
+	struct scene *x = *state;
+	struct hand h;
+
+	provider_start(&x->isp1);
+	hand_make(&h, "acme", "10.0.0.1/24");
+	hand_dial(&h, "s1", "192.0.2.10");
+	virtual_way(h.loop, "eth0")->lose_in = true;
+	for (uint32_t mid = 1; mid <= 20; mid++) {
+		virtual_run(SPAN - 2 * INTERVAL);
+		hand_put(&h, mid, "192.0.2.66/32", 3600);
+		UNTIL(1 * S, provider_mitigation(&x->isp1, mid) != NULL);
+	}
+	assert_int_equal(provider_sessions(&x->isp1), 1);
+	hand_free(&h);
 }
 
 /* 4218-3.2-02, 9132-4.7-24: the server is heard again on the old session: that one stays, no other
@@ -319,6 +340,7 @@ main(void)
 		CASE(both_ends_beat_every_interval),
 		CASE(a_deaf_client_keeps_its_session_and_tries_another),
 		CASE(a_server_that_hears_its_client_keeps_the_session),
+		CASE(requests_alone_keep_a_session),
 		CASE(the_old_session_heard_again_is_the_session),
 		CASE(a_new_session_replaces_the_old),
 		CASE(a_server_ends_a_session_after_total_silence),

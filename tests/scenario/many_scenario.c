@@ -174,6 +174,24 @@ a_long_way_sets_the_pace(void **state)
 	UNTIL(1 * HOUR, customer_state(&x->us, "w1249", 0) == WISH_PLACED);
 }
 
+/* 9132-4.4-05, 9132-4.4.2.2-03: nor by questions for the status, however short their interval. */
+static void
+questions_for_the_status_keep_the_pace(void **state)
+{
+	const mono_ms round_trip = 2000;
+	struct scene *x = *state;
+
+	x->us.homing->domains[1].status_interval = 1;
+	virtual_way(x->us.loop, "wan2")->delay = round_trip / 2;
+	virtual_run(20 * MINUTE);
+	virtual_mark();
+	ask(x, 0, 100);
+	virtual_run(1 * HOUR);
+	/* With what ten minutes before had saved up. */
+	assert_in_range(COUNT(.from = x->us.loop, .resource = PATH_MITIGATE), 1000,
+		70 * MINUTE / round_trip * 115 / 100);
+}
+
 int
 main(void)
 {
@@ -183,6 +201,7 @@ main(void)
 		MANY_CASE(heartbeats_find_room_among_many),
 		MANY_CASE(what_is_over_takes_no_room),
 		MANY_CASE(a_long_way_sets_the_pace),
+		MANY_CASE(questions_for_the_status_keep_the_pace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -403,8 +403,8 @@ what_is_there_is_not_asked_for(void **state)
 	finish(x, &s);
 }
 
-/* 8811-3.1.2-06: asked for at once. What a server has by default is in force at our end, too, where
- * we want nothing else. */
+/* 8811-3.1.2-06, 9132-4.5.2-17: asked for at once. What a server has by default is in force at our
+ * end, too, where we want nothing else. */
 static void
 the_values_of_the_server_are_taken_over(void **state)
 {
@@ -447,6 +447,28 @@ it_is_refreshed_before_its_time_is_over(void **state)
 	/* 9132-4.5.3-02: it has changed there; asked for anew, by a higher sid. */
 	s.config[SESSION_IDLE].heartbeat_interval.current = 45;
 	UNTIL(20 * S, s.config_puts == 2);
+	assert_true(s.config_sid > sid);
+	finish(x, &s);
+}
+
+/* 9132-4.5.2-23: nobody who knows us from before our restart has a higher one. */
+static void
+sids_ascend_over_restarts(void **state)
+{
+	struct scene *x = *state;
+	struct script s;
+	uint32_t sid;
+
+	by_script(x, &s);
+	want(&x->us.homing->domains[0], SESSION_IDLE, 60 * S);
+	customer_start(&x->us);
+	UNTIL(2 * S, s.config_puts == 1);
+	sid = s.config_sid;
+	customer_stop(&x->us);
+	virtual_run(1 * S);
+	s.config[SESSION_IDLE].heartbeat_interval.current = 30; /* as it was before */
+	customer_start(&x->us);
+	UNTIL(2 * S, s.config_puts == 2);
 	assert_true(s.config_sid > sid);
 	finish(x, &s);
 }
@@ -579,7 +601,20 @@ repeats_follow_what_was_negotiated(void **state)
 	finish(x, &s);
 }
 
-/* 9132-4.5.2-38, 9132-4.5.2-39: after a 4.22 it looks again what is taken; a second one ends it. */
+static uint32_t
+sid_of(const struct packet *p)
+{
+	struct coap_msg m;
+	struct path path;
+	const char *why;
+
+	assert_int_equal(coap_decode(p->bytes, p->len, &m, &why), 0);
+	assert_int_equal(path_parse(&m, &path, &why), 0);
+	return path.sid;
+}
+
+/* 9132-4.5.2-38, 9132-4.5.2-39: after a 4.22 it looks again what is taken; a second one ends it.
+ * 9132-4.5.2-23: by a higher sid, in the same second, too. */
 static void
 after_422_it_looks_again(void **state)
 {
@@ -594,6 +629,8 @@ after_422_it_looks_again(void **state)
 	virtual_run(1 * MINUTE);
 	assert_int_equal(s.config_gets, 2);
 	assert_int_equal(s.config_puts, 2);
+	assert_int_equal(sid_of(PACKET(1, CONFIGS_OF(x->us.loop), .code = COAP_PUT)),
+		sid_of(PACKET(0, CONFIGS_OF(x->us.loop), .code = COAP_PUT)) + 1);
 	virtual_run(1 * HOUR); /* what it told is refreshed as ever */
 	assert_int_equal(s.config_gets, 2 + 8);
 	assert_int_equal(s.config_puts, 2);
@@ -723,6 +760,7 @@ main(void)
 		CASE(what_is_there_is_not_asked_for),
 		CASE(the_values_of_the_server_are_taken_over),
 		CASE(it_is_refreshed_before_its_time_is_over),
+		CASE(sids_ascend_over_restarts),
 		CASE(without_max_age_it_is_refreshed_each_minute),
 		CASE(nothing_is_asked_under_attack),
 		CASE(an_open_question_ends_with_an_attack),

@@ -109,6 +109,7 @@ struct hand {
 	struct config_set config[SESSION_SETS]; /* in the last answer that had one */
 	unsigned config_notifications;
 	const char *cdid;   /* in what is asked from now on; NULL: without one */
+	const char *cuid;   /* likewise; NULL: its own */
 	bool preconfigured; /* what is asked from now on: trigger-mitigation false */
 	int hop_limit;      /* in what is asked from now on; 0: without it, -1: one of no octets */
 	struct arena *arena;

@@ -230,7 +230,7 @@ what_failed_lately_is_left_out(void **state)
 	assert_hello(x, 0, SESSION_TCP, 4);
 }
 
-/* 9132-4.3-08 */
+/* 9132-4.3-07, 9132-4.3-08 */
 static void
 after_ten_minutes_all_are_tried_again(void **state)
 {

@@ -1,6 +1,7 @@
 """Garbage, broken and hostile messages at a server, from strangers and from a client that proved who
 it is, and at the sockets of the daemons: each gets its error or silence, a second client keeps its
 answers, and the memory comes back."""
+import collections
 import json
 import socket
 import struct
@@ -9,11 +10,14 @@ import cbor2
 
 import matrix
 import messages
+import mutations
 import stories
-from messages import RESET, SILENCE
+from connections import Connections, Strangers
+from messages import ABORT, ANSWER_S, RESET, SILENCE
 from rig import cbor, coap
 from rig.case import Failure, until
 from rig.network import Rig
+from rig.peer import DTLS, TLS13
 from rig.watch import Memory, Tenant, peer_in
 
 TITLE = "garbage and hostile messages from everywhere"
@@ -21,8 +25,8 @@ UNIT, FULL, SHORT = "mutated messages", 200000, 10000
 
 SERVER, PORT = "192.0.2.10", 4646
 KEY = "00112233445566778899aabbccddeeff"
+OTHERS_TOO = "good-cuid-111111111111"
 GROWTH_MAX, GROWTH_LEFT = 32 * 1024, 8 * 1024  # KiB
-ANSWER_S = 20
 
 
 def evil_client(rig):
@@ -48,13 +52,27 @@ def tells(m):
 
 
 class Hostile:
+    """The client, over DTLS or TLS."""
     terminates = True  # what is withdrawn stays for a while (RFC 9132 4.4.4)
+    proof = (PORT, "evil", KEY)
 
-    def __init__(self, case, rig, ns="c", server=SERVER):
-        self.case, self.rig, self.rng = case, rig, case.rng("hostile")
-        self.server, self.evil = server, peer_in(rig, ns)
-        self.evil.psk("evil", server, PORT, "evil", KEY)
+    def __init__(self, case, rig, ns="c", server=SERVER, over=DTLS):
+        self.case, self.rig, self.rng = case, rig, case.rng("hostile", over)
+        self.server, self.over, self.evil = server, over, peer_in(rig, ns)
+        self.stream = over != DTLS
+        self.kinds = matrix.IN_A_STREAM if self.stream else matrix.KINDS
+        self.begin()
+
+    def begin(self):
+        self.evil.over(self.over)
+        self.evil.psk("evil", self.server, *self.proof)
         self.evil.up("evil")
+
+    def figure(self, what, value):
+        self.case.figure(what + ", over TCP" * self.stream, value)
+
+    def say(self, kind, code, mid, *how, **more):
+        self.evil.send("evil", self.evil.compose("evil", kind, code, mid, *how, **more))
 
     # ---- what each message has to get ----
 
@@ -62,7 +80,7 @@ class Hostile:
     # 9132-5.1-05, 9132-5.3-01
     def rows(self):
         n, wrong = 0, []
-        for row in messages.rows():
+        for row in messages.rows(self.stream):
             for kind in row.kinds:
                 n += 1
                 got = self.one(row, kind)
@@ -70,16 +88,19 @@ class Hostile:
                     wrong.append(f"{row.rule} {row.what} ({'CON NON ACK RST'.split()[kind]}): "
                                  f"{row.expected} expected, {got}")
         self.evil.delete("evil", messages.MINE, 7)
-        self.case.figure("messages with a known answer", n)
+        self.figure("messages with a known answer", n)
         if wrong:
             raise Failure("\n".join(wrong))
 
     def one(self, row, kind):
         """None, or what was wrong with the answer."""
         mid, token = self.evil.id("evil"), self.evil.id("evil").to_bytes(4, "big")
-        data = row.raw(kind, mid, token) if row.raw else coap.message(
-            kind, row.code, mid, token, row.options, row.payload)
-        self.evil.send("evil", data)
+        how = {"code": row.code, "token": token, "options": row.options or (),
+               "payload": row.payload} | row.how
+        self.evil.send("evil", row.raw(kind, mid, token) if row.raw else self.evil.compose(
+            "evil", kind, mid=mid, **how))
+        if row.expected == ABORT:
+            return self.aborted()
 
         def ours(m):
             return m.token == token or (m.kind == coap.RST and m.mid == mid)
@@ -94,6 +115,15 @@ class Hostile:
         if row.expected == RESET:
             return None if m.kind == coap.RST else f"got {m}"
         return self.judge(row, m)
+
+    def aborted(self):
+        """None if that was the end of the session, with a reason; then there is another one."""
+        m = self.evil.take("evil", lambda m: m.code == ABORT, ANSWER_S)
+        why = self.evil.end_of("evil", ANSWER_S)
+        if m is None or why is None or not tells(m):
+            return f"got {m}, then {why}"
+        self.begin()
+        return None
 
     def judge(self, row, m):
         allowed = {row.expected} | ({"2.04"} if row.expected == "2.01" else set())
@@ -111,7 +141,7 @@ class Hostile:
     # 9132-4.4.1.3-19
     def stories(self):
         n, wrong = 0, []
-        for rule, what, steps in stories.stories(self.terminates):
+        for rule, what, steps in stories.stories(self.terminates, self.stream):
             n += len(steps)
             for i, got in enumerate(self.told(steps)):
                 if got:
@@ -119,8 +149,8 @@ class Hostile:
         for cuid in (stories.CUID, stories.SECOND):
             for m in self.entries(self.evil.get("evil", cuid)):
                 self.evil.delete("evil", cuid, m[cbor.MID])
-        self.evil.data.clear()
-        self.case.figure("messages that contradict others", n)
+        self.evil.data.pop("evil", None)
+        self.figure("messages that contradict others", n)
         if wrong:
             raise Failure("\n".join(wrong))
 
@@ -131,8 +161,7 @@ class Hostile:
             if not step.same_id:
                 mid = self.evil.id("evil")
                 token = step.token or mid.to_bytes(4, "big")
-            self.evil.send("evil", coap.message(
-                step.kind, step.code, mid, token, step.options, step.payload))
+            self.say(step.kind, step.code, mid, token, step.options, step.payload)
             silent = step.expected == SILENCE
             if silent and not self.evil.fence("evil", ANSWER_S):
                 yield "and then no answer at all"
@@ -166,15 +195,16 @@ class Hostile:
     def matrix(self, count):
         self.stand()
         n, wrong = 0, []
-        for asked in (*matrix.singles(), *matrix.several(self.case.rng("matrix"), count)):
+        for asked in (*matrix.singles(self.kinds), *matrix.several(
+                self.case.rng("matrix"), count, self.kinds)):
             n += 1
             got = self.met(asked)
             if got:
                 wrong.append(f"{asked}: {' or '.join(sorted(self.allowed(asked)))} expected, {got}")
         self.evil.delete("evil", matrix.CUID, matrix.MID)
         self.evil.request("evil", coap.DELETE, coap.path(".well-known", "dots", "config"))
-        self.evil.data.clear()
-        self.case.figure("requests by their parts", n)
+        self.evil.data.pop("evil", None)
+        self.figure("requests by their parts", n)
         if wrong:
             raise Failure("\n".join(wrong[:50] + [f"{len(wrong)} in all"]))
 
@@ -192,8 +222,7 @@ class Hostile:
     def met(self, asked):
         mid = self.evil.id("evil")
         token = mid.to_bytes(4, "big")
-        self.evil.send("evil", coap.message(
-            asked.kind, asked.method, mid, token, asked.options, asked.payload))
+        self.say(asked.kind, asked.method, mid, token, asked.options, asked.payload)
         m = self.evil.take("evil", lambda m: m.token == token or (m.kind == coap.RST and m.mid == mid),
                            ANSWER_S)
         if m is None:
@@ -208,24 +237,23 @@ class Hostile:
 
     def deregister(self, asked, token):
         mid, segments = self.evil.id("evil"), [f"cuid={matrix.CUID}"] * (asked.resource == "mitigate")
-        self.evil.send("evil", coap.message(coap.NON, coap.GET, mid, token, [
-            *coap.path(".well-known", "dots", asked.resource, *segments), stories.OBSERVE_NO_MORE]))
+        self.say(coap.NON, coap.GET, mid, token, [
+            *coap.path(".well-known", "dots", asked.resource, *segments), stories.OBSERVE_NO_MORE])
         self.evil.take("evil", lambda m: m.token == token and m.option(coap.OBSERVE) is None, ANSWER_S)
 
     # ---- who watches, and who ends that ----
 
     def ask(self, peer, session, message):
         """The answer to those bytes: token and Message ID are in them."""
-        token = coap.parse(message).token
+        token = peer.parse(session, message).token
         peer.send(session, message)
         m = peer.take(session, lambda m: m.token == token, ANSWER_S)
         if m is None:
             raise Failure(f"{session}: no answer to {message.hex()}")
         return m
 
-    @staticmethod
-    def watching(value, token, mid, cuid, number):
-        return coap.message(coap.NON, coap.GET, number, token, [
+    def watching(self, value, token, mid, cuid, number):
+        return self.evil.compose("evil", coap.NON, coap.GET, number, token, [
             *coap.mitigate(f"cuid={cuid}", f"mid={mid}"), (coap.OBSERVE, value)])
 
     # 9132-4.4.2.1-14, 7641-3.6, 7641-4.1
@@ -254,11 +282,13 @@ class Hostile:
         if self.evil.take("evil", lambda m: m.token in (b"two", b"three", b"four"), 0):
             raise Failure("who watches no more was told")
         self.ask(self.evil, "evil", self.watching(end, b"one", 60, cuid, 61006))
-        # It was told nothing of that, and is told of its own.
-        told = good.take("watcher", lambda m: m.token == b"two", ANSWER_S)  # within 15 s
+
+    def watcher_told(self, tenant):
+        """The other client was told nothing of that, and is told of its own, within 15 s."""
+        told = tenant.peer.take("watcher", lambda m: m.token == b"two", ANSWER_S)
         if told is None or self.entries(told)[0][cbor.MID] != 1:
             raise Failure(f"the other client's watcher was told {told}")
-        good.close("watcher")
+        tenant.peer.close("watcher")
 
     # ---- the same bytes from two clients ----
 
@@ -284,13 +314,14 @@ class Hostile:
             (coap.DELETE, coap.mitigate(f"cuid={shared}", "mid=1"), b"", "2.02", "4.04"),
         ]
         for n, (code, options, payload, his, mine) in enumerate(ask):
-            message = coap.message(coap.CON, code, 62000 + n, b"twin%d" % n, options, payload)
+            message = self.evil.compose("evil", coap.CON, code, 62000 + n, b"twin%d" % n, options,
+                                        payload)
             got = [self.ask(good, "twin", message), self.ask(self.evil, "evil", message)]
             if [m.code for m in got] != [his, mine]:
                 raise Failure(f"the same bytes of two clients, {code} {options}: {got}")
             if any(secret in got[1].payload for secret in (b"198.51.100.", b"good")):
                 raise Failure(f"something of the other client's in {got[1]}")
-        self.case.figure("requests said by both clients", len(ask))
+        self.figure("requests said by both clients", len(ask))
         self.sessions_apart(good)
         for mid in range(100, 130):
             good.delete("twin", cuid, mid)
@@ -300,11 +331,14 @@ class Hostile:
     def sessions_apart(self, good):
         """Nor has what one of them agrees on with the server a meaning for the other."""
         path = coap.path(".well-known", "dots", "config")
-        ask = coap.message(coap.CON, coap.GET, 62100, b"conf", path)
-        before = self.ask(good, "twin", ask).payload
+
+        def asking(number):
+            return self.evil.compose("evil", coap.CON, coap.GET, number, b"conf", path)
+
+        before = self.ask(good, "twin", asking(62100)).payload
         m = self.evil.request("evil", coap.PUT, path + coap.path("sid=1") + [stories.FORMAT],
                               cbor.configuration(239))
-        got = [self.ask(p, s, coap.message(coap.CON, coap.GET, 62101, b"conf", path)).payload
+        got = [self.ask(p, s, asking(62101)).payload
                for p, s in ((good, "twin"), (self.evil, "evil"))]
         if m.code != "2.01" or got[0] != before or got[1] == before:
             raise Failure(f"{m}, then the configurations {got}, and {before} before")
@@ -317,7 +351,7 @@ class Hostile:
         """The record layer sees a copy, from the same address and from another one; CoAP sees a
         message again: it is answered as before or not at all, never done twice."""
         self.evil.request("evil", coap.GET, coap.mitigate(f"cuid={messages.MINE}"))
-        self.evil.data.clear()  # acknowledgements of the rows among it
+        self.evil.data.pop("evil", None)  # acknowledgements of the rows among it
         self.evil.again("evil", 50)
         self.evil.open("bare", "thief", self.server, PORT)
         self.evil.settled("thief")
@@ -380,30 +414,27 @@ class Hostile:
     # ---- mutations ----
 
     def mutations(self, count):
-        seeds = [coap.message(coap.CON, coap.PUT, 1, b"tok", coap.mitigate("cuid=m", "mid=1") + [
-            (12, b"\x01\x0f")], b) for b in (messages.GOOD, cbor.scope(
-                "198.51.100.2/32", TARGET_PORT_RANGE=[{8: 1, 9: 9}], TARGET_PROTOCOL=[6, 17]))]
-        seeds += [coap.message(coap.NON, c, 2, b"tk", o) for c, o in (
-            (coap.GET, coap.mitigate("cuid=m") + [(6, b"")]), (coap.DELETE,
-             coap.mitigate("cuid=m", "mid=1")), (coap.GET, coap.path(".well-known", "dots", "config")))]
-        seeds.append(coap.message(coap.NON, coap.PUT, 3, b"t", coap.path(
-            ".well-known", "dots", "hb") + [(12, b"\x01\x0f")], cbor.heartbeat()))
-        answers = {}
+        source, answers = mutations.Datagrams(self.rng), collections.Counter()
         for n in range(count):
-            self.evil.send("evil", mutated(self.rng, seeds))
+            self.evil.send("evil", source.next())
             if n % 64 == 63:  # no more than that on the way at a time
                 self.catch_up(answers, n)
         self.catch_up(answers, count)
-        self.case.figure("mutated messages, and answers", f"{count}, " + ", ".join(
-            f"{k} {v}" for k, v in sorted(answers.items())))
+        self.mutated(count, answers)
 
     def catch_up(self, answers, n):
         if not self.evil.fence("evil", ANSWER_S):
             raise Failure(f"after {n} mutated messages: {self.evil.state['evil']}")
-        for data in self.evil.data.pop("evil", []):
-            code = coap.parse(data).code
-            answers[code] = answers.get(code, 0) + 1
+        answers.update(self.codes())
+
+    def codes(self):
+        """What has come."""
         self.rig.check_alive()
+        return [self.evil.parse("evil", data).code for data in self.evil.data.pop("evil", [])]
+
+    def mutated(self, count, answers):
+        self.figure("mutated messages, and answers", f"{count}, " + ", ".join(
+            f"{k} {v}" for k, v in sorted(answers.items())))
 
     # ---- the daemons' own sockets ----
 
@@ -425,6 +456,13 @@ class Hostile:
                        "a filter is installed after all that", 30)
         self.case.figure("visits to the daemons' sockets", 2 * count)
 
+    def leave(self, at):
+        """Nothing of what it has asked for is left for the next one."""
+        self.evil.close("evil")
+        for m in self.rig.ask(at, "list")["mitigations"]:
+            if m["client"] == "evil":
+                self.rig.ask(at, "terminate", m["id"])
+
     def go(self):
         """The hostile client is no client any more; with it all it has asked for."""
         self.evil.close("evil")
@@ -434,27 +472,6 @@ class Hostile:
         left = {m["client"] for m in self.rig.ask("s", "list")["mitigations"]}
         if left != {"good"}:
             raise Failure(f"mitigations of {left} are left")
-
-
-def mutated(rng, seeds):
-    data = bytearray(rng.choice(seeds))
-    data[2:4] = struct.pack("!H", rng.randrange(1 << 16))
-    for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        at, way = rng.randrange(len(data) + 1), rng.randrange(6)
-        if way == 0 and at < len(data):
-            data[at] ^= 1 << rng.randrange(8)
-        elif way == 1 and at < len(data):
-            data[at] = rng.choice((0, 0xFF, 0x7F, 0x80, 0x1B, 0x9B, 0xBB, rng.randrange(256)))
-        elif way == 2:
-            data[at:at] = rng.randbytes(rng.choice((1, 1, 2, 4, 200)))
-        elif way == 3:
-            del data[at:at + rng.choice((1, 1, 2, 8))]
-        elif way == 4:
-            data[at:at] = data[at:at + rng.randrange(1, 40)]
-        else:
-            other = rng.choice(seeds)
-            data[at:] = other[rng.randrange(len(other)):]
-    return bytes(data)
 
 
 def throw(path, rng, largest):
@@ -506,27 +523,62 @@ def junk(s, rng, largest):
         s.sendall(b"\0")
 
 
+def attack(hostile, tenant, rounds):
+    """What there is over both transports."""
+    hostile.rows()
+    hostile.stories()
+    hostile.matrix(rounds // 20)
+    hostile.watchers(tenant)
+    hostile.twins(tenant)
+    tenant.untouched()
+
+
+def over_udp(case, hostile, tenant):
+    attack(hostile, tenant, case.rounds)
+    hostile.replays()
+    hostile.strangers()
+    hostile.mutations(case.rounds)
+    hostile.leave("s")
+
+
+def over_tcp(case, hostile, more, tenant, strangers):
+    attack(hostile, tenant, case.rounds)
+    more.tables()
+    more.ends()
+    more.tls()
+    more.pipelined(case.rounds)
+    more.half_said()
+    strangers.crowd(tenant)
+    more.mutations(case.rounds // 20)
+
+
 # 8811-5-10
 def run(case):
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")
         rig.until_event("s", "rules-reconciled")
-        hostile = Hostile(case, rig)
-        tenant = Tenant(rig, "c", SERVER, messages.OTHERS, "198.51.100.200/32")
+        tenants = [Tenant(rig, "c", SERVER, messages.OTHERS, "198.51.100.200/32"),
+                   Tenant(rig, "c", SERVER, OTHERS_TOO, "198.51.100.232/32", over=TLS13)]
         watched = [Memory(rig, "s"), Memory(rig, "s.helper")]
-        for t in (tenant, *watched):
+        for t in (*tenants, *watched):
             t.start()
-        hostile.rows()
-        hostile.stories()
-        hostile.matrix(case.rounds // 20)
-        hostile.watchers(tenant)
-        hostile.twins(tenant)
-        tenant.untouched()
-        hostile.replays()
-        hostile.strangers()
-        hostile.mutations(case.rounds)
+        begun, strangers = rig.descriptors("s"), Strangers(rig, "att", "s", SERVER, PORT)
+        # What takes the time of a handshake goes on beside all else.
+        strangers.come()
+        hostile, udp = Hostile(case, rig, over=TLS13), Hostile(case, rig)
+        more = Connections(hostile, "s", tenants[1])
+        more.not_greeted()
+        over_udp(case, udp, tenants[0])
+        over_tcp(case, hostile, more, tenants[1], strangers)
         hostile.sockets(max(100, case.rounds // 100))
+        for t in tenants:
+            hostile.watcher_told(t)
+        more.not_greeted_are_over()
+        strangers.are_gone()
         hostile.go()
-        tenant.finish(case)
+        rig.until(lambda: rig.descriptors("s") <= begun,
+                  lambda: f"{rig.descriptors('s')} descriptors, {begun} before", 30)
+        for t in tenants:
+            t.finish(case)
         for m in watched:
             m.finish(case, GROWTH_MAX, GROWTH_LEFT)

@@ -1,10 +1,12 @@
 """The same client at a gateway: what it says goes no further than it should, each message gets its
 code, and neither the other client nor the provider is worse off."""
 import messages
-from hostile import Hostile, evil_client
+from connections import Connections
+from hostile import OTHERS_TOO, Hostile, attack, evil_client
 from rig import coap
 from rig.case import Failure
 from rig.network import Rig
+from rig.peer import DTLS, TLS13
 from rig.watch import Memory, Tenant
 
 TITLE = "hostile messages to a gateway"
@@ -49,21 +51,25 @@ def run(case):
             rig.start(name)
         rig.until(lambda: all(u["state"] == "available" for u in rig.ask("cpe", "sessions")["upstream"]),
                   "the gateway has its sessions", 60)
-        hostile = AtGateway(case, rig, "c1", GATEWAY)
-        tenant = Tenant(rig, "c2", GATEWAY, messages.OTHERS, "198.51.100.200/32", ca="CAc")
+        tenants = [Tenant(rig, "c2", GATEWAY, messages.OTHERS, "198.51.100.200/32", ca="CAc"),
+                   Tenant(rig, "c2", GATEWAY, OTHERS_TOO, "198.51.100.232/32", ca="CAc", over=TLS13)]
         watched = [Memory(rig, name) for name in ("cpe", "s2")]
-        for t in (tenant, *watched):
+        for t in (*tenants, *watched):
             t.start()
-        hostile.rows()
-        hostile.stories()
-        hostile.matrix(case.rounds // 20)
-        hostile.watchers(tenant)
-        hostile.twins(tenant)
-        tenant.untouched()
-        hostile.replays()
-        hostile.mutations(case.rounds)
-        tenant.untouched()
+        for tenant, over in zip(tenants, (DTLS, TLS13)):
+            hostile = AtGateway(case, rig, "c1", GATEWAY, over)
+            attack(hostile, tenant, case.rounds)
+            if hostile.stream:
+                Connections(hostile, "cpe", tenant).mutations(case.rounds // 20)
+            else:
+                hostile.replays()
+                hostile.mutations(case.rounds)
+            tenant.untouched()
+            hostile.leave("cpe")
+        for t in tenants:
+            hostile.watcher_told(t)
         upstream_is_well(rig)
-        tenant.finish(case)
+        for t in tenants:
+            t.finish(case)
         for m in watched:
             m.finish(case, GROWTH_MAX, GROWTH_LEFT)

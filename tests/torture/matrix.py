@@ -10,7 +10,7 @@ from rig import cbor, coap
 from rig.cbor import encode
 
 CUID, MID = "matrix-cuid-0000000000", 7
-KINDS = (coap.NON, coap.CON)
+KINDS, IN_A_STREAM = (coap.NON, coap.CON), (coap.CON,)  # there the sender hears what is wrong, too
 PUT, GET, DELETE, POST = coap.PUT, coap.GET, coap.DELETE, coap.POST
 FETCH, PATCH, IPATCH, UNKNOWN = 5, 6, 7, 31
 METHODS = (PUT, GET, DELETE, POST, FETCH, PATCH, IPATCH, UNKNOWN)
@@ -274,9 +274,9 @@ def usual(resource):
     return {d: vs[0] for d, vs in dimensions(resource).items()} | {"body": body}
 
 
-def singles():
+def singles(kinds):
     """One thing out of the ordinary at a time."""
-    for resource, method, kind in itertools.product(PATHS, METHODS, KINDS):
+    for resource, method, kind in itertools.product(PATHS, METHODS, kinds):
         plain = usual(resource)
         yield Asked(resource, method, kind, plain)
         for dimension, values in dimensions(resource).items():
@@ -285,11 +285,11 @@ def singles():
                     yield Asked(resource, method, kind, plain | {dimension: v})
 
 
-def several(rng, count):
+def several(rng, count, kinds):
     """Two to five things out of the ordinary."""
     for _ in range(count):
         resource = rng.choice(list(PATHS))
         chosen = usual(resource)
         for dimension in rng.sample(list(chosen), rng.randrange(2, 6)):
             chosen[dimension] = rng.choice(dimensions(resource)[dimension])
-        yield Asked(resource, rng.choice(METHODS[:4] + METHODS[:3]), rng.choice(KINDS), chosen)
+        yield Asked(resource, rng.choice(METHODS[:4] + METHODS[:3]), rng.choice(kinds), chosen)

@@ -9,19 +9,23 @@ from rig.cbor import Pairs, Raw, encode
 OWN, FOREIGN = "198.51.100.1/32", "203.0.113.1/32"
 MINE, OTHERS = "evil-cuid-000000000000", "good-cuid-000000000000"
 SILENCE, RESET = "silence", "reset"
+ANSWER_S = 20  # how long one may take
+ABORT = "7.05"  # and the end of the connection (RFC 8323 5.6)
 
 
 @dataclasses.dataclass
 class Row:
     rule: str
     what: str
-    expected: str          # code of the response, SILENCE or RESET
+    expected: str          # code of the response, SILENCE, RESET or ABORT
     code: int = coap.PUT
     options: list = None
     payload: bytes = b""
     raw: object = None     # function of (type, message id, token): the whole message
+    how: dict = dataclasses.field(default_factory=dict)  # otherwise than usual: see coap.message
     kinds: tuple = (coap.NON, coap.CON)
     says: str = ""         # the diagnostic text has this
+    stream: object = ...   # what it gets over TCP: None, there is no such message; ...: the same
 
 
 def put(rule, what, body, expected="4.00", says="", options=None, mid="mid=7"):
@@ -237,62 +241,59 @@ PATHS = [
 # ---- CoAP that is none ----
 
 
-def whole(rule, what, con, non, build):
-    """con, non: what a Confirmable and a Non-confirmable one get."""
+def whole(rule, what, con, non, stream, how):
+    """con, non: what a Confirmable and a Non-confirmable one get; stream: what it gets over TCP."""
     for kind, expected in ((coap.CON, con), (coap.NON, non)):
-        yield Row(rule, what, expected, raw=build, kinds=(kind,))
+        yield Row(rule, what, expected, how=how, kinds=(kind,), stream=stream)
 
 
-def head(kind, mid, token, version=1, code=coap.PUT, length=None):
-    return coap.message(kind, code, mid, token, version=version, token_length=length)
-
-
+# Over TCP: 8323-5.6-03, 8323-3.4-01; what no rule speaks of is nothing that concerns us.
 MALFORMED = [
-    ("another version: 0", "7252-3", SILENCE, lambda k, i, t: head(k, i, t, version=0)),
-    ("another version: 2", "7252-3", SILENCE, lambda k, i, t: head(k, i, t, version=2)),
-    ("another version: 3", "7252-3", SILENCE, lambda k, i, t: head(k, i, t, version=3)),
-    ("a token of 9 bytes", "7252-3", RESET, lambda k, i, t: head(k, i, b"123456789")),
-    ("a token of 15 bytes", "7252-3", RESET, lambda k, i, t: head(k, i, b"1" * 15)),
-    ("a token that is cut off", "7252-3", RESET, lambda k, i, t: head(k, i, b"", length=4)),
-    ("option delta 15", "7252-3.1", RESET, lambda k, i, t: head(k, i, t) + b"\xf1x"),
-    ("option length 15", "7252-3.1", RESET, lambda k, i, t: head(k, i, t) + b"\x1fx"),
-    ("an option that is cut off", "7252-3.1", RESET, lambda k, i, t: head(k, i, t) + b"\xb9ab"),
-    ("an extended delta that is cut off", "7252-3.1", RESET,
-     lambda k, i, t: head(k, i, t) + b"\xe0\x01"),
-    ("an option beyond 65535", "7252-3.1", RESET,
-     lambda k, i, t: head(k, i, t) + b"\xe0\xff\xff\xe0\xff\xff"),
-    ("a payload marker without payload", "7252-3", RESET, lambda k, i, t: head(k, i, t) + b"\xff"),
-    ("an empty message with a token", "7252-4.1", RESET, lambda k, i, t: head(k, i, t, code=0)),
-    ("an empty message with a payload", "7252-4.1", RESET,
-     lambda k, i, t: head(k, i, b"", code=0) + b"\xffx"),
-    ("a ping", "7252-4.3", RESET, lambda k, i, t: head(k, i, b"", code=0)),
-    ("code class 1", "7252-4.2", RESET, lambda k, i, t: head(k, i, t, code=0x21)),
-    ("code class 6", "7252-4.2", RESET, lambda k, i, t: head(k, i, t, code=0xC1)),
-    ("code class 7", "7252-4.2", RESET, lambda k, i, t: head(k, i, t, code=0xE1)),
-    ("a response to nothing", "7252-4.2", RESET, lambda k, i, t: head(k, i, t, code=0x45)),
-    ("an error to nothing", "7252-4.2", RESET, lambda k, i, t: head(k, i, t, code=0x84)),
-    ("1000 elective options", "7252-5.4.1", RESET,
-     lambda k, i, t: head(k, i, t) + b"\x20" + b"\x00" * 999),
+    ("another version: 0", "7252-3", SILENCE, None, {"version": 0}),
+    ("another version: 2", "7252-3", SILENCE, None, {"version": 2}),
+    ("another version: 3", "7252-3", SILENCE, None, {"version": 3}),
+    ("a token of 9 bytes", "7252-3", RESET, ABORT, {"token": b"123456789"}),
+    ("a token of 15 bytes", "7252-3", RESET, ABORT, {"token": b"1" * 15}),
+    ("a token that is cut off", "7252-3", RESET, None, {"token": b"", "token_length": 4}),
+    ("option delta 15", "7252-3.1", RESET, ABORT, {"tail": b"\xf1x"}),
+    ("option length 15", "7252-3.1", RESET, ABORT, {"tail": b"\x1fx"}),
+    ("an option that is cut off", "7252-3.1", RESET, ABORT, {"tail": b"\xb9ab"}),
+    ("an extended delta that is cut off", "7252-3.1", RESET, ABORT, {"tail": b"\xe0\x01"}),
+    ("an option beyond 65535", "7252-3.1", RESET, ABORT, {"tail": b"\xe0\xff\xff\xe0\xff\xff"}),
+    ("a payload marker without payload", "7252-3", RESET, ABORT, {"tail": b"\xff"}),
+    ("an empty message with a token", "7252-4.1", RESET, ABORT, {"code": 0}),
+    ("an empty message with a payload", "7252-4.1", RESET, ABORT,
+     {"code": 0, "token": b"", "tail": b"\xffx"}),
+    ("an empty message", "7252-4.3", RESET, SILENCE, {"code": 0, "token": b""}),
+    ("code class 1", "7252-4.2", RESET, SILENCE, {"code": 0x21}),
+    ("code class 6", "7252-4.2", RESET, SILENCE, {"code": 0xC1}),
+    ("code class 7", "7252-4.2", RESET, SILENCE, {"code": 0xE1}),
+    ("a response to nothing", "7252-4.2", RESET, SILENCE, {"code": 0x45}),
+    ("an error to nothing", "7252-4.2", RESET, SILENCE, {"code": 0x84}),
+    ("1000 elective options", "7252-5.4.1", RESET, ABORT, {"tail": b"\x20" + b"\x00" * 999}),
 ]
 
 
 def transport():
-    for what, rule, con, build in MALFORMED:
-        yield from whole(rule, what, con, SILENCE, build)
+    for what, rule, con, stream, how in MALFORMED:
+        yield from whole(rule, what, con, SILENCE, stream, how)
     for kind, name in ((coap.ACK, "an acknowledgement"), (coap.RST, "a reset")):
         for code in (0, coap.PUT, 0x45, 0xC1):
             yield Row("7252-4.2", f"{name} of nothing, code {code:#04x}", SILENCE, kinds=(kind,),
-                      raw=lambda k, i, t, code=code: head(k, i, t if code else b"", code=code))
+                      how={"code": code} | ({} if code else {"token": b""}), stream=None)
     for length in range(4):
-        yield Row("7252-3", f"{length} bytes", SILENCE, kinds=(coap.CON,),
-                  raw=lambda k, i, t, n=length: head(k, i, t)[:n])
+        yield Row("7252-3", f"{length} bytes", SILENCE, kinds=(coap.CON,), stream=None,
+                  raw=lambda k, i, t, n=length: coap.message(k, coap.PUT, i, t)[:n])
 
 
-def rows():
-    """All of them."""
-    yield from bodies()
-    yield from PATHS
-    yield from transport()
+def rows(stream=False):
+    """All of them. Over TCP there is one kind of messages, whose sender hears what is wrong."""
+    for row in (*bodies(), *PATHS, *transport()):
+        if not stream:
+            yield row
+        elif coap.CON in row.kinds and row.stream is not None:
+            yield dataclasses.replace(row, kinds=(coap.CON,),
+                                      expected=row.expected if row.stream is ... else row.stream)
 
 
 # ---- what a stranger may throw at the port ----

@@ -44,7 +44,7 @@ def count(rig):
             ("cpe", 'iifname "wan1"', {"flood_in": f"udp dport {PORT}", "server_in": "udp sport 4646"})):
         rig.net.nft(ns, "table inet lab_count {\n" + "".join(
             f"counter {name} {{ }}\n" for name in counters)
-            + "chain pre { type filter hook prerouting priority -400; policy accept;\n" + "".join(
+            + "chain pre { type filter hook prerouting priority -460; policy accept;\n" + "".join(
                 f"{hook} {match} counter name {name}\n" for name, match in counters.items()) + "}\n}\n")
 
 

@@ -83,8 +83,27 @@ OBSERVE, OBSERVE_NO_MORE = (coap.OBSERVE, b""), (coap.OBSERVE, b"\x01")
 A, B = "198.51.100.{}/32".format, "198.51.100.{}/31".format
 
 
-def stories(terminates=True):
-    """(rule, what, steps). terminates: what is withdrawn stays for a while (9132-4.4.4-08)."""
+def again(n, end):
+    yield ("7252-4.5", "a Confirmable one again: the same answer, nothing done twice", [
+        put(7, A(n), "2.01", kind=coap.CON), put(7, A(n), "2.01", kind=coap.CON, same_id=True),
+        put(8, A(n + 1), "2.01", kind=coap.CON, same_id=True),  # another body: not looked at
+        get(8, "4.04"), put(7, A(n), "2.04", kind=coap.CON)])
+    yield ("7252-4.5", "a Non-confirmable one again, and another one under its Message ID", [
+        put(9, A(end), "2.01"), put(9, A(end), SILENCE, same_id=True),
+        put(11, A(end + 1), SILENCE, same_id=True), get(11, "4.04"),
+        delete(9), delete(9, SILENCE, same_id=True)])
+
+
+def again_in_a_stream(n, end):
+    yield ("8323-3.3-07", "the same bytes again are another request, and so is what has its token", [
+        put(7, A(n), "2.01"), put(7, A(n), "2.04", same_id=True),
+        put(8, A(n + 1), "2.01", same_id=True), get(8, holds=shows(TARGET_PREFIX=[A(n + 1)])),
+        put(9, A(end), "2.01"), delete(9), delete(9, same_id=True)])
+
+
+def stories(terminates=True, stream=False):
+    """(rule, what, steps). terminates: what is withdrawn stays for a while (9132-4.4.4-08). stream:
+    over TCP."""
     at = iter(range(32, 128, 2))
     after = {"holds": shows(STATUS=5)} if terminates else {"expected": "4.04"}
 
@@ -130,16 +149,8 @@ def stories(terminates=True):
         yield ("9132-4.4.4-12", "asked for again while it terminates; not with other parameters", [
             put(6, A(n), "2.01"), delete(6), put(6, A(n + 1), "4.00"),
             get(6, holds=shows(STATUS=5)), put(6, A(n), "2.04"), get(6, holds=shows(STATUS=(1, 2)))])
-    n = next(at)
-    yield ("7252-4.5", "a Confirmable one again: the same answer, nothing done twice", [
-        put(7, A(n), "2.01", kind=coap.CON), put(7, A(n), "2.01", kind=coap.CON, same_id=True),
-        put(8, A(n + 1), "2.01", kind=coap.CON, same_id=True),  # another body: not looked at
-        get(8, "4.04"), put(7, A(n), "2.04", kind=coap.CON)])
-    n = next(at)
-    yield ("7252-4.5", "a Non-confirmable one again, and another one under its Message ID", [
-        put(9, A(n), "2.01"), put(9, A(n), SILENCE, same_id=True),
-        put(11, A(n + 1), SILENCE, same_id=True), get(11, "4.04"),
-        delete(9), delete(9, SILENCE, same_id=True)])
+    n, end = next(at), next(at)
+    yield from (again_in_a_stream(n, end) if stream else again(n, end))
     n = next(at)
     yield ("9132-4.4.1.1-18", "with another client's cuid, by each method", [
         put(1, A(n), "4.09", cuid=OTHERS, holds=collision),

@@ -170,6 +170,12 @@ def percentile(times, share):
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
 
 
+def processor(rig):
+    """Seconds that the server has run, and waited until it could."""
+    with open(f"/proc/{rig.pid('s')}/schedstat", encoding="ascii") as f:
+        return [int(ns) / 1e9 for ns in f.read().split()[:2]]
+
+
 def told(times):
     return " / ".join(f"{percentile(times, s):.1f}" for s in (0.5, 0.99, 1))
 
@@ -232,6 +238,7 @@ def run(case):
     short = case.rounds <= SHORT
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")
+        rig.first_in_line("s")
         # In the suite whatever else runs beside it may take its time, too.
         live = Live(rig, tries=5 if short else 1)
         victim = live.tenants[0].own
@@ -245,10 +252,13 @@ def run(case):
         rig.until_event("s", "session-down", live.since, peer=live.tenants[0].name)
         live.since = now_ms()
         hosts.start()
-        begun = time.monotonic()
+        begun, before = time.monotonic(), processor(rig)
         flood = Flood(rig, "att", SOURCES, (SERVER, PORT), RATE, case.rounds, templates, case.seed)
         until(flood.over, "the flood is over", case.rounds + 60, watch=rig.check_alive)
         storm = begun, time.monotonic()
+        ran, waited = (b - a for a, b in zip(before, processor(rig)))
+        case.figure("% of the storm that the server ran, and waited for a processor",
+                    f"{ran / (storm[1] - storm[0]) * 100:.0f}, {waited / (storm[1] - storm[0]) * 100:.0f}")
         case.figure("ClientHellos a second", f"{flood.reached():.0f}")
         hosts.finish(case)
         for t in live.tenants:

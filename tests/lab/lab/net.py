@@ -237,7 +237,7 @@ class Network:
             counter urpf4_{i} {{ }}
             counter urpf6_{i} {{ }}
             chain pre {{
-                type filter hook prerouting priority raw; policy accept;
+                type filter hook prerouting priority -460; policy accept;
                 iifname "{i}" meta nfproto ipv4 {v4} counter name urpf4_{i} drop
                 iifname "{i}" meta nfproto ipv6 {v6} counter name urpf6_{i} drop
             }}
@@ -286,7 +286,7 @@ class Network:
             share = "" if percent == 100 else f"numgen random mod 100 < {percent}"
             self.nft(ns, f"""table inet lab_loss_{interface} {{
                 chain pre {{
-                    type filter hook prerouting priority raw; policy accept;
+                    type filter hook prerouting priority -460; policy accept;
                     iifname "{interface}" {share} drop
                 }}
             }}\n""")
@@ -295,7 +295,7 @@ class Network:
         self.undo_table(ns, "lab_drop")
         rules = "\n".join(f"{m} drop;" for m in matches)
         chains = "".join(f"""
-            chain {hook} {{ type filter hook {hook} priority raw; policy accept;
+            chain {hook} {{ type filter hook {hook} priority -460; policy accept;
                 {rules} }}""" for hook in ("prerouting", "output"))
         self.nft(ns, f"table inet lab_drop {{ {chains}\n}}\n")
 

@@ -1,5 +1,6 @@
 """A network of a lab file with real daemons in it, for as long as a `with` lasts."""
 import collections
+import contextlib
 import ipaddress
 import json
 import os
@@ -172,6 +173,13 @@ class Rig:
         return found
 
     # ---- the machine ----
+
+    def first_in_line(self, name):
+        """From now on it is given a processor before all others, as if it had one of its own, where
+        the system lets us: what is measured then is its own time."""
+        with contextlib.suppress(PermissionError):
+            for thread in os.listdir(f"/proc/{self.pid(name)}/task"):  # later ones take after these
+                os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(1))
 
     def tmpfs(self, where, size):
         """A small disk at that directory."""

@@ -1,4 +1,4 @@
-"""The driver of peer.c: DTLS sessions that say what they are told."""
+"""The driver of peer.c: sessions over DTLS, and over TLS on TCP, that say what they are told."""
 import collections
 import queue
 import subprocess
@@ -8,6 +8,7 @@ from rig import coap
 from rig.case import Failure, until
 
 PATIENCE = 60
+DTLS, TLS12, TLS13 = "dtls1.2", "tls1.2", "tls1.3"
 HB = b"\xa1\x18\x31\xa1\x18\x33\xf5"  # {heartbeat: {peer-hb-status: true}}
 
 
@@ -18,7 +19,10 @@ class Peer:
         self.proc = popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.state = {}                               # session -> "up", "stalled", ..., "down WHY"
         self.resumed = set()                          # sessions that are up by a ticket
-        self.data = collections.defaultdict(list)     # session -> what came in, oldest first
+        # session -> messages that came in, oldest first; of a bare one what came, as it came
+        self.data = collections.defaultdict(list)
+        self.protocol, self.spoken = DTLS, {}         # what is begun next; of sessions
+        self.rest = collections.defaultdict(bytes)    # of a stream, the beginning of a message
         self.changed = threading.Condition()
         self.syncs, self.ids = 0, collections.Counter()
         self.answers_heartbeats, self.ended = True, False
@@ -57,11 +61,21 @@ class Peer:
         self.lines.put(None)
 
     def arrived(self, session, data):
+        if not self.is_stream(session):
+            self.came(session, data)
+            return
+        self.rest[session] += data
+        while size := coap.stream_size(self.rest[session]):
+            data, self.rest[session] = self.rest[session][:size], self.rest[session][size:]
+            self.came(session, data)
+
+    def came(self, session, data):
         """Heartbeats of the server are answered, as a client does; all else is kept."""
-        if self.answers_heartbeats and data[1:2] == bytes([coap.PUT]):
-            m = coap.parse(data)
+        code = coap.stream_code(data) if self.is_stream(session) else data[1:2]
+        if self.answers_heartbeats and session in self.spoken and code == bytes([coap.PUT]):
+            m = self.parse(session, data)
             kind, mid = (coap.ACK, m.mid) if m.kind == coap.CON else (coap.NON, self.id(session))
-            self.send(session, coap.message(kind, 0x44, mid, m.token))
+            self.send(session, self.compose(session, kind, 0x44, mid, m.token))
         else:
             self.data[session].append(data)
 
@@ -79,13 +93,27 @@ class Peer:
     def open(self, how, session, *words):
         self.state[session] = "opening"
         self.resumed.discard(session)
+        self.rest.pop(session, None)
+        if how in ("psk", "x509"):
+            self.spoken[session] = self.protocol
+        else:
+            self.spoken.pop(session, None)
         self.line(how, session, *words)
+
+    def over(self, protocol):
+        """What sessions are begun with from now on."""
+        self.protocol = protocol
+        self.line("over", protocol)
 
     def psk(self, session, address, port, identity, key, *ticket):
         self.open("psk", session, address, port, identity, key, *ticket)
 
     def x509(self, session, address, port, certificate, key, *ticket):
         self.open("x509", session, address, port, certificate, key, *ticket)
+
+    def is_stream(self, session):
+        """Over TCP, with messages on it."""
+        return self.spoken.get(session, DTLS) != DTLS
 
     def source(self, address):
         """Where sessions are begun from now on."""
@@ -106,9 +134,22 @@ class Peer:
             return self.state[session]
 
     def up(self, session, seconds=PATIENCE):
+        """It may be used: over TCP the server has greeted us, and we it."""
         state = self.settled(session, seconds)
         if state != "up":
             raise Failure(f"peer: {session} is {state}")
+        if self.is_stream(session):
+            self.send(session, coap.stream(coap.CSM))
+            if not self.take(session, lambda m: m.code == "7.01", seconds):
+                raise Failure(f"peer: {session} is not greeted, {self.state[session]}")
+
+    def end_of(self, session, seconds=PATIENCE):
+        """Why, once it has been ended; None if it has not."""
+        def down():
+            return self.state[session].startswith("down") and self.state[session][5:]
+
+        with self.changed:
+            return self.changed.wait_for(down, seconds) or None
 
     def send(self, session, data):
         self.line("send", session, data.hex() or "-")
@@ -122,9 +163,17 @@ class Peer:
     def steal(self, session, other):
         self.line("steal", session, other)
 
+    def tell(self, what, session, *words):
+        """A command that has no answer of its own."""
+        self.line(what, session, *words)
+
     def fence(self, session, seconds=PATIENCE):
-        """Everything sent before has been dealt with: a ping is answered by a reset."""
+        """Everything sent before has been dealt with: a ping is answered."""
         mid = self.id(session)
+        token = mid.to_bytes(2, "big")
+        if self.is_stream(session):
+            self.send(session, coap.stream(coap.PING, token))
+            return self.take(session, lambda m: m.code == "7.03" and m.token == token, seconds)
         self.send(session, coap.message(coap.CON, 0, mid))
         return self.take(session, lambda m: m.kind == coap.RST and m.mid == mid, seconds)
 
@@ -144,6 +193,15 @@ class Peer:
 
     # ---- messages ----
 
+    def compose(self, session, kind, code, mid, *how, **more):
+        """The bytes of a message there; a stream has no types and no Message IDs."""
+        if self.is_stream(session):
+            return coap.stream(code, *how, **more)
+        return coap.message(kind, code, mid, *how, **more)
+
+    def parse(self, session, data):
+        return (coap.parse_stream if self.is_stream(session) else coap.parse)(data)
+
     def id(self, session):
         """A fresh Message ID; what repeats one says so itself."""
         self.ids[session] += 1
@@ -153,7 +211,7 @@ class Peer:
         """The first message that wanted(message) accepts, taken out of what came in; None: none."""
         def look():
             for i, data in enumerate(self.data[session]):
-                m = coap.parse(data)
+                m = self.parse(session, data)
                 if wanted(m):
                     del self.data[session][i]
                     return m
@@ -172,7 +230,8 @@ class Peer:
         gives the response; None if there is none."""
         token = self.id(session).to_bytes(4, "big")
         for _ in range(max(1, int(seconds / repeat))):
-            self.send(session, coap.message(kind, code, self.id(session), token, options, payload))
+            self.send(session, self.compose(
+                session, kind, code, self.id(session), token, options, payload))
             m = self.take(session, lambda m: m.token == token and m.code != "0.00", repeat)
             if m or self.state.get(session, "").startswith("down"):
                 return m

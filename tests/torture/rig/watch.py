@@ -7,7 +7,7 @@ from lab.net import INSIDE, PYTHON
 from lab.observe import PacketLog
 from rig import cbor
 from rig.case import Failure
-from rig.peer import Peer
+from rig.peer import DTLS, Peer
 
 CALM_S = 60
 
@@ -23,11 +23,12 @@ class Tenant(threading.Thread):
     """A well-behaved client: asks all the time, and wants an answer every time. tries: how often it
     says each of its requests, 3 s apart, before it counts as unanswered."""
 
-    def __init__(self, rig, ns, server, cuid, target, tries=1, ca="CA", name="good"):
+    def __init__(self, rig, ns, server, cuid, target, tries=1, ca="CA", name="good", over=DTLS):
         super().__init__(daemon=True)
         self.own = rig.pki.leaf(ca, f"{name}.example", "clientAuth")
         self.peer, self.cuid, self.patience = peer_in(rig, ns), cuid, 3 * tries
         self.server, self.target, self.name = server, target, name
+        self.peer.over(over)
         self.session(name)
         if self.peer.put(name, cuid, 1, cbor.scope(target)).code != "2.01":
             raise Failure("the well-behaved client is not served at the beginning")
@@ -78,7 +79,8 @@ class Tenant(threading.Thread):
     def finish(self, case):
         self.stop()
         took = [seconds for _, seconds in self.answers]
-        case.figure("requests of the well-behaved client: all, repeated, slowest answer",
+        over = "" if self.peer.protocol == DTLS else " over TCP"
+        case.figure(f"requests of the well-behaved client{over}: all, repeated, slowest answer",
                     f"{len(took)}, {sum(t > 3 for t in took)}, {max(took, default=0) * 1000:.0f} ms")
         if self.unanswered or self.wrong or not took:
             raise Failure(f"the well-behaved client: {self.unanswered} of {len(took)} requests "

@@ -21,11 +21,14 @@ a_cuid_belongs_to_one_client(void **state)
 	v = cuids_bind(cu, b, "one", &fresh);
 	assert_int_equal(v.code, COAP_409_CONFLICT);
 	assert_int_equal(v.conflict.cause, CUID_COLLISION);
+	assert_int_equal(v.conflict.status, 0);
+	assert_int_equal(v.conflict.retry_timer, 0);
 	assert_false(v.has_conflict_mid);
 	cuids_free(cu);
 	clients_free(cs);
 }
 
+/* 9132-4.4.1.1-18 */
 static void
 the_hash_of_a_known_credential_is_refused_to_others_before_its_first_use(void **state)
 {

@@ -109,15 +109,17 @@ aliases_stand_by_name(void **state)
 	static const char *const names[] = {"m", "z", "a", "mm", "k"};
 	struct data_client *dc = enrol("acme", "one");
 	char got[16];
+	size_t len;
 
 	(void)state;
 	for (size_t i = 0; i < 5; i++)
 		assert_true(put_alias(dc, names[i], "192.0.2.1/32"));
 	for (unsigned round = 0; round < 2; round++) {
 		dc = data_find(book, "one");
-		got[0] = '\0';
+		len = 0;
 		for (size_t i = 0; i < dc->n_aliases; i++)
-			strcat(strcat(got, dc->aliases[i]->name), " ");
+			len += (size_t)snprintf(
+				got + len, sizeof(got) - len, "%s ", dc->aliases[i]->name);
 		assert_string_equal(got, "a k m mm z ");
 		for (size_t i = 0; i < 5; i++)
 			assert_non_null(data_entry(dc, DATA_ALIAS, names[i]));

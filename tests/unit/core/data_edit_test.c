@@ -165,10 +165,7 @@ a_point_that_is_not_there_is_refused(void **state)
 static void
 assert_limit(const char *limit)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "limits.%s", limit);
-	assert_why(409, RESTCONF_RESOURCE_DENIED, text);
+	assert_why(409, RESTCONF_RESOURCE_DENIED, limit);
 }
 
 /* 8783-10-20, 8783-3.3-02 */
@@ -184,21 +181,21 @@ entries_of_a_registration_are_limited(void **state)
 	assert_true(put_alias(dc, "a", "192.0.2.1/32"));
 	assert_true(put_alias(dc, "b", "192.0.2.1/32"));
 	assert_false(put_alias(dc, "c", "192.0.2.1/32"));
-	assert_limit("aliases");
+	assert_limit("data-channel.aliases");
 	assert_string_equal(err.app_tag, "too-many-elements");
 	assert_string_equal(err.path, "/ietf-dots-data-channel:dots-data/dots-client[cuid='one']");
 	assert_true(put_alias(dc, "b", "192.0.2.2/32"));
 	assert_true(place(dc, "a", INSERT_LAST, NULL));
 	assert_true(place(dc, "b", INSERT_LAST, NULL));
 	assert_false(place(dc, "c", INSERT_LAST, NULL));
-	assert_limit("acls");
+	assert_limit("data-channel.acls");
 	assert_true(put(dc, DATA_ACL,
 		ACL("b", "immediate",
 			DROP("r", "203.0.113.0/24") "," DROP("s", "203.0.113.0/25"))));
 	assert_false(put(dc, DATA_ACL,
 		ACL("a", "immediate",
 			DROP("r", "203.0.113.0/24") "," DROP("s", "203.0.113.0/25"))));
-	assert_limit("aces");
+	assert_limit("data-channel.aces");
 	assert_int_equal(dc->acls[0]->acl.n_rules, 1);
 	assert_int_equal(enrol("acme", "two")->n_aliases, 0);
 	assert_true(put_alias(data_find(book, "two"), "a", "192.0.2.1/32"));
@@ -253,15 +250,15 @@ an_alias_holds_no_more_than_a_request_may(void **state)
 	dc = enrol("tiny", "one");
 	assert_false(put(dc, DATA_ALIAS,
 		"{'name': 'a', 'target-prefix': ['203.0.113.1/32', '203.0.113.2/32']}"));
-	assert_limit("targets");
+	assert_limit("limits.targets");
 	assert_false(put(dc, DATA_ALIAS,
 		"{'name': 'a', 'target-prefix': ['203.0.113.1/32'], 'target-port-range': "
 		"[{'lower-port': 1}, {'lower-port': 2}]}"));
-	assert_limit("ports");
+	assert_limit("limits.ports");
 	assert_false(put(dc, DATA_ALIAS,
 		"{'name': 'a', 'target-fqdn': ['a.example'], 'target-uri': "
 		"['http://b.example/']}"));
-	assert_limit("names");
+	assert_limit("limits.names");
 }
 
 int

@@ -165,10 +165,11 @@ const char *
 order_of(const struct data_client *dc)
 {
 	static char got[64];
+	size_t len = 0;
 
 	got[0] = '\0';
 	for (size_t i = 0; i < dc->n_acls; i++)
-		strcat(got, dc->acls[i]->name);
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%s", dc->acls[i]->name);
 	return got;
 }
 
@@ -200,13 +201,15 @@ in_force(const char *client)
 	struct arena *a = arena_new();
 	struct acl_set set;
 	char text[PREFIX_TEXT_MAX];
+	size_t len = 0;
 
 	data_in_force(book, clients_named(clients, client), a, &set);
 	assert_string_equal(set.client, client);
 	assert_int_equal(set.n_scope, 1);
 	got[0] = '\0';
 	for (size_t i = 0; i < set.n_rules; i++)
-		strcat(strcat(got, prefix_format(&set.rules[i].source, text)), " ");
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%s ",
+			prefix_format(&set.rules[i].source, text));
 	arena_free(a);
 	return got;
 }

@@ -56,15 +56,18 @@ records_that_cannot_be_read_are_counted_and_left_alone(void **state)
 		{"data-state", "other", "{'number': 5, 'version': [5, 6]}"},
 	};
 	size_t n = sizeof(records) / sizeof(*records);
+	uint64_t version;
 
 	(void)state;
 	enrol("acme", "one");
+	version = data_version(book).number;
 	for (size_t i = 0; i < n; i++)
 		put_record(records[i][0], records[i][1], records[i][2]);
 	standin_store_put(store, "data-alias", "one/x", "no JSON");
 	data_free(book);
 	book = data_new(&policy, store);
 	assert_int_equal(data_restore(book, clients, now), n + 1);
+	assert_true(data_version(book).number == version);
 	assert_int_equal(standin_store_count(store, "data-client"), 6);
 	assert_int_equal(standin_store_count(store, "data-alias"), 6);
 	assert_int_equal(standin_store_count(store, "data-acl"), 2);
@@ -130,9 +133,10 @@ rules_without_ids_on_record_get_new_ones(void **state)
 static void
 entries_on_record_are_checked_as_requests_are(void **state)
 {
-	struct data_client *dc = enrol("acme", "one");
+	struct data_client *dc;
 
 	(void)state;
+	enrol("acme", "one");
 	put_record("data-alias", "one/a",
 		"{'cuid': 'one', " SINCE ", 'expires': 1999999999999, 'version': [5, 6], "
 		"'entry': {'target-prefix': ['192.0.2.77/25'], 'name': 'a'}}");

@@ -145,7 +145,7 @@ without_refresh_it_ends_with_its_lifetime(void **state)
 /* 8811-2.2.2-09, 8811-2.2.2-10, 8811-2.2.2-12, 8811-2.2.2-20, 8612-SIG-008-01, 8612-SIG-008-02,
  * 8612-SIG-008-03, 8612-SIG-008-04, 9132-4.4.1.3-08, 9132-4.4.1.3-13, 9132-4.4.1.1-31,
  * 9132-4.4.1.1-58, 9132-4.4.1.1-66, 9132-4.4.1.1-74, 9132-4.4.3-03, 9132-4.4.1.3-02, 9132-5.1-02,
- * 9132-4.4.1.1-38, 9132-5.3-05 */
+ * 9132-4.4.1.1-38, 9132-5.3-05, 9132-4.4.1.1-36, 9132-4.4.1.1-57, 9132-11-11, 9132-11-12 */
 static void
 invalid_requests_name_section_and_attribute(void **state)
 {
@@ -185,14 +185,20 @@ invalid_requests_name_section_and_attribute(void **state)
 	assert_int_equal(book_count(w->book), 0);
 }
 
-/* 9132-4.4.1.1-45, 9132-4.4.1.1-54, 8612-SIG-008-01, 8612-SIG-008-02: names are told back as they
- * were asked for; what is filtered are their addresses, at the ports of URIs. Other names are other
- * parameters. */
+/* 9132-4.4.1.1-45, 9132-4.4.1.1-54, 9132-4.4.1.3-51, 8612-SIG-008-01, 8612-SIG-008-02: names are
+ * told back as they were asked for; what is filtered are their addresses, at the ports of URIs.
+ * Other names are other parameters. */
 static void
 names_are_told_as_asked_and_filtered_by_address(void **state)
 {
 	static const char json[] = "{\"target-fqdn\": [\"A.example\"], \"target-uri\": "
 				   "[\"http://b.example:81/\"], " HOUR "}";
+	static const char *const others[] = {"{\"target-fqdn\": [\"c.example\"], \"target-uri\": "
+					     "[\"http://b.example:81/\"], " HOUR "}",
+		"{\"target-fqdn\": [\"A.example\"], \"target-uri\": "
+		"[\"http://b.example:82/\"], " HOUR "}",
+		"{\"target-fqdn\": [\"A.example\"], \"target-uri\": [\"http://b.example:81/\"], "
+		"\"alias-name\": [\"a\"], " HOUR "}"};
 	struct world *w = *state;
 	struct mitigation_request r = request(w, 1, json);
 	struct name_answer known = {.state = NAME_KNOWN, .n_addrs = 1, .whole = true, .why = ""};
@@ -223,6 +229,8 @@ names_are_told_as_asked_and_filtered_by_address(void **state)
 	assert_int_equal(put(w, 1, json).code, COAP_204_CHANGED);
 	assert_int_equal(put(w, 1, "{\"target-fqdn\": [\"a.example\"], " HOUR "}").code,
 		COAP_400_BAD_REQUEST);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(put(w, 1, others[i]).code, COAP_400_BAD_REQUEST);
 }
 
 /* 9132-4.4.1.3-48, 9132-4.4.1.3-49, 9132-4.4.1.3-51: only lifetime may differ; order does not
@@ -254,6 +262,21 @@ the_same_mid_takes_no_other_parameters(void **state)
 				 "{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], "
 				 "\"target-protocol\": [6, 17], \"target-port-range\": "
 				 "[{\"lower-port\": 80}], " HOUR "}")
+				 .code,
+		COAP_400_BAD_REQUEST);
+	assert_int_equal(
+		put(w, 1,
+			"{\"target-prefix\": [\"192.0.2.1/32\", \"192.0.2.2/32\"], "
+			"\"target-protocol\": [6, 17], \"trigger-mitigation\": false, " HOUR "}")
+			.code,
+		COAP_400_BAD_REQUEST);
+	put(w, 2,
+		"{\"target-prefix\": [\"192.0.2.9/32\"], \"target-port-range\": [{\"lower-port\": "
+		"80, "
+		"\"upper-port\": 90}], " HOUR "}");
+	assert_int_equal(put(w, 2,
+				 "{\"target-prefix\": [\"192.0.2.9/32\"], \"target-port-range\": "
+				 "[{\"lower-port\": 80, \"upper-port\": 91}], " HOUR "}")
 				 .code,
 		COAP_400_BAD_REQUEST);
 }

@@ -84,8 +84,8 @@ sids_ascend(void **state)
 	assert_int_equal(c.sets[SESSION_MITIGATING].heartbeat_ms, 60000);
 }
 
-/* 9132-4.5.2-17, 9132-4.5.2-26, 9132-4.5.2-27, 9132-4.5.2-29: what a PUT leaves out has the
- * default, whatever an older one said, in either set. */
+/* 9132-4.5.2-17, 9132-4.5.2-26, 9132-4.5.2-27, 9132-4.5.2-29, 9132-4.5.2-30: what a PUT leaves out
+ * has the default, whatever an older one said, in either set. */
 static void
 what_is_left_out_has_the_default(void **state)
 {

@@ -149,7 +149,7 @@ expect_warning(const struct mistake *list, size_t n)
 #define SERVER   "listen: [{address: 127.0.0.1}]\ncredentials: " X509 "\nmitigators: [dry-run: {}]\n"
 
 /* 9284-5.1-12, 4116-2-01, 8811-3.1.1-02, 8612-SIG-004-01, 9132-C-01, 9284-5.1-11, 9132-4.1-01,
- * 9132-4.4.1.1-56 */
+ * 9132-3-03, 9132-4.4.1.1-56 */
 static void
 the_example_with_two_providers_loads(void **state)
 {
@@ -232,7 +232,7 @@ raw_public_keys_load(void **state)
 	config_free(c);
 }
 
-/* 8811-2.2.1-04, 8811-2.2.2-13, 8811-3.1.2-08, 9132-C-01 */
+/* 8811-2.2.1-04, 8811-2.2.2-13, 8811-3.1.2-08, 9132-3-03, 9132-C-01 */
 static void
 a_server_loads(void **state)
 {

@@ -494,7 +494,7 @@ def test_what_the_file_wants_for_loss_of_signal_stands(client, server):
     (b'{"command":"status","command":"list"}', "not a JSON object"),
     (b"\xff\x00", "not a JSON object"),
 ])
-# 9284-5.1-23, 8811-3.2.5.4-01, 8612-SIG-008-08
+# 9284-5.1-23, 8811-3.2.5.4-01, 8612-SIG-008-08, 9132-4.4.1.1-35
 def test_wrong_requests_are_usage(lonely, request_, text):
     reply = Raw(lonely.socket).ask(request_)
     assert reply["exit"] == 2 and text in reply["error"]

@@ -3,12 +3,15 @@
 makes; and what it and the signal channel tell each other.
 
 DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import contextlib
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -330,6 +333,26 @@ def test_what_is_in_an_entry_is_edited_by_itself(serve, web):
     assert w.get(path + "/target-prefix").status == 200
 
 
+# 8040-8-03, 8040-7.1-06, 8040-4.4.1-05
+def test_errors_say_where_and_locations_lead_there(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_acl(w, "f", ace("one")).status == 201
+    client = f"/{MODULE}:dots-data/dots-client[cuid='{CUID}']"
+    bad = ace("bad", ipv4={"length": 70000})
+    got = post_acl(w, "g", bad)
+    assert got.error["error-path"] == client + "/acls/acl[name='g']/aces/ace[name='bad']/matches/ipv4/length", got
+    got = w.put(own() + "/acls/acl=f/aces/ace=bad", {f"{MODULE}:ace": [bad]})
+    assert got.error["error-path"] == client + "/acls/acl[name='f']/aces/ace[name='bad']/matches/ipv4/length", got
+    got = w.post(own() + "/acls/acl=f/aces", {f"{MODULE}:ace": [ace("two")]})
+    assert got.status == 201 and got.fields["location"] == own() + "/acls/acl=f/aces/ace=two"
+    assert w.get(got.fields["location"]).body[f"{MODULE}:ace"][0]["name"] == "two"
+    got = w.put(own() + "/acls/acl=f/aces/ace=zero?insert=first", {f"{MODULE}:ace": [ace("zero")]})
+    assert got.status == 201 and got.fields["location"] == own() + "/acls/acl=f/aces/ace=zero"
+    got = w.get(own() + "/acls/acl=f?content=config").body[f"{MODULE}:acls"]["acl"][0]
+    assert [a["name"] for a in got["aces"]["ace"]] == ["zero", "one", "two"]
+
+
 # 8040-3.5.4-01, -02, 8040-4.8.9-04
 def test_defaults_are_told_when_they_are_asked_for(serve, web):
     w = web(serve())
@@ -362,6 +385,31 @@ def test_what_is_on_record_survives_a_restart(serve, web):
     server.stop()
     server.start()
     assert w.get(own() + "?content=config").body == before and w.get(own()).fields["etag"] == tag
+
+
+# 8783-6.1-33, -34, 8783-7.2-26, -27: the record is made to be a week older
+def test_what_is_not_renewed_goes(serve, web, folder):
+    server = serve()
+    w = web(server)
+    register(w)
+    post_alias(w, alias("old"), alias("renewed"))
+    assert post_acl(w, "old", ace(), **{"activation-type": "immediate"}).status == 201
+    assert w.get(own() + "/aliases/alias=old").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 10080
+    server.stop()
+    with contextlib.closing(sqlite3.connect(folder / "server-state" / "dotsd.db")) as db, db:
+        rows = db.execute("select kind, key, value from record where kind like 'data-a%'").fetchall()
+        assert len(rows) == 3
+        for kind, key, value in rows:
+            record = json.loads(value)
+            record["expires"] = int(time.time() * 1000) + 4000
+            db.execute("update record set value = ? where kind = ? and key = ?", (json.dumps(record), kind, key))
+    server.start()
+    assert w.get(own() + "/aliases/alias=old").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 1
+    assert w.put(own() + "/aliases/alias=renewed", {f"{MODULE}:alias": [alias("renewed")]}).status == 204  # 8783-7.2-28
+    until(lambda: w.get(own() + "/aliases/alias=old").status == 404, "the alias to go")
+    until(lambda: w.get(own() + "/acls/acl=old").status == 404, "the ACL to go")
+    until(lambda: server.events("filters-in-force")[-1]["rules"] == 0, "its rules to go")
+    assert w.get(own() + "/aliases/alias=renewed").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 10080
 
 
 # 8783-5.2-01, -02, 8040-4.2
@@ -405,7 +453,7 @@ def test_limits_are_named(serve, web):
     assert post_acl(w, "x", ace("1")).status == 201
     full.append(post_acl(w, "y", ace("1")))
     for got, limit in zip(full, ("aliases", "aces", "acls")):
-        assert got.status == 409 and f"limits.{limit}" in got.error["error-message"]
+        assert got.status == 409 and f"data-channel.{limit}" in got.error["error-message"]
     long = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(200)]})
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [long]}).status in (403, 413)
     assert w.put(own() + "/aliases/alias=a", "[" + " " * 30000 + "]").status == 413

@@ -1524,6 +1524,7 @@ worn_mids_begin_anew_when_it_is_quiet(void **state)
 	answer(x, COAP_PUT, COAP_201_CREATED, 3600);
 	uint32_t waiting = x->mid;
 
+	assert_int_equal(MIDS_WORN, UINT32_MAX * 3ULL / 4);
 	wear(x, "isp2", MIDS_WORN - 1);
 	until(x, 1 * S);
 	assert_int_equal(x->deletes, 0);
@@ -1664,7 +1665,8 @@ what_expires_unanswered_does_not_hold_up_the_new_beginning(void **state)
 	assert_int_equal(x->mid, 0);
 }
 
-/* 9132-4.4.1.1-27: a server's word raises mids up to where they are worn, and no further. */
+/* 9132-4.4.1.1-26, 9132-4.4.1.1-27: a server's word raises mids up to where they are worn, and no
+ * further. */
 static void
 what_a_server_says_does_not_use_up_the_mids(void **state)
 {
@@ -1687,6 +1689,20 @@ what_a_server_says_does_not_use_up_the_mids(void **state)
 	drain(x);
 	assert_int_equal(x->puts, 1);
 	assert_int_equal(x->mid, mid + 1);
+}
+
+/* 9132-4.4.1.1-35: whoever asks. */
+static void
+special_addresses_are_not_asked_for(void **state)
+{
+	static const char *const special[] = {"127.0.0.1/32", "224.0.0.1/32", "255.255.255.255/32",
+		"::1/128", "ff02::1/128", "198.51.100.66/32,127.0.0.0/8"};
+	struct world *x = *state;
+
+	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++)
+		assert_int_equal(ask(x, "a", special[i]), -EINVAL);
+	assert_int_equal(x->puts, 0);
+	assert_int_equal(wishes_count(x->w), 0);
 }
 
 #define IN_WORLD(t)      cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -1750,6 +1766,7 @@ main(void)
 		IN_WORLD(who_has_come_round_waits_for_the_answer),
 		IN_WORLD(a_loop_ends_what_was_accepted_before),
 		WITH_GATEWAYS(a_gateway_of_ours_may_be_named),
+		IN_WORLD(special_addresses_are_not_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "core/acl_rule.h"
 #include "mitigator/dryrun.h"
 
 static struct loop *loop;
@@ -50,10 +51,53 @@ it_reports_later_and_keeps_count(void **state)
 	loop_free(loop);
 }
 
+static unsigned acls_done;
+
+static void
+on_acls_done(void *arg, const char *client, const char *why)
+{
+	(void)arg;
+	assert_string_equal(client, "acme");
+	assert_null(why);
+	acls_done++;
+	loop_stop(loop);
+}
+
+/* Once for what a turn brings; who does not listen is not told. */
+static void
+acls_are_reported_later(void **state)
+{
+	struct mitigator_events events = {.acls_done = on_acls_done}, none = {0};
+	struct acl_rule rule = {.id = 1};
+	struct acl_set set = {.client = "acme", .rules = &rule, .n_rules = 1};
+	struct mitigator *m, *silent;
+
+	(void)state;
+	loop = loop_new();
+	m = dryrun_new(loop, &events);
+	silent = dryrun_new(loop, &none);
+	silent->ops->acls(silent, &set);
+	m->ops->acls(m, &set);
+	m->ops->acls(m, &set);
+	assert_int_equal(acls_done, 0);
+	loop_run(loop);
+	assert_int_equal(acls_done, 1);
+	set.n_rules = 0;
+	m->ops->acls(m, &set);
+	loop_run(loop);
+	assert_int_equal(acls_done, 2);
+	m->ops->free(m);
+	silent->ops->free(silent);
+	loop_free(loop);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(it_reports_later_and_keeps_count)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_reports_later_and_keeps_count),
+		cmocka_unit_test(acls_are_reported_later),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 
 #include "priv/nft.h"
 
-enum { IDS = 8, ROUNDS = 120, PREFIXES = 3, FLOWS = 3 };
+enum { IDS = 8, ROUNDS = 120, PREFIXES = 3, FLOWS = 3, RULES = 4, SCOPE = 2 };
 
 static uint32_t seed = 4711;
 
@@ -39,6 +39,9 @@ struct world {
 	struct filter filters[IDS]; /* id 0: not wanted */
 	struct flow flows[CLIENTS][FLOWS];
 	size_t n_flows[CLIENTS];
+	struct acl_rule rules[CLIENTS][RULES];
+	struct prefix scope[CLIENTS][SCOPE];
+	size_t n_rules[CLIENTS];
 };
 
 static void
@@ -78,31 +81,90 @@ random_flows(struct world *w, size_t c)
 	}
 }
 
+/* Some rule; it has one of two ids of its place and client, so that some stay and some change. */
+static struct acl_rule
+random_rule(size_t c, size_t place)
+{
+	static const enum acl_l4 l4s[] = {ACL_L4_ANY, ACL_L4_ICMP, ACL_L4_TCP, ACL_L4_UDP};
+	struct acl_rule r = {.id = 1 + 2 * (c * RULES + place) + dice(2),
+		.family = dice(2)   ? 0
+			  : dice(2) ? 4
+				    : 6,
+		.l4 = l4s[dice(4)],
+		.source_ports = {0, 65535, false},
+		.destination_ports = {0, 65535, false},
+		.accept = dice(2)};
+
+	r.rate = r.accept && !dice(3) ? 1 + dice(3) : 0;
+	if (r.l4 == ACL_L4_TCP || r.l4 == ACL_L4_UDP)
+		r.destination_ports = (struct acl_ports){53, (uint16_t)(53 + dice(2)), false};
+	if (r.family && !dice(2)) {
+		r.has = 1u << ACL_TTL;
+		r.values[ACL_TTL] = dice(2);
+	}
+	if (r.family && !dice(2)) {
+		r.has_fragment = true;
+		r.fragment = (struct acl_bits){(uint16_t)(2 * dice(8)), dice(2) != 0, dice(2) != 0};
+	}
+	if (r.family == 4 && !dice(2)) {
+		struct addr a = {4, {10, 0, 0, (uint8_t)dice(256)}};
+
+		r.destination = prefix_of(&a, 24 + dice(9));
+	}
+	return r;
+}
+
+static void
+random_acls(struct world *w, size_t c)
+{
+	assert_int_equal(prefix_parse("10.0.0.0/24", &w->scope[c][0]), 0);
+	assert_int_equal(prefix_parse(dice(2) ? "a00::/23" : "a00:10::/28", &w->scope[c][1]), 0);
+	w->n_rules[c] = dice(4) ? dice(RULES + 1) : 0;
+	for (size_t i = 0; i < w->n_rules[c]; i++)
+		w->rules[c][i] = random_rule(c, i);
+}
+
+static struct acl_set
+acls_of(const struct world *w, size_t c)
+{
+	return (struct acl_set){
+		names[c], w->scope[c], w->n_rules[c] ? SCOPE : 0, w->rules[c], w->n_rules[c]};
+}
+
 /* All of it, as a synchronisation says it. */
 static const char *
 sync_all(struct nft *t, struct world *w, struct filter_msg *done)
 {
 	struct filter added[IDS];
 	struct filter_flows flows[CLIENTS];
-	struct filter_msg m = {
-		.op = FILTER_OP_SYNC, .added = added, .flows = flows, .n_flows = CLIENTS};
+	struct acl_set acls[CLIENTS];
+	struct filter_msg m = {.op = FILTER_OP_SYNC,
+		.added = added,
+		.flows = flows,
+		.n_flows = CLIENTS,
+		.acls = acls};
 
 	for (size_t i = 0; i < IDS; i++)
 		if (w->filters[i].id)
 			added[m.n_added++] = w->filters[i];
 	for (size_t c = 0; c < CLIENTS; c++)
 		flows[c] = (struct filter_flows){names[c], w->flows[c], w->n_flows[c]};
+	for (size_t c = 0; c < CLIENTS; c++)
+		if (w->n_rules[c])
+			acls[m.n_acls++] = acls_of(w, c);
 	*done = (struct filter_msg){0};
 	return nft_sync(t, &m, done);
 }
 
-/* Some filters come, go, become others, or are said again as they are; sometimes flows change. */
+/* Some filters come, go, become others, or are said again as they are; sometimes flows and ACLs
+ * change. */
 static const char *
 random_commit(struct nft *t, struct world *w)
 {
 	struct filter added[4];
 	uint64_t removed[4];
 	struct filter_flows flows;
+	struct acl_set acls;
 	struct filter_msg done = {0};
 	struct filter_msg m = {
 		.op = FILTER_OP_COMMIT, .added = added, .removed = removed, .flows = &flows};
@@ -132,6 +194,15 @@ random_commit(struct nft *t, struct world *w)
 		random_flows(w, c);
 		flows = (struct filter_flows){names[c], w->flows[c], w->n_flows[c]};
 		m.n_flows = 1;
+	}
+	if (dice(2)) {
+		size_t c = dice(CLIENTS);
+
+		if (dice(4))
+			random_acls(w, c);
+		acls = acls_of(w, c);
+		m.acls = &acls;
+		m.n_acls = 1;
 	}
 	return nft_commit(t, &m, &done);
 }
@@ -286,6 +357,9 @@ a_new_start_makes_any_table_the_wanted_one(void **state)
 			wanted += w->filters[i].id != 0;
 		}
 		random_flows(w, dice(CLIENTS));
+		random_acls(w, dice(CLIENTS));
+		for (size_t c = 0; c < CLIENTS; c++)
+			wanted += w->n_rules[c] > 0;
 		assert_null(sync_all(t, w, &done));
 		assert_int_equal(done.kept + done.n_new, wanted);
 		check_same(w, round);
@@ -421,10 +495,45 @@ filters_are_limited_in_total(void **state)
 	nft_free(t);
 }
 
+static void
+rules_of_acls_are_limited_in_total(void **state)
+{
+	enum { SETS = FILTER_PROTO_RULES_MAX / FILTER_PROTO_ACL_RULES_MAX + 1 };
+	struct nft *t = nft_new("x");
+	struct acl_rule *rules = calloc((size_t)SETS * FILTER_PROTO_ACL_RULES_MAX, sizeof(*rules));
+	struct acl_rule one = {.id = UINT64_MAX, .destination_ports = {0, 65535, false}};
+	struct acl_set sets[SETS], small = {.client = "small", .rules = &one, .n_rules = 1};
+	char texts[SETS][16];
+	struct filter_msg m = {.op = FILTER_OP_SYNC, .acls = sets, .n_acls = SETS}, done = {0};
+	struct filter_msg first = {.op = FILTER_OP_SYNC, .acls = &small, .n_acls = 1};
+
+	(void)state;
+	for (size_t i = 0; i < SETS; i++) {
+		struct acl_rule *list = &rules[i * FILTER_PROTO_ACL_RULES_MAX];
+
+		snprintf(texts[i], sizeof(texts[i]), "c%zu", i);
+		for (size_t k = 0; k < FILTER_PROTO_ACL_RULES_MAX; k++)
+			list[k].id = 1 + i * FILTER_PROTO_ACL_RULES_MAX + k;
+		sets[i] = (struct acl_set){texts[i], NULL, 0, list, FILTER_PROTO_ACL_RULES_MAX};
+	}
+	one.source_ports = one.destination_ports;
+	assert_null(nft_sync(t, &first, &done));
+	assert_string_equal(nft_sync(t, &m, &done), "too many rules of ACLs");
+	sets[SETS - 1].n_rules = FILTER_PROTO_RULES_MAX % FILTER_PROTO_ACL_RULES_MAX;
+	m.op = FILTER_OP_COMMIT; /* with the one that is there, one too many */
+	assert_string_equal(nft_commit(t, &m, &done), "too many rules of ACLs");
+	first.op = FILTER_OP_COMMIT;
+	small.n_rules = 0;
+	assert_null(nft_commit(t, &first, &done)); /* it goes on */
+	free(rules);
+	nft_free(t);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_of_acls_are_limited_in_total),
 		cmocka_unit_test(any_way_there_leads_to_the_same_table),
 		cmocka_unit_test(a_new_start_makes_any_table_the_wanted_one),
 		cmocka_unit_test(strangers_in_the_table_are_removed),

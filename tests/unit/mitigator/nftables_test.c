@@ -159,6 +159,22 @@ on_counters(void *arg, uint64_t id, uint64_t packets, uint64_t bytes)
 }
 
 static void
+on_acls_done(void *arg, const char *client, const char *why)
+{
+	struct bench *b = arg;
+
+	b->n_failed += why != NULL;
+	buf_printf(&b->reports, "%s=%s ", client, why ? why : "done");
+}
+
+static void
+on_acl_counters(void *arg, uint64_t rule, uint64_t packets, uint64_t bytes)
+{
+	buf_printf(&((struct bench *)arg)->reports, "~%u:%u/%u ", (unsigned)rule, (unsigned)packets,
+		(unsigned)bytes);
+}
+
+static void
 on_event(void *arg, enum event_id id, const struct event_field *fields, size_t n)
 {
 	struct bench *b = arg;
@@ -301,7 +317,9 @@ setup(void **state)
 		.installed = on_installed,
 		.failed = on_failed,
 		.removed = on_removed,
-		.counters = on_counters};
+		.counters = on_counters,
+		.acls_done = on_acls_done,
+		.acl_counters = on_acl_counters};
 	struct nftables_config cfg = {b->path, "edge"};
 
 	snprintf(b->path, sizeof(b->path), "/tmp/dotsd-nftables-test-%d", (int)getpid());
@@ -524,6 +542,277 @@ filters_removed_behind_our_back_are_put_there_again(void **state)
 	expect_reports(b, "+1 ");
 }
 
+/* ---- ACLs ---- */
+
+static struct acl_rule acl_rules[2];
+
+/* Rules 1 and 2 of a client, or none. */
+static struct acl_set
+acls_of(const char *client, size_t n)
+{
+	for (size_t i = 0; i < 2; i++)
+		acl_rules[i] = (struct acl_rule){.id = i + 1,
+			.source_ports = {0, 65535, false},
+			.destination_ports = {0, 65535, false}};
+	filter_of(1);
+	return (struct acl_set){client, &target, 1, acl_rules, n};
+}
+
+static void
+put_acls(struct bench *b, const char *client, size_t n)
+{
+	struct acl_set set = acls_of(client, n);
+
+	b->m->ops->acls(b->m, &set);
+}
+
+/* With the two filters, and ACLs of acme. */
+static void
+install_acls(struct bench *b)
+{
+	install_two(b);
+	put_acls(b, "acme", 2);
+	await_commit(b);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "acme=done ");
+}
+
+static void
+acls_of_before_the_loop_runs_belong_to_the_synchronisation(void **state)
+{
+	struct bench *b = *state;
+	struct flow flow = {
+		.protocol = FLOW_TCP, .server = {.addr = {4, {192, 0, 2, 9}}, .port = 4646}};
+
+	b->m->ops->sync(b->m, NULL, 0);
+	b->m->ops->flows(b->m, "acme", &flow, 1);
+	put_acls(b, "acme", 2);
+	await_sync(b);
+	assert_int_equal(b->msg.n_acls, 1);
+	assert_string_equal(b->msg.acls[0].client, "acme");
+	assert_int_equal(b->msg.acls[0].n_rules, 2);
+	assert_int_equal(b->msg.acls[0].n_scope, 1);
+	assert_int_equal(b->msg.n_flows, 1); /* its sessions are to pass */
+	expect_reports(b, "");
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "acme=done ");
+}
+
+static void
+acls_replace_those_of_their_client_and_are_told_when_done(void **state)
+{
+	struct bench *b = *state;
+	struct flow flow = {
+		.protocol = FLOW_TCP, .server = {.addr = {4, {192, 0, 2, 9}}, .port = 4646}};
+
+	install_acls(b);
+	b->m->ops->flows(b->m, "beta", &flow, 1);
+	put_acls(b, "acme", 1);
+	put_acls(b, "beta", 2);
+	await_commit(b);
+	assert_int_equal(b->msg.n_acls, 2);
+	assert_int_equal(b->msg.n_flows, 1);
+	assert_string_equal(b->msg.flows[0].client, "beta");
+	assert_int_equal(b->msg.flows[0].n, 1);
+	put_acls(b, "beta", 1); /* while the change is under way */
+	helper_done(b, "");
+	await_commit(b);
+	expect_reports(b, "acme=done ");
+	assert_int_equal(b->msg.n_acls, 1);
+	assert_int_equal(b->msg.acls[0].n_rules, 1);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "beta=done ");
+	put_acls(b, "beta", 0);
+	await_commit(b);
+	assert_int_equal(b->msg.acls[0].n_rules, 0);
+	assert_int_equal(b->msg.n_flows, 1); /* nothing hits its sessions any more */
+	assert_int_equal(b->msg.flows[0].n, 0);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "beta=done ");
+	assert_int_equal(b->commits, 0);
+}
+
+static void
+acls_that_are_refused_are_told_once_and_tried_again(void **state)
+{
+	struct bench *b = *state;
+
+	install_two(b);
+	put_acls(b, "acme", 2);
+	await_commit(b);
+	helper_done(b, "no room");
+	wait_until(b, has_reports);
+	expect_reports(b, "acme=no room ");
+	await_sync(b);
+	assert_int_equal(b->msg.n_acls, 1);
+	helper_done(b, "no room");
+	await_sync(b);
+	expect_reports(b, "");
+	put_acls(b, "acme", 0); /* not even wanted any more */
+	helper_done(b, "");
+	await_commit(b);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "acme=done ");
+}
+
+static void
+acls_that_cannot_be_carried_are_refused_and_take_the_old_ones_away(void **state)
+{
+	struct bench *b = *state;
+	struct acl_set set;
+
+	install_acls(b);
+	set = acls_of("acme", 2);
+	acl_rules[1].id = 0;
+	b->m->ops->acls(b->m, &set);
+	expect_reports(b, "");
+	await_commit(b);
+	expect_reports(b, "acme=a rule without id ");
+	assert_int_equal(b->msg.n_acls, 1);
+	assert_int_equal(b->msg.acls[0].n_rules, 0);
+	start(b, 3);
+	helper_done(b, "");
+	await_commit(b);
+	helper_done(b, "");
+	wait_until(b, has_reports);
+	expect_reports(b, "+3 "); /* it was told before */
+	/* One that nothing stands of costs the helper nothing. */
+	b->m->ops->acls(b->m, &set);
+	wait_until(b, has_reports);
+	expect_reports(b, "acme=a rule without id ");
+	assert_int_equal(b->commits, 0);
+}
+
+static void
+rules_of_all_clients_are_limited(void **state)
+{
+	enum { SETS = FILTER_PROTO_RULES_MAX / FILTER_PROTO_ACL_RULES_MAX };
+	struct bench *b = *state;
+	struct acl_rule *rules = mem_array(FILTER_PROTO_ACL_RULES_MAX, sizeof(*rules));
+	struct acl_set set = {"", &target, 1, rules, FILTER_PROTO_ACL_RULES_MAX};
+	char client[16];
+	uint64_t id = 0;
+
+	install_two(b);
+	for (size_t i = 0; i <= SETS; i++) {
+		for (size_t k = 0; k < set.n_rules; k++) {
+			rules[k] = (struct acl_rule){.id = ++id, .source_ports = {0, 65535, false}};
+			rules[k].destination_ports = rules[k].source_ports;
+		}
+		snprintf(client, sizeof(client), "c%zu", i);
+		set.client = client;
+		b->m->ops->acls(b->m, &set);
+	}
+	await_commit(b);
+	assert_int_equal(b->msg.n_acls, SETS);
+	snprintf(client, sizeof(client), "c%d=", SETS);
+	assert_memory_equal(buf_text(&b->reports), client, strlen(client));
+	assert_non_null(strstr(buf_text(&b->reports), "too many rules of ACLs"));
+	free(rules);
+}
+
+static void
+clients_with_acls_are_limited(void **state)
+{
+	struct bench *b = *state;
+	char client[16];
+
+	install_two(b);
+	for (size_t i = 0; i <= FILTER_PROTO_ACL_SETS_MAX; i++) {
+		snprintf(client, sizeof(client), "c%zu", i);
+		put_acls(b, client, 1);
+	}
+	await_commit(b);
+	assert_int_equal(b->msg.n_acls, FILTER_PROTO_ACL_SETS_MAX);
+	expect_reports(b, "c10000=too many clients with ACLs ");
+}
+
+/* With as many prefixes as one may have, each takes some tens of kilobytes. */
+static void
+acls_are_limited_by_what_fits_one_synchronisation(void **state)
+{
+	struct bench *b = *state;
+	struct prefix *scope = mem_array(FILTER_PROTO_ACL_SCOPE_MAX, sizeof(*scope));
+	struct acl_set set = acls_of("", 1);
+	char client[16];
+	size_t fit, size;
+
+	install_two(b);
+	for (size_t i = 0; i < FILTER_PROTO_ACL_SCOPE_MAX; i++)
+		scope[i] = target;
+	set.scope = scope;
+	set.n_scope = FILTER_PROTO_ACL_SCOPE_MAX;
+	set.client = "c100";
+	size = filter_proto_acls_size(&set);
+	fit = FILTER_PROTO_ACL_BYTES_MAX / size;
+	for (size_t i = 0; i <= fit; i++) {
+		snprintf(client, sizeof(client), "c%zu", 100 + i);
+		set.client = client;
+		b->m->ops->acls(b->m, &set);
+	}
+	await_commit(b);
+	assert_int_equal(b->msg.n_acls, fit);
+	assert_non_null(strstr(buf_text(&b->reports), "would not fit one synchronisation"));
+	free(scope);
+}
+
+static void
+counters_of_rules_are_reported_while_they_are_in_force(void **state)
+{
+	struct bench *b = *state;
+	struct filter_value values[] = {{1, 0, 0}, {2, 0, 0}};
+	struct filter_value rules[] = {{1, 7, 700}, {2, 8, 800}, {88, 1, 1}};
+
+	install_acls(b);
+	wait_until(b, has_question);
+	helper_says(b, &(struct filter_msg){.op = FILTER_OP_VALUES,
+			       .values = values,
+			       .n_values = 2,
+			       .rules = rules,
+			       .n_rules = 3});
+	wait_until(b, has_reports);
+	expect_reports(b, "#1:0/0 #2:0/0 ~1:7/700 ~2:8/800 ");
+	assert_int_equal(b->syncs, 0);
+}
+
+static void
+acls_removed_behind_our_back_are_put_there_again(void **state)
+{
+	struct bench *b = *state;
+	struct filter_value values[] = {{1, 0, 0}, {2, 0, 0}}, rules[] = {{2, 8, 800}};
+
+	install_acls(b);
+	wait_until(b, has_question);
+	helper_says(b, &(struct filter_msg){.op = FILTER_OP_VALUES,
+			       .values = values,
+			       .n_values = 2,
+			       .rules = rules,
+			       .n_rules = 1});
+	await_sync(b);
+	expect_reports(b, "#1:0/0 #2:0/0 ~2:8/800 ");
+	assert_int_equal(b->msg.n_acls, 1);
+	helper_done(b, "");
+	wait_until(b, is_reconciled);
+	expect_reports(b, "acme=done ");
+}
+
+static void
+acls_alone_are_asked_for(void **state)
+{
+	struct bench *b = *state;
+
+	b->m->ops->sync(b->m, NULL, 0);
+	put_acls(b, "acme", 1);
+	await_sync(b);
+	helper_done(b, "");
+	wait_until(b, has_question);
+}
+
 static void
 a_filter_that_cannot_be_carried_is_refused_alone(void **state)
 {
@@ -714,6 +1003,16 @@ main(void)
 		CASE(a_lost_helper_is_told_once_and_synchronised_when_it_is_back),
 		CASE(a_refused_change_is_told_once_and_tried_again),
 		CASE(counters_are_asked_for_and_reported),
+		CASE(acls_of_before_the_loop_runs_belong_to_the_synchronisation),
+		CASE(acls_replace_those_of_their_client_and_are_told_when_done),
+		CASE(acls_that_are_refused_are_told_once_and_tried_again),
+		CASE(acls_that_cannot_be_carried_are_refused_and_take_the_old_ones_away),
+		CASE(rules_of_all_clients_are_limited),
+		CASE(clients_with_acls_are_limited),
+		CASE(acls_are_limited_by_what_fits_one_synchronisation),
+		CASE(counters_of_rules_are_reported_while_they_are_in_force),
+		CASE(acls_removed_behind_our_back_are_put_there_again),
+		CASE(acls_alone_are_asked_for),
 		CASE(filters_removed_behind_our_back_are_put_there_again),
 		CASE(a_filter_that_cannot_be_carried_is_refused_alone),
 		CASE(what_one_synchronisation_cannot_carry_is_refused),

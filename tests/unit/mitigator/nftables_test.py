@@ -1,9 +1,7 @@
 #!/usr/bin/python3
-"""dotsd-priv with real packets: two namespaces and a router between them, a client of its protocol that
-shares no code with it. DOTSD_PRIV names the program; run as a program it prints TAP."""
+"""dotsd-priv with real packets: two namespaces and a router between them. DOTSD_PRIV names the program; run as
+a program it prints TAP."""
 import contextlib
-import ctypes
-import ipaddress
 import json
 import os
 import pathlib
@@ -12,185 +10,16 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 import pytest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
+from router import (COMMIT, COUNTERS, DHCP_SOCKET, DROP, LIMIT, OBSERVE, PER_SOURCE, PRIV, RUN, SYNC, TCP,  # noqa: E402
+                    UDP, VERSION, flow, hello, helper, inside, network, nft, rule, sh, text)  # noqa: F401
 
-PRIV = os.environ["DOTSD_PRIV"]
-RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
-LIBC = ctypes.CDLL(None, use_errno=True)
-VERSION = 4
-SYNC, COMMIT, COUNTERS, DHCP_SOCKET, SOCKET = 2, 3, 4, 5, 130
 SOCKETS_MAX = 64
-DROP, LIMIT, PER_SOURCE, OBSERVE = 0, 1, 2, 3
-UDP, TCP = 17, 6
-
-
-def sh(*argv, check=True, **kw):
-    return subprocess.run(argv, check=check, capture_output=True, text=True, **kw)
-
-
-@contextlib.contextmanager
-def inside(ns):
-    """This thread in another network namespace."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{RUN}-{ns}", os.O_RDONLY)
-    assert LIBC.setns(there, 0) == 0
-    try:
-        yield
-    finally:
-        assert LIBC.setns(home, 0) == 0
-        os.close(there)
-        os.close(home)
-
-
-@pytest.fixture(scope="module")
-def network():
-    names = ("a", "r", "b")
-    for n in names:
-        sh("ip", "netns", "add", f"{RUN}-{n}")
-        sh("ip", "-n", f"{RUN}-{n}", "link", "set", "lo", "up")
-    for left, right, net4, net6 in (("a", "r", "10.77.1.", "fd77:1::"), ("r", "b", "10.77.2.", "fd77:2::")):
-        sh("ip", "-n", f"{RUN}-{left}", "link", "add", f"to{right}", "type", "veth", "peer", "name",
-           f"to{left}", "netns", f"{RUN}-{right}")
-        for n, dev, host in ((left, f"to{right}", 1), (right, f"to{left}", 2)):
-            sh("ip", "-n", f"{RUN}-{n}", "addr", "add", f"{net4}{host}/24", "dev", dev)
-            sh("ip", "-n", f"{RUN}-{n}", "addr", "add", f"{net6}{host}/64", "dev", dev, "nodad")
-            sh("ip", "-n", f"{RUN}-{n}", "link", "set", dev, "up")
-    for host in range(10, 30):
-        sh("ip", "-n", f"{RUN}-b", "addr", "add", f"10.77.2.{host}/24", "dev", "tor")
-        sh("ip", "-n", f"{RUN}-b", "addr", "add", f"fd77:2::{host}/64", "dev", "tor", "nodad")
-    sh("ip", "netns", "exec", f"{RUN}-r", "sysctl", "-qw", "net.ipv4.ip_forward=1",
-       "net.ipv6.conf.all.forwarding=1")
-    for family, via_a, via_b in (("-4", "10.77.1.2", "10.77.2.1"), ("-6", "fd77:1::2", "fd77:2::1")):
-        sh("ip", family, "-n", f"{RUN}-a", "route", "add", "default", "via", via_a)
-        sh("ip", family, "-n", f"{RUN}-b", "route", "add", "default", "via", via_b)
-    for n in range(10, 15):  # neighbours are found before anything is measured
-        for net in ("10.77.2.", "fd77:2::"):
-            argv = ("ip", "netns", "exec", f"{RUN}-a", "ping", "-nqc1", "-W1", f"{net}{n}")
-            assert any(sh(*argv, check=False).returncode == 0 for _ in range(5)), net
-    yield
-    for n in names:
-        sh("ip", "netns", "delete", f"{RUN}-{n}", check=False)
-
-
-def nft(*argv):
-    return sh("ip", "netns", "exec", f"{RUN}-r", "nft", *argv).stdout
-
-
-class Helper:
-    """A dotsd-priv in the router, and a connection to it."""
-
-    def __init__(self, folder):
-        self.path = str(folder / "priv.sock")
-        self.proc = self.sock = None
-
-    def start(self, *by):
-        self.proc = subprocess.Popen(["ip", "netns", "exec", f"{RUN}-r", *by, PRIV, "--socket", self.path,
-                                      "--instance", "test"], stderr=subprocess.DEVNULL)
-        for _ in range(500):
-            with contextlib.suppress(OSError):
-                self.sock = socket.socket(socket.AF_UNIX)
-                self.sock.connect(self.path)
-                break
-            time.sleep(0.01)
-        self.send(hello())
-
-    def kill(self):
-        self.proc.send_signal(signal.SIGKILL)
-        self.proc.wait()
-        self.sock.close()
-
-    def send(self, body):
-        self.sock.sendall(struct.pack("!I", len(body)) + body)
-
-    def read(self):
-        head = self.exactly(4)
-        return self.exactly(struct.unpack("!I", head)[0])
-
-    def exactly(self, n):
-        data = b""
-        while len(data) < n:
-            more = self.sock.recv(n - len(data))
-            if not more:
-                raise EOFError
-            data += more
-        return data
-
-    def change(self, op, added=(), removed=(), flows=()):
-        """(kept, new, gone)"""
-        body = struct.pack("!BI", op, len(removed)) + b"".join(struct.pack("!Q", r) for r in removed)
-        body += struct.pack("!I", len(added)) + b"".join(added)
-        body += struct.pack("!I", len(flows)) + b"".join(flows)
-        self.send(body)
-        reply = self.read()
-        assert reply[0] == 128
-        n = struct.unpack("!H", reply[1:3])[0]
-        assert reply[3:3 + n] == b"", reply[3:3 + n].decode()
-        return struct.unpack("!III", reply[3 + n:])
-
-    def counters(self):
-        self.send(bytes([COUNTERS]))
-        reply = self.read()
-        n = struct.unpack("!I", reply[1:5])[0]
-        values = [struct.unpack("!QQQ", reply[5 + 24 * i:29 + 24 * i]) for i in range(n)]
-        return {i: (packets, size) for i, packets, size in values}
-
-    def dhcp_socket(self, family, interface):
-        """A socket, or the text of the refusal."""
-        self.send(bytes([DHCP_SOCKET, family]) + text(interface))
-        head, fds, _, _ = socket.recv_fds(self.sock, 4, 4)
-        reply = self.exactly(struct.unpack("!I", head)[0])
-        assert reply[0] == SOCKET and text(reply[3:].decode()) == reply[1:]
-        assert len(fds) == (len(reply) == 3)
-        return socket.socket(fileno=fds[0]) if fds else reply[3:].decode()
-
-
-def text(s):
-    return struct.pack("!H", len(s)) + s.encode()
-
-
-def hello(instance="test", version=VERSION):
-    return bytes([1, version]) + text(instance)
-
-
-def addr(a):
-    a = ipaddress.ip_address(a)
-    return bytes([a.version]) + a.packed
-
-
-def rule(number, prefixes, protocols=(), ports=(), client="acme", action=(DROP, 0, 0)):
-    body = struct.pack("!Q", number) + text(client) + struct.pack("!BBQ", action[0], action[2], action[1])
-    body += struct.pack("!I", len(prefixes))
-    for p in prefixes:
-        p = ipaddress.ip_network(p)
-        body += addr(p.network_address) + bytes([p.prefixlen])
-    body += struct.pack("!H", len(protocols)) + bytes(protocols)
-    body += struct.pack("!H", len(ports))
-    for lower, upper in ports:
-        body += struct.pack("!HH", lower, upper)
-    return body
-
-
-def flow(client, *pairs, protocol=UDP):
-    body = text(client) + struct.pack("!I", len(pairs))
-    for (server, sport), peer in pairs:
-        body += bytes([protocol]) + addr(server) + struct.pack("!H", sport)
-        body += addr(peer[0]) + struct.pack("!H", peer[1]) if peer else b"\0\0\0"
-    return body
-
-
-@pytest.fixture
-def helper(network, tmp_path):
-    h = Helper(tmp_path)
-    h.start()
-    h.change(SYNC)
-    yield h
-    h.change(SYNC)
-    h.kill()
 
 
 def passes(dst, port, protocol=UDP, count=1, sport=0, src=None):
@@ -317,6 +146,43 @@ def test_live_sessions_of_the_client_pass_first(helper):
     assert passes("10.77.2.10", 5001, sport=4647) == 0
     helper.change(COMMIT, flows=[flow("acme")])
     assert passes("10.77.2.10", 5001, sport=4646) == 0
+
+
+def test_what_two_clients_have_passes_until_both_have_lost_it(helper):
+    """As our own endpoint, which stands in the flows of everybody."""
+    ours = (("10.77.1.1", 4646), None)
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"], client="beta")],
+                  flows=[flow("acme", ours, ours), flow("beta", ours)])
+    helper.change(COMMIT, flows=[flow("acme")])
+    assert passes("10.77.2.10", 5001, sport=4646) == passes("10.77.2.11", 5001, sport=4646) == 1
+    helper.change(COMMIT, flows=[flow("beta", ours)])
+    assert passes("10.77.2.11", 5001, sport=4646) == 1
+    helper.change(COMMIT, flows=[flow("beta")])
+    assert passes("10.77.2.10", 5001, sport=4646) == passes("10.77.2.11", 5001, sport=4646) == 0
+
+
+def test_each_client_has_its_own_rate_of_handshakes(helper):
+    ours = (("10.77.1.1", 4646), None)
+    helper.change(COMMIT, [rule(1, ["10.77.2.10/32"]), rule(2, ["10.77.2.11/32"], client="beta")],
+                  flows=[flow("acme", ours), flow("beta", ours)])
+    assert passes("10.77.2.10", 5001, sport=4646, count=3000) < 3000  # at its limit just now
+    assert passes("10.77.2.11", 5001, sport=4646) == 1
+
+
+def test_sets_of_the_kernel_do_not_grow_with_clients(helper):
+    """It looks through all of them for the one that is named."""
+    def sets():
+        return sum("set" in x or "map" in x for x in json.loads(nft("-j", "list", "ruleset"))["nftables"])
+
+    def change(first, last):
+        clients = [(n, f"client{n}") for n in range(first, last)]
+        helper.change(COMMIT, [rule(n, [f"10.77.3.{n}/32"], client=c) for n, c in clients],
+                      flows=[flow(c, (("10.77.1.1", 4646), (f"10.77.3.{n}", 5000))) for n, c in clients])
+
+    change(1, 2)
+    few = sets()
+    change(2, 50)
+    assert sets() == few
 
 
 @BOTH
@@ -570,7 +436,7 @@ def test_an_inherited_socket_ends_it(network):
     its.close()
     first = hello()
     ours.sendall(struct.pack("!I", len(first)) + first + struct.pack("!IB", 1, COUNTERS))
-    assert ours.recv(4) == struct.pack("!I", 5)
+    assert ours.recv(4) == struct.pack("!I", 9)
     ours.close()
     assert proc.wait(60) == 0
 
@@ -609,11 +475,11 @@ def test_a_new_helper_finds_the_table_as_it_should_be(helper):
 
 
 LEFT = {
-    "map": "set inet dotsd_test mit4 {{ type ipv6_addr; flags interval; }}",
-    "map-of-marks": "map inet dotsd_test one4 {{ type ipv4_addr : mark; }}",
-    "sessions": "set inet dotsd_test {sessions} {{ type ipv4_addr; }}",
-    "base-chain": "chain inet dotsd_test pre {{ type filter hook forward priority 5; }}",
-    "chain": "chain inet dotsd_test m_1 {{ type filter hook input priority 0; }}",
+    "map": "set inet dotsd_test mit4 { type ipv6_addr; flags interval; }",
+    "map-of-marks": "map inet dotsd_test one4 { type ipv4_addr : mark; }",
+    "sessions": "set inet dotsd_test flow4 { type ipv4_addr; }",
+    "base-chain": "chain inet dotsd_test pre { type filter hook forward priority 5; }",
+    "chain": "chain inet dotsd_test m_1 { type filter hook input priority 0; }",
 }
 
 
@@ -622,12 +488,10 @@ def test_a_table_of_another_version_is_made_anew(helper, left):
     """In one transaction: a listener to the kernel's news sees the table and the new filter together."""
     wanted = [rule(1, ["10.77.2.10/32"])]
     helper.change(SYNC, wanted)
-    sets = [x["set"]["name"] for x in json.loads(nft("-j", "list", "sets"))["nftables"] if "set" in x]
-    sessions = next(n for n in sets if n.startswith("f4_"))
     helper.kill()
     nft("delete", "table", "inet", "dotsd_test")
     nft("add", "table", "inet", "dotsd_test")
-    nft("add " + LEFT[left].format(sessions=sessions))
+    nft("add " + LEFT[left])
     nft("add", "chain", "inet", "dotsd_test", "old")
     helper.start()
     kept, new, _ = helper.change(SYNC, wanted)

@@ -29,7 +29,7 @@ expect(const char *const *prefixes, size_t n, const char *expected)
 
 	for (size_t i = 0; i < n; i++) {
 		prefix_parse(prefixes[i], &items[i].prefix);
-		items[i].id = i + 1;
+		items[i].id = (struct range_id){RANGE_MITIGATION, i + 1};
 	}
 	n_ranges = range_cut(items, n, a, &ranges);
 	for (size_t i = 0; i < n_ranges; i++) {
@@ -39,7 +39,7 @@ expect(const char *const *prefixes, size_t n, const char *expected)
 			addr_format(&ranges[i].first, first), addr_format(&ranges[i].last, last));
 		for (size_t k = 0; k < ranges[i].n_ids; k++)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%c%u",
-				k ? '+' : ':', (unsigned)ranges[i].ids[k]);
+				k ? '+' : ':', (unsigned)ranges[i].ids[k].id);
 		strcat(text, " ");
 	}
 	assert_string_equal(text, expected);
@@ -84,7 +84,7 @@ random_prefixes_give_the_right_cover(void **state)
 				.bytes = {10, 0, (uint8_t)dice(4), (uint8_t)dice(256)}};
 
 			items[i].prefix = prefix_of(&addr, 20 + dice(13));
-			items[i].id = 1 + dice(20);
+			items[i].id = (struct range_id){RANGE_MITIGATION, 1 + dice(20)};
 		}
 		memcpy(copy, items, sizeof(items));
 		n_ranges = range_cut(items, n, a, &ranges);
@@ -103,10 +103,10 @@ random_prefixes_give_the_right_cover(void **state)
 				bool wanted = false, found = false;
 
 				for (size_t i = 0; i < n; i++)
-					wanted |= copy[i].id == id &&
+					wanted |= copy[i].id.id == id &&
 						  prefix_contains_addr(&copy[i].prefix, &addr);
 				for (size_t i = 0; in && i < in->n_ids; i++)
-					found |= in->ids[i] == id;
+					found |= in->ids[i].id == id;
 				assert_int_equal(found, wanted);
 			}
 		}
@@ -114,10 +114,32 @@ random_prefixes_give_the_right_cover(void **state)
 	}
 }
 
+/* Those of ACLs come first, and are not what has the same number among mitigations. */
+static void
+acls_come_before_mitigations(void **state)
+{
+	struct range_item items[] = {{.id = {RANGE_MITIGATION, 1}}, {.id = {RANGE_ACLS, 7}},
+		{.id = {RANGE_MITIGATION, 7}}, {.id = {RANGE_ACLS, 7}}, {.id = {RANGE_ACLS, 2}}};
+	static const struct range_id expected[] = {
+		{RANGE_ACLS, 2}, {RANGE_ACLS, 7}, {RANGE_MITIGATION, 1}, {RANGE_MITIGATION, 7}};
+	struct arena *a = arena_new();
+	struct range *ranges;
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(prefix_parse("10.0.0.0/24", &items[i].prefix), 0);
+	assert_int_equal(range_cut(items, 5, a, &ranges), 1);
+	assert_int_equal(ranges[0].n_ids, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(range_compare_ids(&ranges[0].ids[i], &expected[i]), 0);
+	arena_free(a);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(acls_come_before_mitigations),
 		cmocka_unit_test(nested_prefixes_are_cut_around_each_other),
 		cmocka_unit_test(random_prefixes_give_the_right_cover),
 	};

@@ -84,7 +84,7 @@ class Helper:
                 self.sock.connect(self.path)
                 break
             time.sleep(0.01)
-        self.send(bytes([1, 4]) + struct.pack("!H", 4) + b"test")
+        self.send(bytes([1, 5]) + struct.pack("!H", 4) + b"test")
 
     def send(self, body):
         self.sock.sendall(struct.pack("!I", len(body)) + body)

@@ -146,7 +146,7 @@ size_is_what_the_peer_uses(void **state)
 	fetch_free(f);
 }
 
-/* RFC 7959 2.4 */
+/* 9132-4.4.2-15, RFC 7959 2.4 */
 static void
 another_version_is_begun_anew(void **state)
 {

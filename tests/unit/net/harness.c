@@ -257,6 +257,10 @@ harness_pki(void)
 			.issuer = "ca",
 			.srv = "_dots-data.dots.example",
 			.server = true},
+		{.name = "srv-other", /* of as many letters */
+			.issuer = "ca",
+			.srv = "_xmpp-server.dots.example",
+			.server = true},
 		{.name = "srv-wildcard", .issuer = "ca", .srv = "_dots-signal.*", .server = true},
 		{.name = "sub", .issuer = "ca", .cn = "CA below", .ca = true},
 		{.name = "srv-sub",

@@ -136,6 +136,37 @@ revoked_certificate_is_turned_away(void **state)
 	desk_stop(&d);
 }
 
+/* 8040-2.2-02, 8783-10-09: also where a session would be shown the raw key. */
+static void
+raw_public_keys_are_not_offered(void **state)
+{
+	struct credentials_config files = {
+		.certificate = pki_path("server", ".crt"),
+		.key = pki_path("server", ".key"),
+		.trust = pki_path("ca", ".crt"),
+		.raw_key = pki_path("named", ".key"),
+	};
+	struct visitor_setup both = {
+		.certificate = "client", .priority = "NORMAL:-CTYPE-ALL:+CTYPE-RAWPK:+CTYPE-X509"};
+	struct https_config cfg = {0};
+	char why[256] = "";
+	struct desk d;
+	struct visitor *w;
+
+	(void)state;
+	if (credentials_load(&files, &cfg.credentials, why, sizeof(why)) != CREDENTIALS_OK)
+		fail_msg("%s", why);
+	desk_start(&d, &cfg);
+	credentials_unref(cfg.credentials);
+	w = desk_visitor(&d, &both);
+	assert_int_equal(
+		gnutls_certificate_type_get2(visitor_tls(w), GNUTLS_CTYPE_SERVER), GNUTLS_CRT_X509);
+	asks(&d, w, "/x");
+	assert_string_equal(d.peer, "client.example");
+	visitor_free(w);
+	desk_stop(&d);
+}
+
 static void
 who_is_judged_bad_is_turned_away(void **state)
 {
@@ -829,6 +860,7 @@ main(void)
 		cmocka_unit_test(client_without_a_certificate_is_nobody),
 		cmocka_unit_test(certificates_that_do_not_count_are_turned_away),
 		cmocka_unit_test(revoked_certificate_is_turned_away),
+		cmocka_unit_test(raw_public_keys_are_not_offered),
 		cmocka_unit_test(who_is_judged_bad_is_turned_away),
 		cmocka_unit_test(versions_below_1_2_are_refused),
 		cmocka_unit_test(weak_suites_are_refused),

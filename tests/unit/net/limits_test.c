@@ -4,6 +4,7 @@
 #include "harness.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/session_private.h"
@@ -91,6 +92,29 @@ a_stalled_handshake_ends_and_frees_its_places(void **state)
 	hall_stop(&h);
 }
 
+/* 9132-11-09: a ClientHello announces 2^24 - 1 bytes, and they come. */
+static void
+a_handshake_over_tcp_has_64_kib(void **state)
+{
+	static const uint8_t head[] = {22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff},
+			     more[1005] = {22, 3, 1, 3, 232};
+	struct listener_config cfg = {0};
+	struct hall h;
+	int fd;
+
+	(void)state;
+	hall_start(&h, &cfg);
+	fd = knock(&h.at, NULL);
+	assert_int_equal(send(fd, head, sizeof(head), 0), sizeof(head));
+	while (h.server.downs == 0) {
+		(void)!send(fd, more, sizeof(more), MSG_NOSIGNAL);
+		harness_turn(h.loop);
+	}
+	assert_string_equal(h.server.reason, "handshake: more than 65536 bytes (RFC 9132 11)");
+	close(fd);
+	hall_stop(&h);
+}
+
 /* Lets the two ClientHellos through, then nothing until it is opened. */
 struct gate {
 	bool open;
@@ -139,17 +163,51 @@ handshakes_under_way_do_not_come_in_beyond_the_limit(void **state)
 	hall_stop(&h);
 }
 
+/* 9132-11-09: of a message of 2^24 - 1 bytes, in place of the client's certificate; nothing is set
+ * aside for it, and the handshake goes on. */
+static void
+a_part_of_a_huge_handshake_message_is_dropped(void **state)
+{
+	static const uint8_t part[13 + 12 + 8] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 20, 11,
+		0xff, 0xff, 0xff, 0, 2, 0, 0, 0, 0, 0, 8};
+	struct listener_config cfg = {0};
+	struct gate gate = {0};
+	struct relay relay;
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, &cfg);
+	relay_start(&relay, h.loop, &h.at);
+	relay.pass_up = pass_gate;
+	relay.pass_arg = &gate;
+	dial_to(&h, &relay.at, h.credentials);
+	WAIT(h.loop, gate.passed == 2); /* the server has begun */
+	harness_settle(h.loop);
+	relay_inject_up(&relay, part, sizeof(part));
+	harness_settle(h.loop);
+	gate.open = true;
+	WAIT(h.loop, h.server.ups == 1 || h.server.downs == 1);
+	assert_int_equal(h.server.downs, 0);
+	WAIT(h.loop, h.client.ups == 1);
+	listener_free(h.listener);
+	WAIT(h.loop, h.client.downs == 1);
+	relay_stop(&relay);
+	credentials_unref(h.credentials);
+	loop_free(h.loop);
+}
+
 /* Two prefixes come again and again for places that they do not use: they take them from each
  * other. */
 static void
 who_stalls_takes_no_place_of_a_prefix_with_fewer(void **state)
 {
-	enum { CROWD = 20 };
+	enum { CROWD = 6, STALLED_MS = 1000 };
 	struct listener_config cfg = {.max_half_open = 4, .max_half_open_per_prefix = 2};
 	struct raw *crowd[CROWD];
 	struct relay relay;
 	struct gate gate = {0};
 	struct hall h;
+	mono_ms since;
 	char source[32];
 
 	(void)state;
@@ -161,6 +219,8 @@ who_stalls_takes_no_place_of_a_prefix_with_fewer(void **state)
 	WAIT(h.loop, gate.passed == 2);
 	for (unsigned i = 0; i < CROWD; i++) {
 		snprintf(source, sizeof(source), "127.0.%u.%u", 5 + i % 2, 1 + i);
+		since = loop_now(h.loop);
+		WAIT(h.loop, i < 3 || loop_now(h.loop) >= since + STALLED_MS);
 		crowd[i] = mute_from(&h, source);
 		WAIT(h.loop, raw_datagrams(crowd[i]) >= 1);
 		harness_settle(h.loop);
@@ -521,7 +581,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stalled_handshake_ends_and_frees_its_places),
+		cmocka_unit_test(a_handshake_over_tcp_has_64_kib),
 		cmocka_unit_test(handshakes_under_way_do_not_come_in_beyond_the_limit),
+		cmocka_unit_test(a_part_of_a_huge_handshake_message_is_dropped),
 		cmocka_unit_test(who_stalls_takes_no_place_of_a_prefix_with_fewer),
 		cmocka_unit_test(who_waits_for_its_turn_is_not_overtaken),
 		cmocka_unit_test(copies_of_a_hello_that_waits_are_kept_a_few_times_only),

@@ -117,7 +117,7 @@ expect_refusal(struct pair *p, struct credentials *c, const char *at_client, con
 	pair_stop(p);
 }
 
-/* 9132-7.1-14, 9132-8-07, 9132-4.4.1.1-08, 9284-5.1-11 */
+/* 9132-7.1-14, 9132-8-07, 9132-4.4.1.1-08, 9132-4.4.1.2-06, 9284-5.1-11 */
 static void
 raw_keys_come_in(void **state)
 {

@@ -49,6 +49,32 @@ whole_records_are_found(void **state)
 	assert_int_equal(record_epoch(bytes), 1);
 }
 
+/* RFC 6347 4.2.2: several messages, and parts of them, may be in one record. */
+static void
+announced_sizes_are_seen(void **state)
+{
+	uint8_t bytes[200];
+	size_t len = make_hello(bytes);
+
+	(void)state;
+	assert_int_equal(record_announces(bytes, len), 46);
+	memset(bytes + 13 + 1, 0xff, 3);
+	assert_int_equal(record_announces(bytes, len), 0xffffff);
+	bytes[0] = 20; /* not a handshake, or one that the library deciphers first */
+	assert_int_equal(record_announces(bytes, len), 0);
+	len = make(bytes, 22, 1, 40);
+	memset(bytes + 13 + 1, 0xff, 3);
+	assert_int_equal(record_announces(bytes, len), 0);
+	len = make(bytes, 22, 0, 12 + 5 + 12);
+	bytes[13 + 3] = 5;
+	bytes[13 + 11] = 5;
+	bytes[13 + 12 + 5 + 2] = 1;
+	assert_int_equal(record_announces(bytes, len), 256);
+	assert_int_equal(record_announces(bytes, len - 1), 5); /* half a header is none */
+	bytes[13 + 9] = 1;                                     /* more than there is */
+	assert_int_equal(record_announces(bytes, len), 5);
+}
+
 static void
 cut_and_strange_records_are_none(void **state)
 {
@@ -116,6 +142,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_records_are_found),
+		cmocka_unit_test(announced_sizes_are_seen),
 		cmocka_unit_test(cut_and_strange_records_are_none),
 		cmocka_unit_test(final_alerts_are_told),
 		cmocka_unit_test(hello_is_told_from_everything_else),

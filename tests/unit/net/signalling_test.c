@@ -222,13 +222,10 @@ we_send_no_more_than_the_peer_takes(void **state)
 	send_code(&t, COAP_702_PING);
 	came(&t, 5);
 	assert_int_equal(session_max_message(s), COAP_MESSAGE_MAX);
-	line_send(t.line, "\x10\xe1\x20", 3); /* it takes nothing */
-	send_code(&t, COAP_702_PING);
-	assert_int_equal(came(&t, 6)->code, COAP_703_PONG);
-	assert_int_equal(ask_bytes(s, 1), -EMSGSIZE);
+	line_send(t.line, "\x30\xe1\x22\x01\x00", 5); /* 256 */
 	line_send_msg(t.line, &m);
-	send_code(&t, COAP_702_PING);
-	assert_int_equal(came(&t, 7)->code, COAP_703_PONG);
+	assert_int_equal(came(&t, 6)->code, COAP_205_CONTENT);
+	assert_int_equal(came(&t, 6)->payload_len, 128);
 	table_stop(&t);
 }
 
@@ -246,6 +243,41 @@ max_message_size_of_five_bytes_aborts(void **state)
 	assert_true(coap_get_uint(m, COAP_ABORT_BAD_CSM_OPTION, &option));
 	assert_int_equal(option, COAP_CSM_MAX_MESSAGE_SIZE);
 	table_stop(&t);
+}
+
+/* RFC 8323 5.6: what is too small for any answer of ours; a refusal says why (8811-2.2.2-20). */
+static void
+max_message_size_that_holds_no_answer_aborts(void **state)
+{
+	static const struct {
+		const char *csm;
+		size_t len;
+		bool good;
+	} sizes[] = {
+		{"\x10\xe1\x20", 3, false},
+		{"\x20\xe1\x21\x01", 4, false},
+		{"\x20\xe1\x21\xff", 4, false},
+		{"\x30\xe1\x22\x01\x00", 5, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint32_t option;
+		struct table t;
+
+		table_up(&t);
+		line_send(t.line, sizes[i].csm, sizes[i].len);
+		send_code(&t, COAP_702_PING);
+		if (sizes[i].good) {
+			assert_int_equal(came(&t, 1)->code, COAP_703_PONG);
+		} else {
+			const struct coap_msg *m = aborted(&t, 1, "Max-Message-Size");
+
+			assert_true(coap_get_uint(m, COAP_ABORT_BAD_CSM_OPTION, &option));
+			assert_int_equal(option, COAP_CSM_MAX_MESSAGE_SIZE);
+		}
+		table_stop(&t);
+	}
 }
 
 /* RFC 8323 5.2, 5.6 */
@@ -365,8 +397,9 @@ abort_ends_the_session_with_its_reason(void **state)
 	table_up(&t);
 	assert_true(ask(t.side.session, COAP_NON, "open", &a) > 0);
 	send_text(&t, COAP_705_ABORT, "out of\nideas");
-	WAIT(t.loop, t.side.downs == 1);
+	WAIT(t.loop, t.side.downs == 1 && line_is_over(t.line));
 	assert_string_equal(t.side.reason, "aborted by the peer: out of\\x0aideas");
+	assert_string_equal(line_why(t.line), "closed by the peer"); /* RFC 8446 6.1 */
 	assert_int_equal(a.error, -ECANCELED);
 	table_stop(&t);
 	table_up(&t);
@@ -745,6 +778,7 @@ main(void)
 		cmocka_unit_test(request_may_follow_the_csm_at_once),
 		cmocka_unit_test(we_send_no_more_than_the_peer_takes),
 		cmocka_unit_test(max_message_size_of_five_bytes_aborts),
+		cmocka_unit_test(max_message_size_that_holds_no_answer_aborts),
 		cmocka_unit_test(unknown_critical_option_aborts),
 		cmocka_unit_test(unknown_elective_options_and_codes_are_ignored),
 		cmocka_unit_test(who_does_not_come_up_in_time_is_ended),

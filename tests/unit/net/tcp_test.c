@@ -456,6 +456,53 @@ without_descriptors_connections_wait(void **state)
 	pair_stop(&p);
 }
 
+static void
+what_is_held_waits_and_so_does_the_end(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, "127.0.0.1");
+	turns = 0;
+	loop_at_turn_end(p.loop, count_turn, NULL);
+	tcp_hold(p.server.tcp, true);
+	assert_true(tcp_send(p.client.tcp, "abc", 3));
+	tcp_again(p.server.tcp);
+	tcp_end(p.client.tcp);
+	harness_settle(p.loop);
+	assert_int_equal(p.server.readable, 0);
+	assert_in_range(turns, 0, TURNS_MAX);
+	tcp_hold(p.server.tcp, false);
+	WAIT(p.loop, p.server.got == 3 && p.server.readable > 0 && p.server.last == 0);
+	pair_stop(&p);
+}
+
+/* More than kernel and peer take at once. */
+static void
+our_end_comes_after_all_that_was_sent(void **state)
+{
+	enum { MUCH = 200 * 1024 };
+	static const uint8_t bytes[MUCH];
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, "127.0.0.1");
+	p.client.deaf = true;
+	assert_int_equal(tcp_sent(p.server.tcp), 0);
+	assert_true(tcp_send(p.server.tcp, bytes, MUCH));
+	tcp_end(p.server.tcp);
+	assert_false(tcp_send(p.server.tcp, bytes, 1)); /* that was the last */
+	p.client.deaf = false;
+	p.client.last = 1;
+	WAIT(p.loop, p.client.last == 0);
+	assert_int_equal(p.client.got, MUCH);
+	assert_int_equal(tcp_sent(p.server.tcp), MUCH);
+	assert_true(tcp_send(p.client.tcp, "abc", 3)); /* the other direction stands */
+	WAIT(p.loop, p.server.got == 3);
+	assert_string_equal(p.server.why, "");
+	pair_stop(&p);
+}
+
 int
 main(void)
 {
@@ -471,6 +518,8 @@ main(void)
 		cmocka_unit_test(nothing_is_read_while_the_queue_is_long),
 		cmocka_unit_test(a_queue_that_does_not_shrink_breaks_the_connection),
 		cmocka_unit_test(without_descriptors_connections_wait),
+		cmocka_unit_test(what_is_held_waits_and_so_does_the_end),
+		cmocka_unit_test(our_end_comes_after_all_that_was_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,7 +130,7 @@ visitor_negotiate(struct visitor *w, const struct visitor_setup *setup)
 	/* It shows its certificate whatever CAs the server names. */
 	assert_int_equal(
 		gnutls_init(&w->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-					     GNUTLS_FORCE_CLIENT_CERT |
+					     GNUTLS_FORCE_CLIENT_CERT | GNUTLS_ENABLE_RAWPK |
 					     (setup->early ? GNUTLS_ENABLE_EARLY_DATA : 0)),
 		0);
 	assert_int_equal(gnutls_priority_set_direct(w->tls, priority, NULL), 0);

@@ -137,7 +137,7 @@ static const struct range ranges[] = {
 	{&data_acl, UDP("length"), UINT16},
 	{&data_acl, ICMP("type"), UINT8},
 	{&data_acl, ICMP("code"), UINT8},
-	{&data_acl, ICMP("rest-of-header"), {"''", "'AAAA'"}, {"'A'"}},
+	{&data_acl, ICMP("rest-of-header"), {"''", "'AAAA'"}, {"'A'", "'A==='", "'===='"}},
 };
 
 /* 8783-4.3-02, 8783-4.3-06, 8783-4.3-15, 8783-4.3-18, 8783-4.3-19, 8783-4.1-09, 8783-4.2-07 to -13,
@@ -393,9 +393,24 @@ names_of_aliases_and_clients_are_of_any_length(void **state)
 	name[sizeof(name) - 1] = '\0';
 	assert_true(check_in(data_alias, "{'name':'%s','target-uri':['a:b']}", name));
 	assert_true(check_in(data_client, "{'cuid':'%s'}", name));
+	/* Those of domains are not (RFC 6991). */
+	for (size_t i = 1; i < 254; i += 2)
+		name[i] = '.';
+	name[254] = '\0';
+	assert_false(check_in(data_alias, "{'name':'n','target-fqdn':['%s']}", name));
+	name[252] = '\0';
+	assert_true(check_in(data_alias, "{'name':'n','target-fqdn':['%s']}", name));
 	assert_true(check_in(data_client, "%s", "{'cuid':'c','cdid':'d'}"));
 	assert_false(check_in(data_client, "%s", "{'cdid':'d'}"));
 	assert_int_equal(err.tag, RESTCONF_MISSING_ATTRIBUTE);
+}
+
+static unsigned long long
+hash(unsigned long long h, const char *s)
+{
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3;
+	return h;
 }
 
 /* 8040-1.3-01, 8040-10-01, 8783-4.3-01, 8783-9-01 */
@@ -404,14 +419,15 @@ the_library_lists_every_module(void **state)
 {
 	json_t *library = data_modules_state(), *again = data_modules_state(), *before;
 	const struct yang_node *n = yang_child(&data_root, "ietf-yang-library", "modules-state");
-	json_t *entry;
-	size_t i, implemented = 0;
+	json_t *entry, *feature;
+	size_t i, k, implemented = 0;
+	unsigned long long id = 0xcbf29ce484222325;
+	char text[20];
 
 	(void)state;
 	before = json_deep_copy(library);
 	assert_true(yang_check(n, library, &err));
 	assert_true(json_equal(library, before) && json_equal(library, again));
-	assert_int_equal(strlen(json_string_value(json_object_get(library, "module-set-id"))), 16);
 	json_array_foreach(json_object_get(library, "module"), i, entry)
 	{
 		const char *name = json_string_value(json_object_get(entry, "name"));
@@ -427,7 +443,12 @@ the_library_lists_every_module(void **state)
 				"urn:ietf:params:xml:ns:yang:ietf-dots-data-channel");
 		}
 		assert_true(strcmp(name, "ietf-access-control-list") != 0 || !is);
+		id = hash(hash(id, name), json_string_value(json_object_get(entry, "revision")));
+		json_array_foreach(json_object_get(entry, "feature"), k, feature) id =
+			hash(id, json_string_value(feature));
 	}
+	snprintf(text, sizeof(text), "%016llx", id);
+	assert_string_equal(json_string_value(json_object_get(library, "module-set-id")), text);
 	assert_int_equal(i, 10);
 	assert_int_equal(implemented, 3);
 	json_decref(before);

@@ -27,7 +27,7 @@ parse(const char *path, struct path *p, const char **why)
 	return path_parse(&m, p, why);
 }
 
-/* 9132-4.2-02, 9132-4.2-03, 9132-4.2-04, 9132-4.2-05, 9132-4.4.2-06 */
+/* 9132-4.2-01, 9132-4.2-02, 9132-4.2-03, 9132-4.2-04, 9132-4.2-05, 9132-4.4.2-06 */
 static void
 resources_are_told_apart(void **state)
 {
@@ -51,6 +51,8 @@ resources_are_told_apart(void **state)
 	assert_int_equal(p.content, 'a');
 	assert_int_equal(parse(".well-known/dots/tm", &p, &why), -ENOENT);
 	assert_int_equal(parse(".well-known/core", &p, &why), -ENOENT);
+	assert_int_equal(parse(".well-known/other/mitigate/cuid=b", &p, &why), -ENOENT);
+	assert_int_equal(parse("known/dots/mitigate/cuid=b", &p, &why), -ENOENT);
 	assert_int_equal(parse("dots/mitigate", &p, &why), -ENOENT);
 	assert_int_equal(parse(".well-known/dots", &p, &why), -ENOENT);
 	assert_int_equal(parse(".well-known/dots/Mitigate", &p, &why), -ENOENT);

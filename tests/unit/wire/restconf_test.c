@@ -351,6 +351,7 @@ accept_allows_what_is_not_refused(void **state)
 	assert_false(restconf_accepts("application/yang-data+json;q=0.0 , */*;q=0.5", false));
 	assert_true(restconf_accepts("application/*;q=0, application/yang-data+json", false));
 	assert_true(restconf_accepts("application/*;q=0, application/*", false));
+	assert_true(restconf_accepts("application/*, application/*;q=0", false));
 	/* 8040-3.1-03 */
 	assert_true(restconf_accepts("application/xrd+xml", true));
 	assert_false(restconf_accepts("application/xrd+xml", false));

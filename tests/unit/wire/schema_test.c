@@ -60,7 +60,8 @@ expect_all(const struct bad *cases, size_t n)
 	}
 }
 
-/* 9132-4.4.1.3-11, 9132-6-04: each names the attribute and what is wrong with it. */
+/* 9132-4.4.1.3-11, 9132-6-01, 9132-6-04, 9132-10.5-02, 9132-10.6.1.1-01: each names the attribute
+ * and what is wrong with it. */
 static void
 wrong_values_are_refused_with_name_and_reason(void **state)
 {

@@ -170,8 +170,8 @@ json_is_the_rfcs_and_goes_back_to_the_same_cbor(void **state)
 	}
 }
 
-/* 9132-4.2-01, 9132-4.4.1.1-03, 9132-4.4.1.1-04, 9132-10.3-01, 9132-10.4-01: path options in their
- * order, byte for byte. */
+/* 9132-4.2-01, 9132-4.4.1.1-03, 9132-4.4.1.1-04, 9132-4.4.1.1-05, 9132-4.4.1.2-15, 9132-10.3-01,
+ * 9132-10.4-01: path options in their order, byte for byte. */
 static void
 options_decode_and_encode_byte_for_byte(void **state)
 {

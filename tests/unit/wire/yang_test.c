@@ -166,7 +166,7 @@ how_many_there_may_be_is_bounded(void **state)
 	assert_false(yang_check(data_alias, alias, &err));
 	assert_true(err.status == 413 && err.tag == RESTCONF_TOO_BIG);
 	assert_string_equal(err.why, "RFC 8040 12: target-fqdn: more than 256 entries");
-	for (int i = 0; i < 16384; i++)
+	for (int i = 0; i < 4096; i++)
 		json_array_append_new(list, json_pack("{s:o}", "name", json_sprintf("%d", i)));
 	assert_true(yang_check(data_acl, list, &err));
 	json_array_append_new(list, json_pack("{s:s}", "name", "x"));

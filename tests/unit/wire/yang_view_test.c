@@ -177,7 +177,8 @@ defaults_are_shown_as_asked_for(void **state)
 		     "'destination-port-range-or-operator':{'lower-port':1,'upper-port':2}}},"
 		     "'actions':{'forwarding':'drop'}}]}}");
 	struct restconf_query q = {.fields = "", .defaults = DEFAULTS_REPORT_ALL};
-	json_t *all, *trimmed, *explicit;
+	json_t *all, *trimmed, *explicit, *empty = json_object();
+	struct yang_place p;
 
 	(void)state;
 	assert_true(yang_check(data_acl, acl, &err));
@@ -189,6 +190,13 @@ defaults_are_shown_as_asked_for(void **state)
 		"'source-port-range-or-operator':{'operator':'eq','port':1},"
 		"'destination-port-range-or-operator':{'lower-port':1,'upper-port':2}}},"
 		"'actions':{'forwarding':'ietf-access-control-list:drop'}}]}}");
+	/* Of a choice only what is chosen has defaults. */
+	parse(CLIENT "/acls/acl=x/aces/ace=1/matches/udp/source-port-range-or-operator");
+	assert_true(yang_find(&data_root, data, &path, 0, &p, &err));
+	explicit = yang_view(p.node, empty, &q, &err);
+	assert_true(json_equal(explicit, empty));
+	json_decref(explicit);
+	json_decref(empty);
 	q.defaults = DEFAULTS_EXPLICIT;
 	explicit = yang_view(data_acl, all, &q, &err);
 	assert_true(json_equal(explicit, all));
