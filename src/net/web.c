@@ -128,8 +128,7 @@ web_lost(struct web *w)
 	struct web_ask *k = asking(w);
 
 	timer_after(w->turn, 0);
-	/* A quiet one that ended is followed by another. */
-	if (k && !w->connection->talks && !w->connection->served)
+	if (k && !w->connection->talks)
 		conclude(w, k, w->connection->why);
 }
 
@@ -145,11 +144,12 @@ is_idempotent(const char *method)
 }
 
 /* RFC 9112 9.3.1: a server may close a quiet connection while a request is on its way to it. What
- * may have reached it is sent again only if that makes no difference (RFC 9110 9.2.2). */
+ * may have reached it is sent again only if that makes no difference (RFC 9110 9.2.2); once, for
+ * the next connection will have served nobody before. */
 static bool
 may_ask_again(const struct web_connection *c, const struct web_ask *k)
 {
-	return c->served && !c->heard && (c->state == WEB_ENDED || !c->said) && !k->again &&
+	return c->served && !c->heard && (c->state == WEB_ENDED || !c->said) &&
 	       (is_idempotent(k->method) || !c->said);
 }
 
@@ -173,9 +173,7 @@ web_answered(struct web *w, const char *why)
 	again = why && may_ask_again(c, k);
 	web_connection_finish(c, k, !why);
 	timer_after(w->turn, 0);
-	if (again)
-		k->again = true;
-	else
+	if (!again)
 		conclude(w, k, why);
 }
 

@@ -11,6 +11,8 @@
 #include "net/http_head.h"
 #include "net/web_private.h"
 
+enum { LENGTH_DIGITS_MAX = 18 };
+
 static const char blanks[] = " \t";
 
 static void
@@ -61,7 +63,8 @@ frame(struct web_head *h, const char *name, const char *value)
 		return NULL;
 	if (h->sized || h->chunked)
 		return "HTTP: the length of the answer is said twice (RFC 9112 6.3)";
-	if (is_length && (!*value || value[strspn(value, "0123456789")]))
+	if (is_length && (!*value || value[strspn(value, "0123456789")] ||
+				 strlen(value) > LENGTH_DIGITS_MAX))
 		return "HTTP: Content-Length is no number (RFC 9110 8.6)";
 	if (!is_length && strcasecmp(value, "chunked") != 0)
 		return "HTTP: Transfer-Encoding is not chunked (RFC 9112 6.1)";

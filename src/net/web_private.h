@@ -58,17 +58,18 @@ struct web_ask {
 	size_t n_fields;
 	void (*done)(void *arg, const struct web_answer *a);
 	void *arg;
-	bool again; /* it was sent before, over a connection that ended */
-	bool over;  /* the answer is there, or there will be none */
+	bool over; /* the answer is there, or there will be none */
 	TAILQ_ENTRY(web_ask) queue;
 };
+
+TAILQ_HEAD(web_asks, web_ask);
 
 struct web {
 	struct loop *loop;
 	struct web_config cfg; /* with defaults; its texts are in here */
 	char *name, *host;     /* host: as in Host (RFC 9110 7.2) */
 	char interface[IFNAMSIZ];
-	TAILQ_HEAD(, web_ask) asks; /* the first one is under way, if `busy` */
+	struct web_asks asks; /* the first one is under way, if `busy` */
 	bool busy;
 	struct web_connection *connection; /* NULL: none */
 	struct resumption *resumption;

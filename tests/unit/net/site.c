@@ -176,8 +176,11 @@ end_event(void *arg, int events)
 		r = gnutls_handshake(e->tls);
 		if (r == GNUTLS_E_FATAL_ALERT_RECEIVED)
 			e->site->alert = (int)gnutls_alert_get(e->tls);
-		if (r < 0 && gnutls_error_is_fatal(r))
+		if (r < 0 && gnutls_error_is_fatal(r)) {
+			(void)gnutls_alert_send_appropriate(e->tls, r);
+			shutdown(e->fd, SHUT_WR);
 			end_over(e);
+		}
 		if (r < 0)
 			return;
 		end_note(e);

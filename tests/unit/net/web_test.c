@@ -197,7 +197,7 @@ shared_key_proves_no_server(void **state)
 			  : "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK";
 		asker_ask(&p.asker, "GET", "/", NULL);
 		if (i)
-			asker_failed(&p.asker, "TLS: ");
+			asker_failed(&p.asker, "TLS: peer's alert: ");
 		else
 			assert_true(p.site.shown);
 		pair_stop(&p);
@@ -674,7 +674,7 @@ server_of_an_old_version_is_told(void **state)
 	pair_start(&p, "server", NULL);
 	p.site.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1:+MAC-ALL:%VERIFY_ALLOW_SIGN_WITH_SHA1";
 	asker_ask(&p.asker, "GET", "/", NULL);
-	asker_failed(&p.asker, "TLS: ");
+	asker_failed(&p.asker, "TLS: peer's alert: ");
 	pair_stop(&p);
 }
 
