@@ -54,6 +54,7 @@ pair_of_another(int pair[static 2])
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control)};
+	struct cmsghdr *c;
 	int way[2];
 	pid_t pid;
 
@@ -66,7 +67,10 @@ pair_of_another(int pair[static 2])
 	}
 	assert_int_equal(recvmsg(way[0], &m, 0), 1);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	memcpy(pair, CMSG_DATA(CMSG_FIRSTHDR(&m)), 2 * sizeof(int));
+	c = CMSG_FIRSTHDR(&m);
+	if (!c)
+		abort();
+	memcpy(pair, CMSG_DATA(c), 2 * sizeof(int));
 	close(way[0]);
 	close(way[1]);
 }
