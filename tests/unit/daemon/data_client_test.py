@@ -262,6 +262,17 @@ def test_what_the_server_refuses_is_not_tried_until_it_changes(world):
     until(lambda: world.there("isp1")[0].keys() == {"a", "long"}, "the shorter one")
 
 
+def test_what_is_there_after_a_restart_is_not_told_again(world):
+    world.serve("isp1")
+    world.ask(records([alias("a", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert world.client.stop() == 0
+    world.client.start()
+    world.in_step("isp1", 2)
+    assert [a["state"] for c in ("aliases", "acls") for a in world.client(c)[1][c]] == ["placed", "placed"]
+    assert len(world.events("shared")) == 2 and len(world.events("record-placed")) == 2
+
+
 # --- another server --------------------------------------------------------------------------------
 
 
@@ -428,7 +439,30 @@ def test_what_is_on_record_is_renewed_before_half_of_its_time(world, stub):
     world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
     world.in_step("isp1")
     until(lambda: len(s.did("PUT")) == 2, "the renewal")
+    methods = [m for m, _, _ in s.asked]
+    first = methods.index("PUT")
+    # After the one that confirms, a look every 5 s, and one with the renewal: 6 in 30 s.
+    assert methods[first:methods.index("PUT", first + 1)].count("GET") <= 7
     assert len(world.events("shared")) == 1  # it tells nothing new
+
+
+# 8783-6.3-01
+def test_what_cannot_be_deleted_is_told_once(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "198.51.100.7/32"), alias("b", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    s.answers += [("DELETE", "", 403)] * 2
+    world.rewrite(records([alias("a", "198.51.100.7/32")]))
+    until(lambda: len(s.did("DELETE")) == 3 and len(s.entries) == 1, "the third try")
+    assert [e["reason"] for e in world.events("alert", section="RFC 8783 6.3")] == [
+        "RFC 8783 6.3: alias b is not deleted: the server says 403 access-denied: because"]
+
+
+def test_who_has_nothing_there_does_not_register(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "192.0.2.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert [m for m, _, _ in s.asked] == ["GET", "GET"] and not world.events("shared")
 
 
 if __name__ == "__main__":
