@@ -32,13 +32,14 @@ add(struct shares *s, int domain)
 __attribute__((format(printf, 4, 5))) static void
 refuse(struct shares *s, int domain, const char *section, const char *fmt, ...)
 {
-	struct share *sh = add(s, domain);
+	struct share *sh;
 	char buf[400];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(buf, sizeof(buf), fmt, ap);
 	va_end(ap);
+	sh = add(s, domain);
 	sh->section = section;
 	sh->reason = arena_text(s->arena, buf, strlen(buf));
 }

@@ -433,10 +433,12 @@ got_root(struct data_channel *c, const struct web_answer *a)
 static void
 got_record(struct data_channel *c, const struct web_answer *a)
 {
-	if (a->status == 404)
+	if (a->status == 404 && !c->n_records)
+		finish(c); /* there is nothing to tell, not even who we are */
+	else if (a->status == 404)
 		enlist(c);
 	else if (a->status != 200)
-		fail_answer(c, "RFC 8783 6.3", a);
+		fail_answer(c, "RFC 8783 6.2", a);
 	else if (look(c, a, false))
 		delete_next(c);
 }
@@ -456,6 +458,20 @@ got_registration(struct data_channel *c, const struct web_answer *a)
 	}
 }
 
+/* It stays, and may do what nobody here knows of; told once, not with every look. */
+static void
+raise_undeleted(const struct data_channel *c, const struct doomed *d, const struct web_answer *a)
+{
+	const char *section = d->kind == SHARE_ALIAS ? "RFC 8783 6.3" : "RFC 8783 7.4";
+	char why[DATA_REPLY_MAX];
+	char *text = mem_printf("%s: %s %s is not deleted: %s", section, share_kinds[d->kind],
+		d->name, data_reply_reason(a, why, sizeof(why)));
+
+	event_raise(EVENT_ALERT, EVENT_F("reason", text), EVENT_F("domain", c->domain->name),
+		EVENT_F("server", c->domain->data.name), EVENT_F("section", section));
+	free(text);
+}
+
 static void
 got_deletion(struct data_channel *c, const struct web_answer *a)
 {
@@ -463,7 +479,7 @@ got_deletion(struct data_channel *c, const struct web_answer *a)
 	bool gone = a->status == 204 || a->status == 200 || a->status == 404;
 
 	if (!gone && data_reply_passes(a)) {
-		fail_answer(c, "RFC 8783 6.4", a);
+		fail_answer(c, "RFC 8783 6.3", a);
 		return;
 	}
 	if (gone) {
@@ -473,6 +489,8 @@ got_deletion(struct data_channel *c, const struct web_answer *a)
 			EVENT_N("code", a->status));
 		c->changed = true;
 	}
+	if (!gone && !c->told)
+		raise_undeleted(c, d, a);
 	free(d->name);
 	c->n_doomed--;
 	delete_next(c);
@@ -538,7 +556,7 @@ static void
 got_confirmed(struct data_channel *c, const struct web_answer *a)
 {
 	if (a->status != 200)
-		fail_answer(c, "RFC 8783 6.3", a);
+		fail_answer(c, "RFC 8783 6.2", a);
 	else if (look(c, a, true))
 		finish(c);
 }

@@ -27,7 +27,8 @@ struct tcp {
 	struct timer *again;
 	struct buf in;
 	size_t taken; /* of `in` */
-	bool ended, stalled;
+	bool ended, stalled, held;
+	uint64_t sent;
 };
 
 static struct tcp_listener *listening;
@@ -40,7 +41,7 @@ on_again(void *arg)
 {
 	const struct tcp *t = arg;
 
-	if (t->ops)
+	if (t->ops && !t->held)
 		t->ops->readable(t->arg);
 }
 
@@ -165,6 +166,7 @@ tcp_read(struct tcp *t, void *bytes, size_t cap)
 bool
 tcp_send(struct tcp *t, const void *bytes, size_t len)
 {
+	t->sent += len;
 	t->peer->sent(t->peer->arg, bytes, len);
 	return true;
 }
@@ -179,6 +181,27 @@ void
 tcp_again(struct tcp *t)
 {
 	timer_after(t->again, 0);
+}
+
+void
+tcp_hold(struct tcp *t, bool hold)
+{
+	t->held = hold;
+	if (!hold)
+		tcp_again(t);
+}
+
+/* Nothing is queued here. */
+void
+tcp_end(struct tcp *t)
+{
+	(void)t;
+}
+
+uint64_t
+tcp_sent(const struct tcp *t)
+{
+	return t->sent;
 }
 
 const struct endpoint *

@@ -43,7 +43,7 @@ domains:
 hosts: {{www.example.com: [198.51.100.9], far.example.com: [198.51.100.9, 192.0.2.9]}}
 """
 DOMAIN = """  {name}:
-    protects: [{prefix}]
+    protects: [{prefix}]{more}
     servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
     credentials: {{certificate: {who}.crt, key: {who}.key, trust: ca.crt}}
     data-channel: {{name: {https_name}, address: 127.0.0.1, port: {https}, check: 5}}
@@ -71,13 +71,14 @@ class World:
         text = SERVER.format(name=name, port=port, https=https, more=more, who=who, prefix=prefix)
         self.daemons[name] = Daemon(self.folder, name, text).start()
 
-    def ask(self, records, https_name="dots.example", only=PROVIDERS):
+    def ask(self, records, https_name="dots.example", only=PROVIDERS, more=""):
         self.write(records)
         domains = ""
         for name in only:
             who, prefix = PROVIDERS[name]
             port, https = self.ports.setdefault(name, (free_port(), free_port()))
-            domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who, https_name=https_name)
+            domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who, https_name=https_name,
+                                     more=more)
         self.client = Daemon(self.folder, "client", CLIENT.format(domains=domains)).start()
 
     def write(self, records):
@@ -262,6 +263,17 @@ def test_what_the_server_refuses_is_not_tried_until_it_changes(world):
     until(lambda: world.there("isp1")[0].keys() == {"a", "long"}, "the shorter one")
 
 
+def test_what_is_there_after_a_restart_is_not_told_again(world):
+    world.serve("isp1")
+    world.ask(records([alias("a", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert world.client.stop() == 0
+    world.client.start()
+    world.in_step("isp1", 2)
+    assert [a["state"] for c in ("aliases", "acls") for a in world.client(c)[1][c]] == ["placed", "placed"]
+    assert len(world.events("shared")) == 2 and len(world.events("record-placed")) == 2
+
+
 # --- another server --------------------------------------------------------------------------------
 
 
@@ -428,7 +440,39 @@ def test_what_is_on_record_is_renewed_before_half_of_its_time(world, stub):
     world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
     world.in_step("isp1")
     until(lambda: len(s.did("PUT")) == 2, "the renewal")
+    methods = [m for m, _, _ in s.asked]
+    first = methods.index("PUT")
+    # After the one that confirms, a look every 5 s, and one with the renewal: 6 in 30 s.
+    assert methods[first:methods.index("PUT", first + 1)].count("GET") <= 7
     assert len(world.events("shared")) == 1  # it tells nothing new
+
+
+# 8783-6.3-01
+def test_what_cannot_be_deleted_is_told_once(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "198.51.100.7/32"), alias("b", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    s.answers += [("DELETE", "", 403)] * 2
+    world.rewrite(records([alias("a", "198.51.100.7/32")]))
+    until(lambda: len(s.did("DELETE")) == 3 and len(s.entries) == 1, "the third try")
+    assert [e["reason"] for e in world.events("alert", section="RFC 8783 6.3")] == [
+        "RFC 8783 6.3: alias b is not deleted: the server says 403 access-denied: because"]
+
+
+# Rule M1: the server can be reached, but not over the domain's own link.
+def test_nothing_goes_over_another_link(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"], more="\n    interface: dots-none0")
+    failed = until(lambda: world.events("data-pending"), "the failure")[0]
+    assert failed["reason"] == "RFC 9284 5.1: interface dots-none0 is down"
+    assert not s.connections and not world.events("shared")
+
+
+def test_who_has_nothing_there_does_not_register(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "192.0.2.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert [m for m, _, _ in s.asked] == ["GET", "GET"] and not world.events("shared")
 
 
 if __name__ == "__main__":
