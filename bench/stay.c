@@ -366,6 +366,8 @@ stay_return(struct stay *st, double spread, double seconds)
 		n = count_back(st);
 		check = now() + 0.1;
 	}
+	for (uint32_t i = 0; i < st->n; i++) /* it was when to begin */
+		st->stayers[i].due = now() + st->interval * share_of(i);
 	r.back = n = times_of(st, begun, times);
 	r.in_vain = st->tally.wrong;
 	if (n) {
