@@ -33,14 +33,15 @@ struct key {
 static struct key
 key_of(const struct flow *f)
 {
+	bool live = f->client.addr.family != 0; /* else it is an endpoint of ours alone */
 	struct key k = {.server_port = f->server.port,
-		.client_port = f->client.port,
+		.client_port = live ? f->client.port : 0,
 		.protocol = (uint8_t)f->protocol,
 		.server_family = f->server.addr.family,
 		.client_family = f->client.addr.family};
 
 	memcpy(k.server, f->server.addr.bytes, addr_bits(&f->server.addr) / 8);
-	if (f->client.addr.family)
+	if (live)
 		memcpy(k.client, f->client.addr.bytes, addr_bits(&f->client.addr) / 8);
 	return k;
 }

@@ -222,23 +222,3 @@ tcp_interface(const struct tcp *t)
 	(void)t;
 	return "";
 }
-
-void
-tcp_hold(struct tcp *t, bool hold)
-{
-	(void)t;
-	(void)hold;
-}
-
-void
-tcp_end(struct tcp *t)
-{
-	(void)t;
-}
-
-uint64_t
-tcp_sent(const struct tcp *t)
-{
-	(void)t;
-	return 0;
-}
