@@ -167,6 +167,8 @@ web_head_line(struct web_head *h, const char *line, size_t len)
 		len--;
 	if (memchr(line, 0, len))
 		return "HTTP: a NUL in the head of the answer (RFC 9110 5.5)";
+	if (memchr(line, '\r', len))
+		return "HTTP: a bare CR in the head of the answer (RFC 9112 2.2)";
 	if (!len)
 		return finish(h);
 	copy = mem_new(len + 1);

@@ -271,6 +271,7 @@ static const struct {
 	{"<html>0.9</html>", "HTTP: "},
 	{"HTTP/2 200\r\nContent-Length: 0\r\n\r\n", "HTTP: "},
 	{"HTTP/1.1 600 Oh\r\nContent-Length: 0\r\n\r\n", "no line of status"},
+	{"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 1\r\nContent-Length: 0\r\n\r\n", "a bare CR"},
 	{"HTTP/1.1 099 Oh\r\nContent-Length: 0\r\n\r\n", "HTTP: "},
 	{"HTTP/1.1 2000 Oh\r\nContent-Length: 0\r\n\r\n", "HTTP: "},
 	{"HTTP/1.1 20\r\nContent-Length: 0\r\n\r\n", "HTTP: "},
