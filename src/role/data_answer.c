@@ -66,8 +66,10 @@ static void
 field_version(struct fields *f, const struct data_version *v)
 {
 	data_etag(v, f->etag);
-	data_date(v->changed, f->date);
 	field(f, "ETag", f->etag);
+	if (!v->changed)
+		return;
+	data_date(v->changed, f->date);
 	field(f, "Last-Modified", f->date);
 }
 

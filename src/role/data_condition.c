@@ -38,6 +38,20 @@ read_date(const char *text, int64_t *ret_s)
 	return true;
 }
 
+/* Of all that a client sees: of its registrations together, for that of the datastore would tell it
+ * when others change something (RFC 8040 12). It has no time: a registration that is gone leaves
+ * none. */
+static struct data_version
+version_of_all(const struct data_request *r)
+{
+	const struct data_client *dc = NULL;
+	struct data_version v = {.number = 14695981039346656037ULL}; /* FNV-1a */
+
+	while ((dc = data_next(r->server->data, r->client->name, dc)))
+		v.number = (v.number ^ dc->version.number) * 1099511628211ULL;
+	return v;
+}
+
 bool
 data_version_of(const struct data_request *r, struct data_version *ret)
 {
@@ -45,7 +59,7 @@ data_version_of(const struct data_request *r, struct data_version *ret)
 	case PLACE_STORE:
 	case PLACE_DOTS_DATA:
 	case PLACE_CLIENTS:
-		*ret = data_version(r->server->data);
+		*ret = version_of_all(r);
 		return true;
 	case PLACE_CLIENT:
 		if (r->dc)
@@ -100,12 +114,12 @@ data_condition(struct data_request *r)
 	data_etag(&v, tag);
 	if (match && !names_tag(match, tag, exists))
 		return 412;
-	if (!match && unmodified && exists && read_date(unmodified, &since) &&
+	if (!match && unmodified && v.changed && read_date(unmodified, &since) &&
 		v.changed / MS > since)
 		return 412;
 	if (none && names_tag(none, tag, exists))
 		return is_read(r) ? 304 : 412;
-	if (!none && modified && is_read(r) && exists && read_date(modified, &since) &&
+	if (!none && modified && is_read(r) && v.changed && read_date(modified, &since) &&
 		v.changed / MS <= since)
 		return 304;
 	return 0;

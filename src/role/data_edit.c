@@ -201,18 +201,22 @@ key_fits(struct data_request *r, const json_t *client)
 }
 
 /* Of whom a gateway that is trusted speaks (RFC 8783 5.1); what others say of it is ignored. */
-static const char *
-cdid_in(struct data_request *r, const json_t *client)
+static bool
+read_cdid(struct data_request *r, const json_t *client, const char **ret)
 {
 	const char *cdid = json_string_value(json_object_get(client, "cdid"));
 	const struct client *c;
 
+	*ret = NULL;
 	if (!cdid || !r->asker->gateway)
-		return NULL;
+		return true;
 	c = clients_by_cdid(r->server->setup.clients, cdid);
-	if (c)
-		r->client = c;
-	return cdid;
+	if (!c)
+		return restconf_refuse(&r->err, 403, RESTCONF_ACCESS_DENIED,
+			"RFC 8783 5.1: cdid %.64s is of no client of ours", cdid);
+	r->client = c;
+	*ret = cdid;
+	return true;
 }
 
 static bool
@@ -221,9 +225,11 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 	struct data_server *s = r->server;
 	const char *cuid = json_string_value(json_object_get(client, "cuid"));
 	const struct restconf_segment self = {.name = "dots-client", .keys = {cuid}, .n_keys = 1};
-	const char *cdid = cdid_in(r, client);
+	const char *cdid;
 	bool created;
 
+	if (!read_cdid(r, client, &cdid))
+		return false;
 	if (must_be_new && data_find(s->data, cuid))
 		return restconf_refuse(&r->err, 409, RESTCONF_RESOURCE_DENIED,
 			"RFC 8783 5.1: dots-client %.64s exists", cuid);

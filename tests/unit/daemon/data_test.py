@@ -257,6 +257,8 @@ def test_a_cdid_counts_from_trusted_gateways_only(serve, web):
     assert gate.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "g"}]}).status == 201
     for got in (post_alias(gate, alias(), cuid="g"), post_acl(gate, "f", ace(), cuid="g")):
         assert (got.status, got.error["error-tag"]) == (403, "access-denied")
+    got = gate.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "u", "cdid": "AAAAAAAAAAAAAAAAAAAAAA"}]})
+    assert (got.status, got.error["error-tag"]) == (403, "access-denied")
     assert gate.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "r", "cdid": cdid}]}).status == 201
     assert post_alias(gate, alias(), cuid="r").status == 201
     assert acme.get(own("r") + "/aliases/alias=web").status == 200
@@ -301,7 +303,8 @@ def test_methods_of_a_resource(serve, web):
 
 # 8040-3.4.1-06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
 def test_validators_change_with_configuration_only(serve, web):
-    w = web(serve())
+    server = serve()
+    w = web(server)
     register(w)
     assert post_alias(w, alias("a"), alias("b")).status == 201
 
@@ -311,6 +314,10 @@ def test_validators_change_with_configuration_only(serve, web):
                  own() + "/aliases/alias=b", own() + "/acls")]
 
     before = tags()
+    assert tags() == before
+    beta = web(server, "beta")  # 8040-12-04: what others do is not told
+    register(beta, "beta")
+    assert post_alias(beta, alias(**{"target-prefix": ["192.0.2.1/32"]}), cuid="beta").status == 201
     assert tags() == before
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [alias("a", **{"target-protocol": [6]})]}).status == 204
     after = tags()
