@@ -459,6 +459,59 @@ def test_a_registration_said_again_takes_nothing_away(serve, web):
     assert w.get(own() + "/aliases/alias=web").status == 200
 
 
+# 8040-4.6-01, 8040-4.6.1-02, 8040-4.6.1-04
+def test_a_registration_is_patched_as_a_whole(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias("a", **{"target-protocol": [6]}), alias("b"))
+    assert post_acl(w, "f", ace()).status == 201
+    change = {"cuid": CUID, "aliases": {"alias": [{"name": "a", "target-protocol": [17]}, alias("new")]}}
+    assert w("PATCH", own(), {f"{MODULE}:dots-client": [change]}).status == 204
+    got = w.get(own() + "?content=config").body[f"{MODULE}:dots-client"][0]
+    assert {a["name"]: a.get("target-protocol") for a in got["aliases"]["alias"]} == {"a": [6, 17], "b": None, "new": None}
+    assert [a["name"] for a in got["acls"]["acl"]] == ["f"]
+    assert w("PATCH", own(), {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]}).status == 400
+
+
+# 8040-4.3-10, 8040-3.5.3-01: nothing else is taken for what has another name
+def test_what_the_module_does_not_have_does_not_exist(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias())
+    for below in ("/bogus", "/aliases/bogus=web", "/aliases/acl=web", "/acls/alias=web", "/other:aliases", "/aliases=web",
+                  "/aliases/alias=web/bogus"):
+        for method in ("GET", "DELETE", "PUT", "PATCH", "POST"):
+            got = w(method, own() + below, {f"{MODULE}:alias": [alias()]} if method[0] == "P" else None)
+            assert got.status in (400, 404) and got.error["error-tag"] == "invalid-value", (method, below, got)
+    assert w.get(own() + "/cuid").body == {f"{MODULE}:cuid": CUID}
+    for method in ("DELETE", "PUT"):
+        got = w(method, own() + "/cuid", {f"{MODULE}:cuid": "x"} if method == "PUT" else None)
+        assert got.status == 405 and "GET" in got.fields["allow"], got
+    assert w.get(own() + "/aliases/alias=web").status == 200
+
+
+# 8040-4.4.1-03, 8040-4.8.5-01, -02
+def test_order_is_for_acls(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias())
+    assert post_acl(w, "one", ace()).status == 201
+    acl = {f"{MODULE}:acl": [{"name": "two", "type": "ipv4-acl-type", "aces": {"ace": [ace()]}}]}
+    here = "/" + own().removeprefix("/restconf/data/")
+    wrong = ((own() + "/aliases/alias=a?insert=first", {f"{MODULE}:alias": [alias("a")]}),
+             (own() + "?insert=first", {f"{MODULE}:dots-client": [{"cuid": CUID}]}),
+             (own() + "/aliases?insert=first", {f"{MODULE}:aliases": {"alias": [alias()]}}),
+             (own() + "/acls/acl=two?insert=after", acl),
+             (own() + "/acls/acl=two?insert=after&point=" + here + "/aliases/alias=web", acl),
+             (own() + "/acls/acl=two?insert=after&point=" + here.replace(CUID, OTHER_CUID) + "/acls/acl=one", acl))
+    for path, body in wrong:
+        got = w.put(path, body)
+        assert (got.status, got.error["error-tag"]) == (400, "invalid-value"), (path, got)
+    assert w.put(own() + "/acls/acl=two?insert=before&point=" + here + "/acls/acl=one", acl).status == 201
+    got = w.get(own() + "/acls?content=config").body[f"{MODULE}:acls"]["acl"]
+    assert [a["name"] for a in got] == ["two", "one"]
+
+
 # 8783-6.1-26, 8783-7.2-31
 def test_of_several_entries_all_are_made_or_none(serve, web):
     w = web(serve())
