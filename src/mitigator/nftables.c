@@ -202,11 +202,15 @@ unsettle(struct nftables *n)
 	timer_after(n->retry, RETRY_MS);
 }
 
+/* Who is told may change them: what is there of that client is not touched after it. */
 static void
-tell_acls(struct nftables *n, const char *client, const char *why)
+tell_acls(struct nftables *n, const void *name, size_t len, const char *why)
 {
+	char *client = mem_printf("%.*s", (int)len, (const char *)name);
+
 	if (n->events.acls_done)
 		n->events.acls_done(n->events.arg, client, why);
+	free(client);
 }
 
 struct telling {
@@ -224,7 +228,7 @@ tell_acls_failed(void *arg, const void *key, size_t len, void *value)
 	if (!a || a->told || a->failed)
 		return true;
 	a->failed = true;
-	tell_acls(t->n, a->set.client, t->why);
+	tell_acls(t->n, key, len, t->why);
 	return true;
 }
 
@@ -308,10 +312,7 @@ has_changes(const struct nftables *n)
 static bool
 tell_acls_refused(void *arg, const void *key, size_t len, void *value)
 {
-	char *client = mem_printf("%.*s", (int)len, (const char *)key);
-
-	tell_acls(arg, client, value);
-	free(client);
+	tell_acls(arg, key, len, value);
 	return true;
 }
 
@@ -408,19 +409,18 @@ tell_acls_done(void *arg, const void *key, size_t len, void *value)
 {
 	struct nftables *n = arg;
 	struct acls *a = map_get(n->acls, key, len);
-	bool told = !a || a->told;
+	bool told;
 
 	(void)value;
 	if (!a || map_get(n->dirty_acls, key, len))
 		return true;
+	told = a->told;
 	a->told = true;
 	a->failed = false;
 	if (!a->set.n_rules)
-		map_remove(n->acls, key, len);
+		acls_free(map_remove(n->acls, key, len));
 	if (!told)
-		tell_acls(n, a->set.client, NULL);
-	if (!a->set.n_rules)
-		acls_free(a);
+		tell_acls(n, key, len, NULL);
 	return true;
 }
 
