@@ -778,7 +778,7 @@ acls_new(const struct acl_set *set)
 static const char *
 check_acls(const struct nftables *n, const struct acl_set *set, const struct acls *old, size_t size)
 {
-	if (!old && map_count(n->acls) == FILTER_PROTO_ACL_SETS_MAX)
+	if (!old && map_count(n->acls) >= FILTER_PROTO_ACL_SETS_MAX)
 		return "too many clients with ACLs";
 	if (n->n_acl_rules - (old ? old->set.n_rules : 0) + set->n_rules > FILTER_PROTO_RULES_MAX)
 		return "too many rules of ACLs";

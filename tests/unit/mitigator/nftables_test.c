@@ -331,7 +331,7 @@ setup(void **state)
 	b->tick = timer_new(b->loop, on_tick, b);
 	b->patience = timer_new(b->loop, on_patience, b);
 	b->arena = arena_new();
-	buf_init(&b->reports, 65536);
+	buf_init(&b->reports, 1 << 18);
 	event_add_sink(on_event, b);
 	helper_starts(b);
 	b->m = nftables_new(b->loop, &cfg, &events);
@@ -765,6 +765,12 @@ clients_with_acls_are_limited(void **state)
 	await_commit(b);
 	assert_int_equal(b->msg.n_acls, FILTER_PROTO_ACL_SETS_MAX);
 	expect_reports(b, "c10000=too many clients with ACLs ");
+	put_acls(b, "c10000", 0); /* on its way out, and no room for another one */
+	put_acls(b, "c10001", 1);
+	helper_done(b, "");
+	await_commit(b);
+	assert_int_equal(b->msg.n_acls, 1);
+	assert_non_null(strstr(buf_text(&b->reports), "c10001=too many clients with ACLs "));
 }
 
 /* With as many prefixes as one may have, each takes some tens of kilobytes. */
