@@ -28,6 +28,19 @@ struct rule {
 
 /* ---- changes ---- */
 
+uint64_t
+nft_state_digest(const struct filter_msg *m)
+{
+	struct buf out;
+	uint64_t h;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	filter_proto_encode(m, &out);
+	h = nft_msg_hash(out.bytes, out.len);
+	buf_finish(&out);
+	return h;
+}
+
 static void
 change_init(struct nft_change *c, struct nft *t)
 {
@@ -144,15 +157,9 @@ static uint64_t
 digest_of(const struct filter *f)
 {
 	struct filter copy = *f;
-	struct filter_msg m = {.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1};
-	struct buf out;
-	uint64_t h;
 
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	filter_proto_encode(&m, &out);
-	h = nft_msg_hash(out.bytes, out.len);
-	buf_finish(&out);
-	return h;
+	return nft_state_digest(
+		&(struct filter_msg){.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1});
 }
 
 static struct rule *

@@ -13,15 +13,9 @@ static uint64_t
 digest_of_acls(const struct acl_set *set)
 {
 	struct acl_set copy = *set;
-	struct filter_msg m = {.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1};
-	struct buf out;
-	uint64_t h;
 
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	filter_proto_encode(&m, &out);
-	h = nft_msg_hash(out.bytes, out.len);
-	buf_finish(&out);
-	return h;
+	return nft_state_digest(
+		&(struct filter_msg){.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1});
 }
 
 static uint64_t
