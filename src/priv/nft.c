@@ -4,7 +4,6 @@
 #include "priv/nft.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,13 +245,12 @@ remove_gone(struct nft_change *c, const struct filter_msg *m)
 
 	for (size_t i = 0; i < m->n_removed; i++) {
 		struct rule *r = map_get(t->rules, &m->removed[i], sizeof(uint64_t));
-		char chain[NFT_NAME_MAX];
 
 		if (!r || !r->gone)
 			continue;
-		snprintf(chain, sizeof(chain), "m_%" PRIu64, r->filter.id);
 		nft_msg_mitigation_reset(t->table, &r->filter, &c->parts_out);
-		nft_msg_delete(t->table, NFT_CHAIN, chain, &c->parts_out);
+		nft_msg_delete(
+			t->table, NFT_CHAIN, nft_name_id("m", r->filter.id).text, &c->parts_out);
 		map_remove(t->rules, &m->removed[i], sizeof(uint64_t));
 		rule_drop(c, r);
 		c->n_gone++;
@@ -600,17 +598,15 @@ const char *
 nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
 	struct standing s;
-	const char *why = "nftables: the table cannot be listed";
+	const char *why = nft_acl_check(t, m, false);
 
-	const char *refusal = nft_acl_check(t, m, false);
-
-	if (count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
-		return "too many clients";
-	if (refusal)
-		return refusal;
+	if (!why && count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
+		why = "too many clients";
+	if (why)
+		return why;
 	t->synced = false;
-	if (standing_list(t, &s))
-		why = synchronise(t, m, &s, ret_done);
+	why = standing_list(t, &s) ? synchronise(t, m, &s, ret_done)
+				   : "nftables: the table cannot be listed";
 	standing_finish(&s);
 	/* Another version of ours may have left sets of other types under the same names. */
 	return why ? synchronise(t, m, NULL, ret_done) : NULL;

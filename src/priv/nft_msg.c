@@ -1,12 +1,9 @@
 /*
- * Typed filters as messages to the kernel. The only file that knows how its packet filter is told
- * (linux/netfilter/nf_tables.h): attributes in network order, expressions that pass values on in
- * registers.
+ * See nft_msg.h.
  */
 #include "priv/nft_msg.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <endian.h>
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
@@ -639,7 +636,7 @@ parse_counter(const struct nlattr *data, struct nft_object *ret)
 	}
 }
 
-/* As put_counter wrote it; another one's is none of ours. */
+/* As nft_msg_counter wrote it; another one's is none of ours. */
 static const char *
 parse_comment(const struct nlattr *a)
 {
