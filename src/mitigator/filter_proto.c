@@ -592,6 +592,43 @@ filter_proto_check_acls(const struct acl_set *s)
 	return check(&(struct filter_msg){.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1});
 }
 
+/* ---- copies ---- */
+
+static void *
+copied(struct arena *a, const void *list, size_t n, size_t size)
+{
+	void *p = arena_alloc(a, n, size);
+
+	if (n)
+		memcpy(p, list, n * size);
+	return p;
+}
+
+struct filter
+filter_proto_copy(struct arena *a, const struct filter *f)
+{
+	struct filter c = *f;
+
+	c.client = arena_text(a, f->client, strlen(f->client));
+	c.prefixes = copied(a, f->prefixes, f->n_prefixes, sizeof(*f->prefixes));
+	c.protocols = copied(a, f->protocols, f->n_protocols, sizeof(*f->protocols));
+	c.ports = copied(a, f->ports, f->n_ports, sizeof(*f->ports));
+	return c;
+}
+
+struct acl_set
+filter_proto_copy_acls(struct arena *a, const struct acl_set *s)
+{
+	struct acl_set c = *s;
+
+	c.client = arena_text(a, s->client, strlen(s->client));
+	c.scope = copied(a, s->scope, s->n_scope, sizeof(*s->scope));
+	c.rules = copied(a, s->rules, s->n_rules, sizeof(*s->rules));
+	return c;
+}
+
+/* ---- names ---- */
+
 bool
 filter_proto_instance_ok(const char *instance)
 {

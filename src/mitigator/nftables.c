@@ -93,22 +93,9 @@ static struct wanted *
 wanted_new(const struct filter *f)
 {
 	struct wanted *w = mem_new(sizeof(*w));
-	struct prefix *prefixes;
-	uint8_t *protocols;
-	struct filter_ports *ports;
 
 	w->arena = arena_new();
-	w->filter = *f;
-	w->filter.client = arena_text(w->arena, f->client, strlen(f->client));
-	w->filter.prefixes = prefixes = arena_alloc(w->arena, f->n_prefixes, sizeof(*prefixes));
-	w->filter.protocols = protocols = arena_alloc(w->arena, f->n_protocols, 1);
-	w->filter.ports = ports = arena_alloc(w->arena, f->n_ports, sizeof(*ports));
-	for (size_t i = 0; i < f->n_prefixes; i++)
-		prefixes[i] = f->prefixes[i];
-	for (size_t i = 0; i < f->n_protocols; i++)
-		protocols[i] = f->protocols[i];
-	for (size_t i = 0; i < f->n_ports; i++)
-		ports[i] = f->ports[i];
+	w->filter = filter_proto_copy(w->arena, f);
 	return w;
 }
 
@@ -759,18 +746,9 @@ static struct acls *
 acls_new(const struct acl_set *set)
 {
 	struct acls *a = mem_new(sizeof(*a));
-	struct prefix *scope;
-	struct acl_rule *rules;
 
 	a->arena = arena_new();
-	a->set = *set;
-	a->set.client = arena_text(a->arena, set->client, strlen(set->client));
-	a->set.scope = scope = arena_alloc(a->arena, set->n_scope, sizeof(*scope));
-	a->set.rules = rules = arena_alloc(a->arena, set->n_rules, sizeof(*rules));
-	for (size_t i = 0; i < set->n_scope; i++)
-		scope[i] = set->scope[i];
-	for (size_t i = 0; i < set->n_rules; i++)
-		rules[i] = set->rules[i];
+	a->set = filter_proto_copy_acls(a->arena, set);
 	return a;
 }
 

@@ -165,27 +165,16 @@ static struct rule *
 rule_new(struct nft_change *c, const struct filter *f, uint64_t digest)
 {
 	struct rule *r = mem_new(sizeof(*r));
-	struct prefix *prefixes;
-	uint8_t *protocols;
-	struct filter_ports *ports;
 
 	r->arena = arena_new();
-	r->filter = *f;
-	r->filter.client = arena_text(r->arena, f->client, strlen(f->client));
-	r->filter.prefixes = prefixes = arena_alloc(r->arena, f->n_prefixes, sizeof(*prefixes));
-	r->filter.protocols = protocols = arena_alloc(r->arena, f->n_protocols, 1);
-	r->filter.ports = ports = arena_alloc(r->arena, f->n_ports, sizeof(*ports));
-	memcpy(prefixes, f->prefixes, f->n_prefixes * sizeof(*prefixes));
-	if (f->n_protocols)
-		memcpy(protocols, f->protocols, f->n_protocols);
-	if (f->n_ports)
-		memcpy(ports, f->ports, f->n_ports * sizeof(*ports));
+	r->filter = filter_proto_copy(r->arena, f);
 	r->digest = digest;
 	r->fresh = true;
 	r->client = nft_state_need_client(c, f->client);
 	r->client->n_rules++;
 	for (size_t i = 0; i < f->n_prefixes; i++)
-		nft_map_hold(c->t->map, &prefixes[i], (struct range_id){RANGE_MITIGATION, f->id});
+		nft_map_hold(
+			c->t->map, &f->prefixes[i], (struct range_id){RANGE_MITIGATION, f->id});
 	return r;
 }
 

@@ -28,19 +28,9 @@ static struct nft_acls *
 acls_new(const struct acl_set *set, uint64_t digest)
 {
 	struct nft_acls *a = mem_new(sizeof(*a));
-	struct prefix *scope;
-	struct acl_rule *rules;
 
 	a->arena = arena_new();
-	scope = arena_alloc(a->arena, set->n_scope, sizeof(*scope));
-	rules = arena_alloc(a->arena, set->n_rules, sizeof(*rules));
-	if (set->n_scope)
-		memcpy(scope, set->scope, set->n_scope * sizeof(*scope));
-	memcpy(rules, set->rules, set->n_rules * sizeof(*rules));
-	a->set = *set;
-	a->set.client = NULL; /* its key is all that counts here */
-	a->set.scope = scope;
-	a->set.rules = rules;
+	a->set = filter_proto_copy_acls(a->arena, set);
 	a->digest = digest;
 	a->fresh = true;
 	return a;
