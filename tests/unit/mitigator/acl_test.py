@@ -16,7 +16,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
-from router import (COMMIT, RUN, SYNC, addr, flow, helper, inside, network, nft, rule, sh, text)  # noqa: E402,F401
+from netns import RUN, inside, sh  # noqa: E402
+from router import (COMMIT, SYNC, addr, flow, helper, network, nft, rule, text)  # noqa: E402,F401
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 (DSCP, ECN, LENGTH, TTL, PROTOCOL, IHL, IP_FLAGS, OFFSET, ID, FLOW_LABEL, SEQ, ACK, DATA_OFFSET, RESERVED, FLAGS,
