@@ -60,7 +60,7 @@ struct flow {
 	struct endpoint server, client;
 };
 
-struct acl_set; /* core/acl.h */
+struct acl_set; /* core/acl_rule.h */
 
 /* Reports, always from the loop, never from inside a call below. */
 struct mitigator_events {
@@ -91,10 +91,10 @@ struct mitigator_ops {
 	void (*stop)(struct mitigator *m, uint64_t id); /* an unknown id is fine */
 	/* Replaces the set of live flows of that client. */
 	void (*flows)(struct mitigator *m, const char *client, const struct flow *flows, size_t n);
-	/* Replaces what is in force of the ACLs of that client (core/acl.h); no rules: nothing.
-	 * Copied. Live sessions pass before them, and they come before all mitigations: what a rule
-	 * accepts no mitigation drops. Called before the loop runs, it belongs to sync. NULL: a
-	 * mitigator that knows no ACLs. */
+	/* Replaces what is in force of the ACLs of that client (core/acl_rule.h); no rules:
+	 * nothing. Copied. Live sessions pass before them, and they come before all mitigations:
+	 * what a rule accepts no mitigation drops. Called before the loop runs, it belongs to sync.
+	 * NULL: a mitigator that knows no ACLs. */
 	void (*acls)(struct mitigator *m, const struct acl_set *set);
 	/* Once, before any other call: after a restart exactly these are to be there; reports
 	 * follow. */

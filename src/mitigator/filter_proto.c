@@ -123,45 +123,6 @@ put_acls(struct buf *out, const struct acl_set *s)
 		put_rule(out, &s->rules[i]);
 }
 
-size_t
-filter_proto_acls_size(const struct acl_set *s)
-{
-	struct buf out;
-	size_t len;
-
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	put_acls(&out, s);
-	len = out.len;
-	buf_finish(&out);
-	return len;
-}
-
-size_t
-filter_proto_size(const struct filter *f)
-{
-	struct buf out;
-	size_t len;
-
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	put_filter(&out, f);
-	len = out.len;
-	buf_finish(&out);
-	return len;
-}
-
-size_t
-filter_proto_flows_size(const struct filter_flows *f)
-{
-	struct buf out;
-	size_t len;
-
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	put_flows(&out, f);
-	len = out.len;
-	buf_finish(&out);
-	return len;
-}
-
 static void
 put_values(struct buf *out, const struct filter_value *values, size_t n)
 {
@@ -223,6 +184,44 @@ filter_proto_encode(const struct filter_msg *m, struct buf *out)
 		put_values(out, m->rules, m->n_rules);
 		break;
 	}
+}
+
+/* What this commit takes besides its four counts. */
+static size_t
+size_of(const struct filter_msg *commit)
+{
+	struct buf out;
+	size_t len;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	put_commit(&out, commit);
+	len = out.len - 4 * sizeof(uint32_t);
+	buf_finish(&out);
+	return len;
+}
+
+size_t
+filter_proto_size(const struct filter *f)
+{
+	struct filter copy = *f;
+
+	return size_of(&(struct filter_msg){.added = &copy, .n_added = 1});
+}
+
+size_t
+filter_proto_flows_size(const struct filter_flows *f)
+{
+	struct filter_flows copy = *f;
+
+	return size_of(&(struct filter_msg){.flows = &copy, .n_flows = 1});
+}
+
+size_t
+filter_proto_acls_size(const struct acl_set *s)
+{
+	struct acl_set copy = *s;
+
+	return size_of(&(struct filter_msg){.acls = &copy, .n_acls = 1});
 }
 
 /* ---- decoding: the first reason wins ---- */
@@ -592,6 +591,43 @@ filter_proto_check_acls(const struct acl_set *s)
 
 	return check(&(struct filter_msg){.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1});
 }
+
+/* ---- copies ---- */
+
+static void *
+copied(struct arena *a, const void *list, size_t n, size_t size)
+{
+	void *p = arena_alloc(a, n, size);
+
+	if (n)
+		memcpy(p, list, n * size);
+	return p;
+}
+
+struct filter
+filter_proto_copy(struct arena *a, const struct filter *f)
+{
+	struct filter c = *f;
+
+	c.client = arena_text(a, f->client, strlen(f->client));
+	c.prefixes = copied(a, f->prefixes, f->n_prefixes, sizeof(*f->prefixes));
+	c.protocols = copied(a, f->protocols, f->n_protocols, sizeof(*f->protocols));
+	c.ports = copied(a, f->ports, f->n_ports, sizeof(*f->ports));
+	return c;
+}
+
+struct acl_set
+filter_proto_copy_acls(struct arena *a, const struct acl_set *s)
+{
+	struct acl_set c = *s;
+
+	c.client = arena_text(a, s->client, strlen(s->client));
+	c.scope = copied(a, s->scope, s->n_scope, sizeof(*s->scope));
+	c.rules = copied(a, s->rules, s->n_rules, sizeof(*s->rules));
+	return c;
+}
+
+/* ---- names ---- */
 
 bool
 filter_proto_instance_ok(const char *instance)

@@ -88,6 +88,9 @@ void filter_proto_encode(const struct filter_msg *m, struct buf *out);
 /* Everything lives in the arena. NULL, or what is wrong. */
 const char *filter_proto_decode(
 	struct arena *a, const uint8_t *bytes, size_t len, struct filter_msg *ret);
+/* Of what a message says, to keep: all of it lives in the arena. */
+struct filter filter_proto_copy(struct arena *a, const struct filter *f);
+struct acl_set filter_proto_copy_acls(struct arena *a, const struct acl_set *s);
 /* Bytes that they take in a message. */
 size_t filter_proto_size(const struct filter *f);
 size_t filter_proto_flows_size(const struct filter_flows *f);

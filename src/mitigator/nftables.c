@@ -93,22 +93,9 @@ static struct wanted *
 wanted_new(const struct filter *f)
 {
 	struct wanted *w = mem_new(sizeof(*w));
-	struct prefix *prefixes;
-	uint8_t *protocols;
-	struct filter_ports *ports;
 
 	w->arena = arena_new();
-	w->filter = *f;
-	w->filter.client = arena_text(w->arena, f->client, strlen(f->client));
-	w->filter.prefixes = prefixes = arena_alloc(w->arena, f->n_prefixes, sizeof(*prefixes));
-	w->filter.protocols = protocols = arena_alloc(w->arena, f->n_protocols, 1);
-	w->filter.ports = ports = arena_alloc(w->arena, f->n_ports, sizeof(*ports));
-	for (size_t i = 0; i < f->n_prefixes; i++)
-		prefixes[i] = f->prefixes[i];
-	for (size_t i = 0; i < f->n_protocols; i++)
-		protocols[i] = f->protocols[i];
-	for (size_t i = 0; i < f->n_ports; i++)
-		ports[i] = f->ports[i];
+	w->filter = filter_proto_copy(w->arena, f);
 	return w;
 }
 
@@ -202,11 +189,15 @@ unsettle(struct nftables *n)
 	timer_after(n->retry, RETRY_MS);
 }
 
+/* Who is told may change them: what is there of that client is not touched after it. */
 static void
-tell_acls(struct nftables *n, const char *client, const char *why)
+tell_acls(struct nftables *n, const void *name, size_t len, const char *why)
 {
+	char *client = mem_printf("%.*s", (int)len, (const char *)name);
+
 	if (n->events.acls_done)
 		n->events.acls_done(n->events.arg, client, why);
+	free(client);
 }
 
 struct telling {
@@ -224,7 +215,7 @@ tell_acls_failed(void *arg, const void *key, size_t len, void *value)
 	if (!a || a->told || a->failed)
 		return true;
 	a->failed = true;
-	tell_acls(t->n, a->set.client, t->why);
+	tell_acls(t->n, key, len, t->why);
 	return true;
 }
 
@@ -308,10 +299,7 @@ has_changes(const struct nftables *n)
 static bool
 tell_acls_refused(void *arg, const void *key, size_t len, void *value)
 {
-	char *client = mem_printf("%.*s", (int)len, (const char *)key);
-
-	tell_acls(arg, client, value);
-	free(client);
+	tell_acls(arg, key, len, value);
 	return true;
 }
 
@@ -408,19 +396,18 @@ tell_acls_done(void *arg, const void *key, size_t len, void *value)
 {
 	struct nftables *n = arg;
 	struct acls *a = map_get(n->acls, key, len);
-	bool told = !a || a->told;
+	bool told;
 
 	(void)value;
 	if (!a || map_get(n->dirty_acls, key, len))
 		return true;
+	told = a->told;
 	a->told = true;
 	a->failed = false;
 	if (!a->set.n_rules)
-		map_remove(n->acls, key, len);
+		acls_free(map_remove(n->acls, key, len));
 	if (!told)
-		tell_acls(n, a->set.client, NULL);
-	if (!a->set.n_rules)
-		acls_free(a);
+		tell_acls(n, key, len, NULL);
 	return true;
 }
 
@@ -759,18 +746,9 @@ static struct acls *
 acls_new(const struct acl_set *set)
 {
 	struct acls *a = mem_new(sizeof(*a));
-	struct prefix *scope;
-	struct acl_rule *rules;
 
 	a->arena = arena_new();
-	a->set = *set;
-	a->set.client = arena_text(a->arena, set->client, strlen(set->client));
-	a->set.scope = scope = arena_alloc(a->arena, set->n_scope, sizeof(*scope));
-	a->set.rules = rules = arena_alloc(a->arena, set->n_rules, sizeof(*rules));
-	for (size_t i = 0; i < set->n_scope; i++)
-		scope[i] = set->scope[i];
-	for (size_t i = 0; i < set->n_rules; i++)
-		rules[i] = set->rules[i];
+	a->set = filter_proto_copy_acls(a->arena, set);
 	return a;
 }
 
@@ -778,7 +756,7 @@ acls_new(const struct acl_set *set)
 static const char *
 check_acls(const struct nftables *n, const struct acl_set *set, const struct acls *old, size_t size)
 {
-	if (!old && map_count(n->acls) == FILTER_PROTO_ACL_SETS_MAX)
+	if (!old && map_count(n->acls) >= FILTER_PROTO_ACL_SETS_MAX)
 		return "too many clients with ACLs";
 	if (n->n_acl_rules - (old ? old->set.n_rules : 0) + set->n_rules > FILTER_PROTO_RULES_MAX)
 		return "too many rules of ACLs";

@@ -4,7 +4,6 @@
 #include "priv/nft.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,19 @@ struct rule {
 };
 
 /* ---- changes ---- */
+
+uint64_t
+nft_state_digest(const struct filter_msg *m)
+{
+	struct buf out;
+	uint64_t h;
+
+	buf_init(&out, FILTER_PROTO_FRAME_MAX);
+	filter_proto_encode(m, &out);
+	h = nft_msg_hash(out.bytes, out.len);
+	buf_finish(&out);
+	return h;
+}
 
 static void
 change_init(struct nft_change *c, struct nft *t)
@@ -144,42 +156,25 @@ static uint64_t
 digest_of(const struct filter *f)
 {
 	struct filter copy = *f;
-	struct filter_msg m = {.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1};
-	struct buf out;
-	uint64_t h;
 
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	filter_proto_encode(&m, &out);
-	h = nft_msg_hash(out.bytes, out.len);
-	buf_finish(&out);
-	return h;
+	return nft_state_digest(
+		&(struct filter_msg){.op = FILTER_OP_COMMIT, .added = &copy, .n_added = 1});
 }
 
 static struct rule *
 rule_new(struct nft_change *c, const struct filter *f, uint64_t digest)
 {
 	struct rule *r = mem_new(sizeof(*r));
-	struct prefix *prefixes;
-	uint8_t *protocols;
-	struct filter_ports *ports;
 
 	r->arena = arena_new();
-	r->filter = *f;
-	r->filter.client = arena_text(r->arena, f->client, strlen(f->client));
-	r->filter.prefixes = prefixes = arena_alloc(r->arena, f->n_prefixes, sizeof(*prefixes));
-	r->filter.protocols = protocols = arena_alloc(r->arena, f->n_protocols, 1);
-	r->filter.ports = ports = arena_alloc(r->arena, f->n_ports, sizeof(*ports));
-	memcpy(prefixes, f->prefixes, f->n_prefixes * sizeof(*prefixes));
-	if (f->n_protocols)
-		memcpy(protocols, f->protocols, f->n_protocols);
-	if (f->n_ports)
-		memcpy(ports, f->ports, f->n_ports * sizeof(*ports));
+	r->filter = filter_proto_copy(r->arena, f);
 	r->digest = digest;
 	r->fresh = true;
 	r->client = nft_state_need_client(c, f->client);
 	r->client->n_rules++;
 	for (size_t i = 0; i < f->n_prefixes; i++)
-		nft_map_hold(c->t->map, &prefixes[i], (struct range_id){RANGE_MITIGATION, f->id});
+		nft_map_hold(
+			c->t->map, &f->prefixes[i], (struct range_id){RANGE_MITIGATION, f->id});
 	return r;
 }
 
@@ -239,13 +234,12 @@ remove_gone(struct nft_change *c, const struct filter_msg *m)
 
 	for (size_t i = 0; i < m->n_removed; i++) {
 		struct rule *r = map_get(t->rules, &m->removed[i], sizeof(uint64_t));
-		char chain[NFT_NAME_MAX];
 
 		if (!r || !r->gone)
 			continue;
-		snprintf(chain, sizeof(chain), "m_%" PRIu64, r->filter.id);
 		nft_msg_mitigation_reset(t->table, &r->filter, &c->parts_out);
-		nft_msg_delete(t->table, NFT_CHAIN, chain, &c->parts_out);
+		nft_msg_delete(
+			t->table, NFT_CHAIN, nft_name_id("m", r->filter.id).text, &c->parts_out);
 		map_remove(t->rules, &m->removed[i], sizeof(uint64_t));
 		rule_drop(c, r);
 		c->n_gone++;
@@ -593,17 +587,15 @@ const char *
 nft_sync(struct nft *t, const struct filter_msg *m, struct filter_msg *ret_done)
 {
 	struct standing s;
-	const char *why = "nftables: the table cannot be listed";
+	const char *why = nft_acl_check(t, m, false);
 
-	const char *refusal = nft_acl_check(t, m, false);
-
-	if (count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
-		return "too many clients";
-	if (refusal)
-		return refusal;
+	if (!why && count_clients(NULL, m) > FILTER_PROTO_CLIENTS_MAX)
+		why = "too many clients";
+	if (why)
+		return why;
 	t->synced = false;
-	if (standing_list(t, &s))
-		why = synchronise(t, m, &s, ret_done);
+	why = standing_list(t, &s) ? synchronise(t, m, &s, ret_done)
+				   : "nftables: the table cannot be listed";
 	standing_finish(&s);
 	/* Another version of ours may have left sets of other types under the same names. */
 	return why ? synchronise(t, m, NULL, ret_done) : NULL;

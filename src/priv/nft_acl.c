@@ -13,15 +13,9 @@ static uint64_t
 digest_of_acls(const struct acl_set *set)
 {
 	struct acl_set copy = *set;
-	struct filter_msg m = {.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1};
-	struct buf out;
-	uint64_t h;
 
-	buf_init(&out, FILTER_PROTO_FRAME_MAX);
-	filter_proto_encode(&m, &out);
-	h = nft_msg_hash(out.bytes, out.len);
-	buf_finish(&out);
-	return h;
+	return nft_state_digest(
+		&(struct filter_msg){.op = FILTER_OP_COMMIT, .acls = &copy, .n_acls = 1});
 }
 
 static uint64_t
@@ -34,19 +28,9 @@ static struct nft_acls *
 acls_new(const struct acl_set *set, uint64_t digest)
 {
 	struct nft_acls *a = mem_new(sizeof(*a));
-	struct prefix *scope;
-	struct acl_rule *rules;
 
 	a->arena = arena_new();
-	scope = arena_alloc(a->arena, set->n_scope, sizeof(*scope));
-	rules = arena_alloc(a->arena, set->n_rules, sizeof(*rules));
-	if (set->n_scope)
-		memcpy(scope, set->scope, set->n_scope * sizeof(*scope));
-	memcpy(rules, set->rules, set->n_rules * sizeof(*rules));
-	a->set = *set;
-	a->set.client = NULL; /* its key is all that counts here */
-	a->set.scope = scope;
-	a->set.rules = rules;
+	a->set = filter_proto_copy_acls(a->arena, set);
 	a->digest = digest;
 	a->fresh = true;
 	return a;

@@ -138,14 +138,6 @@ looks_behind_ip(const struct acl_rule *rule)
 	return rule->has_flags || !is_any(&rule->source_ports) || !is_any(&rule->destination_ports);
 }
 
-/* Ends the rule for fragments but the first. For loads of 1, 2 or 4 bytes the kernel takes a short
- * cut that does not look at that, and finds what happens to be in that place; for 3 it does. */
-static void
-match_transport_header(struct nft_rule *r)
-{
-	nft_rule_payload(r, REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 3);
-}
-
 static void
 match_fields(struct nft_rule *r, const struct acl_rule *rule, const struct nft_family *f)
 {
@@ -348,7 +340,7 @@ put_part(const struct part *p)
 	if (rule->l4)
 		nft_rule_match_byte(&r, NFT_META_L4PROTO, protocol_of(p));
 	if (looks_behind_ip(rule))
-		match_transport_header(&r);
+		nft_rule_match_transport_header(&r);
 	match_fields(&r, rule, f);
 	match_ports(&r, &ports_source, &rule->source_ports);
 	match_ports(&r, &ports_destination, &rule->destination_ports);
@@ -482,7 +474,7 @@ nft_acl_msg_entry(const char *table, uint64_t client, uint64_t digest, struct bu
 	struct nft_name chain = nft_name_key("a", client);
 
 	nft_rule_chain(table, chain.text, out);
-	nft_rule_jump(table, chain.text, nft_name_key("k", client).text, out);
+	nft_msg_pass_client(table, chain.text, client, out);
 	nft_rule_jump(table, chain.text, nft_acl_msg_chain(client, digest).text, out);
 }
 

@@ -1,12 +1,9 @@
 /*
- * Typed filters as messages to the kernel. The only file that knows how its packet filter is told
- * (linux/netfilter/nf_tables.h): attributes in network order, expressions that pass values on in
- * registers.
+ * See nft_msg.h.
  */
 #include "priv/nft_msg.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <endian.h>
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
@@ -268,6 +265,17 @@ nft_msg_client(const char *table, uint64_t key, struct buf *out)
 }
 
 void
+nft_msg_pass_client(const char *table, const char *chain, uint64_t key, struct buf *out)
+{
+	struct nft_rule r;
+
+	nft_rule_begin(&r, table, chain);
+	nft_rule_match_transport_header(&r);
+	nft_rule_decide(&r, NFT_JUMP, nft_name_key("k", key).text);
+	nft_rule_end(&r, out);
+}
+
+void
 nft_msg_client_gone(const char *table, uint64_t key, struct buf *out)
 {
 	struct nft_name chain = nft_name_key("k", key);
@@ -407,6 +415,7 @@ match_ports(struct nft_rule *r, const struct match *match, uint32_t set_id)
 {
 	uint16_t lower = htons(match->ports[0].lower), upper = htons(match->ports[0].upper);
 
+	nft_rule_match_transport_header(r);
 	nft_rule_payload(r, REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, PORT_DESTINATION, PORT_LEN);
 	if (match->n_ports > 1) {
 		nft_rule_look_up(r, REG_1, NFT_SET_ANONYMOUS_NAME, set_id, false);
@@ -512,7 +521,7 @@ nft_msg_mitigation(const char *table, const struct filter *f, uint64_t client_ke
 	matches = match.n_protocols || (!f->n_protocols && !f->n_ports);
 	nft_msg_counter(table, nft_name_id("n", f->id).text, digest, out);
 	nft_rule_chain(table, chain.text, out);
-	nft_rule_jump(table, chain.text, nft_name_key("k", client_key).text, out);
+	nft_msg_pass_client(table, chain.text, client_key, out);
 	if (matches && f->action.kind != ACTION_LIMIT_PER_SOURCE)
 		put_rule(table, f, NULL, &match, out);
 	for (size_t i = 0; i < NFT_FAMILIES; i++) {
@@ -627,7 +636,7 @@ parse_counter(const struct nlattr *data, struct nft_object *ret)
 	}
 }
 
-/* As put_counter wrote it; another one's is none of ours. */
+/* As nft_msg_counter wrote it; another one's is none of ours. */
 static const char *
 parse_comment(const struct nlattr *a)
 {

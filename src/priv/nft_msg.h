@@ -29,9 +29,11 @@ void nft_msg_frame(const char *table, struct buf *out);
 bool nft_msg_is_frame(const char *name);
 /* Empties the verdict maps and the sets of flows. */
 void nft_msg_flush_frame(const char *table, struct buf *out);
-/* Chain of a client, which its mitigations go through first: DOTS packets pass, whatever they say.
- * The rate of handshakes is the client's own. */
+/* Chain of a client, which its mitigations and ACLs go through first: DOTS packets pass, whatever
+ * they say. The rate of handshakes is the client's own. */
 void nft_msg_client(const char *table, uint64_t key, struct buf *out);
+/* The rule of such a chain that goes through it; later fragments, which have no ports, do not. */
+void nft_msg_pass_client(const char *table, const char *chain, uint64_t key, struct buf *out);
 void nft_msg_client_gone(const char *table, uint64_t key, struct buf *out);
 /* One element of the sets of flows. */
 void nft_msg_flow(const char *table, bool add, const struct flow *flow, struct buf *out);

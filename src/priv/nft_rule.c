@@ -218,6 +218,14 @@ nft_rule_match_family(struct nft_rule *r, const struct nft_family *f)
 	nft_rule_match_byte(r, NFT_META_NFPROTO, f->nfproto);
 }
 
+/* For loads of 1, 2 or 4 bytes the kernel takes a short cut that does not look whether it is there,
+ * and finds what happens to be in that place; for 3 it looks. */
+void
+nft_rule_match_transport_header(struct nft_rule *r)
+{
+	nft_rule_payload(r, REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 3);
+}
+
 void
 nft_rule_jump(const char *table, const char *from, const char *to, struct buf *out)
 {

@@ -64,5 +64,7 @@ void nft_rule_count(struct nft_rule *r, const char *counter);
 /* One byte of meta data is that. */
 void nft_rule_match_byte(struct nft_rule *r, uint32_t meta, uint8_t value);
 void nft_rule_match_family(struct nft_rule *r, const struct nft_family *f);
+/* It is there: ends the rule for fragments but the first. */
+void nft_rule_match_transport_header(struct nft_rule *r);
 
 #endif

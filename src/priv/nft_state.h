@@ -70,6 +70,8 @@ struct nft_listing {
 struct nft_client *nft_state_client(const struct nft *t, const char *name); /* NULL: none */
 /* Makes it where there is none; it goes with the change unless something is of it then. */
 struct nft_client *nft_state_need_client(struct nft_change *c, const char *name);
+/* Of all that the message says. */
+uint64_t nft_state_digest(const struct filter_msg *m);
 /* What follows the underscore in a name of ours. */
 uint64_t nft_state_number(const char *name, int base);
 

@@ -1,6 +1,6 @@
 /*
- * Messages to the privileged helper: what it takes comes back the same, and is as long as what
- * a synchronisation counts; whatever it does not take has a reason.
+ * Messages to the privileged helper: what it takes comes back the same, of copies, too, and is as
+ * long as what a synchronisation counts; whatever it does not take has a reason.
  *
  * Covers: mitigator/filter_proto.c core/acl_rule.c
  */
@@ -36,6 +36,15 @@ check_fields(const struct filter_msg *m)
 		assert(*m->instance && strlen(m->instance) <= FILTER_PROTO_INSTANCE_MAX);
 }
 
+static void
+keep(struct arena *a, struct filter_msg *m)
+{
+	for (size_t i = 0; i < m->n_added; i++)
+		m->added[i] = filter_proto_copy(a, &m->added[i]);
+	for (size_t i = 0; i < m->n_acls; i++)
+		m->acls[i] = filter_proto_copy_acls(a, &m->acls[i]);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -51,6 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_fields(&m);
 		if (m.op == FILTER_OP_SYNC || m.op == FILTER_OP_COMMIT)
 			check_sizes(&m, size);
+		keep(a, &m);
 		filter_proto_encode(&m, &out);
 		assert(out.failed || (out.len == size && !memcmp(out.bytes, data, size)));
 	}

@@ -16,7 +16,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
-from router import (COMMIT, RUN, SYNC, addr, flow, helper, inside, network, nft, rule, sh, text)  # noqa: E402,F401
+from netns import RUN, inside, sh  # noqa: E402
+from router import (COMMIT, SYNC, addr, flow, helper, network, nft, rule, text)  # noqa: E402,F401
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 (DSCP, ECN, LENGTH, TTL, PROTOCOL, IHL, IP_FLAGS, OFFSET, ID, FLOW_LABEL, SEQ, ACK, DATA_OFFSET, RESERVED, FLAGS,
@@ -346,19 +347,51 @@ def test_fragments_are_told_apart(helper, wire, family, bits, how, meet):
     assert helper.values()[1][1][0] == len(meet)
 
 
+def later(family, piece, source, destination):
+    """A fragment with these ports in place of a transport header and, in IPv6, where its IP header begins (which
+    says 0x6000 to 0x600f, the last four bits being those of the source port)."""
+    label = {"label": (source & 15) << 16 | destination} if family == 6 else {}
+    return packet(family, 10, **{**piece, "payload": udp(source, destination), **label})
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_what_is_behind_the_ip_header_is_in_the_first_fragment_only(helper, wire, family):
-    """Even where a later one has the octets of a transport header in that place, or (IPv6) of ports where its
-    IP header begins."""
     pieces = PIECES4 if family == 4 else PIECES6
     helper.change(COMMIT, acls=[acls(ace(1, l4=UDP, dports=(2000, 2000, 0)))])
     assert wire.passes(packet(family, 10, **pieces["first"])) == 0
     for name in ("middle", "last"):
-        assert wire.passes(packet(family, 10, **{**pieces[name], "payload": udp()})) == 1
-        if family == 6:
-            assert wire.passes(packet(family, 10, label=2000, **{**pieces[name], "payload": udp()})) == 1
+        assert wire.passes(later(family, pieces[name], 1000, 2000)) == 1
     helper.change(COMMIT, acls=[acls(ace(2, l4=UDP))])  # the protocol is told in each of them
     assert wire.passes(*(packet(family, 10, **pieces[name]) for name in ("first", "middle", "last"))) == 0
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("ports", [[(2000, 2000)], [(1999, 2000)], [(53, 53), (2000, 2000)]],
+                         ids=["port", "range", "ports"])
+def test_ports_of_a_mitigation_are_in_the_first_fragment_only(helper, wire, family, ports):
+    pieces = PIECES4 if family == 4 else PIECES6
+    helper.change(COMMIT, [rule(1, [net(family, 10)], [UDP], ports)])
+    assert wire.passes(packet(family, 10), packet(family, 10, **pieces["first"])) == 0
+    for name in ("middle", "last"):
+        assert wire.passes(later(family, pieces[name], 1000, 2000)) == 1
+    assert helper.counters()[1][0] == 2
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("what", ["mitigation", "acl"])
+def test_ports_of_a_session_are_in_the_first_fragment_only(helper, wire, family, what):
+    """Of a live one in either direction, and of a handshake under way."""
+    pieces = PIECES4 if family == 4 else PIECES6
+    one, two, ours = 0x6001, 0x6002, 0x6003
+    here, there = SOURCE[family], host(family, 10)
+    filters = {"added": [rule(1, [net(family, 10)])]} if what == "mitigation" else {"acls": [acls(ace(1))]}
+    helper.change(COMMIT, **filters, flows=[flow("acme", ((here, one), (there, two)), ((there, one), (here, two)),
+                                                 ((here, ours), None))])
+    for ports in ((one, two), (two, one), (ours, two)):
+        for name in ("whole", "first"):
+            assert wire.passes(packet(family, 10, **{**pieces[name], "payload": udp(*ports)})) == 1
+        for name in ("middle", "last"):
+            assert wire.passes(later(family, pieces[name], *ports)) == 0
 
 
 def fragmented(family, n, ident):

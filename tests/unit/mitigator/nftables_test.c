@@ -37,6 +37,7 @@ struct bench {
 	struct buf reports;
 	unsigned n_failed, n_removed;
 	unsigned lost, reconciled;
+	void (*on_told)(struct bench *b); /* what is done on the next report of ACLs */
 };
 
 /* ---- the helper ---- */
@@ -163,6 +164,9 @@ on_acls_done(void *arg, const char *client, const char *why)
 {
 	struct bench *b = arg;
 
+	if (b->on_told)
+		b->on_told(b);
+	b->on_told = NULL;
 	b->n_failed += why != NULL;
 	buf_printf(&b->reports, "%s=%s ", client, why ? why : "done");
 }
@@ -327,7 +331,7 @@ setup(void **state)
 	b->tick = timer_new(b->loop, on_tick, b);
 	b->patience = timer_new(b->loop, on_patience, b);
 	b->arena = arena_new();
-	buf_init(&b->reports, 65536);
+	buf_init(&b->reports, 1 << 18);
 	event_add_sink(on_event, b);
 	helper_starts(b);
 	b->m = nftables_new(b->loop, &cfg, &events);
@@ -637,6 +641,37 @@ acls_replace_those_of_their_client_and_are_told_when_done(void **state)
 }
 
 static void
+put_one_acl(struct bench *b)
+{
+	put_acls(b, "acme", 1);
+}
+
+static void
+acls_may_be_changed_by_who_is_told_of_them(void **state)
+{
+	static const char *const answers[] = {"", "no room"};
+	struct bench *b = *state;
+
+	install_two(b);
+	for (size_t i = 0; i < 2; i++) {
+		put_acls(b, "acme", 2);
+		await_commit(b);
+		b->on_told = put_one_acl;
+		helper_done(b, answers[i]);
+		wait_until(b, has_reports);
+		expect_reports(b, *answers[i] ? "acme=no room " : "acme=done ");
+		if (*answers[i])
+			await_sync(b);
+		else
+			await_commit(b);
+		assert_int_equal(b->msg.acls[0].n_rules, 1);
+		helper_done(b, "");
+		wait_until(b, has_reports);
+		expect_reports(b, "acme=done ");
+	}
+}
+
+static void
 acls_that_are_refused_are_told_once_and_tried_again(void **state)
 {
 	struct bench *b = *state;
@@ -730,6 +765,12 @@ clients_with_acls_are_limited(void **state)
 	await_commit(b);
 	assert_int_equal(b->msg.n_acls, FILTER_PROTO_ACL_SETS_MAX);
 	expect_reports(b, "c10000=too many clients with ACLs ");
+	put_acls(b, "c10000", 0); /* on its way out, and no room for another one */
+	put_acls(b, "c10001", 1);
+	helper_done(b, "");
+	await_commit(b);
+	assert_int_equal(b->msg.n_acls, 1);
+	assert_non_null(strstr(buf_text(&b->reports), "c10001=too many clients with ACLs "));
 }
 
 /* With as many prefixes as one may have, each takes some tens of kilobytes. */
@@ -1005,6 +1046,7 @@ main(void)
 		CASE(counters_are_asked_for_and_reported),
 		CASE(acls_of_before_the_loop_runs_belong_to_the_synchronisation),
 		CASE(acls_replace_those_of_their_client_and_are_told_when_done),
+		CASE(acls_may_be_changed_by_who_is_told_of_them),
 		CASE(acls_that_are_refused_are_told_once_and_tried_again),
 		CASE(acls_that_cannot_be_carried_are_refused_and_take_the_old_ones_away),
 		CASE(rules_of_all_clients_are_limited),

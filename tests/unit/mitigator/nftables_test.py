@@ -16,8 +16,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
-from router import (COMMIT, COUNTERS, DHCP_SOCKET, DROP, LIMIT, OBSERVE, PER_SOURCE, PRIV, RUN, SYNC, TCP,  # noqa: E402
-                    UDP, VERSION, flow, hello, helper, inside, network, nft, rule, sh, text)  # noqa: F401
+from netns import RUN, inside, sh  # noqa: E402
+from router import (COMMIT, COUNTERS, DHCP_SOCKET, DROP, LIMIT, OBSERVE, PER_SOURCE, PRIV, SYNC, TCP, UDP,  # noqa: E402
+                    VERSION, flow, hello, helper, network, nft, rule, text)  # noqa: F401
 
 SOCKETS_MAX = 64
 

@@ -1,7 +1,6 @@
 """A dotsd-priv in a router between two namespaces, and a client of its protocol that shares no code with it.
 DOTSD_PRIV names the program."""
 import contextlib
-import ctypes
 import ipaddress
 import os
 import signal
@@ -12,31 +11,13 @@ import time
 
 import pytest
 
+from netns import RUN, sh
+
 PRIV = os.environ["DOTSD_PRIV"]
-RUN = os.environ.get("RUN_ID", "nft") + f"-{os.getpid()}"
-LIBC = ctypes.CDLL(None, use_errno=True)
 VERSION = 5
 SYNC, COMMIT, COUNTERS, DHCP_SOCKET, SOCKET = 2, 3, 4, 5, 130
 DROP, LIMIT, PER_SOURCE, OBSERVE = 0, 1, 2, 3
 UDP, TCP = 17, 6
-
-
-def sh(*argv, check=True, **kw):
-    return subprocess.run(argv, check=check, capture_output=True, text=True, **kw)
-
-
-@contextlib.contextmanager
-def inside(ns):
-    """This thread in another network namespace."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{RUN}-{ns}", os.O_RDONLY)
-    assert LIBC.setns(there, 0) == 0
-    try:
-        yield
-    finally:
-        assert LIBC.setns(home, 0) == 0
-        os.close(there)
-        os.close(home)
 
 
 @pytest.fixture(scope="module")

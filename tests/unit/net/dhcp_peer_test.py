@@ -2,7 +2,6 @@
 """The DHCP probe with real sockets: dnsmasq as server, and servers by hand that say what none should.
 A network with two providers; sockets come from dotsd-priv. Run as a program it prints TAP."""
 import contextlib
-import ctypes
 import ipaddress
 import json
 import os
@@ -18,34 +17,15 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
+from netns import RUN, inside, sh  # noqa: E402
 
 PRIV, ASKER = os.environ["DOTSD_PRIV"], os.environ["DHCP_ASKER"]
-RUN = os.environ.get("RUN_ID", "dhcp") + f"-{os.getpid()}"
-LIBC = ctypes.CDLL(None, use_errno=True)
 PATIENCE = 120
 NAME = b"\x04dots\x04isp1\x07example\x00"
 
 
-def sh(*argv, check=True):
-    return subprocess.run(argv, check=check, capture_output=True, text=True)
-
-
 def ip(ns, *argv):
     return sh("ip", "-n", f"{RUN}-{ns}", *argv).stdout
-
-
-@contextlib.contextmanager
-def inside(ns):
-    """This thread in another network namespace."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{RUN}-{ns}", os.O_RDONLY)
-    assert LIBC.setns(there, 0) == 0
-    try:
-        yield
-    finally:
-        assert LIBC.setns(home, 0) == 0
-        os.close(there)
-        os.close(home)
 
 
 @pytest.fixture(scope="module")
