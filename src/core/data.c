@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/data_private.h"
+#include "wire/path.h"
 
 struct data *
 data_new(const struct data_policy *policy, struct persist *p)
@@ -274,6 +275,17 @@ data_add_registration(
 	return r;
 }
 
+/* It is the one of the signal channel (RFC 8783 5.1). */
+static bool
+check_cuid(const char *cuid, struct restconf_error *err)
+{
+	return path_is_identifier(cuid, strlen(cuid)) ||
+	       restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,
+		       "RFC 8783 5.1: cuid: it is not a text of at most %d printable characters "
+		       "without space and \"/\"",
+		       PATH_ID_MAX);
+}
+
 static bool
 check_room(struct data *d, const struct client *c, struct restconf_error *err)
 {
@@ -318,7 +330,7 @@ data_register(struct data *d, const struct client *c, const char *cuid, const ch
 	if (r) {
 		learn_cdid(d, r, cdid, now);
 	} else {
-		if (!check_room(d, c, err))
+		if (!check_cuid(cuid, err) || !check_room(d, c, err))
 			return false;
 		data_begin(d, now);
 		r = data_add_registration(d, c->name, cuid, cdid, d->version.number);

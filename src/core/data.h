@@ -79,8 +79,9 @@ struct data_client *data_next(
 /* NULL: none. */
 struct data_entry *data_entry(const struct data_client *dc, enum data_kind kind, const char *name);
 /* Registers, or finds (*ret_created false); both texts are UTF-8. A cdid that is told and is
- * another one takes the place of that on record. False with *err: 409 resource-denied, the cuid is
- * another client's; 403, there are as many as this client may have; 503, as many as all may. */
+ * another one takes the place of that on record. False with *err: 400 invalid-value, the signal
+ * channel takes no such cuid (wire/path.h); 409 resource-denied, it is another client's; 403, there
+ * are as many as this client may have; 503, as many as all may. */
 bool data_register(struct data *d, const struct client *c, const char *cuid, const char *cdid,
 	wall_ms now, struct data_client **ret, bool *ret_created, struct restconf_error *err);
 /* With all its entries. */

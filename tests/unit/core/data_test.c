@@ -1,4 +1,5 @@
 #include "data_fixture.h"
+#include "wire/path.h"
 
 /* ---- registrations ---- */
 
@@ -27,6 +28,34 @@ a_cuid_belongs_to_who_registered_it_first(void **state)
 	assert_false(enrol_as("beta", "one", &again));
 	assert_string_equal(data_find(book, "one")->cdid, "domain");
 	assert_null(data_find(book, "on"));
+}
+
+/* 8783-5.1-03: what the signal channel would not take is none here, either. */
+static void
+a_cuid_is_one_that_the_signal_channel_takes(void **state)
+{
+	static const char *const wrong[] = {"", "a/b", "a b", "a\n", "\xc3\xa4", "\x7f"};
+	char longest[PATH_ID_MAX + 1], longer[PATH_ID_MAX + 2];
+	struct data_client *dc;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(enrol_as("acme", wrong[i], &dc));
+		assert_why(400, RESTCONF_INVALID_VALUE, "RFC 8783 5.1: cuid");
+	}
+	memset(longer, '%', sizeof(longer));
+	longer[PATH_ID_MAX + 1] = '\0';
+	assert_false(enrol_as("acme", longer, &dc));
+	assert_why(400, RESTCONF_INVALID_VALUE, "at most 64");
+	memcpy(longest, longer + 1, sizeof(longest));
+	enrol("acme", longest);
+	put_record("data-client", "a b",
+		"{'cuid': 'a b', 'client': 'acme', 'since': 5, " VERSIONS "}");
+	data_free(book);
+	book = data_new(&policy, store);
+	assert_int_equal(data_restore(book, clients, now), 1);
+	assert_non_null(data_find(book, longest));
+	assert_null(data_find(book, "a b"));
 }
 
 static void
@@ -492,6 +521,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_cuid_belongs_to_who_registered_it_first),
+		CASE(a_cuid_is_one_that_the_signal_channel_takes),
 		CASE(a_cdid_that_has_changed_is_a_change),
 		CASE(registrations_are_limited_for_each_and_all),
 		CASE(who_deregisters_takes_everything_along),
