@@ -136,9 +136,9 @@ bool data_alias_is_allowed(const struct alias *al, const struct client *c);
 
 void data_index_add(struct data *d, struct data_stored *s, const struct client *c);
 void data_index_remove(struct data *d, struct data_stored *s);
-/* An ACL of another registration that treats something oppositely; NULL: none. */
+/* An ACL of another registration that treats something oppositely (core/acl.h); NULL: none. */
 const struct data_stored *data_index_conflict(struct data *d, struct data_stored *s,
-	const struct client *c, const struct clients *clients);
+	const struct client *c, const struct clients *clients, unsigned *inout_looks);
 
 /* ---- data_record.c ---- */
 
