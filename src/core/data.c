@@ -33,12 +33,6 @@ data_on_change(struct data *d, void (*changed)(void *arg, const char *client), v
 	d->changed_arg = arg;
 }
 
-struct data_version
-data_version(const struct data *d)
-{
-	return d->version;
-}
-
 /* ---- lists ---- */
 
 struct data_entry ***
@@ -373,7 +367,7 @@ drop_all(struct data *d, struct data_client *dc)
 }
 
 void
-data_deregister(struct data *d, struct data_client *dc, wall_ms now)
+data_deregister(struct data *d, struct data_client *dc)
 {
 	struct data_registration *r = data_registration_of(dc);
 	char *client = mem_text(dc->client);
@@ -382,8 +376,6 @@ data_deregister(struct data *d, struct data_client *dc, wall_ms now)
 	drop_all(d, dc);
 	data_record_remove_client(d, r);
 	free_registration(d, r);
-	data_begin(d, now);
-	data_settle(d);
 	if (filters)
 		tell(d, client);
 	free(client);
@@ -486,7 +478,7 @@ data_reload(struct data *d, const struct data_policy *policy, const struct clien
 
 		next = TAILQ_NEXT(r, all);
 		if (!c) {
-			data_deregister(d, &r->client, now);
+			data_deregister(d, &r->client);
 			continue;
 		}
 		begun = drop_foreign(d, r, c, begun, now);

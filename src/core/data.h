@@ -70,7 +70,6 @@ size_t data_restore(struct data *d, const struct clients *clients, wall_ms now);
  * are gone all. */
 void data_reload(struct data *d, const struct data_policy *policy, const struct clients *clients,
 	wall_ms now);
-struct data_version data_version(const struct data *d); /* of the whole datastore */
 
 struct data_client *data_find(const struct data *d, const char *cuid); /* NULL: none */
 /* Registrations of a `clients:` entry, in their order. NULL: there is no further one. */
@@ -85,7 +84,7 @@ struct data_entry *data_entry(const struct data_client *dc, enum data_kind kind,
 bool data_register(struct data *d, const struct client *c, const char *cuid, const char *cdid,
 	wall_ms now, struct data_client **ret, bool *ret_created, struct restconf_error *err);
 /* With all its entries. */
-void data_deregister(struct data *d, struct data_client *dc, wall_ms now);
+void data_deregister(struct data *d, struct data_client *dc);
 
 /* One step of an edit; several are all done or none. */
 struct data_change {

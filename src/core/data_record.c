@@ -47,9 +47,7 @@ version_json(const struct data_version *v)
 void
 data_record_put_state(struct data *d)
 {
-	put(d, state_kind, state_key,
-		json_pack("{sI so}", "number", (json_int_t)d->number, "version",
-			version_json(&d->version)));
+	put(d, state_kind, state_key, json_pack("{sI}", "number", (json_int_t)d->number));
 }
 
 void
@@ -150,19 +148,14 @@ read_version(struct restoring *st, const json_t *j, const char *name, struct dat
 	return json_array_size(list) == 2 && read_number(st, json_array_get(list, 0), &ret->number);
 }
 
-/* Where it cannot be read a new one is begun. */
 static void
 restore_state(void *arg, const char *key, const char *value)
 {
 	struct restoring *st = arg;
 	json_t *j = json_loads(value, 0, NULL);
-	struct data_version version;
 	uint64_t last;
 
-	if (!strcmp(key, state_key) && read_number(st, json_object_get(j, "number"), &last) &&
-		read_version(st, j, "version", &version))
-		st->book->version = version;
-	else
+	if (strcmp(key, state_key) != 0 || !read_number(st, json_object_get(j, "number"), &last))
 		st->unreadable++;
 	json_decref(j);
 }
@@ -401,9 +394,9 @@ note_losses(struct restoring *st)
 {
 	struct data *d = st->book;
 
-	if (!st->n_losses && d->version.number)
+	if (!st->n_losses)
 		return;
-	data_begin(d, st->now); /* or there was no datastore so far */
+	data_begin(d, st->now);
 	for (size_t i = 0; i < st->n_losses; i++)
 		data_mark(d, st->losses[i].of, st->losses[i].kind);
 	data_settle(d);

@@ -245,7 +245,7 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 		return true;
 	}
 	if (created) {
-		data_deregister(s->data, r->dc, loop_wall());
+		data_deregister(s->data, r->dc);
 		r->dc = NULL;
 	}
 	return false;
@@ -519,7 +519,7 @@ delete_client(struct data_request *r)
 	event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
 		EVENT_F("cuid", r->dc->cuid), EVENT_F("kind", "dots-client"),
 		EVENT_F("change", "deregistered"));
-	data_deregister(s->data, r->dc, loop_wall());
+	data_deregister(s->data, r->dc);
 	r->dc = NULL;
 	data_answer_stored(r, 204, NULL);
 	return true;

@@ -301,7 +301,7 @@ def test_methods_of_a_resource(serve, web):
     assert got.status == 200 and got.fields["content-type"] == TYPE
 
 
-# 8040-3.4.1-06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
+# 8040-3.4.1-01, -06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
 def test_validators_change_with_configuration_only(serve, web):
     server = serve()
     w = web(server)
