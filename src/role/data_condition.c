@@ -62,6 +62,7 @@ data_version_of(const struct data_request *r, struct data_version *ret)
 		*ret = version_of_all(r);
 		return true;
 	case PLACE_CLIENT:
+	case PLACE_KEY:
 		if (r->dc)
 			*ret = r->dc->version;
 		return r->dc != NULL;

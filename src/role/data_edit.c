@@ -8,20 +8,6 @@
 #include "base/mem.h"
 #include "role/data_state.h"
 
-static const char *const words[] = {[DATA_ALIAS] = "alias", [DATA_ACL] = "acl"};
-
-static const struct yang_node *
-container_node(enum data_kind k)
-{
-	return k == DATA_ALIAS ? data_aliases : data_acls;
-}
-
-static const struct yang_node *
-entry_node(enum data_kind k)
-{
-	return k == DATA_ALIAS ? data_alias : data_acl;
-}
-
 /* What yang.h says of a body or an edit; an error's path, relative to the first n segments, becomes
  * whole. */
 static bool
@@ -70,22 +56,22 @@ name_of(const json_t *entry)
 	return json_string_value(json_object_get(entry, "name"));
 }
 
+/* Where the one of them is to stand. */
+static void
+place(struct edit *e)
+{
+	const struct restconf_query *q = &e->r->query;
+
+	e->list[0].insert = q->insert;
+	e->list[0].point = q->point.n ? q->point.segments[q->point.n - 1].keys[0] : NULL;
+}
+
 static void
 finish(struct edit *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		json_decref(e->list[i].entry);
 	free(e->list);
-}
-
-static void
-raise_changes(const struct edit *e, size_t created)
-{
-	for (size_t i = 0; i < e->n; i++)
-		data_raise_changed(e->r, e->list[i].kind, e->list[i].name,
-			!e->list[i].entry ? "removed"
-			: created         ? "set"
-					  : "replaced");
 }
 
 static bool
@@ -98,7 +84,9 @@ carry_out(struct edit *e, size_t *ret_created)
 	if (!data_edit(s->data, r->client, r->dc, e->list, e->n, s->setup.clients, loop_wall(),
 		    ret_created, &r->err))
 		return false;
-	raise_changes(e, *ret_created);
+	for (size_t i = 0; i < e->n; i++)
+		data_raise_changed(r, e->list[i].kind, e->list[i].name,
+			e->list[i].entry ? "written" : "removed");
 	return true;
 }
 
@@ -124,7 +112,7 @@ add_all(struct edit *e, enum data_kind kind, json_t *container, bool must_be_new
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(json_object_get(container, words[kind]), i, entry)
+	json_array_foreach(json_object_get(container, data_entry_node(kind)->name), i, entry)
 		add(e, kind, name_of(entry), entry)
 			->must_be_new = must_be_new;
 }
@@ -137,9 +125,8 @@ add_difference(struct edit *e, enum data_kind kind, json_t *container)
 	const struct data_client *dc = e->r->dc;
 	struct data_entry *const *old = kind == DATA_ALIAS ? dc->aliases : dc->acls;
 	size_t n_old = kind == DATA_ALIAS ? dc->n_aliases : dc->n_acls, i;
-	json_t *list = json_object_get(container, words[kind]), *entry;
+	json_t *list = json_object_get(container, data_entry_node(kind)->name), *entry;
 	const char *previous = NULL;
-	bool same_order = true;
 	struct map *stay = map_new();
 
 	json_array_foreach(list, i, entry)
@@ -149,11 +136,10 @@ add_difference(struct edit *e, enum data_kind kind, json_t *container)
 		bool in_place = i < n_old && !strcmp(old[i]->name, name);
 		struct data_change *c;
 
-		same_order = same_order && in_place;
 		map_set(stay, name, strlen(name), entry);
 		if (!in_place || strcmp(old[i]->text, text) != 0) {
 			c = add(e, kind, name, entry);
-			c->insert = same_order ? INSERT_LAST
+			c->insert = in_place   ? INSERT_LAST /* it stays there */
 				    : previous ? INSERT_AFTER
 					       : INSERT_FIRST;
 			c->point = previous;
@@ -179,7 +165,7 @@ fill_client(struct data_request *r, json_t *client)
 	bool done = true;
 
 	for (int k = DATA_ALIAS; k <= DATA_ACL; k++) {
-		json_t *container = json_object_get(client, container_node(k)->name);
+		json_t *container = json_object_get(client, data_container_node(k)->name);
 
 		if (container)
 			add_difference(&e, k, container);
@@ -216,7 +202,7 @@ read_cdid(struct data_request *r, const json_t *client, const char **ret)
 			"RFC 8783 5.1: cdid %.64s is of no client of ours", cdid);
 	r->client = c;
 	*ret = cdid;
-	return true;
+	return data_may_edit(r);
 }
 
 static bool
@@ -283,8 +269,8 @@ put_client(struct data_request *r, json_t *body)
 static void
 answer_created(struct data_request *r, const struct edit *e)
 {
-	const struct restconf_segment below[] = {{.name = container_node(r->kind)->name},
-		{.name = words[r->kind], .keys = {e->list[0].name}, .n_keys = 1}};
+	const struct restconf_segment below[] = {{.name = data_container_node(r->kind)->name},
+		{.name = data_entry_node(r->kind)->name, .keys = {e->list[0].name}, .n_keys = 1}};
 	size_t from = r->place == PLACE_CONTAINER, to = e->n == 1 ? 2 : 1;
 
 	data_answer_stored(r, 201, location(r, below + from, to - from));
@@ -298,16 +284,12 @@ create(struct edit *e)
 
 	if (!e->n)
 		return restconf_refuse(&r->err, 400, RESTCONF_MISSING_ATTRIBUTE,
-			"RFC 8040 4.4.1: %s: there is nothing in it to create", words[r->kind]);
-	if (r->query.has & (QUERY_INSERT | QUERY_POINT)) {
-		if (r->kind != DATA_ACL || e->n != 1)
-			return restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
-				"RFC 8040 4.8.5: insert is for one acl or ace");
-		e->list[0].insert = r->query.insert;
-		e->list[0].point = r->query.point.n
-					   ? r->query.point.segments[r->query.point.n - 1].keys[0]
-					   : NULL;
-	}
+			"RFC 8040 4.4.1: %s: there is nothing in it to create",
+			data_entry_node(r->kind)->name);
+	if (r->query.has & QUERY_INSERT && (r->kind != DATA_ACL || e->n != 1))
+		return restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+			"RFC 8040 4.8.5: insert is for one acl");
+	place(e);
 	if (!carry_out(e, &created))
 		return false;
 	answer_created(r, e);
@@ -324,7 +306,8 @@ post_client(struct data_request *r, json_t *body)
 
 	r->kind = json_object_get(body, DATA_MODULE ":acls") ? DATA_ACL : DATA_ALIAS;
 	if (!checked(r, 2,
-		    yang_body(data_client, container_node(r->kind), body, &container, &r->err)))
+		    yang_body(
+			    data_client, data_container_node(r->kind), body, &container, &r->err)))
 		return false;
 	add_all(&e, r->kind, container, true);
 	done = create(&e);
@@ -342,7 +325,8 @@ post_container(struct data_request *r, json_t *body)
 	bool done;
 
 	if (!checked(r, 3,
-		    yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err)))
+		    yang_body(data_container_node(r->kind), data_entry_node(r->kind), body, &entry,
+			    &r->err)))
 		return false;
 	add(&e, r->kind, name_of(entry), entry)->must_be_new = true;
 	done = create(&e);
@@ -360,7 +344,7 @@ location_within(struct data_request *r, json_t *entry, json_t *body)
 	struct restconf_segment below;
 	struct yang_place at;
 
-	if (!yang_find(entry_node(r->kind), entry, &r->path, r->from, &at, &r->err) ||
+	if (!yang_find(data_entry_node(r->kind), entry, &r->path, r->from, &at, &r->err) ||
 		!yang_body_child(at.node, body, r->arena, &below, &r->err))
 		return NULL;
 	return location(r, &below, 1);
@@ -379,8 +363,8 @@ edit_within(struct data_request *r, enum yang_method method, json_t *body)
 	if (method == YANG_POST)
 		at = location_within(r, entry, body);
 	done = checked(r, r->from,
-		yang_edit(entry_node(r->kind), entry, &r->path, r->from, method, body, &r->query,
-			&created, &r->err));
+		yang_edit(data_entry_node(r->kind), entry, &r->path, r->from, method, body,
+			&r->query, &created, &r->err));
 	if (done) {
 		add(&e, r->kind, r->entry->name, entry);
 		done = carry_out(&e, &n);
@@ -411,7 +395,7 @@ edit_whole(struct data_request *r, const struct yang_node *node, json_t *whole,
 			&r->err));
 	for (int k = DATA_ALIAS; done && k <= DATA_ACL; k++) {
 		if (node == data_client)
-			add_difference(&e, k, json_object_get(whole, container_node(k)->name));
+			add_difference(&e, k, json_object_get(whole, data_container_node(k)->name));
 		else if (r->kind == (enum data_kind)k)
 			add_difference(&e, k, whole);
 	}
@@ -427,8 +411,8 @@ edit_whole(struct data_request *r, const struct yang_node *node, json_t *whole,
 static bool
 edit_container(struct data_request *r, enum yang_method method, json_t *body)
 {
-	return edit_whole(
-		r, container_node(r->kind), data_container_config(r->dc, r->kind), method, body);
+	return edit_whole(r, data_container_node(r->kind), data_container_config(r->dc, r->kind),
+		method, body);
 }
 
 static bool
@@ -439,7 +423,7 @@ patch_client(struct data_request *r, json_t *body)
 	json_object_set_new(whole, "cuid", json_string(r->dc->cuid));
 	for (int k = DATA_ALIAS; k <= DATA_ACL; k++)
 		json_object_set_new(
-			whole, container_node(k)->name, data_container_config(r->dc, k));
+			whole, data_container_node(k)->name, data_container_config(r->dc, k));
 	return edit_whole(r, data_client, whole, YANG_PATCH, body);
 }
 
@@ -467,7 +451,8 @@ put_entry(struct data_request *r, json_t *body)
 	bool done;
 
 	if (!checked(r, 3,
-		    yang_body(container_node(r->kind), entry_node(r->kind), body, &entry, &r->err)))
+		    yang_body(data_container_node(r->kind), data_entry_node(r->kind), body, &entry,
+			    &r->err)))
 		return false;
 	if (strcmp(name_of(entry), r->name) != 0) {
 		json_decref(entry);
@@ -475,14 +460,8 @@ put_entry(struct data_request *r, json_t *body)
 			"RFC 8040 4.5: the name in the body is not the one of the target");
 	}
 	add(&e, r->kind, r->name, entry);
-	e.list[0].insert = r->query.insert;
-	if (r->query.point.n)
-		e.list[0].point = r->query.point.segments[r->query.point.n - 1].keys[0];
-	if ((r->query.has & QUERY_INSERT) && r->kind != DATA_ACL)
-		done = restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
-			"RFC 8040 4.8.5: insert is for acl and ace");
-	else
-		done = carry_out(&e, &created);
+	place(&e);
+	done = carry_out(&e, &created);
 	if (done)
 		data_answer_stored(r, created ? 201 : 204, created ? location(r, NULL, 0) : NULL);
 	finish(&e);

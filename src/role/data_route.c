@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "role/data_state.h"
 
-enum { PATH_DEPTH = 5 }; /* dots-data, dots-client, aliases, alias: segments up to an entry, + 1 */
-
 /* ---- RESTCONF itself (RFC 8040 3) ------------------------------------------------------------ */
 
 static void
@@ -43,18 +41,6 @@ answer_api(struct data_request *r)
 
 /* ---- where a target leads -------------------------------------------------------------------- */
 
-static bool
-is_named(const struct restconf_segment *g, const char *name)
-{
-	return !strcmp(g->name, name) && (!g->module || !strcmp(g->module, DATA_MODULE));
-}
-
-static bool
-is_dots_data(const struct restconf_segment *g)
-{
-	return !strcmp(g->name, "dots-data") && g->module && !strcmp(g->module, DATA_MODULE);
-}
-
 /* A registration of somebody else is none, for all that the asker learns. */
 static void
 find_client(struct data_request *r)
@@ -69,46 +55,64 @@ find_client(struct data_request *r)
 	}
 }
 
+/* Below a dots-client: at says which container, and whether one of its entries. */
 static void
-find_entry(struct data_request *r, const struct restconf_segment *g)
+find_below(struct data_request *r, const struct restconf_segment *g, size_t n)
 {
-	r->node = r->kind == DATA_ALIAS ? data_alias : data_acl;
-	r->from = 4;
-	r->name = g->keys[0];
+	if (strcmp(g->name, data_aliases->name) != 0 && strcmp(g->name, data_acls->name) != 0) {
+		r->place = PLACE_KEY;
+		return;
+	}
+	r->kind = strcmp(g->name, data_acls->name) ? DATA_ALIAS : DATA_ACL;
+	r->place = PLACE_CONTAINER;
+	if (n == 1)
+		return;
+	r->name = g[1].keys[0];
 	r->place = r->name ? PLACE_ENTRY : PLACE_LIST;
 	if (r->dc && r->name)
 		r->entry = data_entry(r->dc, r->kind, r->name);
 }
 
-/* What else can be below {+restconf}/data, yang_find looks for. */
+/* Of names that the module has at that place: yang_find has seen to it. */
 static void
-find_place(struct data_request *r)
+find_in_dots_data(struct data_request *r)
 {
 	const struct restconf_segment *g = r->path.segments;
 	size_t n = r->path.n;
 
-	r->place = PLACE_META;
-	if (r->path.resource != RESTCONF_DATA)
+	r->place = PLACE_DOTS_DATA;
+	if (n == 1)
 		return;
-	if (!n || !is_dots_data(&g[0])) {
-		r->place = n ? PLACE_META : PLACE_STORE;
-		return;
-	}
-	if (n > 1 && !is_named(&g[1], "dots-client"))
-		return;
-	r->from = n < PATH_DEPTH ? n : 4;
-	r->place = n == 1 ? PLACE_DOTS_DATA : PLACE_CLIENTS;
-	if (n == 1 || !g[1].n_keys)
+	r->place = strcmp(g[1].name, data_client->name) ? PLACE_META : PLACE_CLIENTS;
+	if (r->place == PLACE_META || !g[1].n_keys)
 		return;
 	r->cuid = g[1].keys[0];
 	r->place = PLACE_CLIENT;
 	find_client(r);
-	if (n == 2)
-		return;
-	r->kind = is_named(&g[2], "acls") ? DATA_ACL : DATA_ALIAS;
-	r->place = PLACE_CONTAINER;
-	if (n > 3)
-		find_entry(r, &g[3]);
+	if (n > 2)
+		find_below(r, &g[2], n - 2);
+}
+
+/* Segments up to a place, what comes after is in an entry. */
+enum { ENTRY_DEPTH = 4 }; /* dots-data, dots-client, aliases, alias */
+
+/* False: there is nothing of that name. */
+static bool
+find_place(struct data_request *r)
+{
+	struct yang_place at;
+
+	r->place = PLACE_META;
+	if (r->path.resource != RESTCONF_DATA)
+		return true;
+	if (!yang_find(&data_root, NULL, &r->path, 0, &at, &r->err))
+		return false;
+	r->from = r->path.n < ENTRY_DEPTH ? r->path.n : ENTRY_DEPTH;
+	if (!r->path.n)
+		r->place = PLACE_STORE;
+	else if (!strcmp(r->path.segments[0].name, data_dots_data->name))
+		find_in_dots_data(r);
+	return true;
 }
 
 /* ---- the methods ----------------------------------------------------------------------------- */
@@ -158,6 +162,7 @@ const char *const data_allowed[PLACES] = {
 	[PLACE_DOTS_DATA] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
 	[PLACE_CLIENTS] = "GET, HEAD, OPTIONS",
 	[PLACE_CLIENT] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
+	[PLACE_KEY] = "GET, HEAD, OPTIONS",
 	[PLACE_CONTAINER] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
 	[PLACE_LIST] = "GET, HEAD, OPTIONS",
 	[PLACE_ENTRY] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
@@ -185,6 +190,40 @@ check_types(struct data_request *r, const struct method *m)
 	return true;
 }
 
+bool
+data_may_edit(struct data_request *r)
+{
+	return !server_is_suspended(r->server->signal, r->client->name) ||
+	       restconf_refuse(&r->err, 403, RESTCONF_ACCESS_DENIED,
+		       "RFC 8783 10: client %.64s is suspended", r->client->name);
+}
+
+/* Only ACLs, and what is in them, have an order (RFC 8040 4.8.5); of a POST to a dots-client its
+ * body tells. A point is an ACL of the same list. */
+static bool
+check_order(struct data_request *r)
+{
+	const struct restconf_path *point = &r->query.point;
+	bool ordered = r->kind == DATA_ACL &&
+		       (r->place == PLACE_ENTRY ||
+			       (r->place == PLACE_CONTAINER && !strcmp(r->http->method, "POST")));
+	bool told = r->place == PLACE_CLIENT && !strcmp(r->http->method, "POST");
+
+	if (!(r->query.has & (QUERY_INSERT | QUERY_POINT)))
+		return true;
+	if (!ordered && !told)
+		return restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+			"RFC 8040 4.8.5: insert is for acl and ace");
+	if (!point->n || r->path.n > ENTRY_DEPTH)
+		return true; /* of an ace yang_edit looks at it */
+	return (point->n == ENTRY_DEPTH && !strcmp(point->segments[1].name, data_client->name) &&
+		       point->segments[1].n_keys && !strcmp(point->segments[1].keys[0], r->cuid) &&
+		       !strcmp(point->segments[3].name, data_acl->name) &&
+		       point->segments[3].n_keys) ||
+	       restconf_refuse(&r->err, 400, RESTCONF_INVALID_VALUE,
+		       "RFC 8040 4.8.6: point is no acl of this dots-client");
+}
+
 /* What an edit asks of what is there (RFC 8040 4.5-4.7), whatever is in it. */
 static bool
 check_place(struct data_request *r, const struct method *m)
@@ -195,9 +234,8 @@ check_place(struct data_request *r, const struct method *m)
 
 	if (!m->edits)
 		return true;
-	if (server_is_suspended(r->server->signal, r->asker->name))
-		return restconf_refuse(&r->err, 403, RESTCONF_ACCESS_DENIED,
-			"RFC 8783 10: client %.64s is suspended", r->asker->name);
+	if (!data_may_edit(r))
+		return false;
 	if (r->place < PLACE_CLIENT)
 		return true;
 	if (!r->dc && !creates)
@@ -205,7 +243,7 @@ check_place(struct data_request *r, const struct method *m)
 			"RFC 8783 5.1: dots-client %.64s is not registered", r->cuid);
 	if (r->place == PLACE_ENTRY && !r->entry && !creates_entry)
 		return restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE,
-			"RFC 8040 4.7: there is no such %s", data_kind_name(r->kind));
+			"RFC 8040 4.7: there is no such %s", data_entry_node(r->kind)->name);
 	/* RFC 8783 6.1, 7.2. */
 	if (r->asker->gateway && r->dc && !r->dc->cdid &&
 		(r->place > PLACE_CLIENT || m->serve == data_post || m->serve == data_patch))
@@ -258,12 +296,13 @@ check_request(struct data_request *r, const struct method **ret_method)
 			"RFC 8040 7: method %.32s is not known", r->http->method);
 	if (!restconf_path_parse(r->arena, r->http->path, root, &r->path, &r->err))
 		return false;
-	find_place(r);
+	if (!find_place(r))
+		return false;
 	if (!is_allowed(r))
 		return restconf_refuse(&r->err, 405, RESTCONF_OPERATION_NOT_SUPPORTED,
 			"RFC 8040 4: %s is not for this resource", m->name);
 	return restconf_query_parse(r->arena, r->http->query, root, m->query, &r->query, &r->err) &&
-	       check_types(r, m) && check_place(r, m);
+	       check_types(r, m) && check_order(r) && check_place(r, m);
 }
 
 void

@@ -261,13 +261,13 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 void
 data_server_start(struct data_server *s)
 {
+	size_t unreadable = data_restore(s->data, s->setup.clients, loop_wall());
 	char text[ENDPOINT_TEXT_MAX];
 
-	size_t unreadable = data_restore(s->data, s->setup.clients, loop_wall());
-
 	if (unreadable)
-		event_raise(EVENT_ALERT, EVENT_F("reason", "records cannot be read, left alone"),
-			EVENT_N("code", unreadable));
+		event_raise(EVENT_ALERT,
+			EVENT_F("reason", "records of the data channel cannot be read, and are "
+					  "left alone"));
 	for (size_t i = 0; i < clients_count(s->setup.clients); i++)
 		if (data_next(s->data, clients_get(s->setup.clients, i)->name, NULL))
 			install(s, clients_get(s->setup.clients, i));

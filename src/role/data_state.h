@@ -49,6 +49,7 @@ enum place {
 	PLACE_DOTS_DATA,
 	PLACE_CLIENTS, /* the whole list */
 	PLACE_CLIENT,
+	PLACE_KEY,       /* its cuid or cdid */
 	PLACE_CONTAINER, /* aliases, acls */
 	PLACE_LIST,      /* alias, acl: the whole list */
 	PLACE_ENTRY,     /* one of them, or what is in it */
@@ -68,13 +69,12 @@ struct data_request {
 	struct restconf_path path;
 	struct restconf_query query;
 	enum place place;
-	const char *cuid;             /* of CLIENT and below */
-	struct data_client *dc;       /* NULL: not registered */
-	enum data_kind kind;          /* of CONTAINER and below */
-	const struct yang_node *node; /* of that container, list or entry in the schema */
-	const char *name;             /* of ENTRY */
-	struct data_entry *entry;     /* NULL: none */
-	size_t from;                  /* segments up to the place */
+	const char *cuid;         /* of CLIENT and below */
+	struct data_client *dc;   /* NULL: not registered */
+	enum data_kind kind;      /* of CONTAINER and below */
+	const char *name;         /* of ENTRY */
+	struct data_entry *entry; /* NULL: none */
+	size_t from;              /* segments up to the place */
 	struct restconf_error err;
 	uint32_t retry_after; /* seconds, of the error; 0: not told */
 };
@@ -88,6 +88,8 @@ void data_expire_due(void *arg);
 
 /* data_route.c */
 void data_route(struct data_request *r);
+/* Whom it is for is not suspended. */
+bool data_may_edit(struct data_request *r);
 extern const char *const data_allowed[PLACES]; /* methods, as of Allow */
 
 /* data_answer.c */
@@ -129,10 +131,16 @@ bool data_version_of(const struct data_request *r, struct data_version *ret);
 /* RFC 9110 13.2.2. 0: go on; 304, 412. */
 unsigned data_condition(struct data_request *r);
 
-static inline const char *
-data_kind_name(enum data_kind k)
+static inline const struct yang_node *
+data_container_node(enum data_kind k)
 {
-	return k == DATA_ALIAS ? "alias" : "acl";
+	return k == DATA_ALIAS ? data_aliases : data_acls;
+}
+
+static inline const struct yang_node *
+data_entry_node(enum data_kind k)
+{
+	return k == DATA_ALIAS ? data_alias : data_acl;
 }
 
 #endif

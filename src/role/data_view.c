@@ -17,18 +17,6 @@ data_entry_config(const struct data_entry *e)
 	return json_loads(e->text, 0, NULL);
 }
 
-static const char *
-member_of(enum data_kind kind)
-{
-	return data_kind_name(kind);
-}
-
-static const struct yang_node *
-container_of_kind(enum data_kind kind)
-{
-	return kind == DATA_ALIAS ? data_aliases : data_acls;
-}
-
 static json_t *
 gather(const struct data_client *dc, enum data_kind kind,
 	json_t *(*show)(const struct data_request *r, const struct data_entry *e),
@@ -43,7 +31,7 @@ gather(const struct data_client *dc, enum data_kind kind,
 	entries = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(entries, show(r, list[i]));
-	json_object_set_new(container, member_of(kind), entries);
+	json_object_set_new(container, data_entry_node(kind)->name, entries);
 	return container;
 }
 
@@ -153,16 +141,16 @@ static json_t *
 show_place(const struct data_request *r, const struct yang_node **ret_node, size_t *ret_from)
 {
 	if (r->place == PLACE_ENTRY) {
-		*ret_node = r->node;
+		*ret_node = data_entry_node(r->kind);
 		*ret_from = r->from;
 		return show_all(r, r->entry);
 	}
 	if (r->place == PLACE_CONTAINER || r->place == PLACE_LIST) {
-		*ret_node = container_of_kind(r->kind);
+		*ret_node = data_container_node(r->kind);
 		*ret_from = 3;
 		return gather(r->dc, r->kind, show_all, r);
 	}
-	if (r->place == PLACE_CLIENT) {
+	if (r->place == PLACE_CLIENT || r->place == PLACE_KEY) {
 		*ret_node = data_client;
 		*ret_from = 2;
 		return show_client(r, r->dc);
@@ -221,7 +209,7 @@ data_view(struct data_request *r)
 	if (r->place > PLACE_CLIENTS && !known)
 		restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE,
 			"RFC 8040 4.3: there is no such %s",
-			r->dc ? data_kind_name(r->kind) : "dots-client");
+			r->dc ? data_entry_node(r->kind)->name : "dots-client");
 	else
 		body = view(r);
 	if (body)

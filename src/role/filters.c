@@ -27,7 +27,7 @@ struct filter_wait {
 	struct arena *arena; /* of the list */
 	struct acl_entry *list;
 	enum activation_type *before;
-	size_t n;
+	size_t n, n_done;
 	struct exchange *exchanges[EXCHANGES_MAX];
 	size_t n_exchanges;
 	struct timer *patience;
@@ -44,7 +44,8 @@ filters_check(const struct request *r, const struct scope *s, const struct mitig
 		return verdict_of(COAP_400_BAD_REQUEST,
 			"RFC 9133 3.2.1: acl-list: there is no data channel here");
 	v = filter_control_check(s, if_match, known ? &known->scope : NULL);
-	for (size_t i = 0; verdict_ok(&v) && i < s->n_acl_list; i++)
+	/* What stands has been carried out: it is only said again. */
+	for (size_t i = 0; verdict_ok(&v) && !known && i < s->n_acl_list; i++)
 		if (!data->ops->has_acl(
 			    data, r->client->name, r->path.cuid, s->acl_list[i].acl_name))
 			v = verdict_of(COAP_404_NOT_FOUND,
@@ -82,22 +83,24 @@ tell_failed(struct filter_wait *w)
 		answer_now(w->exchanges[i], &body);
 }
 
-/* Nothing of the request stays: its client asks again at once, without the filters (3.2.1). */
+/* The filters are as they were, and the request stands without them: what its client asks for at
+ * once, without filters and with a new mid (3.2.1), takes its place; until then it is protected. */
 static void
 fail(struct filter_wait *w)
 {
 	struct dots_server *s = w->server;
 	struct mitigation *m = book_by_id(s->book, w->mitigation);
-	struct effects fx = {0};
 
-	tell_failed(w);
-	for (size_t i = 0; i < w->n; i++)
+	for (size_t i = 0; i < w->n_done; i++)
 		(void)s->data->ops->activate(
 			s->data, w->cuid, w->list[i].acl_name, w->before[i], NULL);
-	if (m)
-		server_end(s, m, "its filters cannot be put in force", &fx);
+	if (m) {
+		m->scope.has &= ~(1ULL << SCOPE_ACL_LIST);
+		m->scope.n_acl_list = 0;
+		record_put(s, m);
+	}
+	tell_failed(w);
 	wait_free(w);
-	server_apply(s, &fx);
 }
 
 static void
@@ -123,9 +126,28 @@ out_of_patience(void *arg)
 	fail(arg);
 }
 
-void
-filters_control(struct dots_server *s, const struct mitigation *m, const struct scope *asked,
-	struct exchange **exchanges, size_t n, uint8_t code)
+/* Said again before it is answered: it gets the same answer. */
+static bool
+join(struct dots_server *s, const struct mitigation *m, struct exchange **exchanges, size_t n)
+{
+	struct verdict v = verdict_of(
+		COAP_503_SERVICE_UNAVAILABLE, "RFC 9133 3.2.1: said too often while it waits");
+	struct filter_wait *w;
+
+	LIST_FOREACH(w, &s->filter_waits, link)
+	if (w->mitigation == m->id)
+		break;
+	for (size_t i = 0; w && i < n; i++) {
+		if (w->n_exchanges < EXCHANGES_MAX)
+			w->exchanges[w->n_exchanges++] = exchanges[i];
+		else
+			answer_verdict(exchanges[i], &v);
+	}
+	return w != NULL;
+}
+
+static struct filter_wait *
+wait_new(struct dots_server *s, const struct mitigation *m, const struct scope *asked, uint8_t code)
 {
 	struct filter_wait *w = mem_new(sizeof(*w));
 	struct scope copy;
@@ -142,18 +164,42 @@ filters_control(struct dots_server *s, const struct mitigation *m, const struct 
 	w->list = copy.acl_list;
 	w->n = copy.n_acl_list;
 	w->before = arena_alloc(w->arena, w->n + 1, sizeof(*w->before));
-	for (size_t i = 0; i < n && i < EXCHANGES_MAX; i++)
-		w->exchanges[w->n_exchanges++] = exchanges[i];
 	w->patience = timer_new(s->loop, out_of_patience, w);
 	timer_after(w->patience, PATIENCE_MS);
-	for (size_t i = 0; i < w->n; i++)
-		if (!s->data->ops->activate(s->data, w->cuid, w->list[i].acl_name,
-			    filter_control_type(&w->list[i]), &w->before[i])) {
-			w->n = i; /* it has gone since it was looked for */
-			fail(w);
-			return;
-		}
-	if (!s->data->ops->is_installing(s->data, w->client))
+	return w;
+}
+
+/* False: one of them has gone since it was looked for. */
+static bool
+activate(struct filter_wait *w)
+{
+	struct server_data *data = w->server->data;
+
+	for (; w->n_done < w->n; w->n_done++)
+		if (!data->ops->activate(data, w->cuid, w->list[w->n_done].acl_name,
+			    filter_control_type(&w->list[w->n_done]), &w->before[w->n_done]))
+			return false;
+	return true;
+}
+
+void
+filters_control(struct dots_server *s, const struct mitigation *m, const struct scope *asked,
+	struct exchange **exchanges, size_t n, uint8_t code)
+{
+	struct filter_wait *w;
+
+	if (join(s, m, exchanges, n))
+		return;
+	if (code != COAP_201_CREATED) {
+		for (size_t i = 0; i < n; i++)
+			admission_answer(s, exchanges[i], m, code);
+		return;
+	}
+	w = wait_new(s, m, asked, code);
+	(void)join(s, m, exchanges, n);
+	if (!activate(w))
+		fail(w);
+	else if (!s->data->ops->is_installing(s->data, w->client))
 		succeed(w);
 }
 

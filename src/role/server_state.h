@@ -184,7 +184,8 @@ void admission_answer(
 /* Of a PUT with acl-list: 2.04, or why not; 4.04 for an ACL that its client does not have. */
 struct verdict filters_check(
 	const struct request *r, const struct scope *s, const struct mitigation *known);
-/* m is granted, with what was asked for it: answers once the mitigators have followed. */
+/* m is granted, with what was asked for it: a new one is answered once the mitigators have
+ * followed, and stands without the filters if they do not; one that stands is only said again. */
 void filters_control(struct dots_server *s, const struct mitigation *m, const struct scope *asked,
 	struct exchange **exchanges, size_t n, uint8_t code);
 /* The filters of that client are in force, or are not (why). */

@@ -7,17 +7,19 @@ import contextlib
 import json
 import pathlib
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
 
 from control_test import Daemon, free_port, until
 from revoked_test import Pki
-from talking import KEY, MAX_AGE, Talker, cbor
+from talking import CONTENT_FORMAT, DOTS_CBOR, KEY, MAX_AGE, PUT, Talker, cbor
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[2]))
@@ -459,6 +461,59 @@ def test_a_registration_said_again_takes_nothing_away(serve, web):
     assert w.get(own() + "/aliases/alias=web").status == 200
 
 
+# 8040-4.6-01, 8040-4.6.1-02, 8040-4.6.1-04
+def test_a_registration_is_patched_as_a_whole(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias("a", **{"target-protocol": [6]}), alias("b"))
+    assert post_acl(w, "f", ace()).status == 201
+    change = {"cuid": CUID, "aliases": {"alias": [{"name": "a", "target-protocol": [17]}, alias("new")]}}
+    assert w("PATCH", own(), {f"{MODULE}:dots-client": [change]}).status == 204
+    got = w.get(own() + "?content=config").body[f"{MODULE}:dots-client"][0]
+    assert {a["name"]: a.get("target-protocol") for a in got["aliases"]["alias"]} == {"a": [6, 17], "b": None, "new": None}
+    assert [a["name"] for a in got["acls"]["acl"]] == ["f"]
+    assert w("PATCH", own(), {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]}).status == 400
+
+
+# 8040-4.3-10, 8040-3.5.3-01: nothing else is taken for what has another name
+def test_what_the_module_does_not_have_does_not_exist(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias())
+    for below in ("/bogus", "/aliases/bogus=web", "/aliases/acl=web", "/acls/alias=web", "/other:aliases", "/aliases=web",
+                  "/aliases/alias=web/bogus"):
+        for method in ("GET", "DELETE", "PUT", "PATCH", "POST"):
+            got = w(method, own() + below, {f"{MODULE}:alias": [alias()]} if method[0] == "P" else None)
+            assert got.status in (400, 404) and got.error["error-tag"] == "invalid-value", (method, below, got)
+    assert w.get(own() + "/cuid").body == {f"{MODULE}:cuid": CUID}
+    for method in ("DELETE", "PUT"):
+        got = w(method, own() + "/cuid", {f"{MODULE}:cuid": "x"} if method == "PUT" else None)
+        assert got.status == 405 and "GET" in got.fields["allow"], got
+    assert w.get(own() + "/aliases/alias=web").status == 200
+
+
+# 8040-4.4.1-03, 8040-4.8.5-01, -02
+def test_order_is_for_acls(serve, web):
+    w = web(serve())
+    register(w)
+    post_alias(w, alias())
+    assert post_acl(w, "one", ace()).status == 201
+    acl = {f"{MODULE}:acl": [{"name": "two", "type": "ipv4-acl-type", "aces": {"ace": [ace()]}}]}
+    here = "/" + own().removeprefix("/restconf/data/")
+    wrong = ((own() + "/aliases/alias=a?insert=first", {f"{MODULE}:alias": [alias("a")]}),
+             (own() + "?insert=first", {f"{MODULE}:dots-client": [{"cuid": CUID}]}),
+             (own() + "/aliases?insert=first", {f"{MODULE}:aliases": {"alias": [alias()]}}),
+             (own() + "/acls/acl=two?insert=after", acl),
+             (own() + "/acls/acl=two?insert=after&point=" + here + "/aliases/alias=web", acl),
+             (own() + "/acls/acl=two?insert=after&point=" + here.replace(CUID, OTHER_CUID) + "/acls/acl=one", acl))
+    for path, body in wrong:
+        got = w.put(path, body)
+        assert (got.status, got.error["error-tag"]) == (400, "invalid-value"), (path, got)
+    assert w.put(own() + "/acls/acl=two?insert=before&point=" + here + "/acls/acl=one", acl).status == 201
+    got = w.get(own() + "/acls?content=config").body[f"{MODULE}:acls"]["acl"]
+    assert [a["name"] for a in got] == ["two", "one"]
+
+
 # 8783-6.1-26, 8783-7.2-31
 def test_of_several_entries_all_are_made_or_none(serve, web):
     w = web(serve())
@@ -566,10 +621,63 @@ def test_filters_that_cannot_be_put_in_force_are_told(serve, web):
     got = t.put(CUID, 7, ["198.51.100.1/32"], acl=[("f", 2)])
     assert got.code == "5.03" and got.number(MAX_AGE) == 30
     assert got.payload == cbor({1: {2: [{5: 7, 53: [{23: "f", 52: 2}]}]}})
-    assert server("list")[1]["mitigations"] == []
     assert w.get(own() + "/acls/acl=f/activation-type").body[f"{MODULE}:activation-type"] == "deactivate"
+    # It stands without the filters, and does not say that it has them.
+    assert [m["mid"] for m in server("list")[1]["mitigations"]] == [7]
+    got = t.put(CUID, 7, ["198.51.100.1/32"], acl=[("f", 2)])
+    assert got.code == "4.00" and b"new mid" in got.payload
+    assert t.put(CUID, 7, ["198.51.100.1/32"]).code == "2.04"
     assert t.put(CUID, 8, ["198.51.100.1/32"]).code == "2.01"
+    assert [m["mid"] for m in server("list")[1]["mitigations"]] == [8]
     t.stop()
+
+
+class Helper:
+    """In the place of dotsd-priv: says that everything is done, until it is told to be silent."""
+    SYNC, COMMIT, COUNTERS, DONE, VALUES = 2, 3, 4, 128, 129
+
+    def __init__(self, path):
+        self.silent, self.heard = False, []
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(path))
+        self.listening.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with self.listening.accept()[0] as s, s.makefile("rb") as stream:
+            while head := stream.read(4):
+                op = stream.read(int.from_bytes(head, "big"))[0]
+                self.heard.append(op)
+                body = {self.SYNC: bytes([self.DONE]) + bytes(14), self.COMMIT: bytes([self.DONE]) + bytes(14),
+                        self.COUNTERS: bytes([self.VALUES]) + bytes(8)}.get(op)
+                if body and not self.silent:
+                    s.sendall(len(body).to_bytes(4, "big") + body)
+
+
+# What stands is not ended by a packet filter that is away; what is said again waits with the first.
+def test_a_request_with_filters_that_stands_outlives_the_packet_filter(serve, web, folder):
+    helper = Helper(folder / "stand-in.sock")
+    server = serve(mitigators="nftables: {socket: stand-in.sock}")
+    w = web(server)
+    register(w)
+    assert post_acl(w, "f", ace(), **{"activation-type": "deactivate"}).status == 201
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    said = {"acl": [("f", 2)]}
+    assert t.put(CUID, 1, ["198.51.100.1/32"], **said).code == "2.01"
+    helper.silent = True
+    assert t.put(CUID, 2, ["198.51.100.2/32"]).code == "2.01"
+    assert post_acl(w, "g", ace(), **{"activation-type": "immediate"}).status == 201  # after a while
+    assert t.put(CUID, 1, ["198.51.100.1/32"], **said).code == "2.04"
+    assert sorted(m["mid"] for m in server("list")[1]["mitigations"]) == [1, 2]
+    assert w.delete(own() + "/acls/acl=f").status == 204
+    assert t.put(CUID, 1, ["198.51.100.1/32"], **said).code == "2.04"
+    put = [PUT, t.mitigate_path(CUID, 3), [(CONTENT_FORMAT, DOTS_CBOR)],
+           t.put_body(["198.51.100.3/32"], acl=[("g", 3)])]
+    first, again = t.send(*put), t.send(*put)
+    assert (t.answer(first).code, t.answer(again).code) == ("5.03", "5.03")
+    t.stop()
+    (folder / "stand-in.sock").unlink()
 
 
 # 9133-3.2.1-07, -08, -10, 9133-3.2.2.1-01
