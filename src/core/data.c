@@ -248,6 +248,14 @@ make_owner(struct data *d, const char *client)
 	return o;
 }
 
+static bool
+is_mitigating(const struct data *d, const char *client, const char *cuid)
+{
+	const char *who = map_get(d->mitigating, cuid, strlen(cuid));
+
+	return who && !strcmp(who, client);
+}
+
 struct data_registration *
 data_add_registration(
 	struct data *d, const char *client, const char *cuid, const char *cdid, uint64_t since)
@@ -261,7 +269,7 @@ data_add_registration(
 	r->client.client = r->owner->client;
 	r->client.cuid = mem_text(cuid);
 	r->client.cdid = mem_text(cdid);
-	r->client.mitigating = map_get(d->mitigating, cuid, strlen(cuid)) != NULL;
+	r->client.mitigating = is_mitigating(d, client, cuid);
 	map_set(d->registrations, cuid, strlen(cuid), r);
 	TAILQ_INSERT_TAIL(&d->all, r, all);
 	TAILQ_INSERT_TAIL(&r->owner->registrations, r, entry);
@@ -381,6 +389,14 @@ data_deregister(struct data *d, struct data_client *dc)
 	free(client);
 }
 
+static bool
+free_text(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg, (void)key, (void)len;
+	free(value);
+	return true;
+}
+
 void
 data_free(struct data *d)
 {
@@ -404,6 +420,7 @@ data_free(struct data *d)
 	}
 	map_free(d->registrations);
 	map_free(d->owners);
+	map_each(d->mitigating, free_text, NULL);
 	map_free(d->mitigating);
 	map_free(d->tallies);
 	trie_free(d->destinations);
@@ -492,25 +509,24 @@ data_reload(struct data *d, const struct data_policy *policy, const struct clien
 
 /* ---- what is in force ---- */
 
-bool
-data_mitigating(struct data *d, const char *cuid, bool mitigating)
+void
+data_mitigating(struct data *d, const char *client, const char *cuid, bool mitigating)
 {
 	struct data_client *dc = data_find(d, cuid);
 	bool changed = false;
 
 	if (mitigating)
-		map_set(d->mitigating, cuid, strlen(cuid), d);
+		free(map_set(d->mitigating, cuid, strlen(cuid), mem_text(client)));
 	else
-		map_remove(d->mitigating, cuid, strlen(cuid));
-	if (!dc || dc->mitigating == mitigating)
-		return false;
+		free(map_remove(d->mitigating, cuid, strlen(cuid)));
+	if (!dc || strcmp(dc->client, client) != 0 || dc->mitigating == mitigating)
+		return;
 	dc->mitigating = mitigating;
 	for (size_t i = 0; i < dc->n_acls && !changed; i++)
 		changed = dc->acls[i]->acl.activation == ACTIVATE_WHEN_MITIGATING &&
 			  dc->acls[i]->acl.n_rules;
 	if (changed)
 		tell(d, dc->client);
-	return changed;
 }
 
 static bool

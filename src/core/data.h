@@ -109,9 +109,9 @@ bool data_edit(struct data *d, const struct client *c, struct data_client *dc,
 /* RFC 9133 3.2.1: sets the activation of an ACL and renews its lifetime. False: no such ACL. */
 bool data_activate(struct data *d, struct data_client *dc, const char *acl,
 	enum activation_type type, wall_ms now);
-/* Whether some mitigation of that client is active; kept for a cuid that has not registered, too.
- * True: what is in force has changed. */
-bool data_mitigating(struct data *d, const char *cuid, bool mitigating);
+/* Whether some mitigation of that `clients:` entry under that cuid is active; kept for what has not
+ * registered, too. Of one cuid those of one client are known at a time (core/client.h). */
+void data_mitigating(struct data *d, const char *client, const char *cuid, bool mitigating);
 /* Ends what has expired. Returns the next time to call, INT64_MAX: never. */
 wall_ms data_expire(struct data *d, wall_ms now);
 

@@ -68,7 +68,7 @@ struct data {
 	struct data_registrations all, dirty;
 	struct map *registrations; /* by cuid */
 	struct map *owners;        /* by client */
-	struct map *mitigating;    /* cuids */
+	struct map *mitigating;    /* cuid -> name of its client */
 	struct map *tallies;       /* by rule id */
 	struct heap expiries;
 	struct trie *destinations; /* struct data_bucket */

@@ -131,7 +131,7 @@ tell_data(struct dots_server *s, const struct mitigation *m, enum effect_kind k)
 		return;
 	if (!filtering)
 		book_each(s->book, m->client, m->cuid, stops_at_filter, &filtering);
-	s->data->ops->mitigating(s->data, m->cuid, filtering);
+	s->data->ops->mitigating(s->data, m->client, m->cuid, filtering);
 }
 
 /* Whether the client is being mitigated may be another matter after that: it is on record. A

@@ -109,8 +109,9 @@ struct server_data_ops {
 		enum activation_type type, enum activation_type *ret_before);
 	/* Some mitigator has not said yet that what is to be in force of that client is. */
 	bool (*is_installing)(struct server_data *d, const char *client);
-	/* A mitigation of that cuid is active, or none is. */
-	void (*mitigating)(struct server_data *d, const char *cuid, bool mitigating);
+	/* A mitigation of that client and cuid is active, or none is. */
+	void (*mitigating)(
+		struct server_data *d, const char *client, const char *cuid, bool mitigating);
 	/* What the mitigators report (core/mitigator.h). */
 	void (*installed)(struct server_data *d, const char *client, const char *why);
 	void (*counters)(struct server_data *d, uint64_t rule, uint64_t packets, uint64_t bytes);

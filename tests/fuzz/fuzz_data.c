@@ -301,7 +301,7 @@ do_step(const struct step *s)
 	if (!strcmp(s->verb, "register")) {
 		do_register(s);
 	} else if (!strcmp(s->verb, "mitigate")) {
-		data_mitigating(book, s->cuid, *s->rest == 'y');
+		data_mitigating(book, names[strlen(s->rest) / 2 % NAMES], s->cuid, *s->rest == 'y');
 	} else if (!strcmp(s->verb, "wait")) {
 		now += (wall_ms)(n % 30000) * 60000;
 		assert(data_expire(book, now) > now);

@@ -194,7 +194,7 @@ what_is_no_change_of_configuration_changes_no_version(void **state)
 	assert_int_equal(created, 0);
 	assert_int_equal(dc->acls[0]->expires, expires + DAY_MS);
 	data_count(book, dc->acls[0]->acl.rules[0].id, 7, 700);
-	data_mitigating(book, "one", true);
+	data_mitigating(book, "acme", "one", true);
 	assert_memory_equal(&dc->acls[0]->version, &before, sizeof(before));
 	assert_memory_equal(&dc->acls_version, &before, sizeof(before));
 	assert_memory_equal(&dc->version, &before, sizeof(before));
@@ -354,14 +354,16 @@ what_is_in_force_goes_by_activation_and_order(void **state)
 	assert_string_equal(in_force("acme"), "203.0.113.5/32 203.0.113.2/32 203.0.113.1/32 ");
 	assert_string_equal(in_force("beta"), "");
 	told[0] = '\0';
-	assert_false(data_mitigating(book, "two", true));
+	data_mitigating(book, "acme", "two", true);
 	assert_string_equal(told, "");
-	assert_true(data_mitigating(book, "one", true));
+	data_mitigating(book, "acme", "one", true);
 	assert_string_equal(told, "acme ");
 	assert_string_equal(
 		in_force("acme"), "203.0.113.5/32 203.0.113.3/32 203.0.113.2/32 203.0.113.1/32 ");
-	assert_false(data_mitigating(book, "one", true));
-	assert_true(data_mitigating(book, "one", false));
+	data_mitigating(book, "acme", "one", true);
+	assert_string_equal(told, "acme ");
+	data_mitigating(book, "acme", "one", false);
+	assert_string_equal(told, "acme acme ");
 	assert_string_equal(in_force("acme"), "203.0.113.5/32 203.0.113.2/32 203.0.113.1/32 ");
 }
 
@@ -371,15 +373,33 @@ a_mitigation_may_be_older_than_the_registration(void **state)
 	struct data_client *dc;
 
 	(void)state;
-	assert_false(data_mitigating(book, "one", true));
+	data_mitigating(book, "acme", "one", true);
 	dc = enrol("acme", "one");
 	assert_true(dc->mitigating);
 	assert_true(put(
 		dc, DATA_ACL, ACL("a", "activate-when-mitigating", DROP("r", "203.0.113.3/32"))));
 	assert_string_equal(in_force("acme"), "203.0.113.3/32 ");
-	data_mitigating(book, "one", false);
+	data_mitigating(book, "acme", "one", false);
 	data_deregister(book, dc);
 	assert_false(enrol("acme", "one")->mitigating);
+}
+
+/* Else one who registers another client's cuid learns from its counters when that one is attacked.
+ */
+static void
+a_mitigation_is_of_its_client_alone(void **state)
+{
+	struct data_client *dc;
+
+	(void)state;
+	data_mitigating(book, "acme", "one", true);
+	dc = enrol("beta", "one");
+	assert_false(dc->mitigating);
+	data_mitigating(book, "acme", "one", false);
+	data_mitigating(book, "acme", "one", true);
+	assert_false(dc->mitigating);
+	data_mitigating(book, "beta", "one", true);
+	assert_true(dc->mitigating);
 }
 
 /* 9133-3.2.1, 8783-7.2-29 */
@@ -524,6 +544,7 @@ main(void)
 		CASE(a_clock_that_was_set_back_makes_no_lifetime_longer),
 		CASE(what_is_in_force_goes_by_activation_and_order),
 		CASE(a_mitigation_may_be_older_than_the_registration),
+		CASE(a_mitigation_is_of_its_client_alone),
 		CASE(an_activation_by_the_signal_channel_stays_and_refreshes),
 		CASE(what_is_not_authorised_any_more_ends_with_a_reload),
 		CASE(what_is_not_authorised_any_more_ends_with_a_restart),
