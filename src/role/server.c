@@ -506,6 +506,12 @@ server_attach_data(struct dots_server *s, struct server_data *data)
 	s->data = data;
 }
 
+bool
+server_cuid_is_foreign(const struct dots_server *s, const char *client, const char *cuid)
+{
+	return cuids_is_foreign(s->cuids, client, cuid);
+}
+
 void
 server_start(struct dots_server *s)
 {
