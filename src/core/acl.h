@@ -35,8 +35,10 @@ bool acl_read(const json_t *entry, const struct client *c, struct arena *a, stru
 json_t *acl_capabilities(void);
 /* Whether the two treat some packet oppositely: one drops and the other accepts what has source,
  * destination, protocol and ports in common (RFC 8783 3.1). An ACE without destination is for all
- * of its client's prefixes. */
-bool acl_conflicts(
-	const struct acl *a, const struct client *ca, const struct acl *b, const struct client *cb);
+ * of its client's prefixes. looks: how many looks at earlier rules are left to the request, less
+ * those that it took; without any, and after 2^20 of one pair, what meets counts as conflict. */
+enum { ACL_LOOKS_MAX = 1 << 22 }; /* of one request: some tens of milliseconds */
+bool acl_conflicts(const struct acl *a, const struct client *ca, const struct acl *b,
+	const struct client *cb, unsigned *inout_looks);
 
 #endif

@@ -4,8 +4,7 @@
  */
 #include "core/acl.h"
 
-/* Looks at earlier rules for one pair of ACLs; after that what meets counts as conflict. */
-enum { COVERS_MAX = 1 << 20 };
+enum { PAIR_LOOKS_MAX = 1 << 20 };
 
 /* ---- what two rules have in common ---- */
 
@@ -161,12 +160,11 @@ decided_before(const struct acl_rule *rules, size_t n, const struct acl_rule *a,
 	return false;
 }
 
-bool
-acl_conflicts(
-	const struct acl *a, const struct client *ca, const struct acl *b, const struct client *cb)
+static bool
+compare(const struct acl *a, const struct client *ca, const struct acl *b, const struct client *cb,
+	unsigned *left)
 {
 	static const uint8_t families[] = {4, 6};
-	unsigned left = COVERS_MAX;
 
 	for (size_t i = 0; i < a->n_rules; i++)
 		for (size_t k = 0; k < b->n_rules; k++)
@@ -175,9 +173,20 @@ acl_conflicts(
 
 				if (x->accept != y->accept &&
 					rules_meet(x, ca, y, cb, families[f]) &&
-					!decided_before(a->rules, i, x, y, families[f], &left) &&
-					!decided_before(b->rules, k, x, y, families[f], &left))
+					!decided_before(a->rules, i, x, y, families[f], left) &&
+					!decided_before(b->rules, k, x, y, families[f], left))
 					return true;
 			}
 	return false;
+}
+
+bool
+acl_conflicts(const struct acl *a, const struct client *ca, const struct acl *b,
+	const struct client *cb, unsigned *inout_looks)
+{
+	unsigned mine = *inout_looks < PAIR_LOOKS_MAX ? *inout_looks : PAIR_LOOKS_MAX, left = mine;
+	bool ret = compare(a, ca, b, cb, &left);
+
+	*inout_looks -= mine - left;
+	return ret;
 }

@@ -1,6 +1,6 @@
 /*
  * Aliases: names that a client and its server agreed on for what may be under attack (RFC 9132
- * 4.4.1.1, alias-name; RFC 8612 SIG-008), here by configuration.
+ * 4.4.1.1, alias-name; RFC 8612 SIG-008), by configuration or over the data channel (core/data.h).
  */
 #ifndef DOTSD_CORE_ALIAS_H
 #define DOTSD_CORE_ALIAS_H
@@ -8,7 +8,7 @@
 #include "wire/signal.h"
 
 struct alias {
-	char *name;              /* first: named by its key in the configuration */
+	char *name;              /* first: in the configuration it is named by its key */
 	struct prefix *prefixes; /* these, and … */
 	size_t n_prefixes;
 	char **names; /* … the addresses of these domain names and URIs: at least one of all */

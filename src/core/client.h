@@ -96,6 +96,8 @@ void cuids_free(struct cuids *cu);
  * stored. */
 struct verdict cuids_bind(
 	struct cuids *cu, const struct client *c, const char *cuid, bool *ret_new);
+/* Whether it is bound to or reserved for another entry than that one. */
+bool cuids_is_foreign(const struct cuids *cu, const char *client, const char *cuid);
 /* The name of the client it belongs to, or NULL. */
 const char *cuids_owner(const struct cuids *cu, const char *cuid);
 /* The cuid that is the hash of a known credential of this entry is refused to all others. */

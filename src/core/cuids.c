@@ -117,6 +117,15 @@ collision(void)
 	return v;
 }
 
+bool
+cuids_is_foreign(const struct cuids *cu, const char *client, const char *cuid)
+{
+	const struct binding *b = map_get(cu->bindings, cuid, strlen(cuid));
+
+	return b && ((b->reserved && strcmp(b->reserved, client) != 0) ||
+			    (b->owner && strcmp(b->owner, client) != 0));
+}
+
 struct verdict
 cuids_bind(struct cuids *cu, const struct client *c, const char *cuid, bool *ret_new)
 {
@@ -124,9 +133,7 @@ cuids_bind(struct cuids *cu, const struct client *c, const char *cuid, bool *ret
 	const struct tally *t = map_get(cu->tallies, c->name, strlen(c->name));
 
 	*ret_new = false;
-	if (b && b->reserved && strcmp(b->reserved, c->name) != 0)
-		return collision();
-	if (b && b->owner && strcmp(b->owner, c->name) != 0)
+	if (cuids_is_foreign(cu, c->name, cuid))
 		return collision();
 	if (b && b->owner)
 		return (struct verdict){.code = COAP_204_CHANGED};

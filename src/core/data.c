@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/data_private.h"
+#include "wire/path.h"
 
 struct data *
 data_new(const struct data_policy *policy, struct persist *p)
@@ -30,12 +31,6 @@ data_on_change(struct data *d, void (*changed)(void *arg, const char *client), v
 {
 	d->changed = changed;
 	d->changed_arg = arg;
-}
-
-struct data_version
-data_version(const struct data *d)
-{
-	return d->version;
 }
 
 /* ---- lists ---- */
@@ -253,6 +248,14 @@ make_owner(struct data *d, const char *client)
 	return o;
 }
 
+static bool
+is_mitigating(const struct data *d, const char *client, const char *cuid)
+{
+	const char *who = map_get(d->mitigating, cuid, strlen(cuid));
+
+	return who && !strcmp(who, client);
+}
+
 struct data_registration *
 data_add_registration(
 	struct data *d, const char *client, const char *cuid, const char *cdid, uint64_t since)
@@ -266,12 +269,23 @@ data_add_registration(
 	r->client.client = r->owner->client;
 	r->client.cuid = mem_text(cuid);
 	r->client.cdid = mem_text(cdid);
-	r->client.mitigating = map_get(d->mitigating, cuid, strlen(cuid)) != NULL;
+	r->client.mitigating = is_mitigating(d, client, cuid);
 	map_set(d->registrations, cuid, strlen(cuid), r);
 	TAILQ_INSERT_TAIL(&d->all, r, all);
 	TAILQ_INSERT_TAIL(&r->owner->registrations, r, entry);
 	r->owner->n++;
 	return r;
+}
+
+/* It is the one of the signal channel (RFC 8783 5.1). */
+static bool
+check_cuid(const char *cuid, struct restconf_error *err)
+{
+	return path_is_identifier(cuid, strlen(cuid)) ||
+	       restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,
+		       "RFC 8783 5.1: cuid: it is not a text of at most %d printable characters "
+		       "without space and \"/\"",
+		       PATH_ID_MAX);
 }
 
 static bool
@@ -318,7 +332,7 @@ data_register(struct data *d, const struct client *c, const char *cuid, const ch
 	if (r) {
 		learn_cdid(d, r, cdid, now);
 	} else {
-		if (!check_room(d, c, err))
+		if (!check_cuid(cuid, err) || !check_room(d, c, err))
 			return false;
 		data_begin(d, now);
 		r = data_add_registration(d, c->name, cuid, cdid, d->version.number);
@@ -361,7 +375,7 @@ drop_all(struct data *d, struct data_client *dc)
 }
 
 void
-data_deregister(struct data *d, struct data_client *dc, wall_ms now)
+data_deregister(struct data *d, struct data_client *dc)
 {
 	struct data_registration *r = data_registration_of(dc);
 	char *client = mem_text(dc->client);
@@ -370,11 +384,17 @@ data_deregister(struct data *d, struct data_client *dc, wall_ms now)
 	drop_all(d, dc);
 	data_record_remove_client(d, r);
 	free_registration(d, r);
-	data_begin(d, now);
-	data_settle(d);
 	if (filters)
 		tell(d, client);
 	free(client);
+}
+
+static bool
+free_text(void *arg, const void *key, size_t len, void *value)
+{
+	(void)arg, (void)key, (void)len;
+	free(value);
+	return true;
 }
 
 void
@@ -400,6 +420,7 @@ data_free(struct data *d)
 	}
 	map_free(d->registrations);
 	map_free(d->owners);
+	map_each(d->mitigating, free_text, NULL);
 	map_free(d->mitigating);
 	map_free(d->tallies);
 	trie_free(d->destinations);
@@ -474,7 +495,7 @@ data_reload(struct data *d, const struct data_policy *policy, const struct clien
 
 		next = TAILQ_NEXT(r, all);
 		if (!c) {
-			data_deregister(d, &r->client, now);
+			data_deregister(d, &r->client);
 			continue;
 		}
 		begun = drop_foreign(d, r, c, begun, now);
@@ -488,25 +509,24 @@ data_reload(struct data *d, const struct data_policy *policy, const struct clien
 
 /* ---- what is in force ---- */
 
-bool
-data_mitigating(struct data *d, const char *cuid, bool mitigating)
+void
+data_mitigating(struct data *d, const char *client, const char *cuid, bool mitigating)
 {
 	struct data_client *dc = data_find(d, cuid);
 	bool changed = false;
 
 	if (mitigating)
-		map_set(d->mitigating, cuid, strlen(cuid), d);
+		free(map_set(d->mitigating, cuid, strlen(cuid), mem_text(client)));
 	else
-		map_remove(d->mitigating, cuid, strlen(cuid));
-	if (!dc || dc->mitigating == mitigating)
-		return false;
+		free(map_remove(d->mitigating, cuid, strlen(cuid)));
+	if (!dc || strcmp(dc->client, client) != 0 || dc->mitigating == mitigating)
+		return;
 	dc->mitigating = mitigating;
 	for (size_t i = 0; i < dc->n_acls && !changed; i++)
 		changed = dc->acls[i]->acl.activation == ACTIVATE_WHEN_MITIGATING &&
 			  dc->acls[i]->acl.n_rules;
 	if (changed)
 		tell(d, dc->client);
-	return changed;
 }
 
 static bool

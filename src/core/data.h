@@ -70,7 +70,6 @@ size_t data_restore(struct data *d, const struct clients *clients, wall_ms now);
  * are gone all. */
 void data_reload(struct data *d, const struct data_policy *policy, const struct clients *clients,
 	wall_ms now);
-struct data_version data_version(const struct data *d); /* of the whole datastore */
 
 struct data_client *data_find(const struct data *d, const char *cuid); /* NULL: none */
 /* Registrations of a `clients:` entry, in their order. NULL: there is no further one. */
@@ -79,12 +78,13 @@ struct data_client *data_next(
 /* NULL: none. */
 struct data_entry *data_entry(const struct data_client *dc, enum data_kind kind, const char *name);
 /* Registers, or finds (*ret_created false); both texts are UTF-8. A cdid that is told and is
- * another one takes the place of that on record. False with *err: 409 resource-denied, the cuid is
- * another client's; 403, there are as many as this client may have; 503, as many as all may. */
+ * another one takes the place of that on record. False with *err: 400 invalid-value, the signal
+ * channel takes no such cuid (wire/path.h); 409 resource-denied, it is another client's; 403, there
+ * are as many as this client may have; 503, as many as all may. */
 bool data_register(struct data *d, const struct client *c, const char *cuid, const char *cdid,
 	wall_ms now, struct data_client **ret, bool *ret_created, struct restconf_error *err);
 /* With all its entries. */
-void data_deregister(struct data *d, struct data_client *dc, wall_ms now);
+void data_deregister(struct data *d, struct data_client *dc);
 
 /* One step of an edit; several are all done or none. */
 struct data_change {
@@ -109,9 +109,9 @@ bool data_edit(struct data *d, const struct client *c, struct data_client *dc,
 /* RFC 9133 3.2.1: sets the activation of an ACL and renews its lifetime. False: no such ACL. */
 bool data_activate(struct data *d, struct data_client *dc, const char *acl,
 	enum activation_type type, wall_ms now);
-/* Whether some mitigation of that client is active; kept for a cuid that has not registered, too.
- * True: what is in force has changed. */
-bool data_mitigating(struct data *d, const char *cuid, bool mitigating);
+/* Whether some mitigation of that `clients:` entry under that cuid is active; kept for what has not
+ * registered, too. Of one cuid those of one client are known at a time (core/client.h). */
+void data_mitigating(struct data *d, const char *client, const char *cuid, bool mitigating);
 /* Ends what has expired. Returns the next time to call, INT64_MAX: never. */
 wall_ms data_expire(struct data *d, wall_ms now);
 

@@ -235,12 +235,13 @@ static bool
 check_conflicts(struct edit *e)
 {
 	const struct list *l = &e->lists[DATA_ACL];
+	unsigned looks = ACL_LOOKS_MAX;
 
 	for (size_t i = 0; i < l->n; i++) {
 		struct data_stored *s = data_stored_of(l->items[i]);
 
 		if (!s->fresh || is_refresh(s) ||
-			!data_index_conflict(e->book, s, e->client, e->clients))
+			!data_index_conflict(e->book, s, e->client, e->clients, &looks))
 			continue;
 		restconf_refuse(e->err, 409, RESTCONF_RESOURCE_DENIED,
 			"RFC 8783 7.2: acl %s: it drops what a filter of another client accepts, "

@@ -95,6 +95,7 @@ struct search {
 	const struct data_stored *one, *found;
 	const struct client *client;
 	const struct clients *clients;
+	unsigned *looks;
 };
 
 /* Each ACL is compared once, however many destinations they share. */
@@ -113,7 +114,8 @@ compare_bucket(void *arg, const struct prefix *p, void *value)
 			continue;
 		other->seen = find->book->search;
 		c = clients_named(find->clients, other->of->client.client);
-		if (c && acl_conflicts(&find->one->entry.acl, find->client, &other->entry.acl, c)) {
+		if (c && acl_conflicts(&find->one->entry.acl, find->client, &other->entry.acl, c,
+				 find->looks)) {
 			find->found = other;
 			return false;
 		}
@@ -123,9 +125,10 @@ compare_bucket(void *arg, const struct prefix *p, void *value)
 
 const struct data_stored *
 data_index_conflict(struct data *d, struct data_stored *s, const struct client *c,
-	const struct clients *clients)
+	const struct clients *clients, unsigned *inout_looks)
 {
-	struct search find = {.book = d, .one = s, .client = c, .clients = clients};
+	struct search find = {
+		.book = d, .one = s, .client = c, .clients = clients, .looks = inout_looks};
 	size_t n;
 	struct prefix *list = destinations_of(&s->entry.acl, c, &n);
 

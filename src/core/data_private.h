@@ -63,12 +63,12 @@ struct data_registration {
 struct data {
 	struct data_policy policy;
 	struct persist *persist;
-	struct data_version version;
-	uint64_t number; /* given last: of versions, registrations and rules */
+	struct data_version version; /* of the change under way */
+	uint64_t number;             /* given last: of versions, registrations and rules */
 	struct data_registrations all, dirty;
 	struct map *registrations; /* by cuid */
 	struct map *owners;        /* by client */
-	struct map *mitigating;    /* cuids */
+	struct map *mitigating;    /* cuid -> name of its client */
 	struct map *tallies;       /* by rule id */
 	struct heap expiries;
 	struct trie *destinations; /* struct data_bucket */
@@ -101,7 +101,7 @@ struct data_registration *data_add_registration(
 /* A number that was never given before, not before a restart either: milliseconds of the clock, but
  * at least one more each time, for what was given last may not be on record. */
 uint64_t data_take_number(struct data *d, wall_ms now);
-/* A change begins: a new version of the datastore. */
+/* A change begins: the version of all that it is about ... */
 void data_begin(struct data *d, wall_ms now);
 /* ... in that list of that registration ... */
 void data_mark(struct data *d, struct data_registration *r, enum data_kind kind);
@@ -136,9 +136,9 @@ bool data_alias_is_allowed(const struct alias *al, const struct client *c);
 
 void data_index_add(struct data *d, struct data_stored *s, const struct client *c);
 void data_index_remove(struct data *d, struct data_stored *s);
-/* An ACL of another registration that treats something oppositely; NULL: none. */
+/* An ACL of another registration that treats something oppositely (core/acl.h); NULL: none. */
 const struct data_stored *data_index_conflict(struct data *d, struct data_stored *s,
-	const struct client *c, const struct clients *clients);
+	const struct client *c, const struct clients *clients, unsigned *inout_looks);
 
 /* ---- data_record.c ---- */
 

@@ -1,14 +1,15 @@
 /*
  * The book as records of the store: what was given last (kind "data-state"), registrations (kind
- * "data-client", key cuid), aliases and ACLs (kinds "data-alias" and "data-acl", key cuid/name). In
- * keys the cuid's "%" and "/" are escaped, so that the first "/" ends it. The order of ACLs is the
- * registration's. What has been counted is not on record: what counts goes on counting meanwhile.
+ * "data-client", key cuid), aliases and ACLs (kinds "data-alias" and "data-acl", key cuid/name: a
+ * cuid has no "/"). The order of ACLs is the registration's. What has been counted is not on
+ * record: what counts goes on counting meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/data_private.h"
 #include "wire/data.h"
+#include "wire/path.h"
 
 /* Numbers beyond are nothing that was ever given. */
 static const json_int_t number_max = INT64_MAX / 2;
@@ -19,25 +20,11 @@ static const char *const entry_kinds[DATA_KINDS] = {"data-alias", "data-acl"};
 
 /* ---- writing ---- */
 
-/* mem_* allocated. name NULL: of a registration. */
+/* mem_* allocated. */
 static char *
 key_of(const char *cuid, const char *name)
 {
-	char *key = mem_array(3 * strlen(cuid) + (name ? strlen(name) : 0) + 2, 1), *to = key;
-
-	for (const char *c = cuid; *c; c++) {
-		const char *code = *c == '%' ? "%25" : *c == '/' ? "%2F" : NULL;
-
-		if (code)
-			to = stpcpy(to, code);
-		else
-			*to++ = *c;
-	}
-	if (name) {
-		*to++ = '/';
-		stpcpy(to, name);
-	}
-	return key;
+	return mem_printf("%s/%s", cuid, name);
 }
 
 /* Takes the reference. */
@@ -60,35 +47,28 @@ version_json(const struct data_version *v)
 void
 data_record_put_state(struct data *d)
 {
-	put(d, state_kind, state_key,
-		json_pack("{sI so}", "number", (json_int_t)d->number, "version",
-			version_json(&d->version)));
+	put(d, state_kind, state_key, json_pack("{sI}", "number", (json_int_t)d->number));
 }
 
 void
 data_record_put_client(struct data *d, const struct data_registration *r)
 {
 	const struct data_client *dc = &r->client;
-	char *key = key_of(dc->cuid, NULL);
 	json_t *order = json_array();
 
 	for (size_t i = 0; i < dc->n_acls; i++)
 		json_array_append_new(order, json_string(dc->acls[i]->name));
-	put(d, client_kind, key,
+	put(d, client_kind, dc->cuid,
 		json_pack("{ss ss ss* sI so so so so}", "cuid", dc->cuid, "client", dc->client,
 			"cdid", dc->cdid, "since", (json_int_t)r->since, "version",
 			version_json(&dc->version), "aliases", version_json(&dc->aliases_version),
 			"acls", version_json(&dc->acls_version), "order", order));
-	free(key);
 }
 
 void
 data_record_remove_client(struct data *d, const struct data_registration *r)
 {
-	char *key = key_of(r->client.cuid, NULL);
-
-	persist_remove(d->persist, client_kind, key);
-	free(key);
+	persist_remove(d->persist, client_kind, r->client.cuid);
 }
 
 void
@@ -168,19 +148,14 @@ read_version(struct restoring *st, const json_t *j, const char *name, struct dat
 	return json_array_size(list) == 2 && read_number(st, json_array_get(list, 0), &ret->number);
 }
 
-/* Where it cannot be read a new one is begun. */
 static void
 restore_state(void *arg, const char *key, const char *value)
 {
 	struct restoring *st = arg;
 	json_t *j = json_loads(value, 0, NULL);
-	struct data_version version;
 	uint64_t last;
 
-	if (!strcmp(key, state_key) && read_number(st, json_object_get(j, "number"), &last) &&
-		read_version(st, j, "version", &version))
-		st->book->version = version;
-	else
+	if (strcmp(key, state_key) != 0 || !read_number(st, json_object_get(j, "number"), &last))
 		st->unreadable++;
 	json_decref(j);
 }
@@ -192,14 +167,12 @@ restore_one_client(struct restoring *st, const char *key, const json_t *j)
 	struct data_client read = {0};
 	struct data_registration *r;
 	uint64_t since;
-	char *own_key = cuid ? key_of(cuid, NULL) : NULL;
-	bool ok = own_key && !strcmp(own_key, key) && client &&
+	bool ok = cuid && !strcmp(cuid, key) && path_is_identifier(cuid, strlen(cuid)) && client &&
 		  read_number(st, json_object_get(j, "since"), &since) &&
 		  read_version(st, j, "version", &read.version) &&
 		  read_version(st, j, "aliases", &read.aliases_version) &&
 		  read_version(st, j, "acls", &read.acls_version);
 
-	free(own_key);
 	if (!ok)
 		return false;
 	if (!clients_named(st->clients, client)) {
@@ -421,9 +394,9 @@ note_losses(struct restoring *st)
 {
 	struct data *d = st->book;
 
-	if (!st->n_losses && d->version.number)
+	if (!st->n_losses)
 		return;
-	data_begin(d, st->now); /* or there was no datastore so far */
+	data_begin(d, st->now);
 	for (size_t i = 0; i < st->n_losses; i++)
 		data_mark(d, st->losses[i].of, st->losses[i].kind);
 	data_settle(d);

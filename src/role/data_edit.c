@@ -205,6 +205,18 @@ read_cdid(struct data_request *r, const json_t *client, const char **ret)
 	return data_may_edit(r);
 }
 
+/* Else who knows another one's cuid could keep it from the data channel. */
+static bool
+may_have_cuid(struct data_request *r, const char *cuid)
+{
+	struct data_server *s = r->server;
+
+	return data_find(s->data, cuid) ||
+	       !server_cuid_is_foreign(s->signal, r->client->name, cuid) ||
+	       restconf_refuse(&r->err, 409, RESTCONF_RESOURCE_DENIED,
+		       "RFC 8783 5.1: cuid: it is in use already");
+}
+
 static bool
 register_client(struct data_request *r, json_t *client, bool must_be_new)
 {
@@ -219,6 +231,8 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 	if (must_be_new && data_find(s->data, cuid))
 		return restconf_refuse(&r->err, 409, RESTCONF_RESOURCE_DENIED,
 			"RFC 8783 5.1: dots-client %.64s exists", cuid);
+	if (!may_have_cuid(r, cuid))
+		return false;
 	if (!data_register(s->data, r->client, cuid, cdid, loop_wall(), &r->dc, &created, &r->err))
 		return false;
 	r->cuid = r->dc->cuid;
@@ -231,7 +245,7 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 		return true;
 	}
 	if (created) {
-		data_deregister(s->data, r->dc, loop_wall());
+		data_deregister(s->data, r->dc);
 		r->dc = NULL;
 	}
 	return false;
@@ -498,7 +512,7 @@ delete_client(struct data_request *r)
 	event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
 		EVENT_F("cuid", r->dc->cuid), EVENT_F("kind", "dots-client"),
 		EVENT_F("change", "deregistered"));
-	data_deregister(s->data, r->dc, loop_wall());
+	data_deregister(s->data, r->dc);
 	r->dc = NULL;
 	data_answer_stored(r, 204, NULL);
 	return true;

@@ -144,11 +144,11 @@ on_counters(struct server_data *d, uint64_t rule, uint64_t packets, uint64_t byt
 }
 
 static void
-on_mitigating(struct server_data *d, const char *cuid, bool mitigating)
+on_mitigating(struct server_data *d, const char *client, const char *cuid, bool mitigating)
 {
 	struct data_server *s = (struct data_server *)d;
 
-	(void)data_mitigating(s->data, cuid, mitigating); /* on_change is called */
+	data_mitigating(s->data, client, cuid, mitigating);
 }
 
 static const struct alias *

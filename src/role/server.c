@@ -131,7 +131,7 @@ tell_data(struct dots_server *s, const struct mitigation *m, enum effect_kind k)
 		return;
 	if (!filtering)
 		book_each(s->book, m->client, m->cuid, stops_at_filter, &filtering);
-	s->data->ops->mitigating(s->data, m->cuid, filtering);
+	s->data->ops->mitigating(s->data, m->client, m->cuid, filtering);
 }
 
 /* Whether the client is being mitigated may be another matter after that: it is on record. A
@@ -504,6 +504,12 @@ void
 server_attach_data(struct dots_server *s, struct server_data *data)
 {
 	s->data = data;
+}
+
+bool
+server_cuid_is_foreign(const struct dots_server *s, const char *client, const char *cuid)
+{
+	return cuids_is_foreign(s->cuids, client, cuid);
 }
 
 void

@@ -109,8 +109,9 @@ struct server_data_ops {
 		enum activation_type type, enum activation_type *ret_before);
 	/* Some mitigator has not said yet that what is to be in force of that client is. */
 	bool (*is_installing)(struct server_data *d, const char *client);
-	/* A mitigation of that cuid is active, or none is. */
-	void (*mitigating)(struct server_data *d, const char *cuid, bool mitigating);
+	/* A mitigation of that client and cuid is active, or none is. */
+	void (*mitigating)(
+		struct server_data *d, const char *client, const char *cuid, bool mitigating);
 	/* What the mitigators report (core/mitigator.h). */
 	void (*installed)(struct server_data *d, const char *client, const char *why);
 	void (*counters)(struct server_data *d, uint64_t rule, uint64_t packets, uint64_t bytes);
@@ -137,6 +138,8 @@ struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
 /* The data channel beside it, before either is started: aliases come from there, and it learns for
  * whom a mitigation is on. Borrowed. */
 void server_attach_data(struct dots_server *s, struct server_data *data);
+/* Whether a cuid is another client's here: both channels have the same (RFC 8783 5.1). */
+bool server_cuid_is_foreign(const struct dots_server *s, const char *client, const char *cuid);
 /* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */
 void server_start(struct dots_server *s);
 

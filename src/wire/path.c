@@ -66,14 +66,20 @@ parse_number(const uint8_t *s, size_t len, uint32_t *ret)
 }
 
 /* Opaque to us, but printed in logs as one word, and part of keys whose parts "/" separates. */
+bool
+path_is_identifier(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= 0x20 || text[i] >= 0x7f || text[i] == '/')
+			return false;
+	return len > 0 && len <= PATH_ID_MAX;
+}
+
 static bool
 parse_identifier(const uint8_t *s, size_t len, char *ret)
 {
-	if (len > PATH_ID_MAX)
+	if (!path_is_identifier((const char *)s, len))
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if (s[i] <= 0x20 || s[i] >= 0x7f || s[i] == '/')
-			return false;
 	memcpy(ret, s, len);
 	ret[len] = '\0';
 	return true;

@@ -23,6 +23,9 @@ struct path {
  * that starts with the RFC tag and names the parameter. Whether cuid or mid have to be there
  * depends on the method and is the caller's to check. */
 int path_parse(const struct coap_msg *m, struct path *ret, const char **ret_why);
+/* Whether a text may be a cuid or a cdid, on the data channel, too (RFC 8783 5.1): 1 to PATH_ID_MAX
+ * printable characters of ASCII, neither spaces nor "/". */
+bool path_is_identifier(const char *text, size_t len);
 /* Adds Uri-Path (and Uri-Query if content is 'c' or 'n') options; text values live in storage. */
 void path_add(struct coap_msg *m, const struct path *p, char storage[static 4 * (PATH_ID_MAX + 8)]);
 

@@ -49,8 +49,8 @@ restconf_decode(struct arena *a, const char *raw, size_t len, const char **ret_w
 }
 
 /* RFC 8040 3.5.3.1. */
-bool
-restconf_is_identifier(const char *s, size_t len)
+static bool
+is_identifier(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		bool first =
@@ -85,11 +85,11 @@ parse_name(struct arena *a, const char *s, size_t len, struct restconf_segment *
 	if (!name)
 		return bad_request(err, "path", why);
 	colon = strchr(name, ':');
-	if (colon && !restconf_is_identifier(name, (size_t)(colon - name)))
+	if (colon && !is_identifier(name, (size_t)(colon - name)))
 		return not_found(err, name, 80);
 	ret->module = colon ? arena_text(a, name, (size_t)(colon - name)) : NULL;
 	ret->name = colon ? colon + 1 : name;
-	return restconf_is_identifier(ret->name, strlen(ret->name)) || not_found(err, name, 80);
+	return is_identifier(ret->name, strlen(ret->name)) || not_found(err, name, 80);
 }
 
 /* Split first, then decoded: a comma inside a value is percent-encoded. */
@@ -182,8 +182,7 @@ static void
 put_encoded(struct buf *b, const char *s)
 {
 	for (; *s; s++) {
-		bool plain = restconf_is_identifier(s, 1) || (*s >= '0' && *s <= '9') ||
-			     strchr("-.~", *s);
+		bool plain = is_identifier(s, 1) || (*s >= '0' && *s <= '9') || strchr("-.~", *s);
 
 		buf_printf(b, plain ? "%c" : "%%%02X", (unsigned char)*s);
 	}

@@ -8,7 +8,6 @@
 
 /* Percent-decoded, in the arena. NULL with *ret_why: broken encoding, NUL, no UTF-8. */
 const char *restconf_decode(struct arena *a, const char *raw, size_t len, const char **ret_why);
-bool restconf_is_identifier(const char *s, size_t len);
 /* Appends "/name=key,key/…" to ret; "" appends nothing. */
 bool restconf_segments(
 	struct arena *a, const char *raw, struct restconf_path *ret, struct restconf_error *err);

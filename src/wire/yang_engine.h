@@ -84,10 +84,6 @@ void yang_instance(const struct yang_node *n, const struct restconf_path *p, siz
 /* Puts a path in front of the one that is there. */
 void yang_put_path(struct restconf_error *err, const char *path);
 
-/* Whether a default of this leaf is in use in an object (RFC 7950 7.6.1). */
-bool yang_default_counts(
-	const struct yang_node *parent, const struct yang_node *leaf, const json_t *data);
-
 /* `fields` (RFC 8040 4.8.3) as a tree of objects by member name; true: all that is below. NULL with
  * *err. */
 json_t *yang_fields(const struct yang_node *n, const char *fields, struct restconf_error *err);

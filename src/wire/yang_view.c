@@ -21,9 +21,9 @@ has_state(const struct yang_node *n)
 	return false;
 }
 
-bool
-yang_default_counts(
-	const struct yang_node *parent, const struct yang_node *leaf, const json_t *data)
+/* Whether a default of this leaf is in use in an object (RFC 7950 7.6.1). */
+static bool
+default_counts(const struct yang_node *parent, const struct yang_node *leaf, const json_t *data)
 {
 	if (!leaf->deflt || !data)
 		return false;
@@ -40,7 +40,7 @@ json_t *
 yang_default(const struct yang_place *place)
 {
 	if (place->data || !place->parent || place->node->kind != YANG_LEAF ||
-		!yang_default_counts(place->parent, place->node, place->parent_data))
+		!default_counts(place->parent, place->node, place->parent_data))
 		return NULL;
 	return json_string(place->node->deflt);
 }
@@ -68,8 +68,7 @@ show_leaf(const struct view *v, const struct yang_node *parent, const struct yan
 	json_t *value = yang_get(parent, n, data);
 	const char *text = json_string_value(value);
 
-	if (v->query->defaults == DEFAULTS_REPORT_ALL && !value &&
-		yang_default_counts(parent, n, data))
+	if (v->query->defaults == DEFAULTS_REPORT_ALL && !value && default_counts(parent, n, data))
 		return json_string(n->deflt);
 	if (v->query->defaults == DEFAULTS_TRIM && text && n->deflt && !strcmp(text, n->deflt))
 		return NULL;

@@ -124,10 +124,7 @@ print_book(bool counters)
 	char *text;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
-	struct data_version v = data_version(book);
 
-	print_version(f, &v);
-	fputc('\n', f);
 	for (size_t i = 0; i < NAMES; i++) {
 		struct data_client *dc = NULL;
 
@@ -219,7 +216,7 @@ edit(struct data_client *dc, const char *text, const struct data_policy *p)
 	struct data_change changes[CHANGES_MAX];
 	size_t n = read_changes(list, changes), created;
 	size_t aliases = dc->n_aliases, acls = dc->n_acls, aces = count_aces(dc);
-	uint64_t version = data_version(book).number;
+	uint64_t version = dc->version.number;
 	char *before = print_book(true), *after;
 	struct restconf_error err = {0};
 	bool ok = data_edit(book, c, dc, changes, n, clients(), now, &created, &err);
@@ -232,7 +229,7 @@ edit(struct data_client *dc, const char *text, const struct data_policy *p)
 	assert(is_within(dc->n_aliases, aliases, p->aliases_max));
 	assert(is_within(dc->n_acls, acls, p->acls_max));
 	assert(is_within(count_aces(dc), aces, p->aces_max));
-	assert(data_version(book).number >= version);
+	assert(dc->version.number >= version);
 	free(before);
 	free(after);
 	json_decref(list);
@@ -287,7 +284,7 @@ do_with_client(const struct step *s, struct data_client *dc)
 	if (!strcmp(s->verb, "edit"))
 		edit(dc, s->rest, *s->policy);
 	else if (!strcmp(s->verb, "deregister"))
-		data_deregister(book, dc, now);
+		data_deregister(book, dc);
 	else if (!strcmp(s->verb, "count"))
 		data_count(book, rule_of(dc, n / 10), n % 10, n % 10);
 	else if (!strcmp(s->verb, "activate") && *s->rest)
@@ -304,7 +301,7 @@ do_step(const struct step *s)
 	if (!strcmp(s->verb, "register")) {
 		do_register(s);
 	} else if (!strcmp(s->verb, "mitigate")) {
-		data_mitigating(book, s->cuid, *s->rest == 'y');
+		data_mitigating(book, names[strlen(s->rest) / 2 % NAMES], s->cuid, *s->rest == 'y');
 	} else if (!strcmp(s->verb, "wait")) {
 		now += (wall_ms)(n % 30000) * 60000;
 		assert(data_expire(book, now) > now);

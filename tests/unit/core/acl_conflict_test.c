@@ -33,9 +33,10 @@ conflict(const struct acl_rule *a, size_t na, const struct acl_rule *b, size_t n
 {
 	struct acl x = {.rules = (struct acl_rule *)a, .n_rules = na};
 	struct acl y = {.rules = (struct acl_rule *)b, .n_rules = nb};
-	bool one = acl_conflicts(&x, acme, &y, beta);
+	unsigned looks = ACL_LOOKS_MAX;
+	bool one = acl_conflicts(&x, acme, &y, beta, &looks);
 
-	assert_int_equal(acl_conflicts(&y, beta, &x, acme), one);
+	assert_int_equal(acl_conflicts(&y, beta, &x, acme, &looks), one);
 	return one;
 }
 
@@ -122,13 +123,14 @@ what_has_no_destination_is_for_all_of_its_client(void **state)
 	struct acl_rule named = rule(true, NULL, "198.51.100.9/32");
 	struct client *foreign = make_client("foreign", NULL, "203.0.113.0/24");
 	struct acl x = {.rules = &drop, .n_rules = 1}, y = {.rules = &accept, .n_rules = 1};
+	unsigned looks = ACL_LOOKS_MAX;
 
 	(void)state;
 	assert_true(two(&drop, &accept));
 	assert_true(two(&drop, &named));
-	assert_false(acl_conflicts(&x, acme, &y, foreign));
+	assert_false(acl_conflicts(&x, acme, &y, foreign, &looks));
 	y.rules = &named;
-	assert_false(acl_conflicts(&x, foreign, &y, acme));
+	assert_false(acl_conflicts(&x, foreign, &y, acme, &looks));
 	free(foreign->name);
 	free(foreign->prefixes);
 	free(foreign);

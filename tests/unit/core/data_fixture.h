@@ -32,7 +32,7 @@ extern char told[256]; /* what data_on_change said */
 #define DROP(name, source)   ACE(name, source, "192.0.2.0/25", "drop")
 #define ACCEPT(name, source) ACE(name, source, "192.0.2.0/25", "accept")
 /* Of records: who is the first to register; some versions. */
-#define SINCE      "'since': 1767225600001"
+#define SINCE      "'since': 1767225600000"
 #define VERSIONS   "'version': [5, 6], 'aliases': [5, 6], 'acls': [5, 6]"
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 

@@ -2,16 +2,16 @@
 
 /* Compared so far: linked with --wrap. */
 static size_t comparisons;
-bool __real_acl_conflicts(
-	const struct acl *a, const struct client *ca, const struct acl *b, const struct client *cb);
-bool __wrap_acl_conflicts(
-	const struct acl *a, const struct client *ca, const struct acl *b, const struct client *cb);
+bool __real_acl_conflicts(const struct acl *a, const struct client *ca, const struct acl *b,
+	const struct client *cb, unsigned *inout_looks);
+bool __wrap_acl_conflicts(const struct acl *a, const struct client *ca, const struct acl *b,
+	const struct client *cb, unsigned *inout_looks);
 bool
-__wrap_acl_conflicts(
-	const struct acl *a, const struct client *ca, const struct acl *b, const struct client *cb)
+__wrap_acl_conflicts(const struct acl *a, const struct client *ca, const struct acl *b,
+	const struct client *cb, unsigned *inout_looks)
 {
 	comparisons++;
-	return __real_acl_conflicts(a, ca, b, cb);
+	return __real_acl_conflicts(a, ca, b, cb, inout_looks);
 }
 
 /* 8783-3.1-22, 8783-3.1-24, 8783-7.2-21, 8783-7.2-22 */
@@ -114,6 +114,45 @@ a_filter_is_compared_with_those_for_the_same_destinations_only(void **state)
 	assert_true(take_away(data_find(book, "wide"), DATA_ACL, "a"));
 }
 
+/* Half of its rules let single hop limits pass, then all that is left, and the others drop what has
+ * been decided: the dearest there is to compare with itself. */
+static json_t *
+dear_acl(unsigned n)
+{
+	json_t *aces = json_array();
+	char name[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "r%u", i);
+		json_array_append_new(
+			aces, json_pack("{ss s{s{ss si}} s{ss}}", "name", name, "matches", "ipv4",
+				      "destination-ipv4-network", "192.0.2.0/24", "ttl", i,
+				      "actions", "forwarding", i <= n / 2 ? "accept" : "drop"));
+	}
+	json_object_del(
+		json_object_get(json_object_get(json_array_get(aces, n / 2), "matches"), "ipv4"),
+		"ttl");
+	return json_pack("{ss s{so}}", "name", "a", "aces", "ace", aces);
+}
+
+/* However many registrations there are for the same destinations, and whatever is in them. */
+static void
+what_an_edit_is_compared_with_is_limited(void **state)
+{
+	static const char *const cuids[] = {"1", "2", "3", "4", "5", "6", "7", "8"};
+	json_t *j = dear_acl(160);
+	struct data_change ch = {.kind = DATA_ACL, .name = "a", .entry = j};
+	size_t n = 0;
+
+	(void)state;
+	assert_true(yang_check(data_acl, j, &err));
+	while (n < 8 && edit(enrol(n < 4 ? "acme" : "twin", cuids[n]), &ch, 1))
+		n++;
+	assert_in_range(n, 4, 7);
+	assert_why(409, RESTCONF_RESOURCE_DENIED, "another client");
+	json_decref(j);
+}
+
 int
 main(void)
 {
@@ -122,6 +161,7 @@ main(void)
 		CASE(a_filter_without_destination_has_all_of_its_clients),
 		CASE(a_refresh_conflicts_with_nothing),
 		CASE(a_filter_is_compared_with_those_for_the_same_destinations_only),
+		CASE(what_an_edit_is_compared_with_is_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,24 +4,24 @@
 static void
 names_may_hold_any_character(void **state)
 {
-	static const char *const cuids[] = {"a/b", "a%2Fb", "a", "a%b"};
+	static const char *const cuids[] = {"a%2Fb", "a", "a%b"};
 	static const char *const names[] = {"c", "b/c", "%2F", "\\u00e4\\\"\\n"};
 	struct data_client *dc;
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		dc = enrol("acme", cuids[i]);
 		for (size_t k = 0; k < 4; k++)
 			assert_true(put_alias(dc, names[k], "192.0.2.1/32"));
 	}
 	restart();
-	assert_int_equal(standin_store_count(store, "data-alias"), 16);
-	for (size_t i = 0; i < 4; i++) {
+	assert_int_equal(standin_store_count(store, "data-alias"), 12);
+	for (size_t i = 0; i < 3; i++) {
 		dc = data_find(book, cuids[i]);
 		assert_int_equal(dc->n_aliases, 4);
 		assert_non_null(data_entry(dc, DATA_ALIAS, "b/c"));
 		assert_non_null(data_entry(dc, DATA_ALIAS, "\u00e4\"\n"));
-		data_deregister(book, dc, now);
+		data_deregister(book, dc);
 	}
 	assert_int_equal(standin_store_count(store, "data-alias"), 0);
 }
@@ -53,21 +53,20 @@ records_that_cannot_be_read_are_counted_and_left_alone(void **state)
 			"{'cuid': 'nobody', 'expires': 1, 'version': [5, 6], 'entry': {'name': "
 			"'a'}}"},
 		{"data-acl", "one/a", "{'cuid': 7}"},
-		{"data-state", "other", "{'number': 5, 'version': [5, 6]}"},
+		{"data-state", "other", "{'number': 5}"},
 	};
 	size_t n = sizeof(records) / sizeof(*records);
 	uint64_t version;
 
 	(void)state;
-	enrol("acme", "one");
-	version = data_version(book).number;
+	version = enrol("acme", "one")->version.number;
 	for (size_t i = 0; i < n; i++)
 		put_record(records[i][0], records[i][1], records[i][2]);
 	standin_store_put(store, "data-alias", "one/x", "no JSON");
 	data_free(book);
 	book = data_new(&policy, store);
 	assert_int_equal(data_restore(book, clients, now), n + 1);
-	assert_true(data_version(book).number == version);
+	assert_true(data_find(book, "one")->version.number == version);
 	assert_int_equal(standin_store_count(store, "data-client"), 6);
 	assert_int_equal(standin_store_count(store, "data-alias"), 6);
 	assert_int_equal(standin_store_count(store, "data-acl"), 2);

@@ -1,4 +1,5 @@
 #include "data_fixture.h"
+#include "wire/path.h"
 
 /* ---- registrations ---- */
 
@@ -29,6 +30,34 @@ a_cuid_belongs_to_who_registered_it_first(void **state)
 	assert_null(data_find(book, "on"));
 }
 
+/* 8783-5.1-03: what the signal channel would not take is none here, either. */
+static void
+a_cuid_is_one_that_the_signal_channel_takes(void **state)
+{
+	static const char *const wrong[] = {"", "a/b", "a b", "a\n", "\xc3\xa4", "\x7f"};
+	char longest[PATH_ID_MAX + 1], longer[PATH_ID_MAX + 2];
+	struct data_client *dc;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(enrol_as("acme", wrong[i], &dc));
+		assert_why(400, RESTCONF_INVALID_VALUE, "RFC 8783 5.1: cuid");
+	}
+	memset(longer, '%', sizeof(longer));
+	longer[PATH_ID_MAX + 1] = '\0';
+	assert_false(enrol_as("acme", longer, &dc));
+	assert_why(400, RESTCONF_INVALID_VALUE, "at most 64");
+	memcpy(longest, longer + 1, sizeof(longest));
+	enrol("acme", longest);
+	put_record("data-client", "a b",
+		"{'cuid': 'a b', 'client': 'acme', 'since': 5, " VERSIONS "}");
+	data_free(book);
+	book = data_new(&policy, store);
+	assert_int_equal(data_restore(book, clients, now), 1);
+	assert_non_null(data_find(book, longest));
+	assert_null(data_find(book, "a b"));
+}
+
 static void
 a_cdid_that_has_changed_is_a_change(void **state)
 {
@@ -41,7 +70,6 @@ a_cdid_that_has_changed_is_a_change(void **state)
 		book, clients_named(clients, "acme"), "one", "there", now, &dc, &new, &err));
 	assert_string_equal(dc->cdid, "there");
 	assert_true(dc->version.number > before.number);
-	assert_true(dc->version.number == data_version(book).number);
 	restart();
 	assert_string_equal(data_find(book, "one")->cdid, "there");
 }
@@ -61,7 +89,7 @@ registrations_are_limited_for_each_and_all(void **state)
 	assert_false(enrol_as("acme", "c4", &dc));
 	assert_why(403, RESTCONF_ACCESS_DENIED, "limits.cuids");
 	enrol("acme", "c3");
-	data_deregister(book, data_find(book, "c0"), now);
+	data_deregister(book, data_find(book, "c0"));
 	enrol("acme", "c4");
 	policy.clients_max = 4;
 	data_reload(book, &policy, clients, now);
@@ -74,17 +102,14 @@ static void
 who_deregisters_takes_everything_along(void **state)
 {
 	struct data_client *dc = enrol("acme", "one");
-	struct data_version before;
 
 	(void)state;
 	assert_true(put_alias(dc, "web", "192.0.2.1/32"));
 	assert_true(put(dc, DATA_ACL, ACL("a", "immediate", DROP("r", "203.0.113.0/24"))));
 	told[0] = '\0';
-	before = data_version(book);
-	data_deregister(book, dc, now);
+	data_deregister(book, dc);
 	assert_null(data_find(book, "one"));
 	assert_string_equal(told, "acme ");
-	assert_true(data_version(book).number > before.number);
 	assert_int_equal(standin_store_count(store, "data-client"), 0);
 	assert_int_equal(standin_store_count(store, "data-alias"), 0);
 	assert_int_equal(standin_store_count(store, "data-acl"), 0);
@@ -141,15 +166,12 @@ a_change_is_one_of_all_above_it_and_of_nothing_beside_it(void **state)
 	assert_memory_equal(&dc->aliases_version, &data_entry(dc, DATA_ALIAS, "b")->version,
 		sizeof(struct data_version));
 	assert_memory_equal(&dc->version, &dc->aliases_version, sizeof(struct data_version));
-	assert_true(data_version(book).number == dc->version.number);
-	assert_int_equal(data_version(book).changed, now);
 	assert_memory_equal(&data_entry(dc, DATA_ALIAS, "a")->version, &sibling, sizeof(sibling));
 	assert_memory_equal(&dc->acls_version, &acls, sizeof(acls));
 	assert_memory_equal(&other->version, &beside, sizeof(beside));
 	was = dc->version;
 	assert_true(take_away(dc, DATA_ALIAS, "b"));
 	assert_true(dc->aliases_version.number > was.number);
-	assert_true(data_version(book).number > was.number);
 }
 
 /* 8040-3.4.1-04, 8040-3.4.1-08, 8040-3.5.1-04, 8040-3.5.2-04: a lifetime, what was counted and a
@@ -164,7 +186,7 @@ what_is_no_change_of_configuration_changes_no_version(void **state)
 	(void)state;
 	assert_true(put(
 		dc, DATA_ACL, ACL("a", "activate-when-mitigating", DROP("r", "203.0.113.0/24"))));
-	before = data_version(book);
+	before = dc->version;
 	expires = dc->acls[0]->expires;
 	now += DAY_MS;
 	assert_true(put(
@@ -172,14 +194,13 @@ what_is_no_change_of_configuration_changes_no_version(void **state)
 	assert_int_equal(created, 0);
 	assert_int_equal(dc->acls[0]->expires, expires + DAY_MS);
 	data_count(book, dc->acls[0]->acl.rules[0].id, 7, 700);
-	data_mitigating(book, "one", true);
+	data_mitigating(book, "acme", "one", true);
 	assert_memory_equal(&dc->acls[0]->version, &before, sizeof(before));
 	assert_memory_equal(&dc->acls_version, &before, sizeof(before));
-	assert_true(data_version(book).number == before.number);
+	assert_memory_equal(&dc->version, &before, sizeof(before));
 	restart();
-	assert_true(data_version(book).number == before.number);
-	assert_int_equal(data_version(book).changed, before.changed);
 	dc = data_find(book, "one");
+	assert_memory_equal(&dc->version, &before, sizeof(before));
 	assert_int_equal(dc->acls[0]->expires, expires + DAY_MS);
 	assert_memory_equal(&dc->acls_version, &before, sizeof(before));
 }
@@ -192,9 +213,9 @@ members_in_another_order_are_no_change(void **state)
 
 	(void)state;
 	assert_true(put_alias(dc, "a", "192.0.2.1/32"));
-	before = data_version(book);
+	before = dc->version;
 	assert_true(put(dc, DATA_ALIAS, "{'target-prefix': ['192.0.2.1/32'], 'name': 'a'}"));
-	assert_true(data_version(book).number == before.number);
+	assert_true(dc->version.number == before.number);
 }
 
 static void
@@ -215,15 +236,11 @@ no_version_is_given_twice(void **state)
 			assert_true(take_away(dc, DATA_ALIAS, "a"));
 		else
 			assert_true(put_alias(dc, "a", i % 3 ? "192.0.2.1/32" : "192.0.2.2/32"));
-		assert_true(data_version(book).number > last);
-		last = data_version(book).number;
+		assert_true(dc->version.number > last);
+		last = dc->version.number;
 	}
-	now += DAY_MS;
-	data_deregister(book, dc, now);
-	assert_true(data_version(book).number > last);
-	last = data_version(book).number;
+	data_deregister(book, dc);
 	restart();
-	assert_true(data_version(book).number == last);
 	assert_true(enrol("acme", "one")->version.number > last);
 }
 
@@ -239,7 +256,7 @@ a_version_that_was_lost_is_not_given_again(void **state)
 	for (unsigned i = 0; i < 20; i++)
 		assert_true(put_alias(dc, "a", i % 2 ? "192.0.2.1/32" : "192.0.2.2/32"));
 	assert_true(place(dc, "b", INSERT_LAST, NULL));
-	lost = data_version(book).number;
+	lost = dc->version.number;
 	rule = dc->acls[0]->acl.rules[0].id;
 	data_free(book);
 	standin_store_free(store);
@@ -275,7 +292,7 @@ entries_are_kept_for_their_lifetime_after_the_last_refresh(void **state)
 	assert_int_equal(dc->n_aliases, 1);
 	assert_string_equal(told, "acme ");
 	assert_int_equal(dc->acls_version.changed, start + WEEK_MS);
-	assert_true(data_version(book).number == dc->acls_version.number);
+	assert_true(dc->version.number == dc->acls_version.number);
 	assert_int_equal(standin_store_count(store, "data-acl"), 0);
 	assert_int_equal(data_expire(book, start + DAY_MS + WEEK_MS), INT64_MAX);
 	assert_int_equal(dc->n_aliases, 0);
@@ -292,7 +309,7 @@ what_expires_while_nobody_is_there_is_gone_afterwards(void **state)
 	assert_true(put_alias(dc, "a", "192.0.2.1/32"));
 	now += DAY_MS;
 	assert_true(put_alias(dc, "b", "192.0.2.1/32"));
-	before = data_version(book).number;
+	before = dc->version.number;
 	now = start + WEEK_MS;
 	restart();
 	dc = data_find(book, "one");
@@ -337,14 +354,16 @@ what_is_in_force_goes_by_activation_and_order(void **state)
 	assert_string_equal(in_force("acme"), "203.0.113.5/32 203.0.113.2/32 203.0.113.1/32 ");
 	assert_string_equal(in_force("beta"), "");
 	told[0] = '\0';
-	assert_false(data_mitigating(book, "two", true));
+	data_mitigating(book, "acme", "two", true);
 	assert_string_equal(told, "");
-	assert_true(data_mitigating(book, "one", true));
+	data_mitigating(book, "acme", "one", true);
 	assert_string_equal(told, "acme ");
 	assert_string_equal(
 		in_force("acme"), "203.0.113.5/32 203.0.113.3/32 203.0.113.2/32 203.0.113.1/32 ");
-	assert_false(data_mitigating(book, "one", true));
-	assert_true(data_mitigating(book, "one", false));
+	data_mitigating(book, "acme", "one", true);
+	assert_string_equal(told, "acme ");
+	data_mitigating(book, "acme", "one", false);
+	assert_string_equal(told, "acme acme ");
 	assert_string_equal(in_force("acme"), "203.0.113.5/32 203.0.113.2/32 203.0.113.1/32 ");
 }
 
@@ -354,15 +373,33 @@ a_mitigation_may_be_older_than_the_registration(void **state)
 	struct data_client *dc;
 
 	(void)state;
-	assert_false(data_mitigating(book, "one", true));
+	data_mitigating(book, "acme", "one", true);
 	dc = enrol("acme", "one");
 	assert_true(dc->mitigating);
 	assert_true(put(
 		dc, DATA_ACL, ACL("a", "activate-when-mitigating", DROP("r", "203.0.113.3/32"))));
 	assert_string_equal(in_force("acme"), "203.0.113.3/32 ");
-	data_mitigating(book, "one", false);
-	data_deregister(book, dc, now);
+	data_mitigating(book, "acme", "one", false);
+	data_deregister(book, dc);
 	assert_false(enrol("acme", "one")->mitigating);
+}
+
+/* Else one who registers another client's cuid learns from its counters when that one is attacked.
+ */
+static void
+a_mitigation_is_of_its_client_alone(void **state)
+{
+	struct data_client *dc;
+
+	(void)state;
+	data_mitigating(book, "acme", "one", true);
+	dc = enrol("beta", "one");
+	assert_false(dc->mitigating);
+	data_mitigating(book, "acme", "one", false);
+	data_mitigating(book, "acme", "one", true);
+	assert_false(dc->mitigating);
+	data_mitigating(book, "beta", "one", true);
+	assert_true(dc->mitigating);
 }
 
 /* 9133-3.2.1, 8783-7.2-29 */
@@ -386,7 +423,7 @@ an_activation_by_the_signal_channel_stays_and_refreshes(void **state)
 	assert_true(data_activate(book, dc, "a", ACTIVATE_IMMEDIATE, now));
 	assert_string_equal(told, "acme ");
 	assert_true(dc->acls[0]->version.number > before.number);
-	assert_true(dc->acls_version.number == data_version(book).number);
+	assert_true(dc->acls_version.number == dc->version.number);
 	assert_ptr_equal(strstr(dc->acls[0]->text,
 				 "{\"name\":\"a\",\"activation-type\":\"immediate\",\"aces\""),
 		dc->acls[0]->text);
@@ -492,6 +529,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_cuid_belongs_to_who_registered_it_first),
+		CASE(a_cuid_is_one_that_the_signal_channel_takes),
 		CASE(a_cdid_that_has_changed_is_a_change),
 		CASE(registrations_are_limited_for_each_and_all),
 		CASE(who_deregisters_takes_everything_along),
@@ -506,6 +544,7 @@ main(void)
 		CASE(a_clock_that_was_set_back_makes_no_lifetime_longer),
 		CASE(what_is_in_force_goes_by_activation_and_order),
 		CASE(a_mitigation_may_be_older_than_the_registration),
+		CASE(a_mitigation_is_of_its_client_alone),
 		CASE(an_activation_by_the_signal_channel_stays_and_refreshes),
 		CASE(what_is_not_authorised_any_more_ends_with_a_reload),
 		CASE(what_is_not_authorised_any_more_ends_with_a_restart),

@@ -303,7 +303,7 @@ def test_methods_of_a_resource(serve, web):
     assert got.status == 200 and got.fields["content-type"] == TYPE
 
 
-# 8040-3.4.1-06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
+# 8040-3.4.1-01, -06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
 def test_validators_change_with_configuration_only(serve, web):
     server = serve()
     w = web(server)
@@ -543,6 +543,21 @@ def test_limits_are_named(serve, web):
 
 
 # --- the signal channel ----------------------------------------------------------------------------
+
+
+# 8783-5.1-36
+def test_a_cuid_of_another_client_on_the_signal_channel_is_in_use(serve, web):
+    server = serve()
+    mine, theirs = web(server), web(server, "beta")
+    t = Talker(server.port, "psk", "acme", KEY)
+    t.up()
+    assert t.put(CUID, 1, ["198.51.100.1/32"]).code == "2.01"
+    t.stop()
+    for cuid in (CUID, "7eeaf349529eb55ed50113"):  # used, and kept for acme
+        for got in (theirs.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": cuid}]}),
+                    theirs.put(own(cuid), {f"{MODULE}:dots-client": [{"cuid": cuid}]})):
+            assert (got.status, got.error["error-tag"]) == (409, "resource-denied")
+        register(mine, cuid)
 
 
 # 8783-6.1-02, 8612-SIG-008-04
