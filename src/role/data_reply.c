@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "wire/data.h"
 
-enum { HREF_MAX = 256, ENTRIES_MAX = 4096 /* as many as we would take (wire/data.c) */ };
+enum { HREF_MAX = 256 };
 
 static bool
 cannot(char *why, size_t cap, const char *text)
@@ -199,7 +199,7 @@ data_reply_entries(const json_t *client, enum share_kind kind,
 		const json_t *left = json_object_get(entry, "pending-lifetime");
 		json_t *copy;
 
-		if (!name || i >= ENTRIES_MAX)
+		if (!name || i >= SHARES_MAX)
 			continue;
 		copy = configured(entry, kind);
 		visit(arg, name, json_is_integer(left) ? json_integer_value(left) : INT64_MAX,
