@@ -275,7 +275,7 @@ inspect(void *arg, const char *name, int64_t lifetime, json_t *there)
 	if (is_wanted(r) && lifetime < c->least)
 		c->least = lifetime;
 	compare(in, r, there);
-	if (in->kind == SHARE_ACL)
+	if (in->kind == SHARE_ACL && is_wanted(r))
 		check_order(in, r);
 }
 

@@ -46,7 +46,7 @@ DOMAIN = """  {name}:
     protects: [{prefix}]{more}
     servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
     credentials: {{certificate: {who}.crt, key: {who}.key, trust: ca.crt}}
-    data-channel: {{name: {https_name}, address: 127.0.0.1, port: {https}, check: 5}}
+    data-channel: {{name: {https_name}, address: 127.0.0.1, port: {https}, check: {check}}}
 """
 PROVIDERS = {"isp1": ("acme", "198.51.100.0/24"), "isp2": ("beta", "192.0.2.0/24")}
 
@@ -71,15 +71,18 @@ class World:
         text = SERVER.format(name=name, port=port, https=https, more=more, who=who, prefix=prefix)
         self.daemons[name] = Daemon(self.folder, name, text).start()
 
-    def ask(self, records, https_name="dots.example", only=PROVIDERS, more=""):
+    def ask(self, records, **how):
         self.write(records)
+        self.client = Daemon(self.folder, "client", self.configuration(**how)).start()
+
+    def configuration(self, https_name="dots.example", only=PROVIDERS, more="", check=5):
         domains = ""
         for name in only:
             who, prefix = PROVIDERS[name]
             port, https = self.ports.setdefault(name, (free_port(), free_port()))
             domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who, https_name=https_name,
-                                     more=more)
-        self.client = Daemon(self.folder, "client", CLIENT.format(domains=domains)).start()
+                                     more=more, check=check)
+        return CLIENT.format(domains=domains)
 
     def write(self, records):
         (self.folder / "records.json").write_text(json.dumps(records))
@@ -337,7 +340,8 @@ class Stub:
                                                          "error-message": "because"}]}})
         if path == "/.well-known/host-meta":
             return 200, "application/xrd+xml", f"<XRD><Link rel='restconf' href='{self.href}'/></XRD>"
-        assert path.startswith(f"{self.root}/data/{MODULE}:dots-data")
+        if not path.startswith(f"{self.root}/data/{MODULE}:dots-data"):
+            return 404, None, ""
         segments = [urllib.parse.unquote(s) for s in path.removeprefix(self.root).split("/")[3:]]
         if method == "POST":
             self.cuid = body[f"{MODULE}:dots-client"][0]["cuid"]
@@ -351,7 +355,10 @@ class Stub:
             return (204 if self.entries.pop(key, None) else 404), None, ""
         entry = next(iter(body[f"{MODULE}:{segments[1]}"].values()))[0]
         created = key not in self.entries
-        self.entries[key] = entry
+        if query == "insert=first":
+            self.entries = {key: entry, **{k: e for k, e in self.entries.items() if k != key}}
+        else:
+            self.entries[key] = entry
         return (201 if created else 204), None, ""
 
     def did(self, method, part=""):
@@ -421,6 +428,18 @@ def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
     looks = len(s.did("GET"))
     until(lambda: len(s.did("GET")) > looks + 1, "more looks")
     assert len(s.did("PUT", "/acls/acl=x")) == 1 and {n for _, n in s.entries} == {"y"}
+
+
+def test_an_older_filter_that_stays_is_none_of_the_order(world, stub):
+    s = stub()
+    world.ask(records([], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    s.answers += [("PUT", "/acls/acl=x", 409)]
+    world.rewrite(records([], [acl("x", "198.51.100.9/32"), acl("y", "198.51.100.8/32")]))
+    world.in_step("isp1", 2)
+    looks = len(s.did("GET"))
+    until(lambda: len(s.did("GET")) > looks + 2, "more looks")
+    assert len(s.did("PUT", "/acls/acl=y")) == 1 and networks(s.entries["acls", "x"]) == ["198.51.100.7/32"]
 
 
 def test_a_server_that_fails_is_left_in_peace_and_then_gets_the_rest(world, stub):
