@@ -122,7 +122,15 @@ end_round(struct data_channel *c)
 	c->cuid = NULL;
 }
 
-/* RFC 8040 says nothing of when to come back; a server that fails is left in peace. */
+static void
+forget_root(struct data_channel *c)
+{
+	free(c->root);
+	c->root = NULL;
+}
+
+/* RFC 8040 says nothing of when to come back; a server that fails is left in peace. What fails may
+ * be that it has its root somewhere else now (3.1). */
 static void
 fail(struct data_channel *c, const char *reason)
 {
@@ -140,6 +148,7 @@ fail(struct data_channel *c, const char *reason)
 			EVENT_F("domain", c->domain->name), EVENT_F("server", c->domain->data.name),
 			EVENT_F("section", "RFC 8783 3.1"));
 	timer_after(c->timer, pause * 1000);
+	forget_root(c);
 	end_round(c);
 	c->told = false;
 }
@@ -584,8 +593,7 @@ disconnect(struct data_channel *c)
 {
 	web_free(c->web);
 	c->web = NULL;
-	free(c->root); /* the server may be another one */
-	c->root = NULL;
+	forget_root(c); /* the server may be another one */
 }
 
 static bool

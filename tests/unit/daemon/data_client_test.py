@@ -442,6 +442,15 @@ def test_an_older_filter_that_stays_is_none_of_the_order(world, stub):
     assert len(s.did("PUT", "/acls/acl=y")) == 1 and networks(s.entries["acls", "x"]) == ["198.51.100.7/32"]
 
 
+# 8783-3.1-07: its root is somewhere else now.
+def test_a_root_that_has_moved_is_found_again(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    s.root = s.href = "/elsewhere"
+    until(lambda: s.did("GET", f"/elsewhere/data/{MODULE}:dots-data/"), "the look at the other place")
+
+
 def test_a_server_that_fails_is_left_in_peace_and_then_gets_the_rest(world, stub):
     s = stub()
     s.answers += [("PUT", "/aliases/alias=b", 503)]
