@@ -654,6 +654,7 @@ begin(void *arg)
 	}
 	c->cuid = mem_text(c->setup.cuid(c->setup.arg, c->setup.domain));
 	c->renewing = loop_now(c->loop) >= c->renew;
+	c->least = INT64_MAX;
 	c->changed = c->again = false;
 	if (c->root)
 		read_record(c, READ);

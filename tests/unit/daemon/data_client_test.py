@@ -11,6 +11,7 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import pytest
@@ -498,9 +499,12 @@ def test_nothing_goes_over_another_link(world, stub):
 
 def test_who_has_nothing_there_does_not_register(world, stub):
     s = stub()
-    world.ask(records([alias("a", "192.0.2.7/32")]), only=["isp1"])
+    begun = time.monotonic()
+    world.ask(records([alias("a", "192.0.2.7/32")]), only=["isp1"], check=20)
     world.in_step("isp1")
     assert [m for m, _, _ in s.asked] == ["GET", "GET"] and not world.events("shared")
+    until(lambda: len(s.asked) == 3, "the next look")  # there is nothing that has to be renewed
+    assert time.monotonic() - begun >= 20 and s.asked[2][0] == "GET"
 
 
 if __name__ == "__main__":
