@@ -720,6 +720,15 @@ data_channel_domain(const struct data_channel *c)
 	return c->domain->name;
 }
 
+bool
+data_channel_leads_to(const struct data_channel *c, const struct domain *d)
+{
+	const struct domain_data *is = &c->domain->data, *wanted = &d->data;
+
+	return !strcmp(c->domain->name, d->name) && !strcmp(is->name, wanted->name) &&
+	       addr_equal(&is->address, &wanted->address) && is->port == wanted->port;
+}
+
 static void
 keep_state(struct data_channel *c, struct data_record *r)
 {

@@ -167,7 +167,8 @@ channel_setup(const struct data_upstream *u, uint32_t domain)
 		.arg = u->client};
 }
 
-/* The channel of that domain among those of before, or a new one. */
+/* The channel of that domain, and to the same server, among those of before, or a new one: what
+ * another server has said of our records counts for nothing. */
 static struct data_channel *
 take_channel(struct data_upstream *u, struct data_channel **old, size_t n_old, uint32_t domain)
 {
@@ -175,8 +176,7 @@ take_channel(struct data_upstream *u, struct data_channel **old, size_t n_old, u
 	struct data_channel *c;
 
 	for (size_t i = 0; i < n_old; i++)
-		if (old[i] && !strcmp(data_channel_domain(old[i]),
-				      u->setup.homing->domains[domain].name)) {
+		if (old[i] && data_channel_leads_to(old[i], &u->setup.homing->domains[domain])) {
 			c = old[i];
 			old[i] = NULL;
 			data_channel_rebind(c, &cs);

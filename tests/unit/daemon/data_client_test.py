@@ -443,6 +443,19 @@ def test_an_older_filter_that_stays_is_none_of_the_order(world, stub):
     assert len(s.did("PUT", "/acls/acl=y")) == 1 and networks(s.entries["acls", "x"]) == ["198.51.100.7/32"]
 
 
+def test_what_one_server_has_refused_another_one_is_asked_for(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/aliases/alias=a", 409)]
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert not s.entries
+    world.ports["isp1"] = (world.ports["isp1"][0], free_port())
+    other = stub()
+    world.client.path.write_text(world.configuration(only=["isp1"]))
+    assert world.client("reload")[0] == 0
+    until(lambda: {n for _, n in other.entries} == {"a"}, "it at the other one")
+
+
 # 8783-3.1-07: its root is somewhere else now.
 def test_a_root_that_has_moved_is_found_again(world, stub):
     s = stub()
