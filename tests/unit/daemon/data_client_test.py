@@ -403,7 +403,7 @@ def test_a_root_at_another_server_is_not_followed(world, stub):
     assert len(s.asked) == 1 and not world.events("shared")
 
 
-# 8783-6.1-30, 8783-7.2-20
+# 8783-6.1-30
 def test_who_is_denied_registers_and_goes_on(world, stub):
     s = stub()
     s.answers += [("PUT", "/aliases/", 403)]
@@ -417,6 +417,16 @@ def test_who_is_denied_registers_and_goes_on(world, stub):
     world.in_step("isp1", 2)
     assert world.events("record-refused")[0]["reason"] == "the server says 403 access-denied: because"
     assert {n for _, n in s.entries} == {"b"} and s.did("DELETE")[0].endswith("/aliases/alias=a")
+
+
+# 8783-7.2-20
+def test_who_is_denied_a_filter_registers_and_goes_on(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/acls/", 403)]
+    world.ask(records([], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert len(s.did("POST")) == 2 and {n for _, n in s.entries} == {"x"}
+    assert not world.events("record-refused")
 
 
 def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
