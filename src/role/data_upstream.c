@@ -6,6 +6,7 @@
 #include "base/event.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "homing/disclosure.h"
 #include "role/data_channel.h"
 
 /* What may not go to a domain, or (NULL) to anybody. */
@@ -25,13 +26,6 @@ struct data_upstream {
 };
 
 /* ---- what is to be where --------------------------------------------------------------------- */
-
-static char *
-consent_text(const struct consent *c)
-{
-	return c ? mem_printf("%s to %s, granted by %s, %s", c->from, c->to, c->granted_by, c->at)
-		 : NULL;
-}
 
 static struct unshared
 note_unshared(const struct homing *h, const struct share_wish *w, const struct share *s)
@@ -119,7 +113,7 @@ add_record(struct lists *to, const struct share_wish *w, const struct share *s)
 		.entry = json_incref(s->entry),
 		.prefixes = s->prefixes,
 		.names = s->names,
-		.consent = consent_text(s->consent)};
+		.consent = disclosure_consent_text(s->consent)};
 }
 
 static void
