@@ -7,27 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "daemon/config_table.h"
 #include "wire/data.h"
 
-enum { FILE_MAX = 1 << 24, RECORDS_MAX = 10000 };
+enum { FILE_MAX = 1 << 24 };
+
+struct reading {
+	struct options *options;
+	const struct draft *draft;
+	struct config *config;
+	const char *path;     /* of the file that is read just now */
+	struct map *names[2]; /* of what is there, by kind */
+};
 
 static void
-add_record(struct options *o, const struct draft *d, struct config *c, const char *path,
-	enum share_kind kind, json_t *entry)
+add_record(struct reading *r, enum share_kind kind, json_t *entry)
 {
+	struct config *c = r->config;
 	struct share_wish w = {kind, entry};
+	const char *name = share_name(&w);
 
-	for (size_t i = 0; i < c->n_records; i++)
-		if (c->records[i].kind == kind &&
-			!strcmp(share_name(&c->records[i]), share_name(&w))) {
-			options_problem(o, true, options_spot(o, d, "data-files"),
-				"%s: %s %.64s stands there twice, expected names that tell them "
-				"apart",
-				path, share_kinds[kind], share_name(&w));
-			return;
-		}
+	if (map_get(r->names[kind], name, strlen(name))) {
+		options_problem(r->options, true, options_spot(r->options, r->draft, "data-files"),
+			"%s: %s %.64s stands there twice, expected names that tell them apart",
+			r->path, share_kinds[kind], name);
+		return;
+	}
+	map_set(r->names[kind], name, strlen(name), entry);
 	c->records = mem_grow(c->records, c->n_records + 1, sizeof(*c->records));
 	json_incref(entry);
 	c->records[c->n_records++] = w;
@@ -35,8 +43,7 @@ add_record(struct options *o, const struct draft *d, struct config *c, const cha
 
 /* {"ietf-dots-data-channel:aliases": {…}} alone is a body of that container. */
 static bool
-read_container(struct options *o, const struct draft *d, struct config *c, const char *path,
-	const char *member, json_t *value, struct restconf_error *err)
+read_container(struct reading *r, const char *member, json_t *value, struct restconf_error *err)
 {
 	static const struct {
 		const char *name, *list;
@@ -56,7 +63,7 @@ read_container(struct options *o, const struct draft *d, struct config *c, const
 	body = json_pack("{sO}", member, value);
 	if (yang_body(data_client, *known[kind].node, body, &container, err))
 		json_array_foreach(json_object_get(container, known[kind].list), i, entry)
-			add_record(o, d, c, path, (enum share_kind)kind, entry);
+			add_record(r, (enum share_kind)kind, entry);
 	json_decref(container);
 	json_decref(body);
 	return !err->status;
@@ -90,12 +97,12 @@ read_file(const char *path, size_t *ret_len, char *why, size_t cap)
 }
 
 static void
-read_records(struct options *o, const struct draft *d, struct config *c, const char *path)
+read_records(struct reading *r)
 {
 	struct restconf_error err = {0};
 	char why[RESTCONF_WHY_MAX] = "";
 	size_t len = 0;
-	char *text = read_file(path, &len, why, sizeof(why));
+	char *text = read_file(r->path, &len, why, sizeof(why));
 	json_t *all = text ? yang_parse(text, len, &err) : NULL, *value;
 	const char *member;
 
@@ -103,16 +110,32 @@ read_records(struct options *o, const struct draft *d, struct config *c, const c
 		restconf_refuse(
 			&err, 400, RESTCONF_INVALID_VALUE, "RFC 8783 4.3: the whole is no object");
 	if (all)
-		json_object_foreach(all, member,
-			value) if (!read_container(o, d, c, path, member, value, &err)) break;
+		json_object_foreach(
+			all, member, value) if (!read_container(r, member, value, &err)) break;
 	if (err.status)
 		snprintf(why, sizeof(why), "%s", err.why);
 	if (*why)
-		options_problem(o, true, options_spot(o, d, "data-files"),
-			"%s: %s%s%s, expected aliases and acls of RFC 8783", path, why,
+		options_problem(r->options, true, options_spot(r->options, r->draft, "data-files"),
+			"%s: %s%s%s, expected aliases and acls of RFC 8783", r->path, why,
 			*err.path ? " at " : "", err.path);
 	json_decref(all);
 	free(text);
+}
+
+static void
+read_files(struct options *o, const struct draft *d, struct config *c)
+{
+	struct reading r = {.options = o,
+		.draft = d,
+		.config = c,
+		.names = {[SHARE_ALIAS] = map_new(), [SHARE_ACL] = map_new()}};
+
+	for (size_t i = 0; i < d->n_data_files; i++) {
+		r.path = d->data_files[i];
+		read_records(&r);
+	}
+	map_free(r.names[SHARE_ALIAS]);
+	map_free(r.names[SHARE_ACL]);
 }
 
 static void
@@ -142,12 +165,11 @@ config_check_records(struct options *o, const struct draft *d, struct config *c)
 		check_channel(o, draft_domain(d, i), &c->homing->domains[i]);
 		any = any || c->homing->domains[i].data.name;
 	}
-	for (size_t i = 0; i < d->n_data_files; i++)
-		read_records(o, d, c, d->data_files[i]);
+	read_files(o, d, c);
 	if (d->n_data_files && !any)
 		options_problem(o, true, options_spot(o, d, "data-files"),
 			"data-files, and no domain has a data-channel, expected where they go");
-	if (c->n_records > RECORDS_MAX)
+	if (c->n_records > SHARES_MAX)
 		options_problem(o, true, options_spot(o, d, "data-files"),
-			"%zu aliases and ACLs, expected at most %d", c->n_records, RECORDS_MAX);
+			"%zu aliases and ACLs, expected at most %d", c->n_records, SHARES_MAX);
 }

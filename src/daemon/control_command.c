@@ -17,7 +17,7 @@
 
 enum {
 	TARGETS_MAX = 4096,
-	LISTED_MAX = 1000, /* wishes, and mitigations, in one reply */
+	LISTED_MAX = 1000, /* of each kind, in one reply */
 	WAIT_S = 3,
 	WAIT_MAX_S = 3600,
 	LOOK_MS = 20, /* how often a waiting `mitigate` looks */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "homing/plan.h"
 
 /* ---- names ---- */
@@ -106,6 +107,13 @@ disclosure_explain(
 		break;
 	}
 	return buf;
+}
+
+char *
+disclosure_consent_text(const struct consent *c)
+{
+	return c ? mem_printf("%s to %s, granted by %s, %s", c->from, c->to, c->granted_by, c->at)
+		 : NULL;
 }
 
 /* ---- requests ---- */

@@ -34,6 +34,8 @@ enum { DISCLOSURE_TEXT_MAX = 320 };
 /* A sentence for people, in buf of DISCLOSURE_TEXT_MAX. */
 const char *disclosure_explain(
 	const struct homing *h, uint32_t server, const struct disclosure_verdict *v, char *buf);
+/* Of an event: who agreed, to what, when. mem_* allocated; NULL of NULL. */
+char *disclosure_consent_text(const struct consent *c);
 
 /* What of a request may go to that server. */
 struct disclosure {

@@ -17,6 +17,10 @@
 enum share_kind { SHARE_ALIAS, SHARE_ACL };
 extern const char *const share_kinds[]; /* "alias", "acl" */
 
+/* So many aliases and ACLs of ours there may be, and so many of each are looked at in what a server
+ * shows: what is beyond would be written again with every look. */
+enum { SHARES_MAX = 4096 };
+
 struct share_wish {
 	enum share_kind kind;
 	json_t *entry; /* normalised (wire/yang.h) as data_alias or data_acl */

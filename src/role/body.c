@@ -47,26 +47,22 @@ list_names(struct buf *out, char *const *names, size_t n)
 static void
 raise_shared(const struct letter *l, const struct disclosure *d)
 {
-	const struct consent *consent = d->consent;
-	struct buf names, by;
+	char *by;
+	struct buf names;
 
 	if (l->action->refresh)
 		return;
 	buf_init(&names, 2048);
 	list_names(&names, d->target.target_fqdn, d->target.n_target_fqdn);
 	list_names(&names, d->target.target_uri, d->target.n_target_uri);
-	buf_init(&by, 512);
-	if (consent)
-		buf_printf(&by, "%s to %s, granted by %s, %s", consent->from, consent->to,
-			consent->granted_by, consent->at);
+	by = disclosure_consent_text(d->consent);
 	event_raise(EVENT_SHARED, EVENT_F("domain", l->domain->name),
 		EVENT_F("server", l->server->name), EVENT_F("behalf", l->behalf),
 		EVENT_N("mid", l->action->mid), EVENT_N("targets", d->prefixes),
 		EVENT_N("names", d->names), EVENT_F("told", d->names ? buf_text(&names) : NULL),
-		EVENT_F("consent", consent ? buf_text(&by) : NULL),
-		EVENT_F("section", "RFC 9284 6"));
+		EVENT_F("consent", by), EVENT_F("section", "RFC 9284 6"));
 	buf_finish(&names);
-	buf_finish(&by);
+	free(by);
 }
 
 /* The planning has asked the gate already: what it holds back now is a mistake of ours. */

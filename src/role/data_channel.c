@@ -122,7 +122,15 @@ end_round(struct data_channel *c)
 	c->cuid = NULL;
 }
 
-/* RFC 8040 says nothing of when to come back; a server that fails is left in peace. */
+static void
+forget_root(struct data_channel *c)
+{
+	free(c->root);
+	c->root = NULL;
+}
+
+/* RFC 8040 says nothing of when to come back; a server that fails is left in peace. What fails may
+ * be that it has its root somewhere else now (3.1). */
 static void
 fail(struct data_channel *c, const char *reason)
 {
@@ -140,6 +148,7 @@ fail(struct data_channel *c, const char *reason)
 			EVENT_F("domain", c->domain->name), EVENT_F("server", c->domain->data.name),
 			EVENT_F("section", "RFC 8783 3.1"));
 	timer_after(c->timer, pause * 1000);
+	forget_root(c);
 	end_round(c);
 	c->told = false;
 }
@@ -275,7 +284,7 @@ inspect(void *arg, const char *name, int64_t lifetime, json_t *there)
 	if (is_wanted(r) && lifetime < c->least)
 		c->least = lifetime;
 	compare(in, r, there);
-	if (in->kind == SHARE_ACL)
+	if (in->kind == SHARE_ACL && is_wanted(r))
 		check_order(in, r);
 }
 
@@ -584,8 +593,7 @@ disconnect(struct data_channel *c)
 {
 	web_free(c->web);
 	c->web = NULL;
-	free(c->root); /* the server may be another one */
-	c->root = NULL;
+	forget_root(c); /* the server may be another one */
 }
 
 static bool
@@ -646,6 +654,7 @@ begin(void *arg)
 	}
 	c->cuid = mem_text(c->setup.cuid(c->setup.arg, c->setup.domain));
 	c->renewing = loop_now(c->loop) >= c->renew;
+	c->least = INT64_MAX;
 	c->changed = c->again = false;
 	if (c->root)
 		read_record(c, READ);
@@ -709,6 +718,15 @@ const char *
 data_channel_domain(const struct data_channel *c)
 {
 	return c->domain->name;
+}
+
+bool
+data_channel_leads_to(const struct data_channel *c, const struct domain *d)
+{
+	const struct domain_data *is = &c->domain->data, *wanted = &d->data;
+
+	return !strcmp(c->domain->name, d->name) && !strcmp(is->name, wanted->name) &&
+	       addr_equal(&is->address, &wanted->address) && is->port == wanted->port;
 }
 
 static void

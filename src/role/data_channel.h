@@ -36,8 +36,10 @@ struct data_channel_setup {
 struct data_channel;
 struct data_channel *data_channel_new(struct loop *l, const struct data_channel_setup *s);
 void data_channel_free(struct data_channel *c); /* what is on record stays there */
-/* A new snapshot, in which the domain has that name still: closes the connection. */
+/* A new snapshot, of which it leads to that domain: closes the connection. */
 void data_channel_rebind(struct data_channel *c, const struct data_channel_setup *s);
+/* It is that domain's, and to that server of it. */
+bool data_channel_leads_to(const struct data_channel *c, const struct domain *d);
 const char *data_channel_domain(const struct data_channel *c);
 /* Takes the list, aliases first, ACLs in their order; state, why, seen are as they were of what is
  * the same as before. A round begins at once. */

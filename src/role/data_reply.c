@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "wire/data.h"
 
-enum { HREF_MAX = 256, ENTRIES_MAX = 4096 /* as many as we would take (wire/data.c) */ };
+enum { HREF_MAX = 256 };
 
 static bool
 cannot(char *why, size_t cap, const char *text)
@@ -47,14 +47,13 @@ data_reply_passes(const struct web_answer *a)
 
 /* ---- root ------------------------------------------------------------------------------------ */
 
-/* The value of an attribute of the element that begins at `tag`. */
+/* The value of an attribute of the element that is there from `tag` to `end`. */
 static bool
-attribute(const char *tag, const char *name, char *ret, size_t cap)
+attribute(const char *tag, const char *end, const char *name, char *ret, size_t cap)
 {
-	size_t len = strlen(name), n = strcspn(tag, ">");
-	const char *end = tag + n;
+	size_t len = strlen(name);
 
-	for (const char *p = tag; (p = strstr(p, name)) && p < end; p += len) {
+	for (const char *p = tag; (p = memmem(p, (size_t)(end - p), name, len)); p += len) {
 		const char *v = p + len + strspn(p + len, " \t\r\n");
 		size_t value;
 
@@ -107,13 +106,15 @@ char *
 data_reply_root(const struct web_answer *a, const char *name, uint32_t port, char *why, size_t cap)
 {
 	char href[HREF_MAX] = "", rel[HREF_MAX];
-	const char *path, *p;
+	const char *path, *p, *end;
 	size_t len;
 
-	for (p = a->body; (p = strstr(p, "<Link")); p++)
-		if (attribute(p, "rel", rel, sizeof(rel)) && !strcmp(rel, "restconf"))
+	for (p = a->body; (p = strstr(p, "<Link")); p = end) {
+		end = p + strcspn(p, ">");
+		if (attribute(p, end, "rel", rel, sizeof(rel)) && !strcmp(rel, "restconf"))
 			break;
-	if (!p || !attribute(p, "href", href, sizeof(href))) {
+	}
+	if (!p || !attribute(p, end, "href", href, sizeof(href))) {
 		cannot(why, cap, "host-meta names no root of RESTCONF");
 		return NULL;
 	}
@@ -198,7 +199,7 @@ data_reply_entries(const json_t *client, enum share_kind kind,
 		const json_t *left = json_object_get(entry, "pending-lifetime");
 		json_t *copy;
 
-		if (!name || i >= ENTRIES_MAX)
+		if (!name || i >= SHARES_MAX)
 			continue;
 		copy = configured(entry, kind);
 		visit(arg, name, json_is_integer(left) ? json_integer_value(left) : INT64_MAX,

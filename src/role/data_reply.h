@@ -27,8 +27,9 @@ char *data_reply_root(
 
 /* The one dots-client of an answer; new reference. NULL with `why`. */
 json_t *data_reply_client(const struct web_answer *a, char *why, size_t cap);
-/* Its aliases or ACLs in their order: name, pending-lifetime in minutes (INT64_MAX: not told), and
- * the entry without state; normalised, if our tables know all of it, else as it came. */
+/* Its aliases or ACLs in their order, SHARES_MAX of them: name, pending-lifetime in minutes
+ * (INT64_MAX: not told), and the entry without state; normalised, if our tables know all of it,
+ * else as it came. */
 void data_reply_entries(const json_t *client, enum share_kind kind,
 	void (*visit)(void *arg, const char *name, int64_t lifetime, json_t *entry), void *arg);
 

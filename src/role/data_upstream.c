@@ -6,6 +6,7 @@
 #include "base/event.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "homing/disclosure.h"
 #include "role/data_channel.h"
 
 /* What may not go to a domain, or (NULL) to anybody. */
@@ -25,13 +26,6 @@ struct data_upstream {
 };
 
 /* ---- what is to be where --------------------------------------------------------------------- */
-
-static char *
-consent_text(const struct consent *c)
-{
-	return c ? mem_printf("%s to %s, granted by %s, %s", c->from, c->to, c->granted_by, c->at)
-		 : NULL;
-}
 
 static struct unshared
 note_unshared(const struct homing *h, const struct share_wish *w, const struct share *s)
@@ -119,7 +113,7 @@ add_record(struct lists *to, const struct share_wish *w, const struct share *s)
 		.entry = json_incref(s->entry),
 		.prefixes = s->prefixes,
 		.names = s->names,
-		.consent = consent_text(s->consent)};
+		.consent = disclosure_consent_text(s->consent)};
 }
 
 static void
@@ -167,7 +161,8 @@ channel_setup(const struct data_upstream *u, uint32_t domain)
 		.arg = u->client};
 }
 
-/* The channel of that domain among those of before, or a new one. */
+/* The channel of that domain, and to the same server, among those of before, or a new one: what
+ * another server has said of our records counts for nothing. */
 static struct data_channel *
 take_channel(struct data_upstream *u, struct data_channel **old, size_t n_old, uint32_t domain)
 {
@@ -175,8 +170,7 @@ take_channel(struct data_upstream *u, struct data_channel **old, size_t n_old, u
 	struct data_channel *c;
 
 	for (size_t i = 0; i < n_old; i++)
-		if (old[i] && !strcmp(data_channel_domain(old[i]),
-				      u->setup.homing->domains[domain].name)) {
+		if (old[i] && data_channel_leads_to(old[i], &u->setup.homing->domains[domain])) {
 			c = old[i];
 			old[i] = NULL;
 			data_channel_rebind(c, &cs);

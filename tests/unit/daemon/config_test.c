@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "daemon/config_table.h"
 #include "pki.h"
@@ -916,6 +917,22 @@ aliases_are_checked(void **state)
 	DOMAIN "    credentials: " X509 "\n"                                                       \
 	       "    data-channel: {" text "}\n"
 
+/* So many aliases in a file. */
+static void
+write_aliases(const char *path, char first, unsigned n)
+{
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	buf_printf(&text, "{\"ietf-dots-data-channel:aliases\":{\"alias\":[");
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(&text, "%s{\"name\":\"%c%u\",\"target-prefix\":[\"192.0.2.70/32\"]}",
+			i ? "," : "", first, i);
+	buf_printf(&text, "]}}");
+	pki_write(path, buf_text(&text));
+	buf_finish(&text);
+}
+
 static void
 what_goes_to_data_channels_is_checked(void **state)
 {
@@ -938,6 +955,8 @@ what_goes_to_data_channels_is_checked(void **state)
 			"target-fqdn or target-uri at /aliases/alias["},
 		{GOOD "data-files: [web.json, twice.json]\n",
 			"*twice.json: alias web stands there twice"},
+		{GOOD "data-files: [half.json, other-half.json]\n",
+			"*4097 aliases and ACLs, expected at most 4096"},
 		{DOMAIN "    credentials: " X509 "\ndata-files: [web.json]\n",
 			"*data-files, and no domain has a data-channel"},
 	};
@@ -950,6 +969,8 @@ what_goes_to_data_channels_is_checked(void **state)
 	pki_write("broken.json", "{");
 	pki_write("list.json", "[]");
 	pki_write("other.json", "{\"x\":{}}");
+	write_aliases("half.json", 'a', 2048);
+	write_aliases("other-half.json", 'b', 2049);
 	expect_fatal(fatal, COUNT(fatal));
 	c = load(GOOD "data-files: [web.json]\n");
 	assert_non_null(c);

@@ -11,6 +11,7 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import pytest
@@ -46,7 +47,7 @@ DOMAIN = """  {name}:
     protects: [{prefix}]{more}
     servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
     credentials: {{certificate: {who}.crt, key: {who}.key, trust: ca.crt}}
-    data-channel: {{name: {https_name}, address: 127.0.0.1, port: {https}, check: 5}}
+    data-channel: {{name: {https_name}, address: 127.0.0.1, port: {https}, check: {check}}}
 """
 PROVIDERS = {"isp1": ("acme", "198.51.100.0/24"), "isp2": ("beta", "192.0.2.0/24")}
 
@@ -71,15 +72,18 @@ class World:
         text = SERVER.format(name=name, port=port, https=https, more=more, who=who, prefix=prefix)
         self.daemons[name] = Daemon(self.folder, name, text).start()
 
-    def ask(self, records, https_name="dots.example", only=PROVIDERS, more=""):
+    def ask(self, records, **how):
         self.write(records)
+        self.client = Daemon(self.folder, "client", self.configuration(**how)).start()
+
+    def configuration(self, https_name="dots.example", only=PROVIDERS, more="", check=5):
         domains = ""
         for name in only:
             who, prefix = PROVIDERS[name]
             port, https = self.ports.setdefault(name, (free_port(), free_port()))
             domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who, https_name=https_name,
-                                     more=more)
-        self.client = Daemon(self.folder, "client", CLIENT.format(domains=domains)).start()
+                                     more=more, check=check)
+        return CLIENT.format(domains=domains)
 
     def write(self, records):
         (self.folder / "records.json").write_text(json.dumps(records))
@@ -337,7 +341,8 @@ class Stub:
                                                          "error-message": "because"}]}})
         if path == "/.well-known/host-meta":
             return 200, "application/xrd+xml", f"<XRD><Link rel='restconf' href='{self.href}'/></XRD>"
-        assert path.startswith(f"{self.root}/data/{MODULE}:dots-data")
+        if not path.startswith(f"{self.root}/data/{MODULE}:dots-data"):
+            return 404, None, ""
         segments = [urllib.parse.unquote(s) for s in path.removeprefix(self.root).split("/")[3:]]
         if method == "POST":
             self.cuid = body[f"{MODULE}:dots-client"][0]["cuid"]
@@ -351,7 +356,10 @@ class Stub:
             return (204 if self.entries.pop(key, None) else 404), None, ""
         entry = next(iter(body[f"{MODULE}:{segments[1]}"].values()))[0]
         created = key not in self.entries
-        self.entries[key] = entry
+        if query == "insert=first":
+            self.entries = {key: entry, **{k: e for k, e in self.entries.items() if k != key}}
+        else:
+            self.entries[key] = entry
         return (201 if created else 204), None, ""
 
     def did(self, method, part=""):
@@ -395,7 +403,7 @@ def test_a_root_at_another_server_is_not_followed(world, stub):
     assert len(s.asked) == 1 and not world.events("shared")
 
 
-# 8783-6.1-30, 8783-7.2-20
+# 8783-6.1-30
 def test_who_is_denied_registers_and_goes_on(world, stub):
     s = stub()
     s.answers += [("PUT", "/aliases/", 403)]
@@ -411,6 +419,16 @@ def test_who_is_denied_registers_and_goes_on(world, stub):
     assert {n for _, n in s.entries} == {"b"} and s.did("DELETE")[0].endswith("/aliases/alias=a")
 
 
+# 8783-7.2-20
+def test_who_is_denied_a_filter_registers_and_goes_on(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/acls/", 403)]
+    world.ask(records([], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert len(s.did("POST")) == 2 and {n for _, n in s.entries} == {"x"}
+    assert not world.events("record-refused")
+
+
 def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
     s = stub()
     s.answers += [("PUT", "/acls/acl=x", 409)]
@@ -421,6 +439,40 @@ def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
     looks = len(s.did("GET"))
     until(lambda: len(s.did("GET")) > looks + 1, "more looks")
     assert len(s.did("PUT", "/acls/acl=x")) == 1 and {n for _, n in s.entries} == {"y"}
+
+
+def test_an_older_filter_that_stays_is_none_of_the_order(world, stub):
+    s = stub()
+    world.ask(records([], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    s.answers += [("PUT", "/acls/acl=x", 409)]
+    world.rewrite(records([], [acl("x", "198.51.100.9/32"), acl("y", "198.51.100.8/32")]))
+    world.in_step("isp1", 2)
+    looks = len(s.did("GET"))
+    until(lambda: len(s.did("GET")) > looks + 2, "more looks")
+    assert len(s.did("PUT", "/acls/acl=y")) == 1 and networks(s.entries["acls", "x"]) == ["198.51.100.7/32"]
+
+
+def test_what_one_server_has_refused_another_one_is_asked_for(world, stub):
+    s = stub()
+    s.answers += [("PUT", "/aliases/alias=a", 409)]
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert not s.entries
+    world.ports["isp1"] = (world.ports["isp1"][0], free_port())
+    other = stub()
+    world.client.path.write_text(world.configuration(only=["isp1"]))
+    assert world.client("reload")[0] == 0
+    until(lambda: {n for _, n in other.entries} == {"a"}, "it at the other one")
+
+
+# 8783-3.1-07: its root is somewhere else now.
+def test_a_root_that_has_moved_is_found_again(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    s.root = s.href = "/elsewhere"
+    until(lambda: s.did("GET", f"/elsewhere/data/{MODULE}:dots-data/"), "the look at the other place")
 
 
 def test_a_server_that_fails_is_left_in_peace_and_then_gets_the_rest(world, stub):
@@ -470,9 +522,12 @@ def test_nothing_goes_over_another_link(world, stub):
 
 def test_who_has_nothing_there_does_not_register(world, stub):
     s = stub()
-    world.ask(records([alias("a", "192.0.2.7/32")]), only=["isp1"])
+    begun = time.monotonic()
+    world.ask(records([alias("a", "192.0.2.7/32")]), only=["isp1"], check=20)
     world.in_step("isp1")
     assert [m for m, _, _ in s.asked] == ["GET", "GET"] and not world.events("shared")
+    until(lambda: len(s.asked) == 3, "the next look")  # there is nothing that has to be renewed
+    assert time.monotonic() - begun >= 20 and s.asked[2][0] == "GET"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,29 @@ a_root_somewhere_else_is_refused(void **state)
 			&a, "data.example", rows[i].port ? rows[i].port : 443, why, sizeof(why)));
 		assert_string_equal(why, rows[i].why);
 	}
+}
+
+/* Looked at once, however often an element seems to begin, and an attribute in it: a look back or
+ * ahead from each would take hours. */
+static void
+a_host_meta_without_sense_takes_no_time(void **state)
+{
+	static const char *const parts[] = {"<Link", "<Link rel=\"", " rel=\"x"};
+	size_t len = 4 << 20;
+	char why[DATA_REPLY_MAX], *body = mem_array(len + 1, 1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		struct web_answer a;
+		size_t n = (size_t)snprintf(body, len, "<Link"), part = strlen(parts[i]);
+
+		for (; n + part <= len; n += part)
+			memcpy(body + n, parts[i], part);
+		body[n] = '\0';
+		a = answer(200, body);
+		assert_null(data_reply_root(&a, "data.example", 443, why, sizeof(why)));
+	}
+	free(body);
 }
 
 static void
@@ -229,6 +253,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_root_is_found),
 		cmocka_unit_test(a_root_somewhere_else_is_refused),
+		cmocka_unit_test(a_host_meta_without_sense_takes_no_time),
 		cmocka_unit_test(what_went_wrong_is_told_in_the_servers_words),
 		cmocka_unit_test(some_answers_are_not_about_what_was_asked),
 		cmocka_unit_test(entries_come_without_state_and_in_one_form),
