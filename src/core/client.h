@@ -104,6 +104,5 @@ const char *cuids_owner(const struct cuids *cu, const char *cuid);
 void cuids_reserve(struct cuids *cu, const char *client, const char *cuid);
 /* Restores a binding from the store. */
 void cuids_restore(struct cuids *cu, const char *client, const char *cuid);
-void cuids_forget(struct cuids *cu, const char *client, const char *cuid);
 
 #endif

@@ -173,17 +173,3 @@ cuids_restore(struct cuids *cu, const char *client, const char *cuid)
 	b->owner = mem_text(client);
 	tally_of(cu, client)->n++;
 }
-
-void
-cuids_forget(struct cuids *cu, const char *client, const char *cuid)
-{
-	struct binding *b = map_get(cu->bindings, cuid, strlen(cuid));
-
-	if (!b || !b->owner || strcmp(b->owner, client) != 0)
-		return;
-	release(cu, b);
-	if (!b->reserved) {
-		map_remove(cu->bindings, cuid, strlen(cuid));
-		binding_free(b);
-	}
-}
