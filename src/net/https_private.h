@@ -37,7 +37,7 @@ struct https_connection {
 	enum https_state state;
 	struct tcp *tcp;
 	struct association *association; /* NULL: the peer has said nothing yet */
-	struct credentials *credentials;
+	struct credentials *credentials; /* that the association was made with */
 	struct peer_id peer;
 	bool known; /* peer is set */
 	struct timer *timer;

@@ -158,9 +158,10 @@ struct tube {
 	struct endpoint at; /* where the client connects to */
 	size_t chunk;       /* bytes a turn; 0: what is there */
 	size_t up, down;    /* bytes passed */
+	bool held;          /* tube_hold */
 };
 void tube_start(struct tube *t, struct loop *l, const struct endpoint *server);
-/* Takes nothing more from the server, until it does again. */
+/* Takes nothing (more) from the server, until it does again. */
 void tube_hold(struct tube *t, bool hold);
 void tube_stop(struct tube *t);
 
