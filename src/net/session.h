@@ -107,7 +107,8 @@ struct listener *listener_new(struct loop *l, const struct listener_config *cfg,
 	const struct session_ops *ops, void *arg, char *why, size_t cap);
 /* Sends close_notify to all and frees all sessions (their `down` is called). */
 void listener_free(struct listener *ln);
-/* New credentials for later handshakes; NULL: PSK only. Tickets given so far do not resume. */
+/* New credentials for later handshakes; NULL: PSK only. Tickets given so far do not resume. Peers
+ * whose session is not up yet have to be good by these, too; for others there is session_judge. */
 void listener_set_credentials(struct listener *ln, struct credentials *c);
 /* The limits of cfg from now on; what is beyond them already stays. */
 void listener_set_limits(struct listener *ln, const struct listener_config *cfg);
