@@ -83,7 +83,5 @@ struct https_answer {
 	size_t len;       /* of HEAD as of GET: it is not sent (RFC 9110 9.3.2) */
 };
 void https_answer(struct https_exchange *ex, const struct https_answer *a);
-void https_set_data(struct https_exchange *ex, void *data);
-void *https_data(const struct https_exchange *ex);
 
 #endif

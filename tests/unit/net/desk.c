@@ -54,7 +54,6 @@ desk_request(void *arg, struct https_exchange *ex, const struct https_request *r
 	if (d->hold) {
 		assert_true(d->n_held < DESK_HELD_MAX);
 		d->held_paths[d->n_held] = mem_text(r->path);
-		https_set_data(ex, d->held_paths[d->n_held]);
 		d->held[d->n_held++] = ex;
 	} else {
 		desk_give(d, ex, r->path);
@@ -82,7 +81,6 @@ desk_gone(void *arg, struct https_exchange *ex)
 	while (i < d->n_held && d->held[i] != ex)
 		i++;
 	assert_true(i < d->n_held);
-	assert_ptr_equal(https_data(ex), d->held_paths[i]);
 	desk_forget(d, i);
 	d->gone++;
 	if (d->on_gone)
@@ -167,7 +165,7 @@ void
 desk_answer(struct desk *d)
 {
 	assert_true(d->n_held > 0);
-	desk_give(d, d->held[0], https_data(d->held[0]));
+	desk_give(d, d->held[0], d->held_paths[0]);
 	desk_forget(d, 0);
 }
 
