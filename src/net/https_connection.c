@@ -203,10 +203,6 @@ connection_timer(void *arg)
 			https_connection_free(c);
 		return;
 	}
-	if (tcp_sent(c->tcp) != c->sent) {
-		c->sent = tcp_sent(c->tcp);
-		connection_moved(c);
-	}
 	if (loop_now(c->https->loop) >= connection_deadline(c))
 		connection_expire(c);
 	else

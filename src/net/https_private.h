@@ -43,7 +43,6 @@ struct https_connection {
 	struct timer *timer;
 	mono_ms last;  /* something went in or out */
 	mono_ms since; /* of this state; in HTTPS_HEAD and HTTPS_BODY: the request's first octet */
-	uint64_t sent; /* tcp_sent when it was looked at last */
 	/* Towards libmicrohttpd. */
 	int plain; /* our end; -1: none */
 	struct watch *watch;
