@@ -204,9 +204,12 @@ body_beyond_the_limit_is_413(void **state)
 	WAIT(d.loop, visitor_answers(w) == 1);
 	assert_int_equal(d.len, 1000);
 	visitor_forget(w);
-	/* It sends all of it, whatever it is told. */
+	/* It sends all of it before it reads what it is told. */
+	visitor_listen(w, false);
 	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3145728\r\n\r\n");
 	visitor_send(w, body, sizeof(body));
+	WAIT(d.loop, visitor_has_sent(w));
+	visitor_listen(w, true);
 	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
 
 	w = desk_visitor(&d, NULL);
@@ -538,6 +541,48 @@ peer_that_does_not_read_is_closed(void **state)
 	desk_stop(&d);
 }
 
+/* It has read that, and does not end its direction. */
+static void
+who_stays_after_our_last_word_is_closed(void **state)
+{
+	struct desk d;
+	struct visitor *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "BAD\r\n\r\n");
+	WAIT(d.loop, visitor_is_over(w));
+	harness_settle(d.loop);
+	assert_int_equal(https_connections(d.https), 1); /* it is waited for */
+	WAIT(d.loop, https_connections(d.https) == 0);
+	visitor_free(w);
+	desk_stop(&d);
+}
+
+static void
+who_talks_on_after_our_last_word_is_closed(void **state)
+{
+	enum { MUCH = 64 * 1024 * 1024 };
+	static const char bytes[65536];
+	size_t n = 0;
+	struct desk d;
+	struct visitor *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_visitor(&d, NULL);
+	visitor_listen(w, false);
+	visitor_say(w, "BAD\r\n\r\n");
+	for (; n < MUCH && https_connections(d.https) == 1; n += sizeof(bytes)) {
+		visitor_send(w, bytes, sizeof(bytes));
+		WAIT(d.loop, visitor_has_sent(w) || https_connections(d.https) == 0);
+	}
+	assert_in_range(n, 0, MUCH / 2); /* with what the kernel holds */
+	visitor_free(w);
+	desk_stop(&d);
+}
+
 static void
 read_some(void *arg)
 {
@@ -794,6 +839,8 @@ main(void)
 		cmocka_unit_test(request_that_takes_too_long_is_408),
 		cmocka_unit_test(connection_outlives_the_time_of_a_request),
 		cmocka_unit_test(peer_that_does_not_read_is_closed),
+		cmocka_unit_test(who_stays_after_our_last_word_is_closed),
+		cmocka_unit_test(who_talks_on_after_our_last_word_is_closed),
 		cmocka_unit_test(peer_that_reads_slowly_gets_its_answer),
 		cmocka_unit_test(peer_that_asks_and_does_not_read_asks_no_more),
 		cmocka_unit_test(connections_wait_for_descriptors),
