@@ -100,6 +100,7 @@ strangers_make_room_for_a_new_connection(void **state)
 	struct visitor *known, *nobody[2], *late[2];
 	struct desk d;
 	int silent[3];
+	long come;
 
 	(void)state;
 	desk_start(&d, &cfg);
@@ -113,6 +114,8 @@ strangers_make_room_for_a_new_connection(void **state)
 		visitor_say(nobody[i], get);
 		WAIT(d.loop, visitor_answers(nobody[i]) == 1);
 	}
+	come = harness_ms();
+	WAIT(d.loop, harness_ms() - come > 1000);
 	late[0] = entering_from(&d, "127.0.4.1"); /* for one of the three */
 	assert_false(knock_stands(silent[0]));
 	assert_true(knock_stands(silent[1]));
