@@ -873,14 +873,6 @@ start(void **state)
 	return 0;
 }
 
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -921,5 +913,5 @@ main(void)
 		cmocka_unit_test(failure_to_listen_names_address_and_error),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, harness_end);
 }

@@ -845,22 +845,6 @@ new_credentials_end_old_tickets(void **state)
 	hall_stop(&h);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -895,5 +879,5 @@ main(void)
 		cmocka_unit_test(new_credentials_end_old_tickets),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

@@ -481,22 +481,6 @@ early_refusal_is_told(void **state)
 	free(body);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -521,5 +505,5 @@ main(void)
 		cmocka_unit_test(early_refusal_is_told),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

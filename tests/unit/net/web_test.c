@@ -850,14 +850,6 @@ start(void **state)
 	return 0;
 }
 
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -896,5 +888,5 @@ main(void)
 		cmocka_unit_test(who_is_told_may_ask),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, harness_end);
 }
