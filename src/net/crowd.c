@@ -11,7 +11,8 @@
 enum {
 	SOURCE_PREFIX_V4 = 24,
 	SOURCE_PREFIX_V6 = 56,
-	RANK_SHIFT = 40, /* of the number of members, beside a time */
+	RANK_SHIFT = 40,    /* of the number of members, beside a time */
+	PATIENCE_MS = 1000, /* a peer has repeated itself by then (RFC 6347 4.2.4.1) */
 };
 
 TAILQ_HEAD(crowd_list, crowd_member);
@@ -123,12 +124,17 @@ crowd_renew(struct crowd *c, struct crowd_member *m, mono_ms now)
 }
 
 struct crowd_member *
-crowd_fullest(const struct crowd *c, size_t *ret_n)
+crowd_yielding(const struct crowd *c, const struct addr *from, mono_ms now)
 {
 	struct heap_node *first = heap_first(&c->ranking);
 	const struct crowd_source *src =
 		first ? heap_entry(first, struct crowd_source, rank) : NULL;
+	size_t own = crowd_count_of(c, from);
+	struct crowd_member *oldest;
 
-	*ret_n = src ? src->n : 0;
-	return src ? TAILQ_FIRST(&src->list) : NULL;
+	if (!src || src->n <= own)
+		return NULL;
+	oldest = TAILQ_FIRST(&src->list);
+	return now - oldest->since >= PATIENCE_MS * (mono_ms)(own + 1) / (mono_ms)src->n ? oldest
+											 : NULL;
 }

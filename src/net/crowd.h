@@ -30,8 +30,11 @@ void crowd_add(struct crowd *c, struct crowd_member *m, const struct addr *a, mo
 void crowd_remove(struct crowd *c, struct crowd_member *m); /* legal when it is not in it */
 /* Its time begins anew; its place in the order of age stays. */
 void crowd_renew(struct crowd *c, struct crowd_member *m, mono_ms now);
-/* The oldest of the prefix that has the most, of several such prefixes the one whose oldest is
- * older, and how many it has. NULL: nobody is there. */
-struct crowd_member *crowd_fullest(const struct crowd *c, size_t *ret_n);
+/* Who makes room for one of that address: the oldest of the prefix that has the most, of several
+ * such prefixes of the one whose oldest is older; if that has more than the newcomer's prefix, and
+ * is there for a second × (those of the newcomer's + 1) / (the most). When everybody comes back at
+ * once, prefixes have one or a few each: those who are about to be done would go for those who have
+ * just begun, and have worked, and made us work, in vain. NULL: nobody does. */
+struct crowd_member *crowd_yielding(const struct crowd *c, const struct addr *from, mono_ms now);
 
 #endif

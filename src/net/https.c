@@ -3,7 +3,7 @@
  *
  * The data channel must not starve the signal channel, which runs in the same loop: what a turn may
  * spend on handshakes and requests is bounded, the rest waits in order. When all places are taken,
- * one whose peer has proven no identity makes room, of the prefix that has the most of those.
+ * one whose peer has proven no identity makes room, as crowd.h has it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,6 @@ enum {
 	 * time. */
 	TURN_COST = 2 * HTTPS_COST_HANDSHAKE,
 	TURN_MS = 4,
-	STALLED_MS = 1000, /* as of handshakes of sessions, net/listener.c */
 };
 
 /* --- budget ---------------------------------------------------------------------------------- */
@@ -89,17 +88,14 @@ static bool
 https_make_room(struct https *h, const struct addr *from)
 {
 	struct crowd_member *m;
-	size_t n;
 
 	if (crowd_count_of(h->all, from) >= h->limits.max_connections_per_prefix)
 		return false;
 	if (crowd_count(h->all) < h->limits.max_connections)
 		return true;
-	m = crowd_fullest(h->strangers, &n);
-	if (!m || n <= crowd_count_of(h->strangers, from))
-		return false;
 	/* Who has just come may be about to prove who it is. */
-	if (n == 1 && loop_now(h->loop) - m->since < STALLED_MS)
+	m = crowd_yielding(h->strangers, from, loop_now(h->loop));
+	if (!m)
 		return false;
 	https_connection_over(heap_entry(m, struct https_connection, stranger));
 	return true;

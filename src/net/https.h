@@ -65,8 +65,9 @@ struct https_ops {
 struct https *https_new(struct loop *l, const struct https_config *cfg, const struct https_ops *ops,
 	void *arg, char *why, size_t cap);
 void https_free(struct https *h); /* closes everything, without `gone`; not from a callback */
-/* For handshakes from now on, none of which is resumed by an older ticket; connections that are
- * there stay until https_judge, which goes by these. */
+/* For handshakes from now on, none of which is resumed by an older ticket. The peers of those under
+ * way have to be good by these, too; connections that are there stay until https_judge, which goes
+ * by these. */
 void https_set_credentials(struct https *h, struct credentials *c);
 void https_judge(struct https *h); /* all; `gone` comes from inside this call */
 size_t https_connections(const struct https *h);
@@ -82,7 +83,5 @@ struct https_answer {
 	size_t len;       /* of HEAD as of GET: it is not sent (RFC 9110 9.3.2) */
 };
 void https_answer(struct https_exchange *ex, const struct https_answer *a);
-void https_set_data(struct https_exchange *ex, void *data);
-void *https_data(const struct https_exchange *ex);
 
 #endif

@@ -203,10 +203,6 @@ connection_timer(void *arg)
 			https_connection_free(c);
 		return;
 	}
-	if (tcp_sent(c->tcp) != c->sent) {
-		c->sent = tcp_sent(c->tcp);
-		connection_moved(c);
-	}
 	if (loop_now(c->https->loop) >= connection_deadline(c))
 		connection_expire(c);
 	else
@@ -471,16 +467,17 @@ connection_begin(struct https_connection *c)
 	return c->association;
 }
 
-/* The same as of any session (net/session.c). Who has shown no certificate is nobody, and the
- * requests will say so (RFC 8040 2.5). */
+/* The same as of any session (net/session.c), by the credentials of now: a reload may have come
+ * since the handshake began. Who has shown no certificate is nobody, and the requests will say so
+ * (RFC 8040 2.5). */
 static bool
-connection_is_welcome(struct https_connection *c, const struct credentials *by, struct peer_id *ret)
+connection_is_welcome(struct https_connection *c, struct peer_id *ret)
 {
 	struct https *h = c->https;
 
 	if (association_is_anonymous(c->association))
 		return true;
-	return association_verify(c->association, by) &&
+	return association_verify(c->association, h->credentials) &&
 	       association_identify(c->association, ret) &&
 	       !(h->ops->judge && h->ops->judge(h->arg, ret, tcp_remote(c->tcp)));
 }
@@ -505,7 +502,7 @@ connection_attach(struct https_connection *c)
 static void
 connection_prove(struct https_connection *c)
 {
-	if (!connection_is_welcome(c, c->credentials, &c->peer) || !connection_attach(c)) {
+	if (!connection_is_welcome(c, &c->peer) || !connection_attach(c)) {
 		association_refuse(c->association);
 		https_connection_over(c);
 		return;
@@ -551,7 +548,7 @@ https_connection_judge(struct https_connection *c)
 
 	if (c->state == HTTPS_HANDSHAKE || !connection_is_open(c))
 		return;
-	welcome = connection_is_welcome(c, c->https->credentials, &again);
+	welcome = connection_is_welcome(c, &again);
 	peer_id_finish(&again);
 	if (welcome)
 		return;

@@ -42,7 +42,6 @@ struct https_exchange {
 	bool suspended, gone;
 	bool last; /* of its connection */
 	struct joined *joined;
-	void *data;
 };
 
 /* --- head ------------------------------------------------------------------------------------ */
@@ -354,18 +353,6 @@ https_refusal(unsigned status)
 	return mem_printf("HTTP/1.1 %u %s\r\nDate: %s\r\nConnection: close\r\n"
 			  "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s\n",
 		status, phrase, date, strlen(phrase) + 1, phrase);
-}
-
-void
-https_set_data(struct https_exchange *ex, void *data)
-{
-	ex->data = data;
-}
-
-void *
-https_data(const struct https_exchange *ex)
-{
-	return ex->data;
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */

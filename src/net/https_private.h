@@ -37,13 +37,12 @@ struct https_connection {
 	enum https_state state;
 	struct tcp *tcp;
 	struct association *association; /* NULL: the peer has said nothing yet */
-	struct credentials *credentials;
+	struct credentials *credentials; /* that the association was made with */
 	struct peer_id peer;
 	bool known; /* peer is set */
 	struct timer *timer;
 	mono_ms last;  /* something went in or out */
 	mono_ms since; /* of this state; in HTTPS_HEAD and HTTPS_BODY: the request's first octet */
-	uint64_t sent; /* tcp_sent when it was looked at last */
 	/* Towards libmicrohttpd. */
 	int plain; /* our end; -1: none */
 	struct watch *watch;

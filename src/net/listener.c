@@ -31,8 +31,7 @@ enum {
 	DEFAULT_BODIES = 16 * 1024 * 1024,
 	EARLY_RECORDS = 4, /* a ClientHello with a ticket comes in two fragments */
 	EARLY_RECORD_MAX = 2048,
-	TURN_MS = 1,       /* 0 could fire again before the sockets are looked at */
-	STALLED_MS = 1000, /* a peer has repeated itself by then (RFC 6347 4.2.4.1) */
+	TURN_MS = 1, /* 0 could fire again before the sockets are looked at */
 };
 
 /* One socket. */
@@ -229,30 +228,15 @@ listener_is_full(const struct listener *ln, const struct flow *f)
 	return map_count(ln->live) >= ln->limits.max_sessions && !(f && flow_get(ln->live, f));
 }
 
-/* The peer has had its turn, and so much time to say something. */
-static bool
-accepting_is_stalled(const struct listener *ln, const struct accepting *a, mono_ms patience)
-{
-	return a->session->state != SESSION_WAITING &&
-	       loop_now(ln->loop) - a->member.since >= patience;
-}
-
-/* A handshake that makes room for one of that source: the oldest of the fullest prefix, if that has
- * more than the source has, the sooner the more it has. When everybody comes back at once, prefixes
- * have one or a few each: those who are about to be done would go for those who have just begun,
- * and have worked, and made us work, in vain. NULL: none. */
+/* A handshake that makes room for one of that source; NULL: none. One that waits for its turn does
+ * not: that is not its peer's doing. */
 static struct session *
 listener_victim(const struct listener *ln, const struct addr *source)
 {
-	size_t n, own = crowd_count_of(ln->accepted, source);
-	struct crowd_member *m = crowd_fullest(ln->accepted, &n);
-	const struct accepting *oldest = m ? heap_entry(m, struct accepting, member) : NULL;
+	struct crowd_member *m = crowd_yielding(ln->accepted, source, loop_now(ln->loop));
+	struct session *s = m ? heap_entry(m, struct accepting, member)->session : NULL;
 
-	if (!oldest || n <= own)
-		return NULL;
-	if (!accepting_is_stalled(ln, oldest, STALLED_MS * (mono_ms)(own + 1) / (mono_ms)n))
-		return NULL;
-	return oldest->session;
+	return s && s->state != SESSION_WAITING ? s : NULL;
 }
 
 /* False: a handshake from there is not to be begun now. */

@@ -71,6 +71,7 @@ session_free(struct session *s)
 	if (!s->listener)
 		udp_free(s->udp);
 	credentials_unref(s->credentials);
+	credentials_unref(s->proven_by);
 	peer_id_finish(&s->peer);
 	free(s->server_name);
 	free(s->reason);
@@ -150,7 +151,7 @@ session_verdict(struct session *s, const struct credentials *c)
 	return s->ops->judge ? s->ops->judge(s->arg, s) : NULL;
 }
 
-void
+static void
 session_establish(struct session *s)
 {
 	s->state = SESSION_UP;
@@ -162,11 +163,18 @@ session_establish(struct session *s)
 		s->ops->up(s->arg, s);
 }
 
+/* That its peer is judged by now: a reload may have come since it was made. */
+static struct credentials *
+session_judges_by(const struct session *s)
+{
+	return s->origin->credentials ? s->origin->credentials(s) : s->credentials;
+}
+
 /* The handshake is done: is it who may be here? */
 static void
 session_prove(struct session *s)
 {
-	const char *refusal = session_verdict(s, s->credentials);
+	const char *refusal = session_verdict(s, session_judges_by(s));
 
 	if (!refusal && s->state != SESSION_OVER && s->origin->admit)
 		refusal = s->origin->admit(s);
@@ -181,8 +189,18 @@ session_prove(struct session *s)
 		session_establish(s);
 		return;
 	}
+	s->proven_by = credentials_ref(session_judges_by(s));
 	s->state = SESSION_GREETING;
 	signalling_greet(s);
+}
+
+void
+session_greeted(struct session *s)
+{
+	if (session_judges_by(s) != s->proven_by)
+		session_judge(s);
+	if (s->state == SESSION_GREETING)
+		session_establish(s);
 }
 
 void
@@ -409,7 +427,7 @@ session_set_data(struct session *s, void *data)
 void
 session_judge(struct session *s)
 {
-	session_judge_by(s, s->origin->credentials ? s->origin->credentials(s) : s->credentials);
+	session_judge_by(s, session_judges_by(s));
 }
 
 void
@@ -417,11 +435,11 @@ session_judge_by(struct session *s, const struct credentials *c)
 {
 	const char *refusal;
 
-	if (s->state != SESSION_UP)
+	if (s->state != SESSION_UP && s->state != SESSION_GREETING)
 		return;
 	s->busy++;
 	refusal = session_verdict(s, c);
-	if (refusal && s->state == SESSION_UP) {
+	if (refusal && s->state != SESSION_OVER) {
 		association_refuse(s->association);
 		session_end(s, refusal);
 	}

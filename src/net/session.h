@@ -85,10 +85,9 @@ struct listener_config {
 				   begun, and those under way are refused at their end */
 	uint32_t max_half_open; /* handshakes under way, all sources; 0 = 512. Beyond: the oldest of
 				   the prefix with the most makes room for one of a prefix with
-				   fewer; where no prefix has more than one, only a stalled one
-				   does, that is not done a second after it was begun. Else the new
-				   one is turned away. An accepted TCP connection is one; beyond
-				   any limit it is reset */
+				   fewer, once it has been under way for a second × (the fewer + 1)
+				   / (the most). Else the new one is turned away. An accepted TCP
+				   connection is one; beyond any limit it is reset */
 	uint32_t max_half_open_per_prefix; /* per /24 or /56; 0 = 16 */
 	uint32_t handshakes_per_turn;  /* budget of full handshakes begun per loop turn; 0 = 8 */
 	uint32_t handshake_timeout_ms; /* a handshake that takes longer is over; 0 = 20000 */
@@ -107,7 +106,8 @@ struct listener *listener_new(struct loop *l, const struct listener_config *cfg,
 	const struct session_ops *ops, void *arg, char *why, size_t cap);
 /* Sends close_notify to all and frees all sessions (their `down` is called). */
 void listener_free(struct listener *ln);
-/* New credentials for later handshakes; NULL: PSK only. Tickets given so far do not resume. */
+/* New credentials for later handshakes; NULL: PSK only. Tickets given so far do not resume. Peers
+ * whose session is not up yet have to be good by these, too; for others there is session_judge. */
 void listener_set_credentials(struct listener *ln, struct credentials *c);
 /* The limits of cfg from now on; what is beyond them already stays. */
 void listener_set_limits(struct listener *ln, const struct listener_config *cfg);

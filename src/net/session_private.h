@@ -61,6 +61,7 @@ struct session {
 	struct stream stream;
 	char interface[IFNAMSIZ];
 	struct credentials *credentials;
+	struct credentials *proven_by; /* TCP: in SESSION_GREETING, and after; else NULL */
 	char *server_name;
 	struct timer *timer;     /* flights, ends of patience; when over, the way out */
 	mono_ms patience;        /* the handshake ends then */
@@ -87,8 +88,9 @@ struct session *session_new(struct loop *l, const struct session_ops *ops, void 
 bool session_begin(struct session *s, struct association_setup *setup, uint32_t timeout_ms);
 /* The handshake goes on: with one record, or (len 0) with what the stream has. */
 void session_step(struct session *s, const uint8_t *record, size_t len);
-/* Both have agreed: it is up. */
-void session_establish(struct session *s);
+/* The peer's first CSM is here: it is up, unless credentials are new since the handshake and its
+ * peer is not good by them. */
+void session_greeted(struct session *s);
 /* One record for a session in SESSION_HANDSHAKE. */
 void session_handshake(struct session *s, const uint8_t *record, size_t len);
 /* One record for a session in SESSION_UP; false: it is not from the peer, nothing happened. */

@@ -90,7 +90,7 @@ signalling_csm(struct session *s, const struct coap_msg *msg)
 		s->stream.peer_max = max;
 	}
 	if (s->state == SESSION_GREETING)
-		session_establish(s);
+		session_greeted(s);
 }
 
 static void

@@ -44,7 +44,6 @@ struct tcp {
 	bool again;
 	bool held;
 	bool ending, ended; /* our direction, once the queue is empty */
-	uint64_t sent;
 	const char *broken; /* why; NULL: it is not */
 };
 
@@ -159,7 +158,6 @@ tcp_flush(struct tcp *t)
 	if (done)
 		memmove(t->queue, t->queue + done, t->len - done);
 	t->len -= done;
-	t->sent += done;
 	t->stuck = t->len > 0;
 	if (!t->len) {
 		free(t->queue);
@@ -388,12 +386,6 @@ tcp_end(struct tcp *t)
 {
 	t->ending = true;
 	tcp_shut(t);
-}
-
-uint64_t
-tcp_sent(const struct tcp *t)
-{
-	return t->sent;
 }
 
 const struct endpoint *

@@ -61,8 +61,6 @@ void tcp_hold(struct tcp *t, bool hold);
 /* Ends our direction once everything that is queued is written (RFC 9112 9.6): the peer reads all
  * of it, whatever it still sends. Nothing can be sent after that. */
 void tcp_end(struct tcp *t);
-/* How many bytes the kernel has taken from the queue so far: does the peer read? */
-uint64_t tcp_sent(const struct tcp *t);
 
 const struct endpoint *tcp_local(const struct tcp *t);
 const struct endpoint *tcp_remote(const struct tcp *t);

@@ -28,7 +28,6 @@ struct tcp {
 	struct buf in;
 	size_t taken; /* of `in` */
 	bool ended, stalled, held;
-	uint64_t sent;
 };
 
 static struct tcp_listener *listening;
@@ -166,7 +165,6 @@ tcp_read(struct tcp *t, void *bytes, size_t cap)
 bool
 tcp_send(struct tcp *t, const void *bytes, size_t len)
 {
-	t->sent += len;
 	t->peer->sent(t->peer->arg, bytes, len);
 	return true;
 }
@@ -196,12 +194,6 @@ void
 tcp_end(struct tcp *t)
 {
 	(void)t;
-}
-
-uint64_t
-tcp_sent(const struct tcp *t)
-{
-	return t->sent;
 }
 
 const struct endpoint *

@@ -390,7 +390,21 @@ class Agents:
         for path, text in changes.items():
             put(self.configs[name], path, value_of(self.lab, self.original[name], text))
         self.write(name)
+        begun = self.journal.now()
         self.processes[name].tell(signal.SIGHUP)
+        if self.running(name) and not self.processes[name].paused:
+            self.wait_read_again(name, begun)
+
+    def wait_read_again(self, name, begun):
+        """What is done next is done with the new configuration, or without one that was refused."""
+        deadline = time.monotonic() + STOP_WITHIN
+        read = ("config-loaded", "config-refused")
+        while not any(r.at == name and r.event in read for r in self.journal.since(begun)):
+            self.journal.poll()
+            why = self.processes[name].died()
+            if why or time.monotonic() > deadline:
+                raise NetError(why or f"{name} did not read its configuration again")
+            time.sleep(0.02)
 
     def forget(self):
         """What no agent may remember when the lab begins anew."""

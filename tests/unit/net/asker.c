@@ -89,3 +89,21 @@ asker_failed(const struct asker *a, const char *why)
 		fail_msg("%u \"%s\" instead of \"%s\"", a->status, a->why, why);
 	assert_int_equal(a->len, 0);
 }
+
+void
+pair_start(
+	struct pair *p, const char *certificate, const char *answer, const struct web_config *cfg)
+{
+	p->l = loop_new();
+	site_start(&p->site, p->l, certificate, NULL);
+	p->site.answer = answer;
+	asker_start(&p->asker, p->l, &p->site.at, cfg);
+}
+
+void
+pair_stop(struct pair *p)
+{
+	asker_stop(&p->asker);
+	site_stop(&p->site);
+	loop_free(p->l);
+}

@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include "net/web.h"
+#include "site.h"
 
 struct asker {
 	struct loop *loop;
@@ -32,5 +33,15 @@ void asker_say(struct asker *a, const char *method, const char *path, const char
 void asker_ask(struct asker *a, const char *method, const char *path, const char *body);
 /* There was none, because of that. */
 void asker_failed(const struct asker *a, const char *why);
+
+/* A site that answers so, and who asks it. */
+struct pair {
+	struct loop *l;
+	struct site site;
+	struct asker asker;
+};
+void pair_start(
+	struct pair *p, const char *certificate, const char *answer, const struct web_config *cfg);
+void pair_stop(struct pair *p);
 
 #endif

@@ -559,14 +559,6 @@ start(void **state)
 	return 0;
 }
 
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -588,5 +580,5 @@ main(void)
 		cmocka_unit_test(a_certificate_that_expired_meanwhile_is_found_by_the_next_judge),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, harness_end);
 }

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -54,7 +53,6 @@ desk_request(void *arg, struct https_exchange *ex, const struct https_request *r
 	if (d->hold) {
 		assert_true(d->n_held < DESK_HELD_MAX);
 		d->held_paths[d->n_held] = mem_text(r->path);
-		https_set_data(ex, d->held_paths[d->n_held]);
 		d->held[d->n_held++] = ex;
 	} else {
 		desk_give(d, ex, r->path);
@@ -82,7 +80,6 @@ desk_gone(void *arg, struct https_exchange *ex)
 	while (i < d->n_held && d->held[i] != ex)
 		i++;
 	assert_true(i < d->n_held);
-	assert_ptr_equal(https_data(ex), d->held_paths[i]);
 	desk_forget(d, i);
 	d->gone++;
 	if (d->on_gone)
@@ -107,25 +104,6 @@ static const struct https_ops desk_ops = {
 	.judge = desk_judge,
 };
 
-/* One that was free a moment ago. */
-static uint16_t
-desk_port(void)
-{
-	struct sockaddr_storage ss;
-	struct endpoint at;
-	socklen_t len;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(endpoint_parse("127.0.0.1", 0, &at), 0);
-	len = endpoint_to_sockaddr(&at, &ss);
-	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
-	len = sizeof(ss);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
-	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&ss, &at), 0);
-	close(fd);
-	return at.port;
-}
-
 void
 desk_start(struct desk *d, struct https_config *cfg)
 {
@@ -138,7 +116,8 @@ desk_start(struct desk *d, struct https_config *cfg)
 	cfg = cfg ? cfg : &plain;
 	if (!cfg->credentials)
 		cfg->credentials = own = harness_credentials("server", "ca");
-	assert_int_equal(endpoint_parse("127.0.0.1", desk_port(), &socket.local), 0);
+	assert_int_equal(endpoint_parse("127.0.0.1", 0, &socket.local), 0);
+	socket.local.port = harness_free_port(&socket.local);
 	cfg->sockets = &socket;
 	cfg->n_sockets = 1;
 	d->loop = loop_new();
@@ -167,7 +146,7 @@ void
 desk_answer(struct desk *d)
 {
 	assert_true(d->n_held > 0);
-	desk_give(d, d->held[0], https_data(d->held[0]));
+	desk_give(d, d->held[0], d->held_paths[0]);
 	desk_forget(d, 0);
 }
 

@@ -297,6 +297,22 @@ harness_pki(void)
 	pki_write("bad.psk", "ff0102030405060708090a0b0c0d0e0f\n");
 }
 
+int
+harness_begin(void **state)
+{
+	(void)state;
+	harness_pki();
+	return 0;
+}
+
+int
+harness_end(void **state)
+{
+	(void)state;
+	pki_finish();
+	return 0;
+}
+
 struct credentials *
 harness_credentials(const char *certificate, const char *trust)
 {
@@ -325,9 +341,8 @@ harness_psk(const char *identity, const char *file)
 	return c;
 }
 
-/* A port that was free for both transports a moment ago. */
-static uint16_t
-free_port(const struct endpoint *at)
+uint16_t
+harness_free_port(const struct endpoint *at)
 {
 	struct endpoint got = {0};
 
@@ -368,7 +383,7 @@ harness_listen(struct loop *l, const char *address, struct listener_config *cfg,
 	}
 	assert_int_equal(endpoint_parse(address, 0, &socket.local), 0);
 	if (socket.local.port == 0)
-		socket.local.port = free_port(&socket.local);
+		socket.local.port = harness_free_port(&socket.local);
 	cfg->sockets = &socket;
 	cfg->n_sockets = 1;
 	ln = listener_new(l, cfg, &side_ops, side, why, sizeof(why));

@@ -79,6 +79,11 @@ int64_t ask(struct session *s, enum coap_type type, const char *payload, struct 
 /* CA, server and client certificates: ca, server (dots.example), client (client.example), and the
  * like; see harness.c. */
 void harness_pki(void);
+/* The same and its end, around a group of tests. */
+int harness_begin(void **state);
+int harness_end(void **state);
+/* One that was free for both transports a moment ago. */
+uint16_t harness_free_port(const struct endpoint *at);
 struct credentials *harness_credentials(const char *certificate, const char *trust);
 struct credentials *harness_psk(const char *identity, const char *file);
 /* On a port of the kernel's choice at `address`; cfg NULL: server certificate, no PSK. */
@@ -158,9 +163,10 @@ struct tube {
 	struct endpoint at; /* where the client connects to */
 	size_t chunk;       /* bytes a turn; 0: what is there */
 	size_t up, down;    /* bytes passed */
+	bool held;          /* tube_hold */
 };
 void tube_start(struct tube *t, struct loop *l, const struct endpoint *server);
-/* Takes nothing more from the server, until it does again. */
+/* Takes nothing (more) from the server, until it does again. */
 void tube_hold(struct tube *t, bool hold);
 void tube_stop(struct tube *t);
 

@@ -100,6 +100,7 @@ strangers_make_room_for_a_new_connection(void **state)
 	struct visitor *known, *nobody[2], *late[2];
 	struct desk d;
 	int silent[3];
+	long come;
 
 	(void)state;
 	desk_start(&d, &cfg);
@@ -113,6 +114,8 @@ strangers_make_room_for_a_new_connection(void **state)
 		visitor_say(nobody[i], get);
 		WAIT(d.loop, visitor_answers(nobody[i]) == 1);
 	}
+	come = harness_ms();
+	WAIT(d.loop, harness_ms() - come > 1000);
 	late[0] = entering_from(&d, "127.0.4.1"); /* for one of the three */
 	assert_false(knock_stands(silent[0]));
 	assert_true(knock_stands(silent[1]));
@@ -204,9 +207,12 @@ body_beyond_the_limit_is_413(void **state)
 	WAIT(d.loop, visitor_answers(w) == 1);
 	assert_int_equal(d.len, 1000);
 	visitor_forget(w);
-	/* It sends all of it, whatever it is told. */
+	/* It sends all of it before it reads what it is told. */
+	visitor_listen(w, false);
 	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3145728\r\n\r\n");
 	visitor_send(w, body, sizeof(body));
+	WAIT(d.loop, visitor_has_sent(w));
+	visitor_listen(w, true);
 	is_refused(&d, w, "HTTP/1.1 413 Content Too Large\r\n");
 
 	w = desk_visitor(&d, NULL);
@@ -538,6 +544,48 @@ peer_that_does_not_read_is_closed(void **state)
 	desk_stop(&d);
 }
 
+/* It has read that, and does not end its direction. */
+static void
+who_stays_after_our_last_word_is_closed(void **state)
+{
+	struct desk d;
+	struct visitor *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_visitor(&d, NULL);
+	visitor_say(w, "BAD\r\n\r\n");
+	WAIT(d.loop, visitor_is_over(w));
+	harness_settle(d.loop);
+	assert_int_equal(https_connections(d.https), 1); /* it is waited for */
+	WAIT(d.loop, https_connections(d.https) == 0);
+	visitor_free(w);
+	desk_stop(&d);
+}
+
+static void
+who_talks_on_after_our_last_word_is_closed(void **state)
+{
+	enum { MUCH = 64 * 1024 * 1024 };
+	static const char bytes[65536];
+	size_t n = 0;
+	struct desk d;
+	struct visitor *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_visitor(&d, NULL);
+	visitor_listen(w, false);
+	visitor_say(w, "BAD\r\n\r\n");
+	for (; n < MUCH && https_connections(d.https) == 1; n += sizeof(bytes)) {
+		visitor_send(w, bytes, sizeof(bytes));
+		WAIT(d.loop, visitor_has_sent(w) || https_connections(d.https) == 0);
+	}
+	assert_in_range(n, 0, MUCH / 2); /* with what the kernel holds */
+	visitor_free(w);
+	desk_stop(&d);
+}
+
 static void
 read_some(void *arg)
 {
@@ -683,8 +731,8 @@ connection_that_lacks_descriptors_is_closed(void **state)
 /* --- a flood of handshakes ------------------------------------------------------------------- */
 
 struct rush {
-	const struct desk *desk;
-	unsigned before, most; /* peers judged in one turn */
+	const unsigned *count;
+	unsigned before, most; /* in one turn */
 };
 
 static void
@@ -692,9 +740,9 @@ look_at_turn(void *arg)
 {
 	struct rush *r = arg;
 
-	if (r->desk->judged - r->before > r->most)
-		r->most = r->desk->judged - r->before;
-	r->before = r->desk->judged;
+	if (*r->count - r->before > r->most)
+		r->most = *r->count - r->before;
+	r->before = *r->count;
 }
 
 /* Only so many are gone on with in a turn, the others wait. */
@@ -708,7 +756,7 @@ handshakes_wait_for_their_turn(void **state)
 
 	(void)state;
 	desk_start(&d, NULL);
-	r.desk = &d;
+	r.count = &d.judged; /* peers */
 	loop_at_turn_end(d.loop, look_at_turn, &r);
 	for (unsigned i = 0; i < N; i++)
 		w[i] = knocking_from(&d, NULL, "client");
@@ -721,16 +769,6 @@ handshakes_wait_for_their_turn(void **state)
 
 /* Likewise requests, of connections that are there. */
 static void
-look_at_requests(void *arg)
-{
-	struct rush *r = arg;
-
-	if (r->desk->requests - r->before > r->most)
-		r->most = r->desk->requests - r->before;
-	r->before = r->desk->requests;
-}
-
-static void
 requests_wait_for_their_turn(void **state)
 {
 	enum { N = 45 };
@@ -740,11 +778,11 @@ requests_wait_for_their_turn(void **state)
 
 	(void)state;
 	desk_start(&d, NULL);
-	r.desk = &d;
+	r.count = &d.requests;
 	for (unsigned i = 0; i < N; i++)
 		w[i] = desk_visitor(&d, NULL);
 	WAIT(d.loop, d.judged == N);
-	loop_at_turn_end(d.loop, look_at_requests, &r);
+	loop_at_turn_end(d.loop, look_at_turn, &r);
 	for (unsigned i = 0; i < N; i++)
 		visitor_say(w[i], get);
 	WAIT(d.loop, d.requests == N);
@@ -762,14 +800,6 @@ start(void **state)
 	(void)state;
 	leave_all_descriptors();
 	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
 	return 0;
 }
 
@@ -794,6 +824,8 @@ main(void)
 		cmocka_unit_test(request_that_takes_too_long_is_408),
 		cmocka_unit_test(connection_outlives_the_time_of_a_request),
 		cmocka_unit_test(peer_that_does_not_read_is_closed),
+		cmocka_unit_test(who_stays_after_our_last_word_is_closed),
+		cmocka_unit_test(who_talks_on_after_our_last_word_is_closed),
 		cmocka_unit_test(peer_that_reads_slowly_gets_its_answer),
 		cmocka_unit_test(peer_that_asks_and_does_not_read_asks_no_more),
 		cmocka_unit_test(connections_wait_for_descriptors),
@@ -802,5 +834,5 @@ main(void)
 		cmocka_unit_test(requests_wait_for_their_turn),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, harness_end);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/mem.h"
 #include "net/https.h"
@@ -16,11 +17,14 @@
 static int64_t delay_ms;
 
 struct waiting {
+	TAILQ_ENTRY(waiting) siblings;
 	struct https_exchange *ex;
 	struct timer *timer;
 	char *text;
 	size_t len;
 };
+
+static TAILQ_HEAD(, waiting) waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
 static struct loop *loop;
 
@@ -47,6 +51,7 @@ answer_late(void *arg)
 	struct waiting *w = arg;
 
 	answer(w->ex, w->text, w->len);
+	TAILQ_REMOVE(&waiting, w, siblings);
 	waiting_free(w);
 }
 
@@ -85,17 +90,22 @@ on_request(void *arg, struct https_exchange *ex, const struct https_request *r)
 		return;
 	}
 	w->timer = timer_new(loop, answer_late, w);
-	https_set_data(ex, w);
+	TAILQ_INSERT_TAIL(&waiting, w, siblings);
 	timer_after(w->timer, delay_ms);
 }
 
 static void
 on_gone(void *arg, struct https_exchange *ex)
 {
+	struct waiting *w = TAILQ_FIRST(&waiting);
+
 	(void)arg;
 	puts("gone");
 	fflush(stdout);
-	waiting_free(https_data(ex));
+	while (w->ex != ex)
+		w = TAILQ_NEXT(w, siblings);
+	TAILQ_REMOVE(&waiting, w, siblings);
+	waiting_free(w);
 }
 
 static void

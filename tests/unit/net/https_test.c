@@ -786,6 +786,35 @@ revoked_certificates_connections_are_closed(void **state)
 	desk_stop(&d);
 }
 
+/* A handshake that was begun before them, and is done after. */
+static void
+handshake_under_way_is_proven_by_the_new_credentials(void **state)
+{
+	struct credentials *list = credentials_with_crl("named-revoked");
+	struct tube tube;
+	struct visitor *w;
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, NULL);
+	tube_start(&tube, d.loop, &d.at);
+	tube_hold(&tube, true);
+	w = visitor_new(d.loop, &tube.at, &(struct visitor_setup){.certificate = "named"});
+	WAIT(d.loop, tube.up > 0);
+	harness_settle(d.loop); /* the server has answered its hello */
+	https_set_credentials(d.https, list);
+	https_judge(d.https);
+	credentials_unref(list);
+	tube_hold(&tube, false);
+	visitor_say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT(d.loop, visitor_is_over(w));
+	assert_int_equal(visitor_len(w), 0);
+	assert_int_equal(d.judged, 0);
+	visitor_free(w);
+	tube_stop(&tube);
+	desk_stop(&d);
+}
+
 static void
 judge_in_a(struct desk *d)
 {
@@ -844,14 +873,6 @@ start(void **state)
 	return 0;
 }
 
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -887,9 +908,10 @@ main(void)
 		cmocka_unit_test(who_does_not_count_any_more_is_closed),
 		cmocka_unit_test(new_credentials_are_for_later_handshakes),
 		cmocka_unit_test(revoked_certificates_connections_are_closed),
+		cmocka_unit_test(handshake_under_way_is_proven_by_the_new_credentials),
 		cmocka_unit_test(owner_may_judge_while_it_is_asked),
 		cmocka_unit_test(failure_to_listen_names_address_and_error),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, harness_end);
 }

@@ -560,22 +560,6 @@ rejections_of_the_last_32_notifications_are_understood(void **state)
 	table_stop(&t);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -595,5 +579,5 @@ main(void)
 		cmocka_unit_test(rejections_of_the_last_32_notifications_are_understood),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

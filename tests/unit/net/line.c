@@ -300,7 +300,8 @@ tube_accept(void *arg, int events)
 	assert_true(t->client_fd >= 0);
 	setsockopt(t->client_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	t->client = watch_new(t->loop, t->client_fd, LOOP_READ, tube_from_client, t);
-	t->server = watch_new(t->loop, t->server_fd, LOOP_READ, tube_from_server, t);
+	t->server = watch_new(t->loop, t->server_fd, 0, tube_from_server, t);
+	tube_hold(t, t->held);
 }
 
 void
@@ -332,7 +333,9 @@ tube_start(struct tube *t, struct loop *l, const struct endpoint *server)
 void
 tube_hold(struct tube *t, bool hold)
 {
-	watch_events(t->server, hold ? 0 : LOOP_READ);
+	t->held = hold;
+	if (t->server)
+		watch_events(t->server, hold ? 0 : LOOP_READ);
 }
 
 void

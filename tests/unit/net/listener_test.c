@@ -771,6 +771,55 @@ new_credentials_are_for_later_handshakes(void **state)
 	hall_stop(&h);
 }
 
+/* Begun before them, and done after: by what they trust. */
+static void
+handshake_under_way_is_proven_by_the_new_credentials(void **state)
+{
+	struct credentials *c = harness_credentials("server", "ca2");
+	struct tube tube;
+	struct line *line;
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", NULL);
+	tube_start(&tube, h.loop, &h.at);
+	tube_hold(&tube, true);
+	line = line_new(h.loop, &tube.at, NULL, h.client_credentials);
+	WAIT(h.loop, tube.up > 0);
+	harness_settle(h.loop); /* the server has answered its hello */
+	listener_set_credentials(h.listener, c);
+	credentials_unref(c);
+	tube_hold(&tube, false);
+	WAIT(h.loop, h.server.judged || line_is_over(line));
+	assert_int_equal(h.server.judged, 0);
+	line_free(line);
+	tube_stop(&tube);
+	hall_stop(&h);
+}
+
+/* Likewise one that has proven itself, and then waits with its CSM for them. */
+static void
+greeting_under_way_is_judged_by_the_new_credentials(void **state)
+{
+	struct credentials *c = harness_credentials("server", "ca2");
+	struct line *line;
+	struct hall h;
+
+	(void)state;
+	hall_start(&h, "127.0.0.1", NULL);
+	line = line_new(h.loop, &h.at, NULL, h.client_credentials);
+	WAIT(h.loop, line_count(line) == 1); /* the server's CSM */
+	assert_int_equal(h.server.judged, 1);
+	listener_set_credentials(h.listener, c);
+	credentials_unref(c);
+	line_greet(line);
+	WAIT(h.loop, h.server.ups || line_is_over(line));
+	assert_int_equal(h.server.ups, 0);
+	assert_int_equal(h.server.judged, 1);
+	line_free(line);
+	hall_stop(&h);
+}
+
 static void
 new_credentials_end_old_tickets(void **state)
 {
@@ -794,22 +843,6 @@ new_credentials_end_old_tickets(void **state)
 	WAIT(h.loop, h.server.ups == 2 && h.client.ups == 2);
 	assert_false(h.server.resumed);
 	hall_stop(&h);
-}
-
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
 }
 
 int
@@ -841,8 +874,10 @@ main(void)
 		cmocka_unit_test(visitor_may_close_each),
 		cmocka_unit_test(visitor_may_abandon_each),
 		cmocka_unit_test(new_credentials_are_for_later_handshakes),
+		cmocka_unit_test(handshake_under_way_is_proven_by_the_new_credentials),
+		cmocka_unit_test(greeting_under_way_is_judged_by_the_new_credentials),
 		cmocka_unit_test(new_credentials_end_old_tickets),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

@@ -275,22 +275,6 @@ live_sessions_are_judged_by_the_new_keys(void **state)
 	pair_stop(&p);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -304,5 +288,5 @@ main(void)
 		cmocka_unit_test(live_sessions_are_judged_by_the_new_keys),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

@@ -1116,22 +1116,6 @@ handshake_fits_the_path_too(void **state)
 	relayed_stop(&r);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -1188,5 +1172,5 @@ main(void)
 		cmocka_unit_test(handshake_fits_the_path_too),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

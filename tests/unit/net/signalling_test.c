@@ -752,22 +752,6 @@ our_notifications_go_out(void **state)
 	table_stop(&t);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -798,5 +782,5 @@ main(void)
 		cmocka_unit_test(our_notifications_go_out),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

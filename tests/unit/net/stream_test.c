@@ -1066,22 +1066,6 @@ silent_server_ends_the_handshake_in_time(void **state)
 	loop_free(p.loop);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -1129,5 +1113,5 @@ main(void)
 		cmocka_unit_test(silent_server_ends_the_handshake_in_time),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

@@ -488,7 +488,6 @@ our_end_comes_after_all_that_was_sent(void **state)
 	(void)state;
 	pair_start(&p, "127.0.0.1");
 	p.client.deaf = true;
-	assert_int_equal(tcp_sent(p.server.tcp), 0);
 	assert_true(tcp_send(p.server.tcp, bytes, MUCH));
 	tcp_end(p.server.tcp);
 	assert_false(tcp_send(p.server.tcp, bytes, 1)); /* that was the last */
@@ -496,7 +495,6 @@ our_end_comes_after_all_that_was_sent(void **state)
 	p.client.last = 1;
 	WAIT(p.loop, p.client.last == 0);
 	assert_int_equal(p.client.got, MUCH);
-	assert_int_equal(tcp_sent(p.server.tcp), MUCH);
 	assert_true(tcp_send(p.client.tcp, "abc", 3)); /* the other direction stands */
 	WAIT(p.loop, p.server.got == 3);
 	assert_string_equal(p.server.why, "");

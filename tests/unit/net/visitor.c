@@ -218,6 +218,12 @@ visitor_send(struct visitor *w, const void *bytes, size_t len)
 	visitor_write(w);
 }
 
+bool
+visitor_has_sent(const struct visitor *w)
+{
+	return !w->out_len;
+}
+
 void
 visitor_say(struct visitor *w, const char *text)
 {

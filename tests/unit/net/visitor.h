@@ -30,6 +30,7 @@ int visitor_error(const struct visitor *w);    /* GnuTLS's, of the end; 0: close
 int visitor_alert(const struct visitor *w);    /* received; -1: none */
 gnutls_session_t visitor_tls(const struct visitor *w);
 void visitor_send(struct visitor *w, const void *bytes, size_t len); /* queued */
+bool visitor_has_sent(const struct visitor *w); /* the kernel has all of it, or it is lost */
 void visitor_say(struct visitor *w, const char *text);
 void visitor_listen(struct visitor *w, bool listen); /* reads what comes in; true until set */
 void visitor_close(struct visitor *w);             /* close_notify, and the end of its direction */

@@ -104,22 +104,6 @@ strangers_get_no_answer_and_give_no_request(void **state)
 	loop_free(l);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -127,5 +111,5 @@ main(void)
 		cmocka_unit_test(strangers_get_no_answer_and_give_no_request),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

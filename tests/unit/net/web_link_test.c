@@ -145,22 +145,6 @@ connection_has_its_time(void **state)
 	asker_stop(&x->asker); /* while it connects */
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -176,5 +160,5 @@ main(void)
 
 	if (!netns_begin())
 		return 0;
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

@@ -7,32 +7,8 @@
 
 #include "asker.h"
 #include "base/mem.h"
-#include "site.h"
 
 static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-struct pair {
-	struct loop *l;
-	struct site site;
-	struct asker asker;
-};
-
-static void
-pair_start(struct pair *p, const char *answer, const struct web_config *cfg)
-{
-	p->l = loop_new();
-	site_start(&p->site, p->l, "server", NULL);
-	p->site.answer = answer;
-	asker_start(&p->asker, p->l, &p->site.at, cfg);
-}
-
-static void
-pair_stop(struct pair *p)
-{
-	asker_stop(&p->asker);
-	site_stop(&p->site);
-	loop_free(p->l);
-}
 
 /* --- good ones ------------------------------------------------------------------------------- */
 
@@ -48,7 +24,7 @@ takes(const struct good *g)
 {
 	struct pair p;
 
-	pair_start(&p, g->answer, NULL);
+	pair_start(&p, "server", g->answer, NULL);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	if (p.asker.status != g->status)
 		fail_msg("%s: %u %s", g->answer, p.asker.status, p.asker.why);
@@ -131,7 +107,7 @@ answer_may_end_with_its_connection(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "HTTP/1.1 200 OK\r\n\r\nto the end", NULL);
+	pair_start(&p, "server", "HTTP/1.1 200 OK\r\n\r\nto the end", NULL);
 	p.site.then = SITE_CLOSES;
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
@@ -149,7 +125,7 @@ answer_that_is_cut_off_is_none(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "HTTP/1.1 200 OK\r\n\r\nto the e", NULL);
+		pair_start(&p, "server", "HTTP/1.1 200 OK\r\n\r\nto the e", NULL);
 		p.site.then = ends[i];
 		asker_ask(&p.asker, "GET", "/", NULL);
 		assert_int_equal(p.asker.status, 0);
@@ -164,7 +140,7 @@ whole_answer_counts_however_the_connection_ends(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, ok, NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.site.then = SITE_CUTS;
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
@@ -179,7 +155,7 @@ binary_body_has_its_length(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, answer, NULL);
+	pair_start(&p, "server", answer, NULL);
 	p.site.answer_len = sizeof(answer) - 1;
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.len, 4);
@@ -196,7 +172,7 @@ redirections_are_not_followed(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, answer, NULL);
+	pair_start(&p, "server", answer, NULL);
 	snprintf(answer, sizeof(answer),
 		"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u/\r\nX-Test: 1\r\n"
 		"Content-Length: 0\r\n\r\n",
@@ -237,8 +213,8 @@ contents_are_left_as_they_are_coded(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
-		NULL);
+	pair_start(&p, "server",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", NULL);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_string_equal(p.asker.body, "abcd");
 	assert_false(site_has(&p.site, "Accept-Encoding"));
@@ -254,7 +230,7 @@ environment_has_no_say(void **state)
 	(void)state;
 	for (size_t i = 0; i < 4; i++)
 		setenv(names[i], "http://127.0.0.1:1", 1);
-	pair_start(&p, ok, NULL);
+	pair_start(&p, "server", ok, NULL);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
 	for (size_t i = 0; i < 4; i++)
@@ -317,7 +293,7 @@ bad_answers_are_none(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct pair p;
 
-		pair_start(&p, bad[i].answer, NULL);
+		pair_start(&p, "server", bad[i].answer, NULL);
 		asker_ask(&p.asker, "GET", "/", NULL);
 		if (p.asker.status || !strstr(p.asker.why, bad[i].why) ||
 			strstr(p.asker.why, "in time"))
@@ -338,7 +314,7 @@ nul_in_a_head_is_refused(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, answer, NULL);
+	pair_start(&p, "server", answer, NULL);
 	p.site.answer_len = sizeof(answer) - 1;
 	asker_ask(&p.asker, "GET", "/", NULL);
 	asker_failed(&p.asker, "HTTP: ");
@@ -357,7 +333,7 @@ short_body_is_no_answer(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		struct pair p;
 
-		pair_start(&p, answers[i], NULL);
+		pair_start(&p, "server", answers[i], NULL);
 		p.site.then = SITE_CLOSES;
 		asker_ask(&p.asker, "GET", "/", NULL);
 		asker_failed(&p.asker, "HTTP: no whole answer: closed by the peer");
@@ -379,7 +355,7 @@ words_behind_an_answer_end_the_connection(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		struct pair p;
 
-		pair_start(&p, answers[i], NULL);
+		pair_start(&p, "server", answers[i], NULL);
 		asker_ask(&p.asker, "GET", "/", NULL);
 		assert_true(p.asker.status == 200 || p.asker.status == 204);
 		p.site.answer = ok;
@@ -401,7 +377,7 @@ answer_may_be_as_large_as_allowed(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345", &cfg);
+		pair_start(&p, "server", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345", &cfg);
 		asker_ask(&p.asker, "GET", "/", NULL);
 		assert_int_equal(p.asker.len, 5);
 		p.site.answer = i ? "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456"
@@ -448,7 +424,7 @@ endless_answers_are_ended(void **state)
 		struct web_config cfg = {.max_answer = 100000, .timeout_s = is_long ? 1 : 0};
 		struct pair p;
 
-		pair_start(&p, rows[i].answer, &cfg);
+		pair_start(&p, "server", rows[i].answer, &cfg);
 		p.site.forever = rows[i].forever;
 		asker_ask(&p.asker, "GET", "/", NULL);
 		if (p.asker.status || !strstr(p.asker.why, rows[i].why))
@@ -469,8 +445,8 @@ early_refusal_is_told(void **state)
 
 	(void)state;
 	memset(body, 'y', LEN);
-	pair_start(&p, "HTTP/1.1 413 Too Large\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
-		NULL);
+	pair_start(&p, "server",
+		"HTTP/1.1 413 Too Large\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", NULL);
 	asker_ask(&p.asker, "PUT", "/", body);
 	assert_int_equal(p.asker.status, 413);
 	assert_false(site_has(&p.site, "Expect:"));
@@ -479,22 +455,6 @@ early_refusal_is_told(void **state)
 	assert_int_equal(p.asker.status, 200);
 	pair_stop(&p);
 	free(body);
-}
-
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
 }
 
 int
@@ -521,5 +481,5 @@ main(void)
 		cmocka_unit_test(early_refusal_is_told),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

@@ -48,22 +48,6 @@ struct world {
 	struct asker asker;
 };
 
-static uint16_t
-free_port(struct endpoint *at)
-{
-	struct sockaddr_storage ss;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t len;
-
-	assert_int_equal(endpoint_parse("127.0.0.1", 0, at), 0);
-	len = endpoint_to_sockaddr(at, &ss);
-	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
-	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&ss, at), 0);
-	close(fd);
-	return at->port;
-}
-
 static bool
 listens(const struct endpoint *at)
 {
@@ -86,7 +70,9 @@ world_start(struct world *x, const char *const *argv)
 
 	memset(x, 0, sizeof(*x));
 	x->l = loop_new();
-	snprintf(port, sizeof(port), "%u", free_port(&x->at));
+	assert_int_equal(endpoint_parse("127.0.0.1", 0, &x->at), 0);
+	x->at.port = harness_free_port(&x->at);
+	snprintf(port, sizeof(port), "%u", x->at.port);
 	for (; argv[n]; n++)
 		copy[n] = mem_text(strcmp(argv[n], "PORT") == 0 ? port : argv[n]);
 	copy[n] = NULL;
@@ -182,22 +168,6 @@ python_is_asked(void **state)
 	world_stop(&x);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	harness_pki();
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -206,5 +176,5 @@ main(void)
 		cmocka_unit_test(python_is_asked),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, harness_begin, harness_end);
 }

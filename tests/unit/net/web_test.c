@@ -9,35 +9,10 @@
 #include "asker.h"
 #include "base/mem.h"
 #include "desk.h"
-#include "site.h"
 
 static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 static const char *const versions[] = {
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
-
-/* A site and who asks it. */
-struct pair {
-	struct loop *l;
-	struct site site;
-	struct asker asker;
-};
-
-static void
-pair_start(struct pair *p, const char *certificate, const struct web_config *cfg)
-{
-	p->l = loop_new();
-	site_start(&p->site, p->l, certificate, NULL);
-	p->site.answer = ok;
-	asker_start(&p->asker, p->l, &p->site.at, cfg);
-}
-
-static void
-pair_stop(struct pair *p)
-{
-	asker_stop(&p->asker);
-	site_stop(&p->site);
-	loop_free(p->l);
-}
 
 /* --- who the server is ----------------------------------------------------------------------- */
 
@@ -113,7 +88,7 @@ server_that_proves_nothing_gets_no_request(void **state)
 			.name = rows[i / 2].name, .credentials = credentials_of(rows[i / 2].trust)};
 		struct pair p;
 
-		pair_start(&p, rows[i / 2].certificate, &cfg);
+		pair_start(&p, rows[i / 2].certificate, ok, &cfg);
 		p.site.priority = versions[i % 2];
 		asker_ask(&p.asker, "GET", "/", NULL);
 		asker_failed(&p.asker, rows[i / 2].why);
@@ -133,7 +108,7 @@ server_is_known_by_the_srv_id_of_its_service(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "srv-data", NULL);
+	pair_start(&p, "srv-data", ok, NULL);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
 	pair_stop(&p);
@@ -147,7 +122,7 @@ name_is_told_and_certificate_shown(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.priority = versions[i];
 		asker_ask(&p.asker, "GET", "/", NULL);
 		assert_int_equal(p.asker.status, 200);
@@ -165,7 +140,7 @@ address_is_proven_and_not_told(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", &cfg);
+	pair_start(&p, "server", ok, &cfg);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
 	assert_string_equal(p.site.sni, "-");
@@ -191,7 +166,7 @@ shared_key_proves_no_server(void **state)
 	if (credentials_load(&files, &cfg.credentials, why, sizeof(why)) != CREDENTIALS_OK)
 		fail_msg("%s", why);
 	for (size_t i = 0; i < 2; i++) {
-		pair_start(&p, "server", &cfg);
+		pair_start(&p, "server", ok, &cfg);
 		p.site.priority =
 			i ? "NORMAL:-VERS-ALL:+VERS-TLS1.2:+ECDHE-PSK:-ECDHE-RSA:-ECDHE-ECDSA"
 			  : "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK";
@@ -227,7 +202,7 @@ later_connections_resume_the_session(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.priority = versions[i];
 		for (unsigned n = 0; n < 4; n++) {
 			asker_ask(&p.asker, "GET", "/", NULL);
@@ -249,7 +224,7 @@ resumed_server_is_judged_again(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "short", NULL);
+		pair_start(&p, "short", ok, NULL);
 		p.site.priority = versions[i];
 		asker_ask(&p.asker, "GET", "/", NULL);
 		assert_int_equal(p.asker.status, 200);
@@ -291,7 +266,7 @@ request_is_sent_as_it_was_given(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	web_ask(p.asker.web, &r, quiet, &told);
 	WAIT(p.l, told == 1);
 	snprintf(text, sizeof(text),
@@ -323,7 +298,7 @@ length_of_no_body_is_told_where_one_is_expected(void **state)
 		struct pair p;
 		char text[256];
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		asker_ask(&p.asker, rows[i].method, "/", NULL);
 		assert_int_equal(p.asker.status, 200);
 		snprintf(text, sizeof(text), "%s / HTTP/1.1\r\nHost: dots.example:%u\r\n%s\r\n",
@@ -365,7 +340,7 @@ head_has_no_body_to_wait_for(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.site.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nX-Test: a\r\n\r\n";
 	asker_ask(&p.asker, "HEAD", "/", NULL);
 	assert_int_equal(p.asker.status, 200);
@@ -401,7 +376,7 @@ malformed_requests_are_not_sent(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct web_field field = {rows[i].name, rows[i].value};
 		const struct web_request r = {.method = rows[i].method,
@@ -450,7 +425,7 @@ quiet_connection_that_ended_is_replaced(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	for (unsigned i = 0; i < N_ENDS; i++) {
 		asker_ask(&p.asker, "POST", "/", NULL);
 		assert_int_equal(p.asker.status, 200);
@@ -472,7 +447,7 @@ idempotent_request_whose_connection_ended_is_sent_once_more(void **state)
 	for (size_t i = 0; i < 5 * N_ENDS; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.answer = NULL;
 		p.site.stays = 1;
 		p.site.then = ends[i % N_ENDS];
@@ -494,7 +469,7 @@ other_request_whose_connection_ended_is_not_repeated(void **state)
 	for (size_t i = 0; i < 2 * N_ENDS; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.answer = NULL;
 		p.site.stays = 1;
 		p.site.then = ends[i % N_ENDS];
@@ -521,7 +496,7 @@ request_is_repeated_once_at_most(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.site.answer = NULL;
 	p.site.stays = 1;
 	p.site.then = SITE_CLOSES;
@@ -540,7 +515,7 @@ request_on_a_new_connection_is_not_repeated(void **state)
 	for (size_t i = 0; i < N_ENDS; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.answer = NULL;
 		p.site.then = ends[i];
 		asker_ask(&p.asker, "GET", "/", NULL);
@@ -556,7 +531,7 @@ request_with_part_of_an_answer_is_not_repeated(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.site.answer = "HTTP/1.1 200 OK\r\nContent-Le";
 	p.site.stays = 1;
 	p.site.then = SITE_CLOSES;
@@ -580,7 +555,7 @@ connection_announced_to_close_is_not_used_again(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.answer = answers[i];
 		for (unsigned n = 1; n <= 3; n++) {
 			asker_ask(&p.asker, "POST", "/", NULL);
@@ -600,7 +575,7 @@ quiet_connection_is_closed_after_its_time(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", &cfg);
+	pair_start(&p, "server", ok, &cfg);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	assert_true(web_is_connected(p.asker.web));
 	WAIT(p.l, p.site.over == 1);
@@ -618,7 +593,7 @@ words_without_a_question_are_no_answer(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	asker_ask(&p.asker, "GET", "/", NULL);
 	site_say(&p.site, early, strlen(early));
 	WAIT(p.l, !web_is_connected(p.asker.web));
@@ -635,7 +610,7 @@ server_that_only_closes_is_not_dialled_for_ever(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.priority = versions[i];
 		p.site.closes_quiet = true;
 		p.site.answer = NULL;
@@ -654,7 +629,7 @@ refused_connection_is_told(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	asker_stop(&p.asker);
 	asker_start(&p.asker, p.l, &(struct endpoint){.addr = p.site.at.addr, .port = 1}, NULL);
 	asker_say(&p.asker, "GET", "/1", NULL);
@@ -671,7 +646,7 @@ server_of_an_old_version_is_told(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.site.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1:+MAC-ALL:%VERIFY_ALLOW_SIGN_WITH_SHA1";
 	asker_ask(&p.asker, "GET", "/", NULL);
 	asker_failed(&p.asker, "TLS: peer's alert: ");
@@ -685,7 +660,7 @@ server_that_does_not_shake_hands_has_its_time(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", &cfg);
+	pair_start(&p, "server", ok, &cfg);
 	p.site.mute = true;
 	asker_ask(&p.asker, "GET", "/", NULL);
 	asker_failed(&p.asker, "TLS: not in time");
@@ -706,7 +681,7 @@ answer_that_does_not_come_or_end_has_its_time(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", &cfg);
+		pair_start(&p, "server", ok, &cfg);
 		p.site.answer = answers[i];
 		asker_ask(&p.asker, "GET", "/", NULL);
 		asker_failed(&p.asker, "HTTP: no whole answer in time");
@@ -757,11 +732,11 @@ client_may_be_freed_while_it_asks(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL); /* not dialled yet */
+	pair_start(&p, "server", ok, NULL); /* not dialled yet */
 	asker_say(&p.asker, "GET", "/", NULL);
 	pair_stop(&p);
 
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.site.mute = true;
 	asker_say(&p.asker, "GET", "/", NULL);
 	asker_say(&p.asker, "GET", "/", NULL);
@@ -769,7 +744,7 @@ client_may_be_freed_while_it_asks(void **state)
 	pair_stop(&p);
 
 	for (size_t i = 0; i < 3; i++) {
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.site.answer = answers[i];
 		asker_say(&p.asker, "POST", "/", "body");
 		asker_say(&p.asker, "GET", "/", NULL);
@@ -793,7 +768,7 @@ client_may_be_freed_by_who_is_told(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		struct pair p;
 
-		pair_start(&p, "server", NULL);
+		pair_start(&p, "server", ok, NULL);
 		p.asker.on_told = free_in_a;
 		if (i == 1)
 			p.site.answer = "nonsense\r\n\r\n";
@@ -823,7 +798,7 @@ who_is_told_may_ask(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, "server", NULL);
+	pair_start(&p, "server", ok, NULL);
 	p.asker.on_told = ask_in_a;
 	asker_say(&p.asker, "GET", "/", NULL);
 	WAIT(p.l, p.asker.told == 3);
@@ -847,14 +822,6 @@ start(void **state)
 	pki_make_crl(&list);
 	pki_make(&brief);
 	gnutls_global_set_time_function(shifted);
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	pki_finish();
 	return 0;
 }
 
@@ -896,5 +863,5 @@ main(void)
 		cmocka_unit_test(who_is_told_may_ask),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, harness_end);
 }
