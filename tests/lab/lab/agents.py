@@ -390,7 +390,7 @@ class Agents:
         for path, text in changes.items():
             put(self.configs[name], path, value_of(self.lab, self.original[name], text))
         self.write(name)
-        begun = self.journal.now()
+        begun = int(time.time() * 1000) / 1000  # as events have it
         self.processes[name].tell(signal.SIGHUP)
         if self.running(name) and not self.processes[name].paused:
             self.wait_read_again(name, begun)
