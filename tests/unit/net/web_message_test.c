@@ -192,7 +192,7 @@ nothing_of_an_answer_is_in_the_next_request(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p,
+	pair_start(&p, "server",
 		"HTTP/1.1 401 Unauthorized\r\nSet-Cookie: a=b\r\nAlt-Svc: h2=\":1\"\r\n"
 		"WWW-Authenticate: Basic realm=\"x\"\r\n"
 		"Strict-Transport-Security: max-age=99\r\nContent-Length: 0\r\n\r\n",
