@@ -391,7 +391,10 @@ plan_acl(const struct homing *h, const json_t *entry, struct shares *ret)
 void
 share_plan(const struct homing *h, const struct share_wish *w, struct shares *ret)
 {
-	if (w->kind == SHARE_ALIAS)
+	if (w->withheld)
+		refuse(ret, -1, w->kind == SHARE_ALIAS ? "RFC 8783 6.1" : "RFC 8783 7.2", "%s",
+			w->withheld);
+	else if (w->kind == SHARE_ALIAS)
 		plan_alias(h, w->entry, ret);
 	else
 		plan_acl(h, w->entry, ret);

@@ -48,7 +48,7 @@ host(struct homing *h, const char *name, const char *addresses)
 static char *
 outcome(const struct homing *h, enum share_kind kind, const char *json)
 {
-	struct share_wish w = {kind, json_loads(json, 0, NULL)};
+	struct share_wish w = {.kind = kind, .entry = json_loads(json, 0, NULL)};
 	struct shares s = {.arena = arena_new()};
 	struct buf out;
 	char *text;
