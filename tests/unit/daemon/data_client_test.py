@@ -178,7 +178,7 @@ def test_each_provider_gets_its_own_and_nothing_else(world):
     code, reply = world.client("acls")
     assert code == 0 and [(a["name"], a["domain"], a["state"], a["reason"]) for a in reply["acls"]] == [
         ("a", "isp1", "placed", ""), ("b", "isp1", "placed", ""), ("a", "isp2", "placed", ""),
-        ("c", "", "refused", "RFC 9284 5.1: ace to-0: 203.0.113.1/32 belongs to no provider of this network")]
+        ("c", "", "refused", "RFC 9284 5.1: ace to-0: destination-ipv4-network: 203.0.113.1/32 belongs to no provider of this network")]
     code, reply = world.client("aliases")
     assert [a["name"] for a in reply["aliases"]] == ["both", "named", "both", "second", "far", "unknown", "foreign"]
     assert world.daemons["isp1"]("acls")[0] == 1  # no domains there

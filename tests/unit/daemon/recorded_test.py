@@ -92,7 +92,7 @@ def test_what_may_go_to_nobody_is_not_kept(world):
     world.serve("isp1")
     world.ask(records(), only=["isp1"])
     code, reply = put(world, "acl", acl("x", "203.0.113.1/32"))
-    why = "RFC 9284 5.1: ace to-0: 203.0.113.1/32 belongs to no provider of this network"
+    why = "RFC 9284 5.1: ace to-0: destination-ipv4-network: 203.0.113.1/32 belongs to no provider of this network"
     assert code == 1 and "name" not in reply and reply["error"] == why
     assert reply["records"] == [{"name": "x", "domain": "", "server": "", "state": "refused", "reason": why}]
     assert world.client("acls")[1]["acls"] == [] and not world.events("record-set")
