@@ -447,6 +447,15 @@ container_capabilities(const struct header *h)
 	return ret;
 }
 
+const char *
+acl_leaf_capability(const char *header, const char *leaf)
+{
+	for (size_t i = 0; i < N_LEAFS; i++)
+		if (!strcmp(leafs[i].container, header) && !strcmp(leafs[i].name, leaf))
+			return leafs[i].capability;
+	return NULL;
+}
+
 json_t *
 acl_capabilities(void)
 {

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import zlib
 
 import pytest
 
@@ -286,6 +287,7 @@ class Stub:
     def __init__(self, folder, port, root="/top/restconf", href=None, lifetime=10080):
         self.root, self.href, self.lifetime = root, href or root, lifetime
         self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
+        self.capabilities, self.unchanged = None, 0  # as text; how often nothing else was told of it
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -298,7 +300,13 @@ class Stub:
             def serve(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, kind, text = stub.answer(self.command, self.path, json.loads(body) if body else None)
+                tag = f'"{zlib.crc32(text.encode())}"' if self.path.endswith("/capabilities") and status == 200 else None
+                if tag and self.headers.get("If-None-Match") == tag:
+                    stub.unchanged += 1
+                    status, kind, text = 304, None, ""
                 self.send_response(status)
+                if tag:
+                    self.send_header("ETag", tag)
                 if kind:
                     self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(text)))
@@ -344,6 +352,8 @@ class Stub:
         if not path.startswith(f"{self.root}/data/{MODULE}:dots-data"):
             return 404, None, ""
         segments = [urllib.parse.unquote(s) for s in path.removeprefix(self.root).split("/")[3:]]
+        if path.endswith(":dots-data/capabilities") and self.capabilities:
+            return 200, "application/yang-data+json", self.capabilities
         if method == "POST":
             self.cuid = body[f"{MODULE}:dots-client"][0]["cuid"]
             return 201, None, ""
@@ -386,12 +396,13 @@ def test_a_round_has_its_order_and_one_connection(world, stub):
     world.ask(records([alias("a b", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
     world.in_step("isp1")
     own = f"/top/restconf/data/{MODULE}:dots-data/dots-client={world.cuid('isp1')}"
-    assert s.asked[2][2] == {f"{MODULE}:dots-client": [{"cuid": world.cuid("isp1")}]}
-    assert [(m, p) for m, p, _ in s.asked[:6]] == [
-        ("GET", "/.well-known/host-meta"), ("GET", own), ("POST", own.rpartition("/")[0]),
+    able = own.rpartition("/")[0] + "/capabilities"
+    assert s.asked[3][2] == {f"{MODULE}:dots-client": [{"cuid": world.cuid("isp1")}]}
+    assert [(m, p) for m, p, _ in s.asked[:7]] == [
+        ("GET", "/.well-known/host-meta"), ("GET", able), ("GET", own), ("POST", own.rpartition("/")[0]),
         ("PUT", own + "/aliases/alias=a%20b"), ("PUT", own + "/acls/acl=x"), ("GET", own)]
-    until(lambda: len(s.asked) > 6, "the next look")
-    assert s.asked[6][:2] == ("GET", own) and s.connections == 1
+    until(lambda: len(s.asked) > 8, "the next look")
+    assert [(m, p) for m, p, _ in s.asked[7:9]] == [("GET", able), ("GET", own)] and s.connections == 1
     assert len(world.events("data-in-step")) == 1
 
 
@@ -528,6 +539,101 @@ def test_who_has_nothing_there_does_not_register(world, stub):
     assert [m for m, _, _ in s.asked] == ["GET", "GET"] and not world.events("shared")
     until(lambda: len(s.asked) == 3, "the next look")  # there is nothing that has to be renewed
     assert time.monotonic() - begun >= 20 and s.asked[2][0] == "GET"
+
+
+# --- what it can filter ----------------------------------------------------------------------------
+
+
+def limited(acl, rate="1000.00"):
+    acl["aces"]["ace"][0]["actions"] = {"forwarding": "accept", "rate-limit": rate}
+    return acl
+
+
+# 8783-7.1-01, -02
+def test_what_a_server_says_it_cannot_is_not_asked_for_until_it_can(world, stub):
+    s = stub()
+    s.capabilities = json.dumps({f"{MODULE}:capabilities": {
+        "address-family": ["ipv4"], "forwarding-actions": ["drop", "accept"], "rate-limit": False}})
+    world.ask(records([alias("a", "198.51.100.7/32")],
+                      [limited(acl("x", "198.51.100.7/32")), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert s.entries.keys() == {("aliases", "a"), ("acls", "y")} and not s.did("PUT", "/acls/acl=x")
+    why = "ace to-0: actions.rate-limit: the server says that it cannot do this"
+    assert [(a["name"], a["state"], a["reason"]) for a in world.client("acls")[1]["acls"]] == [
+        ("x", "refused", "RFC 8783 7.1: " + why), ("y", "placed", "")]
+    refused = world.events("record-refused")[0]
+    assert (refused["name"], refused["section"], refused.get("code")) == ("x", "RFC 8783 7.1", None)
+    assert [e["reason"] for e in world.events("alert", section="RFC 8783 7.1")] == [
+        "RFC 8783 7.1: acl x is refused: " + why]
+    # Asked again in each round, which costs an empty answer while nothing has changed, and is told once.
+    until(lambda: s.unchanged >= 2, "more looks")
+    assert len(world.events("record-refused")) == 1 and not world.events("shared", record="acl x")
+    s.capabilities = s.capabilities.replace("false", "true")
+    until(lambda: ("acls", "x") in s.entries, "it, now that it can be done")
+    # Of another family than it has.
+    six = acl("z", "198.51.100.9/32")
+    s.capabilities = s.capabilities.replace('"ipv4"', '"ipv6"')
+    world.rewrite(records([], [six]))
+    until(lambda: [(a["name"], a["reason"]) for a in world.client("acls")[1]["acls"]] == [
+        ("z", "RFC 8783 7.1: ace to-0: ipv4: the server says that it cannot do this")], "the refusal")
+    assert not s.did("PUT", "/acls/acl=z")
+
+
+@pytest.mark.parametrize("said", ["{", "[]", json.dumps({f"{MODULE}:capabilities": []}), json.dumps(
+    {f"{MODULE}:capabilities": {"rate-limit": "no", "address-family": [4]}})])
+def test_capabilities_without_sense_hold_up_nothing(world, stub, said):
+    s = stub()
+    s.capabilities = said
+    world.ask(records([], [limited(acl("x", "198.51.100.7/32"))]), only=["isp1"])
+    world.in_step("isp1")
+    assert s.entries.keys() == {("acls", "x")} and s.did("GET", "/capabilities")
+
+
+def test_who_has_no_filters_does_not_ask_for_capabilities(world, stub):
+    s = stub()
+    world.ask(records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert s.entries.keys() == {("aliases", "a")} and not s.did("GET", "/capabilities")
+
+
+# 8783-7.1-02: what dotsd says of itself, and does not do.
+def test_dotsd_is_not_asked_for_what_it_says_it_cannot(world):
+    world.serve("isp1")
+    options = acl("x", "198.51.100.7/32")
+    options["aces"]["ace"][0]["matches"]["tcp"] = {"options": "AgQFtA=="}
+    world.ask(records([], [options, acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    assert [a["name"] for a in world.there("isp1")[1]] == ["y"]
+    assert [e["reason"] for e in world.events("record-refused")] == [
+        "RFC 8783 7.1: ace to-0: tcp.options: the server says that it cannot do this"]
+
+
+# --- behind a NAT ----------------------------------------------------------------------------------
+
+
+# 8783-3.1-26, -27; rule M15
+def test_nothing_from_inside_a_nat_goes_to_a_server(world, stub):
+    s = stub()
+    inside = acl("x", "10.0.0.7/32")
+    inside["aces"]["ace"][0]["matches"]["ipv4"]["source-ipv4-network"] = "10.0.0.8/32"
+    hidden = acl("y", "198.51.100.8/32")
+    hidden["aces"]["ace"][0]["matches"]["ipv4"]["source-ipv4-network"] = "192.168.1.0/24"
+    world.ask(records([alias("a", "10.0.0.7/32"), alias("b", "10.9.0.7/32")], [inside, hidden, acl("z", "10.9.0.7/32")]),
+              only=["isp1"], more="\n    nat-map: [{inside: 10.0.0.0/24, outside: 198.51.100.0/24}]")
+    world.in_step("isp1")
+    assert s.entries.keys() == {("aliases", "a"), ("acls", "x")}
+    assert s.entries["aliases", "a"]["target-prefix"] == ["198.51.100.7/32"]
+    assert s.entries["acls", "x"]["aces"]["ace"][0]["matches"]["ipv4"] == {
+        "destination-ipv4-network": "198.51.100.7/32", "source-ipv4-network": "198.51.100.8/32"}
+    assert {e["name"]: e["reason"] for e in world.events("record-refused")} == {
+        "b": "target-prefix: 10.9.0.7/32 is private, and no nat-map says what it is outside",
+        "y": "ace to-0: source-ipv4-network: 192.168.1.0/24 is inside, and no nat-map of isp1 says what it is outside",
+        "z": "ace to-0: destination-ipv4-network: 10.9.0.7/32 is private, and no nat-map says what it is outside"}
+    # What the server shows is what we want there: nothing is written again.
+    looks = len(s.did("GET", "/dots-client="))
+    until(lambda: len(s.did("GET", "/dots-client=")) > looks + 1, "more looks")
+    assert len(s.did("PUT")) == 2
+    assert not [b for _, _, b in s.asked if b and ('"10.' in json.dumps(b) or '"192.168.' in json.dumps(b))]
 
 
 if __name__ == "__main__":
