@@ -111,7 +111,8 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"client method path code reason untold",
 		"a request on the data channel was refused"},
 	[EVENT_RECORD_SET] = {"record-set", EVENT_INFO, AUDIT, "kind name",
-		"the operator has put an alias or ACL of ours on record, or another one of that name"},
+		"the operator has put an alias or ACL of ours on record, or another one of that "
+		"name"},
 	[EVENT_RECORD_REMOVED] = {"record-removed", EVENT_INFO, AUDIT, "kind name",
 		"the operator has taken it off record"},
 	[EVENT_RECORD_PLACED] = {"record-placed", EVENT_INFO, AUDIT, "domain server kind name code",

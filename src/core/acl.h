@@ -30,6 +30,8 @@ struct acl {
  * `flags-bitmask` with TCP `flags`. */
 bool acl_read(const json_t *entry, const struct client *c, struct arena *a, struct acl *ret,
 	struct restconf_error *err);
+/* The last two alone: what nobody may send (4.2). */
+bool acl_pairs(const json_t *entry, struct restconf_error *err);
 /* What acl_read supports, and the mitigators can do: the `capabilities` container (7.1). New
  * reference. */
 json_t *acl_capabilities(void);

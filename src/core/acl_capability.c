@@ -16,8 +16,8 @@ struct question {
 static bool
 cannot(struct question *q, const char *container, const char *leaf)
 {
-	snprintf(q->why, q->cap, "ace %.64s: %s%s%s: the server says that it cannot do this", q->ace,
-		container, *leaf ? "." : "", leaf);
+	snprintf(q->why, q->cap, "ace %.64s: %s%s%s: the server says that it cannot do this",
+		q->ace, container, *leaf ? "." : "", leaf);
 	return false;
 }
 
@@ -65,7 +65,8 @@ check_leafs(struct question *q, const char *header, json_t *leafs)
 		const char *capability = acl_leaf_capability(header, leaf);
 
 		if ((capability && is_denied(q, header, capability)) ||
-			(json_object_get(value, "upper-port") && is_denied(q, header, "port-range")))
+			(json_object_get(value, "upper-port") &&
+				is_denied(q, header, "port-range")))
 			return cannot(q, header, leaf);
 	}
 	return true;

@@ -83,8 +83,8 @@ answer_records(struct asker *a, int code, const json_t *request, json_t *records
 		json_object_set_new(j, "name", json_string(text_in(request, "name")));
 	json_object_set_new(j, "records", records);
 	if (code == REFUSED)
-		json_object_set_new(j, "error",
-			json_string(text_in(json_array_get(records, 0), "reason")));
+		json_object_set_new(
+			j, "error", json_string(text_in(json_array_get(records, 0), "reason")));
 	json_object_set_new(j, "exit", json_integer(code));
 	a->ops->answer(a, j);
 }
@@ -223,8 +223,8 @@ run(struct asker *a, const json_t *request, enum share_kind kind)
 	else if (!strcmp(action, "explain"))
 		explain(a, request, kind);
 	else
-		command_refuse(a, USAGE, "%.60s is no action, expected set, remove or explain",
-			action);
+		command_refuse(
+			a, USAGE, "%.60s is no action, expected set, remove or explain", action);
 }
 
 void

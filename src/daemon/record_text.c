@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/acl.h"
 #include "wire/data.h"
 
 /* {"ietf-dots-data-channel:aliases": {…}} alone is a body of that container. */
@@ -35,7 +36,11 @@ read_container(struct reading *r, const char *member, json_t *value)
 	body = json_pack("{sO}", member, value);
 	if (yang_body(data_client, *known[kind].container, body, &container, &r->err))
 		json_array_foreach(json_object_get(container, known[kind].list), i, entry)
+		{
+			if (kind == SHARE_ACL && !acl_pairs(entry, &r->err))
+				break;
 			r->visit(r->arg, (enum share_kind)kind, entry);
+		}
 	json_decref(container);
 	json_decref(body);
 	return !r->err.status;
@@ -54,8 +59,8 @@ record_text_read(const char *text, size_t len,
 		restconf_refuse(&r.err, 400, RESTCONF_INVALID_VALUE,
 			"RFC 8783 4.3: the whole is no object");
 	if (all)
-		json_object_foreach(all, member, value) if (!read_container(&r, member, value))
-			break;
+		json_object_foreach(
+			all, member, value) if (!read_container(&r, member, value)) break;
 	if (r.err.status)
 		snprintf(why, cap, "%s%s%s", r.err.why, *r.err.path ? " at " : "", r.err.path);
 	json_decref(all);
@@ -65,8 +70,8 @@ record_text_read(const char *text, size_t len,
 char *
 record_text_write(enum share_kind kind, json_t *entry)
 {
-	json_t *whole = yang_envelope(
-		*known[kind].container, *known[kind].entry, json_incref(entry));
+	json_t *whole =
+		yang_envelope(*known[kind].container, *known[kind].entry, json_incref(entry));
 	char *text = json_dumps(whole, JSON_COMPACT);
 
 	json_decref(whole);

@@ -106,10 +106,11 @@ read_record(void *arg, const char *key, const char *value)
 	if (sound && is_of(key, &o)) {
 		add(r, o.kind, o.entry);
 	} else {
-		reason = mem_printf("%.80s, which the operator had put on record, cannot be read: %s",
-			key, *why ? why : "it is another one, or several");
-		event_raise(EVENT_ALERT, EVENT_F("reason", reason),
-			EVENT_F("section", "RFC 8783 4.3"));
+		reason = mem_printf(
+			"%.80s, which the operator had put on record, cannot be read: %s", key,
+			*why ? why : "it is another one, or several");
+		event_raise(
+			EVENT_ALERT, EVENT_F("reason", reason), EVENT_F("section", "RFC 8783 4.3"));
 		free(reason);
 	}
 	json_decref(o.entry);

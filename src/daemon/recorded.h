@@ -16,8 +16,7 @@ void recorded_free(struct recorded *r); /* NULL is legal */
 
 /* All of ours: those of the files in their order, then the operator's by name; those beyond
  * SHARES_MAX are withheld. Borrowed from r and c, until the next call. */
-const struct share_wish *recorded_wishes(
-	struct recorded *r, const struct config *c, size_t *ret_n);
+const struct share_wish *recorded_wishes(struct recorded *r, const struct config *c, size_t *ret_n);
 /* Puts it on record in place of what the operator has there by that name; the entry is normalised,
  * and referenced. 0, or with `why` -EEXIST: a file has that name; -ENOSPC. */
 int recorded_set(struct recorded *r, const struct config *c, enum share_kind kind, json_t *entry,

@@ -248,8 +248,7 @@ plan_alias(const struct homing *h, const json_t *entry, struct shares *ret)
 	plan_target(h, &outside, ret->arena, &p);
 	for (size_t i = 0; i < p.n_parts; i++)
 		if (p.parts[i].domain < 0)
-			refuse(ret, -1, p.parts[i].section, "target-prefix: %s",
-				p.parts[i].reason);
+			refuse(ret, -1, p.parts[i].section, "target-prefix: %s", p.parts[i].reason);
 	for (uint32_t d = 0; d < h->n_domains; d++) {
 		struct target part = own_parts(&p, d, ret->arena);
 
@@ -275,8 +274,8 @@ network_of(const json_t *ace, bool source, struct prefix *ret)
 
 	for (size_t i = 0; i < N_FAMILIES; i++) {
 		const char *member = source ? families[i].source : families[i].destination;
-		const char *text = json_string_value(json_object_get(
-			json_object_get(matches, families[i].header), member));
+		const char *text = json_string_value(
+			json_object_get(json_object_get(matches, families[i].header), member));
 
 		if (text)
 			return prefix_parse(text, ret) == 0 ? member : NULL;
@@ -328,8 +327,7 @@ plan_destination(struct filtering *f, const char *name, const char *member, stru
 	char text[PREFIX_TEXT_MAX];
 	struct plan p;
 
-	outside.n_target_prefix =
-		target_normalise(outside.target_prefix, outside.n_target_prefix);
+	outside.n_target_prefix = target_normalise(outside.target_prefix, outside.n_target_prefix);
 	plan_target(f->homing, &outside, f->to->arena, &p);
 	for (size_t i = 0; i < p.n_parts; i++) {
 		if (p.parts[i].domain < 0) {
@@ -376,9 +374,8 @@ plan_source(struct filtering *f, const char *name, const char *member, const str
 	}
 	if (trie_longest(f->homing->owners, seen, NULL) &&
 		!plan_domain_may_hold(f->homing, domain, &t)) {
-		refuse(f->to, -1, disclosed,
-			"ace %.64s: %s: %s is another provider's than %.64s's", name, member, text,
-			d->name);
+		refuse(f->to, -1, disclosed, "ace %.64s: %s: %s is another provider's than %.64s's",
+			name, member, text, d->name);
 		return false;
 	}
 	return true;
@@ -449,8 +446,8 @@ destinations_of(const json_t *aces, struct arena *a)
 	const json_t *ace;
 	size_t i;
 
-	json_array_foreach(aces, i,
-		ace) if (network_of(ace, false, &t.target_prefix[t.n_target_prefix]))
+	json_array_foreach(
+		aces, i, ace) if (network_of(ace, false, &t.target_prefix[t.n_target_prefix]))
 		t.n_target_prefix++;
 	return t;
 }

@@ -41,7 +41,7 @@ struct data_channel {
 	size_t n_records, n_aliases; /* aliases first */
 	struct map *index[2];        /* of them, by kind and name */
 	enum phase phase;
-	char *root;      /* of RESTCONF there; NULL: not known */
+	char *root; /* of RESTCONF there; NULL: not known */
 	struct data_capability can;
 	char *cuid;      /* of this round */
 	size_t at;       /* how many records this round has looked at */
@@ -450,10 +450,8 @@ ask_capabilities(struct data_channel *c)
 {
 	const struct web_field fields[] = {{"Accept", yang_json}, {"If-None-Match", c->can.etag}};
 	char *path = mem_printf("%s/data/" DATA_MODULE ":dots-data/capabilities", c->root);
-	struct web_request r = {.method = "GET",
-		.path = path,
-		.fields = fields,
-		.n_fields = c->can.etag ? 2 : 1};
+	struct web_request r = {
+		.method = "GET", .path = path, .fields = fields, .n_fields = c->can.etag ? 2 : 1};
 
 	c->phase = ABLE;
 	web_ask(c->web, &r, on_answer, c);

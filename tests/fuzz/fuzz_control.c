@@ -242,8 +242,10 @@ begin(void)
 	loop = loop_new();
 	config = *c;
 	config.base = c->homing;
-	parts = (struct control_parts){
-		.loop = loop, .config = &config, .rehome = rehome, .rerecord = rerecord,
+	parts = (struct control_parts){.loop = loop,
+		.config = &config,
+		.rehome = rehome,
+		.rerecord = rerecord,
 		.reload = reload};
 	parts.store = standin_store_new(loop);
 	standin_store_delay(parts.store, STORE_MS);

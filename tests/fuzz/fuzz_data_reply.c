@@ -66,11 +66,13 @@ try_entries(const struct web_answer *a)
 
 /* Each with a member of every kind. */
 static const char *const filters[] = {
-	"{\"aces\":{\"ace\":[{\"name\":\"a\",\"matches\":{\"ipv4\":{\"dscp\":1,\"fragment\":{\"type\":"
+	"{\"aces\":{\"ace\":[{\"name\":\"a\",\"matches\":{\"ipv4\":{\"dscp\":1,\"fragment\":{"
+	"\"type\":"
 	"\"isf\"}},\"tcp\":{\"flags\":\"syn\",\"source-port-range-or-operator\":{\"lower-port\":1,"
 	"\"upper-port\":2}}},\"actions\":{\"forwarding\":\"ietf-access-control-list:accept\","
 	"\"rate-limit\":\"1.00\"}}]}}",
-	"{\"aces\":{\"ace\":[{\"name\":\"b\",\"matches\":{\"ipv6\":{\"ttl\":1},\"icmp\":{\"type\":1}},"
+	"{\"aces\":{\"ace\":[{\"name\":\"b\",\"matches\":{\"ipv6\":{\"ttl\":1},\"icmp\":{\"type\":"
+	"1}},"
 	"\"actions\":{\"forwarding\":\"ietf-access-control-list:drop\"}}]}}",
 	"{\"aces\":{\"ace\":[{\"name\":\"c\",\"matches\":{\"udp\":{\"length\":8}},\"actions\":{"
 	"\"forwarding\":\"ietf-access-control-list:drop\"}}]}}",

@@ -288,6 +288,7 @@ class Stub:
         self.root, self.href, self.lifetime = root, href or root, lifetime
         self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
         self.capabilities, self.unchanged = None, 0  # as text; how often nothing else was told of it
+        self.heads = []  # of all requests: method, target, fields
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -299,6 +300,7 @@ class Stub:
 
             def serve(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                stub.heads.append((self.command, self.path, self.headers))
                 status, kind, text = stub.answer(self.command, self.path, json.loads(body) if body else None)
                 tag = f'"{zlib.crc32(text.encode())}"' if self.path.endswith("/capabilities") and status == 200 else None
                 if tag and self.headers.get("If-None-Match") == tag:
@@ -404,6 +406,25 @@ def test_a_round_has_its_order_and_one_connection(world, stub):
     until(lambda: len(s.asked) > 8, "the next look")
     assert [(m, p) for m, p, _ in s.asked[7:9]] == [("GET", able), ("GET", own)] and s.connections == 1
     assert len(world.events("data-in-step")) == 1
+
+
+# 8040-3.1-04, 8040-4.3-02, 8040-5.1-04, 8040-5.2-05, -12, 8040-7.1-03
+def test_every_request_begins_with_the_root_and_names_its_encodings(world, stub):
+    s = stub()
+    world.ask(records([alias("a/b?c#d%", "198.51.100.7/32")], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]),
+              only=["isp1"])
+    world.in_step("isp1")
+    world.rewrite(records([], [acl("y", "198.51.100.8/32"), acl("x", "198.51.100.7/32")]))
+    world.in_step("isp1", 2)
+    assert {m for m, _, _ in s.heads} == {"GET", "POST", "PUT", "DELETE"}
+    for method, target, fields in s.heads:
+        path, _, query = target.partition("?")
+        assert path == "/.well-known/host-meta" or path.startswith(f"/top/restconf/data/{MODULE}:dots-data")
+        assert query in ("", "content=all", "insert=first") and "#" not in target
+        assert fields["Accept"] == f"application/{'xrd+xml' if path.endswith('host-meta') else 'yang-data+json'}"
+        assert fields["Content-Type"] == ("application/yang-data+json" if method in ("POST", "PUT") else None)
+    assert s.did("PUT", "/aliases/alias=a%2Fb%3Fc%23d%25")
+    assert s.entries["acls", "x"]["aces"]["ace"][0]["actions"] == {"forwarding": "ietf-access-control-list:drop"}
 
 
 def test_a_root_at_another_server_is_not_followed(world, stub):

@@ -108,6 +108,15 @@ def test_what_is_none_says_field_and_reason(world):
     rejecting["aces"]["ace"][0]["actions"]["forwarding"] = "reject"
     code, reply = put(world, "acl", rejecting)
     assert code == 2 and reply["error"].startswith("RFC 8783 4.3: forwarding: ")
+    # 8783-4.2-16, -17: nor what excludes each other, in several entries as well
+    both = acl("x", "198.51.100.7/32", "198.51.100.8/32")
+    both["aces"]["ace"][0]["matches"]["ipv4"]["fragment"] = {"type": "isf"}
+    both["aces"]["ace"][1]["matches"]["ipv4"]["flags"] = "more"
+    assert put(world, "acl", both)[1]["error"] == (
+        "RFC 8783 4.2: fragment and the flags of ipv4 exclude each other, expected aliases and acls of RFC 8783")
+    both = acl("x", "198.51.100.7/32")
+    both["aces"]["ace"][0]["matches"]["tcp"] = {"flags": "syn", "flags-bitmask": {"bitmask": 2}}
+    assert put(world, "acl", both)[0] == 2
     code, reply = put(world, "alias", alias("a"))
     assert code == 2 and reply["error"].startswith(
         "RFC 8783 6.1: target-prefix: an alias has none, nor target-fqdn or target-uri at ")

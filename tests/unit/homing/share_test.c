@@ -124,7 +124,8 @@ what_nobody_may_be_told_of_is_refused(void **state)
 	GIVES(h, SHARE_ALIAS, ALIAS("\"target-prefix\":[\"192.0.2.97/32\"]"),
 		"!RFC 9284 6: target-prefix: 192.0.2.97/32 is never to be signalled, by policy\n");
 	GIVES(h, SHARE_ALIAS, ALIAS("\"target-prefix\":[\"198.51.0.0/16\"]"),
-		"!RFC 9284 5.1: target-prefix: wider than what providers of this network own, which is: "
+		"!RFC 9284 5.1: target-prefix: wider than what providers of this network own, "
+		"which is: "
 		"198.51.100.64/26\n");
 	homing_free(h);
 }
@@ -207,15 +208,19 @@ an_acl_with_an_ace_for_nobody_goes_nowhere(void **state)
 
 	(void)state;
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "192.0.2.70/32") "," ACE("y", "8.8.8.8/32")),
-		"!RFC 9284 5.1: ace y: destination-ipv4-network: 8.8.8.8/32 belongs to no provider of this network\n");
+		"!RFC 9284 5.1: ace y: destination-ipv4-network: 8.8.8.8/32 belongs to no provider "
+		"of this network\n");
 	GIVES(h, SHARE_ACL, ACL(ACE("y", "8.8.8.8/32") "," ACE("x", "192.0.2.70/32")),
-		"!RFC 9284 5.1: ace y: destination-ipv4-network: 8.8.8.8/32 belongs to no provider of this network\n");
+		"!RFC 9284 5.1: ace y: destination-ipv4-network: 8.8.8.8/32 belongs to no provider "
+		"of this network\n");
 	/* Part of it is never to be signalled. */
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "192.0.2.96/27")),
-		"!RFC 9284 6: ace x: destination-ipv4-network: 192.0.2.96/28 is never to be signalled, by policy\n");
+		"!RFC 9284 6: ace x: destination-ipv4-network: 192.0.2.96/28 is never to be "
+		"signalled, by policy\n");
 	h->clip = true;
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "198.51.100.0/24")),
-		"!RFC 9284 5.1: ace x: destination-ipv4-network: 198.51.100.0/26 belongs to no provider of this network\n");
+		"!RFC 9284 5.1: ace x: destination-ipv4-network: 198.51.100.0/26 belongs to no "
+		"provider of this network\n");
 	homing_free(h);
 }
 
@@ -231,7 +236,8 @@ an_ace_over_two_domains_has_to_be_named_in_parts(void **state)
 	h->domains[0].data.name = mem_text("data.example");
 	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "192.0.2.0/24")),
-		"!RFC 9284 5.1: ace x: destination-ipv4-network: not all of 192.0.2.0/24 is isp1's: name the parts one by "
+		"!RFC 9284 5.1: ace x: destination-ipv4-network: not all of 192.0.2.0/24 is "
+		"isp1's: name the parts one by "
 		"one\n");
 	homing_free(h);
 }
@@ -267,7 +273,8 @@ a_source_of_another_provider_is_not_told(void **state)
 	GIVES(h, SHARE_ACL, FROM("8.8.8.0/24"), "isp1:" FROM("8.8.8.0/24") "\n");
 	GIVES(h, SHARE_ACL, FROM("192.0.2.71/32"), "isp1:" FROM("192.0.2.71/32") "\n");
 	GIVES(h, SHARE_ACL, FROM("198.51.100.70/32"),
-		"!RFC 9284 6: ace x: source-ipv4-network: 198.51.100.70/32 is another provider's than "
+		"!RFC 9284 6: ace x: source-ipv4-network: 198.51.100.70/32 is another provider's "
+		"than "
 		"isp1's\n");
 	homing_free(h);
 }
@@ -300,13 +307,14 @@ an_acl_names_destinations_as_each_provider_sees_them(void **state)
 	(void)state;
 	GIVES(h, SHARE_ACL, TO("10.0.0.70/32"),
 		"isp1:" TO("192.0.2.70/32") "\n"
-					   "isp2:" TO("198.51.100.70/32") "\n");
+					    "isp2:" TO("198.51.100.70/32") "\n");
 	GIVES(h, SHARE_ACL, TO("10.0.0.64/27"), "isp2:" TO("198.51.100.64/27") "\n");
 	GIVES(h, SHARE_ACL, TO("10.1.2.3/32"), "isp1:" TO("192.0.2.65/32") "\n");
 	GIVES(h, SHARE_ACL, TO("192.0.2.71/32"), "isp1:" TO("192.0.2.71/32") "\n");
 	GIVES(h, SHARE_ACL, ACL(ACE("x", "10.0.0.70/32") "," ACE("y", "192.0.2.71/32")),
-		"isp1:" ACL(ACE("x", "192.0.2.70/32") "," ACE("y", "192.0.2.71/32")) "\n"
-		"isp2:" TO("198.51.100.70/32") "\n");
+		"isp1:" ACL(ACE("x", "192.0.2.70/32") "," ACE(
+			"y", "192.0.2.71/32")) "\n"
+					       "isp2:" TO("198.51.100.70/32") "\n");
 	homing_free(h);
 }
 
@@ -338,7 +346,7 @@ a_wider_destination_is_clipped_to_one_part_for_each_provider(void **state)
 	h->clip = true;
 	GIVES(h, SHARE_ACL, TO("10.0.0.0/24"),
 		"isp1:" TO("192.0.2.70/32") "\n"
-					   "isp2:" TO("198.51.100.64/26") "\n");
+					    "isp2:" TO("198.51.100.64/26") "\n");
 	GIVES(h, SHARE_ACL, TO("10.0.0.0/8"),
 		"!RFC 9284 5.1: ace x: destination-ipv4-network: not all of 10.0.0.0/8 is isp1's: "
 		"name the parts one by one\n");
