@@ -179,7 +179,8 @@ def test_each_provider_gets_its_own_and_nothing_else(world):
     code, reply = world.client("acls")
     assert code == 0 and [(a["name"], a["domain"], a["state"], a["reason"]) for a in reply["acls"]] == [
         ("a", "isp1", "placed", ""), ("b", "isp1", "placed", ""), ("a", "isp2", "placed", ""),
-        ("c", "", "refused", "RFC 9284 5.1: ace to-0: destination-ipv4-network: 203.0.113.1/32 belongs to no provider of this network")]
+        ("c", "", "refused", "RFC 9284 5.1: ace to-0: destination-ipv4-network: 203.0.113.1/32 belongs to no provider "
+         "of this network")]
     code, reply = world.client("aliases")
     assert [a["name"] for a in reply["aliases"]] == ["both", "named", "both", "second", "far", "unknown", "foreign"]
     assert world.daemons["isp1"]("acls")[0] == 1  # no domains there
@@ -411,8 +412,8 @@ def test_a_round_has_its_order_and_one_connection(world, stub):
 # 8040-3.1-04, 8040-4.3-02, 8040-5.1-04, 8040-5.2-05, -12, 8040-7.1-03
 def test_every_request_begins_with_the_root_and_names_its_encodings(world, stub):
     s = stub()
-    world.ask(records([alias("a/b?c#d%", "198.51.100.7/32")], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]),
-              only=["isp1"])
+    world.ask(records([alias("a/b?c#d%", "198.51.100.7/32")],
+                      [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
     world.in_step("isp1")
     world.rewrite(records([], [acl("y", "198.51.100.8/32"), acl("x", "198.51.100.7/32")]))
     world.in_step("isp1", 2)
@@ -639,8 +640,8 @@ def test_nothing_from_inside_a_nat_goes_to_a_server(world, stub):
     inside["aces"]["ace"][0]["matches"]["ipv4"]["source-ipv4-network"] = "10.0.0.8/32"
     hidden = acl("y", "198.51.100.8/32")
     hidden["aces"]["ace"][0]["matches"]["ipv4"]["source-ipv4-network"] = "192.168.1.0/24"
-    world.ask(records([alias("a", "10.0.0.7/32"), alias("b", "10.9.0.7/32")], [inside, hidden, acl("z", "10.9.0.7/32")]),
-              only=["isp1"], more="\n    nat-map: [{inside: 10.0.0.0/24, outside: 198.51.100.0/24}]")
+    world.ask(records([alias("a", "10.0.0.7/32"), alias("b", "10.9.0.7/32")],
+                      [inside, hidden, acl("z", "10.9.0.7/32")]), only=["isp1"], more="\n    nat-map: [{inside: 10.0.0.0/24, outside: 198.51.100.0/24}]")
     world.in_step("isp1")
     assert s.entries.keys() == {("aliases", "a"), ("acls", "x")}
     assert s.entries["aliases", "a"]["target-prefix"] == ["198.51.100.7/32"]
