@@ -1,6 +1,7 @@
 #include "dotsctl/text_file.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

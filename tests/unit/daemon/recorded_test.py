@@ -107,7 +107,8 @@ def test_what_is_none_says_field_and_reason(world):
     rejecting = acl("x", "198.51.100.7/32")
     rejecting["aces"]["ace"][0]["actions"]["forwarding"] = "reject"
     code, reply = put(world, "acl", rejecting)
-    assert code == 2 and reply["error"].startswith("RFC 8783 4.3: forwarding: ")
+    assert code == 2 and reply["error"].startswith(
+        "RFC 7951 6.8: acls.acl[0].aces.ace[0].actions.forwarding: reject is no identity that is allowed here")
     # 8783-4.2-16, -17: nor what excludes each other, in several entries as well
     both = acl("x", "198.51.100.7/32", "198.51.100.8/32")
     both["aces"]["ace"][0]["matches"]["ipv4"]["fragment"] = {"type": "isf"}
