@@ -64,19 +64,21 @@ try_entries(const struct web_answer *a)
 	json_decref(client);
 }
 
-/* Each with a member of every kind. */
-static const char *const filters[] = {
-	"{\"aces\":{\"ace\":[{\"name\":\"a\",\"matches\":{\"ipv4\":{\"dscp\":1,\"fragment\":{"
-	"\"type\":"
-	"\"isf\"}},\"tcp\":{\"flags\":\"syn\",\"source-port-range-or-operator\":{\"lower-port\":1,"
-	"\"upper-port\":2}}},\"actions\":{\"forwarding\":\"ietf-access-control-list:accept\","
-	"\"rate-limit\":\"1.00\"}}]}}",
-	"{\"aces\":{\"ace\":[{\"name\":\"b\",\"matches\":{\"ipv6\":{\"ttl\":1},\"icmp\":{\"type\":"
-	"1}},"
-	"\"actions\":{\"forwarding\":\"ietf-access-control-list:drop\"}}]}}",
-	"{\"aces\":{\"ace\":[{\"name\":\"c\",\"matches\":{\"udp\":{\"length\":8}},\"actions\":{"
-	"\"forwarding\":\"ietf-access-control-list:drop\"}}]}}",
-};
+/* Filters with something of each kind. */
+#define IP4_TCP                                                                                    \
+	"{\"aces\":{\"ace\":[{\"name\":\"a\",\"matches\":{\"ipv4\":{\"dscp\":1,\"frag"             \
+	"ment\":{\"type\":\"isf\"}},\"tcp\":{\"flags\":\"syn\",\"source-port-range-or"             \
+	"-operator\":{\"lower-port\":1,\"upper-port\":2}}},\"actions\":{\"forwarding"              \
+	"\":\"ietf-access-control-list:accept\",\"rate-limit\":\"1.00\"}}]}}"
+#define IP6_ICMP                                                                                   \
+	"{\"aces\":{\"ace\":[{\"name\":\"b\",\"matches\":{\"ipv6\":{\"ttl\":1},\"icmp"             \
+	"\":{\"type\":1}},\"actions\":{\"forwarding\":\"ietf-access-control-list:drop"             \
+	"\"}}]}}"
+#define UDP                                                                                        \
+	"{\"aces\":{\"ace\":[{\"name\":\"c\",\"matches\":{\"udp\":{\"length\":8}},\"a"             \
+	"ctions\":{\"forwarding\":\"ietf-access-control-list:drop\"}}]}}"
+
+static const char *const filters[] = {IP4_TCP, IP6_ICMP, UDP};
 
 static void
 try_capabilities(const struct web_answer *a)
