@@ -41,6 +41,10 @@ def test_what_a_server_says_it_cannot_is_not_asked_for_until_it_can(world, stub)
     # Asked again in each round, which costs an empty answer while nothing has changed, and is told once.
     until(lambda: s.unchanged >= 2, "more looks")
     assert len(world.events("record-refused")) == 1 and not world.events("shared", record="acl x")
+    # A reload forgets neither.
+    assert world.client("reload")[0] == 0
+    world.in_step("isp1", 2)
+    assert len(world.events("record-refused")) == 1
     s.capabilities = s.capabilities.replace("false", "true")
     until(lambda: ("acls", "x") in s.entries, "it, now that it can be done")
     # Of another family than it has.

@@ -25,6 +25,13 @@ def put(world, kind, entry, *more, action="set"):
     return world.client(kind, action, entry["name"], str(path), *more)
 
 
+def crash(world):
+    """No time to write anything."""
+    world.client.process.kill()
+    world.client.process.wait(PATIENCE)
+    world.client.start()
+
+
 def states(reply):
     return [(r["domain"], r["state"]) for r in reply["records"]]
 
@@ -60,13 +67,19 @@ def test_it_survives_a_restart_and_a_reload(world):
         assert put(world, "acl", entry, "--wait", "20")[0] == 0
     # Those of the files first, then by name.
     assert [a["name"] for a in world.there("isp1")[1]] == ["m", "a", "b"]
-    world.client.process.kill()  # no time to write anything
-    world.client.process.wait(PATIENCE)
-    world.client.start()
+    crash(world)
     until(lambda: [a["state"] for a in world.client("acls")[1]["acls"]] == ["placed"] * 3, "all three again")
     assert [a["name"] for a in world.there("isp1")[1]] == ["m", "a", "b"] and not world.events("record-deleted")
     world.rewrite(records())
     until(lambda: [a["name"] for a in world.there("isp1")[1]] == ["a", "b"], "what the files had away")
+    # What was answered is on disk.
+    assert put(world, "acl", acl("c", "198.51.100.9/32"), "--wait", "0")[0] == 4
+    crash(world)
+    assert [a["name"] for a in world.client("acls")[1]["acls"]] == ["a", "b", "c"]
+    assert world.client("acl", "remove", "b")[0] == 0
+    crash(world)
+    assert [a["name"] for a in world.client("acls")[1]["acls"]] == ["a", "c"]
+    until(lambda: [a["name"] for a in world.there("isp1")[1]] == ["a", "c"], "the removed one away")
 
 
 def test_a_file_is_not_overridden(world, stub):

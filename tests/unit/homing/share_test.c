@@ -259,9 +259,10 @@ an_acl_without_destination_is_for_a_single_provider(void **state)
 	homing_free(h);
 }
 
-#define FROM(source)                                                                               \
-	ACL("{\"name\":\"x\",\"matches\":{\"ipv4\":{\"destination-ipv4-network\":\"192.0.2.70/"    \
-	    "32\",\"source-ipv4-network\":\"" source "\"}}}")
+#define BETWEEN(source, dest)                                                                      \
+	ACL("{\"name\":\"x\",\"matches\":{\"ipv4\":{\"destination-ipv4-network\":\"" dest          \
+	    "\",\"source-ipv4-network\":\"" source "\"}}}")
+#define FROM(source) BETWEEN(source, "192.0.2.70/32")
 
 /* M9: what is a source is told, too. */
 static void
@@ -353,6 +354,29 @@ a_wider_destination_is_clipped_to_one_part_for_each_provider(void **state)
 	homing_free(h);
 }
 
+/* Both have an address of their own for the host, and a part of what is outside of another entry.
+ */
+static void
+a_destination_that_is_more_than_one_network_outside_is_refused(void **state)
+{
+	static const char *const two[] = {"isp1 wan1 192.0.2.0/25,203.0.113.0/24 s1",
+		"isp2 wan2 192.0.2.128/25,198.51.100.0/24 s2"};
+	struct homing *h = make_homing(two, 2);
+	char why[100];
+
+	(void)state;
+	add_nat(&h->domains[0], "10.0.0.70/32", "203.0.113.70/32");
+	add_nat(&h->domains[1], "10.0.0.70/32", "198.51.100.70/32");
+	add_nat(&h->domains[1], "10.1.0.0/16", "192.0.2.0/24");
+	h->domains[0].data.name = mem_text("data.example");
+	h->clip = true;
+	assert_int_equal(homing_index(h, why, sizeof(why)), 0);
+	GIVES(h, SHARE_ACL, TO("10.0.0.0/8"),
+		"!RFC 9284 5.1: ace x: destination-ipv4-network: not all of 10.0.0.0/8 is isp1's: "
+		"name the parts one by one\n");
+	homing_free(h);
+}
+
 static void
 a_source_is_named_as_each_provider_sees_it_or_refused(void **state)
 {
@@ -405,6 +429,8 @@ private_space_that_a_provider_is_said_to_protect_may_go_there(void **state)
 
 	(void)state;
 	GIVES(h, SHARE_ACL, TO("10.3.0.1/32"), "isp1:" TO("10.3.0.1/32") "\n");
+	GIVES(h, SHARE_ACL, BETWEEN("10.3.0.2/32", "10.3.0.1/32"),
+		"isp1:" BETWEEN("10.3.0.2/32", "10.3.0.1/32") "\n");
 	homing_free(h);
 }
 
@@ -446,6 +472,7 @@ main(void)
 		cmocka_unit_test(an_acl_names_destinations_as_each_provider_sees_them),
 		cmocka_unit_test(a_destination_that_is_left_inside_is_refused),
 		cmocka_unit_test(a_wider_destination_is_clipped_to_one_part_for_each_provider),
+		cmocka_unit_test(a_destination_that_is_more_than_one_network_outside_is_refused),
 		cmocka_unit_test(a_source_is_named_as_each_provider_sees_it_or_refused),
 		cmocka_unit_test(addresses_of_ipv6_are_named_so_too),
 		cmocka_unit_test(private_space_that_a_provider_is_said_to_protect_may_go_there),

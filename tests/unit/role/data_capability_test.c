@@ -48,7 +48,7 @@ what_is_said_counts_until_something_else_is(void **state)
 	learn(&c, 304, "", NULL);
 	assert_false(allows(&c));
 	assert_string_equal(c.etag, "\"1\"");
-	learn(&c, 404, "", NULL);
+	learn(&c, 404, CANNOT, "\"1\"");
 	assert_true(allows(&c));
 	assert_null(c.etag);
 	learn(&c, 200, "{\"capabilities\":{\"rate-limit\":false}}", NULL);
