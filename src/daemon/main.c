@@ -22,7 +22,7 @@
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
 #include "mitigator/nftables.h"
-#include "role/data_upstream.h"
+#include "role/data_relay.h"
 #include "role/gateway.h"
 
 enum { EXIT_CONFIG = 78, WHY_MAX = 512, CLOCK_CHECK_MS = 10000, CLOCK_JUMP_MS = 2000 };
@@ -37,6 +37,7 @@ struct daemon {
 	struct data_upstream *records;
 	struct gateway *gateway;
 	struct dots_server *server;
+	struct data_relay *passing; /* what clients have on record goes on; NULL: it does not */
 	struct data_server *data;
 	struct mitigator **mitigators;
 	struct relay *relays; /* beside mitigators */
@@ -127,7 +128,21 @@ records_setup(const struct config *c)
 	return (struct data_upstream_setup){.homing = c->homing,
 		.credentials = c->credentials,
 		.wishes = c->records,
-		.n_wishes = c->n_records};
+		.n_wishes = c->n_records,
+		.via = escalation_of(c) && has_data(c) ? c->data.own[0] : NULL,
+		.server_domain = c->server_domain};
+}
+
+static struct data_relay_setup
+relay_setup(const struct config *c)
+{
+	return (struct data_relay_setup){.homing = c->homing,
+		.clients = c->clients,
+		.trim = c->trim,
+		.separate = c->separate,
+		.server_domain = c->server_domain,
+		.keep_via = c->keep_via,
+		.acts = config_acts(c)};
 }
 
 static struct gateway_setup
@@ -275,11 +290,12 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct server_setup ss = server_setup(c);
 	struct gateway_setup gs = gateway_setup(c);
 	struct data_upstream_setup rs = records_setup(c);
+	struct data_relay_setup ps = relay_setup(c);
 
 	if (has_client(c)) {
 		d->client = dots_client_new(d->loop, d->store, &cs);
 		preconfigured_apply(d->client, c, d->loop);
-		d->records = data_upstream_new(d->loop, d->client, &rs);
+		d->records = data_upstream_new(d->loop, d->store, d->client, &rs);
 	}
 	if (!has_server(c))
 		return true;
@@ -291,8 +307,10 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	if (!d->server)
 		return false;
 	if (has_data(c)) {
+		if (d->gateway)
+			d->passing = data_relay_new(d->client, d->records, &ps);
 		d->data = data_server_new(d->loop, d->store, &c->data, d->server, d->mitigators,
-			d->n_mitigators, why, cap);
+			d->n_mitigators, data_relay_escalation(d->passing), why, cap);
 		if (!d->data)
 			return false;
 		data_server_start(d->data);
@@ -305,6 +323,7 @@ static void
 stop_roles(struct daemon *d)
 {
 	data_server_free(d->data);
+	data_relay_free(d->passing);
 	server_free(d->server);
 	for (size_t i = 0; i < d->n_mitigators; i++)
 		d->mitigators[i]->ops->free(d->mitigators[i]);
@@ -444,16 +463,20 @@ rehome(void *arg)
 	struct dots_client_setup cs;
 	struct gateway_setup gs;
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps;
 	struct names_sources names;
 
 	d->config->homing = learned_apply(d->learned, d->config->base);
 	cs = client_setup(d->config);
 	gs = gateway_setup(d->config);
 	rs = records_setup(d->config);
+	ps = relay_setup(d->config);
 	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
 	preconfigured_apply(d->client, d->config, d->loop);
 	data_upstream_reload(d->records, &rs);
+	if (d->passing)
+		data_relay_reload(d->passing, &ps);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
@@ -469,18 +492,22 @@ swap(struct daemon *d, struct config *new)
 	struct server_setup ss;
 	struct gateway_setup gs;
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps;
 
 	learn(d, new); /* first: what the others hold is of the homing that it makes */
 	cs = client_setup(new);
 	gs = gateway_setup(new);
 	ss = server_setup(new);
 	rs = records_setup(new);
+	ps = relay_setup(new);
 	d->config = new;
 	if (d->client) {
 		dots_client_reload(d->client, &cs);
 		preconfigured_apply(d->client, new, d->loop);
 		data_upstream_reload(d->records, &rs);
 	}
+	if (d->passing)
+		data_relay_reload(d->passing, &ps);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
