@@ -110,7 +110,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_DATA_REFUSED] = {"data-refused", EVENT_INFO, AUDIT,
 		"client method path code reason untold",
 		"a request on the data channel was refused"},
-	[EVENT_DATA_LOOP] = {"data-loop", EVENT_WARNING, AUDIT,
+	[EVENT_DATA_LOOP] = {"data-loop", EVENT_WARNING, PLAIN,
 		"client method path via section untold",
 		"a request on the data channel has been here before: two gateways ask each other"},
 	[EVENT_RECORD_PLACED] = {"record-placed", EVENT_INFO, AUDIT,
