@@ -10,6 +10,7 @@
 #include "core/data_private.h"
 #include "wire/data.h"
 #include "wire/path.h"
+#include "wire/via.h"
 
 /* Numbers beyond are nothing that was ever given. */
 static const json_int_t number_max = INT64_MAX / 2;
@@ -271,7 +272,8 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 	s->of = r;
 	s->entry.version = *version;
 	s->entry.expires = put_again ? latest : expires;
-	s->entry.via = mem_text(text_of(j, "via"));
+	if (text_of(j, "via") && via_is_sound(text_of(j, "via")))
+		s->entry.via = mem_text(text_of(j, "via"));
 	if (st->kind == DATA_ACL)
 		put_again |= restore_rules(st, s, json_object_get(j, "rules"));
 	list_entry(s);

@@ -6,6 +6,7 @@
 
 #include "base/event.h"
 #include "base/mem.h"
+#include "core/rate.h"
 #include "role/access.h"
 #include "role/data_reply.h"
 
@@ -13,6 +14,8 @@ enum {
 	RETRY_S = 30,       /* after a failure: doubled … */
 	RETRY_MAX_S = 3600, /* … up to this */
 	ANSWER_MAX = 1 << 22,
+	TURNS_PER_SECOND = 10, /* in the long run: what clients of a gateway change must not trouble
+				  the server */
 	REASON_MAX = 300,
 };
 
@@ -26,6 +29,7 @@ struct data_link {
 	char *root;          /* of RESTCONF there; NULL: not known */
 	struct timer *timer; /* of the next turn */
 	TAILQ_HEAD(, data_turn) waiting;
+	struct rate turns;
 	struct data_turn *has; /* the turn; while the root is looked for, too */
 	unsigned failures;     /* in a row */
 	bool pauses;           /* after one of them */
@@ -210,10 +214,16 @@ turn(void *arg)
 	struct data_link *l = arg;
 	struct data_turn *t = TAILQ_FIRST(&l->waiting);
 	char why[REASON_MAX] = "";
+	uint32_t wait;
 
 	l->pauses = false;
 	if (l->has || !t)
 		return;
+	wait = rate_take(&l->turns, TURNS_PER_SECOND, loop_now(l->loop));
+	if (wait) {
+		timer_after(l->timer, (int64_t)wait * 1000);
+		return;
+	}
 	TAILQ_REMOVE(&l->waiting, t, entry);
 	t->waits = false;
 	l->has = t;

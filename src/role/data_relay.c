@@ -31,6 +31,16 @@ goes_on(const struct data_relay *r, const char *client)
 	return c && !c->local;
 }
 
+/* Some provider has a data channel: else nothing is passed on, and all is as at a server. */
+static bool
+has_channels(const struct homing *h)
+{
+	for (size_t i = 0; i < h->n_domains; i++)
+		if (h->domains[i].data.name)
+			return true;
+	return false;
+}
+
 /* ---- what may be passed on ------------------------------------------------------------------- */
 
 /* The text of whoever is foreign, as far as it fits; false: nobody. */
@@ -79,8 +89,9 @@ static bool
 all_owned(const struct data_relay *r, enum data_kind kind, const json_t *entry,
 	struct restconf_error *err)
 {
-	const json_t *list =
-		kind == DATA_ALIAS ? json_object_get(entry, "target-prefix") : aces_of(entry), *item;
+	const json_t *list = kind == DATA_ALIAS ? json_object_get(entry, "target-prefix")
+						: aces_of(entry),
+		     *item;
 	struct buf foreign;
 	struct owning o = {r->setup.homing, &foreign, 0, 0};
 	bool ok;
@@ -89,8 +100,8 @@ all_owned(const struct data_relay *r, enum data_kind kind, const json_t *entry,
 	buf_init(&foreign, RESTCONF_WHY_MAX);
 	json_array_foreach(list, i, item)
 	{
-		const char *text = kind == DATA_ALIAS ? json_string_value(item)
-						      : destination_of(item);
+		const char *text =
+			kind == DATA_ALIAS ? json_string_value(item) : destination_of(item);
 
 		if (text)
 			see_prefix(&o, text);
@@ -122,8 +133,8 @@ has_destinations(const json_t *acl, struct restconf_error *err)
 
 /* Some provider has it, or it has an effect here. No upstream names go down. */
 static bool
-has_takers(const struct data_relay *r, const char *name, const json_t *acl,
-	struct restconf_error *err)
+has_takers(
+	const struct data_relay *r, const char *name, const json_t *acl, struct restconf_error *err)
 {
 	struct share_wish w = {SHARE_ACL, (json_t *)(uintptr_t)acl};
 	struct shares s = {.arena = arena_new()};
@@ -154,7 +165,7 @@ admit(struct data_escalation *e, const struct client *c, enum data_kind kind, co
 	const struct data_relay *r = (struct data_relay *)e;
 	const char *name = json_string_value(json_object_get(entry, "name"));
 
-	if (c->local)
+	if (c->local || !has_channels(r->setup.homing))
 		return true;
 	if (kind == DATA_ACL && strlen(name) > DATA_RELAYED_NAME_MAX)
 		return restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,

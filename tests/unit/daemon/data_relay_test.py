@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -311,6 +312,18 @@ def test_a_loop_upstream_holds_up_nothing_else(net):
     assert put_alias(one, own, "b", "198.51.100.8/32").status == 201
 
 
+def test_a_client_that_changes_its_mind_all_the_time_does_not_trouble_the_provider(net):
+    s = net.stub("isp1")
+    net.gate(only=["isp1"], check=3600)
+    one, own = net.register("one")
+    begun = time.monotonic()
+    for i in range(150):
+        assert put_alias(one, own, "a", f"198.51.100.{i + 1}/32").status in (201, 204)
+    rounds = len([p for p in s.did("GET") if "dots-client" in p]) / 2  # each reads, and confirms
+    assert rounds <= 101 + 10 * (time.monotonic() - begun)
+    until(lambda: [e["target-prefix"] for e in s.entries.values()] == [["198.51.100.150/32"]], "the last one")
+
+
 def test_what_is_too_much_for_one_registration_goes_nowhere(net):
     s = net.stub("isp1")
     net.gate(only=["isp1"])
@@ -351,6 +364,15 @@ def test_what_is_withdrawn_is_gone_upstream(net):
     net.reload(clients={"one": CLIENTS["one"]})
     until(lambda: [len(part) for name in PROVIDERS for part in net.there(name)] == [0] * 4, "all of two gone")
     assert net.client("aliases")[1]["aliases"] == []
+
+
+# Nobody to pass it on to: as at any server.
+def test_without_data_channels_of_providers_nothing_is_passed_on(net):
+    net.client = Daemon(net.folder, "gw", "\n".join(
+        line for line in net.text(only=["isp1"]).splitlines() if not line.startswith("    data-channel"))).start()
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "203.0.113.1/32").status == 201
+    assert put_acl(one, own, "x", "203.0.113.1/32").status == 201
 
 
 def test_after_a_restart_it_is_known_and_not_written_again(net):
