@@ -287,6 +287,7 @@ class Stub:
         self.root, self.href, self.lifetime = root, href or root, lifetime
         self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
         self.vias = []  # (method, path, Via)
+        self.hurry = threading.Event()  # an answer without a status waits for it
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -337,6 +338,9 @@ class Stub:
         for i, (m, part, status) in enumerate(self.answers):
             if m == method and part in path:
                 del self.answers[i]
+                if status is None:
+                    self.hurry.wait(60)
+                    break
                 tag = {403: "access-denied", 409: "resource-denied"}.get(status, "operation-failed")
                 return status, "application/yang-data+json", json.dumps(
                     {"ietf-restconf:errors": {"error": [{"error-type": "application", "error-tag": tag,

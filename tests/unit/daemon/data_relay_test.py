@@ -300,6 +300,24 @@ def test_who_cannot_be_reached_gets_it_later(net):
     until(lambda: net.names_at("isp1") == ({"a", "b"}, []), "it there")
 
 
+# M13
+def test_who_says_nothing_is_not_waited_for_long(net):
+    s = net.stub("isp1")
+    net.gate(only=["isp1"])
+    one, own = net.register("one")
+    s.answers += [("PUT", "/aliases/alias=a", None), ("PUT", "/aliases/alias=b", 409)]
+    begun = time.monotonic()
+    assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
+    assert time.monotonic() - begun >= 2.5 and not s.entries
+    assert [a["state"] for a in net.client("aliases")[1]["aliases"]] == ["pending"]
+    # What is changed meanwhile goes with the next round, and what is refused too late stays here.
+    assert put_alias(one, own, "b", "198.51.100.8/32").status == 201
+    s.hurry.set()
+    until(lambda: net.events("record-refused", code=409), "b refused")
+    assert {n.rpartition(".")[0] for _, n in s.entries} == {"a"}
+    assert one.get(f"{own}/aliases/alias=b").status == 200
+
+
 # 8783-3.4-07: a loop upstream is that record's matter.
 def test_a_loop_upstream_holds_up_nothing_else(net):
     s = net.stub("isp1")
@@ -423,6 +441,46 @@ def test_each_client_has_a_registration_of_its_own_that_says_whose_it_is(net):
     gone = f"{ROOT}/dots-client={cuids['one']}"
     until(lambda: net.web("isp1").get(gone).status == 404, "the registration gone")
     assert net.web("isp1").get(f"{ROOT}/dots-client={cuids['two']}").status == 200
+
+
+# 8783-5.1-23
+def test_what_a_gateway_in_front_calls_them_goes_on(net):
+    s = net.stub("isp1")
+    cdid = "7eeaf349529eb55ed50113"
+    net.gate(only=["isp1"], more="aggregate: no\nserver-domain: yes\n", clients={
+        "one": "  one: {certificates: [one.example], gateway: yes}\n",
+        "two": f"  two: {{cdids: [{cdid}], prefixes: [198.51.100.0/24]}}\n"})
+    one, own = net.register("one", cdid=cdid)
+    assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
+    assert [b for m, _, b in s.asked if m == "POST"] == [
+        {f"{MODULE}:dots-client": [{"cuid": s.cuid, "cdid": cdid}]}]
+
+
+def test_what_is_for_here_alone_stays_here(net):
+    s = net.stub("isp1")
+    net.gate(only=["isp1"], mitigators="dry-run: {}, escalate: {}", clients={
+        "one": CLIENTS["one"], "two": CLIENTS["two"].replace("{certificates", "{escalate: no, certificates")})
+    two, other = net.register("two")
+    assert put_alias(two, other, "far", "203.0.113.1/32").status == 201
+    assert put_alias(two, other, "b", "198.51.100.8/32").status == 201
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
+    assert {n.rpartition(".")[0] for _, n in s.entries} == {"a"}
+
+
+# An ACL for who takes none.
+@pytest.mark.parametrize("mitigators, status", [("escalate: {}", 400), ("dry-run: {}, escalate: {}", 201)])
+def test_a_filter_that_no_provider_takes_has_to_have_an_effect_here(net, mitigators, status):
+    net.stub("isp1")
+    text = net.text(mitigators=mitigators)
+    first, mark, second = text.partition("  isp2:")
+    second = "\n".join(line for line in second.split("\n") if not line.startswith("    data-channel"))
+    net.client = Daemon(net.folder, "gw", first + mark + second).start()
+    one, own = net.register("one")
+    got = put_acl(one, own, "x", "192.0.2.7/32")
+    assert got.status == status and "isp" not in got.text
+    assert put_acl(one, own, "y", "198.51.100.7/32").status == 201
+    assert put_alias(one, own, "a", "192.0.2.7/32").status == 201
 
 
 # 8783-5.1-15: the option, and what stood there before.
