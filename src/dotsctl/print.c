@@ -222,7 +222,8 @@ void
 print_records(const json_t *reply)
 {
 	static const struct column columns[] = {{"NAME", "name"}, {"DOMAIN", "domain"},
-		{"SERVER", "server"}, {"STATE", "state"}, {"FOR", "for"}, {"REASON", "reason"}, {0}};
+		{"SERVER", "server"}, {"STATE", "state"}, {"FOR", "for"}, {"REASON", "reason"},
+		{0}};
 	const json_t *aliases = json_object_get(reply, "aliases");
 	json_int_t more = json_integer_value(json_object_get(reply, "not_shown"));
 

@@ -211,8 +211,8 @@ answer_deny(struct data_answer *a, const struct restconf_error *err)
 	json_t *body = restconf_error_body(err, NULL);
 	char *text = json_dumps(body, JSON_COMPACT);
 
-	event_raise(EVENT_DATA_REFUSED, EVENT_F("client", a->client),
-		EVENT_N("code", err->status), EVENT_F("reason", err->why));
+	event_raise(EVENT_DATA_REFUSED, EVENT_F("client", a->client), EVENT_N("code", err->status),
+		EVENT_F("reason", err->why));
 	field(&f, "Content-Type", JSON_TYPE);
 	https_answer(a->ex, &(struct https_answer){.status = err->status,
 				    .fields = f.list,

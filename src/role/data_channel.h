@@ -17,7 +17,7 @@
 enum data_record_state { DATA_RECORD_PENDING, DATA_RECORD_PLACED, DATA_RECORD_REFUSED };
 struct data_record {
 	enum share_kind kind;
-	char *asker, *own; /* whose it is, "" for ours, and its name there; of data_upstream */
+	char *asker, *own;      /* whose it is, "" for ours, and its name there; of data_upstream */
 	json_t *entry;          /* that is to be there; own */
 	size_t prefixes, names; /* that it tells; for the audit */
 	char *consent;          /* that a name rests on; NULL */

@@ -93,8 +93,8 @@ may_go_on(struct edit *e)
 	struct data_escalation *up = r->server->escalation;
 
 	for (size_t i = 0; up && i < e->n; i++)
-		if (e->list[i].entry && !up->ops->admit(up, r->client, e->list[i].kind,
-						e->list[i].entry, &r->err))
+		if (e->list[i].entry &&
+			!up->ops->admit(up, r->client, e->list[i].kind, e->list[i].entry, &r->err))
 			return false;
 	if (up && !r->undo)
 		r->undo = data_undo_new(r, e->list, e->n);

@@ -9,9 +9,9 @@
 #include "role/data_upstream.h"
 
 struct data_relay_setup {
-	const struct homing *homing;   /* borrowed until reload or free, as all of it */
+	const struct homing *homing; /* borrowed until reload or free, as all of it */
 	const struct clients *clients;
-	bool trim;          /* as of struct gateway_setup, … */
+	bool trim; /* as of struct gateway_setup, … */
 	bool separate;
 	bool server_domain; /* … these three */
 	bool keep_via;      /* what a request came through is told upstream (RFC 8783 3.4) */

@@ -16,7 +16,7 @@ struct data_server_setup {
 	struct https_config https;
 	struct data_policy policy;
 	const struct clients *clients; /* borrowed until reload or free */
-	const char *const *own; /* what names us in a Via (RFC 8783 3.4); likewise */
+	const char *const *own;        /* what names us in a Via (RFC 8783 3.4); likewise */
 	size_t n_own;
 };
 

@@ -48,8 +48,8 @@ data_undo_new(const struct data_request *r, const struct data_change *changes, s
 			.name = mem_text(changes[i].name),
 			.before = e ? mem_text(e->text) : NULL,
 			.after = json_dumps(changes[i].entry, JSON_COMPACT),
-			.previous = e && e->kind == DATA_ACL ? mem_text(previous_of(r->dc, e))
-							     : NULL,
+			.previous =
+				e && e->kind == DATA_ACL ? mem_text(previous_of(r->dc, e)) : NULL,
 			.via = e ? mem_text(e->via) : NULL};
 	}
 	return u;
