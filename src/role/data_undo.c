@@ -78,17 +78,14 @@ data_undo_progress(const struct data_undo *u, struct restconf_error *err)
 {
 	struct data_escalation *up = u->server->escalation;
 	enum data_progress all = DATA_DECIDED;
-	struct restconf_error one;
 
 	for (size_t i = 0; i < u->n; i++) {
 		enum data_progress p = up->ops->progress(
-			up, u->client, u->cuid, u->steps[i].kind, u->steps[i].name, &one);
+			up, u->client, u->cuid, u->steps[i].kind, u->steps[i].name, err);
 
-		if (p == DATA_UNDECIDED)
-			return p;
-		if (p == DATA_DENIED && all != DATA_DENIED)
-			*err = one;
 		if (p == DATA_DENIED)
+			return p;
+		if (p == DATA_UNDECIDED)
 			all = p;
 	}
 	return all;

@@ -188,9 +188,11 @@ def test_what_no_provider_owns_is_refused(net):
     assert put_acl(one, own, "x", "203.0.113.1/32").status == 400
     # Without a destination it would be for all clients.
     bare = {**acl("y"), "activation-type": "activate-when-mitigating"}
-    bare["aces"]["ace"] = [{"name": "r", "matches": {"tcp": {"destination-port": {"operator": "eq", "port": 1}}},
+    bare["aces"]["ace"] = [{"name": "r", "matches": {"ipv4": {"protocol": 6}},
                             "actions": {"forwarding": "drop"}}]
-    assert one.put(f"{own}/acls/acl=y", {f"{MODULE}:acl": [bare]}).status == 400
+    got = one.put(f"{own}/acls/acl=y", {f"{MODULE}:acl": [bare]})
+    assert got.status == 400 and got.error["error-message"] == (
+        "RFC 8783 7.2: ace r: it names no destination network, and is passed on for all clients of a gateway")
     assert put_acl(one, own, "n" * 54, "198.51.100.7/32").error["error-message"] == (
         "RFC 8783 4.3: name: it has 54 characters, and a gateway passes on those of at most 53")
     assert put_acl(one, own, "n" * 53, "198.51.100.7/32").status == 201
@@ -443,6 +445,25 @@ def test_each_client_has_a_registration_of_its_own_that_says_whose_it_is(net):
     assert net.web("isp1").get(f"{ROOT}/dots-client={cuids['two']}").status == 200
 
 
+def test_a_registration_of_who_is_gone_is_deleted_after_a_restart(net):
+    s = net.stub("isp1")
+    net.gate(only=["isp1"], more="aggregate: no\n")
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
+    gone = s.cuid
+    assert net.client.stop() == 0
+    net.client.path.write_text(net.text(only=["isp1"], more="aggregate: no\n", clients={"two": CLIENTS["two"]}))
+    net.client.start()
+    until(lambda: [p.rpartition("=")[2] for p in s.did("DELETE")] == [gone], "its registration deleted")
+    assert s.cuid is None
+    # And not once more.
+    assert net.client.stop() == 0
+    looks = len(s.asked)
+    net.client.start()
+    until(lambda: len(s.asked) > looks + 1, "a look")
+    assert len(s.did("DELETE")) == 1
+
+
 # 8783-5.1-23
 def test_what_a_gateway_in_front_calls_them_goes_on(net):
     s = net.stub("isp1")
@@ -507,7 +528,7 @@ CUSTOMERS = """  customer: {certificates: [acme.example], prefixes: [198.51.100.
 # 9132-4.4.1.1-16, -17, 8783-5.1-10
 def test_a_cuid_that_is_given_up_leaves_nothing_behind(net):
     net.provide("isp1", clients=CUSTOMERS)
-    World.ask(net, records([alias("a", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
+    World.ask(net, records([alias("a", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"], check=3600)
     net.in_step("isp1")
     old = net.cuid("isp1")
     assert net.web("isp1").get(f"{ROOT}/dots-client={old}").status == 200
