@@ -33,6 +33,14 @@ data_on_change(struct data *d, void (*changed)(void *arg, const char *client), v
 	d->changed_arg = arg;
 }
 
+void
+data_on_edit(
+	struct data *d, void (*edited)(void *arg, const char *client, const char *cuid), void *arg)
+{
+	d->edited = edited;
+	d->edited_arg = arg;
+}
+
 /* ---- lists ---- */
 
 struct data_entry ***
@@ -127,6 +135,13 @@ tell(const struct data *d, const char *client)
 		d->changed(d->changed_arg, client);
 }
 
+static void
+tell_edited(const struct data *d, const char *client, const char *cuid)
+{
+	if (d->edited)
+		d->edited(d->edited_arg, client, cuid);
+}
+
 void
 data_settle(struct data *d)
 {
@@ -141,6 +156,7 @@ data_settle(struct data *d)
 		data_record_put_client(d, r);
 		if (filters)
 			tell(d, r->client.client);
+		tell_edited(d, r->client.client, r->client.cuid);
 	}
 }
 
@@ -378,7 +394,7 @@ void
 data_deregister(struct data *d, struct data_client *dc)
 {
 	struct data_registration *r = data_registration_of(dc);
-	char *client = mem_text(dc->client);
+	char *client = mem_text(dc->client), *cuid = mem_text(dc->cuid);
 	bool filters = dc->n_acls > 0;
 
 	drop_all(d, dc);
@@ -386,7 +402,9 @@ data_deregister(struct data *d, struct data_client *dc)
 	free_registration(d, r);
 	if (filters)
 		tell(d, client);
+	tell_edited(d, client, cuid);
 	free(client);
+	free(cuid);
 }
 
 static bool

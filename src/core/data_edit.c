@@ -174,6 +174,7 @@ write_one(struct edit *e, const struct data_change *ch, size_t at, bool found)
 		return false;
 	s->fresh = true;
 	s->of = e->of;
+	s->entry.via = mem_text(ch->via);
 	if (!found || !data_entry_carry(s, data_stored_of(l->items[at])))
 		e->changed[ch->kind] = true;
 	if (found)

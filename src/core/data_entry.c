@@ -166,6 +166,7 @@ data_entry_free(struct data_stored *s)
 		free(s->tallies);
 	}
 	free(s->entry.text);
+	free(s->entry.via);
 	free(s->meaning);
 	free(s);
 }

@@ -75,6 +75,8 @@ struct data {
 	uint64_t search;
 	void (*changed)(void *arg, const char *client);
 	void *changed_arg;
+	void (*edited)(void *arg, const char *client, const char *cuid);
+	void *edited_arg;
 };
 
 static inline struct data_stored *

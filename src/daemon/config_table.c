@@ -685,6 +685,8 @@ const struct option config_rows[] = {
 		AT(struct draft, aggregate), .fallback = "yes"},
 	{"server-domain", OPTION_BOOL, ONE, "requests upstream say whom they are for",
 		AT(struct draft, server_domain), .fallback = "no"},
+	{"keep-via", OPTION_BOOL, ONE, "what a client's request came through is told upstream",
+		AT(struct draft, keep_via), .fallback = "no"},
 	{"allow-anycast", OPTION_BOOL, ONE, "one address for several gateways is meant so",
 		AT(struct draft, allow_anycast), .fallback = "no"},
 	{"listen", OPTION_MAP, LIST, "where clients are served",

@@ -814,6 +814,8 @@ add_record(void *arg, const struct data_record_view *v)
 	add_text(j, "server", v->server);
 	add_text(j, "state", v->state);
 	add_text(j, "reason", v->reason);
+	add_text(j, "for", v->asker);
+	add_text(j, "as", v->as);
 	json_array_append_new(r->list, j);
 }
 

@@ -23,7 +23,7 @@
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
 #include "mitigator/nftables.h"
-#include "role/data_upstream.h"
+#include "role/data_relay.h"
 #include "role/gateway.h"
 
 enum { EXIT_CONFIG = 78, WHY_MAX = 512, CLOCK_CHECK_MS = 10000, CLOCK_JUMP_MS = 2000 };
@@ -38,6 +38,7 @@ struct daemon {
 	struct data_upstream *records;
 	struct gateway *gateway;
 	struct dots_server *server;
+	struct data_relay *passing; /* what clients have on record goes on; NULL: it does not */
 	struct data_server *data;
 	struct mitigator **mitigators;
 	struct relay *relays; /* beside mitigators */
@@ -126,10 +127,25 @@ client_setup(const struct config *c)
 static struct data_upstream_setup
 records_setup(const struct daemon *d, const struct config *c)
 {
-	struct data_upstream_setup s = {.homing = c->homing, .credentials = c->credentials};
+	struct data_upstream_setup s = {.homing = c->homing,
+		.credentials = c->credentials,
+		.via = escalation_of(c) && has_data(c) ? c->data.own[0] : NULL,
+		.server_domain = c->server_domain};
 
 	s.wishes = recorded_wishes(d->recorded, c, &s.n_wishes);
 	return s;
+}
+
+static struct data_relay_setup
+relay_setup(const struct config *c)
+{
+	return (struct data_relay_setup){.homing = c->homing,
+		.clients = c->clients,
+		.trim = c->trim,
+		.separate = c->separate,
+		.server_domain = c->server_domain,
+		.keep_via = c->keep_via,
+		.acts = config_acts(c)};
 }
 
 static struct gateway_setup
@@ -277,12 +293,13 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct server_setup ss = server_setup(c);
 	struct gateway_setup gs = gateway_setup(c);
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps = relay_setup(c);
 
 	if (has_client(c)) {
 		d->client = dots_client_new(d->loop, d->store, &cs);
 		preconfigured_apply(d->client, c, d->loop);
 		rs = records_setup(d, c);
-		d->records = data_upstream_new(d->loop, d->client, &rs);
+		d->records = data_upstream_new(d->loop, d->store, d->client, &rs);
 	}
 	if (!has_server(c))
 		return true;
@@ -294,8 +311,10 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	if (!d->server)
 		return false;
 	if (has_data(c)) {
+		if (d->gateway)
+			d->passing = data_relay_new(d->client, d->records, &ps);
 		d->data = data_server_new(d->loop, d->store, &c->data, d->server, d->mitigators,
-			d->n_mitigators, why, cap);
+			d->n_mitigators, data_relay_escalation(d->passing), why, cap);
 		if (!d->data)
 			return false;
 		data_server_start(d->data);
@@ -308,6 +327,7 @@ static void
 stop_roles(struct daemon *d)
 {
 	data_server_free(d->data);
+	data_relay_free(d->passing);
 	server_free(d->server);
 	for (size_t i = 0; i < d->n_mitigators; i++)
 		d->mitigators[i]->ops->free(d->mitigators[i]);
@@ -450,16 +470,20 @@ rehome(void *arg)
 	struct dots_client_setup cs;
 	struct gateway_setup gs;
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps;
 	struct names_sources names;
 
 	d->config->homing = learned_apply(d->learned, d->config->base);
 	cs = client_setup(d->config);
 	gs = gateway_setup(d->config);
 	rs = records_setup(d, d->config);
+	ps = relay_setup(d->config);
 	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
 	preconfigured_apply(d->client, d->config, d->loop);
 	data_upstream_reload(d->records, &rs);
+	if (d->passing)
+		data_relay_reload(d->passing, &ps);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
@@ -484,11 +508,13 @@ swap(struct daemon *d, struct config *new)
 	struct server_setup ss;
 	struct gateway_setup gs;
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps;
 
 	learn(d, new); /* first: what the others hold is of the homing that it makes */
 	cs = client_setup(new);
 	gs = gateway_setup(new);
 	ss = server_setup(new);
+	ps = relay_setup(new);
 	d->config = new;
 	if (d->client) {
 		dots_client_reload(d->client, &cs);
@@ -496,6 +522,8 @@ swap(struct daemon *d, struct config *new)
 		rs = records_setup(d, new);
 		data_upstream_reload(d->records, &rs);
 	}
+	if (d->passing)
+		data_relay_reload(d->passing, &ps);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)

@@ -219,7 +219,7 @@ print_domains(const json_t *reply)
 }
 
 static const struct column record_columns[] = {{"NAME", "name"}, {"DOMAIN", "domain"},
-	{"SERVER", "server"}, {"STATE", "state"}, {"REASON", "reason"}, {0}};
+	{"SERVER", "server"}, {"STATE", "state"}, {"FOR", "for"}, {"REASON", "reason"}, {0}};
 
 void
 print_records(const json_t *reply)

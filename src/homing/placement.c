@@ -576,16 +576,16 @@ mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a
 	return true;
 }
 
-/* Something may stand at that domain under the cuid we have there. What this server was asked and
- * has not answered does not: the cuid is another client's. */
+/* Something may stand at that domain under the cuid we have there. What this server (UINT32_MAX: no
+ * one) was asked and has not answered does not: the cuid is another client's. */
 static bool
-stands_there(const struct wishes *w, const struct placement *p, mono_ms now)
+stands_there(const struct wishes *w, const char *domain, uint32_t server, mono_ms now)
 {
 	for (size_t i = 0; i < w->n_placements; i++) {
 		const struct placement *o = w->placements[i];
-		bool asked = o->server != p->server && o->state == PLACEMENT_WANTED && o->sent;
+		bool asked = o->server != server && o->state == PLACEMENT_WANTED && o->sent;
 
-		if (!strcmp(o->domain, p->domain) &&
+		if (!strcmp(o->domain, domain) &&
 			(asked || (o->expires > now && o->state != PLACEMENT_ENDED)))
 			return true;
 	}
@@ -621,12 +621,24 @@ cuid_is_taken(struct wishes *w, struct placement *p, const struct wish_answer *a
 		.server = (int)p->server,
 		.section = "RFC 9132 4.4.1.1"};
 
-	if (!is_collision(a->code, &a->conflict) || !a->fresh_cuid || stands_there(w, p, now) ||
+	if (!is_collision(a->code, &a->conflict) || !a->fresh_cuid ||
+		stands_there(w, p->domain, p->server, now) ||
 		!store_rename(w, p->domain, a->fresh_cuid, wall))
 		return false;
 	wish_report(w, WISH_REPORT_RENAMED, p->n_asks ? p->asks[0] : "", p, &part,
 		"our cuid is in use by another client there: a new one is taken");
 	ask_anew(w, p->domain, now, wall);
+	return true;
+}
+
+bool
+wishes_rename(struct wishes *w, uint32_t domain, const char *fresh, mono_ms now, wall_ms wall)
+{
+	const char *name = w->homing->domains[domain].name;
+
+	if (stands_there(w, name, UINT32_MAX, now) || !store_rename(w, name, fresh, wall))
+		return false;
+	ask_anew(w, name, now, wall);
 	return true;
 }
 

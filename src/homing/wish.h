@@ -46,6 +46,9 @@ void wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall);
  * `derived`: the cuid that follows from the credential, used when none is stored; mid then starts
  * at Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */
 const char *wishes_cuid(struct wishes *w, uint32_t domain, const char *derived, wall_ms wall);
+/* The cuid there is another client's, as the data channel has found out: `fresh` takes its place,
+ * unless something may stand there under the old one, or it was replaced within the hour. */
+bool wishes_rename(struct wishes *w, uint32_t domain, const char *fresh, mono_ms now, wall_ms wall);
 
 /* At most so many wishes are kept; 0: 100000. Those beyond it already stay. */
 void wishes_set_limit(struct wishes *w, size_t max);

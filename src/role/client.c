@@ -67,6 +67,8 @@ struct dots_client {
 	void *stale_arg;
 	void (*link)(void *arg);
 	void *link_arg;
+	void (*renamed)(void *arg);
+	void *renamed_arg;
 	struct dots_client *chief; /* of a deputy */
 	struct map *deputies;      /* by name; a deputy has none */
 };
@@ -275,6 +277,15 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 }
 
 static void
+tell_renamed(const struct dots_client *c)
+{
+	const struct dots_client *chief = c->chief ? c->chief : c;
+
+	if (chief->renamed)
+		chief->renamed(chief->renamed_arg);
+}
+
+static void
 tell_changed(const struct dots_client *c, const char *wish)
 {
 	if (c->changed)
@@ -302,6 +313,8 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 		raise_report(c, a);
 		if (a->report == WISH_REPORT_PENDING && a->server < c->n_upstreams)
 			upstream_hurry(c->upstreams[a->server]);
+		if (a->report == WISH_REPORT_RENAMED)
+			tell_renamed(c);
 		break;
 	case WISH_ACTION_FORGET:
 		upstream_forget(c->upstreams[a->server], a->mid);
@@ -897,6 +910,12 @@ dots_client_call(struct dots_client *deputy, const char *cdid)
 	store_deputy(deputy);
 }
 
+const char *
+dots_client_cdid(const struct dots_client *deputy)
+{
+	return deputy->cdid;
+}
+
 bool
 dots_client_dismiss(struct dots_client *c, const char *name)
 {
@@ -1158,6 +1177,29 @@ const char *
 dots_client_cuid(struct dots_client *c, uint32_t domain)
 {
 	return cuid_at(c, domain, c->setup.credentials[domain]);
+}
+
+bool
+dots_client_collided(struct dots_client *c, uint32_t domain)
+{
+	char fresh[CUID_TEXT_LEN + 1];
+
+	credentials_random_cuid(fresh);
+	if (!wishes_rename(c->wishes, domain, fresh, loop_now(c->loop), loop_wall()))
+		return false;
+	event_raise(EVENT_ALERT,
+		EVENT_F("reason", "our cuid is in use by another client there: a new one is taken"),
+		EVENT_F("domain", c->homing->domains[domain].name),
+		EVENT_F("section", "RFC 8783 5.1"));
+	dots_client_run_later(c);
+	return true;
+}
+
+void
+dots_client_on_cuid(struct dots_client *c, void (*changed)(void *arg), void *arg)
+{
+	c->renamed = changed;
+	c->renamed_arg = arg;
 }
 
 const struct links *

@@ -254,7 +254,7 @@ begin(void)
 	cs.homing = config.homing = learned_apply(parts.learned, config.base);
 	parts.client = dots_client_new(loop, parts.store, &cs);
 	rs = records_setup();
-	parts.records = data_upstream_new(loop, parts.client, &rs);
+	parts.records = data_upstream_new(loop, parts.store, parts.client, &rs);
 	parts.server = server_new(loop, parts.store, &ss, mitigators, 1, NULL, why, sizeof(why));
 	assert(parts.server);
 	events = server_events(parts.server, 0);
