@@ -336,8 +336,9 @@ take_item(struct map *old, const struct data_relayed *r)
 		it = *was;
 		*was = (struct item){.is_planned = false};
 	} else {
-		it.wish =
-			(struct share_wish){.kind = r->kind, .entry = json_loads(r->text, 0, NULL)};
+		it.wish = (struct share_wish){.kind = r->kind,
+			.entry = json_loads(r->text, 0, NULL),
+			.withheld = r->withheld};
 		it.name = mem_text(r->name);
 		it.via = mem_text(r->via);
 		it.number = r->number;
@@ -767,6 +768,7 @@ take_wishes(struct data_upstream *u)
 				list[n++] = (struct data_relayed){.kind = s->wishes[i].kind,
 					.name = share_name(&s->wishes[i]),
 					.text = json_dumps(s->wishes[i].entry, JSON_COMPACT),
+					.withheld = s->wishes[i].withheld,
 					.number = us ? us->items ? us->items->number + 1 : 1 : 1};
 	if (us || n)
 		data_upstream_relay(u, "", "", list, n);

@@ -41,6 +41,7 @@ struct data_relayed {
 	const char *name, *text; /* of its JSON, normalised */
 	uint64_t number;         /* another one whenever something is different */
 	const char *via;         /* that it came with, and that goes on (RFC 8783 3.4); NULL */
+	const char *withheld;    /* as in share_wish; borrowed */
 };
 /* As long as a name may be, for it to fit with its tag (RFC 8783 4.3). */
 enum { DATA_RELAYED_NAME_MAX = 53 };
