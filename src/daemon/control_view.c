@@ -851,7 +851,7 @@ view_shares(const struct homing *h, const struct share_wish *w, const struct sha
 		add_record(&r, &(struct data_record_view){.kind = w->kind,
 				       .name = share_name(w),
 				       .domain = d ? d->name : "",
-				       .server = s->entry ? d->data.name : "",
+				       .server = d && s->entry ? d->data.name : "",
 				       .state = s->entry ? "planned" : "refused",
 				       .reason = reason});
 		free(reason);

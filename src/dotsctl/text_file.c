@@ -14,9 +14,12 @@ enum { LONGEST = 256 * 1024 }; /* as dotsd takes it */
 static bool
 is_plain(const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' && !memchr("\t\n\r", text[i], 3))
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < ' ' && c != '\t' && c != '\n' && c != '\r')
 			return false;
+	}
 	return true;
 }
 
