@@ -298,3 +298,25 @@ data_upstream_each(const struct data_upstream *u,
 				   .reason = n->reason});
 	}
 }
+
+const char *
+data_upstream_acl(
+	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl)
+{
+	const char *name = u->setup.homing->domains[domain].name;
+
+	for (size_t i = 0; !*asker && i < u->n_channels; i++) {
+		size_t n;
+		const struct data_record *r = data_channel_records(u->channels[i], &n);
+
+		for (size_t k = 0; !strcmp(data_channel_domain(u->channels[i]), name) && k < n;
+			k++) {
+			const char *own = json_string_value(json_object_get(r[k].entry, "name"));
+
+			if (r[k].kind == SHARE_ACL && r[k].state == DATA_RECORD_PLACED &&
+				!strcmp(own, acl))
+				return own;
+		}
+	}
+	return NULL;
+}

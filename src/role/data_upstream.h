@@ -24,6 +24,12 @@ struct data_upstream *data_upstream_new(
 void data_upstream_free(struct data_upstream *u); /* what is on record stays there */
 void data_upstream_reload(struct data_upstream *u, const struct data_upstream_setup *s);
 
+/* The name under which that ACL is on record at that domain's data channel now; NULL: it is not
+ * there. asker: "" for one of ours, of a gateway's client "<client>/<cuid>", as keys of
+ * escalations begin (role/server.h). Valid until the loop runs. */
+const char *data_upstream_acl(
+	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl);
+
 /* For dotsctl. */
 struct data_record_view {
 	enum share_kind kind;
