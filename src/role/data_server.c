@@ -119,6 +119,14 @@ on_change(void *arg, const char *client)
 }
 
 static void
+on_activation(void *arg, const struct data_activation *a)
+{
+	const struct data_server *s = arg;
+
+	server_filter_changed(s->signal, a->client, a->cuid, a->acl, a->type, a->by_signal);
+}
+
+static void
 on_installed(struct server_data *d, const char *client, const char *why)
 {
 	struct data_server *s = (struct data_server *)d;
@@ -247,6 +255,7 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 	s->expiry = timer_new(l, data_expire_due, s);
 	TAILQ_INIT(&s->answers);
 	data_on_change(s->data, on_change, s);
+	data_on_activation(s->data, on_activation, s);
 	s->signal = signal;
 	s->channel.ops = &channel_ops;
 	server_attach_data(signal, &s->channel);
