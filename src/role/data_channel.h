@@ -11,6 +11,7 @@
 #include "homing/share.h"
 #include "net/credentials.h"
 #include "net/link.h"
+#include "wire/signal.h"
 
 enum data_record_state { DATA_RECORD_PENDING, DATA_RECORD_PLACED, DATA_RECORD_REFUSED };
 struct data_record {
@@ -30,6 +31,11 @@ struct data_channel_setup {
 	struct credentials *credentials; /* NULL: unreadable at run time */
 	const struct links *links;
 	const char *(*cuid)(void *arg, uint32_t domain); /* of the signal channel (RFC 8783 5.1) */
+	/* What an ACL there is made by signal (RFC 9133): that counts, whatever its entry says; 0:
+	 * nothing is said of it. */
+	enum activation_type (*controlled)(void *arg, const char *domain, const char *acl);
+	/* A round has written something. */
+	void (*recorded)(void *arg, uint32_t domain);
 	void *arg;
 };
 
@@ -49,6 +55,8 @@ const struct data_record *data_channel_records(const struct data_channel *c, siz
 const char *data_channel_server(const struct data_channel *c);
 /* Why the last round failed; "": it did not. */
 const char *data_channel_reason(const struct data_channel *c);
+/* Something that should be there is not: a round begins, unless one is on. */
+void data_channel_look(struct data_channel *c);
 /* A link has come up: what waits for one is tried at once. */
 void data_channel_link_up(struct data_channel *c);
 

@@ -142,7 +142,85 @@ add_kind(const struct data_upstream *u, enum share_kind kind, struct lists *to)
 			add_wish(u->setup.homing, &u->setup.wishes[i], to);
 }
 
+/* ---- filters by signal (RFC 9133) ------------------------------------------------------------ */
+
+static const char *
+acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
+{
+	return data_upstream_acl(arg, domain, asker, acl);
+}
+
+static struct data_channel *
+channel_of(const struct data_upstream *u, uint32_t domain)
+{
+	for (size_t i = 0; i < u->n_channels; i++)
+		if (!strcmp(data_channel_domain(u->channels[i]),
+			    u->setup.homing->domains[domain].name))
+			return u->channels[i];
+	return NULL;
+}
+
+static bool
+lets_pass(const json_t *acl)
+{
+	const json_t *ace, *aces = json_object_get(json_object_get(acl, "aces"), "ace");
+	size_t i;
+
+	json_array_foreach(aces, i, ace)
+	{
+		const char *to = json_string_value(
+			json_object_get(json_object_get(ace, "actions"), "forwarding"));
+
+		if (to && !strcmp(to, "accept"))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+accepting(void *arg, uint32_t domain, size_t n)
+{
+	const struct data_channel *c = channel_of(arg, domain);
+	size_t n_records = 0;
+	const struct data_record *r = c ? data_channel_records(c, &n_records) : NULL;
+
+	for (size_t i = 0; i < n_records; i++)
+		if (r[i].kind == SHARE_ACL && r[i].state == DATA_RECORD_PLACED &&
+			lets_pass(r[i].entry) && n-- == 0)
+			return json_string_value(json_object_get(r[i].entry, "name"));
+	return NULL;
+}
+
+static void
+missing(void *arg, uint32_t domain)
+{
+	struct data_channel *c = channel_of(arg, domain);
+
+	if (c)
+		data_channel_look(c);
+}
+
+static void
+tell_records(struct data_upstream *u)
+{
+	dots_client_on_acl(u->client, &(struct client_records){{acl_of, accepting, u}, missing});
+	for (uint32_t d = 0; d < u->setup.homing->n_domains; d++)
+		dots_client_recorded(u->client, d);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
+
+static enum activation_type
+controlled(void *arg, const char *domain, const char *acl)
+{
+	return dots_client_controlled(arg, domain, acl);
+}
+
+static void
+recorded(void *arg, uint32_t domain)
+{
+	dots_client_recorded(arg, domain);
+}
 
 static const char *
 cuid_of(void *arg, uint32_t domain)
@@ -158,6 +236,8 @@ channel_setup(const struct data_upstream *u, uint32_t domain)
 		.credentials = u->setup.credentials[domain],
 		.links = dots_client_links(u->client),
 		.cuid = cuid_of,
+		.controlled = controlled,
+		.recorded = recorded,
 		.arg = u->client};
 }
 
@@ -232,6 +312,7 @@ data_upstream_new(struct loop *l, struct dots_client *client, const struct data_
 	u->setup = *s;
 	apply(u);
 	dots_client_on_link(client, on_link, u);
+	tell_records(u);
 	return u;
 }
 
@@ -241,6 +322,7 @@ data_upstream_free(struct data_upstream *u)
 	if (!u)
 		return;
 	dots_client_on_link(u->client, NULL, NULL);
+	dots_client_on_acl(u->client, NULL);
 	for (size_t i = 0; i < u->n_channels; i++)
 		data_channel_free(u->channels[i]);
 	free(u->channels);
@@ -253,6 +335,7 @@ data_upstream_reload(struct data_upstream *u, const struct data_upstream_setup *
 {
 	u->setup = *s;
 	apply(u);
+	tell_records(u);
 }
 
 static void
