@@ -103,11 +103,15 @@ find_acl(const struct acl_entry *list, size_t n, const char *name)
 bool
 control_want(struct wish *wish, const struct acl_entry *acls, size_t n, wall_ms wall)
 {
-	struct arena *a = arena_new();
-	struct acl_entry *list = arena_alloc(a, wish->n_acls + n + 1, sizeof(*list));
+	struct acl_entry *list;
 	bool changed = false;
+	struct arena *a;
 	size_t all = 0;
 
+	if (!n)
+		return false;
+	a = arena_new();
+	list = arena_alloc(a, wish->n_acls + n + 1, sizeof(*list));
 	for (size_t i = 0; i < wish->n_acls + n; i++) {
 		bool old = i < wish->n_acls;
 		const struct acl_entry *e = old ? &wish->acls[i] : &acls[i - wish->n_acls];
@@ -247,6 +251,18 @@ wanted(const struct wishes *w, const struct placement *p)
 	return c;
 }
 
+static bool
+any_wanted(const struct wishes *w, const struct placement *p)
+{
+	for (size_t i = 0; i < p->n_asks; i++) {
+		const struct wish *wish = wish_get(w, p->asks[i]);
+
+		if (wish && wish->n_acls)
+			return true;
+	}
+	return false;
+}
+
 static void
 list_as_sent(struct placement *p)
 {
@@ -300,7 +316,10 @@ control_deadline(const struct placement *p)
 static uint32_t
 next_mid(struct wishes *w, const struct placement *p, wall_ms wall)
 {
-	for (size_t i = 0; i < w->n_placements; i++) {
+	const struct homing *h = w->homing;
+	bool all = h->domains[h->servers[p->server]->domain].attachments == ATTACHMENTS_ALL;
+
+	for (size_t i = 0; all && i < w->n_placements; i++) {
 		const struct placement *o = w->placements[i];
 
 		if (o->sequel && o->follows == p->mid && o->server != p->server &&
@@ -400,7 +419,7 @@ control_review(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 	struct controls list;
 	bool same;
 
-	if (!may_follow(w, p))
+	if (!may_follow(w, p) || (!p->controls.n && !any_wanted(w, p)))
 		return;
 	list = wanted(w, p);
 	same = list_equal(&list, &p->controls);
@@ -592,7 +611,14 @@ control_holder(const struct wish *wish, const struct placement *p)
 
 /* ---- what the server tells ---- */
 
-/* By their names there, as far as they are ours. */
+/* What it says again of what we have made of them is no change. */
+static bool
+is_as_asked(const struct placement *p, const struct controlled *known, const struct acl_entry *e)
+{
+	return known && p->control == CONTROL_DONE && known->type == filter_control_type(e);
+}
+
+/* By our names, as far as they are controlled. */
 static struct controls
 changed_of(const struct placement *p, const struct scope *entry)
 {
@@ -603,7 +629,7 @@ changed_of(const struct placement *p, const struct scope *entry)
 		const struct acl_entry *e = &entry->acl_list[i];
 		const struct controlled *known = list_find(&p->controls, e->acl_name);
 
-		if (!list_find(&c, e->acl_name))
+		if (!list_find(&c, e->acl_name) && !is_as_asked(p, known, e))
 			controls_add(&c, known ? known->acl : e->acl_name, e->acl_name,
 				filter_control_type(e));
 	}
@@ -625,6 +651,8 @@ control_told(struct wishes *w, struct placement *p, const struct scope *entry)
 	}
 	list_free(&p->changed);
 	p->changed = list;
+	if (!list.n)
+		return;
 	a = wish_report(w, WISH_REPORT_CHANGED, p->n_asks ? p->asks[0] : "", p, NULL,
 		"the server tells that these filters have become that");
 	a->section = "RFC 9133 3.2.1";

@@ -447,34 +447,44 @@ end_of(const struct wish_request *r, mono_ms now)
 	return r->duration ? now + r->duration * 1000 : INT64_MAX;
 }
 
-/* The domains that its parts go to; of names that have no addresses yet, any. */
+/* Where nothing is known of it, as of names without addresses, it may go anywhere. */
+static void
+go_anywhere(const struct wishes *w, bool *goes)
+{
+	for (size_t d = 0; d < w->homing->n_domains; d++)
+		if (goes[d])
+			return;
+	for (size_t d = 0; d < w->homing->n_domains; d++)
+		goes[d] = true;
+}
+
 static bool *
 goes_to(const struct wishes *w, const struct wish *wish, struct arena *a)
 {
 	bool *goes = arena_alloc(a, w->homing->n_domains + 1, sizeof(*goes));
-	bool any = false;
 
 	for (size_t i = 0; i < wish->n_parts; i++)
 		if (wish->parts[i].domain >= 0)
-			any = goes[wish->parts[i].domain] = true;
-	for (size_t d = 0; !any && d < w->homing->n_domains; d++)
-		goes[d] = true;
+			goes[wish->parts[i].domain] = true;
+	go_anywhere(w, goes);
 	return goes;
 }
 
-/* What is said again has been checked before. */
-static bool
-wants_all(const struct wish *wish, const struct acl_entry *acls, size_t n)
+/* How many of them it has not got, or, with types, has as something else. */
+static size_t
+count_new(const struct wish *wish, const struct acl_entry *acls, size_t n, bool types)
 {
-	size_t same = 0;
+	size_t new = n;
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < wish->n_acls; k++)
-			same += !strcmp(wish->acls[k].acl_name, acls[i].acl_name) &&
-				wish->acls[k].activation_type == filter_control_type(&acls[i]);
-	return same == n;
+			new -= !strcmp(wish->acls[k].acl_name, acls[i].acl_name) &&
+			       (!types || wish->acls[k].activation_type ==
+						  filter_control_type(&acls[i]));
+	return new;
 }
 
+/* What is said again has been checked before. */
 static int
 check_controls(const struct wishes *w, const struct wish *wish, const struct wish_request *r,
 	char *why, size_t cap)
@@ -483,12 +493,10 @@ check_controls(const struct wishes *w, const struct wish *wish, const struct wis
 	struct wish_request checked = *r;
 	int error;
 
-	checked.acls_known = r->acls_known && !wants_all(wish, r->acls, r->n_acls);
+	checked.acls_known = r->acls_known && count_new(wish, r->acls, r->n_acls, true);
 	error = control_check(w, &checked, goes_to(w, wish, a), why, cap);
-	if (!error && wish->n_acls + r->n_acls > CONTROLS_MAX &&
-		!wants_all(wish, r->acls, r->n_acls)) {
-		snprintf(why, cap, "%s has %zu filters, with these more than %d", wish->id,
-			wish->n_acls, CONTROLS_MAX);
+	if (!error && wish->n_acls + count_new(wish, r->acls, r->n_acls, false) > CONTROLS_MAX) {
+		snprintf(why, cap, "%s would have more than %d filters", wish->id, CONTROLS_MAX);
 		error = -EINVAL;
 	}
 	arena_free(a);
@@ -622,7 +630,7 @@ static int
 check_new_controls(const struct wishes *w, const struct wish_request *r, char *why, size_t cap)
 {
 	struct arena *a = arena_new();
-	bool *goes = arena_alloc(a, w->homing->n_domains + 1, sizeof(*goes)), any = false;
+	bool *goes = arena_alloc(a, w->homing->n_domains + 1, sizeof(*goes));
 	struct ask ask = {.id = "",
 		.target = seek_target(r->target, r->names, r->n_names, a),
 		.names = r->names,
@@ -634,9 +642,8 @@ check_new_controls(const struct wishes *w, const struct wish_request *r, char *w
 	plan(w->homing, &ask, 1, NULL, 0, w->available, a, &result);
 	for (size_t i = 0; i < result.n_parts; i++)
 		if (result.parts[i].domain >= 0)
-			any = goes[result.parts[i].domain] = true;
-	for (size_t d = 0; !any && d < w->homing->n_domains; d++)
-		goes[d] = true;
+			goes[result.parts[i].domain] = true;
+	go_anywhere(w, goes);
 	error = control_check(w, r, goes, why, cap);
 	arena_free(a);
 	return error;

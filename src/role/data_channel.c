@@ -49,6 +49,7 @@ struct data_channel {
 	bool changed;    /* this round has written or deleted something */
 	bool again;      /* it has registered because an edit was denied */
 	bool told;       /* that it is in step */
+	bool looked;     /* it is known what is there */
 	int64_t least;   /* of all pending-lifetimes that were read, minutes; INT64_MAX: none */
 	struct doomed *doomed; /* the last one is the next that is deleted */
 	size_t n_doomed;
@@ -350,6 +351,7 @@ look(struct data_channel *c, const struct web_answer *a, bool confirming)
 		fail(c, reason);
 		return false;
 	}
+	c->looked = true;
 	c->least = INT64_MAX;
 	c->reordering = false;
 	for (size_t i = 0; !confirming && i < c->n_records; i++)
@@ -828,6 +830,12 @@ const char *
 data_channel_reason(const struct data_channel *c)
 {
 	return c->reason;
+}
+
+bool
+data_channel_has_looked(const struct data_channel *c)
+{
+	return c->looked;
 }
 
 void

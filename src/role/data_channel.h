@@ -55,6 +55,8 @@ const struct data_record *data_channel_records(const struct data_channel *c, siz
 const char *data_channel_server(const struct data_channel *c);
 /* Why the last round failed; "": it did not. */
 const char *data_channel_reason(const struct data_channel *c);
+/* It is known what is there: some round has read it. */
+bool data_channel_has_looked(const struct data_channel *c);
 /* Something that should be there is not: a round begins, unless one is on. */
 void data_channel_look(struct data_channel *c);
 /* A link has come up: what waits for one is tried at once. */

@@ -144,12 +144,6 @@ add_kind(const struct data_upstream *u, enum share_kind kind, struct lists *to)
 
 /* ---- filters by signal (RFC 9133) ------------------------------------------------------------ */
 
-static const char *
-acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
-{
-	return data_upstream_acl(arg, domain, asker, acl);
-}
-
 static struct data_channel *
 channel_of(const struct data_upstream *u, uint32_t domain)
 {
@@ -158,6 +152,32 @@ channel_of(const struct data_upstream *u, uint32_t domain)
 			    u->setup.homing->domains[domain].name))
 			return u->channels[i];
 	return NULL;
+}
+
+/* After a start in the middle of an attack nobody can be asked what is on record. What is to be
+ * there most likely is; where it is not the server says so. */
+static const char *
+left_there(const struct data_channel *c, const char *acl)
+{
+	size_t n;
+	const struct data_record *r = data_channel_records(c, &n);
+
+	for (size_t i = 0; !data_channel_has_looked(c) && i < n; i++) {
+		const char *name = json_string_value(json_object_get(r[i].entry, "name"));
+
+		if (r[i].kind == SHARE_ACL && !strcmp(name, acl))
+			return name;
+	}
+	return NULL;
+}
+
+static const char *
+acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
+{
+	const char *there = data_upstream_acl(arg, domain, asker, acl);
+	const struct data_channel *c = there || *asker ? NULL : channel_of(arg, domain);
+
+	return c ? left_there(c, acl) : there;
 }
 
 static bool

@@ -434,7 +434,8 @@ ask_upstream(struct gateway *g, const char *id, const struct escalation_request 
 		.share = er->share,
 		.hop_limit = er->hop_limit,
 		.acls = scope->acl_list,
-		.n_acls = scope->n_acl_list < CONTROLS_MAX ? scope->n_acl_list : CONTROLS_MAX,
+		.n_acls = alone || scope->n_acl_list < CONTROLS_MAX ? scope->n_acl_list
+								    : CONTROLS_MAX,
 		.acls_known = alone};
 	struct dots_client *c;
 	struct merged m;

@@ -153,6 +153,22 @@ def test_what_others_make_of_a_filter_is_told(world):
     assert mids(world) == [part(world, "w")["mid"]]
 
 
+# A start in the middle of an attack: the data channel cannot be reached, the signal channel can.
+def test_filters_are_switched_while_the_data_channel_is_away(world):
+    prepare(world, accept_list("a"), accept_list("b", "203.0.113.0/25"))
+    for d in (world.client, world.daemons["isp1"]):
+        d.stop()
+    port, https = world.ports["isp1"]
+    world.ports["isp1"] = port, free_port()  # where the client does not look
+    world.serve("isp1")
+    world.client.start()
+    until(lambda: world.events("data-pending"), "the failure")
+    code, reply = world.client("mitigate", TARGET, "--id", "w", "--wait", "30", "--acl", "a=deactivate")
+    assert code == 0 and reply["parts"][0]["filters_state"] == "done", reply
+    assert activation(world, "a") == "deactivate"
+    assert world.client("filter", "w", "nowhere=deactivate")[0] == 1
+
+
 # 9133-3.2.1-26: the packet filter is away
 def test_filters_that_cannot_be_put_in_force_do_not_end_the_mitigation(world):
     def serve(w):

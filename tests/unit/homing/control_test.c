@@ -682,6 +682,11 @@ what_the_server_changes_is_told_once(void **state)
 	wishes_status(x->w, server_named(x->h, "s2"), &s, x->now);
 	drain(x);
 	assert_int_equal(x->reports[WISH_REPORT_CHANGED], 0);
+	s = status_of(x, list, "a=deactivate"); /* as it was asked */
+	wishes_status(x->w, server_named(x->h, "s2"), &s, x->now);
+	drain(x);
+	assert_int_equal(x->reports[WISH_REPORT_CHANGED], 0);
+	assert_int_equal(part(x, "w").n_changed, 0);
 	assert_int_equal(x->n_sent, 0); /* nothing is done about it by itself */
 }
 
@@ -740,6 +745,60 @@ more_than_fits_a_datagram_is_not_told(void **state)
 	buf_finish(&acls);
 }
 
+static void
+a_wish_has_so_many_filters_and_no_more(void **state)
+{
+	struct world *x = *state;
+	struct acl_entry list[CONTROLS_MAX + 1];
+	char names[CONTROLS_MAX + 1][8], why[WISH_WHY_MAX];
+	struct buf recorded;
+
+	buf_init(&recorded, 8192);
+	for (int i = 0; i <= CONTROLS_MAX; i++) {
+		snprintf(names[i], sizeof(names[i]), "f%d", i);
+		buf_printf(&recorded, "isp2/%s ", names[i]);
+		list[i] = (struct acl_entry){.has = 1ULL << ACL_NAME, .acl_name = names[i]};
+	}
+	x->recorded = buf_text(&recorded);
+	ask(x, "w", "198.51.100.66/32", "");
+	assert_int_equal(
+		wishes_control(x->w, "w", list, CONTROLS_MAX + 1, x->now, epoch, why, sizeof(why)),
+		-EINVAL);
+	assert_int_equal(
+		wishes_control(x->w, "w", list, CONTROLS_MAX, x->now, epoch, why, sizeof(why)), 0);
+	assert_int_equal(
+		wishes_control(x->w, "w", list, CONTROLS_MAX, x->now, epoch, why, sizeof(why)), 0);
+	assert_int_equal(
+		wishes_control(x->w, "w", list + CONTROLS_MAX, 1, x->now, epoch, why, sizeof(why)),
+		-EINVAL);
+	x->recorded = "";
+	buf_finish(&recorded);
+}
+
+/* M14: over several attachments it is one request, under one mid. */
+static void
+copies_of_a_request_share_the_next_mid(void **state)
+{
+	struct world *x = *state;
+	struct sent first[2], next[2];
+
+	x->h->domains[0].attachments = ATTACHMENTS_ALL;
+	ask(x, "w", "192.0.2.66/32", "b");
+	assert_int_equal(x->n_sent, 2);
+	memcpy(first, x->sent, sizeof(first));
+	assert_int_equal(first[0].mid, first[1].mid);
+	for (int i = 0; i < 2; i++) {
+		answer_with(x, &first[i],
+			&(struct wish_answer){
+				.method = COAP_PUT, .code = COAP_201_CREATED, .lifetime = 3600});
+		assert_int_equal(x->n_sent, 1);
+		next[i] = x->sent[0];
+		assert_string_equal(next[i].acls, "b=activate-when-mitigating");
+	}
+	assert_int_equal(next[0].mid, next[1].mid);
+	assert_true(next[0].mid > first[0].mid && next[0].server != next[1].server);
+}
+
 /* M6: another server of the domain has been told nothing yet. */
 static void
 the_next_server_of_the_domain_is_told_too(void **state)
@@ -783,6 +842,8 @@ main(void)
 		CASE(what_the_server_changes_is_told_once),
 		CASE(a_conflict_names_filters_that_could_be_deactivated),
 		CASE(more_than_fits_a_datagram_is_not_told),
+		CASE(a_wish_has_so_many_filters_and_no_more),
+		CASE(copies_of_a_request_share_the_next_mid),
 		CASE(the_next_server_of_the_domain_is_told_too),
 	};
 
