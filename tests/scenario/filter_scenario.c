@@ -134,8 +134,10 @@ failed_filters_are_left_out_and_tried_again(void **state)
 {
 	struct ours *x = *state;
 	mono_ms failed;
+	uint32_t mid;
 
 	stand(x);
+	mid = customer_part(&x->us, "w", 0).mid;
 	x->s1.fails_acls = true;
 	x->s1.max_age = FAILED_S;
 	control(x, DEACTIVATE);
@@ -145,6 +147,7 @@ failed_filters_are_left_out_and_tried_again(void **state)
 	UNTIL(1 * S, customer_part(&x->us, "w", 0).mid &&
 			     customer_part(&x->us, "w", 0).control == CONTROL_LATER);
 	assert_int_equal(customer_state(&x->us, "w", 0), WISH_PLACED);
+	UNTIL(1 * S, customer_part(&x->us, "w", 0).mid == mid + 2); /* and not the first again */
 	assert_int_equal(virtual_events(EVENT_ALERT, ""), 1);
 	x->s1.fails_acls = false;
 	x->s1.max_age = 0;
@@ -197,9 +200,9 @@ odd_lists_of_a_server_are_told_and_nothing_else(void **state)
 	puts = x->s1.puts;
 	for (size_t i = 1; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		x->s1.acls = odd[i];
-		wishes_renewed(dots_client_wishes(x->us.client), 0, virtual_now(), virtual_now());
-		dots_client_run(x->us.client);
+		script_notify(&x->s1, ATTACK_MITIGATION_IN_PROGRESS, 1000);
 		virtual_run(20 * S);
+		assert_int_equal(virtual_events(EVENT_FILTER_CONTROL, ""), i + 1);
 		assert_true(customer_part(&x->us, "w", 0).n_changed <= CONTROLS_MAX);
 		assert_int_equal(customer_state(&x->us, "w", 0), WISH_PLACED);
 	}

@@ -727,6 +727,8 @@ script_notify(struct script *t, enum dots_status status, int64_t lifetime)
 	SCOPE_SET(&scope, STATUS);
 	SCOPE_SET(&scope, LIFETIME);
 	verdict_conflict(&t->conflict, &scope);
+	if (t->acls)
+		set_acls(&scope, t->acls, t->arena);
 	coap_init(&m, COAP_NON, COAP_205_CONTENT);
 	coap_add_uint(&m, COAP_OPT_OBSERVE, ++t->sequence);
 	add_scope(&m, &scope, &out);

@@ -152,10 +152,11 @@ struct script {
 	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
 	bool fails_acls;             /* a PUT with acl-list: 5.03 with it (RFC 9133 figure 1) */
 	uint8_t put_acls;            /* else, to such a one; 0: as to any */
-	const char *acls;            /* acl-list in answers to GET, as of a hand; NULL: none */
-	char asked_acls[200];        /* of the last PUT */
-	unsigned acl_puts;           /* PUTs that had one */
-	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
+	const char
+		*acls; /* acl-list in answers to GET and notifications, as of a hand; NULL: none */
+	char asked_acls[200]; /* of the last PUT */
+	unsigned acl_puts;    /* PUTs that had one */
+	uint64_t packets;     /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
 	unsigned preconfigured; /* PUTs with trigger-mitigation false, the last of them … */
 	uint32_t waiting;       /* … for this mid: its status is 8 */

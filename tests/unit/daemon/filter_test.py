@@ -31,13 +31,13 @@ def rate_limit(name, **more):
     return a
 
 
-def prepare(world, *acls, server=None):
+def prepare(world, *acls, server=None, **how):
     """The filters are on record, in peace."""
     if server is None:
         world.serve("isp1")
     else:
         server(world)
-    world.ask(records([], acls), only=["isp1"])
+    world.ask(records([], acls), only=["isp1"], **how)
     world.in_step("isp1")
     until(lambda: any(s["state"] == "available" for s in world.client("sessions")[1]["upstream"]), "the session")
 
@@ -81,6 +81,9 @@ def test_an_accept_list_that_lets_the_attack_in_is_deactivated(world):
     assert mids(world) == [reply["parts"][0]["mid"]] and mids(world)[0] > first
     assert [e["acls"] for e in world.events("filter-control", domain="isp1")] == ["an-accept-list=deactivate"]
     # Our own data channel does not write the type of the file over it, until the request has ended.
+    look_again(world)
+    assert activation(world, "an-accept-list") == "deactivate"
+    assert world.web("isp1").delete(world.own("isp1") + "/acls/acl=an-accept-list").status == 204
     look_again(world)
     assert activation(world, "an-accept-list") == "deactivate"
     assert "filters at dots.example: an-accept-list=deactivate done" in world.client.text("show", wish)[1]
@@ -147,6 +150,8 @@ def test_what_others_make_of_a_filter_is_told(world):
     until(lambda: part(world, "w").get("filters_changed") == ["a=immediate"], "the notification")
     assert [e["acls"] for e in world.events("filter-control")] == ["a=deactivate", "a=immediate"]
     assert "filters at dots.example have been changed there: a=immediate" in world.client.text("show", "w")[1]
+    look_again(world)
+    assert activation(world, "a") == "immediate"  # nothing is done about it by itself
     # What our own request makes of it is not told as a change.
     assert world.client("filter", "w", "a=immediate", "b=deactivate")[0] == 0
     assert activation(world, "b") == "deactivate"
@@ -219,7 +224,7 @@ def test_an_acl_that_the_server_does_not_have_is_looked_for(world, stub):
             name="isp1", port=w.ports["isp1"][0], https=free_port(), more="", who="acme",
             prefix="198.51.100.0/24")).start()
 
-    prepare(world, accept_list("a"), server=serve)
+    prepare(world, accept_list("a"), server=serve, check=3600)
     s.asked.clear()
     code, reply = world.client("mitigate", TARGET, "--id", "w", "--acl", "a=deactivate")
     assert code == 4 and reply["parts"][0]["state"] == "placed", reply

@@ -312,6 +312,53 @@ filters_are_told_with_the_next_mid_of_what_is_accepted(void **state)
 	assert_int_equal(x->n_sent, 0); /* it is so */
 }
 
+/* 9133-3.2.1-11: also what is asked for before there is an answer. */
+static void
+what_is_not_accepted_yet_goes_first(void **state)
+{
+	struct world *x = *state;
+	struct sent first;
+
+	ask(x, "w", "198.51.100.66/32", "");
+	first = x->sent[0];
+	assert_int_equal(control(x, "w", "a=deactivate"), 0);
+	assert_int_equal(x->n_sent, 0);
+	answer_with(x, &first,
+		&(struct wish_answer){
+			.method = COAP_PUT, .code = COAP_201_CREATED, .lifetime = 3600});
+	assert_string_equal(x->sent[0].acls, "a=deactivate");
+}
+
+/* It goes on being refreshed while what is to take its place is unanswered; that the server has the
+ * new one already, and refuses the old one for it, is no news. */
+static void
+a_refusal_of_what_is_replaced_is_no_news(void **state)
+{
+	struct world *x = *state;
+	struct sent first, next;
+
+	ask(x, "w", "198.51.100.66/32", "a=deactivate");
+	first = x->sent[0];
+	answer(x, COAP_201_CREATED);
+	next = x->sent[0];
+	until(x, 1800 * S);
+	assert_int_equal(x->n_sent, 1);
+	assert_int_equal(x->sent[0].mid, first.mid);
+	answer_with(x, &first,
+		&(struct wish_answer){.method = COAP_PUT,
+			.code = COAP_409_CONFLICT,
+			.conflict = {.cause = OVERLAPPING_TARGETS},
+			.conflict_mid = next.mid});
+	assert_int_equal(x->n_sent, 0);
+	assert_int_equal(x->reports[WISH_REPORT_REFUSED], 0);
+	assert_int_equal(part(x, "w").state, WISH_PLACED);
+	answer_with(x, &next,
+		&(struct wish_answer){
+			.method = COAP_PUT, .code = COAP_204_CHANGED, .lifetime = 3600});
+	assert_int_equal(part(x, "w").mid, next.mid);
+	assert_int_equal(x->w->n_placements, 1);
+}
+
 /* 9133-3.2.1-30: nor in what is said again to a server. */
 static void
 what_is_said_again_has_no_filters(void **state)
@@ -600,11 +647,12 @@ a_filter_is_controlled_until_its_wish_ends(void **state)
 	assert_int_equal(wishes_controlled(x->w, "isp2", "a"), DEACTIVATE);
 	assert_int_equal(wishes_controlled(x->w, "isp1", "a"), 0);
 	assert_int_equal(wishes_controlled(x->w, "isp2", "b"), 0);
-	assert_int_equal(ask(x, "v", "198.51.100.66/32", "a=immediate"), 0);
+	until(x, 1 * S);
+	assert_int_equal(ask(x, "x", "198.51.100.66/32", "a=immediate"), 0);
 	assert_string_equal(x->sent[0].acls, "a=immediate"); /* said last */
 	answer(x, COAP_204_CHANGED);
 	assert_int_equal(wishes_controlled(x->w, "isp2", "a"), ACTIVATE_IMMEDIATE);
-	wishes_release(x->w, "v", x->now, epoch + x->now);
+	wishes_release(x->w, "x", x->now, epoch + x->now);
 	drain(x);
 	assert_string_equal(x->sent[0].acls, "a=deactivate");
 	answer(x, COAP_204_CHANGED);
@@ -824,6 +872,8 @@ main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(filters_are_told_with_the_next_mid_of_what_is_accepted),
+		CASE(what_is_not_accepted_yet_goes_first),
+		CASE(a_refusal_of_what_is_replaced_is_no_news),
 		CASE(what_is_said_again_has_no_filters),
 		CASE(an_acl_that_is_nowhere_is_refused_before_anything_is_sent),
 		CASE(filters_are_not_controlled_in_idle_time),
