@@ -401,7 +401,8 @@ refuse_here(struct wishes *w, struct placement *p, const struct controls *list, 
 {
 	control_set(w, p, list, CONTROL_REFUSED);
 	snprintf(p->control_why, sizeof(p->control_why), "%s", why);
-	report(w, WISH_REPORT_UNCONTROLLED, p, why);
+	if (!w->unable[p->server]) /* that was told once, for all */
+		report(w, WISH_REPORT_UNCONTROLLED, p, why);
 	store_placement(w, p, now, wall);
 	wish_changed(w, p);
 }
@@ -453,6 +454,14 @@ control_retry(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 {
 	forget_failure(w, p);
 	control_review(w, p, now, wall);
+}
+
+void
+control_ask_again(struct placement *p)
+{
+	p->sequel = false;
+	if (p->control == CONTROL_ASKED)
+		p->control = CONTROL_NONE;
 }
 
 void

@@ -291,6 +291,8 @@ void control_again(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wal
 /* When it is to be told again, INT64_MAX: never; and that it is. */
 mono_ms control_deadline(const struct placement *p);
 void control_retry(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
+/* It is asked for anew, as an initial request: without filters. */
+void control_ask_again(struct placement *p);
 void control_accepted(struct wishes *w, struct placement *p, bool lost);
 /* A PUT is refused for its filters, or as if. True: the request goes on without; p may be gone. */
 bool control_refused(struct wishes *w, struct placement *p, const struct wish_answer *a,

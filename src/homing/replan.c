@@ -245,6 +245,7 @@ come_back(struct replan *r, const struct plan_request *q, const struct placement
 		return NULL;
 	p->standby = false;
 	p->state = PLACEMENT_WANTED;
+	control_ask_again(p);
 	p->lifetime = wanted_lifetime(r, q);
 	p->seen = r->w->plannings;
 	return p;

@@ -531,6 +531,7 @@ a_server_without_filter_control_is_not_told_again(void **state)
 	assert_int_equal(part(x, "w").state, WISH_PLACED);
 	control(x, "w", "b=immediate");
 	assert_int_equal(x->n_sent, 0);
+	assert_int_equal(x->reports[WISH_REPORT_UNCONTROLLED], 0);
 	assert_int_equal(part(x, "w").control, CONTROL_REFUSED);
 	ask(x, "v", "198.51.100.70/32", "b=immediate");
 	answer(x, COAP_201_CREATED);
@@ -866,6 +867,30 @@ the_next_server_of_the_domain_is_told_too(void **state)
 	assert_string_equal(x->sent[0].acls, "b=deactivate");
 }
 
+/* What was on its way when its server went is not told to it in what begins anew there. */
+static void
+a_server_that_comes_back_is_asked_without_first(void **state)
+{
+	struct world *x = *state;
+	uint32_t s1 = server_named(x->h, "s1"), s1b = server_named(x->h, "s1b");
+
+	ask(x, "w", "192.0.2.66/32", "b=deactivate");
+	answer(x, COAP_201_CREATED);
+	assert_string_equal(x->sent[0].acls, "b=deactivate");
+	wishes_available(x->w, s1, SERVER_UNAVAILABLE, x->now, epoch + x->now);
+	drain(x);
+	assert_int_equal(x->sent[0].server, s1b);
+	assert_string_equal(x->sent[0].acls, "");
+	wishes_available(x->w, s1b, SERVER_UNAVAILABLE, x->now, epoch + x->now);
+	wishes_available(x->w, s1, SERVER_AVAILABLE, x->now, epoch + x->now);
+	drain(x);
+	for (size_t i = 0; i < x->n_sent; i++) {
+		assert_int_equal(x->sent[i].server, s1);
+		assert_string_equal(x->sent[i].acls, "");
+	}
+	assert_true(x->n_sent > 0);
+}
+
 int
 main(void)
 {
@@ -895,6 +920,7 @@ main(void)
 		CASE(a_wish_has_so_many_filters_and_no_more),
 		CASE(copies_of_a_request_share_the_next_mid),
 		CASE(the_next_server_of_the_domain_is_told_too),
+		CASE(a_server_that_comes_back_is_asked_without_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
