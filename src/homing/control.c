@@ -509,7 +509,7 @@ static void
 note_failure(
 	struct wishes *w, struct placement *p, const struct wish_answer *a, bool known, mono_ms now)
 {
-	int64_t pause = a->max_age ? a->max_age : a->conflict.retry_timer;
+	int64_t pause = a->max_age ? (int64_t)a->max_age : (int64_t)a->conflict.retry_timer;
 	bool again = placement_is_for_now(a->code) || a->conflict.retry_timer;
 
 	pause = !pause ? CONTROL_RETRY_MS / 1000 : pause < PAUSE_S ? PAUSE_S : pause;
