@@ -138,6 +138,10 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"the packet filter has all filters of that client that are to be in force"},
 	[EVENT_FILTERS_FAILED] = {"filters-failed", EVENT_ERROR, PLAIN, "client reason",
 		"the packet filter did not take the filters of a client; it is tried again"},
+	[EVENT_FILTER_CONTROL] = {"filter-control", EVENT_INFO, AUDIT,
+		"ask domain server interface mid acls code reason section untold",
+		"filters of ours at a provider have become this by signal, or why not, or the "
+		"provider tells that they have become it by something else"},
 	[EVENT_ACTIVATED] = {"activated", EVENT_WARNING, AUDIT, "id client mid scope peer silent",
 		"a preconfigured request became active: its client, or the gateway it came "
 		"through, is lost, heard last so many s ago"},

@@ -41,6 +41,25 @@ data_on_edit(
 	d->edited_arg = arg;
 }
 
+void
+data_on_activation(
+	struct data *d, void (*changed)(void *arg, const struct data_activation *a), void *arg)
+{
+	d->activated = changed;
+	d->activated_arg = arg;
+}
+
+void
+data_tell_activation(const struct data *d, const struct data_stored *s, enum activation_type type,
+	bool by_signal)
+{
+	const struct data_activation a = {
+		s->of->client.client, s->of->client.cuid, s->entry.name, type, by_signal};
+
+	if (d->activated && s->entry.kind == DATA_ACL)
+		d->activated(d->activated_arg, &a);
+}
+
 /* ---- lists ---- */
 
 struct data_entry ***
@@ -217,6 +236,7 @@ data_drop(struct data *d, struct data_stored *s)
 	struct data_entry **list = *data_list(&s->of->client, s->entry.kind, &n);
 
 	take_out(list, n, &s->entry);
+	data_tell_activation(d, s, 0, false);
 	data_leave(d, s);
 	data_record_remove(d, s);
 	data_entry_free(s);

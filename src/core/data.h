@@ -125,6 +125,15 @@ void data_on_change(struct data *d, void (*changed)(void *arg, const char *clien
  * likewise. */
 void data_on_edit(
 	struct data *d, void (*edited)(void *arg, const char *client, const char *cuid), void *arg);
+/* Called when the activation-type of an ACL has become another one; type 0: the ACL is gone.
+ * by_signal: by data_activate, else by an edit. What is called does not change the book. */
+struct data_activation {
+	const char *client, *cuid, *acl; /* the first is the `clients:` entry */
+	enum activation_type type;
+	bool by_signal;
+};
+void data_on_activation(
+	struct data *d, void (*changed)(void *arg, const struct data_activation *a), void *arg);
 /* What is in force of that client: rules of its ACLs that are immediate, or
  * activate-when-mitigating and of a registration that is mitigating. Registrations in their order,
  * ACLs and ACEs in theirs. The rules are in the arena, name and scope are the client's. */

@@ -279,11 +279,27 @@ settle_one(struct edit *e, struct data_stored *s, wall_ms now)
 	data_record_put(d, s);
 }
 
+/* Of one that is written anew, or gone for good (RFC 9133 3.2.1). */
+static void
+tell_activation(struct edit *e, const struct data_entry *before)
+{
+	bool stays;
+	size_t at = find(&e->lists[DATA_ACL], DATA_ACL, before->name, &stays);
+	const struct data_entry *now = stays ? e->lists[DATA_ACL].items[at] : NULL;
+
+	if (!now || now->acl.activation != before->acl.activation)
+		data_tell_activation(
+			e->book, data_stored_of(before), now ? now->acl.activation : 0, false);
+}
+
 static void
 drop_gone(struct edit *e)
 {
 	for (size_t i = 0; i < e->gone.n; i++) {
 		struct data_stored *s = data_stored_of(e->gone.items[i]);
+
+		if (s->entry.kind == DATA_ACL)
+			tell_activation(e, &s->entry);
 
 		data_leave(e->book, s);
 		data_record_remove(e->book, s);
@@ -407,6 +423,7 @@ data_activate(struct data *d, struct data_client *dc, const char *acl, enum acti
 	data_record_put(d, data_stored_of(e));
 	if (!changed)
 		return true;
+	data_tell_activation(d, data_stored_of(e), type, true);
 	data_mark(d, data_registration_of(dc), DATA_ACL);
 	data_settle(d);
 	return true;

@@ -77,6 +77,8 @@ struct data {
 	void *changed_arg;
 	void (*edited)(void *arg, const char *client, const char *cuid);
 	void *edited_arg;
+	void (*activated)(void *arg, const struct data_activation *a);
+	void *activated_arg;
 };
 
 static inline struct data_stored *
@@ -112,6 +114,9 @@ void data_settle(struct data *d);
 /* Into and out of what entries are found by. */
 void data_enter(struct data *d, struct data_stored *s, const struct client *c);
 void data_leave(struct data *d, struct data_stored *s);
+/* Its activation-type has become another one; type 0: it is gone. An alias is fine. */
+void data_tell_activation(const struct data *d, const struct data_stored *s,
+	enum activation_type type, bool by_signal);
 /* Takes it out of its registration's list, off the record, and frees it. */
 void data_drop(struct data *d, struct data_stored *s);
 wall_ms data_expiry(const struct data *d, wall_ms now); /* of what is written now */

@@ -77,6 +77,21 @@ void dots_client_on_change(
 int dots_client_recall(
 	struct dots_client *c, struct name *n, struct arena *a, char *why, size_t cap);
 void dots_client_seek(struct dots_client *c, const struct name *n);
+/*
+ * Filters by signal (RFC 9133): what is on record over data channels, as struct wish_records says
+ * of it, for the whole; missing: ACLs that should be on record at that domain are not. NULL:
+ * nothing is, as after a reload of the client until it is set anew.
+ */
+struct client_records {
+	struct wish_records of;
+	void (*missing)(void *arg, uint32_t domain);
+};
+void dots_client_on_acl(struct dots_client *c, const struct client_records *r);
+/* What is on record there has changed. */
+void dots_client_recorded(struct dots_client *c, uint32_t domain);
+/* As wishes_controlled, of the whole. */
+enum activation_type dots_client_controlled(
+	struct dots_client *c, const char *domain, const char *there);
 /* For what goes along with the signal channel (RFC 8783): our cuid at a domain, the links, and
  * after each change of one. */
 const char *dots_client_cuid(struct dots_client *c, uint32_t domain);

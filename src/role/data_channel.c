@@ -51,6 +51,7 @@ struct data_channel {
 	bool changed;    /* this round has written or deleted something */
 	bool again;      /* it has registered because an edit was denied */
 	bool told;       /* that it is in step */
+	bool looked;     /* it is known what is there */
 	int64_t least;   /* of all pending-lifetimes that were read, minutes; INT64_MAX: none */
 	struct doomed *doomed; /* the last one is the next that is deleted */
 	size_t n_doomed;
@@ -240,6 +241,8 @@ finish(struct data_channel *c)
 	timer_at(c->timer, behind ? loop_now(c->loop) : c->renew < next ? c->renew : next);
 	end_round(c);
 	data_link_done(c->setup.link, &c->turn);
+	if (c->changed)
+		c->setup.recorded(c->setup.arg, c->setup.domain);
 	tell(c);
 }
 
@@ -301,15 +304,51 @@ doom(struct data_channel *c, enum share_kind kind, const char *name)
 	c->doomed[c->n_doomed++] = (struct doomed){kind, mem_text(name)};
 }
 
+static enum activation_type
+controlled(const struct data_channel *c, const struct data_record *r)
+{
+	if (r->kind != SHARE_ACL)
+		return 0;
+	return c->setup.controlled(c->setup.arg, c->setup.domain, name_of(r));
+}
+
+/* A new reference: the entry, with the activation-type that it is to have. */
+static json_t *
+with_type(json_t *entry, enum activation_type type)
+{
+	json_t *j = type ? json_copy(entry) : json_incref(entry);
+
+	if (type)
+		json_object_set_new(
+			j, "activation-type", json_string(activation_type_name((int)type)));
+	return j;
+}
+
+/* While it is controlled by signal its activation-type is none of ours (RFC 9133 3.1). */
+static bool
+is_as(json_t *there, json_t *entry, enum activation_type type)
+{
+	json_t *a = with_type(there, type), *b = entry ? with_type(entry, type) : NULL;
+	bool equal = json_equal(a, b);
+
+	json_decref(a);
+	json_decref(b);
+	return equal;
+}
+
 static void
 compare(struct inspection *in, struct data_record *r, json_t *there)
 {
-	if (in->confirming) {
+	enum activation_type type = controlled(in->channel, r);
+
+	if (in->confirming && type) {
+		; /* it is shown with the type of now; what was seen before stands */
+	} else if (in->confirming) {
 		json_decref(r->seen);
 		r->seen = json_incref(there);
 	} else {
-		r->due = is_wanted(r) && !json_equal(there, r->entry) &&
-			 !(r->seen && json_equal(there, r->seen));
+		r->due = is_wanted(r) && !is_as(there, r->entry, type) &&
+			 !is_as(there, r->seen, type);
 		if (is_wanted(r) && !r->due)
 			r->state = DATA_RECORD_PLACED;
 	}
@@ -359,6 +398,7 @@ look(struct data_channel *c, const struct web_answer *a, bool confirming)
 		fail(c, reason);
 		return false;
 	}
+	c->looked = true;
 	c->least = INT64_MAX;
 	c->reordering = false;
 	for (size_t i = 0; !confirming && i < c->n_records; i++)
@@ -419,7 +459,7 @@ write_record(struct data_channel *c, struct data_record *r)
 	bool alias = r->kind == SHARE_ALIAS;
 	char *path = path_to(c, 4, r->kind, name, !alias && c->reordering ? "?insert=first" : "");
 	json_t *body = yang_envelope(alias ? data_aliases : data_acls,
-		alias ? data_alias : data_acl, json_incref(r->entry));
+		alias ? data_alias : data_acl, with_type(r->entry, controlled(c, r)));
 
 	if (r->state != DATA_RECORD_PLACED)
 		raise_shared(c, r, name);
@@ -977,4 +1017,10 @@ const char *
 data_channel_reason(const struct data_channel *c)
 {
 	return *c->reason ? c->reason : data_link_reason(c->setup.link);
+}
+
+bool
+data_channel_has_looked(const struct data_channel *c)
+{
+	return c->looked;
 }

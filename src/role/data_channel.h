@@ -13,6 +13,7 @@
 #include "homing/share.h"
 #include "role/data_link.h"
 #include "wire/restconf.h"
+#include "wire/signal.h"
 
 enum data_record_state { DATA_RECORD_PENDING, DATA_RECORD_PLACED, DATA_RECORD_REFUSED };
 struct data_record {
@@ -46,6 +47,11 @@ struct data_channel_setup {
 		void *arg, const char *holder, uint32_t domain, const char *cuid, const char *cdid);
 	/* The state of some record, or what is known of the server, has changed. */
 	void (*changed)(void *arg);
+	/* What an ACL there is made by signal (RFC 9133): that counts, whatever its entry says; 0:
+	 * nothing is said of it. */
+	enum activation_type (*controlled)(void *arg, uint32_t domain, const char *acl);
+	/* A round has written something. */
+	void (*recorded)(void *arg, uint32_t domain);
 	void *arg;
 };
 
@@ -72,5 +78,7 @@ bool data_channel_is_behind(const struct data_channel *c);
 const char *data_channel_server(const struct data_channel *c);
 /* Why the last round failed, or the server cannot be reached; "": neither. */
 const char *data_channel_reason(const struct data_channel *c);
+/* It is known what is there: some round has read it. */
+bool data_channel_has_looked(const struct data_channel *c);
 
 #endif

@@ -145,6 +145,14 @@ pass_on(struct data_server *s)
 }
 
 static void
+on_activation(void *arg, const struct data_activation *a)
+{
+	const struct data_server *s = arg;
+
+	server_filter_changed(s->signal, a->client, a->cuid, a->acl, a->type, a->by_signal);
+}
+
+static void
 on_installed(struct server_data *d, const char *client, const char *why)
 {
 	struct data_server *s = (struct data_server *)d;
@@ -278,6 +286,7 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 		data_on_edit(s->data, on_edited, s);
 		escalation->ops->on_change(escalation, data_answers_review, s);
 	}
+	data_on_activation(s->data, on_activation, s);
 	s->signal = signal;
 	s->channel.ops = &channel_ops;
 	server_attach_data(signal, &s->channel);

@@ -672,7 +672,148 @@ make_placed_holder(void *arg, const void *key, size_t len, void *value)
 	return true;
 }
 
+/* ---- filters by signal (RFC 9133) ------------------------------------------------------------ */
+
+static size_t
+link_of(const struct data_upstream *u, uint32_t domain)
+{
+	size_t i = 0;
+
+	while (i < u->n_links && u->domains[i] != domain)
+		i++;
+	return i;
+}
+
+static const struct data_record *
+find_record(const struct data_channel *c, const char *asker, enum share_kind kind, const char *own)
+{
+	size_t n;
+	const struct data_record *r = data_channel_records(c, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (r[i].kind == kind && !strcmp(r[i].asker, asker) && !strcmp(r[i].own, own))
+			return &r[i];
+	return NULL;
+}
+
+static const char *
+name_there(const struct data_record *r)
+{
+	return json_string_value(json_object_get(r->entry, "name"));
+}
+
+/* What an asker has there, or is to have. */
+static const struct data_record *
+record_of(const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl,
+	const struct data_channel **ret)
+{
+	const struct asker *a = find_asker(u, asker);
+	size_t at = link_of(u, domain);
+
+	*ret = a && at < u->n_links ? a->holder->channels[at] : NULL;
+	return *ret ? find_record(*ret, asker, SHARE_ACL, acl) : NULL;
+}
+
+const char *
+data_upstream_acl(
+	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl)
+{
+	const struct data_channel *c;
+	const struct data_record *r = record_of(u, domain, asker, acl, &c);
+
+	return r && r->state == DATA_RECORD_PLACED ? name_there(r) : NULL;
+}
+
+/* After a start in the middle of an attack nobody can be asked what is on record. What is to be
+ * there most likely is; where it is not the server says so. */
+static const char *
+acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
+{
+	const struct data_channel *c;
+	const struct data_record *r = record_of(arg, domain, asker, acl, &c);
+
+	return r && (r->state == DATA_RECORD_PLACED || !data_channel_has_looked(c)) ? name_there(r)
+										    : NULL;
+}
+
+static bool
+lets_pass(const json_t *acl)
+{
+	const json_t *ace, *aces = json_object_get(json_object_get(acl, "aces"), "ace");
+	size_t i;
+
+	json_array_foreach(aces, i, ace)
+	{
+		const char *to = json_string_value(
+			json_object_get(json_object_get(ace, "actions"), "forwarding"));
+
+		if (to && !strcmp(to, "accept"))
+			return true;
+	}
+	return false;
+}
+
+static struct data_channel *
+our_channel(const struct data_upstream *u, uint32_t domain)
+{
+	const struct asker *us = find_asker(u, "");
+	size_t at = link_of(u, domain);
+
+	return us && at < u->n_links ? us->holder->channels[at] : NULL;
+}
+
+static const char *
+accepting(void *arg, uint32_t domain, size_t n)
+{
+	const struct data_channel *c = our_channel(arg, domain);
+	size_t n_records = 0;
+	const struct data_record *r = c ? data_channel_records(c, &n_records) : NULL;
+
+	for (size_t i = 0; i < n_records; i++)
+		if (!*r[i].asker && r[i].kind == SHARE_ACL && r[i].state == DATA_RECORD_PLACED &&
+			lets_pass(r[i].entry) && n-- == 0)
+			return name_there(&r[i]);
+	return NULL;
+}
+
+/* Of whomever. */
+static void
+missing(void *arg, uint32_t domain)
+{
+	const struct data_upstream *u = arg;
+	size_t at = link_of(u, domain);
+	const struct holder *h;
+
+	TAILQ_FOREACH(h, &u->holders, entry)
+	if (at < u->n_links && h->channels[at])
+		data_channel_look(h->channels[at]);
+}
+
+static void
+tell_records(struct data_upstream *u)
+{
+	dots_client_on_acl(u->client, &(struct client_records){{acl_of, accepting, u}, missing});
+	for (uint32_t d = 0; d < u->setup.homing->n_domains; d++)
+		dots_client_recorded(u->client, d);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
+
+static enum activation_type
+controlled(void *arg, uint32_t domain, const char *acl)
+{
+	const struct data_upstream *u = arg;
+
+	return dots_client_controlled(u->client, u->setup.homing->domains[domain].name, acl);
+}
+
+static void
+recorded(void *arg, uint32_t domain)
+{
+	const struct data_upstream *u = arg;
+
+	dots_client_recorded(u->client, domain);
+}
 
 static struct data_channel_setup
 channel_setup(struct data_upstream *u, size_t link)
@@ -684,6 +825,8 @@ channel_setup(struct data_upstream *u, size_t link)
 		.collided = on_collided,
 		.stands = on_stands,
 		.changed = tell_changed,
+		.controlled = controlled,
+		.recorded = recorded,
 		.arg = u};
 }
 
@@ -854,6 +997,7 @@ data_upstream_new(struct loop *l, struct persist *p, struct dots_client *client,
 	apply(u);
 	dots_client_on_link(client, on_link, u);
 	dots_client_on_cuid(client, on_renamed, u);
+	tell_records(u);
 	return u;
 }
 
@@ -879,6 +1023,7 @@ data_upstream_free(struct data_upstream *u)
 	if (!u)
 		return;
 	dots_client_on_link(u->client, NULL, NULL);
+	dots_client_on_acl(u->client, NULL);
 	dots_client_on_cuid(u->client, NULL, NULL);
 	while (!TAILQ_EMPTY(&u->holders))
 		free_holder(u, TAILQ_FIRST(&u->holders));
@@ -899,6 +1044,7 @@ data_upstream_reload(struct data_upstream *u, const struct data_upstream_setup *
 {
 	u->setup = *s;
 	apply(u);
+	tell_records(u);
 }
 
 /* ---- what has become of it ------------------------------------------------------------------- */
@@ -934,28 +1080,6 @@ data_upstream_each_asker(
 	struct asker_visit v = {visit, arg};
 
 	map_each(u->askers, visit_asker, &v);
-}
-
-static const struct data_record *
-find_record(const struct data_channel *c, const char *asker, enum share_kind kind, const char *own)
-{
-	size_t n;
-	const struct data_record *r = data_channel_records(c, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (r[i].kind == kind && !strcmp(r[i].asker, asker) && !strcmp(r[i].own, own))
-			return &r[i];
-	return NULL;
-}
-
-static size_t
-link_of(const struct data_upstream *u, uint32_t domain)
-{
-	size_t i = 0;
-
-	while (i < u->n_links && u->domains[i] != domain)
-		i++;
-	return i;
 }
 
 static enum data_standing
@@ -1010,24 +1134,6 @@ data_upstream_standing(const struct data_upstream *u, const char *asker, enum sh
 	if (n[DATA_UNREACHABLE])
 		return DATA_UNREACHABLE;
 	return n[DATA_REFUSED] ? DATA_REFUSED : DATA_NOWHERE;
-}
-
-static const char *
-name_there(const struct data_record *r)
-{
-	return json_string_value(json_object_get(r->entry, "name"));
-}
-
-const char *
-data_upstream_acl(
-	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl)
-{
-	const struct asker *a = find_asker(u, asker);
-	size_t at = link_of(u, domain);
-	const struct data_channel *c = a && at < u->n_links ? a->holder->channels[at] : NULL;
-	const struct data_record *r = c ? find_record(c, asker, SHARE_ACL, acl) : NULL;
-
-	return r && r->state == DATA_RECORD_PLACED ? name_there(r) : NULL;
 }
 
 static void
