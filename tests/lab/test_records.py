@@ -108,7 +108,7 @@ def test_the_file_of_an_agent():
 
 
 @pytest.mark.parametrize("path, below", [
-    ("registration", ""), ("acls", "/acls"), ("alias=a%20b", "/aliases/alias=a%20b"), ("acl=f", "/acls/acl=f")])
+    ("registration", ""), ("acls", "/acls"), ("aliases/a%20b", "/aliases/alias=a%20b"), ("acls/f", "/acls/acl=f")])
 def test_paths(path, below):
     assert records.path_of(None, path, "c") == "/restconf/data/ietf-dots-data-channel:dots-data/dots-client=c" + below
     assert records.path_of(None, "/restconf", "c") == "/restconf"
@@ -117,10 +117,10 @@ def test_paths(path, below):
 def test_bodies_of_requests(lab):
     st = said("restconf t1 put x as=cpe server=s1 target=192.0.2.66/32")
     entry = {"name": "x", "target-prefix": ["192.0.2.66/32"]}
-    assert records.body_of(lab, st, "put", "alias=x", "c") == {"ietf-dots-data-channel:alias": [entry]}
-    assert "aces" in records.body_of(lab, st, "put", "acl=x", "c")["ietf-dots-data-channel:acl"][0]
+    assert records.body_of(lab, st, "put", "aliases/x", "c") == {"ietf-dots-data-channel:alias": [entry]}
+    assert "aces" in records.body_of(lab, st, "put", "acls/x", "c")["ietf-dots-data-channel:acl"][0]
     assert records.body_of(lab, st, "put", "registration", "c") == {"ietf-dots-data-channel:dots-client": [{"cuid": "c"}]}
-    assert records.body_of(lab, st, "get", "alias=x", "c") is None
+    assert records.body_of(lab, st, "get", "aliases/x", "c") is None
     with pytest.raises(LabError, match="put registration"):
         records.body_of(lab, st, "put", "aliases", "c")
 

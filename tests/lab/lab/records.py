@@ -88,27 +88,35 @@ def file_of(entries):
 
 # ---- of a data channel ----
 
+def of_path(path):
+    """aliases/NAME, acls/NAME -> kind and NAME; of anything else None."""
+    container, _, name = path.partition("/")
+    kinds = {container: kind for kind, container in CONTAINERS.items()}
+    return (kinds[container], name) if name and container in kinds else None
+
+
 def path_of(st, path, cuid):
-    """As it is, or of something under that cuid: registration, aliases, acls, alias=NAME, acl=NAME."""
+    """As it is, or of something under that cuid: registration, aliases, acls, aliases/NAME, acls/NAME."""
     if path.startswith("/"):
         return path
-    kind = path.partition("=")[0]
-    below = {"registration": "", "aliases": "/aliases", "acls": "/acls", "alias": f"/aliases/{path}",
-             "acl": f"/acls/{path}"}
-    if kind not in below:
-        raise st.error(f"{path}: registration, aliases, acls, alias=NAME, acl=NAME or a path")
-    return f"/restconf/data/{MODULE}:dots-data/dots-client={cuid}{below[kind]}"
+    entry = of_path(path)
+    if not entry and path not in ("registration", *CONTAINERS.values()):
+        raise st.error(f"{path}: registration, aliases, acls, aliases/NAME, acls/NAME or a path")
+    below = "" if path == "registration" else "/" + path
+    if entry:
+        below = f"/{CONTAINERS[entry[0]]}/{entry[0]}={entry[1]}"
+    return f"/restconf/data/{MODULE}:dots-data/dots-client={cuid}{below}"
 
 
 def body_of(lab, st, method, path, cuid):
     """What a PUT says: a registration, or the alias or ACL that the words are about."""
-    kind, _, name = path.partition("=")
     if method != "put":
         return None
-    if kind == "registration":
+    if path == "registration":
         return {f"{MODULE}:dots-client": [{"cuid": cuid}]}
-    if kind not in CONTAINERS:
-        raise st.error("put registration, alias=NAME or acl=NAME")
+    if not of_path(path):
+        raise st.error("put registration, aliases/NAME or acls/NAME")
+    kind, name = of_path(path)
     return {f"{MODULE}:{kind}": [(alias if kind == "alias" else acl)(lab, st, name)]}
 
 
