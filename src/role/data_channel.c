@@ -15,6 +15,7 @@
 enum {
 	RETRY_S = 30,       /* after a failure: doubled … */
 	RETRY_MAX_S = 3600, /* … up to this */
+	RETRY_LINK_S = 5,   /* after the first failure over a link that has come up */
 	RENEW_MIN_MS = 10000,
 	ANSWER_MAX = 1 << 22,
 	MINUTE_MS = 60000,
@@ -54,6 +55,7 @@ struct data_channel {
 	size_t n_doomed;
 	unsigned failures; /* in a row */
 	bool waits;        /* for a link or an address: nothing was sent */
+	bool fresh;        /* the link has just come up */
 	char reason[REASON_MAX];
 };
 
@@ -134,11 +136,13 @@ forget_root(struct data_channel *c)
 static void
 fail(struct data_channel *c, const char *reason)
 {
-	int64_t pause = (int64_t)RETRY_S << (c->failures < 7 ? c->failures : 7);
-	bool known = c->failures && !strcmp(c->reason, reason);
+	int64_t pause =
+		c->fresh ? RETRY_LINK_S : (int64_t)RETRY_S << (c->failures < 7 ? c->failures : 7);
+	bool known = !strcmp(c->reason, reason);
 
 	pause = pause < RETRY_MAX_S ? pause : RETRY_MAX_S;
-	c->failures++;
+	c->failures += !c->fresh;
+	c->fresh = false;
 	snprintf(c->reason, sizeof(c->reason), "%s", reason);
 	event_raise(EVENT_DATA_PENDING, EVENT_F("domain", c->domain->name),
 		EVENT_F("server", c->domain->data.name), EVENT_F("reason", c->reason),
@@ -202,6 +206,7 @@ finish(struct data_channel *c)
 			EVENT_N("refused", count(c, DATA_RECORD_REFUSED)));
 	c->told = true;
 	c->failures = 0;
+	c->fresh = false;
 	*c->reason = '\0';
 	timer_at(c->timer, c->renew < next ? c->renew : next);
 	end_round(c);
@@ -795,6 +800,11 @@ data_channel_reason(const struct data_channel *c)
 void
 data_channel_link_up(struct data_channel *c)
 {
-	if (c->waits && c->phase == IDLE)
-		timer_after(c->timer, 0);
+	if (!c->waits || c->phase != IDLE)
+		return;
+	/* How long the link was away says nothing of the server; its routes may come a moment
+	 * later. */
+	c->failures = 0;
+	c->fresh = true;
+	timer_after(c->timer, 0);
 }

@@ -49,7 +49,8 @@ const struct data_record *data_channel_records(const struct data_channel *c, siz
 const char *data_channel_server(const struct data_channel *c);
 /* Why the last round failed; "": it did not. */
 const char *data_channel_reason(const struct data_channel *c);
-/* A link has come up: what waits for one is tried at once. */
+/* A link has come up: what waits for one is tried at once, and, for routes may come later, soon
+ * again. */
 void data_channel_link_up(struct data_channel *c);
 
 #endif
