@@ -53,7 +53,7 @@ def test_entries_of_an_acl_come_one_behind_the_other(lab):
         {"name": "no", "actions": {"forwarding": "drop"}, "matches": {
             "ipv4": {"destination-ipv4-network": "192.0.2.66/32"},
             "udp": {"destination-port-range-or-operator": {"lower-port": 1, "upper-port": 9},
-                    "source-port-range-or-operator": {"lower-port": 123}}}}]
+                    "source-port-range-or-operator": {"operator": "eq", "port": 123}}}}]
 
 
 def test_each_pair_of_one_family_is_an_entry(lab):
@@ -63,7 +63,7 @@ def test_each_pair_of_one_family_is_an_entry(lab):
 
 
 @pytest.mark.parametrize("words, matches", [
-    ("protocol=6 port=80", {"tcp": {"destination-port-range-or-operator": {"lower-port": 80}}}),
+    ("protocol=6 port=80", {"tcp": {"destination-port-range-or-operator": {"operator": "eq", "port": 80}}}),
     ("source=198.51.100.1/32 protocol=1", {"ipv4": {"source-ipv4-network": "198.51.100.1/32", "protocol": 1}}),
     ("forward=drop", {})])
 def test_what_has_no_destination(lab, words, matches):

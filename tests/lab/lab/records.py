@@ -31,6 +31,10 @@ def ports(text):
     return dict(zip(("lower-port", "upper-port"), map(int, text.split("-"))))
 
 
+def ports_of_acl(text):
+    return ports(text) if "-" in text else {"operator": "eq", "port": int(text)}
+
+
 def alias(lab, st, name):
     said = (("target-prefix", sorted(map(str, lab.prefixes(st.items("target"), st)))),
             ("target-port-range", list(map(ports, st.items("port")))),
@@ -66,7 +70,7 @@ def matches(st, source, target):
     for end, net in (("destination", target), ("source", source)):
         if net:
             header[f"{end}-ipv{net.version}-network"] = str(net)
-    transport = {f"{end}-port-range-or-operator": ports(st.get(key))
+    transport = {f"{end}-port-range-or-operator": ports_of_acl(st.get(key))
                  for end, key in (("destination", "port"), ("source", "source-port")) if key in st.attrs}
     protocol = st.get("protocol")
     if transport:
