@@ -18,7 +18,7 @@ FLOOD_PORT, DOTS_PORT = "9999", "4646"
 HELLO_SOURCES = "198.18.0.0/15,2001:db8:ffff::/48"
 END = re.compile(r"\[?(?P<address>[^]]*)\]?:(?P<port>\d+)")  # of a session
 DOTS_CBOR = "271"  # Content-Format application/dots+cbor
-DECODE_WITHIN = 20
+CAPTURED_WITHIN, DECODE_WITHIN = 5, 20
 YANG_JSON = "application/yang-data+json"
 
 
@@ -169,13 +169,18 @@ class Steps:
 
     def do_replay(self, st, ns):
         """All that has come from that server since the step began, as it was captured."""
-        sources = self.lab.addresses_of(st.get("from"))
-        self.journal.poll()
-        recorded = [p for log in self.folder.glob(f"{st.get('to')}-*.pcap")
-                    for p in datagrams(log.read_bytes(), sources, self.begun)]
-        if not recorded:
-            raise NetError("nothing of it was captured")
+        end = time.monotonic() + CAPTURED_WITHIN
+        while not (recorded := self.recorded(st)):
+            if time.monotonic() > end:
+                raise NetError("nothing of it was captured")
+            time.sleep(0.05)
         self.inject(st, ns, recorded)
+
+    def recorded(self, st):
+        """What is in the files by now: what the agents have said already may be a little ahead of them."""
+        sources = self.lab.addresses_of(st.get("from"))
+        return [p for log in self.folder.glob(f"{st.get('to')}-*.pcap")
+                for p in datagrams(log.read_bytes(), sources, self.begun)]
 
     def mitigations(self, st, name):
         """The ids of what the agent has for exactly these targets."""
