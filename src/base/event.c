@@ -110,6 +110,11 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_DATA_REFUSED] = {"data-refused", EVENT_INFO, AUDIT,
 		"client method path code reason untold",
 		"a request on the data channel was refused"},
+	[EVENT_RECORD_SET] = {"record-set", EVENT_INFO, AUDIT, "kind name",
+		"the operator has put an alias or ACL of ours on record, or another one of that "
+		"name"},
+	[EVENT_RECORD_REMOVED] = {"record-removed", EVENT_INFO, AUDIT, "kind name",
+		"the operator has taken it off record"},
 	[EVENT_RECORD_PLACED] = {"record-placed", EVENT_INFO, AUDIT, "domain server kind name code",
 		"a provider has an alias or ACL of ours on record"},
 	[EVENT_RECORD_REFUSED] = {"record-refused", EVENT_WARNING, AUDIT,
@@ -117,7 +122,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"an alias or ACL of ours may go to nobody, or the provider said no"},
 	[EVENT_RECORD_DELETED] = {"record-deleted", EVENT_INFO, AUDIT,
 		"domain server kind name code",
-		"a provider has it no more: the files have not got it"},
+		"a provider has it no more: neither files nor operator have got it"},
 	[EVENT_DATA_IN_STEP] = {"data-in-step", EVENT_INFO, PLAIN,
 		"domain server interface records refused",
 		"a provider has on record what it should, so many aliases and ACLs, apart from "

@@ -29,7 +29,6 @@ struct reading {
 	struct acl *acl;
 	struct acl_rule *rule;
 	const char *ace, *leaf; /* where we are */
-	unsigned seen;          /* in any of its ACEs: SEEN_… */
 	struct restconf_error *err;
 };
 enum { SEEN_FRAGMENT = 1, SEEN_IPV4_FLAGS = 2, SEEN_BITMASK = 4, SEEN_TCP_FLAGS = 8 };
@@ -267,7 +266,6 @@ read_header(struct reading *r, const struct header *h, json_t *matches)
 			return refuse(r, RESTCONF_INVALID_VALUE, "is not supported here (7.1)");
 		if (!l->read(r, l, v))
 			return false;
-		r->seen |= l->seen;
 	}
 	return true;
 }
@@ -368,9 +366,30 @@ read_type(struct reading *r, const json_t *entry, uint8_t *ret_family)
 				"RFC 8783 7.2: type: %s is not supported here", type);
 }
 
+/* SEEN_… in any of its ACEs. */
+static unsigned
+seen_in(const json_t *entry)
+{
+	const json_t *aces = json_object_get(json_object_get(entry, "aces"), "ace"), *ace;
+	unsigned seen = 0;
+	size_t k;
+
+	json_array_foreach(aces, k, ace)
+	{
+		const json_t *matches = json_object_get(ace, "matches");
+
+		for (size_t i = 0; i < N_LEAFS; i++)
+			if (leafs[i].seen &&
+				json_object_get(json_object_get(matches, leafs[i].container),
+					leafs[i].name))
+				seen |= leafs[i].seen;
+	}
+	return seen;
+}
+
 /* RFC 8783 4.2: not in one request. */
-static bool
-check_pairs(struct reading *r)
+bool
+acl_pairs(const json_t *entry, struct restconf_error *err)
 {
 	static const struct {
 		unsigned pair;
@@ -380,9 +399,11 @@ check_pairs(struct reading *r)
 		{SEEN_BITMASK | SEEN_TCP_FLAGS, "flags-bitmask and the flags of tcp"},
 	};
 
+	unsigned seen = seen_in(entry);
+
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		if ((r->seen & pairs[i].pair) == pairs[i].pair)
-			return restconf_refuse(r->err, BAD_REQUEST, RESTCONF_INVALID_VALUE,
+		if ((seen & pairs[i].pair) == pairs[i].pair)
+			return restconf_refuse(err, BAD_REQUEST, RESTCONF_INVALID_VALUE,
 				"RFC 8783 4.2: %s exclude each other", pairs[i].text);
 	return true;
 }
@@ -428,7 +449,7 @@ acl_read(const json_t *entry, const struct client *c, struct arena *a, struct ac
 		if (!read_ace(&r, ace, family))
 			return false;
 	}
-	return check_pairs(&r);
+	return acl_pairs(entry, err);
 }
 
 /* ---- capabilities ---- */
@@ -445,6 +466,15 @@ container_capabilities(const struct header *h)
 	if (h->ports) /* of both ports, and all operators (4.3) */
 		json_object_set_new(ret, "port-range", json_true());
 	return ret;
+}
+
+const char *
+acl_leaf_capability(const char *header, const char *leaf)
+{
+	for (size_t i = 0; i < N_LEAFS; i++)
+		if (!strcmp(leafs[i].container, header) && !strcmp(leafs[i].name, leaf))
+			return leafs[i].capability;
+	return NULL;
 }
 
 json_t *

@@ -30,9 +30,18 @@ struct acl {
  * `flags-bitmask` with TCP `flags`. */
 bool acl_read(const json_t *entry, const struct client *c, struct arena *a, struct acl *ret,
 	struct restconf_error *err);
+/* The last two alone: what nobody may send (4.2). */
+bool acl_pairs(const json_t *entry, struct restconf_error *err);
 /* What acl_read supports, and the mitigators can do: the `capabilities` container (7.1). New
  * reference. */
 json_t *acl_capabilities(void);
+/* The member of `capabilities` for a leaf of such a header container, in a container of the same
+ * name; NULL: there is none. */
+const char *acl_leaf_capability(const char *header, const char *leaf);
+/* Whether a server can do what an ACL asks for, by its `capabilities` (7.1); both normalised. What
+ * it does not say that it cannot do it can: members that are false, and lists that have something
+ * in them, but not this. False with `why`, which names entry and field. */
+bool acl_within(const json_t *entry, const json_t *capabilities, char *why, size_t cap);
 /* Whether the two treat some packet oppositely: one drops and the other accepts what has source,
  * destination, protocol and ports in common (RFC 8783 3.1). An ACE without destination is for all
  * of its client's prefixes. looks: how many looks at earlier rules are left to the request, less

@@ -10,7 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "daemon/config_table.h"
-#include "wire/data.h"
+#include "daemon/record_text.h"
 
 enum { FILE_MAX = 1 << 24 };
 
@@ -23,10 +23,11 @@ struct reading {
 };
 
 static void
-add_record(struct reading *r, enum share_kind kind, json_t *entry)
+add_record(void *arg, enum share_kind kind, json_t *entry)
 {
+	struct reading *r = arg;
 	struct config *c = r->config;
-	struct share_wish w = {kind, entry};
+	struct share_wish w = {.kind = kind, .entry = entry};
 	const char *name = share_name(&w);
 
 	if (map_get(r->names[kind], name, strlen(name))) {
@@ -39,34 +40,6 @@ add_record(struct reading *r, enum share_kind kind, json_t *entry)
 	c->records = mem_grow(c->records, c->n_records + 1, sizeof(*c->records));
 	json_incref(entry);
 	c->records[c->n_records++] = w;
-}
-
-/* {"ietf-dots-data-channel:aliases": {…}} alone is a body of that container. */
-static bool
-read_container(struct reading *r, const char *member, json_t *value, struct restconf_error *err)
-{
-	static const struct {
-		const char *name, *list;
-		const struct yang_node *const *node;
-	} known[] = {[SHARE_ALIAS] = {DATA_MODULE ":aliases", "alias", &data_aliases},
-		[SHARE_ACL] = {DATA_MODULE ":acls", "acl", &data_acls}};
-	json_t *body, *container = NULL, *entry;
-	size_t kind = 0, i;
-
-	while (kind < sizeof(known) / sizeof(*known) && strcmp(known[kind].name, member) != 0)
-		kind++;
-	if (kind == sizeof(known) / sizeof(*known))
-		return restconf_refuse(err, 400, RESTCONF_UNKNOWN_ELEMENT,
-			"RFC 8783 4.3: %.80s is neither " DATA_MODULE ":aliases nor " DATA_MODULE
-			":acls",
-			member);
-	body = json_pack("{sO}", member, value);
-	if (yang_body(data_client, *known[kind].node, body, &container, err))
-		json_array_foreach(json_object_get(container, known[kind].list), i, entry)
-			add_record(r, (enum share_kind)kind, entry);
-	json_decref(container);
-	json_decref(body);
-	return !err->status;
 }
 
 /* All of it; NULL with `why`. */
@@ -99,26 +72,13 @@ read_file(const char *path, size_t *ret_len, char *why, size_t cap)
 static void
 read_records(struct reading *r)
 {
-	struct restconf_error err = {0};
-	char why[RESTCONF_WHY_MAX] = "";
+	char why[RECORD_WHY_MAX] = "";
 	size_t len = 0;
 	char *text = read_file(r->path, &len, why, sizeof(why));
-	json_t *all = text ? yang_parse(text, len, &err) : NULL, *value;
-	const char *member;
 
-	if (all && !json_is_object(all))
-		restconf_refuse(
-			&err, 400, RESTCONF_INVALID_VALUE, "RFC 8783 4.3: the whole is no object");
-	if (all)
-		json_object_foreach(
-			all, member, value) if (!read_container(r, member, value, &err)) break;
-	if (err.status)
-		snprintf(why, sizeof(why), "%s", err.why);
-	if (*why)
+	if (!text || !record_text_read(text, len, add_record, r, why, sizeof(why)))
 		options_problem(r->options, true, options_spot(r->options, r->draft, "data-files"),
-			"%s: %s%s%s, expected aliases and acls of RFC 8783", r->path, why,
-			*err.path ? " at " : "", err.path);
-	json_decref(all);
+			"%s: %s, expected aliases and acls of RFC 8783", r->path, why);
 	free(text);
 }
 

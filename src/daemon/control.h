@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "daemon/config.h"
 #include "daemon/learned.h"
+#include "daemon/recorded.h"
 #include "role/client.h"
 #include "role/data_upstream.h"
 #include "role/gateway.h"
@@ -21,9 +22,11 @@ struct control_parts {
 	struct dots_server *server;
 	struct persist *store;
 	struct learned *learned;                          /* NULL without the client role */
+	struct recorded *recorded;                        /* likewise */
 	void (*rehome)(void *arg);                        /* what was learned has changed */
+	void (*rerecord)(void *arg);                      /* and so has `recorded` */
 	void (*reload)(void *arg, char *why, size_t cap); /* why "" when done */
-	void *reload_arg;                                 /* of both */
+	void *reload_arg;                                 /* of all three */
 };
 
 struct control;

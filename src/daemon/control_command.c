@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "daemon/control_record.h"
 #include "daemon/control_view.h"
 #include "daemon/preconfigured.h"
 #include "net/rr.h"
@@ -1050,6 +1051,14 @@ static const struct argument client_arguments[] = {
 	{0},
 };
 
+static const struct argument record_arguments[] = {
+	{"action", TEXT, true, 1, 8},
+	{"name", TEXT, true, 1, RECORD_NAME_MAX},
+	{"text", TEXT, false, 1, RECORD_TEXT_MAX},
+	{"wait", NUMBER, false, 0, WAIT_MAX_S},
+	{0},
+};
+
 static const struct command {
 	const char *name;
 	bool client; /* needs the client role */
@@ -1060,7 +1069,9 @@ static const struct command {
 	{"domains", false, family_arguments, run_domains},
 	{"domain", true, domain_arguments, run_domain},
 	{"sessions", false, no_arguments, run_sessions},
+	{"alias", true, record_arguments, record_run_alias},
 	{"aliases", false, no_arguments, run_aliases},
+	{"acl", true, record_arguments, record_run_acl},
 	{"acls", false, no_arguments, run_acls},
 	{"clients", false, clients_arguments, run_clients},
 	{"client", false, client_arguments, run_client},

@@ -30,7 +30,7 @@ struct asker {
 	/* of a `mitigate` that waits for answers */
 	char wish[WISH_ID_MAX];
 	mono_ms until;
-	json_t *pending; /* of an `explain` that waits for names; NULL */
+	json_t *pending; /* of an `explain` that waits for names, or an entry for providers; NULL */
 };
 
 void command_run(struct asker *a, const json_t *request);

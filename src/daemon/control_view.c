@@ -796,6 +796,7 @@ view_clients(const struct control_parts *p, const char *name, size_t max, size_t
 struct records {
 	json_t *list;
 	enum share_kind kind;
+	const char *name; /* NULL: all */
 	size_t n, max;
 };
 
@@ -805,7 +806,7 @@ add_record(void *arg, const struct data_record_view *v)
 	struct records *r = arg;
 	json_t *j;
 
-	if (v->kind != r->kind || r->n++ >= r->max)
+	if (v->kind != r->kind || (r->name && strcmp(r->name, v->name) != 0) || r->n++ >= r->max)
 		return;
 	j = json_object();
 	add_text(j, "name", v->name);
@@ -819,10 +820,40 @@ add_record(void *arg, const struct data_record_view *v)
 json_t *
 view_records(const struct control_parts *p, enum share_kind kind, size_t max, size_t *ret_all)
 {
-	struct records r = {json_array(), kind, 0, max};
+	struct records r = {.list = json_array(), .kind = kind, .max = max};
 
 	data_upstream_each(p->records, add_record, &r);
 	*ret_all = r.n;
+	return r.list;
+}
+
+json_t *
+view_record(const struct control_parts *p, enum share_kind kind, const char *name)
+{
+	struct records r = {.list = json_array(), .kind = kind, .name = name, .max = SIZE_MAX};
+
+	data_upstream_each(p->records, add_record, &r);
+	return r.list;
+}
+
+json_t *
+view_shares(const struct homing *h, const struct share_wish *w, const struct shares *shares)
+{
+	struct records r = {.list = json_array(), .kind = w->kind, .max = SIZE_MAX};
+
+	for (size_t i = 0; i < shares->n; i++) {
+		const struct share *s = &shares->list[i];
+		const struct domain *d = s->domain < 0 ? NULL : &h->domains[s->domain];
+		char *reason = s->entry ? NULL : mem_printf("%s: %s", s->section, s->reason);
+
+		add_record(&r, &(struct data_record_view){.kind = w->kind,
+				       .name = share_name(w),
+				       .domain = d ? d->name : "",
+				       .server = d && s->entry ? d->data.name : "",
+				       .state = s->entry ? "planned" : "refused",
+				       .reason = reason});
+		free(reason);
+	}
 	return r.list;
 }
 

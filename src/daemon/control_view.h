@@ -31,6 +31,11 @@ json_t *view_clients(const struct control_parts *p, const char *name, size_t max
 /* Of ours, at the data channels of providers. */
 json_t *view_records(
 	const struct control_parts *p, enum share_kind kind, size_t max, size_t *ret_all);
+/* One of them, of that name: at each of its providers. */
+json_t *view_record(const struct control_parts *p, enum share_kind kind, const char *name);
+/* As that: what would become of one that is not on record; planned, or refused. */
+json_t *view_shares(
+	const struct homing *h, const struct share_wish *w, const struct shares *shares);
 json_t *view_status(const struct control_parts *p, mono_ms started);
 
 #endif

@@ -19,6 +19,7 @@
 #include "daemon/learned.h"
 #include "daemon/preconfigured.h"
 #include "daemon/process.h"
+#include "daemon/recorded.h"
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
 #include "mitigator/nftables.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct signal_watch *signals[3];
 	struct expiry *expiry;
 	struct learned *learned;             /* NULL without the client role */
+	struct recorded *recorded;           /* likewise */
 	struct discovery_service *discovery; /* likewise */
 	struct timer *clock, *watchdog;
 	wall_ms clock_wall;
@@ -122,12 +124,12 @@ client_setup(const struct config *c)
 }
 
 static struct data_upstream_setup
-records_setup(const struct config *c)
+records_setup(const struct daemon *d, const struct config *c)
 {
-	return (struct data_upstream_setup){.homing = c->homing,
-		.credentials = c->credentials,
-		.wishes = c->records,
-		.n_wishes = c->n_records};
+	struct data_upstream_setup s = {.homing = c->homing, .credentials = c->credentials};
+
+	s.wishes = recorded_wishes(d->recorded, c, &s.n_wishes);
+	return s;
 }
 
 static struct gateway_setup
@@ -274,11 +276,12 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct dots_client_setup cs = client_setup(c);
 	struct server_setup ss = server_setup(c);
 	struct gateway_setup gs = gateway_setup(c);
-	struct data_upstream_setup rs = records_setup(c);
+	struct data_upstream_setup rs;
 
 	if (has_client(c)) {
 		d->client = dots_client_new(d->loop, d->store, &cs);
 		preconfigured_apply(d->client, c, d->loop);
+		rs = records_setup(d, c);
 		d->records = data_upstream_new(d->loop, d->client, &rs);
 	}
 	if (!has_server(c))
@@ -337,6 +340,7 @@ start_discovery(struct daemon *d)
 /* ---- reload ---- */
 
 static void reload(void *arg, char *why, size_t cap);
+static void rerecord(void *arg);
 
 static void
 set_parts(struct daemon *d)
@@ -348,7 +352,9 @@ set_parts(struct daemon *d)
 	d->parts.server = d->server;
 	d->parts.store = d->store;
 	d->parts.learned = d->learned;
+	d->parts.recorded = d->recorded;
 	d->parts.rehome = rehome;
+	d->parts.rerecord = rerecord;
 	d->parts.reload = reload;
 	d->parts.reload_arg = d;
 }
@@ -449,7 +455,7 @@ rehome(void *arg)
 	d->config->homing = learned_apply(d->learned, d->config->base);
 	cs = client_setup(d->config);
 	gs = gateway_setup(d->config);
-	rs = records_setup(d->config);
+	rs = records_setup(d, d->config);
 	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
 	preconfigured_apply(d->client, d->config, d->loop);
@@ -459,6 +465,15 @@ rehome(void *arg)
 	if (d->server)
 		server_set_names(d->server, &names);
 	homing_free(old);
+}
+
+static void
+rerecord(void *arg)
+{
+	struct daemon *d = arg;
+	struct data_upstream_setup rs = records_setup(d, d->config);
+
+	data_upstream_reload(d->records, &rs);
 }
 
 static void
@@ -474,11 +489,11 @@ swap(struct daemon *d, struct config *new)
 	cs = client_setup(new);
 	gs = gateway_setup(new);
 	ss = server_setup(new);
-	rs = records_setup(new);
 	d->config = new;
 	if (d->client) {
 		dots_client_reload(d->client, &cs);
 		preconfigured_apply(d->client, new, d->loop);
+		rs = records_setup(d, new);
 		data_upstream_reload(d->records, &rs);
 	}
 	if (d->gateway)
@@ -625,8 +640,10 @@ start(struct daemon *d, char *why, size_t cap)
 	d->store = store_open(d->loop, d->config->state, why, cap);
 	if (!d->store)
 		return false;
-	if (has_client(d->config))
+	if (has_client(d->config)) {
 		d->learned = learned_new(d->loop, d->store, rehome, d);
+		d->recorded = recorded_new(d->store);
+	}
 	learn(d, d->config);
 	if (!start_roles(d, why, cap))
 		return false;
@@ -645,6 +662,7 @@ stop(struct daemon *d)
 	discovery_free(d->discovery);
 	stop_roles(d);
 	learned_free(d->learned);
+	recorded_free(d->recorded);
 	if (d->store)
 		store_close(d->store);
 	stop_housekeeping(d);

@@ -12,12 +12,14 @@
 
 #include "base/frame.h"
 #include "dotsctl/print.h"
+#include "dotsctl/text_file.h"
 
 enum {
 	EXIT_REFUSED = 1,
 	EXIT_USAGE = 2,
 	EXIT_UNREACHABLE = 3,
 	FRAME_MAX = 1024 * 1024,
+	WHY_MAX = 512,
 	WAIT_S = 3,      /* of `mitigate`, unless --wait says otherwise */
 	PATIENCE_S = 30, /* beyond that: a daemon that does not answer */
 };
@@ -34,6 +36,8 @@ struct option_row {
 struct word {
 	const char *member, *what; /* as it is called when it is missing; NULL: it may be */
 };
+/* A word of this member names a file: what is in it is sent. */
+static const char file_member[] = "text";
 static const struct word target_words[] = {{"targets", "a target"}, {NULL, NULL}};
 static const struct word id_words[] = {{"id", "an id (see dotsctl list)"}, {NULL, NULL}};
 static const struct word domain_words[] = {{"name", "the name of a domain (see dotsctl domains)"},
@@ -42,6 +46,10 @@ static const struct word domain_words[] = {{"name", "the name of a domain (see d
 
 static const struct word drain_words[] = {{"action", "on, force or off"}, {NULL, NULL}};
 
+static const struct word alias_words[] = {{"action", "set, remove or explain"},
+	{"name", "the name of an alias (see dotsctl aliases)"}, {file_member, NULL}, {NULL, NULL}};
+static const struct word acl_words[] = {{"action", "set, remove or explain"},
+	{"name", "the name of an ACL (see dotsctl acls)"}, {file_member, NULL}, {NULL, NULL}};
 static const struct word clients_words[] = {{"name", NULL}, {NULL, NULL}};
 static const struct word client_words[] = {{"name", "the name of a client (see dotsctl clients)"},
 	{"action", "suspend or resume"}, {NULL, NULL}};
@@ -104,6 +112,10 @@ static const struct option_row client_options[] = {
 	{"--reason", "reason", OPTION_TEXT, "with suspend: in your words, for the audit"},
 	{NULL, NULL, 0, NULL},
 };
+static const struct option_row record_options[] = {
+	{"--wait", "wait", OPTION_NUMBER, "with set: seconds to wait for the providers (3)"},
+	{NULL, NULL, 0, NULL},
+};
 static const struct option_row explain_options[] = {
 	{"--port", "ports", OPTION_LIST, "as of mitigate"},
 	{"--protocol", "protocols", OPTION_PROTOCOL, "as of mitigate"},
@@ -125,6 +137,12 @@ static const struct command commands[] = {
 	{"aliases", "", "aliases of ours at data channels of providers", NULL, false, NULL,
 		print_records},
 	{"acls", "", "filters of ours there", NULL, false, NULL, print_records},
+	{"alias", "set|explain NAME FILE|- [--wait S], or remove NAME",
+		"put an alias of ours on record at its providers, or take it off", alias_words,
+		false, record_options, print_recorded},
+	{"acl", "set|explain NAME FILE|- [--wait S], or remove NAME",
+		"put a filter of ours on record there, or take it off", acl_words, false,
+		record_options, print_recorded},
 	{"clients", "[NAME]", "those we serve: what each has, may have, and was refused",
 		clients_words, false, NULL, print_clients},
 	{"client", "NAME suspend|resume [--end] [--reason TEXT]",
@@ -262,10 +280,25 @@ find_option(const struct command *c, const char *word)
 }
 
 static int
+take_file(const struct command *c, const struct word **next, const char *path, json_t *request)
+{
+	char why[WHY_MAX];
+	json_t *text = text_file_read(path, why, sizeof(why));
+
+	if (!text)
+		return misuse(c, why, "");
+	json_object_set_new(request, (*next)->member, text);
+	++*next;
+	return 0;
+}
+
+static int
 take_word(const struct command *c, const struct word **next, const char *text, json_t *request)
 {
 	if (!*next || !(*next)->member)
 		return misuse(c, "one word too many: ", text);
+	if ((*next)->member == file_member)
+		return take_file(c, next, text, request);
 	if (c->many && !(*next)[1].member) {
 		append(request, (*next)->member, json_string(text));
 		return 0;
@@ -297,7 +330,7 @@ parse_words(const struct command *c, int n, char **words, json_t *request)
 				words[i + 1]);
 		if (o)
 			i++;
-		else if (words[i][0] == '-')
+		else if (words[i][0] == '-' && words[i][1]) /* "-" is a word */
 			return misuse(c, "unknown option: ", words[i]);
 		else
 			code = take_word(c, &next, words[i], request);

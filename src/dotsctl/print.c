@@ -218,17 +218,30 @@ print_domains(const json_t *reply)
 	print_section("\nLEARNED", json_object_get(reply, "learned"), learned_columns);
 }
 
+static const struct column record_columns[] = {{"NAME", "name"}, {"DOMAIN", "domain"},
+	{"SERVER", "server"}, {"STATE", "state"}, {"REASON", "reason"}, {0}};
+
 void
 print_records(const json_t *reply)
 {
-	static const struct column columns[] = {{"NAME", "name"}, {"DOMAIN", "domain"},
-		{"SERVER", "server"}, {"STATE", "state"}, {"REASON", "reason"}, {0}};
 	const json_t *aliases = json_object_get(reply, "aliases");
 	json_int_t more = json_integer_value(json_object_get(reply, "not_shown"));
 
-	print_table(aliases ? aliases : json_object_get(reply, "acls"), columns);
+	print_table(aliases ? aliases : json_object_get(reply, "acls"), record_columns);
 	if (more)
 		printf("and %lld more\n", (long long)more);
+}
+
+/* Of a command about one of them; when it is removed there is nothing to show. */
+void
+print_recorded(const json_t *reply)
+{
+	const json_t *records = json_object_get(reply, "records");
+
+	if (json_array_size(records))
+		print_table(records, record_columns);
+	else
+		print_done(reply);
 }
 
 void

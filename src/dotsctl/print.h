@@ -8,7 +8,8 @@
 
 void print_status(const json_t *reply);
 void print_domains(const json_t *reply);
-void print_records(const json_t *reply); /* aliases or acls */
+void print_records(const json_t *reply);  /* aliases or acls */
+void print_recorded(const json_t *reply); /* one of them, after a change */
 void print_sessions(const json_t *reply);
 void print_parts(const json_t *reply);
 void print_explained(const json_t *reply);

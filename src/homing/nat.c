@@ -32,6 +32,28 @@ translate(const struct nat_entry *e, const struct prefix *p)
 	return to;
 }
 
+bool
+nat_translate(const struct domain *d, const struct prefix *p, struct prefix *ret)
+{
+	for (size_t i = 0; i < d->n_nat; i++)
+		if (prefix_contains(&d->nat[i].inside, p)) {
+			*ret = translate(&d->nat[i], p);
+			return true;
+		}
+	return false;
+}
+
+bool
+nat_is_internal(const struct homing *h, const struct prefix *p)
+{
+	struct prefix outside;
+
+	for (size_t i = 0; i < h->n_domains; i++)
+		if (nat_translate(&h->domains[i], p, &outside))
+			return true;
+	return nat_is_inside(p);
+}
+
 struct mapping {
 	struct arena *arena;
 	struct prefix *list;

@@ -15,6 +15,12 @@
  * stays, or with `wider-targets: clip` becomes theirs. All others stay. */
 struct target nat_outside(const struct homing *h, const struct target *t, struct arena *a);
 
+/* A prefix inside an entry of that domain's `nat-map`, as it is outside. False: none has it. */
+bool nat_translate(const struct domain *d, const struct prefix *p, struct prefix *ret);
+
+/* It means nothing to a provider: it is such space as below, or inside some `nat-map`. */
+bool nat_is_internal(const struct homing *h, const struct prefix *p);
+
 /* Private, shared or link-local space (RFC 1918, 6598, 4193, 3927): no provider can act on it. */
 bool nat_is_inside(const struct prefix *p);
 

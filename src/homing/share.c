@@ -13,7 +13,8 @@
 
 const char *const share_kinds[] = {[SHARE_ALIAS] = "alias", [SHARE_ACL] = "acl"};
 
-static const char owned_by[] = "RFC 9284 5.1", disclosed[] = "RFC 9284 6";
+static const char owned_by[] = "RFC 9284 5.1", inside[] = "RFC 9284 5.2",
+		  disclosed[] = "RFC 9284 6";
 
 const char *
 share_name(const struct share_wish *w)
@@ -92,6 +93,17 @@ read_prefixes(const json_t *list, struct arena *a)
 	return t;
 }
 
+/* M15. */
+static void
+move_outside(const struct homing *h, struct name *n, struct arena *a)
+{
+	struct target own = {.target_prefix = n->addresses, .n_target_prefix = n->n_addresses};
+	struct target outside = nat_outside(h, &own, a);
+
+	n->addresses = outside.target_prefix;
+	n->n_addresses = target_normalise(outside.target_prefix, outside.n_target_prefix);
+}
+
 /* Only what the configuration knows of it: an answer of DNS may be another one tomorrow, and an
  * alias stays (M7). */
 static void
@@ -109,6 +121,7 @@ learn_name(const struct homing *h, struct name *n, struct arena *a)
 			memcpy(known.addrs, h->hosts[i].addresses,
 				known.n_addrs * sizeof(struct addr));
 			name_learn(n, &known, a);
+			move_outside(h, n, a);
 			return;
 		}
 }
@@ -138,7 +151,7 @@ read_names(struct aliasing *al, const char *member)
 			refuse(al->to, -1, disclosed, "%s: %s", member, why);
 			continue;
 		}
-		if (n.state != NAME_KNOWN)
+		if (n.state != NAME_KNOWN) /* it has no address in it */
 			learn_name(al->homing, &n, a);
 		al->names[al->n_names++] = n;
 	}
@@ -224,8 +237,8 @@ plan_alias(const struct homing *h, const json_t *entry, struct shares *ret)
 	struct aliasing al = {.homing = h, .entry = entry, .to = ret};
 	size_t n = json_array_size(json_object_get(entry, "target-fqdn")) +
 		   json_array_size(json_object_get(entry, "target-uri"));
-	struct target inside = read_prefixes(json_object_get(entry, "target-prefix"), ret->arena);
-	struct target outside = nat_outside(h, &inside, ret->arena);
+	struct target own = read_prefixes(json_object_get(entry, "target-prefix"), ret->arena);
+	struct target outside = nat_outside(h, &own, ret->arena);
 	struct plan p;
 
 	al.names = arena_alloc(ret->arena, n + 1, sizeof(*al.names));
@@ -235,94 +248,151 @@ plan_alias(const struct homing *h, const json_t *entry, struct shares *ret)
 	plan_target(h, &outside, ret->arena, &p);
 	for (size_t i = 0; i < p.n_parts; i++)
 		if (p.parts[i].domain < 0)
-			refuse(ret, -1, p.parts[i].section, "%s", p.parts[i].reason);
+			refuse(ret, -1, p.parts[i].section, "target-prefix: %s", p.parts[i].reason);
 	for (uint32_t d = 0; d < h->n_domains; d++) {
-		struct target own = own_parts(&p, d, ret->arena);
+		struct target part = own_parts(&p, d, ret->arena);
 
-		give_part(&al, d, &own);
+		give_part(&al, d, &part);
 	}
 	refuse_names(&al);
 }
 
 /* ---- ACLs ---- */
 
-static bool
-network_of(const json_t *ace, const char *v4, const char *v6, struct prefix *ret)
-{
-	const json_t *m = json_object_get(ace, "matches");
-	const char *text = json_string_value(json_object_get(json_object_get(m, "ipv4"), v4));
+/* Where an ACE has its networks. */
+static const struct {
+	const char *header, *destination, *source;
+} families[] = {{"ipv4", "destination-ipv4-network", "source-ipv4-network"},
+	{"ipv6", "destination-ipv6-network", "source-ipv6-network"}};
+enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
 
-	if (!text)
-		text = json_string_value(json_object_get(json_object_get(m, "ipv6"), v6));
-	return text && prefix_parse(text, ret) == 0;
+/* The member that it stands in, or NULL. */
+static const char *
+network_of(const json_t *ace, bool source, struct prefix *ret)
+{
+	const json_t *matches = json_object_get(ace, "matches");
+
+	for (size_t i = 0; i < N_FAMILIES; i++) {
+		const char *member = source ? families[i].source : families[i].destination;
+		const char *text = json_string_value(
+			json_object_get(json_object_get(matches, families[i].header), member));
+
+		if (text)
+			return prefix_parse(text, ret) == 0 ? member : NULL;
+	}
+	return NULL;
 }
+
+/* What an ACE is at one domain, where its networks are as that sees them (M15). */
+struct seen {
+	bool goes; /* it is for that domain, too */
+	struct prefix destination, source;
+};
 
 struct filtering {
 	const struct homing *homing;
 	struct shares *to;
-	bool *goes; /* of each domain, of the ACE that is looked at */
+	struct seen *at; /* each domain, of the ACE that is looked at */
 };
+
+/* The one of its prefixes outside that is this domain's, all of it. */
+static bool
+choose_destination(
+	struct filtering *f, uint32_t domain, const struct target *outside, const struct plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < outside->n_target_prefix; i++) {
+		struct target one = {
+			.target_prefix = &outside->target_prefix[i], .n_target_prefix = 1};
+
+		if (!plan_domain_may_hold(f->homing, domain, &one))
+			continue;
+		f->at[domain].destination = outside->target_prefix[i];
+		n++;
+	}
+	for (size_t i = 0; n == 1 && i < p->n_parts; i++)
+		if (p->parts[i].domain == (int)domain &&
+			!prefix_contains(&f->at[domain].destination, &p->parts[i].prefix))
+			return false;
+	return n == 1;
+}
 
 /* False: refused. */
 static bool
-plan_destination(struct filtering *f, const char *name, const struct prefix *dest)
+plan_destination(struct filtering *f, const char *name, const char *member, struct prefix *dest)
 {
-	struct prefix one = *dest;
-	struct target t = {.target_prefix = &one, .n_target_prefix = 1};
+	struct target t = {.target_prefix = dest, .n_target_prefix = 1};
+	struct target outside = nat_outside(f->homing, &t, f->to->arena);
 	char text[PREFIX_TEXT_MAX];
 	struct plan p;
 
-	plan_target(f->homing, &t, f->to->arena, &p);
+	outside.n_target_prefix = target_normalise(outside.target_prefix, outside.n_target_prefix);
+	plan_target(f->homing, &outside, f->to->arena, &p);
 	for (size_t i = 0; i < p.n_parts; i++) {
 		if (p.parts[i].domain < 0) {
-			refuse(f->to, -1, p.parts[i].section, "ace %.64s: %s", name,
+			refuse(f->to, -1, p.parts[i].section, "ace %.64s: %s: %s", name, member,
 				p.parts[i].reason);
 			return false;
 		}
-		f->goes[p.parts[i].domain] = true;
+		f->at[p.parts[i].domain].goes = true;
 	}
 	for (uint32_t d = 0; d < f->homing->n_domains; d++)
-		if (f->goes[d] && !plan_domain_may_hold(f->homing, d, &t)) {
+		if (f->at[d].goes && !choose_destination(f, d, &outside, &p)) {
 			refuse(f->to, -1, owned_by,
-				"ace %.64s: not all of %s is %.64s's: name the parts one by one",
-				name, prefix_format(dest, text), f->homing->domains[d].name);
+				"ace %.64s: %s: not all of %s is %.64s's: name the parts one by "
+				"one",
+				name, member, prefix_format(dest, text),
+				f->homing->domains[d].name);
 			return false;
 		}
 	return true;
 }
 
-/* A source that is another provider's customer's address would tell of that provider. */
+/* As that domain sees it. One that is another provider's customer's address would tell of that
+ * provider. */
 static bool
-may_know_source(struct filtering *f, const char *name, const struct prefix *source)
+plan_source(struct filtering *f, const char *name, const char *member, const struct prefix *source,
+	uint32_t domain)
 {
-	struct prefix one = *source;
-	struct target t = {.target_prefix = &one, .n_target_prefix = 1};
+	const struct domain *d = &f->homing->domains[domain];
+	struct prefix *seen = &f->at[domain].source;
+	struct target t = {.target_prefix = seen, .n_target_prefix = 1};
+	bool mapped = nat_translate(d, source, seen);
 	char text[PREFIX_TEXT_MAX];
 
-	if (!trie_longest(f->homing->owners, source, NULL))
-		return true;
-	for (uint32_t d = 0; d < f->homing->n_domains; d++)
-		if (f->goes[d] && !plan_domain_may_hold(f->homing, d, &t)) {
-			refuse(f->to, -1, disclosed,
-				"ace %.64s: its source %s is another provider's than %.64s's", name,
-				prefix_format(source, text), f->homing->domains[d].name);
-			return false;
-		}
+	prefix_format(source, text);
+	if (!mapped)
+		*seen = *source;
+	if (!mapped && nat_is_internal(f->homing, source) &&
+		!plan_domain_may_hold(f->homing, domain, &t)) {
+		refuse(f->to, -1, inside,
+			"ace %.64s: %s: %s is inside, and no nat-map of %.64s says what it is "
+			"outside",
+			name, member, text, d->name);
+		return false;
+	}
+	if (trie_longest(f->homing->owners, seen, NULL) &&
+		!plan_domain_may_hold(f->homing, domain, &t)) {
+		refuse(f->to, -1, disclosed, "ace %.64s: %s: %s is another provider's than %.64s's",
+			name, member, text, d->name);
+		return false;
+	}
 	return true;
 }
 
 static bool
 plan_ace(struct filtering *f, const json_t *ace)
 {
-	const char *name = json_string_value(json_object_get(ace, "name"));
+	const char *name = json_string_value(json_object_get(ace, "name")), *member;
 	struct prefix dest, source;
 
-	memset(f->goes, 0, f->homing->n_domains * sizeof(*f->goes));
-	if (network_of(ace, "destination-ipv4-network", "destination-ipv6-network", &dest)) {
-		if (!plan_destination(f, name, &dest))
+	memset(f->at, 0, f->homing->n_domains * sizeof(*f->at));
+	if ((member = network_of(ace, false, &dest))) {
+		if (!plan_destination(f, name, member, &dest))
 			return false;
 	} else if (f->homing->n_domains == 1) {
-		f->goes[0] = true;
+		f->at[0].goes = true;
 	} else {
 		refuse(f->to, -1, owned_by,
 			"ace %.64s: no destination network, and with several providers it has to "
@@ -330,8 +400,41 @@ plan_ace(struct filtering *f, const json_t *ace)
 			name);
 		return false;
 	}
-	return !network_of(ace, "source-ipv4-network", "source-ipv6-network", &source) ||
-	       may_know_source(f, name, &source);
+	member = network_of(ace, true, &source);
+	for (uint32_t d = 0; member && d < f->homing->n_domains; d++)
+		if (f->at[d].goes && !plan_source(f, name, member, &source, d))
+			return false;
+	return true;
+}
+
+static void
+set_network(json_t *ace, const char *member, const struct prefix *p)
+{
+	const char *header = families[p->addr.family == 6].header;
+	char text[PREFIX_TEXT_MAX];
+
+	json_object_set_new(json_object_get(json_object_get(ace, "matches"), header), member,
+		json_string(prefix_format(p, text)));
+}
+
+/* The ACE with its networks as that domain sees them; new reference. */
+static json_t *
+ace_at(const struct seen *seen, json_t *ace)
+{
+	struct prefix destination, source;
+	const char *to = network_of(ace, false, &destination);
+	const char *from = network_of(ace, true, &source);
+	json_t *copy;
+
+	if ((!to || prefix_equal(&destination, &seen->destination)) &&
+		(!from || prefix_equal(&source, &seen->source)))
+		return json_incref(ace);
+	copy = json_deep_copy(ace);
+	if (to)
+		set_network(copy, to, &seen->destination);
+	if (from)
+		set_network(copy, from, &seen->source);
+	return copy;
 }
 
 /* The destinations of what is left of it. */
@@ -343,9 +446,9 @@ destinations_of(const json_t *aces, struct arena *a)
 	const json_t *ace;
 	size_t i;
 
-	json_array_foreach(aces, i,
-		ace) if (network_of(ace, "destination-ipv4-network", "destination-ipv6-network",
-				 &t.target_prefix[t.n_target_prefix])) t.n_target_prefix++;
+	json_array_foreach(
+		aces, i, ace) if (network_of(ace, false, &t.target_prefix[t.n_target_prefix]))
+		t.n_target_prefix++;
 	return t;
 }
 
@@ -366,7 +469,8 @@ static void
 plan_acl(const struct homing *h, const json_t *entry, struct shares *ret)
 {
 	const json_t *aces = json_object_get(json_object_get(entry, "aces"), "ace");
-	struct filtering f = {h, ret, arena_alloc(ret->arena, h->n_domains + 1, sizeof(bool))};
+	struct filtering f = {
+		h, ret, arena_alloc(ret->arena, h->n_domains + 1, sizeof(struct seen))};
 	json_t **parts = arena_alloc(ret->arena, h->n_domains + 1, sizeof(*parts));
 	bool all = true;
 	json_t *ace;
@@ -378,8 +482,8 @@ plan_acl(const struct homing *h, const json_t *entry, struct shares *ret)
 	{
 		all = all && plan_ace(&f, ace);
 		for (size_t d = 0; all && d < h->n_domains; d++)
-			if (f.goes[d])
-				json_array_append(parts[d], ace);
+			if (f.at[d].goes)
+				json_array_append_new(parts[d], ace_at(&f.at[d], ace));
 	}
 	for (uint32_t d = 0; d < h->n_domains; d++) {
 		if (all && json_array_size(parts[d]))
@@ -391,7 +495,10 @@ plan_acl(const struct homing *h, const json_t *entry, struct shares *ret)
 void
 share_plan(const struct homing *h, const struct share_wish *w, struct shares *ret)
 {
-	if (w->kind == SHARE_ALIAS)
+	if (w->withheld)
+		refuse(ret, -1, w->kind == SHARE_ALIAS ? "RFC 8783 6.1" : "RFC 8783 7.2", "%s",
+			w->withheld);
+	else if (w->kind == SHARE_ALIAS)
 		plan_alias(h, w->entry, ret);
 	else
 		plan_acl(h, w->entry, ret);

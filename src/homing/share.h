@@ -23,7 +23,8 @@ enum { SHARES_MAX = 4096 };
 
 struct share_wish {
 	enum share_kind kind;
-	json_t *entry; /* normalised (wire/yang.h) as data_alias or data_acl */
+	json_t *entry;        /* normalised (wire/yang.h) as data_alias or data_acl */
+	const char *withheld; /* why it goes to nobody, whatever is in it; NULL: it may go */
 };
 const char *share_name(const struct share_wish *w);
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "net/web.h"
 #include "role/access.h"
+#include "role/data_capability.h"
 #include "role/data_reply.h"
 #include "wire/data.h"
 
@@ -27,7 +28,7 @@ struct doomed {
 	char *name;
 };
 
-enum phase { IDLE, ROOT, READ, REGISTER, DELETE, WRITE, CONFIRM };
+enum phase { IDLE, ROOT, ABLE, READ, REGISTER, DELETE, WRITE, CONFIRM };
 
 struct data_channel {
 	struct loop *loop;
@@ -41,7 +42,8 @@ struct data_channel {
 	size_t n_records, n_aliases; /* aliases first */
 	struct map *index[2];        /* of them, by kind and name */
 	enum phase phase;
-	char *root;      /* of RESTCONF there; NULL: not known */
+	char *root; /* of RESTCONF there; NULL: not known */
+	struct data_capability can;
 	char *cuid;      /* of this round */
 	size_t at;       /* how many records this round has looked at */
 	bool renewing;   /* all is written in this round, … */
@@ -426,6 +428,74 @@ delete_next(struct data_channel *c)
 	free(path);
 }
 
+/* It is not on record there, and is not asked for again; code 0: it was not asked for at all. */
+static void
+turn_down(struct data_channel *c, struct data_record *r, unsigned code, const char *section,
+	const char *why)
+{
+	char *text = mem_printf("%s: %s %s is %s: %s", section, share_kinds[r->kind], name_of(r),
+		code == 409 ? "in conflict" : "refused", why);
+
+	r->state = DATA_RECORD_REFUSED;
+	free(r->why);
+	r->why = code ? mem_text(why) : mem_printf("%s: %s", section, why);
+	event_raise(EVENT_RECORD_REFUSED, EVENT_F("domain", c->domain->name),
+		EVENT_F("server", c->domain->data.name), EVENT_F("kind", share_kinds[r->kind]),
+		EVENT_F("name", name_of(r)), code ? EVENT_N("code", code) : EVENT_F("code", NULL),
+		EVENT_F("reason", r->why), EVENT_F("section", section));
+	event_raise(EVENT_ALERT, EVENT_F("reason", text), EVENT_F("domain", c->domain->name),
+		EVENT_F("server", c->domain->data.name), EVENT_F("section", section));
+	free(text);
+}
+
+/* First of all when there are filters (RFC 8783 7.1); again in each round, for it may have learned.
+ */
+static void
+ask_capabilities(struct data_channel *c)
+{
+	const struct web_field fields[] = {{"Accept", yang_json}, {"If-None-Match", c->can.etag}};
+	char *path = mem_printf("%s/data/" DATA_MODULE ":dots-data/capabilities", c->root);
+	struct web_request r = {
+		.method = "GET", .path = path, .fields = fields, .n_fields = c->can.etag ? 2 : 1};
+
+	c->phase = ABLE;
+	web_ask(c->web, &r, on_answer, c);
+	free(path);
+}
+
+static void
+read_all(struct data_channel *c)
+{
+	if (c->n_records > c->n_aliases)
+		ask_capabilities(c);
+	else
+		read_record(c, READ);
+}
+
+static void
+judge(struct data_channel *c, struct data_record *r)
+{
+	char lack[DATA_REPLY_MAX];
+	bool able = data_capability_allows(&c->can, r->entry, lack, sizeof(lack));
+
+	if (able && r->beyond) {
+		r->state = DATA_RECORD_PENDING;
+		r->beyond = false;
+	} else if (!able && r->state != DATA_RECORD_REFUSED) {
+		r->beyond = true;
+		turn_down(c, r, 0, "RFC 8783 7.1", lack);
+	}
+}
+
+static void
+got_capabilities(struct data_channel *c, const struct web_answer *a)
+{
+	data_capability_learn(&c->can, a, web_field(a, "ETag"));
+	for (size_t i = c->n_aliases; i < c->n_records; i++)
+		judge(c, &c->records[i]);
+	read_record(c, READ);
+}
+
 static void
 got_root(struct data_channel *c, const struct web_answer *a)
 {
@@ -437,7 +507,7 @@ got_root(struct data_channel *c, const struct web_answer *a)
 	}
 	c->root = data_reply_root(a, c->domain->data.name, c->domain->data.port, why, sizeof(why));
 	if (c->root) {
-		read_record(c, READ);
+		read_all(c);
 		return;
 	}
 	snprintf(reason, sizeof(reason), "RFC 8040 3.1: %s", why);
@@ -513,22 +583,10 @@ got_deletion(struct data_channel *c, const struct web_answer *a)
 static void
 refuse(struct data_channel *c, struct data_record *r, const struct web_answer *a)
 {
-	const char *section = r->kind == SHARE_ALIAS ? "RFC 8783 6.1" : "RFC 8783 7.2";
-	const char *name = name_of(r);
-	char why[DATA_REPLY_MAX], *text;
+	char why[DATA_REPLY_MAX];
 
-	r->state = DATA_RECORD_REFUSED;
-	free(r->why);
-	r->why = mem_text(data_reply_reason(a, why, sizeof(why)));
-	text = mem_printf("%s: %s %s is %s: %s", section, share_kinds[r->kind], name,
-		a->status == 409 ? "in conflict" : "refused", r->why);
-	event_raise(EVENT_RECORD_REFUSED, EVENT_F("domain", c->domain->name),
-		EVENT_F("server", c->domain->data.name), EVENT_F("kind", share_kinds[r->kind]),
-		EVENT_F("name", name), EVENT_N("code", a->status), EVENT_F("reason", r->why),
-		EVENT_F("section", section));
-	event_raise(EVENT_ALERT, EVENT_F("reason", text), EVENT_F("domain", c->domain->name),
-		EVENT_F("server", c->domain->data.name), EVENT_F("section", section));
-	free(text);
+	turn_down(c, r, a->status, r->kind == SHARE_ALIAS ? "RFC 8783 6.1" : "RFC 8783 7.2",
+		data_reply_reason(a, why, sizeof(why)));
 }
 
 static void
@@ -580,6 +638,7 @@ on_answer(void *arg, const struct web_answer *a)
 {
 	static void (*const got[])(struct data_channel * c, const struct web_answer *a) = {
 		[ROOT] = got_root,
+		[ABLE] = got_capabilities,
 		[READ] = got_record,
 		[REGISTER] = got_registration,
 		[DELETE] = got_deletion,
@@ -599,6 +658,7 @@ disconnect(struct data_channel *c)
 	web_free(c->web);
 	c->web = NULL;
 	forget_root(c); /* the server may be another one */
+	data_capability_forget(&c->can);
 }
 
 static bool
@@ -662,7 +722,7 @@ begin(void *arg)
 	c->least = INT64_MAX;
 	c->changed = c->again = false;
 	if (c->root)
-		read_record(c, READ);
+		read_all(c);
 	else
 		ask(c, ROOT, "GET", "/.well-known/host-meta", "application/xrd+xml", NULL);
 }
@@ -743,6 +803,7 @@ keep_state(struct data_channel *c, struct data_record *r)
 		return;
 	r->state = old->state;
 	r->why = old->why;
+	r->beyond = old->beyond;
 	r->seen = old->seen;
 	old->why = NULL;
 	old->seen = NULL;

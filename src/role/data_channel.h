@@ -1,7 +1,8 @@
 /*
  * One provider's data channel as our client sees it (RFC 8783, RFC 8040): what is to be on record
- * there is made so by rounds of requests over one connection. A round finds the root, reads what
- * is there, registers if we are nobody there yet, deletes what is not ours any more, and writes
+ * there is made so by rounds of requests over one connection. A round finds the root, asks what
+ * the server can filter, reads what is there, registers if we are nobody there yet, deletes what
+ * is not ours any more, and writes
  * what is missing, another, or due to be renewed. Used by role/data_upstream.c only.
  */
 #ifndef DOTSD_ROLE_DATA_CHANNEL_H
@@ -20,6 +21,7 @@ struct data_record {
 	char *consent;          /* that a name rests on; NULL */
 	enum data_record_state state;
 	char *why;    /* of REFUSED, by the server; NULL */
+	bool beyond;  /* of REFUSED, because the server says that it cannot do it (RFC 8783 7.1) */
 	json_t *seen; /* of PLACED, as the server showed it when it was written; NULL */
 	bool due;     /* to be written in this round */
 };

@@ -4,9 +4,10 @@
  * connection, "gone" closes the last one; "peer" is a client that comes and asks our server, "up"
  * the servers that take our own client in, "placed" their 2.01 to what it asks,
  * "crowd" more connections than are taken, "stored" the store's word, "restart" another start of
- * the part that keeps what was learned about domains.
+ * the parts that keep what was learned about domains, and what the operator has put on record.
  *
- * Covers: daemon/control.c daemon/control_command.c daemon/control_view.c
+ * Covers: daemon/control.c daemon/control_command.c daemon/control_record.c daemon/control_view.c
+ * Covers: daemon/recorded.c daemon/record_text.c
  * Covers: homing/fact.c homing/wish.c role/operator.c role/admission.c role/names.c base/frame.c
  */
 #include <assert.h>
@@ -34,12 +35,13 @@
 #include "tmpdir.h"
 #include "wire/coap.h"
 
-enum { LINES_MAX = 64, CONNECTIONS = 3, CROWD = 40, WAIT_MS = 60000, STORE_MS = 5 };
+enum { LINES_MAX = 64, DOMAINS = 2, CONNECTIONS = 3, CROWD = 40, WAIT_MS = 60000, STORE_MS = 5 };
 
 static struct loop *loop;
 static struct mitigator *mitigators[1];
 static struct control_parts parts;
 static struct config config; /* the file's, with what was learned */
+static struct credentials *nothing[DOMAINS];
 static struct control *control;
 static const char *path;
 static int fds[CONNECTIONS];
@@ -135,6 +137,24 @@ store_backlog(const struct persist *p)
 	return current;
 }
 
+static struct data_upstream_setup
+records_setup(void)
+{
+	struct data_upstream_setup s = {.homing = config.homing, .credentials = nothing};
+
+	s.wishes = recorded_wishes(parts.recorded, &config, &s.n_wishes);
+	return s;
+}
+
+static void
+rerecord(void *arg)
+{
+	struct data_upstream_setup rs = records_setup();
+
+	(void)arg;
+	data_upstream_reload(parts.records, &rs);
+}
+
 static void
 reload(void *arg, char *why, size_t cap)
 {
@@ -153,17 +173,40 @@ rehome(void *arg)
 	config.homing = learned_apply(parts.learned, config.base);
 	cs.homing = config.homing;
 	dots_client_reload(parts.client, &cs);
+	rerecord(NULL);
 	homing_free(old);
 }
 
-/* What was learned is read from the store, and is what it was. */
+/* What was learned, or put on record, is read from the store, and is what it was. */
 static void
 learn_anew(void)
 {
+	size_t n = recorded_count(parts.recorded);
+
 	standin_loop_settle(loop);
 	learned_free(parts.learned);
 	parts.learned = learned_new(loop, parts.store, rehome, NULL);
+	recorded_free(parts.recorded);
+	parts.recorded = recorded_new(parts.store);
+	assert(recorded_count(parts.recorded) == n);
 	rehome(NULL);
+}
+
+/* One provider has a data channel, over which nothing is sent: there are no credentials for it. A
+ * file has an alias for it. */
+static void
+give_channel(struct config *c)
+{
+	struct domain *d = &c->homing->domains[0];
+
+	assert(c->homing->n_domains == DOMAINS);
+	if (d->data.name)
+		return;
+	d->data.name = mem_text("data.example");
+	d->data.address = (struct addr){4, {192, 0, 2, 66}};
+	c->records = mem_new(sizeof(*c->records));
+	c->records[c->n_records++] = (struct share_wish){.kind = SHARE_ALIAS,
+		.entry = json_pack("{ss s[s]}", "name", "filed", "target-prefix", "192.0.2.70/32")};
 }
 
 static void
@@ -177,7 +220,7 @@ begin(void)
 {
 	static const struct peer_id one = {.kind = PEER_PSK, .name = "one"};
 	static const struct addr address = {4, {192, 0, 2, 65}};
-	const struct config *c = snapshot_config();
+	struct config *c = snapshot_config();
 	struct dots_client_setup cs = {.credentials = c->credentials};
 	struct server_setup ss = {.name = "fuzz",
 		.sockets = c->listen,
@@ -185,6 +228,7 @@ begin(void)
 		.clients = c->clients,
 		.heartbeat = c->heartbeat,
 		.policy = c->policy};
+	struct data_upstream_setup rs;
 	struct mitigator_events events;
 	char why[256];
 
@@ -192,18 +236,25 @@ begin(void)
 	standin_link_begin();
 	standin_resolver_set(0, &address, 3600);
 	standin_association_peers(&one, 1);
+	give_channel(c);
 	standin_udp_set_out(on_datagram, NULL);
 	memset(asked, 0, sizeof(asked));
 	loop = loop_new();
 	config = *c;
 	config.base = c->homing;
-	parts = (struct control_parts){
-		.loop = loop, .config = &config, .rehome = rehome, .reload = reload};
+	parts = (struct control_parts){.loop = loop,
+		.config = &config,
+		.rehome = rehome,
+		.rerecord = rerecord,
+		.reload = reload};
 	parts.store = standin_store_new(loop);
 	standin_store_delay(parts.store, STORE_MS);
 	parts.learned = learned_new(loop, parts.store, rehome, NULL);
+	parts.recorded = recorded_new(parts.store);
 	cs.homing = config.homing = learned_apply(parts.learned, config.base);
 	parts.client = dots_client_new(loop, parts.store, &cs);
+	rs = records_setup();
+	parts.records = data_upstream_new(loop, parts.client, &rs);
 	parts.server = server_new(loop, parts.store, &ss, mitigators, 1, NULL, why, sizeof(why));
 	assert(parts.server);
 	events = server_events(parts.server, 0);
@@ -240,8 +291,10 @@ end(void)
 		control_free(control);
 	server_free(parts.server);
 	mitigators[0]->ops->free(mitigators[0]);
+	data_upstream_free(parts.records);
 	dots_client_free(parts.client);
 	learned_free(parts.learned);
+	recorded_free(parts.recorded);
 	homing_free(config.homing);
 	standin_store_free(parts.store);
 	loop_free(loop);

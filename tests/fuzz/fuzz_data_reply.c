@@ -1,8 +1,9 @@
 /*
- * Answers of a server of the data channel, each as host-meta, as an error, and as what is on
- * record: the root is a path that a request may begin with, entries have a name and no state.
+ * Answers of a server of the data channel, each as host-meta, as an error, as what is on record,
+ * and as what the server can filter: the root is a path that a request may begin with, entries have
+ * a name and no state, what a filter must not ask for is told.
  *
- * Covers: role/data_reply.c
+ * Covers: role/data_reply.c role/data_capability.c core/acl_capability.c
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/mem.h"
 #include "fuzz.h"
+#include "role/data_capability.h"
 #include "role/data_reply.h"
 
 static void
@@ -62,6 +64,40 @@ try_entries(const struct web_answer *a)
 	json_decref(client);
 }
 
+/* Filters with something of each kind. */
+#define IP4_TCP                                                                                    \
+	"{\"aces\":{\"ace\":[{\"name\":\"a\",\"matches\":{\"ipv4\":{\"dscp\":1,\"frag"             \
+	"ment\":{\"type\":\"isf\"}},\"tcp\":{\"flags\":\"syn\",\"source-port-range-or"             \
+	"-operator\":{\"lower-port\":1,\"upper-port\":2}}},\"actions\":{\"forwarding"              \
+	"\":\"ietf-access-control-list:accept\",\"rate-limit\":\"1.00\"}}]}}"
+#define IP6_ICMP                                                                                   \
+	"{\"aces\":{\"ace\":[{\"name\":\"b\",\"matches\":{\"ipv6\":{\"ttl\":1},\"icmp"             \
+	"\":{\"type\":1}},\"actions\":{\"forwarding\":\"ietf-access-control-list:drop"             \
+	"\"}}]}}"
+#define UDP                                                                                        \
+	"{\"aces\":{\"ace\":[{\"name\":\"c\",\"matches\":{\"udp\":{\"length\":8}},\"a"             \
+	"ctions\":{\"forwarding\":\"ietf-access-control-list:drop\"}}]}}"
+
+static const char *const filters[] = {IP4_TCP, IP6_ICMP, UDP};
+
+static void
+try_capabilities(const struct web_answer *a)
+{
+	struct data_capability c = {0};
+
+	data_capability_learn(&c, a, "\"tag\"");
+	assert(!c.said == !c.etag);
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		json_t *acl = json_loads(filters[i], 0, NULL);
+		char why[DATA_REPLY_MAX] = "";
+
+		assert(acl);
+		assert(data_capability_allows(&c, acl, why, sizeof(why)) == (*why == '\0'));
+		json_decref(acl);
+	}
+	data_capability_forget(&c);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -75,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_root(&a, 8443);
 	try_reason(a);
 	try_entries(&a);
+	try_capabilities(&a);
 	free(body);
 	return 0;
 }

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import zlib
 
 import pytest
 
@@ -178,7 +179,8 @@ def test_each_provider_gets_its_own_and_nothing_else(world):
     code, reply = world.client("acls")
     assert code == 0 and [(a["name"], a["domain"], a["state"], a["reason"]) for a in reply["acls"]] == [
         ("a", "isp1", "placed", ""), ("b", "isp1", "placed", ""), ("a", "isp2", "placed", ""),
-        ("c", "", "refused", "RFC 9284 5.1: ace to-0: 203.0.113.1/32 belongs to no provider of this network")]
+        ("c", "", "refused", "RFC 9284 5.1: ace to-0: destination-ipv4-network: 203.0.113.1/32 belongs to no provider "
+         "of this network")]
     code, reply = world.client("aliases")
     assert [a["name"] for a in reply["aliases"]] == ["both", "named", "both", "second", "far", "unknown", "foreign"]
     assert world.daemons["isp1"]("acls")[0] == 1  # no domains there
@@ -286,6 +288,8 @@ class Stub:
     def __init__(self, folder, port, root="/top/restconf", href=None, lifetime=10080):
         self.root, self.href, self.lifetime = root, href or root, lifetime
         self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
+        self.capabilities, self.unchanged = None, 0  # as text; how often nothing else was told of it
+        self.heads = []  # of all requests: method, target, fields
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -297,8 +301,15 @@ class Stub:
 
             def serve(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                stub.heads.append((self.command, self.path, self.headers))
                 status, kind, text = stub.answer(self.command, self.path, json.loads(body) if body else None)
+                tag = f'"{zlib.crc32(text.encode())}"' if self.path.endswith("/capabilities") and status == 200 else None
+                if tag and self.headers.get("If-None-Match") == tag:
+                    stub.unchanged += 1
+                    status, kind, text = 304, None, ""
                 self.send_response(status)
+                if tag:
+                    self.send_header("ETag", tag)
                 if kind:
                     self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(text)))
@@ -344,6 +355,8 @@ class Stub:
         if not path.startswith(f"{self.root}/data/{MODULE}:dots-data"):
             return 404, None, ""
         segments = [urllib.parse.unquote(s) for s in path.removeprefix(self.root).split("/")[3:]]
+        if path.endswith(":dots-data/capabilities") and self.capabilities:
+            return 200, "application/yang-data+json", self.capabilities
         if method == "POST":
             self.cuid = body[f"{MODULE}:dots-client"][0]["cuid"]
             return 201, None, ""
@@ -386,13 +399,33 @@ def test_a_round_has_its_order_and_one_connection(world, stub):
     world.ask(records([alias("a b", "198.51.100.7/32")], [acl("x", "198.51.100.7/32")]), only=["isp1"])
     world.in_step("isp1")
     own = f"/top/restconf/data/{MODULE}:dots-data/dots-client={world.cuid('isp1')}"
-    assert s.asked[2][2] == {f"{MODULE}:dots-client": [{"cuid": world.cuid("isp1")}]}
-    assert [(m, p) for m, p, _ in s.asked[:6]] == [
-        ("GET", "/.well-known/host-meta"), ("GET", own), ("POST", own.rpartition("/")[0]),
+    able = own.rpartition("/")[0] + "/capabilities"
+    assert s.asked[3][2] == {f"{MODULE}:dots-client": [{"cuid": world.cuid("isp1")}]}
+    assert [(m, p) for m, p, _ in s.asked[:7]] == [
+        ("GET", "/.well-known/host-meta"), ("GET", able), ("GET", own), ("POST", own.rpartition("/")[0]),
         ("PUT", own + "/aliases/alias=a%20b"), ("PUT", own + "/acls/acl=x"), ("GET", own)]
-    until(lambda: len(s.asked) > 6, "the next look")
-    assert s.asked[6][:2] == ("GET", own) and s.connections == 1
+    until(lambda: len(s.asked) > 8, "the next look")
+    assert [(m, p) for m, p, _ in s.asked[7:9]] == [("GET", able), ("GET", own)] and s.connections == 1
     assert len(world.events("data-in-step")) == 1
+
+
+# 8040-3.1-04, 8040-4.3-02, 8040-5.1-04, 8040-5.2-05, -12, 8040-7.1-03
+def test_every_request_begins_with_the_root_and_names_its_encodings(world, stub):
+    s = stub()
+    world.ask(records([alias("a/b?c#d%", "198.51.100.7/32")],
+                      [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
+    world.in_step("isp1")
+    world.rewrite(records([], [acl("y", "198.51.100.8/32"), acl("x", "198.51.100.7/32")]))
+    world.in_step("isp1", 2)
+    assert {m for m, _, _ in s.heads} == {"GET", "POST", "PUT", "DELETE"}
+    for method, target, fields in s.heads:
+        path, _, query = target.partition("?")
+        assert path == "/.well-known/host-meta" or path.startswith(f"/top/restconf/data/{MODULE}:dots-data")
+        assert query in ("", "content=all", "insert=first") and "#" not in target
+        assert fields["Accept"] == f"application/{'xrd+xml' if path.endswith('host-meta') else 'yang-data+json'}"
+        assert fields["Content-Type"] == ("application/yang-data+json" if method in ("POST", "PUT") else None)
+    assert s.did("PUT", "/aliases/alias=a%2Fb%3Fc%23d%25")
+    assert s.entries["acls", "x"]["aces"]["ace"][0]["actions"] == {"forwarding": "ietf-access-control-list:drop"}
 
 
 def test_a_root_at_another_server_is_not_followed(world, stub):
