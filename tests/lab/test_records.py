@@ -1,11 +1,12 @@
 """Aliases and filters: how they are written, and what is read of them."""
 import json
-import types
+import pathlib
 
 import pytest
 
 from lab import decoding, records
 from lab.model import Lab
+from lab.observe import Journal
 from lab.parse import LabError, statement
 from lab.steps import Steps
 
@@ -80,7 +81,7 @@ def test_what_cannot_be_matched(lab, words, why):
 @pytest.mark.parametrize("line, why", [
     ("alias cpe target=PA1.t1", "no name="), ("filter t1 name=f", "no agent t1"),
     ("filter cpe name=f activation=later", "activation=later"), ("filter cpe name=f forward=back", "forward=back"),
-    ("filter cpe name=f source=PA9.t1", "PA9.t1"), ("alias cpe name=a forward=drop", "no attribute 'forward'"),
+    ("alias cpe name=a by=hand", "by=hand"), ("filter cpe name=f source=PA9.t1", "PA9.t1"), ("alias cpe name=a forward=drop", "no attribute 'forward'"),
     ("restconf t1 get aliases server=s1", "no as="), ("restconf t1 get aliases as=t1 server=s1", "as=t1"),
     ("restconf t1 get aliases as=cpe server=cpe", "no agent with data="),
     ("restconf t1 get nothing as=cpe server=s1", "nothing: registration"),
@@ -138,10 +139,15 @@ def test_what_an_answer_shows():
 
 
 class Files:
-    """In the place of the agents: what they have."""
+    """In the place of the agents: what they have, and what their operators say."""
 
     def __init__(self):
-        self.entries = {}
+        self.entries, self.said = {}, []
+
+    def dotsctl(self, name, *words):
+        text = json.loads(pathlib.Path(words[-1]).read_text()) if words[1] == "set" else None
+        self.said.append((name, *words[:3], text))
+        return 4, {"name": words[2]}
 
     def record(self, name, kind, entry):
         return self.entries.get((name, kind, entry))
@@ -150,17 +156,29 @@ class Files:
         self.entries[name, kind, entry_name] = entry
 
 
-def test_statements_add_and_take_away(lab):
+def test_statements_add_and_take_away(lab, tmp_path):
     files = Files()
-    steps = types.SimpleNamespace(lab=lab, agents=files, dirty=False)
-    Steps.do_alias(steps, said("alias cpe name=a target=PA1.t1"), "cpe")
+    steps = Steps(lab, None, None, None, files, Journal(), tmp_path)
+    steps.do_alias(said("alias cpe name=a target=PA1.t1"), "cpe")
     for n in "12":
-        Steps.do_filter(steps, said(f"filter cpe name=f ace={n} target=192.0.2.66/32"), "cpe")
+        steps.do_filter(said(f"filter cpe name=f ace={n} target=192.0.2.66/32"), "cpe")
     assert files.entries["cpe", "alias", "a"]["name"] == "a" and steps.dirty
     assert [a["name"] for a in files.entries["cpe", "acl", "f"]["aces"]["ace"]] == ["1", "2"]
-    Steps.do_alias(steps, said("alias cpe name=a"), "cpe")
-    Steps.do_filter(steps, said("filter cpe name=f"), "cpe")
-    assert set(files.entries.values()) == {None}
+    steps.do_alias(said("alias cpe name=a"), "cpe")
+    steps.do_filter(said("filter cpe name=f"), "cpe")
+    assert set(files.entries.values()) == {None} and not files.said
+
+
+def test_an_operator_does_so_by_hand(lab, tmp_path):
+    files, journal = Files(), Journal()
+    steps = Steps(lab, None, None, None, files, journal, tmp_path)
+    steps.do_alias(said("alias cpe name=a by=dotsctl fqdn=www.example"), "cpe")
+    steps.do_filter(said("filter cpe name=f by=dotsctl"), "cpe")
+    assert files.said[0][:4] == ("cpe", "alias", "set", "a")
+    assert files.said[0][4]["ietf-dots-data-channel:aliases"] == {"alias": [{"name": "a", "target-fqdn": ["www.example"]}]}
+    assert files.said[1] == ("cpe", "acl", "remove", "f", None)
+    assert not files.entries and steps.dirty
+    assert [(r.at, r.event, r.fields["exit"]) for r in journal.records] == [("cpe", "recorded", 4)] * 2
 
 
 def test_keys_are_written_down_only_where_something_is_decoded(tmp_path, lab):

@@ -100,6 +100,8 @@ PRODUCT_EVENTS = {
     "request-refused": {"from", "code", "reason"},
     "data-changed": {"client", "cuid", "kind", "name", "change"},
     "data-refused": {"client", "method", "path", "code", "reason"},
+    "record-set": {"kind", "name"},
+    "record-removed": {"kind", "name"},
     "record-placed": RECORD,
     "record-refused": RECORD | {"reason", "section"},
     "record-deleted": RECORD,
@@ -152,6 +154,7 @@ OUTSIDE_EVENTS = {
     "decoded": set(),
     "translated": {"from", "to", "port", "src-in"},
     "alarmed": {"exit"},
+    "recorded": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
 # In labs as in topologies -> in the product's event log.
@@ -194,8 +197,8 @@ VERBS = {
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),
     "wait-for": (1, 1, ANY),
-    "alias": (1, 1, {"name", *records.ALIAS}),
-    "filter": (1, 1, {"name", *records.FILTER}),
+    "alias": (1, 1, {"name", "by", *records.ALIAS}),
+    "filter": (1, 1, {"name", "by", *records.FILTER}),
     "restconf": (3, 3, {"as", "server", "cuid", *records.ALIAS, *records.FILTER}),
     "decode": (1, 1, {"holds"}),
     "coap": (3, 3, {"as", "ca", "server", "for", "cuid", "mid", "if-match", "body"} | set(COAP_BODY)),

@@ -22,6 +22,8 @@ def check(st):
     """What can be said before anything runs."""
     if st.get("activation", "immediate") not in ACTIVATIONS:
         raise st.error(f"activation={st.get('activation')}: {', '.join(ACTIVATIONS)}")
+    if st.get("by", "dotsctl") != "dotsctl":
+        raise st.error(f"by={st.get('by')}: dotsctl")
     if st.get("forward", "drop") not in FORWARDINGS:
         raise st.error(f"forward={st.get('forward')}: {', '.join(FORWARDINGS)}")
 

@@ -383,15 +383,27 @@ class Steps:
     # ---- aliases and filters ----
 
     def do_alias(self, st, name):
-        self.dirty = True
         entry = None if records.is_empty(st) else records.alias(self.lab, st, st.get("name"))
-        self.agents.put_record(name, "alias", st.get("name"), entry)
+        self.put_record(st, name, "alias", entry)
 
     def do_filter(self, st, name):
-        self.dirty = True
         before = self.agents.record(name, "acl", st.get("name"))
         entry = None if records.is_empty(st) else records.acl(self.lab, st, st.get("name"), before)
-        self.agents.put_record(name, "acl", st.get("name"), entry)
+        self.put_record(st, name, "acl", entry)
+
+    def put_record(self, st, name, kind, entry):
+        """In the agent's files, or by its operator's hand; None: away with it."""
+        self.dirty = True
+        if "by" not in st.attrs:
+            self.agents.put_record(name, kind, st.get("name"), entry)
+            return
+        file = self.folder / f"{kind}-{st.line}.json"
+        file.write_text(records.file_of({kind: {st.get("name"): entry}} if entry else {}))
+        status, reply = self.agents.dotsctl(name, kind, "set" if entry else "remove", st.get("name"),
+                                            *[str(file)] * bool(entry))
+        if status not in (0, 1, 4):
+            raise NetError(f"dotsctl {kind} {st.get('name')} at {name}: exit {status}, {reply}")
+        self.journal.note(name, "recorded", exit=status, reply=str(reply))
 
     def do_restconf(self, st, ns, method, path):
         """An independent client of data channels: curl."""
