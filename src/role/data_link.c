@@ -13,6 +13,7 @@
 enum {
 	RETRY_S = 30,       /* after a failure: doubled … */
 	RETRY_MAX_S = 3600, /* … up to this */
+	RETRY_LINK_S = 5,   /* after the first failure over a link that has come up */
 	ANSWER_MAX = 1 << 22,
 	TURNS_PER_SECOND = 10, /* in the long run: what clients of a gateway change must not trouble
 				  the server */
@@ -35,6 +36,7 @@ struct data_link {
 	unsigned failures;     /* in a row */
 	bool pauses;           /* after one of them */
 	bool no_link;          /* it waits for a link or an address: nothing was sent */
+	bool fresh;            /* the link has just come up */
 	char reason[REASON_MAX];
 };
 
@@ -78,11 +80,13 @@ tell_waiting(struct data_link *l)
 void
 data_link_fail(struct data_link *l, struct data_turn *t, const char *reason)
 {
-	int64_t pause = (int64_t)RETRY_S << (l->failures < 7 ? l->failures : 7);
-	bool known = l->failures && !strcmp(l->reason, reason);
+	int64_t pause =
+		l->fresh ? RETRY_LINK_S : (int64_t)RETRY_S << (l->failures < 7 ? l->failures : 7);
+	bool known = !strcmp(l->reason, reason);
 
 	pause = pause < RETRY_MAX_S ? pause : RETRY_MAX_S;
-	l->failures++;
+	l->failures += !l->fresh;
+	l->fresh = false;
 	snprintf(l->reason, sizeof(l->reason), "%s", reason);
 	event_raise(EVENT_DATA_PENDING, EVENT_F("domain", l->domain->name),
 		EVENT_F("server", l->domain->data.name), EVENT_F("reason", l->reason),
@@ -117,6 +121,7 @@ data_link_done(struct data_link *l, struct data_turn *t)
 		return;
 	l->has = NULL;
 	l->failures = 0;
+	l->fresh = false;
 	*l->reason = '\0';
 	go_on(l);
 }
@@ -334,8 +339,12 @@ data_link_reason(const struct data_link *l)
 void
 data_link_up(struct data_link *l)
 {
-	if (l->no_link && !l->has) {
-		l->pauses = false;
-		go_on(l);
-	}
+	if (!l->no_link || l->has)
+		return;
+	/* How long the link was away says nothing of the server; its routes may come a moment
+	 * later. */
+	l->failures = 0;
+	l->fresh = true;
+	l->pauses = false;
+	go_on(l);
 }

@@ -38,7 +38,8 @@ const char *data_link_interface(const struct data_link *l); /* of the connection
 const char *data_link_via(const struct data_link *l);
 /* Why it cannot be used; "": it can, as far as is known. */
 const char *data_link_reason(const struct data_link *l);
-/* One of the links of the system has come up: what waits for one is tried at once. */
+/* One of the links of the system has come up: what waits for one is tried at once, and, for routes
+ * may come later, soon again. */
 void data_link_up(struct data_link *l);
 
 /* Of each registration, zeroed but for `begin` and `arg`. */

@@ -1,9 +1,11 @@
 """What a lab file makes of the agents' configurations."""
+import socket
+import subprocess
 import types
 
 import pytest
 
-from lab.agents import Configuration, instance_name, put, value_of
+from lab.agents import Configuration, Process, instance_name, listens, put, state_of, value_of
 from lab.model import Lab
 from lab.net import NetError
 from lab.parse import LabError
@@ -136,6 +138,26 @@ def test_a_providers_server_asks_another_one_beside_its_own_mitigator(make):
     assert set(make("third", RECURSING)["clients"]) == {"there"}
 
 
+def test_data_channels_are_where_servers_have_one(make):
+    text = LAB.replace("dots there kind=server", "dots there kind=server data=8443")
+    server, client = make("there", text), make("border", text)
+    assert server["data-channel"] == {"listen": [{"interface": "ens1", "port": 8443}]}
+    assert "data-files" not in server
+    assert client["domains"]["n"]["data-channel"] == {"name": "s.n.example", "address": "192.0.2.1", "port": 8443}
+    assert client["data-files"][0].endswith("/records.json")
+    assert make("border", text, "6")["domains"]["n"]["data-channel"]["address"] == "2001:db8::1"
+    assert "data-channel" not in make("there") and "data-files" not in make("border")
+
+
+def test_data_channels_of_gateways_and_third_parties(make):
+    text = LAB.replace("dots border kind=gateway", "dots border kind=gateway data=443")
+    assert make("c1", text)["gateways"]["border"]["data-channel"]["name"] == "gw.example"
+    assert "data-channel" not in make("c1", text)["gateways"]["gw2"]
+    assert make("border", text)["data-channel"]["listen"] == [{"interface": "in", "port": 443}]
+    text = RECURSING.replace("dots third kind=server", "dots third kind=server data=443")
+    assert make("there", text)["domains"]["third"]["data-channel"]["address"] == "203.0.113.2"
+
+
 def test_upstream_has_to_be_a_server(make):
     with pytest.raises(LabError, match="upstream=c1: no server c1"):
         make("there", RECURSING.replace("upstream=third", "upstream=c1"))
@@ -192,3 +214,27 @@ def test_a_path_through_a_list():
     assert cfg["new"] == {}
     with pytest.raises(NetError, match="folder"):
         put(cfg, "new.folder", "-")
+
+
+def test_who_is_paused_stands_still(tmp_path):
+    net = types.SimpleNamespace(spawn=lambda ns, argv, **how: subprocess.Popen(argv, **how))
+    p = Process(net, "ns", "sleeper", ["sleep", "60"], tmp_path / "log")
+    p.start()
+    pid = p.proc.pid
+    for _ in range(20):
+        p.pause(True)
+        assert state_of(pid) == "T" and p.paused
+        p.pause(False)
+        assert state_of(pid) != "T" and not p.paused
+    p.pause(True)
+    assert p.stop() == "sleeper ended with signal 15" and state_of(pid) is None
+
+
+def test_a_socket_that_is_there_is_not_yet_one_that_listens(tmp_path):
+    path = tmp_path / "a.sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        assert not listens("self", path)
+        s.bind(str(path))
+        assert path.exists() and not listens("self", path)
+        s.listen()
+        assert listens("self", path) and not listens("self", tmp_path / "b.sock")

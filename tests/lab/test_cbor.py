@@ -34,6 +34,11 @@ def test_mitigation_request_for_names():
     assert cbor.names(body) == ["a.example", "https://b/", "web"] and cbor.scopes(body) == []
 
 
+def test_mitigation_request_that_switches_filters():
+    body = cbor.mitigation(["192.0.2.1/32"], acls=["f:immediate", "g:deactivate", "h"])
+    assert cbor.decode(body)[1][2][0][53] == [{23: "f", 52: 2}, {23: "g", 52: 3}, {23: "h"}]
+
+
 def test_conflicts_are_read_with_whatever_is_in_them():
     told = {17: {19: 1, 18: 2, 21: {6: ["192.0.2.66/32"]}}}
     assert cbor.conflicts(cbor.encode({1: {2: [{5: 1}, told]}})) == (

@@ -252,6 +252,43 @@ def test_status_without_the_number_is_no_verdict(lab):
         live.look()
 
 
+@pytest.mark.parametrize("line, held", [
+    ("kind=alias name=web pvd=1 server=s1 state=placed", True),
+    ("name=web pvd=2 state=placed", False),  # each of them in another entry
+    ("name=web pvd=2 state=pending text=wan2", True), ("name=web pvd=2 text=wan1", False),
+    ("kind=acl", False), ("kind=alias,acl name=web", True)])
+def test_a_record_is_one_entry(lab, line, held):
+    ctl = Ctl(aliases={"aliases": [
+        {"name": "web", "domain": "isp1", "server": "dots.isp1.example", "state": "placed", "reason": ""},
+        {"name": "web", "domain": "isp2", "server": "dots.isp2.example", "state": "pending",
+         "reason": "interface wan2 is down"}]}, acls={"acls": []})
+    assert Live(lab, None, ctl, pattern(lab, f"must s1 at=cpe record {line}")).look()[0] == held
+
+
+@pytest.mark.parametrize("aliases, wanted, must, never", [
+    ("web", "web", True, True), ("web,mail", "mail,web", True, True), ("web,mail", "web", False, True),
+    ("", "web", False, False), ("", "-", True, False), ("web", "-", False, False)])
+def test_names_of_records_are_a_set(lab, aliases, wanted, must, never):
+    record = seen("s1", "restconf-response", aliases=aliases, server="dots.isp1.example")
+    p = pattern(lab, f"must s1 at=s1 restconf-response server=s1 aliases={wanted}")
+    assert p.matches(record, {}) == must
+    p.overlap = True
+    assert p.matches(record, {}) == never
+
+
+FLOW = ("tcp 6 431 ESTABLISHED src=100.64.0.11 dst=192.0.2.1 sport=4000 dport=443 "
+        "src=192.0.2.1 dst={} sport=443 dport=4000 [ASSURED] use=1")
+
+
+@pytest.mark.parametrize("sources, held", [
+    (["192.0.2.2"], True), (["192.0.2.2", "192.0.2.2"], True), (["192.0.2.2", "198.51.100.2"], False), ([], False)])
+def test_every_connection_is_translated_alike(lab, sources, held):
+    out = "\n".join(map(FLOW.format, sources)) + "\n" + FLOW.format("198.51.100.2").replace("100.64.0.11", "100.64.0.12")
+    net = types.SimpleNamespace(run=lambda *a, **k: types.SimpleNamespace(stdout=out))
+    line = "must s1 at=cpe translated from=100.64.0.11/32 to=s1 port=443 src-in=192.0.2.2/32"
+    assert Live(lab, net, None, pattern(lab, line)).look()[0] == held
+
+
 class Counters:
     """Answers for the network."""
 

@@ -15,7 +15,7 @@ import time
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 LINKTYPE_LINUX_SLL = 113  # keeps the direction
-SNAP = 2048  # whole packets: what a handshake says in the clear is looked for
+SNAP = 65551  # whole packets, also those that the kernel has not yet cut: what they say is looked for
 
 stopping = False
 
@@ -38,7 +38,7 @@ def open_capture(interface, path):
 
 def take(s, f):
     try:
-        data, (_, proto, pkttype, hatype, hw) = s.recvfrom(65535)
+        data, (_, proto, pkttype, hatype, hw) = s.recvfrom(SNAP)
     except BlockingIOError:
         return
     except OSError as e:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from lab import decoding, records
 from lab.net import NetError, run
 from lab.observe import EventLog
 
@@ -15,6 +16,7 @@ HEARTBEAT = {"heartbeat-interval": 2, "missing-hb-allowed": 3}
 MITIGATION = {"terminating": 1}
 STOP_WITHIN = 30  # its store may be on a busy disk
 PROGRAMS = ("dotsd", "dotsd-priv", "dotsctl")
+RECORDS = "records.json"  # aliases and filters of the agent's own
 
 
 def programs(build):
@@ -50,8 +52,12 @@ class Configuration:
                "state": str(self.folder / "state"),
                "control": str(self.folder / "control.sock"),
                "events": str(self.folder / "events.json")}
-        return cfg | {"server": self.server, "gateway": self.gateway,
-                      "client": self.client}[self.agent.kind]()
+        cfg |= {"server": self.server, "gateway": self.gateway,
+                "client": self.client}[self.agent.kind]()
+        asked = [*cfg.get("domains", {}).values(), *cfg.get("gateways", {}).values()]
+        if any("data-channel" in entry for entry in asked):
+            cfg["data-files"] = [str(self.folder / RECORDS)]
+        return cfg
 
     def as_client(self, ca):
         return self.pki.leaf(ca, client_name(self.agent.name, ca), "clientAuth")
@@ -73,10 +79,14 @@ class Configuration:
         for i in self.lab.identities.values():
             if self.agent.name in i.known:
                 entries[i.name] = self.entry(i.name, i.owns)
-        return {"listen": [{"interface": i} for i in interfaces],
-                "credentials": self.pki.leaf(ca, self.st.get("name"), "serverAuth",
-                                         also=self.st.items("also")),
-                "clients": entries, "session": dict(self.heartbeat)}
+        cfg = {"listen": [{"interface": i} for i in interfaces],
+               "credentials": self.pki.leaf(ca, self.st.get("name"), "serverAuth",
+                                            also=self.st.items("also")),
+               "clients": entries, "session": dict(self.heartbeat)}
+        if "data" in self.st.attrs:
+            port = int(self.st.get("data"))
+            cfg["data-channel"] = {"listen": [{"interface": i, "port": port} for i in interfaces]}
+        return cfg
 
     def server(self):
         clients = [a.name for a in self.lab.agents.values()
@@ -113,6 +123,14 @@ class Configuration:
 
     # ---- asking ----
 
+    def data_channel(self, servers):
+        """What is said of the first of these servers that has one."""
+        for a in servers:
+            if "data" in a.st.attrs:
+                return {"data-channel": {"name": a.st.get("name"), "port": int(a.st.get("data")),
+                                         "address": str(self.lab.addresses_of(a.name)[0])}}
+        return {}
+
     def client(self):
         pvds = self.lab.upstream_pvds(self.agent)
         result = self.domains(pvds) if pvds else self.helper()
@@ -137,7 +155,8 @@ class Configuration:
                     "interface": self.interface(),
                     "servers": [{"name": a.st.get("name"),
                                  "addresses": [s for s in servers if s in here]}],
-                    "credentials": self.as_client(a.st.get("ca")), **self.heartbeat}
+                    "credentials": self.as_client(a.st.get("ca")), **self.data_channel([a]),
+                    **self.heartbeat}
                 if "filters" in self.st.attrs:
                     result[a.name]["filters"] = self.filters(a)
                 if "discovery" in self.st.attrs:
@@ -177,15 +196,16 @@ class Configuration:
         return {"protects": self.lab.filtered(agent.st.items("owns")),
                 "servers": [{"name": agent.st.get("name"),
                              "addresses": sorted(str(ip) for ip in self.lab.addresses_of(name))}],
-                "credentials": self.as_client(agent.st.get("ca")), **self.heartbeat}
+                "credentials": self.as_client(agent.st.get("ca")), **self.data_channel([agent]),
+                **self.heartbeat}
 
     def domain(self, p):
+        servers = self.lab.servers_of(p)
         result = {**self.access(p), "prefixes": p.prefixes, "resolvers": p.dns,
-                  "credentials": self.as_client(p.ca), **self.heartbeat}
+                  "credentials": self.as_client(p.ca), **self.data_channel(servers), **self.heartbeat}
         if "discovery" in self.st.attrs:
             result["discover"] = self.st.items("discovery")
             del result["servers"]
-        servers = self.lab.servers_of(p)
         if "filters" in self.st.attrs and servers:
             result["protects"] = [f for s in servers for f in self.filters(s)]
         return result
@@ -242,20 +262,45 @@ def put(cfg, path, value):
         cfg[last] = value
 
 
+def state_of(pid):
+    """As in proc(5): T for one that is stopped; None: it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def listens(pid, path):
+    """Does somebody in that process' network listen at this Unix socket? There is the file before that."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines()
+    except (OSError, ProcessLookupError):
+        return False
+    accepting = 0x10000  # __SO_ACCEPTCON
+    return any(w[-1] == str(path) and int(w[3], 16) & accepting for w in map(str.split, lines[1:]))
+
+
 class Process:
     """One daemon: started, stopped as asked; that it ends by itself is a failure."""
 
-    def __init__(self, net, ns, name, argv, log):
+    def __init__(self, net, ns, name, argv, log, env=None):
         self.net, self.ns, self.name, self.argv, self.log = net, ns, name, argv, log
+        self.env = env
         self.proc, self.paused = None, False
 
     def start(self):
         with open(self.log, "ab") as log:
             self.proc = self.net.spawn(self.ns, self.argv, stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log)
+                                       stdout=log, stderr=log, env=self.env)
 
     def pause(self, on):
+        """Until it stands still, or has gone on: a signal is sent before it is taken."""
         self.tell(signal.SIGSTOP if on else signal.SIGCONT)
+        deadline = time.monotonic() + STOP_WITHIN
+        while (state_of(self.proc.pid) == "T") != on and self.proc.poll() is None:
+            if time.monotonic() > deadline:
+                raise NetError(f"{self.name} does not {'stand still' if on else 'go on'}")
+            time.sleep(0.002)
         self.paused = on
 
     def tell(self, number):
@@ -300,6 +345,7 @@ class Agents:
         instances = {}
         self.folders, self.configs, self.processes = {}, {}, {}
         self.original = {}
+        self.records = {}  # agent -> kind -> name -> entry of its data-files
         for agent in lab.agents.values():
             home = folder / agent.name
             (home / "state").mkdir(parents=True)
@@ -311,7 +357,8 @@ class Agents:
             self.configs[agent.name] = copy.deepcopy(self.original[agent.name])
             self.journal.add(EventLog(agent.name, home / "events.json"))
             argv = [binaries["dotsd"], "--config", home / "dotsd.yaml"]
-            self.processes[agent.name] = Process(net, agent.name, agent.name, argv, home / "log")
+            self.processes[agent.name] = Process(net, agent.name, agent.name, argv, home / "log",
+                                                 decoding.environment(lab, folder))
             # The helper is where the filters go, or where DHCP is asked.
             mitigator = agent.st.get("mitigator") or (
                 agent.name if "dhcp" in agent.st.items("discovery") else None)
@@ -323,6 +370,8 @@ class Agents:
 
     def write(self, name):
         (self.folders[name] / "dotsd.yaml").write_text(json.dumps(self.configs[name], indent=2) + "\n")
+        if "data-files" in self.original[name]:
+            (self.folders[name] / RECORDS).write_text(records.file_of(self.records.get(name, {})))
 
     def running(self, name):
         return self.processes[name].proc is not None
@@ -352,9 +401,9 @@ class Agents:
         socket.unlink(missing_ok=True)
         self.processes[name].start()
         deadline = time.monotonic() + 5
-        while not socket.exists():
+        while not listens(self.processes[name].proc.pid, socket):
             if self.processes[name].died() or time.monotonic() > deadline:
-                raise NetError(self.processes[name].died() or f"{name} makes no socket")
+                raise NetError(self.processes[name].died() or f"{name} listens at no socket")
             time.sleep(0.02)
 
     def wait_started(self, names, begun):
@@ -389,6 +438,25 @@ class Agents:
     def configure(self, name, changes):
         for path, text in changes.items():
             put(self.configs[name], path, value_of(self.lab, self.original[name], text))
+        self.reload(name)
+
+    def record(self, name, kind, entry):
+        """What the agent has of that name, None if nothing."""
+        return self.records.get(name, {}).get(kind, {}).get(entry)
+
+    def put_record(self, name, kind, entry_name, entry):
+        """None: it is taken out."""
+        if "data-files" not in self.original[name]:
+            raise NetError(f"{name} knows no server with data=")
+        mine = self.records.setdefault(name, {}).setdefault(kind, {})
+        if entry is None and entry_name not in mine:
+            raise NetError(f"{name} has no {kind} {entry_name}")
+        mine[entry_name] = entry
+        if entry is None:
+            del mine[entry_name]
+        self.reload(name)
+
+    def reload(self, name):
         self.write(name)
         begun = int(time.time() * 1000) / 1000  # as events have it
         self.processes[name].tell(signal.SIGHUP)
@@ -408,6 +476,7 @@ class Agents:
 
     def forget(self):
         """What no agent may remember when the lab begins anew."""
+        self.records = {}
         for name in self.folders:
             self.configs[name] = copy.deepcopy(self.original[name])
             self.forget_state(name)

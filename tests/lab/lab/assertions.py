@@ -10,7 +10,8 @@ from lab.parse import EVENT_NAMES, MATCHING
 # Several names in these mean each of them; in all other attributes any of them. So do several
 # prefixes in target=.
 EACH = ("peer", "from")
-LIVE = ("counter", "mitigated", "status")
+LIVE = ("counter", "mitigated", "status", "record", "translated")
+FLOW = re.compile(r"\b(src|dst|sport|dport)=(\S+)")  # of conntrack: as it came, then as it is answered
 DEFAULT_WITHIN, NEVER_FOR = 5, 10
 
 
@@ -115,6 +116,17 @@ class Pattern:
         if self.overlap:
             return any(touches(n, want) for n in have)
         return have == want
+
+    def field_aliases(self, attr, fields, wanted, record):
+        return self.are_named(attr, fields.get("aliases", ""))
+
+    def field_acls(self, attr, fields, wanted, record):
+        return self.are_named(attr, fields.get("acls", ""))
+
+    def are_named(self, attr, text):
+        """Exactly these names; in a never: one of them."""
+        have, want = set(text.split(",")) - {""}, set(attr.items) - {"-"}
+        return bool(have & want) if self.overlap else have == want
 
     def field_contested(self, attr, fields, wanted, record):
         return self.lab.prefixes(attr.items, self.st) == networks(fields.get("contested", ""))
@@ -265,6 +277,38 @@ class Live:
         entries = replies["sessions"].get("upstream", []) + replies["sessions"].get("clients", [])
         held = not wanted or any(all(self.entry_has(e, k) for k in wanted) for e in entries)
         return held, shown
+
+    def look_record(self):
+        """One entry of `dotsctl aliases` or `acls`."""
+        kinds = {"alias": "aliases", "acl": "acls"}
+        chosen = self.p.attrs["kind"].items if "kind" in self.p.attrs else kinds
+        found = [e for kind in chosen
+                 for e in self.agents.dotsctl(self.p.at, kinds[kind])[1].get(kinds[kind], [])]
+        wanted = self.p.attrs.keys() - {"kind"}
+        return any(all(self.is_of(e, k) for k in wanted) for e in found), "\n".join(map(str, found))
+
+    def is_of(self, entry, key):
+        attr = self.p.attrs[key]
+        if key == "pvd":
+            return entry.get("domain") in [self.lab.pvds[i].domain for i in attr.items]
+        if key == "server":
+            return any(entry.get("server") in self.p.names_of(i) for i in attr.items)
+        if key == "text":
+            return attr.value in entry.get("reason", "")
+        return entry.get(key) in attr.items
+
+    def look_translated(self):
+        """There are such TCP connections, and each leaves with one of these addresses."""
+        out = self.net.run(self.p.at, ["conntrack", "-L", "-p", "tcp", "--dport",
+                                       self.p.attrs["port"].value], check=False).stdout
+        found = [line for line in out.splitlines() if self.is_between(FLOW.findall(line))]
+        sources = self.lab.prefixes(self.p.attrs["src-in"].items, self.p.st)
+        good = [contains(sources, FLOW.findall(line)[5][1]) for line in found]
+        return bool(good) and all(good), out
+
+    def is_between(self, flow):
+        return (len(flow) == 8 and self.p.address("from", flow[0][1])
+                and self.p.address("to", flow[1][1]))
 
     def entry_has(self, entry, key):
         items = self.p.attrs[key].items

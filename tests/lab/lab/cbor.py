@@ -8,6 +8,8 @@ PREFIX, PORTS, LOWER, UPPER, PROTOCOL = 6, 7, 8, 9, 10
 FQDN, URI, ALIAS = 11, 12, 13
 REDIRECTED, ALT_SERVER, ALT_SERVER_RECORD = 46, 47, 48
 LIFETIME, ATTACK_STATUS, TRIGGER = 14, 29, 45
+ACL_LIST, ACL_NAME, ACTIVATION_TYPE = 53, 23, 52  # RFC 9133
+ACTIVATIONS = {"when-mitigating": 1, "immediate": 2, "deactivate": 3}
 CONFLICT, CONFLICT_STATUS, CONFLICT_CAUSE, RETRY_TIMER, CONFLICT_SCOPE = 17, 18, 19, 20, 21
 STATUSES = {1: "request-inactive-other-active", 2: "request-active", 3: "all-requests-inactive"}
 CAUSES = {1: "overlapping-targets", 2: "conflict-with-acceptlist", 3: "cuid-collision"}
@@ -81,8 +83,9 @@ def some(n, data):
 
 
 def mitigation(prefixes, ports=(), protocols=(), lifetime=None, attack_status=None, trigger=None,
-               names=(), aliases=()):
-    """The body of a mitigation request; ports are "80" or "1-9", names are domain names and URIs."""
+               names=(), aliases=(), acls=()):
+    """The body of a mitigation request; ports are "80" or "1-9", names are domain names and URIs, acls
+    "NAME" or "NAME:ACTIVATION"."""
     uris = [n for n in names if "://" in n]
     scope = {PREFIX: [str(p) for p in prefixes]} if prefixes else {}
     if ports:
@@ -92,10 +95,17 @@ def mitigation(prefixes, ports=(), protocols=(), lifetime=None, attack_status=No
     for key, texts in ((FQDN, [n for n in names if n not in uris]), (URI, uris), (ALIAS, list(aliases))):
         if texts:
             scope[key] = texts
+    if acls:
+        scope[ACL_LIST] = list(map(acl_control, acls))
     for key, value in ((LIFETIME, lifetime), (ATTACK_STATUS, attack_status), (TRIGGER, trigger)):
         if value is not None:
             scope[key] = value
     return encode({SCOPE_PATH[0]: {SCOPE_PATH[1]: [scope]}})
+
+
+def acl_control(text):
+    name, _, kind = text.partition(":")
+    return {ACL_NAME: name, **({ACTIVATION_TYPE: ACTIVATIONS[kind]} if kind else {})}
 
 
 def entries(body):

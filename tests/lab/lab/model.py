@@ -3,6 +3,7 @@
 import dataclasses
 import ipaddress
 
+from lab import records
 from lab.parse import LabError, load
 
 # Provider-independent space where no `pi` statement says otherwise.
@@ -253,6 +254,8 @@ class Lab:
         for i in st.items("listen") + st.items("if") + st.items("attach"):
             if i not in self.interfaces(name):
                 raise st.error(f"no interface {i} in {name}")
+        if "data" in st.attrs and (kind == "client" or not st.get("data").isdecimal()):
+            raise st.error("data=PORT, of a server or gateway")
         self.agents[name] = Agent(name, kind, st)
 
     def on_identity(self, st):
@@ -322,6 +325,8 @@ class Lab:
                 ns = st.get("at") or st.args[2]
                 if i not in self.interfaces(ns):
                     raise st.error(f"{key}={i}: no such interface in {ns}")
+        if st.args[1] == "translated" and not {"from", "to", "port", "src-in"} <= st.attrs.keys():
+            raise st.error("translated from= to= port= src-in=")
         if st.kind in ("step", "do"):
             self.check_verb(st, st.args[1], st.args[2:])
 
@@ -338,7 +343,7 @@ class Lab:
                     if name.removesuffix(".helper") not in self.agents:
                         raise st.error(f"no agent {name}")
         elif verb in ("alarm", "refresh", "withdraw", "escalate", "terminate", "client", "configure",
-                      "drain"):
+                      "drain", "alias", "filter"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss", "dhcp"):
@@ -346,21 +351,52 @@ class Lab:
         elif verb == "rule":
             self.known(st, args[0])
         elif verb in ("flood", "hellos", "probe", "drop", "undrop", "coap", "zone",
-                      "forget-flows", "forge", "replay"):
+                      "forget-flows", "forge", "replay", "decode"):
             self.known(st, args[0])
         if verb in ("forge", "replay"):
             for key in ("from", "to"):
                 if st.get(key) not in self.agents:
                     raise st.error(f"{key}={st.get(key)}: no agent")
+        if verb == "decode" and not st.get("holds"):
+            raise st.error("no holds=: it would not be known whether anything was decoded")
+        if verb in ("alias", "filter"):
+            self.check_record(st)
         if verb == "coap":
             self.check_coap(st)
+        if verb == "restconf":
+            self.check_restconf(st, *args)
 
-    def check_coap(self, st):
+    def check_record(self, st):
+        if "name" not in st.attrs:
+            raise st.error("no name=")
+        self.check_filter(st)
+
+    def check_filter(self, st):
+        if "source" in st.attrs:
+            self.check_family(st, "source")
+            self.prefixes(st.items("source"), st)
+        records.check(st)
+
+    def check_restconf(self, st, ns, method, path):
+        self.known(st, ns)
+        self.check_who(st)
+        if method not in ("get", "put", "delete"):
+            raise st.error(f"{method}: get, put or delete")
+        server = self.agents.get(st.get("server"))
+        if not server or "data" not in server.st.attrs:
+            raise st.error(f"server={st.get('server')}: no agent with data=")
+        records.path_of(st, path, "")
+        self.check_filter(st)
+
+    def check_who(self, st):
         for key in ("as", "cuid"):
             if key in st.attrs and st.get(key) not in {*self.agents, *self.identities}:
                 raise st.error(f"{key}={st.get(key)}: no agent or identity")
         if "as" not in st.attrs:
             raise st.error("no as=")
+
+    def check_coap(self, st):
+        self.check_who(st)
         server = st.get("server", "")
         if server not in self.agents and not is_prefix(server):
             raise st.error(f"server={server}: no agent or address")

@@ -21,12 +21,15 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
-def is_usable(interface):
-    """An interface as `ip -json -6 address` tells of it; of lo and of a link that is down nothing more will come."""
-    addresses = interface["addr_info"]
+def is_set_up(interface):
+    """An interface as `ip -json -6 address` tells of it: with its link-local address come the routes of all
+    others; of lo and of a link that is down nothing more will come."""
     idle = interface["ifname"] == "lo" or "LOWER_UP" not in interface["flags"]
-    return (not any(a.get("tentative") for a in addresses)
-            and (idle or any(a["scope"] == "link" for a in addresses)))
+    return idle or any(a["scope"] == "link" for a in interface["addr_info"])
+
+
+def is_usable(interface):
+    return is_set_up(interface) and not any(a.get("tentative") for a in interface["addr_info"])
 
 
 class NetError(Exception):
@@ -110,12 +113,12 @@ class Network:
         for st in self.lab.of("snat"):
             self.add_snat(st)
         for ns in self.made:
-            self.wait_usable(ns)
+            self.wait_ipv6(ns, is_usable)
 
-    def wait_usable(self, ns):
-        """Until every address can be used, and the kernel has added its link-local ones."""
+    def wait_ipv6(self, ns, good):
+        """Until it can be said of every interface."""
         deadline = time.monotonic() + 10
-        while not all(map(is_usable, self.show_ipv6(ns))):
+        while not all(map(good, self.show_ipv6(ns))):
             if time.monotonic() > deadline:
                 raise NetError(f"{ns}: IPv6 addresses stay tentative, or there is no link-local one")
             time.sleep(0.02)
@@ -273,6 +276,8 @@ class Network:
     def link_state(self, ns, interface, state):
         run(["ip", "-n", self.full(ns), "link", "set", "dev", interface, state])
         if state == "up":
+            # The kernel looks at a link that is up in its own time, and refuses routes over it until then.
+            self.wait_ipv6(ns, is_set_up)
             self.restore_routes(ns)
 
     def restore_routes(self, ns):

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import re
 
+from lab import records
+
 ATTRIBUTE = re.compile(r"([A-Za-z][\w.-]*)(<=|=)")
 
 
@@ -65,6 +67,7 @@ ACTION = {"family"}
 MATCHING = {"at", "within", "count", "after"}
 SESSION = {"role", "peer", "domain", "pvd", "server", "source", "src-in", "address", "interface", "via",
            "ca", "credential", "resumed", "transport", "behalf", "reason"}
+RECORD = {"domain", "pvd", "server", "kind", "name", "code"}
 # name -> attributes, beside those of MATCHING and text=. Those of the product: the fields of
 # src/base/event.h, plus what assertions.py derives from them.
 PRODUCT_EVENTS = {
@@ -95,6 +98,17 @@ PRODUCT_EVENTS = {
     "get-mitigate": {"from", "cuid", "mid", "code", "observe"},
     "delete-mitigate": {"from", "cuid", "mid", "code", "scope"},
     "request-refused": {"from", "code", "reason"},
+    "data-changed": {"client", "cuid", "kind", "name", "change"},
+    "data-refused": {"client", "method", "path", "code", "reason"},
+    "record-set": {"kind", "name"},
+    "record-removed": {"kind", "name"},
+    "record-placed": RECORD,
+    "record-refused": RECORD | {"reason", "section"},
+    "record-deleted": RECORD,
+    "data-in-step": {"domain", "pvd", "server", "interface", "records", "refused"},
+    "data-pending": {"domain", "pvd", "server", "reason", "retry"},
+    "filters-in-force": {"client", "rules"},
+    "filters-failed": {"client", "reason"},
     "mitigation-started": {"id", "client", "mid", "scope", "lifetime", "action"},
     "mitigation-status": {"id", "client", "mid", "status"},
     "activated": {"id", "client", "mid", "scope", "peer", "silent"},
@@ -113,7 +127,8 @@ PRODUCT_EVENTS = {
     "refused": {"ask", "target", "domain", "pvd", "reason", "section"},
     "pending": {"ask", "target", "domain", "pvd", "server", "reason", "section"},
     "sent": {"domain", "pvd", "server", "behalf", "interface", "mid", "scope", "lifetime", "kind"},
-    "shared": {"domain", "pvd", "server", "behalf", "mid", "targets", "names", "told", "consent", "section"},
+    "shared": {"domain", "pvd", "server", "behalf", "mid", "record", "targets", "names", "told", "consent",
+               "section"},
     "placed": {"domain", "pvd", "server", "interface", "mid", "scope", "lifetime", "code"},
     "response": {"domain", "pvd", "server", "behalf", "mid", "code", "conflict", "if", "port"},
     "status-change": {"domain", "pvd", "server", "mid", "status", "conflict"},
@@ -134,7 +149,12 @@ OUTSIDE_EVENTS = {
     "mitigated": {"scope"},
     "status": {"text", "pvd", "server", "peer", "state", "interface", "handshakes"},
     "coap-response": {"code", "as", "scope", "names", "conflict", "contested"},
+    "restconf-response": {"code", "as", "server", "aliases", "acls", "scope", "names"},
+    "record": {"kind", "name", "pvd", "server", "state"},
+    "decoded": set(),
+    "translated": {"from", "to", "port", "src-in"},
     "alarmed": {"exit"},
+    "recorded": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
 # In labs as in topologies -> in the product's event log.
@@ -143,7 +163,8 @@ EVENT_NAMES = {"hb": "heartbeat", "status-change": "status"}
 ANY = None  # any attribute name
 DHCP = {"ri", "address", "domain", "resolver", "ri6", "address6", "domain6", "resolver6", "lease"}
 # What the body of a `coap` request may say, and how often.
-COAP_BODY = ("target", "name", "alias", "port", "protocol", "lifetime", "attack-status", "trigger-mitigation")
+COAP_BODY = ("target", "name", "alias", "acl", "port", "protocol", "lifetime", "attack-status",
+             "trigger-mitigation")
 # verb -> (fewest words, most words, attributes)
 VERBS = {
     "start": (0, 99, set()),
@@ -176,6 +197,10 @@ VERBS = {
     "configure": (1, 1, ANY),
     "wait": (1, 1, set()),
     "wait-for": (1, 1, ANY),
+    "alias": (1, 1, {"name", "by", *records.ALIAS}),
+    "filter": (1, 1, {"name", "by", *records.FILTER}),
+    "restconf": (3, 3, {"as", "server", "cuid", *records.ALIAS, *records.FILTER}),
+    "decode": (1, 1, {"holds"}),
     "coap": (3, 3, {"as", "ca", "server", "for", "cuid", "mid", "if-match", "body"} | set(COAP_BODY)),
 }
 # statement -> (fewest words, most words, attributes)
@@ -199,9 +224,7 @@ STATEMENTS = {
     "pi": (1, 1, set()),
     "dots": (1, 1, {"kind", "name", "ca", "owns", "mitigator", "listen", "server", "pvds",
                     "upstream-pvds", "if", "attach", "filters", "pins", "third", "upstream", "clients",
-                    "discovery", "also",
-                    "heartbeat-interval",
-                    "missing-hb-allowed"}),
+                    "discovery", "also", "data", "heartbeat-interval", "missing-hb-allowed"}),
     "identity": (1, 1, {"ca", "known", "owns"}),
     "step": (2, 99, ANY),
     "do": (2, 99, ANY),

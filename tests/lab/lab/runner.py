@@ -216,15 +216,19 @@ class LabRun:
         try:
             self.steps.calm()
             if not self.steps.dirty:
-                self.steps.withdraw_all()
-                self.wait_until(lambda: f"mitigations {self.live_mitigations()}",
-                                lambda: not self.live_mitigations())
+                self.withdraw_all()
                 # A loss may have cost a session: it would come back in a minute.
                 self.steps.dirty = not self.sessions <= self.sessions_up()
             if self.steps.dirty:
                 self.begin_anew()
+                self.withdraw_all()
         except NetError as e:
             raise Aborted(f"before {step.name}: {e}") from None
+
+    def withdraw_all(self):
+        self.steps.withdraw_all()
+        self.wait_until(lambda: f"mitigations {self.live_mitigations()}",
+                        lambda: not self.live_mitigations())
 
     def live_mitigations(self):
         """What servers still act on; a terminating mitigation (status 6) runs out by itself."""

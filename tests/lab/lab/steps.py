@@ -1,13 +1,14 @@
 """The verbs of steps. Each takes its statement and acts; a NetError fails the step."""
 import ipaddress
 import itertools
+import json
 import re
 import signal
 import struct
 import subprocess
 import time
 
-from lab import cbor
+from lab import cbor, decoding, records
 from lab.assertions import Pattern
 from lab.net import INSIDE, PYTHON, NetError
 from lab.observe import packet
@@ -17,6 +18,8 @@ FLOOD_PORT, DOTS_PORT = "9999", "4646"
 HELLO_SOURCES = "198.18.0.0/15,2001:db8:ffff::/48"
 END = re.compile(r"\[?(?P<address>[^]]*)\]?:(?P<port>\d+)")  # of a session
 DOTS_CBOR = "271"  # Content-Format application/dots+cbor
+CAPTURED_WITHIN, DECODE_WITHIN = 5, 20
+YANG_JSON = "application/yang-data+json"
 
 
 def listed(args):
@@ -166,13 +169,18 @@ class Steps:
 
     def do_replay(self, st, ns):
         """All that has come from that server since the step began, as it was captured."""
-        sources = self.lab.addresses_of(st.get("from"))
-        self.journal.poll()
-        recorded = [p for log in self.folder.glob(f"{st.get('to')}-*.pcap")
-                    for p in datagrams(log.read_bytes(), sources, self.begun)]
-        if not recorded:
-            raise NetError("nothing of it was captured")
+        end = time.monotonic() + CAPTURED_WITHIN
+        while not (recorded := self.recorded(st)):
+            if time.monotonic() > end:
+                raise NetError("nothing of it was captured")
+            time.sleep(0.05)
         self.inject(st, ns, recorded)
+
+    def recorded(self, st):
+        """What is in the files by now: what the agents have said already may be a little ahead of them."""
+        sources = self.lab.addresses_of(st.get("from"))
+        return [p for log in self.folder.glob(f"{st.get('to')}-*.pcap")
+                for p in datagrams(log.read_bytes(), sources, self.begun)]
 
     def mitigations(self, st, name):
         """The ids of what the agent has for exactly these targets."""
@@ -342,14 +350,14 @@ class Steps:
     def coap_body(self, st):
         if "body" in st.attrs:
             return bytes.fromhex(st.get("body"))
-        if not {"target", "name", "alias"} & set(st.attrs):
+        if not {"target", "name", "alias", "acl"} & set(st.attrs):
             return None
         numbers = {k: int(st.number(k)) for k in ("lifetime", "attack-status") if k in st.attrs}
         trigger = {"yes": True, "no": False}.get(st.get("trigger-mitigation"))
         prefixes = self.lab.prefixes(st.items("target"), st) if "target" in st.attrs else []
         return cbor.mitigation(sorted(prefixes, key=str), st.items("port"), st.items("protocol"),
                                numbers.get("lifetime"), numbers.get("attack-status"), trigger,
-                               st.items("name"), st.items("alias"))
+                               st.items("name"), st.items("alias"), st.items("acl"))
 
     def coap_path(self, st, path, ca):
         """As it is, or the name of a resource of RFC 9132 4.2."""
@@ -371,6 +379,65 @@ class Steps:
                     and r.fields.get("from") == who):
                 return r.fields["mid"]
         raise NetError(f"{st.get('server')} had no request from {who}")
+
+    # ---- aliases and filters ----
+
+    def do_alias(self, st, name):
+        entry = None if records.is_empty(st) else records.alias(self.lab, st, st.get("name"))
+        self.put_record(st, name, "alias", entry)
+
+    def do_filter(self, st, name):
+        before = self.agents.record(name, "acl", st.get("name"))
+        entry = None if records.is_empty(st) else records.acl(self.lab, st, st.get("name"), before)
+        self.put_record(st, name, "acl", entry)
+
+    def put_record(self, st, name, kind, entry):
+        """In the agent's files, or by its operator's hand; None: away with it."""
+        self.dirty = True
+        if "by" not in st.attrs:
+            self.agents.put_record(name, kind, st.get("name"), entry)
+            return
+        file = self.folder / f"{kind}-{st.line}.json"
+        file.write_text(records.file_of({kind: {st.get("name"): entry}} if entry else {}))
+        status, reply = self.agents.dotsctl(name, kind, "set" if entry else "remove", st.get("name"),
+                                            *[str(file)] * bool(entry))
+        if status not in (0, 1, 4):
+            raise NetError(f"dotsctl {kind} {st.get('name')} at {name}: exit {status}, {reply}")
+        self.journal.note(name, "recorded", exit=status, reply=str(reply))
+
+    def do_restconf(self, st, ns, method, path):
+        """An independent client of data channels: curl."""
+        if method != "get":
+            self.dirty = True
+        who, server = st.get("as"), self.lab.agents[st.get("server")].st
+        ca, address = server.get("ca"), str(self.lab.addresses_of(st.get("server"))[0])
+        own, cuid = self.agents.credentials(who, ca), self.agents.cuid(st.get("cuid", who), ca)
+        host, answer = f"{server.get('name')}:{server.get('data')}", self.folder / f"curl-{st.line}.out"
+        answer.unlink(missing_ok=True)
+        argv = ["curl", "-sS", "--max-time", "10", "-g", "-o", answer, "-w", "%{http_code}",
+                "--noproxy", "*", "--cacert", self.agents.pki.ca(ca), "--cert", own["certificate"],
+                "--key", own["key"], "-X", method.upper(), "-H", f"Accept: {YANG_JSON}", "--resolve",
+                f"{host}:{f'[{address}]' if ':' in address else address}"]
+        body = records.body_of(self.lab, st, method, path, cuid)
+        if body:
+            argv += ["-H", f"Content-Type: {YANG_JSON}", "--data-binary", json.dumps(body)]
+        r = self.net.run(ns, [*map(str, argv), f"https://{host}{records.path_of(st, path, cuid)}"],
+                         check=False, timeout=30)
+        text = answer.read_text(errors="replace") if answer.exists() else ""
+        self.journal.note(ns, "restconf-response", **{"as": who}, server=server.get("name"),
+                          code="none" if r.returncode else r.stdout, **records.shown(text),
+                          text=r.stderr.strip() if r.returncode else text)
+
+    def do_decode(self, st, ns):
+        """What the captures there hold, with the keys that the agents have logged; they may be a little behind."""
+        captures = sorted(self.folder.glob(f"{ns}-*.pcap"))
+        if not captures:
+            raise NetError("nothing is captured there")
+        end = time.monotonic() + DECODE_WITHIN
+        while st.get("holds") not in (text := decoding.text_of(captures, self.folder / decoding.KEYS)):
+            if time.monotonic() > end:
+                raise NetError(f"{len(text)} characters of it, and not {st.get('holds')}")
+        self.journal.note(ns, "decoded", text=text)
 
     # ---- back to the state after s1 ----
 

@@ -217,6 +217,15 @@ def test_a_reload_changes_what_is_on_record(world):
     assert world.there("isp2")[0].keys() == {"a"}
 
 
+def test_the_example_of_the_manual_is_taken(world):
+    manual = (HERE.parents[3] / "doc" / "dotsd.yaml.md").read_text()
+    world.serve("isp2")
+    world.ask(json.loads(manual.partition("```json\n")[2].partition("```")[0]), only=["isp2"])
+    world.in_step("isp2")
+    aliases, acls = world.there("isp2")
+    assert list(aliases) == ["web"] and [a["name"] for a in acls] == ["no-ntp"]
+
+
 # 8783-5.1-11: the server has forgotten us.
 def test_a_server_that_has_lost_everything_gets_it_again(world):
     world.serve("isp1")
