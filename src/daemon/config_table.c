@@ -477,6 +477,9 @@ static const struct option client_limits_rows[] = {
 	{"handshakes-per-minute", OPTION_NUMBER, ONE, "full handshakes that it finishes",
 		AT(struct client_limits, handshakes_per_minute), .fallback = "600",
 		RANGE(1, MANY_MAX, NULL)},
+	{"data-bytes", OPTION_NUMBER, ONE, "bytes that it has on record over the data channel",
+		AT(struct client_limits, data_bytes), .fallback = "1048576",
+		RANGE(1024, 67108864, "bytes")},
 	{0},
 };
 

@@ -250,7 +250,7 @@ a_server_loads(void **state)
 		     "    action: {limit: 1000, unit: bytes, per: source}\n"
 		     "    limits: {sessions: 2, mitigations: 3, targets: 4, ports: 5, cuids: 6, "
 		     "observers: 7, waiting-requests: 8, requests-per-second: 9, "
-		     "targets-total: 14, handshakes-per-minute: 15}\n"
+		     "targets-total: 14, handshakes-per-minute: 15, data-bytes: 2048}\n"
 		     "    widest: {ipv4: 24, ipv6: 48}\n"
 		     "    lifetime-max: 60\n"
 		     "    allow-indefinite: no\n"
@@ -295,6 +295,7 @@ a_server_loads(void **state)
 	assert_int_equal(cl->limits.requests_per_second, 9);
 	assert_int_equal(cl->limits.targets_total, 14);
 	assert_int_equal(cl->limits.handshakes_per_minute, 15);
+	assert_int_equal(cl->limits.data_bytes, 2048);
 	assert_int_equal(cl->widest.ipv4, 24);
 	assert_int_equal(cl->widest.ipv6, 48);
 	assert_int_equal(cl->lifetime_max, 60);

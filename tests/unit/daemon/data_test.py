@@ -526,7 +526,7 @@ def test_of_several_entries_all_are_made_or_none(serve, web):
 # 8783-10-19, -20, -21
 def test_limits_are_named(serve, web):
     server = serve(more=", aliases: 2, acls: 1, aces: 2, entry-bytes: 2000, body: 20000",
-                   acme=", limits: {cuids: 1}")
+                   acme=", limits: {cuids: 1, data-bytes: 1024}")
     w = web(server)
     register(w)
     got = w.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]})
@@ -537,6 +537,9 @@ def test_limits_are_named(serve, web):
     full.append(post_acl(w, "y", ace("1")))
     for got, limit in zip(full, ("aliases", "aces", "acls")):
         assert got.status == 409 and f"data-channel.{limit}" in got.error["error-message"]
+    more = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(60)]})
+    got = w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [more]})
+    assert (got.status, got.error["error-tag"]) == (409, "resource-denied") and "limits.data-bytes" in got.text
     long = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(200)]})
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [long]}).status in (403, 413)
     assert w.put(own() + "/aliases/alias=a", "[" + " " * 30000 + "]").status == 413
