@@ -27,11 +27,11 @@ struct client_limits {
 	 * default 600. */
 	uint32_t handshakes_per_minute;
 	/* Of all that it has on record over the data channel, as JSON: it can be asked for at once,
-	 * and is then put together in one go; default 1048576. */
+	 * and is then put together in one go; default 524288. */
 	uint32_t data_bytes;
 };
 #define CLIENT_LIMITS_DEFAULT                                                                      \
-	((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200, 10000, 600, 1048576})
+	((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200, 10000, 600, 524288})
 
 /* Whether an unlimited lifetime is granted (RFC 9132 4.4.1.1). */
 enum indefinite { INDEFINITE_AS_ALL, INDEFINITE_GRANTED, INDEFINITE_SHORTENED };
