@@ -310,6 +310,9 @@ what_a_signal_changes_is_counted(void **state)
 	assert_true(put(dc, DATA_ACL, dc->acls[0]->text));
 	assert_true(data_activate(book, dc, "f", ACTIVATE_WHEN_MITIGATING, now));
 	assert_true(strlen(dc->acls[0]->text) > len);
+	allow_bytes(len + strlen("{\"name\":\"a\",\"target-prefix\":[\"192.0.2.1/32\"]}"));
+	assert_false(put_alias(dc, "a", "192.0.2.1/32"));
+	allow_bytes(len);
 	assert_true(data_activate(book, dc, "f", ACTIVATE_IMMEDIATE, now));
 	assert_true(put(dc, DATA_ACL, dc->acls[0]->text));
 	assert_false(put_alias(dc, "a", "192.0.2.1/32"));

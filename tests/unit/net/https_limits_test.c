@@ -901,6 +901,8 @@ peers_take_turns(void **state)
 	WAIT(d.loop, visitor_has(other, "/other\n") == 1);
 	assert_in_range(d.requests, 2, N - 4);
 	visitor_free(w[N - 1]); /* who goes away while it waits was never there */
+	WAIT(d.loop, https_connections(d.https) == N);
+	assert_in_range(d.requests, 2, N - 2);
 	WAIT(d.loop, d.requests == N);
 	assert_int_equal(d.gone, 0);
 	for (unsigned i = 0; i < N - 1; i++) {
