@@ -1,5 +1,6 @@
 #include "cases.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
@@ -106,6 +107,43 @@ an_arena_keeps_what_it_gave(void **state)
 	arena_free(a);
 }
 
+static size_t
+resident_kib(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long total, pages = 0;
+
+	assert_int_equal(fscanf(f, "%lu %lu", &total, &pages), 2);
+	fclose(f);
+	return pages * 4;
+}
+
+/* What an attack leaves: many small pieces that were freed below one that stays. */
+static void
+what_was_freed_is_given_back(void **state)
+{
+	enum { N = 200000, EACH = 200 };
+	static char *pieces[N];
+	size_t most;
+	char *last;
+
+	(void)state;
+	if (!mallinfo2().uordblks)
+		skip(); /* another allocator stands in for the library's */
+	mem_give_back();
+	for (unsigned i = 0; i < N; i++) {
+		pieces[i] = mem_new(EACH);
+		memset(pieces[i], 'x', EACH);
+	}
+	last = mem_new(EACH);
+	for (unsigned i = 0; i < N; i++)
+		free(pieces[i]);
+	most = resident_kib();
+	mem_give_back();
+	assert_true(resident_kib() + N / 1024 * EACH * 3 / 4 < most);
+	free(last);
+}
+
 int
 main(void)
 {
@@ -114,6 +152,7 @@ main(void)
 		cmocka_unit_test(products_that_overflow_end_the_process),
 		cmocka_unit_test(arenas_give_zeroed_aligned_memory),
 		cmocka_unit_test(an_arena_keeps_what_it_gave),
+		cmocka_unit_test(what_was_freed_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
