@@ -69,17 +69,15 @@ def socket_in(ns):
 
     def make():  # setns is for the thread
         fd = os.open(f"/run/netns/{ns}", os.O_RDONLY)
-        if libc.setns(fd, CLONE_NEWNET):
-            made.append(OSError(ctypes.get_errno(), "setns"))
-        else:
+        if libc.setns(fd, CLONE_NEWNET) == 0:
             made.append(socket.socket())
         os.close(fd)
 
     t = threading.Thread(target=make)
     t.start()
     t.join()
-    if isinstance(made[0], OSError):
-        raise made[0]
+    if not made:
+        raise Ended(f"no socket in {ns}")
     return made[0]
 
 
