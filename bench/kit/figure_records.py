@@ -6,6 +6,7 @@ import ipaddress
 import json
 import pathlib
 import signal
+import socket
 import ssl
 import time
 
@@ -67,10 +68,14 @@ class Web:
         self.port, self.line = port, None
 
     def connect(self):
-        self.line = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=PATIENCE)
+        """Anew: a connection that was idle has been closed."""
+        self.close()
+        s = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        # Head and body go in two pieces: the second one must not wait until the first is acknowledged.
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.line = http.client.HTTPSConnection("127.0.0.1", self.port)
         # The name that the certificate says is not the address.
-        self.line.sock = self.context.wrap_socket(
-            http.client.socket.create_connection(("127.0.0.1", self.port), PATIENCE), server_hostname=SERVER_NAME)
+        self.line.sock = self.context.wrap_socket(s, server_hostname=SERVER_NAME)
 
     def __call__(self, method, path, body=None):
         """(status, seconds)."""
@@ -99,7 +104,6 @@ class Provider:
         self.start()
         self.fill()
         self.web = Web(self.pki, self.port, 0)
-        self.web.connect()
 
     def config(self, clients):
         limits = {"requests-per-second": 1000000}
@@ -136,7 +140,6 @@ class Provider:
 
     def restart(self):
         """Seconds from SIGKILL to the first answer, bytes resident then."""
-        self.web.close()
         self.process.process.send_signal(signal.SIGKILL)
         self.process.process.wait()
         begun = time.monotonic()
@@ -188,7 +191,8 @@ class Side:
         self.up, self.resident = Spread(), Spread()
 
     def interval(self, repeats, number):
-        """So many of each kind."""
+        """So many of each kind, over one connection."""
+        self.provider.web.connect()
         for kind in range(len(requests(0))):
             if requests(0)[kind][0].startswith("DELETE"):
                 continue
