@@ -78,14 +78,13 @@ static size_t
 resident(void)
 {
 	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long total, pages = 0;
+	char text[64] = "", *second;
 
 	if (!f)
 		return 0;
-	if (fscanf(f, "%lu %lu", &total, &pages) != 2)
-		pages = 0;
+	second = fgets(text, sizeof(text), f) ? strchr(text, ' ') : NULL;
 	fclose(f);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	return second ? strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* Beside what is in use: programs, stacks, and what was freed. */
