@@ -203,6 +203,7 @@ void
 data_enter(struct data *d, struct data_stored *s, const struct client *c)
 {
 	heap_set(&d->expiries, &s->expiry, s->entry.expires);
+	s->of->owner->bytes += s->bytes;
 	if (s->entry.kind == DATA_ALIAS)
 		return;
 	enter_rules(d, s);
@@ -213,6 +214,7 @@ void
 data_leave(struct data *d, struct data_stored *s)
 {
 	heap_remove(&d->expiries, &s->expiry);
+	s->of->owner->bytes -= s->bytes;
 	if (s->entry.kind == DATA_ALIAS)
 		return;
 	leave_rules(d, s);

@@ -36,6 +36,7 @@ struct data_stored {
 	struct data_registration *of;
 	struct heap_node expiry;
 	void *meaning; /* all that entry.alias or entry.acl consists of */
+	size_t bytes;  /* of its text */
 	bool fresh;    /* of an edit under way: on no record, in no index */
 	/* Of an ACL: */
 	struct data_tally *tallies; /* by ACE */
@@ -48,6 +49,7 @@ struct data_owner {
 	char *client;
 	TAILQ_HEAD(data_registrations, data_registration) registrations;
 	size_t n;
+	size_t bytes; /* of all their entries */
 };
 
 struct data_registration {

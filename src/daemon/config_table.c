@@ -387,7 +387,7 @@ static const struct option data_rows[] = {
 		AT(struct draft_data, setup.policy.entry_bytes_max), .fallback = "65536",
 		RANGE(1024, 1048576, "bytes")},
 	{"body", OPTION_NUMBER, ONE, "size of a request's body",
-		AT(struct draft_data, setup.https.max_body), .fallback = "1048576",
+		AT(struct draft_data, setup.https.max_body), .fallback = "262144",
 		RANGE(1024, 67108864, "bytes")},
 	{"connections", OPTION_NUMBER, ONE, "connections at a time",
 		AT(struct draft_data, setup.https.max_connections), .fallback = "1000",
@@ -477,6 +477,9 @@ static const struct option client_limits_rows[] = {
 	{"handshakes-per-minute", OPTION_NUMBER, ONE, "full handshakes that it finishes",
 		AT(struct client_limits, handshakes_per_minute), .fallback = "600",
 		RANGE(1, MANY_MAX, NULL)},
+	{"data-bytes", OPTION_NUMBER, ONE, "bytes that it has on record over the data channel",
+		AT(struct client_limits, data_bytes), .fallback = "524288",
+		RANGE(1024, 67108864, "bytes")},
 	{0},
 };
 

@@ -26,7 +26,13 @@
 #include "role/data_relay.h"
 #include "role/gateway.h"
 
-enum { EXIT_CONFIG = 78, WHY_MAX = 512, CLOCK_CHECK_MS = 10000, CLOCK_JUMP_MS = 2000 };
+enum {
+	EXIT_CONFIG = 78,
+	WHY_MAX = 512,
+	CLOCK_CHECK_MS = 10000,
+	CLOCK_JUMP_MS = 2000,
+	TIDY_MS = 20000
+};
 static const char default_config[] = "/etc/dotsd/dotsd.yaml";
 
 struct daemon {
@@ -50,7 +56,7 @@ struct daemon {
 	struct learned *learned;             /* NULL without the client role */
 	struct recorded *recorded;           /* likewise */
 	struct discovery_service *discovery; /* likewise */
-	struct timer *clock, *watchdog;
+	struct timer *clock, *watchdog, *tidying;
 	wall_ms clock_wall;
 	mono_ms clock_mono;
 	uint64_t watchdog_us;
@@ -601,6 +607,15 @@ check_clock(void *arg)
 }
 
 static void
+tidy(void *arg)
+{
+	struct daemon *d = arg;
+
+	mem_give_back();
+	timer_after(d->tidying, TIDY_MS);
+}
+
+static void
 feed_watchdog(void *arg)
 {
 	struct daemon *d = arg;
@@ -620,6 +635,8 @@ start_housekeeping(struct daemon *d)
 	d->clock_wall = loop_wall();
 	d->clock_mono = loop_now(d->loop);
 	timer_after(d->clock, CLOCK_CHECK_MS);
+	d->tidying = timer_new(d->loop, tidy, d);
+	timer_after(d->tidying, TIDY_MS);
 	if (sd_watchdog_enabled(0, &d->watchdog_us) > 0) {
 		d->watchdog = timer_new(d->loop, feed_watchdog, d);
 		feed_watchdog(d);
@@ -633,6 +650,7 @@ stop_housekeeping(struct daemon *d)
 		signal_free(d->signals[i]);
 	timer_free(d->clock);
 	timer_free(d->watchdog);
+	timer_free(d->tidying);
 }
 
 /* ---- the process ---- */

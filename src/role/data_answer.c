@@ -66,6 +66,8 @@ fields_of(void)
 static void
 field_version(struct fields *f, const struct data_version *v)
 {
+	if (!v->number)
+		return;
 	data_etag(v, f->etag);
 	field(f, "ETag", f->etag);
 	if (!v->changed)

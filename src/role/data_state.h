@@ -140,8 +140,8 @@ void data_delete(struct data_request *r);
 enum { DATA_ETAG_MAX = 32, DATA_DATE_MAX = 32 };
 void data_etag(const struct data_version *v, char ret[static DATA_ETAG_MAX]);
 void data_date(wall_ms at, char ret[static DATA_DATE_MAX]); /* RFC 9110 5.6.7 */
-/* The version of the nearest resource that has one (RFC 8040 3.5.1, 3.5.2); false: what the target
- * names does not exist. */
+/* The version of the nearest resource that has one (RFC 8040 3.5.1, 3.5.2), number 0: none; false:
+ * what the target names does not exist. */
 bool data_version_of(const struct data_request *r, struct data_version *ret);
 /* RFC 9110 13.2.2. 0: go on; 304, 412. */
 unsigned data_condition(struct data_request *r);
