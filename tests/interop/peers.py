@@ -1,6 +1,5 @@
 """Other people's programs, and what the tests need to run them."""
 
-import contextlib
 import os
 import pathlib
 import queue
@@ -8,10 +7,14 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import free_port  # noqa: E402, F401
 
 BUILT = pathlib.Path(os.environ.get("DOTSD_INTEROP_DIR", "."))  # echo_server and echo_client
 PATIENCE = 150  # seconds; only a failure takes as long. Some answers of dotsd come after a minute, on purpose
@@ -27,16 +30,6 @@ def need(program):
     if not shutil.which(program):
         pytest.skip(f"{program} is not installed")
     return program
-
-
-def free_port():
-    """A port that was free a moment ago, for UDP and for TCP: our servers take both."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                tcp.bind(udp.getsockname())
-                return tcp.getsockname()[1]
 
 
 def until(condition, what):

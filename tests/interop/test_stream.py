@@ -13,7 +13,7 @@ import time
 import pytest
 
 from peers import (BUILT, COAP_CLIENTS, COAP_SERVERS, HB, IDENTITY, KEY_HEX, KEY_TEXT, PATIENCE,
-                   certificate_of, need)
+                   certificate_of, free_port, need)
 
 CSM = b"\x01\xe1\n"  # with the token "\n": programs that read lines pass it on
 VERSIONS = ["1.2", "1.3"]
@@ -23,12 +23,6 @@ BOTH = pytest.mark.parametrize("version", VERSIONS)
 def say(program, data=CSM):
     program.process.stdin.buffer.write(data)
     program.process.stdin.buffer.flush()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def until_listening(address, port):

@@ -1,13 +1,15 @@
 """Daemons on the loopback interface, for tests that need no network of their own. DOTSD and DOTSCTL
 name the programs."""
-import contextlib
 import json
 import os
+import pathlib
 import signal
-import socket
 import subprocess
+import sys
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from ports import free_port  # noqa: E402, F401
 
 PATIENCE = 60  # seconds; only a hang takes as long
 
@@ -18,16 +20,6 @@ def until(condition, what):
         assert time.monotonic() < end, f"never happened: {what}"
         time.sleep(0.02)
     return value
-
-
-def free_port():
-    """For UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                tcp.bind(udp.getsockname())
-                return tcp.getsockname()[1]
 
 
 class Daemon:

@@ -3,7 +3,6 @@
 that ask it over loopback, commands, exit codes, reload, restart.
 
 DOTSD and DOTSCTL name the programs. Run as a program it prints TAP."""
-import contextlib
 import datetime
 import json
 import os
@@ -22,6 +21,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
+from ports import free_port  # noqa: E402
 
 DOTSD, DOTSCTL = os.environ["DOTSD"], os.environ["DOTSCTL"]
 PATIENCE = 60  # seconds; only a hang takes as long
@@ -62,16 +62,6 @@ def until(condition, what):
         assert time.monotonic() < end, f"never happened: {what}"
         time.sleep(0.02)
     return value
-
-
-def free_port():
-    """For UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                tcp.bind(udp.getsockname())
-                return tcp.getsockname()[1]
 
 
 class Daemon:

@@ -358,7 +358,7 @@ def test_a_client_that_changes_its_mind_all_the_time_does_not_trouble_the_provid
 
 def test_what_is_too_much_for_one_registration_goes_nowhere(net):
     s = net.stub("isp1")
-    net.gate(only=["isp1"])
+    net.gate(only=["isp1"], clients={n: c.replace("}", ", limits: {data-bytes: 2000000}}") for n, c in CLIENTS.items()})
 
     def fill(w, own):
         many = [acl(f"n{k}") for k in range(10)]

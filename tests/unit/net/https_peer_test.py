@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import tap  # noqa: E402
+from ports import free_port  # noqa: E402
 
 SERVER = os.environ["HTTPS_SERVER"]
 SANITIZED = b"__asan_" in pathlib.Path(SERVER).read_bytes()
@@ -62,12 +63,6 @@ class Pki:
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
     return Pki(tmp_path_factory.mktemp("pki"))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
