@@ -576,5 +576,29 @@ def test_a_cuid_of_somebody_else_is_given_up_at_registration(net):
     assert net.client("mitigate", "198.51.100.7/32")[0] == 0
 
 
+# 8783-5.1-09: something stands under it.
+def test_a_cuid_under_which_something_is_protected_stays(net):
+    net.provide("isp1", clients=CUSTOMERS)
+    provider = net.daemons["isp1"]
+    assert provider.stop() == 0
+    provider.path.write_text("".join(x for x in provider.path.read_text().splitlines(True) if "data-channel" not in x))
+    provider.start()
+    World.ask(net, records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    assert net.client("mitigate", "198.51.100.7/32")[0] == 0
+    cuid = net.cuid("isp1")
+    s = net.stub("isp1")
+    s.answers += [("POST", "", 409)] * 2
+    assert net.client("reload")[0] == 0
+    until(lambda: net.events("data-pending", reason="RFC 8783 5.1: the server says 409 resource-denied: because"),
+          "the refusal")
+    assert net.cuid("isp1") == cuid and len(net.events("alert", section="RFC 8783 5.1")) == 1
+    # Once nothing does any more, it is another one.
+    assert net.client("withdraw", net.client("list")[1]["wishes"][0]["id"])[0] == 0
+    until(lambda: net.events("withdrawn"), "the withdrawal")
+    assert net.client("reload")[0] == 0
+    until(lambda: s.entries, "it there")
+    assert s.cuid == net.cuid("isp1") != cuid
+
+
 if __name__ == "__main__":
     tap.run(__file__)
