@@ -994,6 +994,12 @@ data_channel_wish(struct data_channel *c, struct data_record *list, size_t n)
 	timer_after(c->timer, 0);
 }
 
+const struct data_record *
+data_channel_find(const struct data_channel *c, enum share_kind kind, const char *name)
+{
+	return find_record(c, kind, name);
+}
+
 bool
 data_channel_is_behind(const struct data_channel *c)
 {

@@ -73,6 +73,9 @@ void data_channel_look(struct data_channel *c);
 void data_channel_wish(struct data_channel *c, struct data_record *list, size_t n);
 /* What there is, in that order; borrowed. */
 const struct data_record *data_channel_records(const struct data_channel *c, size_t *ret_n);
+/* The one of that name there; NULL: none. */
+const struct data_record *data_channel_find(
+	const struct data_channel *c, enum share_kind kind, const char *name);
 /* It has another list, which counts when the round under way is over. */
 bool data_channel_is_behind(const struct data_channel *c);
 const char *data_channel_server(const struct data_channel *c);

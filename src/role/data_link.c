@@ -30,7 +30,7 @@ struct data_link {
 	char *root; /* of RESTCONF there; NULL: not known */
 	struct data_capability can;
 	struct timer *timer; /* of the next turn */
-	TAILQ_HEAD(, data_turn) waiting;
+	TAILQ_HEAD(data_turns, data_turn) waiting;
 	struct rate turns;
 	struct data_turn *has; /* the turn; while the root is looked for, too */
 	unsigned failures;     /* in a row */

@@ -167,7 +167,7 @@ admit(struct data_escalation *e, const struct client *c, enum data_kind kind, co
 
 	if (c->local || !has_channels(r->setup.homing))
 		return true;
-	if (kind == DATA_ACL && strlen(name) > DATA_RELAYED_NAME_MAX)
+	if (strlen(name) > DATA_RELAYED_NAME_MAX)
 		return restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,
 			"RFC 8783 4.3: name: it has %zu characters, and a gateway passes on those "
 			"of at most %d",
@@ -195,7 +195,7 @@ add_entries(const struct data_relay *r, struct data_entry *const *from, size_t n
 	for (size_t i = 0; i < n; i++) {
 		const struct data_entry *e = from[i];
 
-		if (e->kind == DATA_ACL && strlen(e->name) > DATA_RELAYED_NAME_MAX)
+		if (strlen(e->name) > DATA_RELAYED_NAME_MAX)
 			continue; /* of a time when it was not passed on */
 		to[kept++] = (struct data_relayed){.kind = share_kind_of(e->kind),
 			.name = e->name,

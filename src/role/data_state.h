@@ -119,7 +119,7 @@ struct data_undo *data_undo_new(
 	const struct data_request *r, const struct data_change *changes, size_t n);
 void data_undo_free(struct data_undo *u); /* NULL is legal */
 /* Of all that it is about: DENIED as soon as one of it is. */
-enum data_progress data_undo_progress(const struct data_undo *u, struct restconf_error *err);
+enum data_progress data_undo_progress(struct data_undo *u, struct restconf_error *err);
 /* What was there before is there again, but what has been changed since. */
 void data_undo_carry_out(const struct data_undo *u);
 

@@ -12,6 +12,7 @@ struct step {
 	char *name, *before, *after; /* texts; before NULL: there was none */
 	char *previous;              /* of an ACL: the one in front of it; NULL: none */
 	char *via;
+	bool decided;
 };
 
 struct data_undo {
@@ -74,15 +75,18 @@ data_undo_free(struct data_undo *u)
 }
 
 enum data_progress
-data_undo_progress(const struct data_undo *u, struct restconf_error *err)
+data_undo_progress(struct data_undo *u, struct restconf_error *err)
 {
 	struct data_escalation *up = u->server->escalation;
 	enum data_progress all = DATA_DECIDED;
 
 	for (size_t i = 0; i < u->n; i++) {
-		enum data_progress p = up->ops->progress(
-			up, u->client, u->cuid, u->steps[i].kind, u->steps[i].name, err);
+		struct step *st = &u->steps[i];
+		enum data_progress p = DATA_DECIDED;
 
+		if (!st->decided)
+			p = up->ops->progress(up, u->client, u->cuid, st->kind, st->name, err);
+		st->decided = p == DATA_DECIDED;
 		if (p == DATA_DENIED)
 			return p;
 		if (p == DATA_UNDECIDED)

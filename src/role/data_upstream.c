@@ -50,15 +50,16 @@ struct asker {
 	struct holder *holder;
 	struct item *items; /* aliases first */
 	size_t n_items;
+	struct map *index; /* of them, by kind and name */
 	TAILQ_ENTRY(asker) entry;
 };
 
 /* Who has a registration at each domain: we, or a deputy. */
 struct holder {
-	char *name;                     /* "": we */
-	TAILQ_HEAD(, asker) askers;     /* we first, the others by name */
-	struct data_channel **channels; /* beside links; NULL: none */
-	bool dirty;                     /* what it is to have there has to be gathered anew */
+	char *name;                       /* "": we */
+	TAILQ_HEAD(askers, asker) askers; /* we first, the others by name */
+	struct data_channel **channels;   /* beside links; NULL: none */
+	bool dirty;                       /* what it is to have there has to be gathered anew */
 	TAILQ_ENTRY(holder) entry;
 };
 
@@ -75,10 +76,10 @@ struct data_upstream {
 	struct data_link **links; /* of domains with a data channel */
 	uint32_t *domains;        /* beside them */
 	size_t n_links;
-	TAILQ_HEAD(, holder) holders; /* we first */
-	struct map *askers;           /* by name */
-	struct map *placed;           /* by "domain/holder" */
-	struct timer *later;
+	TAILQ_HEAD(holders, holder) holders; /* we first */
+	struct map *askers;                  /* by name */
+	struct map *placed;                  /* by "domain/holder" */
+	struct timer *later, *telling;
 	void (*changed)(void *arg);
 	void *changed_arg;
 };
@@ -281,6 +282,7 @@ make_asker(struct data_upstream *u, const char *name, const char *holder)
 	char digest[CUID_TEXT_LEN + 1];
 
 	a->name = mem_text(name);
+	a->index = map_new();
 	credentials_digest(name, digest);
 	if (*name)
 		snprintf(a->tag, sizeof(a->tag), ".%.*s", TAG_LEN, digest);
@@ -301,6 +303,7 @@ static void
 free_asker(struct asker *a)
 {
 	free_items(a->items, a->n_items);
+	map_free(a->index);
 	free(a->name);
 	free(a);
 }
@@ -311,26 +314,36 @@ item_key(enum share_kind kind, const char *name)
 	return mem_printf("%d%s", kind, name);
 }
 
-static struct map *
-index_items(const struct asker *a)
+static void
+index_items(struct asker *a)
 {
 	struct map *m = map_new();
 
+	map_free(a->index);
+	a->index = m;
 	for (size_t i = 0; i < a->n_items; i++) {
 		char *key = item_key(a->items[i].wish.kind, a->items[i].name);
 
 		map_set(m, key, strlen(key), &a->items[i]);
 		free(key);
 	}
-	return m;
+}
+
+static struct item *
+find_item(const struct asker *a, enum share_kind kind, const char *name)
+{
+	char *key = item_key(kind, name);
+	struct item *it = map_get(a->index, key, strlen(key));
+
+	free(key);
+	return it;
 }
 
 /* What is as it was keeps what was planned of it. */
 static struct item
-take_item(struct map *old, const struct data_relayed *r)
+take_item(const struct asker *a, const struct data_relayed *r)
 {
-	char *key = item_key(r->kind, r->name);
-	struct item *was = map_get(old, key, strlen(key)), it = {.is_planned = false};
+	struct item *was = find_item(a, r->kind, r->name), it = {.is_planned = false};
 
 	if (was && was->number == r->number && same_text(was->via, r->via)) {
 		it = *was;
@@ -349,7 +362,6 @@ take_item(struct map *old, const struct data_relayed *r)
 			was->n_unshared = 0;
 		}
 	}
-	free(key);
 	return it;
 }
 
@@ -359,7 +371,6 @@ data_upstream_relay(struct data_upstream *u, const char *asker, const char *hold
 {
 	struct asker *a = find_asker(u, asker);
 	struct item *items = mem_array(n + 1, sizeof(*items));
-	struct map *old;
 
 	if (!a && n)
 		a = make_asker(u, asker, holder);
@@ -371,13 +382,12 @@ data_upstream_relay(struct data_upstream *u, const char *asker, const char *hold
 		leave_holder(u, a);
 		join_holder(u, a, holder);
 	}
-	old = index_items(a);
 	for (size_t i = 0; i < n; i++)
-		items[i] = take_item(old, &list[i]);
-	map_free(old);
+		items[i] = take_item(a, &list[i]);
 	free_items(a->items, a->n_items);
 	a->items = items;
 	a->n_items = n;
+	index_items(a);
 	mark(u, a->holder);
 	if (!n) {
 		leave_holder(u, a);
@@ -553,6 +563,15 @@ tell_changed(void *arg)
 		u->changed(u->changed_arg);
 }
 
+/* Once a turn, whatever changes in it. */
+static void
+on_changed(void *arg)
+{
+	const struct data_upstream *u = arg;
+
+	timer_after(u->telling, 0);
+}
+
 static void
 later(void *arg)
 {
@@ -566,7 +585,7 @@ later(void *arg)
 		if (is_idle(u, h))
 			free_holder(u, h);
 	}
-	tell_changed(u);
+	on_changed(u);
 }
 
 /* ---- what channels ask and tell -------------------------------------------------------------- */
@@ -684,22 +703,10 @@ link_of(const struct data_upstream *u, uint32_t domain)
 	return i;
 }
 
-static const struct data_record *
-find_record(const struct data_channel *c, const char *asker, enum share_kind kind, const char *own)
-{
-	size_t n;
-	const struct data_record *r = data_channel_records(c, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (r[i].kind == kind && !strcmp(r[i].asker, asker) && !strcmp(r[i].own, own))
-			return &r[i];
-	return NULL;
-}
-
 static const char *
-name_there(const struct data_record *r)
+name_of(const json_t *entry)
 {
-	return json_string_value(json_object_get(r->entry, "name"));
+	return json_string_value(json_object_get(entry, "name"));
 }
 
 /* What an asker has there, or is to have. */
@@ -708,10 +715,14 @@ record_of(const struct data_upstream *u, uint32_t domain, const char *asker, con
 	const struct data_channel **ret)
 {
 	const struct asker *a = find_asker(u, asker);
+	const struct item *it = a ? find_item(a, SHARE_ACL, acl) : NULL;
 	size_t at = link_of(u, domain);
 
 	*ret = a && at < u->n_links ? a->holder->channels[at] : NULL;
-	return *ret ? find_record(*ret, asker, SHARE_ACL, acl) : NULL;
+	for (size_t i = 0; *ret && it && i < it->n_parts; i++)
+		if (it->parts[i].domain == domain)
+			return data_channel_find(*ret, SHARE_ACL, name_of(it->parts[i].entry));
+	return NULL;
 }
 
 const char *
@@ -721,7 +732,7 @@ data_upstream_acl(
 	const struct data_channel *c;
 	const struct data_record *r = record_of(u, domain, asker, acl, &c);
 
-	return r && r->state == DATA_RECORD_PLACED ? name_there(r) : NULL;
+	return r && r->state == DATA_RECORD_PLACED ? name_of(r->entry) : NULL;
 }
 
 /* After a start in the middle of an attack nobody can be asked what is on record. What is to be
@@ -732,8 +743,9 @@ acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
 	const struct data_channel *c;
 	const struct data_record *r = record_of(arg, domain, asker, acl, &c);
 
-	return r && (r->state == DATA_RECORD_PLACED || !data_channel_has_looked(c)) ? name_there(r)
-										    : NULL;
+	return r && (r->state == DATA_RECORD_PLACED || !data_channel_has_looked(c))
+		       ? name_of(r->entry)
+		       : NULL;
 }
 
 static bool
@@ -772,7 +784,7 @@ accepting(void *arg, uint32_t domain, size_t n)
 	for (size_t i = 0; i < n_records; i++)
 		if (!*r[i].asker && r[i].kind == SHARE_ACL && r[i].state == DATA_RECORD_PLACED &&
 			lets_pass(r[i].entry) && n-- == 0)
-			return name_there(&r[i]);
+			return name_of(r[i].entry);
 	return NULL;
 }
 
@@ -824,7 +836,7 @@ channel_setup(struct data_upstream *u, size_t link)
 		.cdid = on_cdid,
 		.collided = on_collided,
 		.stands = on_stands,
-		.changed = tell_changed,
+		.changed = on_changed,
 		.controlled = controlled,
 		.recorded = recorded,
 		.arg = u};
@@ -992,6 +1004,7 @@ data_upstream_new(struct loop *l, struct persist *p, struct dots_client *client,
 	u->askers = map_new();
 	u->placed = map_new();
 	u->later = timer_new(l, later, u);
+	u->telling = timer_new(l, tell_changed, u);
 	TAILQ_INIT(&u->holders);
 	persist_each(p, placed_kind, restore_placed, u);
 	apply(u);
@@ -1036,6 +1049,7 @@ data_upstream_free(struct data_upstream *u)
 	map_each(u->placed, end_placed, NULL);
 	map_free(u->placed);
 	timer_free(u->later);
+	timer_free(u->telling);
 	free(u);
 }
 
@@ -1088,7 +1102,8 @@ part_stands(const struct data_upstream *u, const struct asker *a, const struct i
 {
 	size_t at = link_of(u, p->domain);
 	const struct data_channel *c = at < u->n_links ? a->holder->channels[at] : NULL;
-	const struct data_record *r = c ? find_record(c, a->name, it->wish.kind, it->name) : NULL;
+	const struct data_record *r =
+		c ? data_channel_find(c, it->wish.kind, name_of(p->entry)) : NULL;
 
 	if (p->excess) {
 		*ret = (struct data_refusal){409, "resource-denied"};
@@ -1102,15 +1117,6 @@ part_stands(const struct data_upstream *u, const struct asker *a, const struct i
 		return *data_channel_reason(c) ? DATA_UNREACHABLE : DATA_WAITING;
 	*ret = (struct data_refusal){r->code, r->tag};
 	return DATA_REFUSED;
-}
-
-static const struct item *
-find_item(const struct asker *a, enum share_kind kind, const char *name)
-{
-	for (size_t i = 0; i < a->n_items; i++)
-		if (a->items[i].wish.kind == kind && !strcmp(a->items[i].name, name))
-			return &a->items[i];
-	return NULL;
 }
 
 enum data_standing
@@ -1150,7 +1156,7 @@ visit_channel(const struct data_channel *c,
 		struct data_record_view v = {.kind = r[i].kind,
 			.name = r[i].own,
 			.asker = r[i].asker,
-			.as = name_there(&r[i]),
+			.as = name_of(r[i].entry),
 			.domain = data_channel_domain(c),
 			.server = data_channel_server(c),
 			.state = states[r[i].state],

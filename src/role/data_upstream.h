@@ -43,7 +43,8 @@ struct data_relayed {
 	const char *via;         /* that it came with, and that goes on (RFC 8783 3.4); NULL */
 	const char *withheld;    /* as in share_wish; borrowed */
 };
-/* As long as a name may be, for it to fit with its tag (RFC 8783 4.3). */
+/* As long as a name may be, for it to fit with its tag (RFC 8783 4.3). Aliases could have longer
+ * ones; but in a loop that no Via shows each round makes the name longer, and so it ends. */
 enum { DATA_RELAYED_NAME_MAX = 53 };
 /* All that it has, ACLs in their order; copied. n 0: nothing any more. holder: the deputy under
  * whose cuid it goes, "": ours. Carried out from the loop. */

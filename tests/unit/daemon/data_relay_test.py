@@ -197,6 +197,7 @@ def test_what_no_provider_owns_is_refused(net):
         "RFC 8783 7.2: ace r: it names no destination network, and is passed on for all clients of a gateway")
     assert put_acl(one, own, "n" * 54, "198.51.100.7/32").error["error-message"] == (
         "RFC 8783 4.3: name: it has 54 characters, and a gateway passes on those of at most 53")
+    assert put_alias(one, own, "n" * 54, "198.51.100.7/32").status == 400
     assert put_acl(one, own, "n" * 53, "198.51.100.7/32").status == 201
     assert one.get(f"{own}/aliases").body[f"{MODULE}:aliases"] == {}
     assert net.names_at("isp1") == (set(), ["n" * 53])
@@ -322,6 +323,48 @@ def test_who_says_nothing_is_not_waited_for_long(net):
     until(lambda: net.events("record-refused", code=409), "b refused")
     assert {n.rpartition(".")[0] for _, n in s.entries} == {"a"}
     assert one.get(f"{own}/aliases/alias=b").status == 200
+
+
+def make_ring(net, more):
+    """Two gateways that are each other's provider: that other one."""
+    net.ports_of("isp1"), net.ports_of("isp2")
+    ours, theirs = (net.port, net.https), net.ports["isp1"]
+    net.ports["isp2"], net.port, net.https = ours, *theirs  # the other one, whose provider we are
+    other = net.text(only=["isp2"], more=more, clients={
+        "gw": f"  gw: {{certificates: [acme.example], prefixes: {BOTH}}}\n"})
+    other = other.replace("gate.", "server.").replace("gw-state", "gb-state").replace("gw.sock", "gb.sock").replace(
+        "gw.json", "gb.json").replace("instance: gw", "instance: gb").replace("192.0.2.0/24]\n    s", "198.51.100.0/24]\n    s")
+    net.daemons["gb"] = gb = Daemon(net.folder, "gb", other).start()
+    net.port, net.https = ours
+    net.gate(only=["isp1"], more=more, clients={
+        "one": CLIENTS["one"], "gb": f"  gb: {{certificates: [beta.example], prefixes: {BOTH}}}\n"})
+    assert gb("reload")[0] == 0
+    until(lambda: gb.events("data-in-step"), "both there")
+    return gb
+
+
+# 8783-3.4-03, -09
+def test_a_loop_of_gateways_is_found_and_leaves_nothing(net):
+    gb = make_ring(net, "keep-via: yes\n")
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "198.51.100.7/32").status == 508
+    assert one.get(f"{own}/aliases").body[f"{MODULE}:aliases"] == {}
+    until(lambda: not gb("aliases")[1]["aliases"] and not net.client("aliases")[1]["aliases"], "nothing left")
+    assert [e["client"] for e in net.client.events("data-loop")] == ["gb"]
+    assert [e["name"] for e in gb.events("data-changed") if e["change"] == "undone"][0].startswith("a.")
+
+
+# Each round waits for the next one in vain, and makes the name longer.
+def test_a_loop_that_no_via_shows_ends_all_the_same(net):
+    gb = make_ring(net, "")
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
+    both = (net.client, gb)
+    until(lambda: [e for d in both for e in d.events("record-refused") if e["code"] == 400], "the end")
+    assert not net.client.events("data-loop")
+    assert sum(len(d("aliases")[1]["aliases"]) for d in both) == 5  # "a" with none to five tags
+    assert one.delete(f"{own}/aliases/alias=a").status == 204
+    until(lambda: not any(d("aliases")[1]["aliases"] for d in both), "nothing left")
 
 
 # 8783-3.4-07: a loop upstream is that record's matter.
@@ -574,6 +617,30 @@ def test_a_cuid_of_somebody_else_is_given_up_at_registration(net):
     assert w.get(f"{ROOT}/dots-client={taken}").status == 200
     assert net.events("alert", section="RFC 8783 5.1", domain="isp1")
     assert net.client("mitigate", "198.51.100.7/32")[0] == 0
+
+
+# 8783-5.1-09: something stands under it.
+def test_a_cuid_under_which_something_is_protected_stays(net):
+    net.provide("isp1", clients=CUSTOMERS)
+    provider = net.daemons["isp1"]
+    assert provider.stop() == 0
+    provider.path.write_text("".join(x for x in provider.path.read_text().splitlines(True) if "data-channel" not in x))
+    provider.start()
+    World.ask(net, records([alias("a", "198.51.100.7/32")]), only=["isp1"])
+    assert net.client("mitigate", "198.51.100.7/32")[0] == 0
+    cuid = net.cuid("isp1")
+    s = net.stub("isp1")
+    s.answers += [("POST", "", 409)] * 2
+    assert net.client("reload")[0] == 0
+    until(lambda: net.events("data-pending", reason="RFC 8783 5.1: the server says 409 resource-denied: because"),
+          "the refusal")
+    assert net.cuid("isp1") == cuid and len(net.events("alert", section="RFC 8783 5.1")) == 1
+    # Once nothing does any more, it is another one.
+    assert net.client("withdraw", net.client("list")[1]["wishes"][0]["id"])[0] == 0
+    until(lambda: net.events("withdrawn"), "the withdrawal")
+    assert net.client("reload")[0] == 0
+    until(lambda: s.entries, "it there")
+    assert s.cuid == net.cuid("isp1") != cuid
 
 
 if __name__ == "__main__":
