@@ -3,12 +3,14 @@
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void *
 checked(void *p)
@@ -65,6 +67,46 @@ mem_printf(const char *fmt, ...)
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	return checked(n < 0 ? NULL : text);
+}
+
+/* ---- what was freed ---- */
+
+enum { GIVE_BACK_BYTES = 4 * 1024 * 1024 };
+
+/* Of the process, in bytes; 0: that cannot be found out just now. */
+static size_t
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	char text[64] = "", *second;
+
+	if (!f)
+		return 0;
+	second = fgets(text, sizeof(text), f) ? strchr(text, ' ') : NULL;
+	fclose(f);
+	return second ? strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* Beside what is in use: programs, stacks, and what was freed. */
+static size_t
+unused(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	size_t all = resident(), used = m.uordblks + m.hblkhd;
+
+	return all > used ? all - used : 0;
+}
+
+void
+mem_give_back(void)
+{
+	static size_t settled;
+	size_t now = unused();
+
+	if (now > settled + GIVE_BACK_BYTES)
+		malloc_trim(0);
+	if (now > settled + GIVE_BACK_BYTES || now < settled)
+		settled = unused();
 }
 
 /* The first chunk is small, because there are many small arenas; each further one is twice as

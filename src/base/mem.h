@@ -14,6 +14,11 @@ char *mem_text(const char *s);                  /* copy; NULL stays NULL */
 void *mem_copy(const void *p, size_t size);
 __attribute__((format(printf, 1, 2))) char *mem_printf(const char *fmt, ...);
 
+/* Gives back to the system what was freed, if that is some MiB more than after the last time: what
+ * an attack makes grow is many small pieces, and one that stays above them keeps all of them. For
+ * now and then: it takes a millisecond or two for ten MiB. */
+void mem_give_back(void);
+
 /* Everything taken from an arena lives until the arena is reset or finished: a decoded message
  * lives in its request's arena. */
 struct arena;

@@ -26,9 +26,12 @@ struct client_limits {
 	/* Full ones that it has finished; more than a client that follows RFC 9132 4.7 has use for;
 	 * default 600. */
 	uint32_t handshakes_per_minute;
+	/* Of all that it has on record over the data channel, as JSON: it can be asked for at once,
+	 * and is then put together in one go; default 524288. */
+	uint32_t data_bytes;
 };
 #define CLIENT_LIMITS_DEFAULT                                                                      \
-	((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200, 10000, 600})
+	((struct client_limits){8, 1000, 256, 256, 64, 4, 256, 64, 200, 10000, 600, 524288})
 
 /* Whether an unlimited lifetime is granted (RFC 9132 4.4.1.1). */
 enum indefinite { INDEFINITE_AS_ALL, INDEFINITE_GRANTED, INDEFINITE_SHORTENED };

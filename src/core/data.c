@@ -33,6 +33,33 @@ data_on_change(struct data *d, void (*changed)(void *arg, const char *client), v
 	d->changed_arg = arg;
 }
 
+void
+data_on_edit(
+	struct data *d, void (*edited)(void *arg, const char *client, const char *cuid), void *arg)
+{
+	d->edited = edited;
+	d->edited_arg = arg;
+}
+
+void
+data_on_activation(
+	struct data *d, void (*changed)(void *arg, const struct data_activation *a), void *arg)
+{
+	d->activated = changed;
+	d->activated_arg = arg;
+}
+
+void
+data_tell_activation(const struct data *d, const struct data_stored *s, enum activation_type type,
+	bool by_signal)
+{
+	const struct data_activation a = {
+		s->of->client.client, s->of->client.cuid, s->entry.name, type, by_signal};
+
+	if (d->activated && s->entry.kind == DATA_ACL)
+		d->activated(d->activated_arg, &a);
+}
+
 /* ---- lists ---- */
 
 struct data_entry ***
@@ -127,6 +154,13 @@ tell(const struct data *d, const char *client)
 		d->changed(d->changed_arg, client);
 }
 
+static void
+tell_edited(const struct data *d, const char *client, const char *cuid)
+{
+	if (d->edited)
+		d->edited(d->edited_arg, client, cuid);
+}
+
 void
 data_settle(struct data *d)
 {
@@ -141,6 +175,7 @@ data_settle(struct data *d)
 		data_record_put_client(d, r);
 		if (filters)
 			tell(d, r->client.client);
+		tell_edited(d, r->client.client, r->client.cuid);
 	}
 }
 
@@ -168,6 +203,7 @@ void
 data_enter(struct data *d, struct data_stored *s, const struct client *c)
 {
 	heap_set(&d->expiries, &s->expiry, s->entry.expires);
+	s->of->owner->bytes += s->bytes;
 	if (s->entry.kind == DATA_ALIAS)
 		return;
 	enter_rules(d, s);
@@ -178,6 +214,7 @@ void
 data_leave(struct data *d, struct data_stored *s)
 {
 	heap_remove(&d->expiries, &s->expiry);
+	s->of->owner->bytes -= s->bytes;
 	if (s->entry.kind == DATA_ALIAS)
 		return;
 	leave_rules(d, s);
@@ -201,6 +238,7 @@ data_drop(struct data *d, struct data_stored *s)
 	struct data_entry **list = *data_list(&s->of->client, s->entry.kind, &n);
 
 	take_out(list, n, &s->entry);
+	data_tell_activation(d, s, 0, false);
 	data_leave(d, s);
 	data_record_remove(d, s);
 	data_entry_free(s);
@@ -378,7 +416,7 @@ void
 data_deregister(struct data *d, struct data_client *dc)
 {
 	struct data_registration *r = data_registration_of(dc);
-	char *client = mem_text(dc->client);
+	char *client = mem_text(dc->client), *cuid = mem_text(dc->cuid);
 	bool filters = dc->n_acls > 0;
 
 	drop_all(d, dc);
@@ -386,7 +424,9 @@ data_deregister(struct data *d, struct data_client *dc)
 	free_registration(d, r);
 	if (filters)
 		tell(d, client);
+	tell_edited(d, client, cuid);
 	free(client);
+	free(cuid);
 }
 
 static bool

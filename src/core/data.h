@@ -41,6 +41,7 @@ struct data_entry {
 	enum data_kind kind;
 	char *name;
 	char *text; /* of its configuration */
+	char *via;  /* what it came through when it was written last (RFC 8783 3.4); NULL */
 	struct data_version version;
 	wall_ms expires;
 	union {
@@ -96,6 +97,7 @@ struct data_change {
 					there already keeps its place but for FIRST, BEFORE,
 					AFTER */
 	const char *point;           /* name of the entry that BEFORE and AFTER are about */
+	const char *via;             /* as of struct data_entry; ASCII */
 };
 /* False with *err, nothing has changed: what acl_read or an alias' checks refuse (6.1), limits, 409
  * for a name or a conflict with another client's ACL (7.2), 404 for what is to go and is not there,
@@ -119,6 +121,19 @@ wall_ms data_expire(struct data *d, wall_ms now);
  * with ACLs, for prefixes may be other ones; a client that is gone, too), but by data_restore.
  * What is called does not change the book. */
 void data_on_change(struct data *d, void (*changed)(void *arg, const char *client), void *arg);
+/* Called for each registration of which some entry has come, changed or gone, or that has itself;
+ * likewise. */
+void data_on_edit(
+	struct data *d, void (*edited)(void *arg, const char *client, const char *cuid), void *arg);
+/* Called when the activation-type of an ACL has become another one; type 0: the ACL is gone.
+ * by_signal: by data_activate, else by an edit. What is called does not change the book. */
+struct data_activation {
+	const char *client, *cuid, *acl; /* the first is the `clients:` entry */
+	enum activation_type type;
+	bool by_signal;
+};
+void data_on_activation(
+	struct data *d, void (*changed)(void *arg, const struct data_activation *a), void *arg);
 /* What is in force of that client: rules of its ACLs that are immediate, or
  * activate-when-mitigating and of a registration that is mitigating. Registrations in their order,
  * ACLs and ACEs in theirs. The rules are in the arena, name and scope are the client's. */

@@ -23,6 +23,7 @@ struct edit {
 	struct list gone;              /* what stands there and is going to go */
 	bool changed[DATA_KINDS];
 	size_t created;
+	size_t bytes; /* of all that the client is going to have */
 	struct restconf_error *err;
 };
 
@@ -94,6 +95,16 @@ refuse_many(struct edit *e, enum data_kind kind, const char *what, const char *l
 	return blame(e, kind, NULL);
 }
 
+static bool
+refuse_bytes(struct edit *e, uint32_t max)
+{
+	restconf_refuse(e->err, 409, RESTCONF_RESOURCE_DENIED,
+		"RFC 8783 10: aliases, acls: %zu bytes in all, and limits.data-bytes allows %u to "
+		"this client",
+		e->bytes, max);
+	return blame(e, DATA_ALIAS, NULL);
+}
+
 /* ---- steps ---- */
 
 static void
@@ -102,6 +113,7 @@ remove_at(struct edit *e, enum data_kind kind, size_t at)
 	struct data_stored *s = data_stored_of(e->lists[kind].items[at]);
 
 	take_out(&e->lists[kind], at);
+	e->bytes -= s->bytes;
 	if (s->fresh)
 		data_entry_free(s);
 	else
@@ -174,11 +186,13 @@ write_one(struct edit *e, const struct data_change *ch, size_t at, bool found)
 		return false;
 	s->fresh = true;
 	s->of = e->of;
+	s->entry.via = mem_text(ch->via);
 	if (!found || !data_entry_carry(s, data_stored_of(l->items[at])))
 		e->changed[ch->kind] = true;
 	if (found)
 		remove_at(e, ch->kind, at);
 	insert(l, at, &s->entry);
+	e->bytes += s->bytes;
 	e->created += !found;
 	return ch->kind == DATA_ALIAS || move(e, ch, at);
 }
@@ -221,6 +235,8 @@ check_limits(struct edit *e)
 		return refuse_many(e, DATA_ACL, "acl", "acls", p->acls_max);
 	if (aces > p->aces_max && aces > count_aces(dc->acls, dc->n_acls))
 		return refuse_many(e, DATA_ACL, "ace", "aces", p->aces_max);
+	if (e->bytes > e->client->limits.data_bytes && e->bytes > e->of->owner->bytes)
+		return refuse_bytes(e, e->client->limits.data_bytes);
 	return true;
 }
 
@@ -278,11 +294,27 @@ settle_one(struct edit *e, struct data_stored *s, wall_ms now)
 	data_record_put(d, s);
 }
 
+/* Of one that is written anew, or gone for good (RFC 9133 3.2.1). */
+static void
+tell_activation(struct edit *e, const struct data_entry *before)
+{
+	bool stays;
+	size_t at = find(&e->lists[DATA_ACL], DATA_ACL, before->name, &stays);
+	const struct data_entry *now = stays ? e->lists[DATA_ACL].items[at] : NULL;
+
+	if (!now || now->acl.activation != before->acl.activation)
+		data_tell_activation(
+			e->book, data_stored_of(before), now ? now->acl.activation : 0, false);
+}
+
 static void
 drop_gone(struct edit *e)
 {
 	for (size_t i = 0; i < e->gone.n; i++) {
 		struct data_stored *s = data_stored_of(e->gone.items[i]);
+
+		if (s->entry.kind == DATA_ACL)
+			tell_activation(e, &s->entry);
 
 		data_leave(e->book, s);
 		data_record_remove(e->book, s);
@@ -346,6 +378,7 @@ data_edit(struct data *d, const struct client *c, struct data_client *dc,
 		.client = c,
 		.of = data_registration_of(dc),
 		.clients = clients,
+		.bytes = data_registration_of(dc)->owner->bytes,
 		.lists = {copy_of(dc->aliases, dc->n_aliases), copy_of(dc->acls, dc->n_acls)},
 		.err = err};
 	bool ok = true;
@@ -372,10 +405,11 @@ activation_name(enum activation_type type)
 					  : "activate-when-mitigating";
 }
 
-/* Checked, for members have their order. */
+/* Checked, for members have their order. What is told by signal is not refused for its length. */
 static void
-set_activation(struct data_entry *e, enum activation_type type)
+set_activation(struct data_stored *s, enum activation_type type)
 {
+	struct data_entry *e = &s->entry;
 	json_t *j = json_loads(e->text, 0, NULL);
 	struct restconf_error err;
 
@@ -384,6 +418,9 @@ set_activation(struct data_entry *e, enum activation_type type)
 	free(e->text);
 	e->text = json_dumps(j, JSON_COMPACT);
 	e->acl.activation = type;
+	s->of->owner->bytes -= s->bytes;
+	s->bytes = strlen(e->text);
+	s->of->owner->bytes += s->bytes;
 	json_decref(j);
 }
 
@@ -399,13 +436,14 @@ data_activate(struct data *d, struct data_client *dc, const char *acl, enum acti
 	e->expires = data_expiry(d, now);
 	heap_set(&d->expiries, &data_stored_of(e)->expiry, e->expires);
 	if (changed) {
-		set_activation(e, type);
+		set_activation(data_stored_of(e), type);
 		data_begin(d, now);
 		e->version = d->version;
 	}
 	data_record_put(d, data_stored_of(e));
 	if (!changed)
 		return true;
+	data_tell_activation(d, data_stored_of(e), type, true);
 	data_mark(d, data_registration_of(dc), DATA_ACL);
 	data_settle(d);
 	return true;

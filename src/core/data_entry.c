@@ -104,15 +104,15 @@ count_rules(struct data_stored *s)
 }
 
 static bool
-check_text(const char *name, const json_t *entry, const char *text, uint32_t bytes_max,
+check_text(const char *name, const json_t *entry, size_t bytes, uint32_t bytes_max,
 	struct restconf_error *err)
 {
 	const char *own = json_string_value(json_object_get(entry, "name"));
 
-	if (strlen(text) > bytes_max)
+	if (bytes > bytes_max)
 		return restconf_refuse(err, 413, RESTCONF_TOO_BIG,
 			"RFC 8783 10: body: %zu bytes, and data-channel.entry-bytes allows %u",
-			strlen(text), bytes_max);
+			bytes, bytes_max);
 	if (strcmp(own, name) != 0)
 		return restconf_refuse(err, 400, RESTCONF_INVALID_VALUE,
 			"RFC 8040 4.5: name: it is not the one that the request is for");
@@ -148,8 +148,8 @@ data_entry_read(enum data_kind kind, const char *name, const json_t *entry, cons
 
 	s->entry.kind = kind;
 	s->entry.text = json_dumps(entry, JSON_COMPACT);
-	if (check_text(name, entry, s->entry.text, bytes_max, err) &&
-		read_meaning(s, entry, c, err))
+	s->bytes = strlen(s->entry.text);
+	if (check_text(name, entry, s->bytes, bytes_max, err) && read_meaning(s, entry, c, err))
 		return s;
 	data_entry_free(s);
 	return NULL;
@@ -166,6 +166,7 @@ data_entry_free(struct data_stored *s)
 		free(s->tallies);
 	}
 	free(s->entry.text);
+	free(s->entry.via);
 	free(s->meaning);
 	free(s);
 }

@@ -36,6 +36,7 @@ struct data_stored {
 	struct data_registration *of;
 	struct heap_node expiry;
 	void *meaning; /* all that entry.alias or entry.acl consists of */
+	size_t bytes;  /* of its text */
 	bool fresh;    /* of an edit under way: on no record, in no index */
 	/* Of an ACL: */
 	struct data_tally *tallies; /* by ACE */
@@ -48,6 +49,7 @@ struct data_owner {
 	char *client;
 	TAILQ_HEAD(data_registrations, data_registration) registrations;
 	size_t n;
+	size_t bytes; /* of all their entries */
 };
 
 struct data_registration {
@@ -75,6 +77,10 @@ struct data {
 	uint64_t search;
 	void (*changed)(void *arg, const char *client);
 	void *changed_arg;
+	void (*edited)(void *arg, const char *client, const char *cuid);
+	void *edited_arg;
+	void (*activated)(void *arg, const struct data_activation *a);
+	void *activated_arg;
 };
 
 static inline struct data_stored *
@@ -110,6 +116,9 @@ void data_settle(struct data *d);
 /* Into and out of what entries are found by. */
 void data_enter(struct data *d, struct data_stored *s, const struct client *c);
 void data_leave(struct data *d, struct data_stored *s);
+/* Its activation-type has become another one; type 0: it is gone. An alias is fine. */
+void data_tell_activation(const struct data *d, const struct data_stored *s,
+	enum activation_type type, bool by_signal);
 /* Takes it out of its registration's list, off the record, and frees it. */
 void data_drop(struct data *d, struct data_stored *s);
 wall_ms data_expiry(const struct data *d, wall_ms now); /* of what is written now */

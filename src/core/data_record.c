@@ -10,6 +10,7 @@
 #include "core/data_private.h"
 #include "wire/data.h"
 #include "wire/path.h"
+#include "wire/via.h"
 
 /* Numbers beyond are nothing that was ever given. */
 static const json_int_t number_max = INT64_MAX / 2;
@@ -76,9 +77,9 @@ data_record_put(struct data *d, const struct data_stored *s)
 {
 	const struct data_entry *e = &s->entry;
 	char *key = key_of(s->of->client.cuid, e->name);
-	json_t *j = json_pack("{ss sI sI so so}", "cuid", s->of->client.cuid, "since",
+	json_t *j = json_pack("{ss sI sI so so ss*}", "cuid", s->of->client.cuid, "since",
 		(json_int_t)s->of->since, "expires", (json_int_t)e->expires, "version",
-		version_json(&e->version), "entry", json_loads(e->text, 0, NULL));
+		version_json(&e->version), "entry", json_loads(e->text, 0, NULL), "via", e->via);
 
 	if (e->kind == DATA_ACL) {
 		json_t *rules = json_array();
@@ -271,6 +272,8 @@ restore_into(struct restoring *st, struct data_registration *r, const char *key,
 	s->of = r;
 	s->entry.version = *version;
 	s->entry.expires = put_again ? latest : expires;
+	if (text_of(j, "via") && via_is_sound(text_of(j, "via")))
+		s->entry.via = mem_text(text_of(j, "via"));
 	if (st->kind == DATA_ACL)
 		put_again |= restore_rules(st, s, json_object_get(j, "rules"));
 	list_entry(s);
@@ -430,10 +433,13 @@ data_restore(struct data *d, const struct clients *clients, wall_ms now)
 		.gone = map_new(),
 		.orders = json_object()};
 	void (*changed)(void *arg, const char *client) = d->changed;
+	void (*edited)(void *arg, const char *client, const char *cuid) = d->edited;
 
 	d->changed = NULL;
+	d->edited = NULL;
 	restore(&st);
 	d->changed = changed;
+	d->edited = edited;
 	map_free(st.gone);
 	json_decref(st.orders);
 	free(st.losses);

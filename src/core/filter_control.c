@@ -1,6 +1,9 @@
 #include "core/filter_control.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 enum activation_type
 filter_control_type(const struct acl_entry *e)
@@ -51,4 +54,47 @@ filter_control_check(const struct scope *s, bool if_match, const struct scope *o
 		return verdict_of(COAP_400_BAD_REQUEST,
 			"RFC 9133 3.2.1: acl-list: filters are controlled with a new mid");
 	return verdict_of(COAP_204_CHANGED, "%s", "");
+}
+
+/* ---- what has changed ---- */
+
+static void
+forget(struct filter_changes *c, size_t at)
+{
+	free(c->list[at].acl_name);
+	memmove(&c->list[at], &c->list[at + 1], (--c->n - at) * sizeof(*c->list));
+}
+
+bool
+filter_changes_note(
+	struct filter_changes *c, const char *acl, enum activation_type type, bool by_signal)
+{
+	const struct acl_entry *known = find(c->list, c->n, acl);
+
+	if (!known && (!type || by_signal))
+		return false;
+	if (known && type) {
+		c->list[known - c->list].activation_type = type;
+		return !by_signal;
+	}
+	if (known) {
+		forget(c, (size_t)(known - c->list));
+		return false;
+	}
+	if (c->n == FILTER_CHANGES_MAX)
+		forget(c, 0);
+	c->list = mem_grow(c->list, c->n + 1, sizeof(*c->list));
+	c->list[c->n++] = (struct acl_entry){.has = 1ULL << ACL_NAME | 1ULL << ACL_ACTIVATION_TYPE,
+		.acl_name = mem_text(acl),
+		.activation_type = type};
+	return true;
+}
+
+void
+filter_changes_finish(struct filter_changes *c)
+{
+	while (c->n)
+		forget(c, c->n - 1);
+	free(c->list);
+	c->list = NULL;
 }

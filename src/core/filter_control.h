@@ -15,4 +15,17 @@ struct verdict filter_control_check(
 /* The activation-type asked for: without one activate-when-mitigating (RFC 9133 3.2.2.2). */
 enum activation_type filter_control_type(const struct acl_entry *e);
 
+/* ACLs of a client that became something else while a mitigation of it was on, by something else
+ * than its requests (RFC 9133 3.2.1): told with the status of that mitigation. */
+enum { FILTER_CHANGES_MAX = 64 }; /* of more the oldest are forgotten */
+struct filter_changes {
+	struct acl_entry *list;
+	size_t n;
+};
+/* type 0: the ACL is gone. by_signal: its client has asked for it: what was told before is not left
+ * to stand. True: there is something to tell now. */
+bool filter_changes_note(
+	struct filter_changes *c, const char *acl, enum activation_type type, bool by_signal);
+void filter_changes_finish(struct filter_changes *c);
+
 #endif

@@ -149,6 +149,7 @@ mitigation_free(struct mitigation *m)
 	cover_finish(&m->cover);
 	arena_free(m->arena);
 	free(m->contested);
+	filter_changes_finish(&m->filter_changes);
 	free(m->client);
 	free(m->cuid);
 	free(m->cdid);
@@ -1399,6 +1400,7 @@ book_restore(struct book *b, const struct mitigation *stored, int64_t left, mono
 	m = mem_new(sizeof(*m));
 	*m = *stored;
 	m->deadline = (struct heap_node){0};
+	m->filter_changes = (struct filter_changes){0};
 	m->client = mem_text(stored->client);
 	m->cuid = mem_text(stored->cuid);
 	m->cdid = mem_text(stored->cdid);
@@ -1492,6 +1494,11 @@ mitigation_describe(const struct mitigation *m, char content, mono_ms now, struc
 	ret->lifetime = mitigation_remaining(m, now);
 	if (content != 'c')
 		describe_state(m, ret);
+	if (m->filter_changes.n) {
+		SCOPE_SET(ret, ACL_LIST);
+		ret->acl_list = m->filter_changes.list;
+		ret->n_acl_list = m->filter_changes.n;
+	}
 }
 
 void

@@ -13,6 +13,7 @@
 #include "core/client.h"
 #include "core/conflict.h"
 #include "core/cover.h"
+#include "core/filter_control.h"
 #include "core/overload.h"
 #include "core/verdict.h"
 #include "wire/signal.h"
@@ -58,6 +59,7 @@ struct mitigation {
 	struct prefix *contested; /* of its targets those that other clients of ours ask for, too
 				     (4.4.1.3), as of the last book_review */
 	size_t n_contested;
+	struct filter_changes filter_changes;
 	uint64_t reviewed;       /* private to mitigation.c: when that was, in book.untold */
 	wall_ms started;         /* mitigation-start */
 	mono_ms expires;         /* INT64_MAX: never */

@@ -130,6 +130,9 @@ config_free(struct config *c)
 	free(c->listen);
 	free((struct listen_socket *)(uintptr_t)c->data.https.sockets);
 	free((char *)(uintptr_t)c->data.root);
+	for (size_t i = 0; i < c->data.n_own; i++)
+		free((char *)(uintptr_t)c->data.own[i]);
+	free((char **)(uintptr_t)c->data.own);
 	free(c->path);
 	free(c->helper);
 	free(c->instance);

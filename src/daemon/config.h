@@ -58,6 +58,7 @@ struct config {
 	bool trim;     /* mixed-targets: trim */
 	bool separate; /* aggregate: no */
 	bool server_domain;
+	bool keep_via;
 };
 
 /* One finding, as "file:line:column: what, expected what". */
@@ -76,5 +77,7 @@ void config_problems_finish(struct config_problems *p);
  * *problems all the same. All fatal problems found are reported, not only the first. */
 struct config *config_load(const char *path, struct config_problems *problems);
 void config_free(struct config *c);
+/* Somebody here handles traffic himself, not only those who are asked upstream. */
+bool config_acts(const struct config *c);
 
 #endif

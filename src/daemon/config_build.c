@@ -281,6 +281,7 @@ config_build(struct options *o, struct draft *d)
 	c->trim = d->mixed == 1;
 	c->separate = !d->aggregate;
 	c->server_domain = d->server_domain;
+	c->keep_via = d->keep_via;
 	build_session(o, &d->session, c);
 	build_listen(c, d);
 	c->clients = clients_new();

@@ -698,6 +698,30 @@ is_root(const char *text)
 			    "-._~/") == len;
 }
 
+/* What stands for us in a Via (RFC 8783 3.4). The first is what we say ourselves: a name that no
+ * other agent has, whatever its instance is called. */
+static void
+name_data(struct config *c)
+{
+	const struct https_config *h = &c->data.https;
+	const char **own = mem_array(h->n_sockets + 3, sizeof(*own));
+	const char *digest = c->server_credentials ? credentials_cuid(c->server_credentials) : "";
+	size_t n = 0;
+
+	own[n++] = mem_printf("%s-%.10s", c->instance, digest);
+	own[n++] = mem_text(c->instance);
+	if (c->server_credentials)
+		own[n++] = mem_text(credentials_label(c->server_credentials));
+	for (size_t i = 0; i < h->n_sockets; i++) {
+		char text[ADDR_TEXT_MAX];
+
+		if (!addr_is_unspecified(&h->sockets[i].local.addr))
+			own[n++] = mem_text(addr_format(&h->sockets[i].local.addr, text));
+	}
+	c->data.own = own;
+	c->data.n_own = n;
+}
+
 static void
 check_data(struct options *o, const struct draft *d, struct config *c)
 {
@@ -730,6 +754,7 @@ check_data(struct options *o, const struct draft *d, struct config *c)
 	c->data.https.credentials = c->server_credentials;
 	c->data.clients = c->clients;
 	c->data.name = c->instance;
+	name_data(c);
 }
 
 static void

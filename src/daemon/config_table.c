@@ -387,7 +387,7 @@ static const struct option data_rows[] = {
 		AT(struct draft_data, setup.policy.entry_bytes_max), .fallback = "65536",
 		RANGE(1024, 1048576, "bytes")},
 	{"body", OPTION_NUMBER, ONE, "size of a request's body",
-		AT(struct draft_data, setup.https.max_body), .fallback = "1048576",
+		AT(struct draft_data, setup.https.max_body), .fallback = "262144",
 		RANGE(1024, 67108864, "bytes")},
 	{"connections", OPTION_NUMBER, ONE, "connections at a time",
 		AT(struct draft_data, setup.https.max_connections), .fallback = "1000",
@@ -477,6 +477,9 @@ static const struct option client_limits_rows[] = {
 	{"handshakes-per-minute", OPTION_NUMBER, ONE, "full handshakes that it finishes",
 		AT(struct client_limits, handshakes_per_minute), .fallback = "600",
 		RANGE(1, MANY_MAX, NULL)},
+	{"data-bytes", OPTION_NUMBER, ONE, "bytes that it has on record over the data channel",
+		AT(struct client_limits, data_bytes), .fallback = "524288",
+		RANGE(1024, 67108864, "bytes")},
 	{0},
 };
 
@@ -685,6 +688,8 @@ const struct option config_rows[] = {
 		AT(struct draft, aggregate), .fallback = "yes"},
 	{"server-domain", OPTION_BOOL, ONE, "requests upstream say whom they are for",
 		AT(struct draft, server_domain), .fallback = "no"},
+	{"keep-via", OPTION_BOOL, ONE, "what a client's request came through is told upstream",
+		AT(struct draft, keep_via), .fallback = "no"},
 	{"allow-anycast", OPTION_BOOL, ONE, "one address for several gateways is meant so",
 		AT(struct draft, allow_anycast), .fallback = "no"},
 	{"listen", OPTION_MAP, LIST, "where clients are served",

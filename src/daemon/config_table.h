@@ -109,6 +109,7 @@ struct draft {
 	size_t n_domains, n_gateways;
 	uint32_t wider, mixed; /* choices */
 	bool allow_anycast, aggregate, server_domain;
+	bool keep_via;
 	struct draft_listen *listen;
 	size_t n_listen;
 	struct draft_data data;
@@ -145,8 +146,6 @@ void config_read_clients(struct options *o, struct draft *d);
 /* Moves the draft into a snapshot, which is complete as far as the draft was; never NULL. Problems
  * that show only then are noted. */
 struct config *config_build(struct options *o, struct draft *d);
-/* Somebody here handles traffic himself, not only those who are asked upstream. */
-bool config_acts(const struct config *c);
 /* Checks that look at more than one option, and at files, interfaces, certificates. `d` is as it
  * was after config_build: good for places and names only. */
 void config_check(struct options *o, const struct draft *d, struct config *c);

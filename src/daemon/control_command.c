@@ -474,6 +474,72 @@ run_explain(struct asker *a, const json_t *request)
 	explain(a);
 }
 
+/* ---- filters (RFC 9133) ---------------------------------------------------------------------- */
+
+struct filters {
+	struct acl_entry list[CONTROLS_MAX];
+	size_t n;
+};
+
+/* NAME or NAME=TYPE; without one it is activated as any request with mitigations does (RFC 9133
+ * 3.2.2.2). */
+static bool
+read_filter(const char *text, struct arena *arena, struct acl_entry *ret)
+{
+	const char *equals = strrchr(text, '=');
+	size_t len = equals ? (size_t)(equals - text) : strlen(text);
+
+	ret->has = 1ULL << ACL_NAME | 1ULL << ACL_ACTIVATION_TYPE;
+	ret->acl_name = arena_text(arena, text, len);
+	ret->activation_type =
+		equals ? activation_type_parse(equals + 1) : ACTIVATE_WHEN_MITIGATING;
+	return len && len <= CONTROL_NAME_MAX && ret->activation_type;
+}
+
+/* False, and answered. */
+static bool
+read_filters(struct asker *a, const json_t *list, struct arena *arena, struct filters *ret)
+{
+	const json_t *item;
+	size_t i;
+
+	ret->n = 0;
+	json_array_foreach(list, i, item)
+	{
+		if (!read_filter(json_string_value(item), arena, &ret->list[ret->n++])) {
+			command_refuse(a, USAGE,
+				"acl %.100s, expected NAME=immediate, "
+				"NAME=activate-when-mitigating or NAME=deactivate",
+				json_string_value(item));
+			return false;
+		}
+	}
+	return true;
+}
+
+static size_t
+count_controls(const struct wish_view *v, enum control_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_parts; i++)
+		n += v->parts[i].n_controls && v->parts[i].control == state;
+	return n;
+}
+
+/* Parts where none of them is on record do not count. */
+static int
+exit_of_filters(const struct wish_view *v)
+{
+	size_t done = count_controls(v, CONTROL_DONE), all = 0;
+
+	for (size_t i = 0; i < v->n_parts; i++)
+		all += v->parts[i].n_controls > 0;
+	if (all && done == all)
+		return DONE;
+	return all && count_controls(v, CONTROL_REFUSED) == all ? REFUSED : PENDING;
+}
+
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 static int
@@ -498,24 +564,43 @@ is_settled(const struct wish_part *parts, size_t n)
 	return true;
 }
 
-/* Answers a `mitigate` when every part is settled, or when its patience is over. */
+/* Those of a part that is placed are told at once. */
+static bool
+is_view_settled(const struct wish_view *v)
+{
+	return is_settled(v->parts, v->n_parts) && !count_controls(v, CONTROL_ASKED);
+}
+
+static int
+exit_of_view(const struct asker *a, const struct wish_view *v)
+{
+	int code = a->filters ? DONE : exit_of(v->parts, v->n_parts);
+
+	if (code != DONE || !v->n_acls)
+		return code;
+	code = exit_of_filters(v);
+	return code == REFUSED && !a->filters ? PENDING : code;
+}
+
+/* Answers a `mitigate` or a `filter` when every part is settled, or when its patience is over. */
 static void
 look(struct asker *a)
 {
 	const struct control_parts *p = a->parts;
 	struct arena *arena = arena_new();
+	struct dots_client *c = dots_client_holding(p->client, a->wish);
 	struct wish_view v;
 	json_t *j;
 
-	if (!wishes_view(dots_client_wishes(p->client), a->wish, loop_now(p->loop), arena, &v)) {
+	if (!c || !wishes_view(dots_client_wishes(c), a->wish, loop_now(p->loop), arena, &v)) {
 		command_refuse(a, REFUSED, "%s was withdrawn meanwhile", a->wish);
-	} else if (!is_settled(v.parts, v.n_parts) && loop_now(p->loop) < a->until) {
+	} else if (!is_view_settled(&v) && loop_now(p->loop) < a->until) {
 		a->ops->after(a, LOOK_MS, look);
 	} else {
 		j = json_object();
 		json_object_set_new(j, "id", json_string(a->wish));
 		json_object_set_new(j, "parts", view_parts(p->config, v.parts, v.n_parts));
-		answer(a, exit_of(v.parts, v.n_parts), j);
+		answer(a, exit_of_view(a, &v), j);
 	}
 	arena_free(arena);
 }
@@ -536,11 +621,19 @@ refuse_wish(struct asker *a, int error, const struct wanted *w, const char *id, 
 }
 
 static void
-ask(struct asker *a, const json_t *request, const struct wanted *w)
+wait_for(struct asker *a, const json_t *request)
+{
+	const json_t *wait = json_object_get(request, "wait");
+
+	a->until = loop_now(a->parts->loop) + 1000 * (wait ? json_integer_value(wait) : WAIT_S);
+	a->ops->stored(a, look);
+}
+
+static void
+ask(struct asker *a, const json_t *request, const struct wanted *w, const struct filters *f)
 {
 	const struct control_parts *p = a->parts;
 	const char *asker = json_string_value(json_object_get(request, "asker"));
-	const json_t *wait = json_object_get(request, "wait");
 	struct wish_request r = {
 		.id = id_of(request),
 		.asker = asker ? asker : "operator",
@@ -550,6 +643,9 @@ ask(struct asker *a, const json_t *request, const struct wanted *w)
 		.trigger_mitigation = !json_is_true(json_object_get(request, "on-loss")),
 		.lifetime = json_integer_value(json_object_get(request, "lifetime")),
 		.duration = json_integer_value(json_object_get(request, "for")),
+		.acls = f->list,
+		.n_acls = f->n,
+		.acls_known = true,
 	};
 	char why[WHY_MAX] = "";
 	int error = wishes_ask(dots_client_wishes(p->client), &r, loop_now(p->loop), loop_wall(),
@@ -560,8 +656,33 @@ ask(struct asker *a, const json_t *request, const struct wanted *w)
 		refuse_wish(a, error, w, r.id, why);
 		return;
 	}
-	a->until = loop_now(p->loop) + 1000 * (wait ? json_integer_value(wait) : WAIT_S);
-	a->ops->stored(a, look);
+	a->filters = false;
+	wait_for(a, request);
+}
+
+static void
+run_filter(struct asker *a, const json_t *request)
+{
+	struct dots_client *c = dots_client_holding(a->parts->client, id_of(request));
+	struct arena *arena = arena_new();
+	char why[WHY_MAX] = "";
+	struct filters f;
+	int error;
+
+	if (!c) {
+		no_such_id(a, request);
+	} else if (read_filters(a, json_object_get(request, "acls"), arena, &f)) {
+		error = wishes_control(dots_client_wishes(c), id_of(request), f.list, f.n,
+			loop_now(a->parts->loop), loop_wall(), why, sizeof(why));
+		dots_client_run(c);
+		snprintf(a->wish, sizeof(a->wish), "%s", id_of(request));
+		a->filters = true;
+		if (error)
+			command_refuse(a, REFUSED, "%s", why);
+		else
+			wait_for(a, request);
+	}
+	arena_free(arena);
 }
 
 static void
@@ -569,6 +690,7 @@ run_mitigate(struct asker *a, const json_t *request)
 {
 	struct arena *arena = arena_new();
 	const char *id = id_of(request);
+	struct filters f;
 	struct wanted w;
 
 	if (id && preconfigured_owns(id))
@@ -576,8 +698,9 @@ run_mitigate(struct asker *a, const json_t *request)
 			"id is %.60s, but those of `preconfigured` begin like that, expected "
 			"another one",
 			id);
-	else if (read_target(a, request, arena, &w))
-		ask(a, request, &w);
+	else if (read_filters(a, json_object_get(request, "acls"), arena, &f) &&
+		 read_target(a, request, arena, &w))
+		ask(a, request, &w, &f);
 	arena_free(arena);
 }
 
@@ -1015,6 +1138,13 @@ static const struct argument mitigate_arguments[] = {
 	{"asker", TEXT, false, 1, WISH_ID_MAX - 1},
 	{"wait", NUMBER, false, 0, WAIT_MAX_S},
 	{"on-loss", YES, false, 0, 0},
+	{"acls", TEXTS, false, 0, CONTROLS_MAX},
+	{0},
+};
+static const struct argument filter_arguments[] = {
+	{"id", TEXT, true, 1, WISH_ID_MAX - 1},
+	{"acls", TEXTS, true, 1, CONTROLS_MAX},
+	{"wait", NUMBER, false, 0, WAIT_MAX_S},
 	{0},
 };
 
@@ -1077,6 +1207,7 @@ static const struct command {
 	{"client", false, client_arguments, run_client},
 	{"drain", false, drain_arguments, run_drain},
 	{"mitigate", true, mitigate_arguments, run_mitigate},
+	{"filter", true, filter_arguments, run_filter},
 	{"list", false, no_arguments, run_list},
 	{"show", false, id_arguments, run_show},
 	{"refresh", true, refresh_arguments, run_refresh},

@@ -27,8 +27,9 @@ struct asker {
 	const struct asker_ops *ops;
 	const struct control_parts *parts;
 	mono_ms started; /* of the daemon */
-	/* of a `mitigate` that waits for answers */
+	/* of a `mitigate` that waits for answers, or of a `filter` */
 	char wish[WISH_ID_MAX];
+	bool filters;
 	mono_ms until;
 	json_t *pending; /* of an `explain` that waits for names, or an entry for providers; NULL */
 };

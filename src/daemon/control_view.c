@@ -170,6 +170,44 @@ told_json(const struct name *names, size_t n)
 }
 
 static json_t *
+filter_json(const char *acl, uint64_t type)
+{
+	char text[CONTROL_NAME_MAX * 4 + 1];
+
+	event_escape(text, sizeof(text), acl, strlen(acl));
+	return json_sprintf("%s=%s", text, activation_type_name((int)type));
+}
+
+static json_t *
+controls_json(const struct controlled *list, size_t n)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, filter_json(list[i].acl, list[i].type));
+	return j;
+}
+
+/* RFC 9133. */
+static void
+add_controls(json_t *j, const struct wish_part *p)
+{
+	static const char *const states[] = {[CONTROL_NONE] = "none",
+		[CONTROL_ASKED] = "asked",
+		[CONTROL_DONE] = "done",
+		[CONTROL_LATER] = "later",
+		[CONTROL_REFUSED] = "refused"};
+
+	if (p->n_controls) {
+		json_object_set_new(j, "filters", controls_json(p->controls, p->n_controls));
+		add_text(j, "filters_state", states[p->control]);
+		add_text(j, "filters_reason", p->control_why);
+	}
+	if (p->n_changed)
+		json_object_set_new(j, "filters_changed", controls_json(p->changed, p->n_changed));
+}
+
+static json_t *
 part_json(const struct config *c, const struct wish_part *p)
 {
 	char prefix[PREFIX_TEXT_MAX], code[5];
@@ -192,6 +230,7 @@ part_json(const struct config *c, const struct wish_part *p)
 	}
 	if (p->n_told)
 		json_object_set_new(j, "told", told_json(p->told, p->n_told));
+	add_controls(j, p);
 	add_text(j, "section", p->section);
 	add_text(j, "reason", p->reason);
 	return j;
@@ -350,6 +389,16 @@ view_explained(const struct control_parts *p, const struct wish_part *parts, siz
 }
 
 static json_t *
+acls_json(const struct acl_entry *list, size_t n)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, filter_json(list[i].acl_name, list[i].activation_type));
+	return j;
+}
+
+static json_t *
 wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 {
 	struct arena *a = arena_new();
@@ -363,6 +412,8 @@ wish_json(const struct control_parts *p, struct dots_client *c, const char *id)
 		add_target(j, v.target);
 		if (v.n_names)
 			json_object_set_new(j, "names", names_json(v.names, v.n_names));
+		if (v.n_acls)
+			json_object_set_new(j, "acls", acls_json(v.acls, v.n_acls));
 		add_time(j, "asked", v.asked);
 		if (v.until)
 			add_time(j, "until", v.until);
@@ -814,6 +865,8 @@ add_record(void *arg, const struct data_record_view *v)
 	add_text(j, "server", v->server);
 	add_text(j, "state", v->state);
 	add_text(j, "reason", v->reason);
+	add_text(j, "for", v->asker);
+	add_text(j, "as", v->as);
 	json_array_append_new(r->list, j);
 }
 

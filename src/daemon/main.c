@@ -23,10 +23,16 @@
 #include "daemon/store.h"
 #include "mitigator/dryrun.h"
 #include "mitigator/nftables.h"
-#include "role/data_upstream.h"
+#include "role/data_relay.h"
 #include "role/gateway.h"
 
-enum { EXIT_CONFIG = 78, WHY_MAX = 512, CLOCK_CHECK_MS = 10000, CLOCK_JUMP_MS = 2000 };
+enum {
+	EXIT_CONFIG = 78,
+	WHY_MAX = 512,
+	CLOCK_CHECK_MS = 10000,
+	CLOCK_JUMP_MS = 2000,
+	TIDY_MS = 20000
+};
 static const char default_config[] = "/etc/dotsd/dotsd.yaml";
 
 struct daemon {
@@ -38,6 +44,7 @@ struct daemon {
 	struct data_upstream *records;
 	struct gateway *gateway;
 	struct dots_server *server;
+	struct data_relay *passing; /* what clients have on record goes on; NULL: it does not */
 	struct data_server *data;
 	struct mitigator **mitigators;
 	struct relay *relays; /* beside mitigators */
@@ -49,7 +56,7 @@ struct daemon {
 	struct learned *learned;             /* NULL without the client role */
 	struct recorded *recorded;           /* likewise */
 	struct discovery_service *discovery; /* likewise */
-	struct timer *clock, *watchdog;
+	struct timer *clock, *watchdog, *tidying;
 	wall_ms clock_wall;
 	mono_ms clock_mono;
 	uint64_t watchdog_us;
@@ -126,10 +133,25 @@ client_setup(const struct config *c)
 static struct data_upstream_setup
 records_setup(const struct daemon *d, const struct config *c)
 {
-	struct data_upstream_setup s = {.homing = c->homing, .credentials = c->credentials};
+	struct data_upstream_setup s = {.homing = c->homing,
+		.credentials = c->credentials,
+		.via = escalation_of(c) && has_data(c) ? c->data.own[0] : NULL,
+		.server_domain = c->server_domain};
 
 	s.wishes = recorded_wishes(d->recorded, c, &s.n_wishes);
 	return s;
+}
+
+static struct data_relay_setup
+relay_setup(const struct config *c)
+{
+	return (struct data_relay_setup){.homing = c->homing,
+		.clients = c->clients,
+		.trim = c->trim,
+		.separate = c->separate,
+		.server_domain = c->server_domain,
+		.keep_via = c->keep_via,
+		.acts = config_acts(c)};
 }
 
 static struct gateway_setup
@@ -277,12 +299,13 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	struct server_setup ss = server_setup(c);
 	struct gateway_setup gs = gateway_setup(c);
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps = relay_setup(c);
 
 	if (has_client(c)) {
 		d->client = dots_client_new(d->loop, d->store, &cs);
 		preconfigured_apply(d->client, c, d->loop);
 		rs = records_setup(d, c);
-		d->records = data_upstream_new(d->loop, d->client, &rs);
+		d->records = data_upstream_new(d->loop, d->store, d->client, &rs);
 	}
 	if (!has_server(c))
 		return true;
@@ -294,8 +317,10 @@ start_roles(struct daemon *d, char *why, size_t cap)
 	if (!d->server)
 		return false;
 	if (has_data(c)) {
+		if (d->gateway)
+			d->passing = data_relay_new(d->client, d->records, &ps);
 		d->data = data_server_new(d->loop, d->store, &c->data, d->server, d->mitigators,
-			d->n_mitigators, why, cap);
+			d->n_mitigators, data_relay_escalation(d->passing), why, cap);
 		if (!d->data)
 			return false;
 		data_server_start(d->data);
@@ -308,6 +333,7 @@ static void
 stop_roles(struct daemon *d)
 {
 	data_server_free(d->data);
+	data_relay_free(d->passing);
 	server_free(d->server);
 	for (size_t i = 0; i < d->n_mitigators; i++)
 		d->mitigators[i]->ops->free(d->mitigators[i]);
@@ -450,16 +476,20 @@ rehome(void *arg)
 	struct dots_client_setup cs;
 	struct gateway_setup gs;
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps;
 	struct names_sources names;
 
 	d->config->homing = learned_apply(d->learned, d->config->base);
 	cs = client_setup(d->config);
 	gs = gateway_setup(d->config);
 	rs = records_setup(d, d->config);
+	ps = relay_setup(d->config);
 	names = names_of(d->config);
 	dots_client_reload(d->client, &cs);
 	preconfigured_apply(d->client, d->config, d->loop);
 	data_upstream_reload(d->records, &rs);
+	if (d->passing)
+		data_relay_reload(d->passing, &ps);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
@@ -484,11 +514,13 @@ swap(struct daemon *d, struct config *new)
 	struct server_setup ss;
 	struct gateway_setup gs;
 	struct data_upstream_setup rs;
+	struct data_relay_setup ps;
 
 	learn(d, new); /* first: what the others hold is of the homing that it makes */
 	cs = client_setup(new);
 	gs = gateway_setup(new);
 	ss = server_setup(new);
+	ps = relay_setup(new);
 	d->config = new;
 	if (d->client) {
 		dots_client_reload(d->client, &cs);
@@ -496,6 +528,8 @@ swap(struct daemon *d, struct config *new)
 		rs = records_setup(d, new);
 		data_upstream_reload(d->records, &rs);
 	}
+	if (d->passing)
+		data_relay_reload(d->passing, &ps);
 	if (d->gateway)
 		gateway_reload(d->gateway, &gs);
 	if (d->server)
@@ -573,6 +607,15 @@ check_clock(void *arg)
 }
 
 static void
+tidy(void *arg)
+{
+	struct daemon *d = arg;
+
+	mem_give_back();
+	timer_after(d->tidying, TIDY_MS);
+}
+
+static void
 feed_watchdog(void *arg)
 {
 	struct daemon *d = arg;
@@ -592,6 +635,8 @@ start_housekeeping(struct daemon *d)
 	d->clock_wall = loop_wall();
 	d->clock_mono = loop_now(d->loop);
 	timer_after(d->clock, CLOCK_CHECK_MS);
+	d->tidying = timer_new(d->loop, tidy, d);
+	timer_after(d->tidying, TIDY_MS);
 	if (sd_watchdog_enabled(0, &d->watchdog_us) > 0) {
 		d->watchdog = timer_new(d->loop, feed_watchdog, d);
 		feed_watchdog(d);
@@ -605,6 +650,7 @@ stop_housekeeping(struct daemon *d)
 		signal_free(d->signals[i]);
 	timer_free(d->clock);
 	timer_free(d->watchdog);
+	timer_free(d->tidying);
 }
 
 /* ---- the process ---- */

@@ -40,6 +40,8 @@ struct word {
 static const char file_member[] = "text";
 static const struct word target_words[] = {{"targets", "a target"}, {NULL, NULL}};
 static const struct word id_words[] = {{"id", "an id (see dotsctl list)"}, {NULL, NULL}};
+static const struct word filter_words[] = {{"id", "an id (see dotsctl list)"},
+	{"acls", "a filter, as NAME=TYPE (see dotsctl acls)"}, {NULL, NULL}};
 static const struct word domain_words[] = {{"name", "the name of a domain (see dotsctl domains)"},
 	{"action", "set or unset"}, {"kind", "prefix, resolver, server, gateway, data or dhcp"},
 	{"value", NULL}, {NULL, NULL}};
@@ -75,6 +77,13 @@ static const struct option_row mitigate_options[] = {
 	{"--wait", "wait", OPTION_NUMBER, "seconds to wait for the answers of the providers (3)"},
 	{"--on-loss", "on-loss", OPTION_YES,
 		"not now: only when a provider hears us no more (RFC 9132 trigger-mitigation)"},
+	{"--acl", "acls", OPTION_LIST,
+		"NAME=immediate, activate-when-mitigating or deactivate: what a filter of ours "
+		"becomes once it is accepted; several are taken"},
+	{NULL, NULL, 0, NULL},
+};
+static const struct option_row filter_options[] = {
+	{"--wait", "wait", OPTION_NUMBER, "seconds to wait for the answers of the providers (3)"},
 	{NULL, NULL, 0, NULL},
 };
 static const struct option_row refresh_options[] = {
@@ -154,9 +163,12 @@ static const struct command commands[] = {
 	{"mitigate",
 		"TARGET... [--port P[-Q]]... [--protocol NAME|N]... [--lifetime S] [--for S] [--id "
 		"ID] "
-		"[--asker A] [--wait S] [--on-loss]",
+		"[--asker A] [--wait S] [--on-loss] [--acl NAME[=TYPE]]...",
 		"ask the provider that owns each target for help", target_words, true,
 		mitigate_options, print_parts},
+	{"filter", "ID NAME[=immediate|activate-when-mitigating|deactivate]... [--wait S]",
+		"with a request that stands, switch filters of ours at its providers", filter_words,
+		true, filter_options, print_parts},
 	{"list", "", "requests of ours, and mitigations of our clients", NULL, false, NULL,
 		print_list},
 	{"show", "ID", "one of them in full", id_words, false, NULL, print_show},

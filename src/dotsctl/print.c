@@ -219,7 +219,7 @@ print_domains(const json_t *reply)
 }
 
 static const struct column record_columns[] = {{"NAME", "name"}, {"DOMAIN", "domain"},
-	{"SERVER", "server"}, {"STATE", "state"}, {"REASON", "reason"}, {0}};
+	{"SERVER", "server"}, {"STATE", "state"}, {"FOR", "for"}, {"REASON", "reason"}, {0}};
 
 void
 print_records(const json_t *reply)
@@ -255,6 +255,27 @@ print_sessions(const json_t *reply)
 	print_section("CLIENTS", json_object_get(reply, "clients"), peer_columns);
 }
 
+/* What becomes of filters, where there are any. */
+static void
+print_filters(const json_t *parts)
+{
+	char where[CELL_MAX], buf[CELL_MAX], state[CELL_MAX], reason[CELL_MAX];
+	json_t *part;
+	size_t i;
+
+	json_array_foreach(parts, i, part)
+	{
+		cell(part, "server", where);
+		if (json_object_get(part, "filters"))
+			printf("filters at %s: %s %s %s\n", where, cell(part, "filters", buf),
+				cell(part, "filters_state", state),
+				cell(part, "filters_reason", reason));
+		if (json_object_get(part, "filters_changed"))
+			printf("filters at %s have been changed there: %s\n", where,
+				cell(part, "filters_changed", buf));
+	}
+}
+
 void
 print_parts(const json_t *reply)
 {
@@ -264,6 +285,7 @@ print_parts(const json_t *reply)
 		printf("%s\n", id);
 	if (json_array_size(json_object_get(reply, "parts")))
 		print_table(json_object_get(reply, "parts"), part_columns);
+	print_filters(json_object_get(reply, "parts"));
 }
 
 /* Who gets to know of a name, and why. */
@@ -342,7 +364,10 @@ print_wish(const json_t *wish)
 		printf("protocols %s\n", cell(wish, "protocols", id));
 	json_array_foreach(json_object_get(wish, "names"), i, name)
 		printf("name %s\n", cell(name, "name", id));
+	if (json_array_size(json_object_get(wish, "acls")))
+		printf("filters %s\n", cell(wish, "acls", id));
 	print_table(json_object_get(wish, "parts"), part_columns);
+	print_filters(json_object_get(wish, "parts"));
 }
 
 void

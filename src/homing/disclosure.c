@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "homing/nat.h"
 #include "homing/plan.h"
 
 /* ---- names ---- */
@@ -35,6 +36,17 @@ consent_for(const struct homing *h, const struct prefix *address, const char *to
 	return first;
 }
 
+/* A URI with an address of ours from inside a NAT in it: its text would tell that, whatever it is
+ * outside (M15, RFC 9132 3). */
+static bool
+shows_inside(const struct homing *h, uint32_t domain, const struct name *n, struct prefix *ret)
+{
+	struct target one = {.target_prefix = ret, .n_target_prefix = 1};
+
+	return prefix_parse(n->host, ret) == 0 && nat_is_internal(h, ret) &&
+	       !plan_domain_may_hold(h, domain, &one);
+}
+
 struct disclosure_verdict
 disclosure_of_name_to(const struct homing *h, uint32_t domain, const struct name *n)
 {
@@ -43,6 +55,10 @@ disclosure_of_name_to(const struct homing *h, uint32_t domain, const struct name
 
 	if (n->state != NAME_KNOWN || !n->whole)
 		return (struct disclosure_verdict){.rule = DISCLOSURE_UNSURE};
+	if (shows_inside(h, domain, n, &v.foreign)) {
+		v.rule = DISCLOSURE_FOREIGN;
+		return v;
+	}
 	for (size_t i = 0; i < n->n_addresses; i++) {
 		struct target one = {.target_prefix = &n->addresses[i], .n_target_prefix = 1};
 		const struct consent *c;

@@ -78,7 +78,9 @@ deadline_of(const struct wishes *w, const struct placement *p)
 {
 	mono_ms gone = p->state == PLACEMENT_GOING || p->standby ? p->expires : INT64_MAX;
 	mono_ms due = placement_sendable(w, p) ? p->due : INT64_MAX;
+	mono_ms again = control_deadline(p);
 
+	due = due < again ? due : again;
 	return due < gone ? due : gone;
 }
 
@@ -231,6 +233,7 @@ void
 placement_free(struct placement *p)
 {
 	free_asks(p);
+	control_finish(p);
 	arena_free(p->arena);
 	free(p->domain);
 	free(p->server_name);
@@ -271,6 +274,7 @@ placement_lost(struct wishes *w, struct placement *p, mono_ms now)
 {
 	mono_ms soonest = p->answered + (mono_ms)RETRY_S * 1000;
 
+	p->doubted = true;
 	placement_queue(w, p, now > soonest ? now : soonest);
 }
 
@@ -392,8 +396,9 @@ drop_superseded(struct wishes *w, const struct placement *by)
 static void
 accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now)
 {
-	bool first = p->state != PLACEMENT_PLACED;
+	bool first = p->state != PLACEMENT_PLACED, lost = p->doubted && a->code == COAP_201_CREATED;
 	int64_t granted = a->lifetime ? a->lifetime : p->lifetime;
+	struct scope entry = {0};
 
 	close_exchange(p);
 	p->granted = granted;
@@ -412,7 +417,10 @@ accepted(struct wishes *w, struct placement *p, const struct wish_answer *a, mon
 							  : ATTACK_MITIGATION_SIGNAL_LOSS;
 		wish_report(w, WISH_REPORT_PLACED, p->n_asks ? p->asks[0] : "", p, NULL, "");
 	}
-	wish_conflict(w, p, &a->conflict, now);
+	p->doubted = false;
+	control_accepted(w, p, lost);
+	verdict_conflict(&a->conflict, &entry);
+	wish_conflict(w, p, &entry, now);
 	queue_action(w, WISH_ACTION_OBSERVE, p);
 	drop_superseded(w, p);
 }
@@ -425,8 +433,8 @@ is_collision(uint8_t code, const struct conflict *c)
 
 /* Overload, or too fast: nothing was decided about the request. A loop (RFC 8768 4) is one the next
  * time, too. */
-static bool
-is_for_now(uint8_t code)
+bool
+placement_is_for_now(uint8_t code)
 {
 	return code == COAP_429_TOO_MANY_REQUESTS ||
 	       (coap_class(code) == 5 && code != COAP_508_HOP_LIMIT_REACHED);
@@ -435,13 +443,13 @@ is_for_now(uint8_t code)
 bool
 placement_is_refused(const struct placement *p)
 {
-	return p->state == PLACEMENT_REFUSED && !is_for_now(p->code);
+	return p->state == PLACEMENT_REFUSED && !placement_is_for_now(p->code);
 }
 
 static bool
 may_work_later(const struct wish_answer *a)
 {
-	return is_for_now(a->code) && (coap_class(a->code) == 5 || a->max_age);
+	return placement_is_for_now(a->code) && (coap_class(a->code) == 5 || a->max_age);
 }
 
 void
@@ -449,6 +457,7 @@ placement_resume(struct wishes *w, struct placement *p, mono_ms now)
 {
 	bool refused = p->state == PLACEMENT_REFUSED;
 
+	p->doubted = p->state == PLACEMENT_PLACED;
 	if (p->standby || p->state == PLACEMENT_ENDED || placement_is_refused(p))
 		placement_file(w, p);
 	else /* how long to wait after a refusal is not known any more */
@@ -538,6 +547,8 @@ revive_superseded(struct wishes *w, const struct placement *by, mono_ms now, wal
 	while (!overlap_each(
 		w->replaced, by->server, by->trigger_mitigation, &by->target, note_older, &o)) {
 		o.found->superseded = false;
+		if (o.found->state == PLACEMENT_WANTED && o.found->exchange == EXCHANGE_NONE)
+			placement_queue(w, o.found, now); /* given up for its filters */
 		placement_file(w, o.found);
 		store_placement(w, o.found, now, wall);
 	}
@@ -561,11 +572,17 @@ raised_mid(struct wishes *w, const struct placement *p, wall_ms wall)
 /* A higher mid of ours stands there that we do not know of: ask again under one above it, once.
  * With a retry-timer it is somebody else's (RFC 9132 4.4.1.3). */
 static bool
+is_behind(const struct placement *p, const struct wish_answer *a)
+{
+	return a->code == COAP_409_CONFLICT && a->conflict.cause == OVERLAPPING_TARGETS &&
+	       !a->conflict.retry_timer && !p->retried_mid;
+}
+
+static bool
 mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a, mono_ms now,
 	wall_ms wall)
 {
-	if (a->code != COAP_409_CONFLICT || a->conflict.cause != OVERLAPPING_TARGETS ||
-		a->conflict.retry_timer || p->retried_mid)
+	if (!is_behind(p, a))
 		return false;
 	store_forget_placement(w, p);
 	store_raise_mid(w, p->domain, a->conflict_mid, wall);
@@ -576,16 +593,16 @@ mid_is_behind(struct wishes *w, struct placement *p, const struct wish_answer *a
 	return true;
 }
 
-/* Something may stand at that domain under the cuid we have there. What this server was asked and
- * has not answered does not: the cuid is another client's. */
+/* Something may stand at that domain under the cuid we have there. What this server (UINT32_MAX: no
+ * one) was asked and has not answered does not: the cuid is another client's. */
 static bool
-stands_there(const struct wishes *w, const struct placement *p, mono_ms now)
+stands_there(const struct wishes *w, const char *domain, uint32_t server, mono_ms now)
 {
 	for (size_t i = 0; i < w->n_placements; i++) {
 		const struct placement *o = w->placements[i];
-		bool asked = o->server != p->server && o->state == PLACEMENT_WANTED && o->sent;
+		bool asked = o->server != server && o->state == PLACEMENT_WANTED && o->sent;
 
-		if (!strcmp(o->domain, p->domain) &&
+		if (!strcmp(o->domain, domain) &&
 			(asked || (o->expires > now && o->state != PLACEMENT_ENDED)))
 			return true;
 	}
@@ -621,12 +638,24 @@ cuid_is_taken(struct wishes *w, struct placement *p, const struct wish_answer *a
 		.server = (int)p->server,
 		.section = "RFC 9132 4.4.1.1"};
 
-	if (!is_collision(a->code, &a->conflict) || !a->fresh_cuid || stands_there(w, p, now) ||
+	if (!is_collision(a->code, &a->conflict) || !a->fresh_cuid ||
+		stands_there(w, p->domain, p->server, now) ||
 		!store_rename(w, p->domain, a->fresh_cuid, wall))
 		return false;
 	wish_report(w, WISH_REPORT_RENAMED, p->n_asks ? p->asks[0] : "", p, &part,
 		"our cuid is in use by another client there: a new one is taken");
 	ask_anew(w, p->domain, now, wall);
+	return true;
+}
+
+bool
+wishes_rename(struct wishes *w, uint32_t domain, const char *fresh, mono_ms now, wall_ms wall)
+{
+	const char *name = w->homing->domains[domain].name;
+
+	if (stands_there(w, name, UINT32_MAX, now) || !store_rename(w, name, fresh, wall))
+		return false;
+	ask_anew(w, name, now, wall);
 	return true;
 }
 
@@ -642,6 +671,18 @@ goes_without_names(struct wishes *w, struct placement *p, const struct wish_answ
 	return true;
 }
 
+/* What is to be replaced is refused: its successor is on record there, or will be refused, too. */
+static bool
+leaves_it_to_successor(struct wishes *w, struct placement *p, mono_ms now)
+{
+	if (!p->superseded)
+		return false;
+	close_exchange(p);
+	p->due = now + (mono_ms)RETRY_S * 1000;
+	placement_file(w, p);
+	return true;
+}
+
 /* It has been decided about: on record, and told to whom it concerns. */
 static void
 settle(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
@@ -652,6 +693,8 @@ settle(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall)
 	if (placement_is_refused(p)) {
 		revive_superseded(w, p, now, wall);
 		replan_placement(w, p, now, wall);
+	} else {
+		control_review(w, p, now, wall);
 	}
 }
 
@@ -679,6 +722,9 @@ placement_answer(struct wishes *w, struct placement *p, const struct wish_answer
 	}
 	if (coap_class(a->code) == 2) {
 		accepted(w, p, a, now);
+	} else if (leaves_it_to_successor(w, p, now) ||
+		   (!is_behind(p, a) && control_refused(w, p, a, now, wall))) {
+		return;
 	} else if (!goes_without_names(w, p, a, now) && !mid_is_behind(w, p, a, now, wall) &&
 		   !cuid_is_taken(w, p, a, now, wall)) {
 		placement_wait(w, p, &a->conflict, now);
@@ -703,6 +749,8 @@ placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms 
 		"RFC 9132 4.4.2.1: it refused the same and will not hear of it for another %llu s",
 		(unsigned long long)a.conflict.retry_timer);
 	a.why = why;
+	if (control_refused(w, p, &a, now, wall))
+		return true;
 	refused(w, p, &a, now);
 	settle(w, p, now, wall);
 	return true;
@@ -711,7 +759,7 @@ placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms 
 /* ---- what is due ---- */
 
 static void
-fill_put(const struct placement *p, struct wish_action *ret)
+fill_put(struct placement *p, struct wish_action *ret)
 {
 	struct scope *s = &ret->scope;
 
@@ -725,6 +773,12 @@ fill_put(const struct placement *p, struct wish_action *ret)
 	ret->names = p->names;
 	ret->n_names = p->n_names;
 	ret->refresh = p->state == PLACEMENT_PLACED;
+	if (p->control == CONTROL_ASKED && !ret->refresh) { /* RFC 9133 */
+		s->acl_list = p->acls;
+		s->n_acl_list = p->controls.n;
+		s->has |= 1ULL << SCOPE_ACL_LIST;
+		p->said = true;
+	}
 	if (p->attack_status && ret->refresh) { /* RFC 9132 4.4.3 */
 		s->attack_status = p->attack_status;
 		s->has |= 1ULL << SCOPE_ATTACK_STATUS;
@@ -749,7 +803,7 @@ tell_waiting(struct wishes *w, struct placement *p, const char *what)
 		.section = "RFC 9284 5.1"};
 	char reason[WISH_WHY_MAX];
 
-	if (p->told || p->state != PLACEMENT_WANTED)
+	if (p->told || p->state != PLACEMENT_WANTED || p->control == CONTROL_ASKED)
 		return;
 	p->told = true;
 	snprintf(reason, sizeof(reason), "%.120s %s; no other may be asked", p->server_name, what);

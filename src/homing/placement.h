@@ -5,6 +5,8 @@
 #ifndef DOTSD_HOMING_PLACEMENT_H
 #define DOTSD_HOMING_PLACEMENT_H
 
+#include <sys/queue.h>
+
 #include "base/heap.h"
 #include "base/map.h"
 #include "homing/overlap.h"
@@ -22,6 +24,13 @@ enum placement_exchange {
 	EXCHANGE_NONE,
 	EXCHANGE_QUEUED, /* to be sent as soon as the server has an association */
 	EXCHANGE_OPEN,   /* sent, not answered */
+};
+
+/* In their arena; NULL: none. */
+struct controls {
+	struct arena *arena;
+	struct controlled *list;
+	size_t n;
 };
 
 struct placement {
@@ -61,6 +70,19 @@ struct placement {
 	uint64_t attack_status; /* to be told with the next refresh (4.4.3); 0: none */
 	uint64_t status, bytes_dropped, pkts_dropped, bps_dropped, pps_dropped;
 	bool counted; /* those were told since we are up */
+	/* filters (control.c) */
+	struct controls controls;
+	enum control_state control;
+	struct acl_entry *acls; /* of controls, as they are sent while they are ASKED */
+	mono_ms control_at;     /* of LATER */
+	uint8_t control_code;   /* of LATER and REFUSED */
+	char control_why[WISH_WHY_MAX];
+	bool doubted;            /* its server may have lost it: it is told again */
+	bool said;               /* a PUT of this mid had them */
+	bool sequel;             /* made to tell of filters, or to tell of them no more: … */
+	uint32_t follows;        /* … it takes the place of that mid */
+	struct controls changed; /* the server told */
+	LIST_ENTRY(placement) controlling; /* while it has controls */
 	/* where it is filed; placement_file only */
 	struct heap_node deadline; /* in wishes.due */
 	struct overlap *index;     /* live or replaced of wishes, or NULL */
@@ -80,6 +102,10 @@ struct wish {
 	bool led; /* the asker tells what names stand for */
 	bool trigger_mitigation, releasing;
 	uint8_t hop_limit; /* 0: none */
+	struct acl_entry *acls;
+	size_t n_acls;
+	struct arena *acls_arena;
+	wall_ms controlled; /* when they were last asked for */
 	int64_t lifetime;
 	wall_ms asked, until;
 	struct heap_node ends; /* in wishes.ends; INT64_MAX: open */
@@ -128,10 +154,13 @@ struct wishes {
 	struct heap due, ends;        /* of placements, of wishes */
 	struct retries *retries;      /* what servers will not hear of for a while */
 	enum availability *available; /* by ordinal */
-	struct map *identities;       /* domain name -> struct identity */
-	bool worn;                    /* rollover_look has something to look at */
-	bool acting;                  /* some of what is due now has been handed out */
-	struct away *away;            /* placements of domains that have no server now */
+	bool *unable;                 /* likewise: it does not know filter control */
+	struct wish_records records;
+	LIST_HEAD(, placement) controlling;
+	struct map *identities; /* domain name -> struct identity */
+	bool worn;              /* rollover_look has something to look at */
+	bool acting;            /* some of what is due now has been handed out */
+	struct away *away;      /* placements of domains that have no server now */
 	size_t n_away, cap_away;
 	struct queued_action *first, **last;
 	uint64_t last_number;
@@ -187,6 +216,7 @@ void placement_wait(
 bool placement_too_early(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
 /* For good, until somebody asks for it anew. */
 bool placement_is_refused(const struct placement *p);
+bool placement_is_for_now(uint8_t code);
 /* It may stand at its server. */
 bool placement_stands(const struct placement *p);
 void placement_sent(struct wishes *w, struct placement *p, mono_ms now); /* it leaves now */
@@ -238,6 +268,45 @@ bool rollover_holds(const struct wishes *w, const struct placement *p);
 /* After the placements were read from the store: a new beginning goes on where it stood. */
 void rollover_resume(struct wishes *w);
 
+/* control.c: filters by signal (RFC 9133) */
+/* After an answer without Max-Age (RFC 7252 5.10.5). */
+enum { CONTROL_RETRY_MS = 60000 };
+void controls_begin(struct controls *c, size_t most);
+void controls_add(
+	struct controls *c, const char *acl, const char *there, enum activation_type type);
+/* Whether that may be asked for; goes: to which domains, by index. 0, or as wishes_ask. */
+int control_check(const struct wishes *w, const struct wish_request *r, const bool *goes, char *why,
+	size_t cap);
+/* What a wish has filters be from now on, besides what it has others be. False: it was so. */
+bool control_want(struct wish *wish, const struct acl_entry *acls, size_t n, wall_ms wall);
+/* Takes the list. */
+void control_set(struct wishes *w, struct placement *p, const struct controls *list,
+	enum control_state state);
+void control_finish(struct placement *p);
+/* What the wishes that it stands for want told there, and is not: another mid says it, once this
+ * one is accepted. */
+void control_review(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
+/* Likewise all that serve a wish; what failed is tried again. */
+void control_again(struct wishes *w, struct wish *wish, mono_ms now, wall_ms wall);
+/* When it is to be told again, INT64_MAX: never; and that it is. */
+mono_ms control_deadline(const struct placement *p);
+void control_retry(struct wishes *w, struct placement *p, mono_ms now, wall_ms wall);
+/* It is asked for anew, as an initial request: without filters. */
+void control_ask_again(struct placement *p);
+void control_accepted(struct wishes *w, struct placement *p, bool lost);
+/* A PUT is refused for its filters, or as if. True: the request goes on without; p may be gone. */
+bool control_refused(struct wishes *w, struct placement *p, const struct wish_answer *a,
+	mono_ms now, wall_ms wall);
+/* What the server tells of filters with the status of a request. */
+void control_told(struct wishes *w, struct placement *p, const struct scope *entry);
+/* Whose controls say how it is with the filters of p: its own, or those of what follows it. */
+const struct placement *control_holder(const struct wish *wish, const struct placement *p);
+/* "a=deactivate,b=immediate"; what does not fit is left out. */
+void control_format(const struct controlled *list, size_t n, char *ret, size_t cap);
+/* Which filters could be deactivated where those that let something pass are in conflict. */
+void control_candidates(struct wishes *w, const struct placement *p, const struct scope *entry,
+	char *ret, size_t cap);
+
 /* seek.c */
 /* Copies the names, and makes the target of them and of what else was asked for. Not while the wish
  * is on the list. */
@@ -261,11 +330,12 @@ struct wish *wish_get(const struct wishes *w, const char *id); /* NULL: there is
 void wish_set_parts(struct wishes *w, struct wish *wish, const struct plan_part *from, size_t n);
 struct wish *wish_add(struct wishes *w, struct wish *wish, mono_ms ends);
 struct wish_action *wish_queue(struct wishes *w, enum wish_action_kind kind, const char *ask);
-void wish_report(struct wishes *w, enum wish_report report, const char *ask,
+/* What was queued, for more to be said in it. */
+struct wish_action *wish_report(struct wishes *w, enum wish_report report, const char *ask,
 	const struct placement *p, const struct wish_part *part, const char *reason);
 /* What its server says of conflicts: the operator is to hear of one, and what one has deactivated
  * is not asked for before retry-timer is over (RFC 9132 4.4.2.1). */
-void wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now);
+void wish_conflict(struct wishes *w, struct placement *p, const struct scope *entry, mono_ms now);
 void wish_changed(struct wishes *w, const struct placement *p);
 void wish_placement_gone(struct wishes *w, const struct placement *p);
 

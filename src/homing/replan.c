@@ -245,6 +245,7 @@ come_back(struct replan *r, const struct plan_request *q, const struct placement
 		return NULL;
 	p->standby = false;
 	p->state = PLACEMENT_WANTED;
+	control_ask_again(p);
 	p->lifetime = wanted_lifetime(r, q);
 	p->seen = r->w->plannings;
 	return p;
@@ -467,6 +468,16 @@ update_parts(struct replan *r)
 	}
 }
 
+/* Of what stands for others than before they may want other filters. */
+static void
+review_controls(struct replan *r)
+{
+	for (size_t i = 0; i < r->plan.n_requests; i++)
+		if (r->plan.requests[i].live >= 0)
+			control_review(
+				r->w, r->placements[r->plan.requests[i].live], r->now, r->wall);
+}
+
 /* Plans what was put into r to start from, and everything that has to do with it. */
 static void
 replan_around(struct replan *r)
@@ -477,6 +488,7 @@ replan_around(struct replan *r)
 	apply_requests(r);
 	apply_withdrawals(r);
 	withdraw_replaced(r);
+	review_controls(r);
 	update_parts(r);
 	arena_free(r->arena);
 	r->n_wishes = r->n_found = 0;

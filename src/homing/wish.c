@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/filter_control.h"
 #include "homing/nat.h"
 #include "homing/placement.h"
 #include "homing/target.h"
@@ -33,7 +34,7 @@ wish_queue(struct wishes *w, enum wish_action_kind kind, const char *ask)
 	return &q->action;
 }
 
-void
+struct wish_action *
 wish_report(struct wishes *w, enum wish_report report, const char *ask, const struct placement *p,
 	const struct wish_part *part, const char *reason)
 {
@@ -60,6 +61,7 @@ wish_report(struct wishes *w, enum wish_report report, const char *ask, const st
 		a->server = part->server < 0 ? UINT32_MAX : (uint32_t)part->server;
 		a->section = part->section;
 	}
+	return a;
 }
 
 void
@@ -115,6 +117,7 @@ wish_free(struct wish *wish)
 	arena_free(wish->arena);
 	arena_free(wish->names_arena);
 	arena_free(wish->parts_arena);
+	arena_free(wish->acls_arena);
 	free(wish->held);
 	free(wish->id);
 	free(wish->asker);
@@ -166,12 +169,21 @@ wish_placement_gone(struct wishes *w, const struct placement *p)
 
 /* ---- parts of a wish ---- */
 
+/* What only tells of filters says nothing of the request before it has taken its place. */
+static bool
+is_to_follow(const struct placement *p)
+{
+	return p->sequel && (p->state == PLACEMENT_WANTED || p->state == PLACEMENT_REFUSED);
+}
+
 /* What was refused says something only where nothing else was asked for (M8). */
 static bool
 is_newer(const struct wishes *w, const struct placement *p, const struct placement *than)
 {
 	bool refused = placement_is_refused(p);
 
+	if (is_to_follow(p) != is_to_follow(than))
+		return is_to_follow(than);
 	if (p->index != w->live)
 		return false;
 	if (refused != placement_is_refused(than))
@@ -234,6 +246,19 @@ is_gateway_part(const struct wishes *w, const struct wish_part *part)
 }
 
 static void
+fill_controls(const struct wish *wish, const struct placement *p, struct wish_part *part)
+{
+	const struct placement *c = control_holder(wish, p);
+
+	part->controls = c->controls.list;
+	part->n_controls = c->controls.n;
+	part->control = c->control;
+	part->control_why = c->control_why;
+	part->changed = p->changed.list;
+	part->n_changed = p->changed.n;
+}
+
+static void
 fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *part, mono_ms now)
 {
 	const struct placement *p = part->server >= 0 ? serving(w, wish, part) : NULL;
@@ -256,6 +281,7 @@ fill_part(const struct wishes *w, const struct wish *wish, struct wish_part *par
 	part->counted = p->counted;
 	part->told = p->names;
 	part->n_told = p->n_names;
+	fill_controls(wish, p, part);
 	if (part->state == WISH_REFUSED) {
 		part->section = "RFC 9132 4.4.1.3";
 		part->reason = *p->why ? p->why : "refused by the server";
@@ -421,11 +447,68 @@ end_of(const struct wish_request *r, mono_ms now)
 	return r->duration ? now + r->duration * 1000 : INT64_MAX;
 }
 
+/* Where nothing is known of it, as of names without addresses, it may go anywhere. */
+static void
+go_anywhere(const struct wishes *w, bool *goes)
+{
+	for (size_t d = 0; d < w->homing->n_domains; d++)
+		if (goes[d])
+			return;
+	for (size_t d = 0; d < w->homing->n_domains; d++)
+		goes[d] = true;
+}
+
+static bool *
+goes_to(const struct wishes *w, const struct wish *wish, struct arena *a)
+{
+	bool *goes = arena_alloc(a, w->homing->n_domains + 1, sizeof(*goes));
+
+	for (size_t i = 0; i < wish->n_parts; i++)
+		if (wish->parts[i].domain >= 0)
+			goes[wish->parts[i].domain] = true;
+	go_anywhere(w, goes);
+	return goes;
+}
+
+/* How many of them it has not got, or, with types, has as something else. */
+static size_t
+count_new(const struct wish *wish, const struct acl_entry *acls, size_t n, bool types)
+{
+	size_t new = n;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < wish->n_acls; k++)
+			new -= !strcmp(wish->acls[k].acl_name, acls[i].acl_name) &&
+			       (!types || wish->acls[k].activation_type ==
+						  filter_control_type(&acls[i]));
+	return new;
+}
+
+/* What is said again has been checked before. */
+static int
+check_controls(const struct wishes *w, const struct wish *wish, const struct wish_request *r,
+	char *why, size_t cap)
+{
+	struct arena *a = arena_new();
+	struct wish_request checked = *r;
+	int error;
+
+	checked.acls_known = r->acls_known && count_new(wish, r->acls, r->n_acls, true);
+	error = control_check(w, &checked, goes_to(w, wish, a), why, cap);
+	if (!error && wish->n_acls + count_new(wish, r->acls, r->n_acls, false) > CONTROLS_MAX) {
+		snprintf(why, cap, "%s would have more than %d filters", wish->id, CONTROLS_MAX);
+		error = -EINVAL;
+	}
+	arena_free(a);
+	return error;
+}
+
 static int
 renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *why, size_t cap)
 {
-	bool moved;
+	bool moved, controls;
+	int error;
 
 	if (wish->releasing) {
 		snprintf(why, cap, "%s is being withdrawn", wish->id);
@@ -436,6 +519,10 @@ renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms
 		snprintf(why, cap, "%s is in use for another target", wish->id);
 		return -EEXIST;
 	}
+	error = check_controls(w, wish, r, why, cap);
+	if (error)
+		return error;
+	controls = r->n_acls && control_want(wish, r->acls, r->n_acls, wall);
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
 	wish->hop_limit = r->hop_limit;
 	heap_set(&w->ends, &wish->ends, end_of(r, now));
@@ -443,6 +530,8 @@ renew(struct wishes *w, struct wish *wish, const struct wish_request *r, mono_ms
 	store_wish(w, wish);
 	for (size_t i = 0; i < wish->n_held; i++)
 		placement_limit(w, wish->held[i], now);
+	if (controls)
+		control_again(w, wish, now, wall);
 	if (moved)
 		replan_wish(w, wish, now, wall);
 	return 0;
@@ -471,6 +560,7 @@ make_wish(struct wishes *w, const struct wish_request *r, wall_ms wall)
 	wish->trigger_mitigation = r->trigger_mitigation;
 	wish->lifetime = r->lifetime;
 	wish->hop_limit = r->hop_limit;
+	control_want(wish, r->acls, r->n_acls, wall);
 	wish->asked = wall;
 	wish->until = r->duration ? wall + r->duration * 1000 : 0;
 	return wish;
@@ -535,6 +625,30 @@ tell_asked(struct wishes *w, const struct wish *wish)
 	wish_report(w, WISH_REPORT_ASKED, wish->id, NULL, &part, wish->asker);
 }
 
+/* Where it would go, without sending. */
+static int
+check_new_controls(const struct wishes *w, const struct wish_request *r, char *why, size_t cap)
+{
+	struct arena *a = arena_new();
+	bool *goes = arena_alloc(a, w->homing->n_domains + 1, sizeof(*goes));
+	struct ask ask = {.id = "",
+		.target = seek_target(r->target, r->names, r->n_names, a),
+		.names = r->names,
+		.n_names = r->n_names,
+		.trigger_mitigation = r->trigger_mitigation};
+	struct plan result;
+	int error;
+
+	plan(w->homing, &ask, 1, NULL, 0, w->available, a, &result);
+	for (size_t i = 0; i < result.n_parts; i++)
+		if (result.parts[i].domain >= 0)
+			goes[result.parts[i].domain] = true;
+	go_anywhere(w, goes);
+	error = control_check(w, r, goes, why, cap);
+	arena_free(a);
+	return error;
+}
+
 static int
 ask_outside(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall, char *ret_id,
 	char *why, size_t cap)
@@ -549,6 +663,8 @@ ask_outside(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms
 		return renew(w, wish, r, now, wall, why, cap);
 	}
 	error = check_room(w, r, why, cap);
+	if (!error && r->n_acls)
+		error = check_new_controls(w, r, why, cap);
 	if (error)
 		return error;
 	wish = wish_add(w, make_wish(w, r, wall), end_of(r, now));
@@ -583,6 +699,32 @@ wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms 
 	error = ask_outside(w, &mapped, now, wall, ret_id, why, cap);
 	arena_free(a);
 	return error;
+}
+
+int
+wishes_control(struct wishes *w, const char *id, const struct acl_entry *acls, size_t n,
+	mono_ms now, wall_ms wall, char *why, size_t cap)
+{
+	struct wish *wish = wish_get(w, id);
+	struct wish_request r = {.acls = acls, .n_acls = n, .acls_known = true};
+	int error;
+
+	if (!wish)
+		return -ENOENT;
+	if (wish->releasing) {
+		snprintf(why, cap, "%s is being withdrawn", id);
+		return -EBUSY;
+	}
+	r.asker = wish->asker;
+	r.trigger_mitigation = wish->trigger_mitigation;
+	error = check_controls(w, wish, &r, why, cap);
+	if (error)
+		return error;
+	control_want(wish, acls, n, wall);
+	store_wish(w, wish);
+	control_again(w, wish, now, wall);
+	wish_queue(w, WISH_ACTION_CHANGED, wish->id);
+	return 0;
 }
 
 int
@@ -681,6 +823,8 @@ wishes_view(struct wishes *w, const char *id, mono_ms now, struct arena *a, stru
 		.target = &wish->target,
 		.names = wish->names,
 		.n_names = wish->n_names,
+		.acls = wish->acls,
+		.n_acls = wish->n_acls,
 		.asked = wish->asked,
 		.until = wish->until,
 		.trigger_mitigation = wish->trigger_mitigation,
@@ -742,8 +886,10 @@ wishes_renewed(struct wishes *w, uint32_t server, mono_ms since, mono_ms now)
 		struct placement *p = w->placements[i];
 
 		if (p->server == server && !p->standby && p->state == PLACEMENT_PLACED &&
-			p->exchange == EXCHANGE_NONE && p->answered < since)
+			p->exchange == EXCHANGE_NONE && p->answered < since) {
+			p->doubted = true;
 			placement_queue(w, p, now); /* it may have lost it: told again */
+		}
 	}
 }
 
@@ -822,11 +968,12 @@ hold(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms no
 }
 
 void
-wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, mono_ms now)
+wish_conflict(struct wishes *w, struct placement *p, const struct scope *entry, mono_ms now)
 {
 	const char *ask = p->n_asks ? p->asks[0] : "";
+	struct conflict told = conflict_of(entry), *c = &told;
 	bool known = p->conflict.cause == c->cause && p->conflict.status == c->status;
-	char reason[WISH_WHY_MAX], text[CONFLICT_TEXT_MAX];
+	char reason[WISH_WHY_MAX], text[CONFLICT_TEXT_MAX], acls[WISH_WHY_MAX];
 
 	if (conflict_equal(&p->conflict, c))
 		return;
@@ -838,8 +985,15 @@ wish_conflict(struct wishes *w, struct placement *p, const struct conflict *c, m
 		wish_report(w, WISH_REPORT_STATUS, ask, p, NULL, "");
 		return;
 	}
-	snprintf(reason, sizeof(reason), "RFC 9132 4.4.2.1: conflict with another request: %s",
-		text);
+	if (c->cause == CONFLICT_WITH_ACCEPTLIST) {
+		control_candidates(w, p, entry, acls, sizeof(acls));
+		snprintf(reason, sizeof(reason),
+			"RFC 9133 1.1: conflict with filters; could be deactivated: %.100s",
+			*acls ? acls : "none of ours");
+	} else {
+		snprintf(reason, sizeof(reason),
+			"RFC 9132 4.4.2.1: conflict with another request: %s", text);
+	}
 	wish_report(w, WISH_REPORT_CONFLICT, ask, p, NULL, reason);
 }
 
@@ -859,16 +1013,16 @@ wishes_status(struct wishes *w, uint32_t server, const struct scope *entry, mono
 {
 	struct placement *p =
 		SCOPE_HAS(entry, MID) ? placement_find(w, server, (uint32_t)entry->mid) : NULL;
-	struct conflict conflict = conflict_of(entry);
 	bool changed, over;
 
 	if (!p || p->state == PLACEMENT_GOING || !SCOPE_HAS(entry, STATUS))
 		return;
 	changed = p->status != entry->status;
 	p->status = entry->status;
-	wish_conflict(w, p, &conflict, now);
+	wish_conflict(w, p, entry, now);
 	take_counters(p, entry);
-	over = is_over(p, entry);
+	control_told(w, p, entry);
+	over = is_over(p, entry) && !p->superseded; /* by what takes its place */
 	if (over && p->state == PLACEMENT_PLACED) {
 		p->state = PLACEMENT_ENDED;
 		p->exchange = EXCHANGE_NONE;
@@ -969,6 +1123,8 @@ take_due(struct wishes *w, mono_ms now, wall_ms wall, struct wish_action *ret)
 
 		if ((p->state == PLACEMENT_GOING || p->standby) && p->expires <= now)
 			placement_drop(w, p); /* nobody answered, and by now it has expired there */
+		else if (control_deadline(p) <= now)
+			control_retry(w, p, now, wall);
 		else if (!placement_too_early(w, p, now, wall) && placement_next(w, p, now, ret))
 			return true;
 	}
@@ -1025,6 +1181,8 @@ wishes_new(const struct homing *h, struct persist *p, const char *owner)
 	w->retries = retries_new();
 	w->identities = map_new();
 	w->available = mem_array(h->n_servers, sizeof(*w->available));
+	w->unable = mem_array(h->n_servers, sizeof(*w->unable));
+	LIST_INIT(&w->controlling);
 	w->last = &w->first;
 	return w;
 }
@@ -1071,6 +1229,7 @@ wishes_free(struct wishes *w)
 	free(w->list);
 	free(w->placements);
 	free(w->available);
+	free(w->unable);
 	free(w);
 }
 
@@ -1215,6 +1374,8 @@ wishes_reload(struct wishes *w, const struct homing *h, wish_leave leave, void *
 	}
 	free(w->available);
 	w->available = available;
+	free(w->unable);
+	w->unable = mem_array(h->n_servers, sizeof(*w->unable));
 	move_placements(w, h);
 	w->homing = h;
 	store_bring_back(w, now, wall);

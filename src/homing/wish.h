@@ -46,9 +46,48 @@ void wishes_clock_set(struct wishes *w, mono_ms now, wall_ms wall);
  * `derived`: the cuid that follows from the credential, used when none is stored; mid then starts
  * at Unix seconds if `had_state` was lost. Called by the role before anything is sent there. */
 const char *wishes_cuid(struct wishes *w, uint32_t domain, const char *derived, wall_ms wall);
+/* The cuid there is another client's, as the data channel has found out: `fresh` takes its place,
+ * unless something may stand there under the old one, or it was replaced within the hour. */
+bool wishes_rename(struct wishes *w, uint32_t domain, const char *fresh, mono_ms now, wall_ms wall);
 
 /* At most so many wishes are kept; 0: 100000. Those beyond it already stay. */
 void wishes_set_limit(struct wishes *w, size_t max);
+
+/*
+ * Filters of ours, or of a client of ours, at the servers that are asked (RFC 9133): what a wish
+ * has them be is told to each server that has them on record, once it has accepted the request for
+ * the same scope, by the next mid (3.2.1: never in an initial request, nor in one that adjusts the
+ * scope). Whatever becomes of that, the request stands, or is asked for again without them.
+ */
+enum { CONTROLS_MAX = 32, CONTROL_NAME_MAX = 64 /* bytes */ };
+enum control_state {
+	CONTROL_NONE,    /* nothing is to be told there, or not yet */
+	CONTROL_ASKED,   /* under way */
+	CONTROL_DONE,    /* accepted */
+	CONTROL_LATER,   /* failed there (5.xx): told again after a while */
+	CONTROL_REFUSED, /* 4.xx */
+};
+struct controlled {
+	char *acl;   /* as its asker calls it; of what the server told: as it is there */
+	char *there; /* the name under which it is on record there */
+	enum activation_type type;
+};
+/* What is on record over the data channels (RFC 8783). Texts are valid until the next call. */
+struct wish_records {
+	/* The name of that ACL at that domain; NULL: it is not there. asker: "" for one of ours, of
+	 * a client of ours "<client>/<cuid>". */
+	const char *(*acl)(void *arg, uint32_t domain, const char *asker, const char *acl);
+	/* The n-th of ours there that lets something pass; NULL: there are no more. */
+	const char *(*accepting)(void *arg, uint32_t domain, size_t n);
+	void *arg;
+};
+/* Copied. Before it is called nothing is on record anywhere. */
+void wishes_set_records(struct wishes *w, const struct wish_records *r);
+/* What is on record at that domain has changed: what could not be told there is. */
+void wishes_recorded(struct wishes *w, uint32_t domain, mono_ms now, wall_ms wall);
+/* What the ACL of that name at that domain is made by some wish; 0: by none. */
+enum activation_type wishes_controlled(
+	const struct wishes *w, const char *domain, const char *there);
 
 /* ---- asks -------------------------------------------------------------------------------- */
 
@@ -67,6 +106,9 @@ struct wish_request {
 	int64_t duration;  /* seconds until it is released by itself; 0: until released */
 	uint8_t hop_limit; /* that requests for it are sent with (RFC 8768 3); 0: none. A request
 			      that stands for several has the smallest of theirs */
+	const struct acl_entry *acls; /* copied; what they are to become, at most CONTROLS_MAX */
+	size_t n_acls;
+	bool acls_known; /* each has to be on record where some of it goes */
 	size_t share; /* 0, or as many wishes as the asker (its text before the first "/") may have,
 			 those being withdrawn included */
 };
@@ -100,12 +142,22 @@ struct wish_part {
 	size_t n_told;
 	const char *loop; /* who a gateway of our network says that a loop leads through, with
 			     blanks between (5.08; RFC 8768 4); NULL: nobody */
+	/* RFC 9133: which filters of ours are controlled there, what has become of it … */
+	const struct controlled *controls;
+	size_t n_controls;
+	enum control_state control;
+	const char *control_why; /* of LATER and REFUSED; else "" */
+	/* … and what the server told of since: some have become this by something else */
+	const struct controlled *changed;
+	size_t n_changed;
 };
 struct wish_view {
 	const char *id, *asker;
 	const struct target *target; /* what names stand for included */
 	const struct name *names;
 	size_t n_names;
+	const struct acl_entry *acls;
+	size_t n_acls;
 	wall_ms asked, until; /* until 0: open */
 	bool trigger_mitigation;
 	bool releasing; /* released, withdrawals not all answered */
@@ -117,7 +169,9 @@ struct wish_view {
  * (WISH_ID_MAX) in ret_id. 0; -EEXIST if the id is there with another target (with the same: a
  * renewal of its duration, of its Hop-Limit and, if it is led, of the addresses of its names);
  * -EBUSY while it is being withdrawn; -EINVAL with `why`; -ENOSPC with `why` beyond the limit or
- * the asker's share. A wish whose parts are all refused is *not* kept: -EPERM, with its parts to be
+ * the asker's share; -ENXIO with `why` for an ACL that is on record nowhere, -EDOM for ACLs in idle
+ * time (RFC 9133 3.2.1). A renewal that names ACLs has them as wishes_control says. A wish whose
+ * parts are all refused is *not* kept: -EPERM, with its parts to be
  * read by wishes_explain. */
 int wishes_ask(struct wishes *w, const struct wish_request *r, mono_ms now, wall_ms wall,
 	char *ret_id, char *why, size_t cap);
@@ -130,6 +184,10 @@ int wishes_refresh(struct wishes *w, const char *id, mono_ms now, wall_ms wall);
  * refresh. Once: a server that has nothing on record says nothing, and gets the request itself. 0
  * or -ENOENT. */
 int wishes_efficacy(struct wishes *w, const char *id, enum attack_status status, mono_ms now);
+/* These filters are to become that, besides what the wish has others be; what failed is tried
+ * again. 0, -ENOENT, or as wishes_ask with `why`. */
+int wishes_control(struct wishes *w, const char *id, const struct acl_entry *acls, size_t n,
+	mono_ms now, wall_ms wall, char *why, size_t cap);
 /* Plan of a target without sending (dotsctl explain): parts in the arena. The addresses of the
  * names become what they are outside a NAT. */
 size_t wishes_explain(struct wishes *w, const struct target *t, struct name *names, size_t n_names,
@@ -178,6 +236,7 @@ struct wish_answer {
 	uint32_t conflict_mid;    /* of 4.09: the higher one of ours on record; 0 unknown */
 	const char *why;          /* diagnostic text, may be NULL */
 	uint32_t max_age;         /* of 5.03 */
+	bool acls_failed;         /* of 5.03: the update of ACLs (RFC 9133 figure 1) */
 	const char *fresh_cuid;   /* of 4.09 for a cuid-collision: a random one, to be ours at that
 				     domain if it may change; borrowed during the call */
 };
@@ -203,6 +262,7 @@ enum wish_action_kind {
 			      */
 	WISH_ACTION_REPORT,  /* something to tell: see `report` */
 	WISH_ACTION_CHANGED, /* the view of `ask` changed */
+	WISH_ACTION_LOOK,    /* ACLs of ours that should be on record at `domain` are not */
 	WISH_ACTION_RESOLVE, /* `name` is a host to be looked up: wishes_resolved; `refresh`: anew
 			      */
 };
@@ -218,7 +278,10 @@ enum wish_report {
 	WISH_REPORT_ENDED,
 	WISH_REPORT_WITHDRAWN,
 	WISH_REPORT_RELEASED,
-	WISH_REPORT_RENAMED, /* a new cuid of ours at that domain */
+	WISH_REPORT_CONTROLLED,   /* `acls` are what they were to become */
+	WISH_REPORT_UNCONTROLLED, /* they are not: alert */
+	WISH_REPORT_CHANGED,      /* they have become that by something else (RFC 9133 3.2.1) */
+	WISH_REPORT_RENAMED,      /* a new cuid of ours at that domain */
 };
 struct wish_action {
 	enum wish_action_kind kind;
@@ -240,6 +303,7 @@ struct wish_action {
 	uint64_t status;
 	struct conflict conflict;
 	int64_t lifetime;
+	char acls[WISH_WHY_MAX]; /* "name=type,…" */
 	const char *section;
 	char reason[WISH_WHY_MAX];
 };

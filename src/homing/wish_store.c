@@ -59,16 +59,19 @@ put(struct wishes *w, enum store_kind kind, const char *key, json_t *j)
 }
 
 static json_t *
-target_json(const struct target *t, bool trigger)
+target_json(const struct target *t, bool trigger, struct acl_entry *acls, size_t n_acls)
 {
-	struct scope s = {.target = *t, .trigger_mitigation = trigger};
+	struct scope s = {.target = *t,
+		.trigger_mitigation = trigger,
+		.acl_list = acls,
+		.n_acl_list = n_acls};
 	struct buf out;
 	json_t *j;
 
 	s.has = (t->n_target_prefix ? 1ULL << SCOPE_TARGET_PREFIX : 0) |
 		(t->n_target_port_range ? 1ULL << SCOPE_TARGET_PORT_RANGE : 0) |
 		(t->n_target_protocol ? 1ULL << SCOPE_TARGET_PROTOCOL : 0) |
-		1ULL << SCOPE_TRIGGER_MITIGATION;
+		1ULL << SCOPE_TRIGGER_MITIGATION | (n_acls ? 1ULL << SCOPE_ACL_LIST : 0);
 	buf_init(&out, TARGET_MAX);
 	schema_encode_json(&scope_schema, &s, &out);
 	j = json_string(buf_text(&out));
@@ -203,10 +206,12 @@ void
 store_wish(struct wishes *w, const struct wish *wish)
 {
 	put(w, STORE_WISH, wish->id,
-		json_pack("{ss so so* sb sI si sI sI}", "asker", wish->asker, "target",
-			target_json(&wish->literal, wish->trigger_mitigation), "names",
-			name_record_write(wish->names, wish->n_names), "led", wish->led, "lifetime",
-			(json_int_t)wish->lifetime, "hop-limit", wish->hop_limit, "asked",
+		json_pack("{ss so so* sb sI si sI sI sI}", "asker", wish->asker, "target",
+			target_json(
+				&wish->literal, wish->trigger_mitigation, wish->acls, wish->n_acls),
+			"names", name_record_write(wish->names, wish->n_names), "led", wish->led,
+			"lifetime", (json_int_t)wish->lifetime, "hop-limit", wish->hop_limit,
+			"controlled", (json_int_t)wish->controlled, "asked",
 			(json_int_t)wish->asked, "until", (json_int_t)wish->until));
 }
 
@@ -257,6 +262,9 @@ restore_wish(void *arg, const char *key, const char *value)
 	wish->trigger_mitigation = s.trigger_mitigation;
 	wish->lifetime = lifetime_of(j);
 	wish->hop_limit = hop_limit_of(j);
+	control_want(
+		wish, s.acl_list, s.n_acl_list < CONTROLS_MAX ? s.n_acl_list : CONTROLS_MAX, 0);
+	wish->controlled = number_of(j, "controlled");
 	wish->asked = persist_until(number_of(j, "asked"), 0);
 	wish->until = persist_until(number_of(j, "until"), 0);
 	wish_add(r->w, wish,
@@ -273,6 +281,34 @@ placement_key(const struct placement *p, char *key, size_t cap)
 	snprintf(key, cap, "%s/%s/%u", p->domain, p->server_name, p->mid);
 }
 
+static const char *const control_names[] = {[CONTROL_NONE] = "none",
+	[CONTROL_ASKED] = "asked",
+	[CONTROL_DONE] = "done",
+	[CONTROL_LATER] = "later",
+	[CONTROL_REFUSED] = "refused"};
+
+/* NULL: there is nothing of filters in it. */
+static json_t *
+controls_json(const struct placement *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->controls.n; i++) {
+		const struct controlled *c = &p->controls.list[i];
+
+		json_array_append_new(
+			list, json_pack("{ss ss ss}", "acl", c->acl, "there", c->there, "type",
+				      activation_type_name((int)c->type)));
+	}
+	if (!p->sequel && !p->controls.n) {
+		json_decref(list);
+		return NULL;
+	}
+	return json_pack("{so ss si ss sb sb sI}", "list", list, "state", control_names[p->control],
+		"code", p->control_code, "why", p->control_why, "said", p->said, "sequel",
+		p->sequel, "follows", (json_int_t)p->follows);
+}
+
 static json_t *
 placement_json(const struct placement *p, mono_ms now, wall_ms wall)
 {
@@ -281,13 +317,13 @@ placement_json(const struct placement *p, mono_ms now, wall_ms wall)
 
 	for (size_t i = 0; i < p->n_asks; i++)
 		json_array_append_new(asks, json_string(p->asks[i]));
-	return json_pack("{ss ss sI so so* ss si ss sI sI so sb sI}", "domain", p->domain, "server",
-		p->server_name, "mid", (json_int_t)p->mid, "target",
-		target_json(&p->target, p->trigger_mitigation), "names",
-		name_record_write(p->names, p->n_names), "state", state_names[p->state], "code",
-		p->code, "why", p->why, "lifetime", (json_int_t)p->lifetime, "expires",
-		(json_int_t)expires, "asks", asks, "standby", p->standby, "status",
-		(json_int_t)p->status);
+	return json_pack("{ss ss sI so so* so* ss si ss sI sI so sb sI}", "domain", p->domain,
+		"server", p->server_name, "mid", (json_int_t)p->mid, "target",
+		target_json(&p->target, p->trigger_mitigation, NULL, 0), "controls",
+		controls_json(p), "names", name_record_write(p->names, p->n_names), "state",
+		state_names[p->state], "code", p->code, "why", p->why, "lifetime",
+		(json_int_t)p->lifetime, "expires", (json_int_t)expires, "asks", asks, "standby",
+		p->standby, "status", (json_int_t)p->status);
 }
 
 void
@@ -306,6 +342,44 @@ store_forget_placement(struct wishes *w, const struct placement *p)
 
 	placement_key(p, key, sizeof(key));
 	persist_remove(w->persist, w->kinds[STORE_PLACEMENT], key);
+}
+
+static void
+restore_list(const json_t *j, struct controls *c)
+{
+	const json_t *item;
+	size_t i;
+
+	controls_begin(c, CONTROLS_MAX);
+	json_array_foreach(j, i, item)
+	{
+		enum activation_type type = activation_type_parse(text_of(item, "type"));
+
+		if (type && c->n < CONTROLS_MAX)
+			controls_add(c, text_of(item, "acl"), text_of(item, "there"), type);
+	}
+}
+
+/* How long to wait after a failure is not known any more. */
+static void
+restore_controls(const struct restoring *r, struct placement *p, const json_t *j)
+{
+	enum control_state state = CONTROL_NONE;
+	struct controls list;
+
+	if (!j)
+		return;
+	for (int s = 0; s <= CONTROL_REFUSED; s++)
+		if (!strcmp(text_of(j, "state"), control_names[s]))
+			state = (enum control_state)s;
+	restore_list(json_object_get(j, "list"), &list);
+	control_set(r->w, p, &list, state);
+	p->control_at = r->now + CONTROL_RETRY_MS;
+	p->control_code = (uint8_t)number_of(j, "code");
+	snprintf(p->control_why, sizeof(p->control_why), "%s", text_of(j, "why"));
+	p->said = json_is_true(json_object_get(j, "said"));
+	p->sequel = json_is_true(json_object_get(j, "sequel"));
+	p->follows = (uint32_t)number_of(j, "follows");
 }
 
 static void
@@ -333,6 +407,7 @@ restore_fields(struct placement *p, const json_t *j, const struct restoring *r)
 	p->expires = expires < 0 ? INT64_MAX : expires ? r->now + left(expires, r->wall, most) : 0;
 	p->standby = json_is_true(json_object_get(j, "standby"));
 	p->status = (uint64_t)number_of(j, "status");
+	restore_controls(r, p, json_object_get(j, "controls"));
 	p->sent = true; /* it may have left before we went down */
 }
 

@@ -337,11 +337,18 @@ credentials_cuid_for(
 	const struct credentials *c, const char *name, char ret[static CUID_TEXT_LEN + 1])
 {
 	char *both = mem_printf("%s/%s", c->cuid, name);
+
+	credentials_digest(both, ret);
+	free(both);
+}
+
+void
+credentials_digest(const char *text, char ret[static CUID_TEXT_LEN + 1])
+{
 	uint8_t digest[32];
 
-	peer_psk_digest(both, digest);
+	peer_psk_digest(text, digest);
 	cuid_from_digest(digest, ret);
-	free(both);
 }
 
 void

@@ -54,6 +54,8 @@ bool credentials_same(const struct credentials *a, const struct credentials *b);
 /* Another one, as stable, for each name: of sessions on behalf of somebody. */
 void credentials_cuid_for(
 	const struct credentials *c, const char *name, char ret[static CUID_TEXT_LEN + 1]);
+/* The digest of a text in the same form. */
+void credentials_digest(const char *text, char ret[static CUID_TEXT_LEN + 1]);
 /* One that follows from nothing, for when another client uses ours (RFC 9132 4.4.1.1). */
 void credentials_random_cuid(char ret[static CUID_TEXT_LEN + 1]);
 /* The i-th list of revoked certificates, in the order of the file; false: no more. Times are Unix

@@ -20,9 +20,8 @@ enum {
 	DEFAULT_BODY = 1024 * 1024,
 	DEFAULT_HEADERS = 16 * 1024,
 	DEFAULT_BODIES = 16 * 1024 * 1024,
-	/* Two steps of handshakes, of about a millisecond each, in a turn, and at most half of the
-	 * time. */
-	TURN_COST = 2 * HTTPS_COST_HANDSHAKE,
+	/* Two steps of handshakes, of about a millisecond each, in a turn, and half of the time. */
+	TURN_US = 2 * HTTPS_COST_HANDSHAKE,
 	TURN_MS = 4,
 };
 
@@ -31,7 +30,15 @@ enum {
 static bool
 https_has_budget(const struct https *h)
 {
-	return h->spent < TURN_COST;
+	return h->spent < TURN_US;
+}
+
+void
+https_spend(struct https *h, uint64_t us)
+{
+	if (!h->spent)
+		timer_after(h->turn, TURN_MS);
+	h->spent += us;
 }
 
 bool
@@ -40,23 +47,11 @@ https_afford(struct https_connection *c, unsigned cost)
 	struct https *h = c->https;
 
 	if (!https_has_budget(h)) {
-		TAILQ_INSERT_TAIL(&h->waiting, c, queue);
-		c->queued = true;
+		https_share_wait(c);
 		return false;
 	}
-	if (!h->spent)
-		timer_after(h->turn, TURN_MS);
-	h->spent += cost;
+	https_spend(h, cost);
 	return true;
-}
-
-static void
-https_dequeue(struct https_connection *c)
-{
-	if (!c->queued)
-		return;
-	TAILQ_REMOVE(&c->https->waiting, c, queue);
-	c->queued = false;
 }
 
 static void
@@ -65,11 +60,11 @@ https_turn(void *arg)
 	struct https *h = arg;
 	struct https_connection *c;
 
-	h->spent = 0;
-	while (https_has_budget(h) && (c = TAILQ_FIRST(&h->waiting))) {
-		https_dequeue(c);
+	h->spent -= h->spent < TURN_US ? h->spent : TURN_US;
+	if (h->spent)
+		timer_after(h->turn, TURN_MS);
+	while (https_has_budget(h) && (c = https_share_next(h)))
 		https_connection_go(c);
-	}
 }
 
 /* --- places ---------------------------------------------------------------------------------- */
@@ -79,7 +74,7 @@ https_forget(struct https_connection *c)
 {
 	struct https *h = c->https;
 
-	https_dequeue(c);
+	https_share_forget(c);
 	crowd_remove(h->all, &c->member);
 	crowd_remove(h->strangers, &c->stranger);
 }
@@ -178,7 +173,8 @@ https_new(struct loop *l, const struct https_config *cfg, const struct https_ops
 	h->all = crowd_new();
 	h->strangers = crowd_new();
 	TAILQ_INIT(&h->connections);
-	TAILQ_INIT(&h->waiting);
+	TAILQ_INIT(&h->turns);
+	h->shares = map_new();
 	h->turn = timer_new(l, https_turn, h);
 	good = https_exchange_start(h);
 	if (!good)
@@ -205,6 +201,7 @@ https_free(struct https *h)
 	while ((c = TAILQ_FIRST(&h->connections)))
 		https_connection_free(c);
 	timer_free(h->turn);
+	map_free(h->shares);
 	crowd_free(h->all);
 	crowd_free(h->strangers);
 	association_server_free(h->tls);

@@ -117,6 +117,7 @@ https_connection_free(struct https_connection *c)
 	timer_free(c->timer);
 	association_free(c->association);
 	tcp_free(c->tcp);
+	https_share_leave(c->share);
 	credentials_unref(c->credentials);
 	peer_id_finish(&c->peer);
 	free(c);
@@ -267,8 +268,7 @@ static bool
 connection_clear(struct https_connection *c)
 {
 	if (c->state == HTTPS_HEAD)
-		return (c->head.n || https_afford(c, HTTPS_COST_REQUEST)) &&
-		       connection_clear_head(c);
+		return (c->head.n || https_afford(c, HTTPS_COST_HEAD)) && connection_clear_head(c);
 	if (c->state != HTTPS_BODY)
 		return false;
 	connection_clear_body(c);
@@ -499,6 +499,15 @@ connection_attach(struct https_connection *c)
 	return c->attached;
 }
 
+/* It counts as its peer's from now on. */
+static void
+connection_introduce(struct https_connection *c)
+{
+	crowd_remove(c->https->strangers, &c->stranger);
+	https_share_leave(c->share);
+	c->share = https_share_join(c->https, &c->peer);
+}
+
 static void
 connection_prove(struct https_connection *c)
 {
@@ -509,7 +518,7 @@ connection_prove(struct https_connection *c)
 	}
 	c->known = !association_is_anonymous(c->association);
 	if (c->known)
-		crowd_remove(c->https->strangers, &c->stranger);
+		connection_introduce(c);
 	connection_moved(c);
 	connection_enter(c, HTTPS_HEAD);
 	connection_pump(c);
@@ -558,8 +567,8 @@ https_connection_judge(struct https_connection *c)
 
 /* --- the peer's side ------------------------------------------------------------------------- */
 
-void
-https_connection_go(struct https_connection *c)
+static void
+connection_proceed(struct https_connection *c)
 {
 	if (c->state == HTTPS_HANDSHAKE) {
 		connection_step(c);
@@ -571,6 +580,15 @@ https_connection_go(struct https_connection *c)
 		connection_pump(c);
 }
 
+void
+https_connection_go(struct https_connection *c)
+{
+	if (c->exchange && https_exchange_waits(c->exchange))
+		https_exchange_deliver(c->exchange);
+	connection_proceed(c);
+}
+
+/* What waits for its turn with a whole request is read on: its peer may go away. */
 static void
 connection_readable(void *arg)
 {
@@ -580,10 +598,10 @@ connection_readable(void *arg)
 		return;
 	if (c->state == HTTPS_CLOSING)
 		connection_discard(c);
-	else if (c->queued)
+	else if (c->queued && !c->exchange)
 		tcp_hold(c->tcp, true);
 	else
-		https_connection_go(c);
+		connection_proceed(c);
 }
 
 static void
@@ -604,6 +622,7 @@ https_connection_new(struct https *h, struct tcp *t)
 	struct https_connection *c = mem_new(sizeof(*c));
 
 	c->https = h;
+	c->share = https_share_join(h, NULL);
 	c->tcp = t;
 	c->plain = -1;
 	c->timer = timer_new(h->loop, connection_timer, c);

@@ -37,7 +37,8 @@ struct https_exchange {
 	char *body;
 	size_t len, cap, held;
 	bool seen;      /* its head is */
-	bool delivered; /* to the owner, as `request` */
+	bool complete;  /* as `request` */
+	bool delivered; /* to the owner */
 	struct https_request request;
 	bool suspended, gone;
 	bool last; /* of its connection */
@@ -123,12 +124,6 @@ read_target(struct https_exchange *ex, const char *method)
 	return true;
 }
 
-static bool
-has_room(const struct https *h, uint64_t len)
-{
-	return len <= h->limits.max_bodies && h->held <= h->limits.max_bodies - len;
-}
-
 /* 0, or the status that refuses it. */
 static unsigned
 exchange_check(
@@ -153,16 +148,28 @@ exchange_check(
 	ex->last = *ret_body == UINT64_MAX;
 	if (!ex->last && *ret_body > h->limits.max_body)
 		return MHD_HTTP_CONTENT_TOO_LARGE;
-	return has_room(h, ex->last ? 0 : *ret_body) ? 0 : MHD_HTTP_SERVICE_UNAVAILABLE;
+	return https_share_has_room(ex->connection->share, ex->last ? 0 : *ret_body)
+		       ? 0
+		       : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
 /* --- body ------------------------------------------------------------------------------------ */
+
+/* Processor time of this thread. */
+static uint64_t
+used_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
 
 static void
 exchange_hold(struct https_exchange *ex, size_t len)
 {
 	ex->held += len;
-	ex->connection->https->held += len;
+	https_share_hold(ex->connection->share, len);
 }
 
 /* 0, or the status that refuses it. */
@@ -173,7 +180,7 @@ exchange_take(struct https_exchange *ex, const char *bytes, size_t len)
 
 	if (len > h->limits.max_body - ex->len)
 		return MHD_HTTP_CONTENT_TOO_LARGE;
-	if (!has_room(h, len))
+	if (!https_share_has_room(ex->connection->share, len))
 		return MHD_HTTP_SERVICE_UNAVAILABLE;
 	if (ex->len + len > ex->cap) {
 		ex->cap = ex->len + len > 2 * ex->cap ? ex->len + len : 2 * ex->cap;
@@ -219,7 +226,7 @@ exchange_completed(
 	if (!ex)
 		return;
 	*context = NULL;
-	ex->connection->https->held -= ex->held;
+	https_share_release(ex->connection->share, ex->held);
 	if (ex->delivered && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		https_connection_answered(ex->connection);
 	while ((j = ex->joined)) {
@@ -250,13 +257,33 @@ https_exchange_abandon(struct https_exchange *ex)
 
 	c->exchange = NULL;
 	ex->gone = true;
-	if (h->ops->gone && !h->freeing)
+	if (ex->delivered && h->ops->gone && !h->freeing)
 		h->ops->gone(h->arg, ex);
 	exchange_resume(ex);
 }
 
+/* What it takes counts against the turn, and the next ones. */
+void
+https_exchange_deliver(struct https_exchange *ex)
+{
+	struct https *h = ex->connection->https;
+	uint64_t begun = used_us(), us;
+
+	ex->delivered = true;
+	h->ops->request(h->arg, ex, &ex->request);
+	us = used_us() - begun;
+	https_spend(h, us > HTTPS_COST_REQUEST ? us : HTTPS_COST_REQUEST);
+}
+
+bool
+https_exchange_waits(const struct https_exchange *ex)
+{
+	return !ex->delivered;
+}
+
+/* All of it is there. */
 static void
-exchange_deliver(struct https_exchange *ex, const char *method)
+exchange_complete(struct https_exchange *ex, const char *method)
 {
 	struct https_connection *c = ex->connection;
 
@@ -269,10 +296,11 @@ exchange_deliver(struct https_exchange *ex, const char *method)
 		.peer = c->known ? &c->peer : NULL,
 		.remote = *tcp_remote(c->tcp),
 	};
-	ex->delivered = true;
+	ex->complete = true;
 	c->exchange = ex;
 	https_connection_complete(c);
-	c->https->ops->request(c->https->arg, ex, &ex->request);
+	if (https_afford(c, 0))
+		https_exchange_deliver(ex);
 	if (c->exchange != ex || ex->gone)
 		return;
 	ex->suspended = true;
@@ -312,8 +340,8 @@ exchange_handle(void *arg, struct MHD_Connection *mhd, const char *url, const ch
 		*upload_len = 0;
 		return refusal ? exchange_refuse(ex, refusal) : MHD_YES;
 	}
-	if (!ex->delivered)
-		exchange_deliver(ex, method);
+	if (!ex->complete)
+		exchange_complete(ex, method);
 	return ex->gone ? MHD_NO : MHD_YES;
 }
 

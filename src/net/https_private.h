@@ -1,7 +1,7 @@
 /*
  * The inside of the HTTPS server, for the files that share it: https.c (sockets, limits, budget),
- * https_connection.c (TLS, and one request after the other), https_exchange.c (libmicrohttpd, which
- * reads requests and writes answers).
+ * https_share.c (what each peer takes of these), https_connection.c (TLS, and one request after the
+ * other), https_exchange.c (libmicrohttpd, which reads requests and writes answers).
  *
  * Each connection is two: TLS with the peer, over TCP, which is ours; and a pair of local sockets,
  * of which libmicrohttpd has the other end. It is given one request at a time, and of that no octet
@@ -10,6 +10,7 @@
 #ifndef DOTSD_NET_HTTPS_PRIVATE_H
 #define DOTSD_NET_HTTPS_PRIVATE_H
 
+#include "base/map.h"
 #include "net/association.h"
 #include "net/crowd.h"
 #include "net/http_head.h"
@@ -29,8 +30,12 @@ enum https_state {
 	HTTPS_OVER,      /* freed from the loop */
 };
 
-/* What a turn of the loop may spend on all connections (https_afford). */
-enum { HTTPS_COST_HANDSHAKE = 8, HTTPS_COST_REQUEST = 1 };
+/* Microseconds of what a turn of the loop may spend on all connections (https_afford): a step of a
+ * handshake; a head, up to here and through libmicrohttpd; at least, what its owner makes of a
+ * request. */
+enum { HTTPS_COST_HANDSHAKE = 1000, HTTPS_COST_HEAD = 60, HTTPS_COST_REQUEST = 65 };
+
+struct https_share;
 
 struct https_connection {
 	struct https *https;
@@ -58,6 +63,7 @@ struct https_connection {
 	size_t discarded; /* HTTPS_CLOSING */
 	struct crowd_member member;   /* of all connections */
 	struct crowd_member stranger; /* of those whose peer is not known (yet) */
+	struct https_share *share;    /* its peer's */
 	TAILQ_ENTRY(https_connection) siblings;
 	TAILQ_ENTRY(https_connection) queue;
 	bool queued; /* waits for a turn that can afford it */
@@ -76,10 +82,11 @@ struct https {
 	size_t n_sockets;
 	struct https_connections connections; /* all, until freed */
 	struct crowd *all, *strangers;
-	struct https_connections waiting;
+	struct map *shares;                          /* by who the peer is */
+	TAILQ_HEAD(https_shares, https_share) turns; /* those with connections that wait */
 	struct timer *turn;
-	unsigned spent;
-	size_t held; /* octets of bodies and answers under way */
+	uint64_t spent; /* microseconds; more than a turn's are a debt of the next ones */
+	size_t held;    /* octets of bodies and answers under way */
 	struct MHD_Daemon *mhd;
 	struct watch *mhd_watch;
 	struct timer *mhd_timer;
@@ -91,8 +98,25 @@ struct https {
 
 /* False: not this turn; the connection is called by https_connection_go when its turn comes. */
 bool https_afford(struct https_connection *c, unsigned cost);
+/* What was only known afterwards. */
+void https_spend(struct https *h, uint64_t us);
 /* It is over: it does not count any more, and waits for nothing. */
 void https_forget(struct https_connection *c);
+
+/* --- https_share.c --------------------------------------------------------------------------- */
+
+/* That of a peer, NULL: of all who are nobody; counted until it is left. */
+struct https_share *https_share_join(struct https *h, const struct peer_id *peer);
+void https_share_leave(struct https_share *s);
+/* For so many octets more. */
+bool https_share_has_room(const struct https_share *s, uint64_t len);
+void https_share_hold(struct https_share *s, size_t len);
+void https_share_release(struct https_share *s, size_t len);
+/* Waits for a turn; legal when it does not. The next one: peers take turns, connections of a peer
+ * go in order. NULL: none waits. */
+void https_share_wait(struct https_connection *c);
+void https_share_forget(struct https_connection *c);
+struct https_connection *https_share_next(struct https *h);
 
 /* --- https_connection.c ---------------------------------------------------------------------- */
 
@@ -120,6 +144,9 @@ bool https_exchange_start(struct https *h);
 void https_exchange_stop(struct https *h);
 /* Gives it the other end. 0 or -errno. */
 int https_exchange_attach(struct https_connection *c, int fd);
+/* Hands it to the owner. */
+void https_exchange_deliver(struct https_exchange *ex);
+bool https_exchange_waits(const struct https_exchange *ex); /* for that */
 /* Its peer is gone. */
 void https_exchange_abandon(struct https_exchange *ex);
 /* Our own answer where libmicrohttpd is not to say anything: the whole message. */

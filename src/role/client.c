@@ -65,8 +65,11 @@ struct dots_client {
 	void *changed_arg;
 	void (*stale)(void *arg, const char *domain, const char *interface, const char *why);
 	void *stale_arg;
+	struct client_records records; /* the chief's for all */
 	void (*link)(void *arg);
 	void *link_arg;
+	void (*renamed)(void *arg);
+	void *renamed_arg;
 	struct dots_client *chief; /* of a deputy */
 	struct map *deputies;      /* by name; a deputy has none */
 };
@@ -143,7 +146,11 @@ outgoing_put(const struct dots_client *c, const struct wish_action *a)
 	o->method = COAP_PUT;
 	o->hop_limit = a->hop_limit;
 	o->if_match = a->if_match;
-	raise_sent(c, a, a->if_match ? "efficacy" : a->refresh ? "refresh" : "request");
+	raise_sent(c, a,
+		a->if_match           ? "efficacy"
+		: a->refresh          ? "refresh"
+		: a->scope.n_acl_list ? "filters"
+				      : "request");
 	return o;
 }
 
@@ -223,6 +230,9 @@ static const struct {
 	[WISH_REPORT_ENDED] = {EVENT_STATUS, true},
 	[WISH_REPORT_WITHDRAWN] = {EVENT_WITHDRAWN, false},
 	[WISH_REPORT_RELEASED] = {EVENT_RELEASED, false},
+	[WISH_REPORT_CONTROLLED] = {EVENT_FILTER_CONTROL, false},
+	[WISH_REPORT_UNCONTROLLED] = {EVENT_FILTER_CONTROL, true},
+	[WISH_REPORT_CHANGED] = {EVENT_FILTER_CONTROL, false},
 	[WISH_REPORT_RENAMED] = {EVENT_ALERT, false},
 };
 
@@ -233,13 +243,13 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	enum event_id id = report_events[a->report].event;
 	bool at_domain = a->domain >= 0 && (size_t)a->domain < c->homing->n_domains;
 	bool at_server = at_domain && a->server < c->n_upstreams;
-	struct event_field candidates[15], fields[15];
+	struct event_field candidates[16], fields[16];
 	char target[NAME_HOST_MAX + 1] = "", code[CODE_TEXT], conflict[CONFLICT_TEXT_MAX];
 	struct server_view view = {.interface = ""};
 	const char *untold = NULL;
 	size_t n = 0, used = 0;
 
-	if (at_server && report_events[a->report].event == EVENT_STATUS &&
+	if (at_server && (id == EVENT_STATUS || a->report == WISH_REPORT_CHANGED) &&
 		!event_quota_take(&c->statuses[a->server], loop_now(c->loop), &untold))
 		return;
 	if (at_server)
@@ -261,6 +271,7 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 	candidates[n++] = EVENT_F("code", a->code ? coap_code_format(a->code, code) : NULL);
 	candidates[n++] = EVENT_F("status", a->status ? dots_status_name((int)a->status) : NULL);
 	candidates[n++] = EVENT_F("conflict", conflict_format(&a->conflict, conflict));
+	candidates[n++] = EVENT_F("acls", *a->acls ? a->acls : NULL);
 	candidates[n++] = EVENT_F("untold", untold);
 	for (size_t i = 0; i < n; i++)
 		if (event_has_field(id, candidates[i].name))
@@ -275,10 +286,26 @@ raise_report(struct dots_client *c, const struct wish_action *a)
 }
 
 static void
+tell_renamed(const struct dots_client *c)
+{
+	const struct dots_client *chief = c->chief ? c->chief : c;
+
+	if (chief->renamed)
+		chief->renamed(chief->renamed_arg);
+}
+
+static void
 tell_changed(const struct dots_client *c, const char *wish)
 {
 	if (c->changed)
 		c->changed(c->changed_arg, wish);
+}
+
+static void
+tell_missing(const struct dots_client *c, int domain)
+{
+	if (c->records.missing && domain >= 0)
+		c->records.missing(c->records.of.arg, (uint32_t)domain);
 }
 
 static void
@@ -302,12 +329,17 @@ carry_out(struct dots_client *c, const struct wish_action *a, struct batch **bat
 		raise_report(c, a);
 		if (a->report == WISH_REPORT_PENDING && a->server < c->n_upstreams)
 			upstream_hurry(c->upstreams[a->server]);
+		if (a->report == WISH_REPORT_RENAMED)
+			tell_renamed(c);
 		break;
 	case WISH_ACTION_FORGET:
 		upstream_forget(c->upstreams[a->server], a->mid);
 		break;
 	case WISH_ACTION_CHANGED:
 		tell_changed(c->chief ? c->chief : c, a->ask);
+		break;
+	case WISH_ACTION_LOOK:
+		tell_missing(c->chief ? c->chief : c, a->domain);
 		break;
 	case WISH_ACTION_RESOLVE:
 		names_lookup(c->names, a->name, a->refresh);
@@ -519,6 +551,8 @@ on_answered(void *arg, struct upstream *u, uint32_t mid, uint8_t method, const s
 		credentials_random_cuid(fresh_cuid);
 		answer.fresh_cuid = fresh_cuid;
 	}
+	answer.acls_failed = m->code == COAP_503_SERVICE_UNAVAILABLE && scope &&
+			     SCOPE_HAS(scope, ACL_LIST); /* RFC 9133 figure 1 */
 	event_raise(EVENT_RESPONSE,
 		EVENT_F("domain", domain_of(c, upstream_server(u)->ordinal)->name),
 		EVENT_F("server", upstream_server(u)->name), EVENT_F("behalf", c->name),
@@ -741,6 +775,24 @@ make_upstream(struct dots_client *c, const struct domain_server *ds)
 		&cx, s->homing, &s->homing->domains[ds->domain], ds, s->credentials[ds->domain]);
 }
 
+static const char *
+acl_there(void *arg, uint32_t domain, const char *asker, const char *acl)
+{
+	const struct dots_client *c = arg, *chief = c->chief ? c->chief : c;
+	const struct wish_records *r = &chief->records.of;
+
+	return r->acl ? r->acl(r->arg, domain, asker, acl) : NULL;
+}
+
+static const char *
+accepting_there(void *arg, uint32_t domain, size_t n)
+{
+	const struct dots_client *c = arg, *chief = c->chief ? c->chief : c;
+	const struct wish_records *r = &chief->records.of;
+
+	return r->accepting ? r->accepting(r->arg, domain, n) : NULL;
+}
+
 static struct dots_client *
 client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s,
 	struct dots_client *chief, const char *name)
@@ -760,6 +812,7 @@ client_make(struct loop *l, struct persist *p, const struct dots_client_setup *s
 	c->review = timer_new(l, review_due, c);
 	c->wishes = wishes_new(s->homing, p, name);
 	wishes_set_limit(c->wishes, s->max_wishes);
+	wishes_set_records(c->wishes, &(struct wish_records){acl_there, accepting_there, c});
 	wishes_restore(c->wishes, loop_now(l), loop_wall());
 	c->n_upstreams = s->homing->n_servers;
 	c->upstreams = mem_array(c->n_upstreams ? c->n_upstreams : 1, sizeof(*c->upstreams));
@@ -895,6 +948,12 @@ dots_client_call(struct dots_client *deputy, const char *cdid)
 		return;
 	snprintf(deputy->cdid, sizeof(deputy->cdid), "%s", cdid);
 	store_deputy(deputy);
+}
+
+const char *
+dots_client_cdid(const struct dots_client *deputy)
+{
+	return deputy->cdid;
 }
 
 bool
@@ -1043,6 +1102,7 @@ reload_one(void *arg, struct dots_client *c)
 void
 dots_client_reload(struct dots_client *c, const struct dots_client_setup *s)
 {
+	dots_client_on_acl(c, NULL); /* of other domains, until who knows is reloaded, too */
 	names_reload(c->names, &(struct names_sources){s->homing, s->homing->target_resolver});
 	dots_client_each(c, reload_one, (void *)(uintptr_t)s);
 }
@@ -1160,6 +1220,29 @@ dots_client_cuid(struct dots_client *c, uint32_t domain)
 	return cuid_at(c, domain, c->setup.credentials[domain]);
 }
 
+bool
+dots_client_collided(struct dots_client *c, uint32_t domain)
+{
+	char fresh[CUID_TEXT_LEN + 1];
+
+	credentials_random_cuid(fresh);
+	if (!wishes_rename(c->wishes, domain, fresh, loop_now(c->loop), loop_wall()))
+		return false;
+	event_raise(EVENT_ALERT,
+		EVENT_F("reason", "our cuid is in use by another client there: a new one is taken"),
+		EVENT_F("domain", c->homing->domains[domain].name),
+		EVENT_F("section", "RFC 8783 5.1"));
+	dots_client_run_later(c);
+	return true;
+}
+
+void
+dots_client_on_cuid(struct dots_client *c, void (*changed)(void *arg), void *arg)
+{
+	c->renamed = changed;
+	c->renamed_arg = arg;
+}
+
 const struct links *
 dots_client_links(const struct dots_client *c)
 {
@@ -1171,4 +1254,48 @@ dots_client_on_link(struct dots_client *c, void (*changed)(void *arg), void *arg
 {
 	c->link = changed;
 	c->link_arg = arg;
+}
+
+void
+dots_client_on_acl(struct dots_client *c, const struct client_records *r)
+{
+	c->records = r ? *r : (struct client_records){0};
+}
+
+static void
+recorded_one(void *arg, struct dots_client *c)
+{
+	const uint32_t *domain = arg;
+
+	wishes_recorded(c->wishes, *domain, loop_now(c->loop), loop_wall());
+	dots_client_run_later(c);
+}
+
+void
+dots_client_recorded(struct dots_client *c, uint32_t domain)
+{
+	dots_client_each(c, recorded_one, &domain);
+}
+
+struct control_search {
+	const char *domain, *there;
+	enum activation_type type;
+};
+
+static void
+search_control(void *arg, struct dots_client *c)
+{
+	struct control_search *s = arg;
+
+	if (!s->type)
+		s->type = wishes_controlled(c->wishes, s->domain, s->there);
+}
+
+enum activation_type
+dots_client_controlled(struct dots_client *c, const char *domain, const char *there)
+{
+	struct control_search s = {domain, there, 0};
+
+	dots_client_each(c, search_control, &s);
+	return s.type;
 }

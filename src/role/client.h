@@ -43,6 +43,7 @@ struct dots_client *dots_client_deputy(struct dots_client *c, const char *name, 
 /* What its requests call the one it acts for from now on (RFC 9132 4.4.1.2); "": they do not say.
  * Kept in the store. */
 void dots_client_call(struct dots_client *deputy, const char *cdid);
+const char *dots_client_cdid(const struct dots_client *deputy); /* what it is called; "" */
 /* Nobody needs it any more: its sessions are closed. False, and it is kept, while it has a wish or
  * a withdrawal under way. */
 bool dots_client_dismiss(struct dots_client *c, const char *name);
@@ -76,9 +77,29 @@ void dots_client_on_change(
 int dots_client_recall(
 	struct dots_client *c, struct name *n, struct arena *a, char *why, size_t cap);
 void dots_client_seek(struct dots_client *c, const struct name *n);
+/*
+ * Filters by signal (RFC 9133): what is on record over data channels, as struct wish_records says
+ * of it, for the whole; missing: ACLs that should be on record at that domain are not. NULL:
+ * nothing is, as after a reload of the client until it is set anew.
+ */
+struct client_records {
+	struct wish_records of;
+	void (*missing)(void *arg, uint32_t domain);
+};
+void dots_client_on_acl(struct dots_client *c, const struct client_records *r);
+/* What is on record there has changed. */
+void dots_client_recorded(struct dots_client *c, uint32_t domain);
+/* As wishes_controlled, of the whole. */
+enum activation_type dots_client_controlled(
+	struct dots_client *c, const char *domain, const char *there);
 /* For what goes along with the signal channel (RFC 8783): our cuid at a domain, the links, and
  * after each change of one. */
 const char *dots_client_cuid(struct dots_client *c, uint32_t domain);
+/* That cuid is another client's there (RFC 8783 5.1, RFC 9132 4.4.1.1). True: we have a new one,
+ * under the same conditions as when the signal channel finds it out. */
+bool dots_client_collided(struct dots_client *c, uint32_t domain);
+/* After each change of a cuid of the whole. */
+void dots_client_on_cuid(struct dots_client *c, void (*changed)(void *arg), void *arg);
 const struct links *dots_client_links(const struct dots_client *c);
 void dots_client_on_link(struct dots_client *c, void (*changed)(void *arg), void *arg);
 /* Tells of a learned server of the whole that it may be found elsewhere now (RFC 8973 4): why is

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "role/data_state.h"
+#include "wire/via.h"
 
 enum {
 	INSTALL_PATIENCE_MS = 3000, /* for the mitigators, then it is answered all the same */
@@ -65,6 +66,8 @@ fields_of(void)
 static void
 field_version(struct fields *f, const struct data_version *v)
 {
+	if (!v->number)
+		return;
 	data_etag(v, f->etag);
 	field(f, "ETag", f->etag);
 	if (!v->changed)
@@ -125,12 +128,24 @@ data_answer_unmodified(struct data_request *r, const struct data_version *v)
 	respond(r, 304, &f, NULL);
 }
 
+/* RFC 8783 3.4 figure 3. */
+static json_t *
+loop_info(const struct data_request *r)
+{
+	char via[VIA_MAX + 1];
+
+	if (r->err.status != 508 || !r->via)
+		return NULL;
+	event_escape(via, sizeof(via), r->via, strlen(r->via));
+	return json_pack("{ss}", DATA_MODULE ":via-header", via);
+}
+
 void
 data_answer_error(struct data_request *r)
 {
 	struct data_version v;
 	struct fields f = fields_of();
-	json_t *body = restconf_error_body(&r->err, NULL);
+	json_t *body = restconf_error_body(&r->err, loop_info(r));
 	char *text = json_dumps(body, JSON_COMPACT), seconds[12];
 
 	raise_refused(r);
@@ -158,6 +173,7 @@ struct data_answer {
 	unsigned status;
 	char *location;
 	bool stored;
+	struct data_undo *undo; /* upstream is to have it; NULL */
 	struct timer *patience;
 	TAILQ_ENTRY(data_answer) link;
 };
@@ -183,19 +199,73 @@ answer_free(struct data_answer *a)
 	if (a->server)
 		TAILQ_REMOVE(&a->server->answers, a, link);
 	timer_free(a->patience);
+	data_undo_free(a->undo);
 	free(a->client);
 	free(a->location);
 	free(a);
 }
 
-/* The store still knows of one that has been sent already. */
+/* Nobody upstream takes it (M13). */
 static void
+answer_deny(struct data_answer *a, const struct restconf_error *err)
+{
+	struct fields f = fields_of();
+	json_t *body = restconf_error_body(err, NULL);
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	event_raise(EVENT_DATA_REFUSED, EVENT_F("client", a->client), EVENT_N("code", err->status),
+		EVENT_F("reason", err->why));
+	field(&f, "Content-Type", JSON_TYPE);
+	https_answer(a->ex, &(struct https_answer){.status = err->status,
+				    .fields = f.list,
+				    .n_fields = f.n,
+				    .body = text,
+				    .len = strlen(text)});
+	a->ex = NULL;
+	timer_stop(a->patience);
+	free(text);
+	json_decref(body);
+}
+
+/* The store still knows of one that has been sent already. True: it is gone, and others may be. */
+static bool
 answer_go_on(struct data_answer *a)
 {
-	if (a->ex && a->stored && !data_tenant(a->server, a->client)->installing)
-		answer_send(a);
-	if (!a->ex && a->stored)
-		answer_free(a);
+	struct data_undo *undo = NULL;
+	struct restconf_error err;
+	enum data_progress p = DATA_DECIDED;
+
+	if (a->ex && a->stored && !data_tenant(a->server, a->client)->installing) {
+		if (a->undo)
+			p = data_undo_progress(a->undo, &err);
+		if (p == DATA_DECIDED)
+			answer_send(a);
+		if (p == DATA_DENIED) {
+			undo = a->undo;
+			a->undo = NULL;
+			answer_deny(a, &err);
+		}
+	}
+	if (a->ex || !a->stored)
+		return false;
+	answer_free(a);
+	if (undo)
+		data_undo_carry_out(undo); /* it may come back to the others */
+	data_undo_free(undo);
+	return true;
+}
+
+/* Those of that client, or (NULL) that wait for upstream. */
+static void
+answers_go_on(struct data_server *s, const char *client)
+{
+	struct data_answer *a = TAILQ_FIRST(&s->answers);
+
+	while (a) {
+		bool meant = client ? !strcmp(a->client, client) : a->undo != NULL;
+
+		a = meant && answer_go_on(a) ? TAILQ_FIRST(&s->answers) : TAILQ_NEXT(a, link);
+	}
 }
 
 /* The server ends; those that are not stored yet the store still calls back for. */
@@ -256,6 +326,8 @@ data_answer_stored(struct data_request *r, unsigned status, char *location)
 	a->client = mem_text(r->client->name);
 	a->status = status;
 	a->location = location;
+	a->undo = r->undo;
+	r->undo = NULL;
 	a->patience = timer_new(s->loop, on_patience, a);
 	timer_after(a->patience, INSTALL_PATIENCE_MS);
 	TAILQ_INSERT_TAIL(&s->answers, a, link);
@@ -266,11 +338,11 @@ data_answer_stored(struct data_request *r, unsigned status, char *location)
 void
 data_answers_go_on(struct data_server *s, const char *client)
 {
-	struct data_answer *a, *next;
+	answers_go_on(s, client);
+}
 
-	for (a = TAILQ_FIRST(&s->answers); a; a = next) {
-		next = TAILQ_NEXT(a, link);
-		if (!strcmp(a->client, client))
-			answer_go_on(a);
-	}
+void
+data_answers_review(void *arg)
+{
+	answers_go_on(arg, NULL);
 }

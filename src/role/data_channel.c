@@ -8,17 +8,15 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "net/web.h"
-#include "role/access.h"
 #include "role/data_capability.h"
 #include "role/data_reply.h"
 #include "wire/data.h"
+#include "wire/via.h"
 
 enum {
-	RETRY_S = 30,       /* after a failure: doubled … */
+	RETRY_S = 30,       /* after a failure that is not the server's: doubled … */
 	RETRY_MAX_S = 3600, /* … up to this */
-	RETRY_LINK_S = 5,   /* after the first failure over a link that has come up */
 	RENEW_MIN_MS = 10000,
-	ANSWER_MAX = 1 << 22,
 	MINUTE_MS = 60000,
 	REASON_MAX = 300,
 };
@@ -28,22 +26,23 @@ struct doomed {
 	char *name;
 };
 
-enum phase { IDLE, ROOT, ABLE, READ, REGISTER, DELETE, WRITE, CONFIRM };
+enum phase { IDLE, RETIRE, ABLE, READ, REGISTER, DELETE, WRITE, CONFIRM };
 
 struct data_channel {
 	struct loop *loop;
 	struct data_channel_setup setup;
+	char *holder;
 	const struct domain *domain;
-	struct web *web;
-	struct access access; /* that it goes over */
-	struct addr source;
-	struct timer *timer; /* of the next round */
+	struct data_turn turn;
+	char *placed, *placed_cdid; /* of the registration that stands there; NULL: none */
+	struct timer *timer;        /* of the next round */
 	struct data_record *records;
 	size_t n_records, n_aliases; /* aliases first */
 	struct map *index[2];        /* of them, by kind and name */
+	struct data_record *next;    /* the list that takes the place of this one */
+	size_t n_next;
+	bool behind; /* there is such a list */
 	enum phase phase;
-	char *root; /* of RESTCONF there; NULL: not known */
-	struct data_capability can;
 	char *cuid;      /* of this round */
 	size_t at;       /* how many records this round has looked at */
 	bool renewing;   /* all is written in this round, … */
@@ -52,12 +51,11 @@ struct data_channel {
 	bool changed;    /* this round has written or deleted something */
 	bool again;      /* it has registered because an edit was denied */
 	bool told;       /* that it is in step */
+	bool looked;     /* it is known what is there */
 	int64_t least;   /* of all pending-lifetimes that were read, minutes; INT64_MAX: none */
 	struct doomed *doomed; /* the last one is the next that is deleted */
 	size_t n_doomed;
 	unsigned failures; /* in a row */
-	bool waits;        /* for a link or an address: nothing was sent */
-	bool fresh;        /* the link has just come up */
 	char reason[REASON_MAX];
 };
 
@@ -65,26 +63,36 @@ struct data_channel {
 
 static void on_answer(void *arg, const struct web_answer *a);
 
+static const char yang_json[] = "application/yang-data+json";
+
+/* came: the Via that what is asked for came with; NULL. */
 static void
 ask(struct data_channel *c, enum phase phase, const char *method, const char *path,
-	const char *accept, const json_t *body)
+	const json_t *body, const char *came)
 {
-	const struct web_field fields[] = {
-		{"Accept", accept}, {"Content-Type", "application/yang-data+json"}};
+	const char *by = data_link_via(c->setup.link);
+	const char *etag = data_link_can(c->setup.link)->etag;
+	char *via = by ? via_append(came, by) : NULL;
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	struct web_field fields[4] = {{"Accept", yang_json}};
 	struct web_request r = {.method = method,
 		.path = path,
 		.fields = fields,
-		.n_fields = text ? 2 : 1,
+		.n_fields = 1,
 		.body = text,
 		.len = text ? strlen(text) : 0};
 
+	if (via)
+		fields[r.n_fields++] = (struct web_field){"Via", via};
+	if (text)
+		fields[r.n_fields++] = (struct web_field){"Content-Type", yang_json};
+	if (phase == ABLE && etag)
+		fields[r.n_fields++] = (struct web_field){"If-None-Match", etag};
 	c->phase = phase;
-	web_ask(c->web, &r, on_answer, c);
+	data_link_ask(c->setup.link, &r, on_answer, c);
 	free(text);
+	free(via);
 }
-
-static const char yang_json[] = "application/yang-data+json";
 
 /* depth 1: all clients; 2: us; 4: that entry. */
 static char *
@@ -100,10 +108,16 @@ path_to(const struct data_channel *c, unsigned depth, enum share_kind kind, cons
 	p.segments[2].name = kind == SHARE_ALIAS ? "aliases" : "acls";
 	p.segments[3] =
 		(struct restconf_segment){.name = share_kinds[kind], .keys = {name}, .n_keys = 1};
-	path = restconf_path_format(&p, c->root);
+	path = restconf_path_format(&p, data_link_root(c->setup.link));
 	whole = mem_printf("%s%s", path, query);
 	free(path);
 	return whole;
+}
+
+static const char *
+behalf(const struct data_channel *c)
+{
+	return *c->holder ? c->holder : NULL;
 }
 
 /* ---- how a round ends ------------------------------------------------------------------------ */
@@ -117,6 +131,8 @@ forget_doomed(struct data_channel *c)
 	c->doomed = NULL;
 }
 
+static void adopt(struct data_channel *c, struct data_record *list, size_t n);
+
 static void
 end_round(struct data_channel *c)
 {
@@ -124,39 +140,51 @@ end_round(struct data_channel *c)
 	forget_doomed(c);
 	free(c->cuid);
 	c->cuid = NULL;
+	if (c->behind)
+		adopt(c, c->next, c->n_next);
 }
 
 static void
-forget_root(struct data_channel *c)
+tell(const struct data_channel *c)
 {
-	free(c->root);
-	c->root = NULL;
+	c->setup.changed(c->setup.arg);
 }
 
-/* RFC 8040 says nothing of when to come back; a server that fails is left in peace. What fails may
- * be that it has its root somewhere else now (3.1). */
+/* By the server or the connection. */
 static void
 fail(struct data_channel *c, const char *reason)
 {
-	int64_t pause =
-		c->fresh ? RETRY_LINK_S : (int64_t)RETRY_S << (c->failures < 7 ? c->failures : 7);
-	bool known = !strcmp(c->reason, reason);
+	end_round(c);
+	c->told = false;
+	data_link_fail(c->setup.link, &c->turn, reason);
+	tell(c);
+}
+
+/* It is about this registration, not about the server: the others go on. */
+static void
+fail_alone(struct data_channel *c, const char *section, const struct web_answer *a)
+{
+	int64_t pause = (int64_t)RETRY_S << (c->failures < 7 ? c->failures : 7);
+	char why[DATA_REPLY_MAX];
+	char *text = mem_printf("%s: %s", section, data_reply_reason(a, why, sizeof(why)));
+	bool known = c->failures && !strcmp(c->reason, text);
 
 	pause = pause < RETRY_MAX_S ? pause : RETRY_MAX_S;
-	c->failures += !c->fresh;
-	c->fresh = false;
-	snprintf(c->reason, sizeof(c->reason), "%s", reason);
+	c->failures++;
+	snprintf(c->reason, sizeof(c->reason), "%s", text);
 	event_raise(EVENT_DATA_PENDING, EVENT_F("domain", c->domain->name),
-		EVENT_F("server", c->domain->data.name), EVENT_F("reason", c->reason),
-		EVENT_N("retry", pause));
+		EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
+		EVENT_F("reason", c->reason), EVENT_N("retry", pause));
 	if (!known)
 		event_raise(EVENT_ALERT, EVENT_F("reason", c->reason),
 			EVENT_F("domain", c->domain->name), EVENT_F("server", c->domain->data.name),
-			EVENT_F("section", "RFC 8783 3.1"));
-	timer_after(c->timer, pause * 1000);
-	forget_root(c);
+			EVENT_F("section", section));
+	free(text);
 	end_round(c);
 	c->told = false;
+	timer_after(c->timer, pause * 1000);
+	data_link_done(c->setup.link, &c->turn);
+	tell(c);
 }
 
 static void
@@ -198,20 +226,35 @@ static void
 finish(struct data_channel *c)
 {
 	mono_ms next = loop_now(c->loop) + (int64_t)c->domain->data.check_s * 1000;
+	bool behind = c->behind;
 
 	plan_renewal(c);
 	if (c->changed || !c->told)
 		event_raise(EVENT_DATA_IN_STEP, EVENT_F("domain", c->domain->name),
-			EVENT_F("server", c->domain->data.name),
-			EVENT_F("interface", c->access.interface),
+			EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
+			EVENT_F("interface", data_link_interface(c->setup.link)),
 			EVENT_N("records", count(c, DATA_RECORD_PLACED)),
 			EVENT_N("refused", count(c, DATA_RECORD_REFUSED)));
-	c->told = true;
+	c->told = !behind;
 	c->failures = 0;
-	c->fresh = false;
 	*c->reason = '\0';
-	timer_at(c->timer, c->renew < next ? c->renew : next);
+	timer_at(c->timer, behind ? loop_now(c->loop) : c->renew < next ? c->renew : next);
 	end_round(c);
+	data_link_done(c->setup.link, &c->turn);
+	if (c->changed)
+		c->setup.recorded(c->setup.arg, c->setup.domain);
+	tell(c);
+}
+
+/* There is nothing of somebody else's left: until there is something again. */
+static void
+finish_over(struct data_channel *c)
+{
+	if (!c->behind)
+		timer_stop(c->timer);
+	end_round(c);
+	data_link_done(c->setup.link, &c->turn);
+	tell(c);
 }
 
 /* ---- what is there --------------------------------------------------------------------------- */
@@ -261,15 +304,51 @@ doom(struct data_channel *c, enum share_kind kind, const char *name)
 	c->doomed[c->n_doomed++] = (struct doomed){kind, mem_text(name)};
 }
 
+static enum activation_type
+controlled(const struct data_channel *c, const struct data_record *r)
+{
+	if (r->kind != SHARE_ACL)
+		return 0;
+	return c->setup.controlled(c->setup.arg, c->setup.domain, name_of(r));
+}
+
+/* A new reference: the entry, with the activation-type that it is to have. */
+static json_t *
+with_type(json_t *entry, enum activation_type type)
+{
+	json_t *j = type ? json_copy(entry) : json_incref(entry);
+
+	if (type)
+		json_object_set_new(
+			j, "activation-type", json_string(activation_type_name((int)type)));
+	return j;
+}
+
+/* While it is controlled by signal its activation-type is none of ours (RFC 9133 3.1). */
+static bool
+is_as(json_t *there, json_t *entry, enum activation_type type)
+{
+	json_t *a = with_type(there, type), *b = entry ? with_type(entry, type) : NULL;
+	bool equal = json_equal(a, b);
+
+	json_decref(a);
+	json_decref(b);
+	return equal;
+}
+
 static void
 compare(struct inspection *in, struct data_record *r, json_t *there)
 {
-	if (in->confirming) {
+	enum activation_type type = controlled(in->channel, r);
+
+	if (in->confirming && type) {
+		; /* it is shown with the type of now; what was seen before stands */
+	} else if (in->confirming) {
 		json_decref(r->seen);
 		r->seen = json_incref(there);
 	} else {
-		r->due = is_wanted(r) && !json_equal(there, r->entry) &&
-			 !(r->seen && json_equal(there, r->seen));
+		r->due = is_wanted(r) && !is_as(there, r->entry, type) &&
+			 !is_as(there, r->seen, type);
 		if (is_wanted(r) && !r->due)
 			r->state = DATA_RECORD_PLACED;
 	}
@@ -319,6 +398,7 @@ look(struct data_channel *c, const struct web_answer *a, bool confirming)
 		fail(c, reason);
 		return false;
 	}
+	c->looked = true;
 	c->least = INT64_MAX;
 	c->reordering = false;
 	for (size_t i = 0; !confirming && i < c->n_records; i++)
@@ -339,7 +419,7 @@ read_record(struct data_channel *c, enum phase phase)
 {
 	char *path = path_to(c, 2, SHARE_ALIAS, "", "?content=all");
 
-	ask(c, phase, "GET", path, yang_json, NULL);
+	ask(c, phase, "GET", path, NULL, NULL);
 	free(path);
 }
 
@@ -347,10 +427,12 @@ read_record(struct data_channel *c, enum phase phase)
 static void
 enlist(struct data_channel *c)
 {
-	json_t *body = json_pack("{s[{ss}]}", DATA_MODULE ":dots-client", "cuid", c->cuid);
+	const char *cdid = c->setup.cdid(c->setup.arg, c->holder);
+	json_t *body = json_pack("{s[{ss ss*}]}", DATA_MODULE ":dots-client", "cuid", c->cuid,
+		"cdid", *cdid ? cdid : NULL);
 	char *path = path_to(c, 1, SHARE_ALIAS, "", "");
 
-	ask(c, REGISTER, "POST", path, yang_json, body);
+	ask(c, REGISTER, "POST", path, body, NULL);
 	free(path);
 	json_decref(body);
 }
@@ -361,9 +443,10 @@ raise_shared(const struct data_channel *c, const struct data_record *r, const ch
 	char *record = mem_printf("%s %s", share_kinds[r->kind], name);
 
 	event_raise(EVENT_SHARED, EVENT_F("domain", c->domain->name),
-		EVENT_F("server", c->domain->data.name), EVENT_F("record", record),
-		EVENT_N("targets", r->prefixes), EVENT_N("names", r->names),
-		EVENT_F("consent", r->consent), EVENT_F("section", "RFC 9284 6"));
+		EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
+		EVENT_F("record", record), EVENT_N("targets", r->prefixes),
+		EVENT_N("names", r->names), EVENT_F("consent", r->consent),
+		EVENT_F("section", "RFC 9284 6"));
 	free(record);
 }
 
@@ -376,11 +459,11 @@ write_record(struct data_channel *c, struct data_record *r)
 	bool alias = r->kind == SHARE_ALIAS;
 	char *path = path_to(c, 4, r->kind, name, !alias && c->reordering ? "?insert=first" : "");
 	json_t *body = yang_envelope(alias ? data_aliases : data_acls,
-		alias ? data_alias : data_acl, json_incref(r->entry));
+		alias ? data_alias : data_acl, with_type(r->entry, controlled(c, r)));
 
 	if (r->state != DATA_RECORD_PLACED)
 		raise_shared(c, r, name);
-	ask(c, WRITE, "PUT", path, yang_json, body);
+	ask(c, WRITE, "PUT", path, body, r->via);
 	free(path);
 	json_decref(body);
 }
@@ -424,28 +507,34 @@ delete_next(struct data_channel *c)
 	}
 	d = &c->doomed[c->n_doomed - 1];
 	path = path_to(c, 4, d->kind, d->name, "");
-	ask(c, DELETE, "DELETE", path, yang_json, NULL);
+	ask(c, DELETE, "DELETE", path, NULL, NULL);
 	free(path);
 }
 
-/* It is not on record there, and is not asked for again; code 0: it was not asked for at all. */
+/* It is not on record there, and is not asked for again; a NULL: it was not asked for at all. */
 static void
-turn_down(struct data_channel *c, struct data_record *r, unsigned code, const char *section,
-	const char *why)
+turn_down(struct data_channel *c, struct data_record *r, const struct web_answer *a,
+	const char *section, const char *why)
 {
 	char *text = mem_printf("%s: %s %s is %s: %s", section, share_kinds[r->kind], name_of(r),
-		code == 409 ? "in conflict" : "refused", why);
+		a && a->status == 409 ? "in conflict" : "refused", why);
 
 	r->state = DATA_RECORD_REFUSED;
+	r->code = a ? a->status : 400;
+	snprintf(r->tag, sizeof(r->tag), "invalid-value");
+	if (a)
+		data_reply_tag(a, r->tag);
 	free(r->why);
-	r->why = code ? mem_text(why) : mem_printf("%s: %s", section, why);
+	r->why = a ? mem_text(why) : mem_printf("%s: %s", section, why);
 	event_raise(EVENT_RECORD_REFUSED, EVENT_F("domain", c->domain->name),
-		EVENT_F("server", c->domain->data.name), EVENT_F("kind", share_kinds[r->kind]),
-		EVENT_F("name", name_of(r)), code ? EVENT_N("code", code) : EVENT_F("code", NULL),
-		EVENT_F("reason", r->why), EVENT_F("section", section));
+		EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
+		EVENT_F("kind", share_kinds[r->kind]), EVENT_F("name", name_of(r)),
+		a ? EVENT_N("code", a->status) : EVENT_F("code", NULL), EVENT_F("reason", r->why),
+		EVENT_F("section", section));
 	event_raise(EVENT_ALERT, EVENT_F("reason", text), EVENT_F("domain", c->domain->name),
 		EVENT_F("server", c->domain->data.name), EVENT_F("section", section));
 	free(text);
+	tell(c);
 }
 
 /* First of all when there are filters (RFC 8783 7.1); again in each round, for it may have learned.
@@ -453,14 +542,36 @@ turn_down(struct data_channel *c, struct data_record *r, unsigned code, const ch
 static void
 ask_capabilities(struct data_channel *c)
 {
-	const struct web_field fields[] = {{"Accept", yang_json}, {"If-None-Match", c->can.etag}};
-	char *path = mem_printf("%s/data/" DATA_MODULE ":dots-data/capabilities", c->root);
-	struct web_request r = {
-		.method = "GET", .path = path, .fields = fields, .n_fields = c->can.etag ? 2 : 1};
+	char *path = mem_printf(
+		"%s/data/" DATA_MODULE ":dots-data/capabilities", data_link_root(c->setup.link));
 
-	c->phase = ABLE;
-	web_ask(c->web, &r, on_answer, c);
+	ask(c, ABLE, "GET", path, NULL, NULL);
 	free(path);
+}
+
+static void
+judge(struct data_channel *c, struct data_record *r)
+{
+	char lack[DATA_REPLY_MAX];
+	bool able =
+		data_capability_allows(data_link_can(c->setup.link), r->entry, lack, sizeof(lack));
+
+	if (able && r->beyond) {
+		r->state = DATA_RECORD_PENDING;
+		r->beyond = false;
+	} else if (!able && r->state != DATA_RECORD_REFUSED) {
+		r->beyond = true;
+		turn_down(c, r, NULL, "RFC 8783 7.1", lack);
+	}
+}
+
+static void
+got_capabilities(struct data_channel *c, const struct web_answer *a)
+{
+	data_capability_learn(data_link_can(c->setup.link), a, web_field(a, "ETag"));
+	for (size_t i = c->n_aliases; i < c->n_records; i++)
+		judge(c, &c->records[i]);
+	read_record(c, READ);
 }
 
 static void
@@ -473,45 +584,81 @@ read_all(struct data_channel *c)
 }
 
 static void
-judge(struct data_channel *c, struct data_record *r)
+note_placed(struct data_channel *c, const char *cuid, const char *cdid)
 {
-	char lack[DATA_REPLY_MAX];
-	bool able = data_capability_allows(&c->can, r->entry, lack, sizeof(lack));
+	char *new_cuid = mem_text(cuid), *new_cdid = mem_text(cdid);
 
-	if (able && r->beyond) {
-		r->state = DATA_RECORD_PENDING;
-		r->beyond = false;
-	} else if (!able && r->state != DATA_RECORD_REFUSED) {
-		r->beyond = true;
-		turn_down(c, r, 0, "RFC 8783 7.1", lack);
-	}
+	free(c->placed);
+	free(c->placed_cdid);
+	c->placed = new_cuid;
+	c->placed_cdid = new_cdid;
+	c->setup.stands(c->setup.arg, c->holder, c->setup.domain, c->placed, c->placed_cdid);
+}
+
+/* Who it is to be there from now on; NULL: nobody. */
+static char *
+cuid_of(const struct data_channel *c)
+{
+	return *c->holder && !c->n_records
+		       ? NULL
+		       : mem_text(c->setup.cuid(c->setup.arg, c->holder, c->setup.domain));
 }
 
 static void
-got_capabilities(struct data_channel *c, const struct web_answer *a)
+go_on_as(struct data_channel *c, char *cuid)
 {
-	data_capability_learn(&c->can, a, web_field(a, "ETag"));
-	for (size_t i = c->n_aliases; i < c->n_records; i++)
-		judge(c, &c->records[i]);
-	read_record(c, READ);
-}
-
-static void
-got_root(struct data_channel *c, const struct web_answer *a)
-{
-	char why[DATA_REPLY_MAX], reason[REASON_MAX];
-
-	if (a->status != 200) {
-		fail_answer(c, "RFC 8040 3.1", a);
-		return;
-	}
-	c->root = data_reply_root(a, c->domain->data.name, c->domain->data.port, why, sizeof(why));
-	if (c->root) {
+	free(c->cuid);
+	c->cuid = cuid;
+	if (c->cuid)
 		read_all(c);
+	else
+		finish_over(c);
+}
+
+/* It stays until its lifetime is over. */
+static void
+raise_unretired(const struct data_channel *c, const struct web_answer *a)
+{
+	char why[DATA_REPLY_MAX];
+	char *text = mem_printf("RFC 8783 5.2: dots-client %s is not deleted: %s", c->placed,
+		data_reply_reason(a, why, sizeof(why)));
+
+	event_raise(EVENT_ALERT, EVENT_F("reason", text), EVENT_F("domain", c->domain->name),
+		EVENT_F("server", c->domain->data.name), EVENT_F("section", "RFC 8783 5.2"));
+	free(text);
+}
+
+static void
+got_retired(struct data_channel *c, const struct web_answer *a)
+{
+	bool gone = a->status == 204 || a->status == 200 || a->status == 404;
+
+	if (!gone && data_reply_passes(a)) {
+		fail_answer(c, "RFC 8783 5.2", a);
 		return;
 	}
-	snprintf(reason, sizeof(reason), "RFC 8040 3.1: %s", why);
-	fail(c, reason);
+	if (gone)
+		event_raise(EVENT_RECORD_DELETED, EVENT_F("domain", c->domain->name),
+			EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
+			EVENT_F("kind", "dots-client"), EVENT_F("name", c->placed),
+			EVENT_N("code", a->status));
+	else
+		raise_unretired(c, a);
+	note_placed(c, NULL, NULL);
+	for (size_t i = 0; i < c->n_records; i++)
+		if (c->records[i].state == DATA_RECORD_PLACED)
+			c->records[i].state = DATA_RECORD_PENDING;
+	go_on_as(c, cuid_of(c));
+}
+
+/* By this round's cuid. */
+static void
+note_known(struct data_channel *c)
+{
+	const char *cdid = c->setup.cdid(c->setup.arg, c->holder);
+
+	if (!c->placed || strcmp(c->placed, c->cuid) != 0)
+		note_placed(c, c->cuid, cdid);
 }
 
 static void
@@ -523,19 +670,28 @@ got_record(struct data_channel *c, const struct web_answer *a)
 		enlist(c);
 	else if (a->status != 200)
 		fail_answer(c, "RFC 8783 6.2", a);
-	else if (look(c, a, false))
+	else if (look(c, a, false)) {
+		note_known(c);
 		delete_next(c);
+	}
 }
 
-/* 409 where an edit was denied: we are somebody there, and it goes on. */
+/* 409 where an edit was denied: we are somebody there, and it goes on. Otherwise that cuid is
+ * somebody else's: what we have registered under it we would have read. */
 static void
 got_registration(struct data_channel *c, const struct web_answer *a)
 {
 	if (a->status == 409 && c->again) {
 		write_next(c);
+	} else if (a->status == 409 &&
+		   c->setup.collided(c->setup.arg, c->holder, c->setup.domain)) {
+		go_on_as(c, cuid_of(c));
+	} else if (a->status == 403 || a->status == 409) {
+		fail_alone(c, "RFC 8783 5.1", a);
 	} else if (a->status != 201 && a->status != 204) {
 		fail_answer(c, "RFC 8783 5.1", a);
 	} else {
+		note_placed(c, c->cuid, c->setup.cdid(c->setup.arg, c->holder));
 		look(c, NULL, false);
 		forget_doomed(c);
 		delete_next(c);
@@ -568,7 +724,7 @@ got_deletion(struct data_channel *c, const struct web_answer *a)
 	}
 	if (gone) {
 		event_raise(EVENT_RECORD_DELETED, EVENT_F("domain", c->domain->name),
-			EVENT_F("server", c->domain->data.name),
+			EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
 			EVENT_F("kind", share_kinds[d->kind]), EVENT_F("name", d->name),
 			EVENT_N("code", a->status));
 		c->changed = true;
@@ -585,7 +741,7 @@ refuse(struct data_channel *c, struct data_record *r, const struct web_answer *a
 {
 	char why[DATA_REPLY_MAX];
 
-	turn_down(c, r, a->status, r->kind == SHARE_ALIAS ? "RFC 8783 6.1" : "RFC 8783 7.2",
+	turn_down(c, r, a, r->kind == SHARE_ALIAS ? "RFC 8783 6.1" : "RFC 8783 7.2",
 		data_reply_reason(a, why, sizeof(why)));
 }
 
@@ -594,12 +750,13 @@ take(struct data_channel *c, struct data_record *r, const struct web_answer *a)
 {
 	if (r->state != DATA_RECORD_PLACED || r->due)
 		event_raise(EVENT_RECORD_PLACED, EVENT_F("domain", c->domain->name),
-			EVENT_F("server", c->domain->data.name),
+			EVENT_F("server", c->domain->data.name), EVENT_F("behalf", behalf(c)),
 			EVENT_F("kind", share_kinds[r->kind]), EVENT_F("name", name_of(r)),
 			EVENT_N("code", a->status));
 	r->state = DATA_RECORD_PLACED;
 	r->due = false;
 	c->changed = true;
+	tell(c);
 }
 
 static void
@@ -637,7 +794,7 @@ static void
 on_answer(void *arg, const struct web_answer *a)
 {
 	static void (*const got[])(struct data_channel * c, const struct web_answer *a) = {
-		[ROOT] = got_root,
+		[RETIRE] = got_retired,
 		[ABLE] = got_capabilities,
 		[READ] = got_record,
 		[REGISTER] = got_registration,
@@ -652,93 +809,67 @@ on_answer(void *arg, const struct web_answer *a)
 
 /* ---- a round --------------------------------------------------------------------------------- */
 
-static void
-disconnect(struct data_channel *c)
-{
-	web_free(c->web);
-	c->web = NULL;
-	forget_root(c); /* the server may be another one */
-	data_capability_forget(&c->can);
-}
-
 static bool
-same_way(const struct data_channel *c, const struct access *a, const struct source *s)
+is_as_placed(const struct data_channel *c, const char *cuid)
 {
-	const char *x = c->access.interface, *y = a->interface;
+	const char *cdid = c->setup.cdid(c->setup.arg, c->holder);
 
-	return c->access.domain == a->domain && (x == y || (x && y && !strcmp(x, y))) &&
-	       addr_equal(&c->source, &s->local.addr);
-}
-
-/* Over the domain's own link, from the address that its signal channel would have (rule M1). */
-static bool
-connect_there(struct data_channel *c, char *why, size_t cap)
-{
-	const struct homing *h = c->setup.homing;
-	const struct domain_data *to = &c->domain->data;
-	struct web_config cfg = {.name = to->name,
-		.server = {.addr = to->address, .port = (uint16_t)to->port},
-		.credentials = c->setup.credentials,
-		.max_answer = ANSWER_MAX};
-	struct source source;
-	struct access a;
-	size_t n = 0;
-
-	while (access_nth(h, c->domain, NULL, n, &a) && !access_up(&a, c->setup.links))
-		n++;
-	if (!access_nth(h, c->domain, NULL, n, &a)) {
-		access_nth(h, c->domain, NULL, 0, &a);
-		snprintf(why, cap, "RFC 9284 5.1: interface %s is down", a.interface);
-		return false;
-	}
-	if (!access_source(h, &a, c->setup.links, &to->address, &source, why, cap))
-		return false;
-	if (c->web && !same_way(c, &a, &source))
-		disconnect(c);
-	c->access = a;
-	c->source = source.local.addr;
-	cfg.interface = a.interface;
-	cfg.source = source.local.addr;
-	if (!c->web)
-		c->web = web_new(c->loop, &cfg);
-	return true;
+	return cuid && !strcmp(c->placed, cuid) &&
+	       !strcmp(c->placed_cdid ? c->placed_cdid : "", cdid);
 }
 
 static void
 begin(void *arg)
 {
 	struct data_channel *c = arg;
-	char why[REASON_MAX] = "";
+	char *cuid = cuid_of(c), *path;
 
-	if (!c->setup.credentials)
-		snprintf(why, sizeof(why), "RFC 8040 2.5: the credentials cannot be read");
-	c->waits = !c->setup.credentials || !connect_there(c, why, sizeof(why));
-	if (c->waits) {
-		fail(c, why);
-		return;
-	}
-	c->cuid = mem_text(c->setup.cuid(c->setup.arg, c->setup.domain));
+	timer_stop(c->timer);
 	c->renewing = loop_now(c->loop) >= c->renew;
 	c->least = INT64_MAX;
 	c->changed = c->again = false;
-	if (c->root)
-		read_all(c);
-	else
-		ask(c, ROOT, "GET", "/.well-known/host-meta", "application/xrd+xml", NULL);
+	if (!c->placed || is_as_placed(c, cuid)) {
+		go_on_as(c, cuid);
+		return;
+	}
+	free(cuid);
+	c->cuid = mem_text(c->placed);
+	path = path_to(c, 2, SHARE_ALIAS, "", "");
+	ask(c, RETIRE, "DELETE", path, NULL, NULL);
+	free(path);
+}
+
+static void
+due(void *arg)
+{
+	struct data_channel *c = arg;
+
+	data_link_wait(c->setup.link, &c->turn);
+}
+
+static void
+link_failed(void *arg)
+{
+	tell(arg);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
 struct data_channel *
-data_channel_new(struct loop *l, const struct data_channel_setup *s)
+data_channel_new(struct loop *l, const char *holder, const char *cuid, const char *cdid,
+	const struct data_channel_setup *s)
 {
 	struct data_channel *c = mem_new(sizeof(*c));
 
 	c->loop = l;
 	c->setup = *s;
-	c->domain = &s->homing->domains[s->domain];
+	c->holder = mem_text(holder);
+	c->placed = mem_text(cuid);
+	c->placed_cdid = mem_text(cdid);
+	c->domain = data_link_domain(s->link);
 	c->renew = INT64_MAX;
-	c->timer = timer_new(l, begin, c);
+	c->timer = timer_new(l, due, c);
+	c->turn = (struct data_turn){.begin = begin, .failed = link_failed, .arg = c};
 	c->index[SHARE_ALIAS] = map_new();
 	c->index[SHARE_ACL] = map_new();
 	return c;
@@ -752,6 +883,9 @@ free_records(struct data_record *list, size_t n)
 		json_decref(list[i].seen);
 		free(list[i].consent);
 		free(list[i].why);
+		free(list[i].via);
+		free(list[i].asker);
+		free(list[i].own);
 	}
 	free(list);
 }
@@ -761,9 +895,12 @@ data_channel_free(struct data_channel *c)
 {
 	if (!c)
 		return;
-	disconnect(c);
+	data_link_leave(c->setup.link, &c->turn);
 	end_round(c);
 	timer_free(c->timer);
+	free(c->holder);
+	free(c->placed);
+	free(c->placed_cdid);
 	free_records(c->records, c->n_records);
 	map_free(c->index[SHARE_ALIAS]);
 	map_free(c->index[SHARE_ACL]);
@@ -773,10 +910,10 @@ data_channel_free(struct data_channel *c)
 void
 data_channel_rebind(struct data_channel *c, const struct data_channel_setup *s)
 {
-	disconnect(c);
+	data_link_leave(c->setup.link, &c->turn);
 	end_round(c);
 	c->setup = *s;
-	c->domain = &s->homing->domains[s->domain];
+	c->domain = data_link_domain(s->link);
 }
 
 const char *
@@ -786,12 +923,15 @@ data_channel_domain(const struct data_channel *c)
 }
 
 bool
-data_channel_leads_to(const struct data_channel *c, const struct domain *d)
+data_channel_is_over(const struct data_channel *c)
 {
-	const struct domain_data *is = &c->domain->data, *wanted = &d->data;
+	return *c->holder && !c->n_records && !c->behind && !c->placed;
+}
 
-	return !strcmp(c->domain->name, d->name) && !strcmp(is->name, wanted->name) &&
-	       addr_equal(&is->address, &wanted->address) && is->port == wanted->port;
+void
+data_channel_look(struct data_channel *c)
+{
+	data_link_wait(c->setup.link, &c->turn);
 }
 
 static void
@@ -804,6 +944,8 @@ keep_state(struct data_channel *c, struct data_record *r)
 	r->state = old->state;
 	r->why = old->why;
 	r->beyond = old->beyond;
+	r->code = old->code;
+	memcpy(r->tag, old->tag, sizeof(r->tag));
 	r->seen = old->seen;
 	old->why = NULL;
 	old->seen = NULL;
@@ -821,11 +963,12 @@ index_records(struct data_channel *c, struct data_record *list, size_t n)
 			&list[i]);
 }
 
-void
-data_channel_wish(struct data_channel *c, struct data_record *list, size_t n)
+static void
+adopt(struct data_channel *c, struct data_record *list, size_t n)
 {
 	size_t n_aliases = 0;
 
+	c->behind = false;
 	for (size_t i = 0; i < n; i++) {
 		keep_state(c, &list[i]);
 		n_aliases += list[i].kind == SHARE_ALIAS;
@@ -835,8 +978,26 @@ data_channel_wish(struct data_channel *c, struct data_record *list, size_t n)
 	c->records = list;
 	c->n_records = n;
 	c->n_aliases = n_aliases;
+}
+
+void
+data_channel_wish(struct data_channel *c, struct data_record *list, size_t n)
+{
+	if (c->behind)
+		free_records(c->next, c->n_next);
+	c->behind = c->phase != IDLE; /* what is asked just now is about the list of before */
+	c->next = list;
+	c->n_next = n;
+	if (!c->behind)
+		adopt(c, list, n);
 	c->told = false;
 	timer_after(c->timer, 0);
+}
+
+bool
+data_channel_is_behind(const struct data_channel *c)
+{
+	return c->behind;
 }
 
 const struct data_record *
@@ -855,17 +1016,11 @@ data_channel_server(const struct data_channel *c)
 const char *
 data_channel_reason(const struct data_channel *c)
 {
-	return c->reason;
+	return *c->reason ? c->reason : data_link_reason(c->setup.link);
 }
 
-void
-data_channel_link_up(struct data_channel *c)
+bool
+data_channel_has_looked(const struct data_channel *c)
 {
-	if (!c->waits || c->phase != IDLE)
-		return;
-	/* How long the link was away says nothing of the server; its routes may come a moment
-	 * later. */
-	c->failures = 0;
-	c->fresh = true;
-	timer_after(c->timer, 0);
+	return c->looked;
 }

@@ -52,22 +52,30 @@ version_of_all(const struct data_request *r)
 	return v;
 }
 
+/* Of several elements those of the first would have to be told (RFC 8040 4.3), which say nothing of
+ * the others: a list has none. */
 bool
 data_version_of(const struct data_request *r, struct data_version *ret)
 {
+	static const struct data_version none = {0};
+
 	switch (r->place) {
 	case PLACE_STORE:
 	case PLACE_DOTS_DATA:
-	case PLACE_CLIENTS:
 		*ret = version_of_all(r);
+		return true;
+	case PLACE_CLIENTS:
+		*ret = none;
 		return true;
 	case PLACE_CLIENT:
 	case PLACE_KEY:
 		if (r->dc)
 			*ret = r->dc->version;
 		return r->dc != NULL;
-	case PLACE_CONTAINER:
 	case PLACE_LIST:
+		*ret = none;
+		return r->dc != NULL;
+	case PLACE_CONTAINER:
 		if (r->dc)
 			*ret = r->kind == DATA_ALIAS ? r->dc->aliases_version : r->dc->acls_version;
 		return r->dc != NULL;
@@ -88,7 +96,7 @@ names_tag(const char *list, const char *tag, bool exists)
 
 	if (!strcmp(list, "*"))
 		return exists;
-	for (const char *at = list; exists && (at = strstr(at, tag)); at += len)
+	for (const char *at = list; exists && len && (at = strstr(at, tag)); at += len)
 		if (at == list || at[-1] == ',' || at[-1] == ' ' || at[-1] == '\t')
 			return true;
 	return false;
@@ -113,6 +121,8 @@ data_condition(struct data_request *r)
 	int64_t since;
 
 	data_etag(&v, tag);
+	if (!v.number)
+		tag[0] = '\0';
 	if (match && !names_tag(match, tag, exists))
 		return 412;
 	if (!match && unmodified && v.changed && read_date(unmodified, &since) &&

@@ -46,6 +46,7 @@ add(struct edit *e, enum data_kind kind, const char *name, json_t *entry)
 	c = &e->list[e->n++];
 	*c = (struct data_change){.kind = kind,
 		.name = arena_text(e->r->arena, name, strlen(name)),
+		.via = e->r->via,
 		.entry = json_incref(entry)};
 	return c;
 }
@@ -74,6 +75,33 @@ finish(struct edit *e)
 	free(e->list);
 }
 
+/* By what a gateway upstream of us is to call whom it is for (RFC 8783 5.1). */
+static void
+call(const struct data_request *r, const char *cdid)
+{
+	struct data_escalation *up = r->server->escalation;
+
+	if (up)
+		up->ops->called(up, r->client->name, cdid ? cdid : r->http->peer->cuid);
+}
+
+/* RFC 8783 3.3: what could not be passed on is not taken. */
+static bool
+may_go_on(struct edit *e)
+{
+	struct data_request *r = e->r;
+	struct data_escalation *up = r->server->escalation;
+
+	for (size_t i = 0; up && i < e->n; i++)
+		if (e->list[i].entry &&
+			!up->ops->admit(up, r->client, e->list[i].kind, e->list[i].entry, &r->err))
+			return false;
+	if (up && !r->undo)
+		r->undo = data_undo_new(r, e->list, e->n);
+	call(r, r->dc->cdid);
+	return true;
+}
+
 static bool
 carry_out(struct edit *e, size_t *ret_created)
 {
@@ -81,6 +109,8 @@ carry_out(struct edit *e, size_t *ret_created)
 	struct data_server *s = r->server;
 
 	*ret_created = 0;
+	if (!may_go_on(e))
+		return false;
 	if (!data_edit(s->data, r->client, r->dc, e->list, e->n, s->setup.clients, loop_wall(),
 		    ret_created, &r->err))
 		return false;
@@ -236,6 +266,7 @@ register_client(struct data_request *r, json_t *client, bool must_be_new)
 	if (!data_register(s->data, r->client, cuid, cdid, loop_wall(), &r->dc, &created, &r->err))
 		return false;
 	r->cuid = r->dc->cuid;
+	call(r, cdid);
 	if (fill_client(r, client)) {
 		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
 			EVENT_F("cuid", cuid), EVENT_F("kind", "dots-client"),

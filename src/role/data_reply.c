@@ -19,12 +19,18 @@ cannot(char *why, size_t cap, const char *text)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
+static const json_t *
+first_error(const json_t *body)
+{
+	return json_array_get(
+		json_object_get(json_object_get(body, "ietf-restconf:errors"), "error"), 0);
+}
+
 const char *
 data_reply_reason(const struct web_answer *a, char *buf, size_t cap)
 {
 	json_t *j = a->status ? json_loadb(a->body, a->len, 0, NULL) : NULL;
-	const json_t *e = json_array_get(
-		json_object_get(json_object_get(j, "ietf-restconf:errors"), "error"), 0);
+	const json_t *e = first_error(j);
 	const char *tag = json_string_value(json_object_get(e, "error-tag"));
 	const char *text = json_string_value(json_object_get(e, "error-message"));
 
@@ -37,12 +43,23 @@ data_reply_reason(const struct web_answer *a, char *buf, size_t cap)
 	return buf;
 }
 
-/* RFC 9110 15.5: 401 is about who we are, 408 and 429 about when. */
+void
+data_reply_tag(const struct web_answer *a, char ret[static RESTCONF_TAG_MAX])
+{
+	json_t *j = a->status ? json_loadb(a->body, a->len, 0, NULL) : NULL;
+	const char *tag = json_string_value(json_object_get(first_error(j), "error-tag"));
+
+	snprintf(ret, RESTCONF_TAG_MAX, "%s", tag ? tag : "");
+	json_decref(j);
+}
+
+/* RFC 9110 15.5: 401 is about who we are, 408 and 429 about when. 508 is about the way that this
+ * one has gone (RFC 8783 3.4). */
 bool
 data_reply_passes(const struct web_answer *a)
 {
-	return a->status < 400 || a->status >= 500 || a->status == 401 || a->status == 408 ||
-	       a->status == 429;
+	return a->status < 400 || (a->status >= 500 && a->status != 508) || a->status == 401 ||
+	       a->status == 408 || a->status == 429;
 }
 
 /* ---- root ------------------------------------------------------------------------------------ */

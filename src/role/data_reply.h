@@ -9,12 +9,15 @@
 
 #include "homing/share.h"
 #include "net/web.h"
+#include "wire/restconf.h"
 
 enum { DATA_REPLY_MAX = 240 };
 
 /* What went wrong, for people: the status and the server's own words, or why there is no answer.
  * In buf. */
 const char *data_reply_reason(const struct web_answer *a, char *buf, size_t cap);
+/* Its error-tag, or "". */
+void data_reply_tag(const struct web_answer *a, char ret[static RESTCONF_TAG_MAX]);
 /* It may be another answer later: there is none, or it is about the server or us, not about what
  * was asked. */
 bool data_reply_passes(const struct web_answer *a);

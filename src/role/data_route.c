@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "role/data_state.h"
+#include "wire/via.h"
 
 /* ---- RESTCONF itself (RFC 8040 3) ------------------------------------------------------------ */
 
@@ -282,6 +283,37 @@ check_rate(struct data_request *r)
 					  r->asker->limits.requests_per_second);
 }
 
+/* RFC 8783 3.4: it has been here. */
+static bool
+refuse_loop(struct data_request *r)
+{
+	const char *untold;
+
+	if (event_quota_take(&r->tenant->loops, loop_now(r->server->loop), &untold))
+		event_raise(EVENT_DATA_LOOP, EVENT_F("client", r->asker->name),
+			EVENT_F("method", r->http->method), EVENT_F("path", r->http->path),
+			EVENT_F("via", r->via), EVENT_F("section", "RFC 8783 3.4"),
+			EVENT_F("untold", untold));
+	restconf_refuse(&r->err, 508, RESTCONF_OPERATION_FAILED,
+		"RFC 8783 3.4: Via: an infinite loop: the request has been here before");
+	r->err.app_tag = "loop-detected";
+	return false;
+}
+
+static bool
+check_via(struct data_request *r)
+{
+	const struct data_server_setup *s = &r->server->setup;
+
+	r->via = https_header(r->ex, "Via");
+	if (r->via && via_has(r->via, s->own, s->n_own))
+		return refuse_loop(r);
+	return !r->via || via_is_sound(r->via) ||
+	       restconf_refuse(&r->err, 431, RESTCONF_TOO_BIG,
+		       "RFC 8783 3.4: Via: it is not a text of at most %d printable characters",
+		       VIA_MAX);
+}
+
 static bool
 check_request(struct data_request *r, const struct method **ret_method)
 {
@@ -289,7 +321,7 @@ check_request(struct data_request *r, const struct method **ret_method)
 	const char *root = r->server->setup.root;
 
 	*ret_method = m;
-	if (!check_rate(r))
+	if (!check_rate(r) || !check_via(r))
 		return false;
 	if (!m)
 		return restconf_refuse(&r->err, 501, RESTCONF_OPERATION_NOT_SUPPORTED,

@@ -69,6 +69,7 @@ on_request(void *arg, struct https_exchange *ex, const struct https_request *htt
 	} else {
 		refuse_stranger(&r);
 	}
+	data_undo_free(r.undo);
 	arena_free(r.arena);
 }
 
@@ -116,6 +117,39 @@ on_change(void *arg, const char *client)
 	const struct client gone = {.name = (char *)(uintptr_t)client};
 
 	install(s, c ? c : &gone);
+}
+
+static void
+on_edited(void *arg, const char *client, const char *cuid)
+{
+	struct data_server *s = arg;
+	struct data_client *dc = data_find(s->data, cuid);
+
+	s->escalation->ops->edited(
+		s->escalation, client, cuid, dc && !strcmp(dc->client, client) ? dc : NULL);
+}
+
+/* All of it: what is passed on, and of whom, is the configuration's to say. */
+static void
+pass_on(struct data_server *s)
+{
+	const struct clients *clients = s->setup.clients;
+
+	for (size_t i = 0; s->escalation && i < clients_count(clients); i++) {
+		const char *name = clients_get(clients, i)->name;
+		const struct data_client *dc = NULL;
+
+		while ((dc = data_next(s->data, name, dc)))
+			on_edited(s, name, dc->cuid);
+	}
+}
+
+static void
+on_activation(void *arg, const struct data_activation *a)
+{
+	const struct data_server *s = arg;
+
+	server_filter_changed(s->signal, a->client, a->cuid, a->acl, a->type, a->by_signal);
 }
 
 static void
@@ -232,8 +266,8 @@ data_expire_due(void *arg)
 
 struct data_server *
 data_server_new(struct loop *l, struct persist *p, const struct data_server_setup *setup,
-	struct dots_server *signal, struct mitigator **mitigators, size_t n_mitigators, char *why,
-	size_t cap)
+	struct dots_server *signal, struct mitigator **mitigators, size_t n_mitigators,
+	struct data_escalation *escalation, char *why, size_t cap)
 {
 	struct data_server *s = mem_new(sizeof(*s));
 
@@ -247,6 +281,12 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 	s->expiry = timer_new(l, data_expire_due, s);
 	TAILQ_INIT(&s->answers);
 	data_on_change(s->data, on_change, s);
+	s->escalation = escalation;
+	if (escalation) {
+		data_on_edit(s->data, on_edited, s);
+		escalation->ops->on_change(escalation, data_answers_review, s);
+	}
+	data_on_activation(s->data, on_activation, s);
 	s->signal = signal;
 	s->channel.ops = &channel_ops;
 	server_attach_data(signal, &s->channel);
@@ -271,6 +311,7 @@ data_server_start(struct data_server *s)
 	for (size_t i = 0; i < clients_count(s->setup.clients); i++)
 		if (data_next(s->data, clients_get(s->setup.clients, i)->name, NULL))
 			install(s, clients_get(s->setup.clients, i));
+	pass_on(s);
 	for (size_t i = 0; i < s->setup.https.n_sockets; i++)
 		event_raise(EVENT_LISTENING,
 			EVENT_F("address", endpoint_format(&s->setup.https.sockets[i].local, text)),
@@ -285,6 +326,7 @@ data_server_reload(struct data_server *s, const struct data_server_setup *setup)
 	https_set_credentials(s->https, setup->https.credentials);
 	https_judge(s->https);
 	data_reload(s->data, &setup->policy, setup->clients, loop_wall());
+	pass_on(s);
 	data_expire_due(s);
 }
 
@@ -294,6 +336,8 @@ data_server_free(struct data_server *s)
 	if (!s)
 		return;
 	server_attach_data(s->signal, NULL);
+	if (s->escalation)
+		s->escalation->ops->on_change(s->escalation, NULL, NULL);
 	https_free(s->https);
 	data_answers_forget(s);
 	timer_free(s->expiry);

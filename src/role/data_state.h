@@ -25,6 +25,7 @@ struct data_server {
 	struct https *https;
 	struct dots_server *signal;
 	struct data *data;
+	struct data_escalation *escalation; /* NULL */
 	struct mitigator **mitigators;
 	size_t n_mitigators;
 	struct map *tenants; /* struct tenant, by the name of its `clients:` entry */
@@ -37,7 +38,7 @@ struct data_server {
 struct tenant {
 	char *client;
 	struct rate requests;
-	struct event_quota refusals;
+	struct event_quota refusals, loops;
 	size_t rules;      /* of those that are to be in force */
 	size_t installing; /* mitigators that have not said yet that its filters are in force */
 };
@@ -75,6 +76,8 @@ struct data_request {
 	const char *name;         /* of ENTRY */
 	struct data_entry *entry; /* NULL: none */
 	size_t from;              /* segments up to the place */
+	const char *via;          /* that it came through; NULL */
+	struct data_undo *undo;   /* of its edit, where upstream may refuse it; NULL */
 	struct restconf_error err;
 	uint32_t retry_after; /* seconds, of the error; 0: not told */
 };
@@ -105,8 +108,20 @@ void data_answers_gone(struct data_server *s, const struct https_exchange *ex);
 /* What is in force of that client has followed. */
 void data_answers_go_on(struct data_server *s, const char *client);
 void data_answers_forget(struct data_server *s);
+/* Something may have become known upstream. */
+void data_answers_review(void *arg);
 void data_raise_changed(
 	const struct data_request *r, enum data_kind kind, const char *name, const char *change);
+
+/* data_undo.c: what an edit has changed, until it is known that upstream takes it */
+struct data_change;
+struct data_undo *data_undo_new(
+	const struct data_request *r, const struct data_change *changes, size_t n);
+void data_undo_free(struct data_undo *u); /* NULL is legal */
+/* Of all that it is about: DENIED as soon as one of it is. */
+enum data_progress data_undo_progress(const struct data_undo *u, struct restconf_error *err);
+/* What was there before is there again, but what has been changed since. */
+void data_undo_carry_out(const struct data_undo *u);
 
 /* data_view.c */
 /* GET and HEAD of anything below {+restconf}/data. */
@@ -125,8 +140,8 @@ void data_delete(struct data_request *r);
 enum { DATA_ETAG_MAX = 32, DATA_DATE_MAX = 32 };
 void data_etag(const struct data_version *v, char ret[static DATA_ETAG_MAX]);
 void data_date(wall_ms at, char ret[static DATA_DATE_MAX]); /* RFC 9110 5.6.7 */
-/* The version of the nearest resource that has one (RFC 8040 3.5.1, 3.5.2); false: what the target
- * names does not exist. */
+/* The version of the nearest resource that has one (RFC 8040 3.5.1, 3.5.2), number 0: none; false:
+ * what the target names does not exist. */
 bool data_version_of(const struct data_request *r, struct data_version *ret);
 /* RFC 9110 13.2.2. 0: go on; 304, 412. */
 unsigned data_condition(struct data_request *r);

@@ -232,3 +232,31 @@ filters_free(struct dots_server *s)
 		wait_free(w);
 	}
 }
+
+/* ---- what becomes of filters by something else ---- */
+
+struct change {
+	struct dots_server *server;
+	const char *acl;
+	enum activation_type type;
+	bool by_signal;
+};
+
+static bool
+note_change(void *arg, struct mitigation *m)
+{
+	const struct change *c = arg;
+
+	if (m->filtering && filter_changes_note(&m->filter_changes, c->acl, c->type, c->by_signal))
+		observe_changed(c->server, m, false);
+	return true;
+}
+
+void
+server_filter_changed(struct dots_server *s, const char *client, const char *cuid, const char *acl,
+	enum activation_type type, bool by_signal)
+{
+	struct change c = {s, acl, type, by_signal};
+
+	book_each(s->book, client, cuid, note_change, &c);
+}

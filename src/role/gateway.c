@@ -392,6 +392,9 @@ refusal_of(int error, const char *why)
 {
 	struct verdict v;
 
+	if (error == -ENXIO)
+		return verdict_of(COAP_404_NOT_FOUND,
+			"RFC 9133 3.2.1: acl-list: no provider of this network has that ACL");
 	if (error == -EPERM)
 		return verdict_of(COAP_400_BAD_REQUEST,
 			"RFC 9284 5.1: no provider of this network owns the target");
@@ -412,10 +415,11 @@ call(const struct gateway *g, struct dots_client *c, const char *cdid)
 		dots_client_call(c, g->setup.server_domain ? cdid : "");
 }
 
-/* Asks, or renews what was asked; true: the answer is known at once. */
+/* Asks, or renews what was asked; true: the answer is known at once. alone: nobody else acts on its
+ * filters, so each has to be on record upstream. */
 static bool
-ask_upstream(
-	struct gateway *g, const char *id, const struct escalation_request *er, struct verdict *v)
+ask_upstream(struct gateway *g, const char *id, const struct escalation_request *er, bool alone,
+	struct verdict *v)
 {
 	const struct scope *scope = er->scope;
 	struct target fixed = fixed_of(er);
@@ -428,7 +432,11 @@ ask_upstream(
 		.trigger_mitigation = scope->trigger_mitigation,
 		.duration = scope->lifetime > 0 ? scope->lifetime : 0,
 		.share = er->share,
-		.hop_limit = er->hop_limit};
+		.hop_limit = er->hop_limit,
+		.acls = scope->acl_list,
+		.n_acls = alone || scope->n_acl_list < CONTROLS_MAX ? scope->n_acl_list
+								    : CONTROLS_MAX,
+		.acls_known = alone};
 	struct dots_client *c;
 	struct merged m;
 	int error;
@@ -469,7 +477,7 @@ admit(struct escalation *e, const struct escalation_request *r,
 	d->refresh = r->refresh;
 	d->kept = before ? before->kept : holder(g, id) != NULL;
 	claim(g, id);
-	d->made = ask_upstream(g, id, r, &d->verdict);
+	d->made = ask_upstream(g, id, r, true, &d->verdict);
 	free(map_set(g->waiting, id, strlen(id), d));
 	owe(g, id);
 	free(id);
@@ -512,7 +520,7 @@ ask(struct escalation *e, const struct escalation_request *r, struct escalation_
 
 	claim(g, id);
 	ret->verdict = verdict_of(COAP_201_CREATED, "%s", "");
-	ask_upstream(g, id, r, &ret->verdict);
+	ask_upstream(g, id, r, false, &ret->verdict);
 	if (again && verdict_ok(&ret->verdict))
 		wishes_refresh(
 			dots_client_wishes(holder(g, id)), id, loop_now(g->loop), loop_wall());

@@ -138,6 +138,10 @@ struct mitigator_events server_events(struct dots_server *s, size_t mitigator);
 /* The data channel beside it, before either is started: aliases come from there, and it learns for
  * whom a mitigation is on. Borrowed. */
 void server_attach_data(struct dots_server *s, struct server_data *data);
+/* An ACL that a client has on record under that cuid has become something else (core/data.h): it is
+ * told with the status of its mitigations that are on (RFC 9133 3.2.1). */
+void server_filter_changed(struct dots_server *s, const char *client, const char *cuid,
+	const char *acl, enum activation_type type, bool by_signal);
 /* Whether a cuid is another client's here: both channels have the same (RFC 8783 5.1). */
 bool server_cuid_is_foreign(const struct dots_server *s, const char *client, const char *cuid);
 /* Reads the store and synchronises the mitigators with it: call once, before the loop runs. */

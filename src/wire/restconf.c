@@ -44,6 +44,15 @@ restconf_refuse(
 	return false;
 }
 
+enum restconf_tag
+restconf_tag_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++)
+		if (!strcmp(tags[i], name))
+			return (enum restconf_tag)i;
+	return RESTCONF_OPERATION_FAILED;
+}
+
 json_t *
 restconf_error_body(const struct restconf_error *e, json_t *info)
 {

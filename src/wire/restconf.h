@@ -45,6 +45,9 @@ struct restconf_error {
  * restconf_refuse(…)`. */
 __attribute__((format(printf, 4, 5))) bool restconf_refuse(
 	struct restconf_error *ret, unsigned status, enum restconf_tag tag, const char *fmt, ...);
+enum { RESTCONF_TAG_MAX = 40 };
+/* Of an error-tag; OPERATION_FAILED for one that is not known. */
+enum restconf_tag restconf_tag_named(const char *name);
 /* The yang-errors body. info: members of error-info, or NULL; its reference is taken. */
 json_t *restconf_error_body(const struct restconf_error *e, json_t *info);
 

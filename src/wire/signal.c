@@ -77,6 +77,21 @@ conflict_cause_name(int cause)
 	return name_of(conflict_cause_names, cause);
 }
 
+const char *
+activation_type_name(int type)
+{
+	return name_of(activation_names, type);
+}
+
+enum activation_type
+activation_type_parse(const char *text)
+{
+	for (const struct schema_name *n = activation_names; n->name; n++)
+		if (!strcmp(n->name, text))
+			return (enum activation_type)n->value;
+	return 0;
+}
+
 /* ---- targets ---- */
 
 static const char *

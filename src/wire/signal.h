@@ -35,6 +35,8 @@ enum activation_type { ACTIVATE_WHEN_MITIGATING = 1, ACTIVATE_IMMEDIATE = 2, DEA
 const char *dots_status_name(int status); /* "attack-stopped"; "?" if unknown */
 const char *conflict_status_name(int status);
 const char *conflict_cause_name(int cause);
+const char *activation_type_name(int type);
+enum activation_type activation_type_parse(const char *text); /* 0: it is none */
 
 #define LIFETIME_INDEFINITE ((int64_t)-1)
 

@@ -121,9 +121,10 @@ bool yang_edit(const struct yang_node *n, json_t *data, const struct restconf_pa
 
 /* What a GET shows of the instance of a node that stands there (RFC 8040 4.8.1-4.8.3, 4.8.9): a new
  * value with content, depth, fields and defaults applied; lists keep their keys, and what is below
- * the depth is not there. NULL with *err: `fields` is broken or names nothing (400), a leaf that is
- * not of that content (404). An object may be empty. */
-json_t *yang_view(const struct yang_node *n, const json_t *data, const struct restconf_query *q,
+ * the depth is not there. Both share values, which nobody changes from now on. NULL with *err:
+ * `fields` is broken or names nothing (400), a leaf that is not of that content (404). An object
+ * may be empty. */
+json_t *yang_view(const struct yang_node *n, json_t *data, const struct restconf_query *q,
 	struct restconf_error *err);
 /* {"module:name": value}, an entry of a list in an array of one; with a parent, a container, in it
  * as RFC 8783 prints it (7.3): {"ietf-dots-data-channel:acls": {"acl": [entry]}}. */

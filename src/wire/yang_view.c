@@ -46,7 +46,7 @@ yang_default(const struct yang_place *place)
 }
 
 /* tree NULL: all of it. depth: of this node. */
-static json_t *show(const struct view *v, const struct yang_node *n, const json_t *data,
+static json_t *show(const struct view *v, const struct yang_node *n, json_t *data,
 	const json_t *tree, uint32_t depth);
 
 static bool
@@ -72,7 +72,7 @@ show_leaf(const struct view *v, const struct yang_node *parent, const struct yan
 		return json_string(n->deflt);
 	if (v->query->defaults == DEFAULTS_TRIM && text && n->deflt && !strcmp(text, n->deflt))
 		return NULL;
-	return json_deep_copy(value);
+	return json_incref(value);
 }
 
 static json_t *
@@ -84,7 +84,7 @@ show_child(const struct view *v, const struct yang_node *parent, const struct ya
 	json_t *value = yang_get(parent, n, data);
 
 	if (yang_has_key(parent, n->name))
-		return json_deep_copy(value);
+		return json_incref(value);
 	/* What `fields` names, and what is above it, counts as the first level. */
 	depth = tree ? 1 : depth + 1;
 	if (tree) {
@@ -120,7 +120,7 @@ show_object(const struct view *v, const struct yang_node *n, const json_t *data,
 }
 
 static json_t *
-show(const struct view *v, const struct yang_node *n, const json_t *data, const json_t *tree,
+show(const struct view *v, const struct yang_node *n, json_t *data, const json_t *tree,
 	uint32_t depth)
 {
 	json_t *shown, *entry;
@@ -129,7 +129,7 @@ show(const struct view *v, const struct yang_node *n, const json_t *data, const 
 	if (n->kind == YANG_CONTAINER || (n->kind == YANG_LIST && json_is_object(data)))
 		return show_object(v, n, data, tree, depth);
 	if (n->kind != YANG_LIST)
-		return json_deep_copy(data);
+		return json_incref(data);
 	shown = json_array();
 	json_array_foreach(data, i, entry)
 		json_array_append_new(shown, show_object(v, n, entry, tree, depth));
@@ -137,7 +137,7 @@ show(const struct view *v, const struct yang_node *n, const json_t *data, const 
 }
 
 json_t *
-yang_view(const struct yang_node *n, const json_t *data, const struct restconf_query *q,
+yang_view(const struct yang_node *n, json_t *data, const struct restconf_query *q,
 	struct restconf_error *err)
 {
 	struct view v = {.query = q, .state = n->flags & YANG_STATE};

@@ -30,6 +30,17 @@ is_name(const char *name)
 }
 
 static void
+expect_type(const struct acl_entry *e)
+{
+	const char *name = activation_type_name((int)e->activation_type);
+
+	if (e->has >> ACL_ACTIVATION_TYPE & 1)
+		assert(activation_type_parse(name) == (enum activation_type)e->activation_type);
+	else
+		assert(!activation_type_parse(e->acl_name) || is_name(e->acl_name));
+}
+
+static void
 expect_names(const struct signal_msg *m)
 {
 	for (size_t i = 0; i < m->mitigation_scope.n_scope; i++) {
@@ -37,6 +48,8 @@ expect_names(const struct signal_msg *m)
 		const struct conflict_information *ci = &s->conflict_information;
 
 		assert(!SCOPE_HAS(s, STATUS) || is_name(dots_status_name((int)s->status)));
+		for (size_t k = 0; k < s->n_acl_list; k++)
+			expect_type(&s->acl_list[k]);
 		if (!SCOPE_HAS(s, CONFLICT_INFORMATION))
 			continue;
 		assert(!(ci->has >> CONFLICT_STATUS & 1) ||

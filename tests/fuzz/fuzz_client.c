@@ -7,7 +7,7 @@
  * Covers: role/upstream_config.c role/upstream_observe.c role/upstream_race.c
  * Covers: role/upstream_redirect.c role/upstream_request.c role/upstream_session.c
  * Covers: homing/redirect.c homing/wish.c homing/replan.c homing/placement.c
- * Covers: homing/wish_store.c core/session_config.c core/pacing.c
+ * Covers: homing/control.c homing/wish_store.c core/session_config.c core/pacing.c
  * Covers: net/dial.c net/request.c
  */
 #include <assert.h>
@@ -88,6 +88,24 @@ belongs_to(const struct prefix *target, const struct addr *server)
 	return false;
 }
 
+/* A filter goes by the name of its domain: to no other one, in no efficacy update, never in idle
+ * time. */
+static void
+check_filters(const struct scope *s, const struct endpoint *server, bool if_match)
+{
+	const struct homing *h = config->homing;
+
+	assert(!s->n_acl_list || (!if_match && s->trigger_mitigation));
+	for (size_t i = 0; i < s->n_acl_list; i++) {
+		int d = homing_domain(h, strchr(s->acl_list[i].acl_name, '@') + 1);
+		bool there = d < 0; /* it is no more */
+
+		for (size_t k = 0; d >= 0 && k < h->domains[d].n_prefixes; k++)
+			there |= prefix_contains_addr(&h->domains[d].prefixes[k], &server->addr);
+		assert(there);
+	}
+}
+
 static void
 check_put(const struct coap_msg *m, const struct endpoint *server)
 {
@@ -98,6 +116,7 @@ check_put(const struct coap_msg *m, const struct endpoint *server)
 
 	assert(signal_decode(a, m->payload, m->payload_len, &msg, &err) == 0);
 	assert(msg.mitigation_scope.n_scope == 1);
+	check_filters(&msg.mitigation_scope.scope[0], server, coap_find(m, COAP_OPT_IF_MATCH));
 	t = &msg.mitigation_scope.scope[0].target;
 	assert(t->n_target_prefix > 0);
 	for (size_t i = 0; i < t->n_target_prefix; i++)
@@ -215,10 +234,21 @@ raw(struct input *in)
 	free(bytes);
 }
 
+static struct acl_entry
+filter(const char *name, enum activation_type type)
+{
+	return (struct acl_entry){
+		.has = 1ULL << ACL_NAME | (type ? 1ULL << ACL_ACTIVATION_TYPE : 0),
+		.acl_name = (char *)(uintptr_t)name,
+		.activation_type = type};
+}
+
 static void
 compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
 {
 	static const int64_t lifetimes[] = {0, 1, 60, 3600, -1, UINT32_MAX, 2, 86400};
+	struct acl_entry acls[] = {filter("a@isp1", DEACTIVATE), filter("\x1b[2J", 0),
+		filter("a@isp1", ACTIVATE_IMMEDIATE)};
 	struct scope s = {.mid = mid};
 	struct signal_msg msg = {.has = 1ULL << SIGNAL_MITIGATION_SCOPE,
 		.mitigation_scope = {1ULL << MITIGATION_SCOPE_SCOPE, &s, 1}};
@@ -239,6 +269,13 @@ compose_body(struct input *in, unsigned how, uint32_t mid, struct buf *out)
 			1ULL << CONFLICT_CAUSE, 0, (what & 1) + OVERLAPPING_TARGETS, 0, {0}};
 		if (what & 2)
 			s.conflict_information.conflict_cause = CUID_COLLISION;
+		if (what & 4)
+			s.conflict_information.conflict_status = REQUEST_ACTIVE;
+	}
+	if (what & 128) {
+		SCOPE_SET(&s, ACL_LIST);
+		s.acl_list = acls;
+		s.n_acl_list = 2 + (what & 1);
 	}
 	signal_encode(&msg, out);
 }
@@ -387,8 +424,14 @@ ask(struct input *in, struct dots_client *c)
 		.trigger_mitigation = !(how & 4),
 		.lifetime = how & 8 ? 30 : 0,
 		.duration = how & 16 ? 100 : 0};
+	struct acl_entry acls[] = {filter("a", DEACTIVATE), filter("b", 0)};
 	char id[WISH_ID_MAX], why[WISH_WHY_MAX];
 
+	if (how & 128) {
+		r.acls = acls;
+		r.n_acls = 2;
+		r.acls_known = how & 1;
+	}
 	for (unsigned i = 0; i < 8; i++)
 		if (targets >> i & 1)
 			assert(prefix_parse(prefixes[i], &list[t.n_target_prefix++]) == 0);
@@ -413,7 +456,16 @@ command(struct input *in)
 	unsigned how = input_u8(in);
 	const char *id = ids[how % IDS] ? ids[how % IDS] : "w2";
 
-	if (how & 4)
+	struct acl_entry acls[] = {filter("a", ACTIVATE_IMMEDIATE), filter("nowhere", DEACTIVATE),
+		filter("a", ACTIVATE_WHEN_MITIGATING)};
+	char why[WISH_WHY_MAX];
+
+	if (how & 8)
+		(void)wishes_control(dots_client_wishes(client), id, acls + (how >> 6 & 1),
+			1 + (how >> 4 & 1), loop_now(loop), loop_wall(), why, sizeof(why));
+	else if (how & 32)
+		(void)wishes_efficacy(dots_client_wishes(client), id, UNDER_ATTACK, loop_now(loop));
+	else if (how & 4)
 		(void)wishes_refresh(dots_client_wishes(client), id, loop_now(loop), loop_wall());
 	else
 		(void)wishes_release(dots_client_wishes(client), id, loop_now(loop), loop_wall());
@@ -451,6 +503,41 @@ resolve_to(struct input *in)
 	standin_resolver_set(how & 1 ? -ENOENT : 0, &server, how & 2 ? 1 : 3600);
 }
 
+/* All but one of that name is on record everywhere. */
+static const char *
+acl_at(void *arg, uint32_t domain, const char *asker, const char *acl)
+{
+	static char there[NAME_HOST_MAX];
+
+	(void)arg, (void)asker;
+	snprintf(there, sizeof(there), "%s@%s", acl, config->homing->domains[domain].name);
+	return strcmp(acl, "nowhere") != 0 ? there : NULL;
+}
+
+static const char *
+accepting_at(void *arg, uint32_t domain, size_t n)
+{
+	(void)arg, (void)domain;
+	return n < 2 ? "pass" : NULL;
+}
+
+static void
+missing(void *arg, uint32_t domain)
+{
+	(void)arg;
+	assert(domain < config->homing->n_domains);
+}
+
+static void
+record(void)
+{
+	dots_client_on_acl(client, &(struct client_records){{acl_at, accepting_at, NULL}, missing});
+	for (uint32_t d = 0; d < config->homing->n_domains; d++) {
+		dots_client_recorded(client, d);
+		(void)dots_client_controlled(client, config->homing->domains[d].name, "a@isp1");
+	}
+}
+
 static void
 start(void)
 {
@@ -458,6 +545,7 @@ start(void)
 		.homing = config->homing, .credentials = config->credentials};
 
 	client = dots_client_new(loop, store, &setup);
+	record();
 	standin_loop_settle(loop);
 }
 
@@ -470,6 +558,7 @@ reload(unsigned how)
 	setup = (struct dots_client_setup){
 		.homing = config->homing, .credentials = config->credentials};
 	dots_client_reload(client, &setup);
+	record();
 	standin_loop_settle(loop);
 }
 
@@ -521,6 +610,9 @@ check_wish(void *arg, const char *id)
 	(void)arg;
 	assert(wishes_view(dots_client_wishes(client), id, loop_now(loop), a, &v));
 	assert(v.n_parts > 0);
+	for (size_t i = 0; i < v.n_parts; i++)
+		assert(v.parts[i].n_controls <= CONTROLS_MAX &&
+			v.parts[i].n_changed <= CONTROLS_MAX);
 	arena_free(a);
 }
 

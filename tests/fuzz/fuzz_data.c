@@ -19,7 +19,7 @@
 #include "standin/store.h"
 #include "wire/data.h"
 
-enum { LINES_MAX = 48, CHANGES_MAX = 8, WORDS_MAX = 3 };
+enum { LINES_MAX = 48, CHANGES_MAX = 8, WORDS_MAX = 3, BYTES_MAX = 1500 };
 
 static const wall_ms start = 1767225600000; /* 2026 */
 static const char *const names[] = {"acme", "twin", "beta"};
@@ -46,6 +46,7 @@ add_client(struct clients *cs, const char *name, const char *prefix)
 	c->name = mem_text(name);
 	c->limits = CLIENT_LIMITS_DEFAULT;
 	c->limits.cuids = c->limits.targets = c->limits.ports = c->limits.names = 2;
+	c->limits.data_bytes = BYTES_MAX;
 	c->prefixes = mem_array(2, sizeof(*c->prefixes));
 	assert(prefix_parse(prefix, &c->prefixes[0]) == 0);
 	assert(prefix_parse("2001:db8::/32", &c->prefixes[1]) == 0);
@@ -179,6 +180,22 @@ count_aces(const struct data_client *dc)
 	return n;
 }
 
+/* Of all that a client has. */
+static size_t
+count_bytes(const char *client)
+{
+	const struct data_client *dc = NULL;
+	size_t n = 0;
+
+	while ((dc = data_next(book, client, dc))) {
+		for (size_t i = 0; i < dc->n_aliases; i++)
+			n += strlen(dc->aliases[i]->text);
+		for (size_t i = 0; i < dc->n_acls; i++)
+			n += strlen(dc->acls[i]->text);
+	}
+	return n;
+}
+
 /* What the caller has to see to (core/data.h). False: it is refused before. */
 static bool
 read_change(json_t *j, struct data_change *ret)
@@ -216,6 +233,7 @@ edit(struct data_client *dc, const char *text, const struct data_policy *p)
 	struct data_change changes[CHANGES_MAX];
 	size_t n = read_changes(list, changes), created;
 	size_t aliases = dc->n_aliases, acls = dc->n_acls, aces = count_aces(dc);
+	size_t bytes = count_bytes(dc->client);
 	uint64_t version = dc->version.number;
 	char *before = print_book(true), *after;
 	struct restconf_error err = {0};
@@ -229,6 +247,7 @@ edit(struct data_client *dc, const char *text, const struct data_policy *p)
 	assert(is_within(dc->n_aliases, aliases, p->aliases_max));
 	assert(is_within(dc->n_acls, acls, p->acls_max));
 	assert(is_within(count_aces(dc), aces, p->aces_max));
+	assert(is_within(count_bytes(dc->client), bytes, BYTES_MAX));
 	assert(dc->version.number >= version);
 	free(before);
 	free(after);

@@ -1,8 +1,9 @@
 /*
- * Request targets, query parameters and media types of RESTCONF, one a line: what parses is printed
- * and parses to the same; what does not says why.
+ * Request targets, query parameters, media types and Via of RESTCONF, one a line: what parses is
+ * printed and parses to the same; what does not says why.
  *
  * Covers: wire/restconf.c wire/restconf_path.c wire/restconf_query.c wire/text.c
+ * Covers: wire/via.c
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "fuzz.h"
 #include "wire/restconf.h"
+#include "wire/via.h"
 
 static const char root[] = "/restconf";
 enum { ALL_PARAMETERS = 0x3f };
@@ -84,6 +86,20 @@ try_query(struct arena *a, const char *raw)
 	assert(!q.has || !restconf_query_parse(a, raw, root, 0, &q, &err));
 }
 
+/* Who was found is found whatever comes behind; what is sound can go on. */
+static void
+try_via(const char *field)
+{
+	static const char *const own[] = {"gw.example.net", "192.0.2.1", "2001:db8::1"};
+	char *on = via_append(field, own[0]), *alone = via_append(NULL, own[1]);
+
+	assert(!via_has(field, own, 3) || via_has(on, own, 3));
+	assert(via_has(alone, own, 3) && via_is_sound(alone));
+	assert(!via_is_sound(field) || strlen(field) <= VIA_MAX);
+	free(on);
+	free(alone);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -99,6 +115,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void)(restconf_accepts(line, false) + restconf_accepts(line, true));
 		else if (i == 3)
 			(void)restconf_media_is_json(line);
+		else if (i == 4)
+			try_via(line);
 	}
 	arena_free(a);
 	return 0;

@@ -86,7 +86,7 @@ with_state(const json_t *data)
 }
 
 static json_t *
-view(const json_t *data, enum restconf_content content, enum restconf_defaults defaults)
+view(json_t *data, enum restconf_content content, enum restconf_defaults defaults)
 {
 	struct restconf_query q = {.fields = "", .content = content, .defaults = defaults};
 	struct restconf_error err;
@@ -97,7 +97,7 @@ view(const json_t *data, enum restconf_content content, enum restconf_defaults d
 }
 
 static void
-expect_valid(const json_t *data)
+expect_valid(json_t *data)
 {
 	json_t *all = with_state(data), *again = json_deep_copy(data);
 	json_t *config = view(all, CONTENT_CONFIG, DEFAULTS_EXPLICIT);

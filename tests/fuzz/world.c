@@ -38,7 +38,7 @@ struct client_text {
 #define ONE                                                                                        \
 	{                                                                                          \
 		"one", "one", "one.example", NULL, {"192.0.2.0/24", "2001:db8::/32"},              \
-			{2, 6, 4, 4, 4, 2, 3, 2, 100, 9, 100},                                     \
+			{2, 6, 4, 4, 4, 2, 3, 2, 100, 9, 100, 1024},                               \
 		{                                                                                  \
 			0                                                                          \
 		}                                                                                  \
@@ -46,7 +46,7 @@ struct client_text {
 #define TWO                                                                                        \
 	{                                                                                          \
 		"two", "two", NULL, NULL, {"198.51.100.0/24", "192.0.2.0/25"},                     \
-			{8, 1000, 256, 256, 64, 2, 256, 64, 200, 300, 1000},                       \
+			{8, 1000, 256, 256, 64, 2, 256, 64, 200, 300, 1000, 1024},                 \
 		{                                                                                  \
 			0                                                                          \
 		}                                                                                  \
@@ -54,7 +54,7 @@ struct client_text {
 #define THREE                                                                                      \
 	{                                                                                          \
 		"three", NULL, NULL, spki_three, {"192.0.2.128/25"},                               \
-			{1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1},                                         \
+			{1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1024},                                   \
 		{                                                                                  \
 			ACTION_LIMIT, 1000, RATE_BYTES                                             \
 		}                                                                                  \
@@ -62,10 +62,10 @@ struct client_text {
 
 static const struct client_text texts[WORLD_CONFIGS][3] = {
 	{ONE, TWO, THREE},
-	{{"one", "one", NULL, NULL, {"192.0.2.0/28"}, {1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1}, {0}},
+	{{"one", "one", NULL, NULL, {"192.0.2.0/28"}, {1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1024}, {0}},
 		THREE},
 	{TWO, {"one", NULL, "one.example", NULL, {"192.0.2.0/24"},
-		      {2, 6, 4, 4, 4, 2, 3, 2, 100, 9, 100}, {0}}},
+		      {2, 6, 4, 4, 4, 2, 3, 2, 100, 9, 100, 1024}, {0}}},
 };
 static const struct heartbeat_config heartbeats[WORLD_CONFIGS] = {{30000, 15}, {1000, 3}, {0, 15}};
 static const struct mitigation_policy policies[WORLD_CONFIGS] = {

@@ -51,6 +51,39 @@ add_scope(struct coap_msg *m, struct scope *scope, struct buf *out)
 	m->payload_len = out->len;
 }
 
+/* "a=deactivate b=immediate" to a list, which borrows nothing of it. */
+static void
+set_acls(struct scope *s, const char *acls, struct arena *a)
+{
+	s->acl_list = arena_alloc(a, strlen(acls) + 1, sizeof(*s->acl_list));
+	for (size_t len, name; *acls; acls += len + (acls[len] == ' ')) {
+		struct acl_entry *e = &s->acl_list[s->n_acl_list++];
+
+		len = strcspn(acls, " ");
+		name = strcspn(acls, "= ");
+		e->has = 1ULL << ACL_NAME;
+		e->acl_name = arena_text(a, acls, name);
+		if (name < len) {
+			e->has |= 1ULL << ACL_ACTIVATION_TYPE;
+			e->activation_type = activation_type_parse(
+				arena_text(a, acls + name + 1, len - name - 1));
+		}
+	}
+	SCOPE_SET(s, ACL_LIST);
+}
+
+static void
+format_acls(const struct scope *s, char *ret, size_t cap)
+{
+	size_t len = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; SCOPE_HAS(s, ACL_LIST) && i < s->n_acl_list && len < cap; i++)
+		len += (size_t)snprintf(ret + len, cap - len, "%s%s=%s", i ? " " : "",
+			s->acl_list[i].acl_name,
+			activation_type_name((int)s->acl_list[i].activation_type));
+}
+
 static bool
 is_heartbeat(struct arena *a, const struct coap_msg *m, bool *ret_hears)
 {
@@ -186,6 +219,7 @@ hand_answered(void *arg, struct session *s, const struct coap_msg *m, int error)
 	h->answered = virtual_now();
 	h->lifetime = scope && SCOPE_HAS(scope, LIFETIME) ? scope->lifetime : 0;
 	note_conflict(h, scope);
+	format_acls(scope ? scope : &(struct scope){0}, h->told_acls, sizeof(h->told_acls));
 	h->max_age = 0;
 	coap_get_uint(m, COAP_OPT_MAX_AGE, &h->max_age);
 	h->text[0] = '\0';
@@ -210,6 +244,7 @@ hand_observed(void *arg, struct session *s, const struct coap_msg *m, int error)
 	h->entries = (unsigned)n;
 	h->status = scope && SCOPE_HAS(scope, STATUS) ? scope->status : 0;
 	note_conflict(h, scope);
+	format_acls(scope ? scope : &(struct scope){0}, h->told_acls, sizeof(h->told_acls));
 }
 
 static void
@@ -239,6 +274,8 @@ put_scope(struct hand *h, uint32_t mid, struct scope *scope)
 		scope->trigger_mitigation = false;
 		SCOPE_SET(scope, TRIGGER_MITIGATION);
 	}
+	if (h->acls)
+		set_acls(scope, h->acls, h->arena);
 	hand_message(h, &m, COAP_PUT, mid, storage);
 	add_scope(&m, scope, &out);
 	h->code = 0;
@@ -487,6 +524,18 @@ script_redirect(const struct script *t, struct exchange *ex)
 	buf_finish(&out);
 }
 
+/* RFC 9133 figure 1. */
+static void
+script_fail_acls(struct script *t, struct exchange *ex, const struct scope *asked, uint32_t mid)
+{
+	struct scope scope = {
+		.mid = mid, .acl_list = asked->acl_list, .n_acl_list = asked->n_acl_list};
+
+	SCOPE_SET(&scope, MID);
+	SCOPE_SET(&scope, ACL_LIST);
+	script_answer(t, ex, COAP_503_SERVICE_UNAVAILABLE, &scope);
+}
+
 static void
 script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint32_t mid)
 {
@@ -500,10 +549,18 @@ script_put(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 		t->preconfigured++;
 		t->waiting = mid;
 	}
+	format_acls(asked, t->asked_acls, sizeof(t->asked_acls));
+	t->acl_puts += asked->n_acl_list > 0;
 	if (t->redirect) {
 		script_redirect(t, ex);
 		return;
 	}
+	if (asked->n_acl_list && t->fails_acls) {
+		script_fail_acls(t, ex, asked, mid);
+		return;
+	}
+	if (asked->n_acl_list && t->put_acls)
+		code = t->put_acls;
 	if (!strcmp(t->cuid, t->taken)) {
 		code = COAP_409_CONFLICT;
 		conflict.cause = CUID_COLLISION;
@@ -535,6 +592,8 @@ script_get(struct script *t, struct exchange *ex, const struct coap_msg *m, uint
 		scope.bytes_dropped = t->packets * 100;
 	}
 	verdict_conflict(&t->conflict, &scope);
+	if (t->acls)
+		set_acls(&scope, t->acls, t->arena);
 	memcpy(t->token, m->token, m->token_len);
 	t->token_len = m->token_len;
 	t->observed_mid = mid;
@@ -668,6 +727,8 @@ script_notify(struct script *t, enum dots_status status, int64_t lifetime)
 	SCOPE_SET(&scope, STATUS);
 	SCOPE_SET(&scope, LIFETIME);
 	verdict_conflict(&t->conflict, &scope);
+	if (t->acls)
+		set_acls(&scope, t->acls, t->arena);
 	coap_init(&m, COAP_NON, COAP_205_CONTENT);
 	coap_add_uint(&m, COAP_OPT_OBSERVE, ++t->sequence);
 	add_scope(&m, &scope, &out);

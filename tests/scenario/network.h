@@ -108,10 +108,12 @@ struct hand {
 	int64_t observation;                    /* handle of the last one */
 	struct config_set config[SESSION_SETS]; /* in the last answer that had one */
 	unsigned config_notifications;
-	const char *cdid;   /* in what is asked from now on; NULL: without one */
-	const char *cuid;   /* likewise; NULL: its own */
-	bool preconfigured; /* what is asked from now on: trigger-mitigation false */
-	int hop_limit;      /* in what is asked from now on; 0: without it, -1: one of no octets */
+	const char *cdid;    /* in what is asked from now on; NULL: without one */
+	const char *cuid;    /* likewise; NULL: its own */
+	bool preconfigured;  /* what is asked from now on: trigger-mitigation false */
+	const char *acls;    /* likewise: its acl-list, "a=deactivate b=immediate"; NULL: none */
+	char told_acls[200]; /* acl-list of the last notification or answer, in that form; "" */
+	int hop_limit;       /* in what is asked from now on; 0: without it, -1: one of no octets */
 	struct arena *arena;
 };
 void hand_make(struct hand *h, const char *certificate, const char *address);
@@ -148,7 +150,13 @@ struct script {
 	const char *redirect;        /* a PUT is answered 5.03 with that server, Max-Age max_age */
 	bool redirects_heartbeats;   /* they are, too */
 	char taken[PATH_ID_MAX + 1]; /* a cuid of another client: 4.09 to it; "": none is */
-	uint64_t packets;            /* dropped, in answers to GET; of 100 bytes each */
+	bool fails_acls;             /* a PUT with acl-list: 5.03 with it (RFC 9133 figure 1) */
+	uint8_t put_acls;            /* else, to such a one; 0: as to any */
+	const char
+		*acls; /* acl-list in answers to GET and notifications, as of a hand; NULL: none */
+	char asked_acls[200]; /* of the last PUT */
+	unsigned acl_puts;    /* PUTs that had one */
+	uint64_t packets;     /* dropped, in answers to GET; of 100 bytes each */
 	unsigned puts, gets, deletes, heartbeats;
 	unsigned preconfigured; /* PUTs with trigger-mitigation false, the last of them … */
 	uint32_t waiting;       /* … for this mid: its status is 8 */

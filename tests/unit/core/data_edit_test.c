@@ -239,6 +239,88 @@ an_entry_has_a_limited_length(void **state)
 }
 
 static void
+allow_bytes(size_t bytes)
+{
+	((struct client *)clients_named(clients, "acme"))->limits.data_bytes = (uint32_t)bytes;
+}
+
+/* 8783-10-20: whatever registration they are of, and whatever they are. */
+static void
+all_entries_of_a_client_have_a_limited_length(void **state)
+{
+	const size_t one = strlen("{\"name\":\"a\",\"target-prefix\":[\"192.0.2.1/32\"]}");
+	struct data_client *dc = enrol("acme", "one"), *other = enrol("acme", "two");
+
+	(void)state;
+	allow_bytes(3 * one);
+	assert_true(put_alias(dc, "a", "192.0.2.1/32"));
+	assert_true(put_alias(dc, "b", "192.0.2.1/32"));
+	assert_true(put_alias(other, "c", "192.0.2.1/32"));
+	assert_false(put_alias(other, "d", "192.0.2.1/32"));
+	assert_why(409, RESTCONF_RESOURCE_DENIED, "limits.data-bytes");
+	assert_string_equal(err.path, "/ietf-dots-data-channel:dots-data/dots-client[cuid='two']");
+	assert_false(place(dc, "f", INSERT_LAST, NULL));
+	assert_why(409, RESTCONF_RESOURCE_DENIED, "limits.data-bytes");
+	assert_int_equal(other->n_aliases, 1);
+	assert_true(put_alias(enrol("twin", "three"), "a", "192.0.2.1/32"));
+	/* What is written again counts once, in this world and the next. */
+	restart();
+	dc = data_find(book, "one");
+	assert_true(put_alias(dc, "a", "192.0.2.2/32"));
+	assert_false(put_alias(dc, "a", "192.0.2.22/32"));
+	assert_true(take_away(dc, DATA_ALIAS, "b"));
+	assert_true(put_alias(dc, "d", "192.0.2.1/32"));
+	assert_false(put_alias(dc, "e", "192.0.2.1/32"));
+	data_deregister(book, data_find(book, "two"));
+	assert_true(put_alias(dc, "e", "192.0.2.1/32"));
+	data_expire(book, now + WEEK_MS);
+	now += WEEK_MS;
+	for (char name[2] = "a"; *name < 'd'; ++*name)
+		assert_true(put_alias(dc, name, "192.0.2.1/32"));
+}
+
+static void
+bytes_beyond_a_smaller_limit_may_stay_and_become_less(void **state)
+{
+	struct data_client *dc = enrol("acme", "one");
+
+	(void)state;
+	assert_true(put_alias(dc, "a", "192.0.2.10/32"));
+	assert_true(put_alias(dc, "b", "192.0.2.10/32"));
+	allow_bytes(1);
+	assert_true(put_alias(dc, "a", "192.0.2.11/32"));
+	assert_true(put_alias(dc, "a", "192.0.2.1/32"));
+	assert_false(put_alias(dc, "a", "192.0.2.11/32"));
+	assert_true(take_away(dc, DATA_ALIAS, "a"));
+	assert_false(put_alias(dc, "a", "192.0.2.1/32"));
+}
+
+/* RFC 9133 3.2.1: the name of another activation-type is longer or shorter. */
+static void
+what_a_signal_changes_is_counted(void **state)
+{
+	struct data_client *dc = enrol("acme", "one");
+	size_t len;
+
+	(void)state;
+	assert_true(place(dc, "f", INSERT_LAST, NULL));
+	assert_true(data_activate(book, dc, "f", ACTIVATE_IMMEDIATE, now));
+	len = strlen(dc->acls[0]->text);
+	allow_bytes(len);
+	assert_true(put(dc, DATA_ACL, dc->acls[0]->text));
+	assert_true(data_activate(book, dc, "f", ACTIVATE_WHEN_MITIGATING, now));
+	assert_true(strlen(dc->acls[0]->text) > len);
+	allow_bytes(len + strlen("{\"name\":\"a\",\"target-prefix\":[\"192.0.2.1/32\"]}"));
+	assert_false(put_alias(dc, "a", "192.0.2.1/32"));
+	allow_bytes(len);
+	assert_true(data_activate(book, dc, "f", ACTIVATE_IMMEDIATE, now));
+	assert_true(put(dc, DATA_ACL, dc->acls[0]->text));
+	assert_false(put_alias(dc, "a", "192.0.2.1/32"));
+	assert_true(take_away(dc, DATA_ACL, "f"));
+	assert_true(put_alias(dc, "a", "192.0.2.1/32"));
+}
+
+static void
 an_alias_holds_no_more_than_a_request_may(void **state)
 {
 	struct client *c = make_client("tiny", NULL, "203.0.113.0/24");
@@ -274,6 +356,9 @@ main(void)
 		CASE(entries_of_a_registration_are_limited),
 		CASE(what_stands_beyond_a_smaller_limit_may_stay_and_become_less),
 		CASE(an_entry_has_a_limited_length),
+		CASE(all_entries_of_a_client_have_a_limited_length),
+		CASE(bytes_beyond_a_smaller_limit_may_stay_and_become_less),
+		CASE(what_a_signal_changes_is_counted),
 		CASE(an_alias_holds_no_more_than_a_request_may),
 	};
 

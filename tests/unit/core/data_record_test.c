@@ -26,6 +26,36 @@ names_may_hold_any_character(void **state)
 	assert_int_equal(standin_store_count(store, "data-alias"), 0);
 }
 
+static const char *
+via_of(const char *name)
+{
+	return data_entry(data_find(book, "one"), DATA_ALIAS, name)->via;
+}
+
+/* 8783-3.4-09 */
+static void
+what_an_entry_came_through_is_kept_until_it_is_written_again(void **state)
+{
+	struct data_client *dc = enrol("acme", "one");
+	json_t *j = normal_json_of(DATA_ALIAS, "{'name': 'a', 'target-prefix': ['192.0.2.1/32']}");
+	struct data_change ch = {.kind = DATA_ALIAS, .name = "a", .entry = j, .via = "1.1 x"};
+
+	(void)state;
+	assert_true(edit(dc, &ch, 1));
+	restart();
+	assert_string_equal(via_of("a"), "1.1 x");
+	assert_true(put_alias(data_find(book, "one"), "a", "192.0.2.1/32"));
+	assert_null(via_of("a"));
+	restart();
+	assert_null(via_of("a"));
+	/* As somebody's hand may have written it: it would go into the head of a request. */
+	ch.via = "1.1 x\r\nHost: y";
+	assert_true(edit(data_find(book, "one"), &ch, 1));
+	restart();
+	assert_null(via_of("a"));
+	json_decref(j);
+}
+
 /* Each of them is left where it is. */
 static void
 records_that_cannot_be_read_are_counted_and_left_alone(void **state)
@@ -156,6 +186,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(names_may_hold_any_character),
+		CASE(what_an_entry_came_through_is_kept_until_it_is_written_again),
 		CASE(records_that_cannot_be_read_are_counted_and_left_alone),
 		CASE(entries_of_an_earlier_registration_do_not_come_back),
 		CASE(rules_without_ids_on_record_get_new_ones),

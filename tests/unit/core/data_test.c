@@ -439,6 +439,85 @@ an_activation_by_the_signal_channel_stays_and_refreshes(void **state)
 	assert_non_null(strstr(dc->acls[0]->text, "\"activate-when-mitigating\""));
 }
 
+/* ---- who has to know ---- */
+
+static char edits[128];
+
+static void
+note_edit(void *arg, const char *client, const char *cuid)
+{
+	size_t len = strlen(edits);
+
+	(void)arg;
+	snprintf(edits + len, sizeof(edits) - len, "%s/%s%s ", client, cuid,
+		data_find(book, cuid) ? "" : "-");
+}
+
+static void
+assert_edits(const char *expected)
+{
+	assert_string_equal(edits, expected);
+	edits[0] = '\0';
+}
+
+static void
+each_registration_that_is_changed_is_told(void **state)
+{
+	struct data_client *one;
+
+	(void)state;
+	data_on_edit(book, note_edit, NULL);
+	assert_edits("");
+	one = enrol("acme", "one");
+	assert_edits("acme/one ");
+	assert_true(put_alias(one, "a", "192.0.2.1/32"));
+	assert_edits("acme/one ");
+	assert_true(put_alias(one, "a", "192.0.2.1/32")); /* as it is */
+	assert_edits("");
+	assert_true(put_alias(one, "b", "192.0.2.1/32"));
+	assert_true(take_away(one, DATA_ALIAS, "b"));
+	assert_edits("acme/one acme/one ");
+	data_expire(book, start + WEEK_MS);
+	assert_edits("acme/one ");
+	data_deregister(book, one);
+	assert_edits("acme/one- ");
+}
+
+static void
+note_activation(void *arg, const struct data_activation *a)
+{
+	char *text = arg;
+
+	snprintf(text, 100, "%s %s %s %d%s", a->client, a->cuid, a->acl, (int)a->type,
+		a->by_signal ? " by signal" : "");
+}
+
+/* 9133-3.2.1-28 */
+static void
+another_activation_is_told_whoever_made_it(void **state)
+{
+	struct data_client *dc = enrol("acme", "one");
+	char said[100] = "";
+
+	(void)state;
+	data_on_activation(book, note_activation, said);
+	assert_true(put(dc, DATA_ACL, ACL("a", "immediate", DROP("r", "203.0.113.3/32"))));
+	assert_true(put(dc, DATA_ACL, ACL("a", "immediate", DROP("r", "203.0.113.4/32"))));
+	assert_string_equal(said, ""); /* new, or as it was */
+	assert_true(put(dc, DATA_ACL, ACL("a", "deactivate", DROP("r", "203.0.113.4/32"))));
+	assert_string_equal(said, "acme one a 3");
+	assert_true(data_activate(book, dc, "a", ACTIVATE_IMMEDIATE, now));
+	assert_string_equal(said, "acme one a 2 by signal");
+	assert_true(take_away(dc, DATA_ACL, "a"));
+	assert_string_equal(said, "acme one a 0");
+	said[0] = '\0';
+	assert_true(put(dc, DATA_ACL, ACL("b", "immediate", DROP("r", "203.0.113.3/32"))));
+	now += WEEK_MS;
+	data_expire(book, now);
+	assert_string_equal(said, "acme one b 0");
+	data_on_activation(book, NULL, NULL);
+}
+
 /* ---- configuration ---- */
 
 static void
@@ -546,6 +625,8 @@ main(void)
 		CASE(a_mitigation_may_be_older_than_the_registration),
 		CASE(a_mitigation_is_of_its_client_alone),
 		CASE(an_activation_by_the_signal_channel_stays_and_refreshes),
+		CASE(each_registration_that_is_changed_is_told),
+		CASE(another_activation_is_told_whoever_made_it),
 		CASE(what_is_not_authorised_any_more_ends_with_a_reload),
 		CASE(what_is_not_authorised_any_more_ends_with_a_restart),
 		CASE(a_filter_without_destination_follows_its_clients_prefixes),

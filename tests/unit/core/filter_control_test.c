@@ -59,12 +59,53 @@ what_a_request_may_not_say_of_filters(void **state)
 	refused(&s, false, NULL, "twice");
 }
 
+/* 9133-3.2.1-28 */
+static void
+changes_are_kept_until_they_are_none(void **state)
+{
+	struct filter_changes c = {0};
+
+	(void)state;
+	assert_false(filter_changes_note(&c, "f", DEACTIVATE, true)); /* asked for */
+	assert_false(filter_changes_note(&c, "f", 0, false));
+	assert_int_equal(c.n, 0);
+	assert_true(filter_changes_note(&c, "f", DEACTIVATE, false));
+	assert_true(filter_changes_note(&c, "g", ACTIVATE_IMMEDIATE, false));
+	assert_true(filter_changes_note(&c, "f", ACTIVATE_IMMEDIATE, false));
+	assert_false(filter_changes_note(&c, "g", DEACTIVATE, true));
+	assert_int_equal(c.n, 2);
+	assert_int_equal(filter_control_type(&c.list[0]), ACTIVATE_IMMEDIATE);
+	assert_int_equal(filter_control_type(&c.list[1]), DEACTIVATE);
+	assert_false(filter_changes_note(&c, "f", 0, false));
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.list[0].acl_name, "g");
+	filter_changes_finish(&c);
+}
+
+static void
+changes_are_bounded(void **state)
+{
+	struct filter_changes c = {0};
+	char name[8];
+
+	(void)state;
+	for (int i = 0; i <= FILTER_CHANGES_MAX; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		assert_true(filter_changes_note(&c, name, DEACTIVATE, false));
+	}
+	assert_int_equal(c.n, FILTER_CHANGES_MAX);
+	assert_string_equal(c.list[0].acl_name, "f1"); /* the oldest has gone */
+	filter_changes_finish(&c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_type_it_is_activated_with_mitigations),
 		cmocka_unit_test(what_a_request_may_not_say_of_filters),
+		cmocka_unit_test(changes_are_kept_until_they_are_none),
+		cmocka_unit_test(changes_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

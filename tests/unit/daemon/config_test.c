@@ -233,7 +233,7 @@ raw_public_keys_load(void **state)
 	config_free(c);
 }
 
-/* 8811-2.2.1-04, 8811-2.2.2-13, 8811-3.1.2-08, 9132-3-03, 9132-C-01 */
+/* 8040-2.2-01, 8811-2.2.1-04, 8811-2.2.2-13, 8811-3.1.2-08, 9132-3-03, 9132-C-01 */
 static void
 a_server_loads(void **state)
 {
@@ -241,6 +241,7 @@ a_server_loads(void **state)
 		load("instance: prov_1\nstate: var\nevents: /tmp/e.json\nuser: nobody\n"
 		     "listen:\n  - {interface: lo, address: 127.0.0.1, port: 4747}\n  - {}\n"
 		     "credentials: " X509 "\n"
+		     "data-channel: {listen: [{address: 127.0.0.1}]}\n"
 		     "clients:\n"
 		     "  acme:\n"
 		     "    certificates: [c1.example, c2.example]\n"
@@ -250,7 +251,7 @@ a_server_loads(void **state)
 		     "    action: {limit: 1000, unit: bytes, per: source}\n"
 		     "    limits: {sessions: 2, mitigations: 3, targets: 4, ports: 5, cuids: 6, "
 		     "observers: 7, waiting-requests: 8, requests-per-second: 9, "
-		     "targets-total: 14, handshakes-per-minute: 15}\n"
+		     "targets-total: 14, handshakes-per-minute: 15, data-bytes: 2048}\n"
 		     "    widest: {ipv4: 24, ipv6: 48}\n"
 		     "    lifetime-max: 60\n"
 		     "    allow-indefinite: no\n"
@@ -280,6 +281,8 @@ a_server_loads(void **state)
 	assert_int_equal(c->listen[1].local.addr.family, 4);
 	assert_int_equal(c->listen[2].local.addr.family, 6);
 	assert_int_equal(c->listen[2].local.port, 4646);
+	assert_int_equal(c->data.https.n_sockets, 1);
+	assert_int_equal(c->data.https.sockets[0].local.port, 443);
 	cl = clients_named(c->clients, "acme");
 	assert_int_equal(cl->n_certificates, 2);
 	assert_int_equal(cl->action.kind, ACTION_LIMIT_PER_SOURCE);
@@ -295,6 +298,7 @@ a_server_loads(void **state)
 	assert_int_equal(cl->limits.requests_per_second, 9);
 	assert_int_equal(cl->limits.targets_total, 14);
 	assert_int_equal(cl->limits.handshakes_per_minute, 15);
+	assert_int_equal(cl->limits.data_bytes, 2048);
 	assert_int_equal(cl->widest.ipv4, 24);
 	assert_int_equal(cl->widest.ipv6, 48);
 	assert_int_equal(cl->lifetime_max, 60);

@@ -299,6 +299,8 @@ class Stub:
         self.entries, self.cuid, self.asked, self.connections, self.answers = {}, None, [], 0, []
         self.capabilities, self.unchanged = None, 0  # as text; how often nothing else was told of it
         self.heads = []  # of all requests: method, target, fields
+        self.vias = []  # (method, path, Via)
+        self.hurry = threading.Event()  # an answer without a status waits for it
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -311,6 +313,7 @@ class Stub:
             def serve(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 stub.heads.append((self.command, self.path, self.headers))
+                stub.vias.append((self.command, self.path, self.headers.get("Via")))
                 status, kind, text = stub.answer(self.command, self.path, json.loads(body) if body else None)
                 tag = f'"{zlib.crc32(text.encode())}"' if self.path.endswith("/capabilities") and status == 200 else None
                 if tag and self.headers.get("If-None-Match") == tag:
@@ -355,7 +358,10 @@ class Stub:
         for i, (m, part, status) in enumerate(self.answers):
             if m == method and part in path:
                 del self.answers[i]
-                tag = "access-denied" if status == 403 else "operation-failed"
+                if status is None:
+                    self.hurry.wait(60)
+                    break
+                tag = {403: "access-denied", 409: "resource-denied"}.get(status, "operation-failed")
                 return status, "application/yang-data+json", json.dumps(
                     {"ietf-restconf:errors": {"error": [{"error-type": "application", "error-tag": tag,
                                                          "error-message": "because"}]}})
@@ -373,6 +379,9 @@ class Stub:
             return 404, None, ""
         if method == "GET":
             return 200, "application/yang-data+json", json.dumps(self.shown())
+        if len(segments) == 1:
+            self.cuid, self.entries = None, {}
+            return 204, None, ""
         key = (segments[1], segments[2].partition("=")[2])
         if method == "DELETE":
             return (204 if self.entries.pop(key, None) else 404), None, ""
@@ -477,7 +486,7 @@ def test_a_conflict_is_an_alert_and_not_tried_again(world, stub):
     world.ask(records([], [acl("x", "198.51.100.7/32"), acl("y", "198.51.100.8/32")]), only=["isp1"])
     world.in_step("isp1")
     assert [e["reason"] for e in world.events("alert", section="RFC 8783 7.2")] == [
-        "RFC 8783 7.2: acl x is in conflict: the server says 409 operation-failed: because"]
+        "RFC 8783 7.2: acl x is in conflict: the server says 409 resource-denied: because"]
     looks = len(s.did("GET"))
     until(lambda: len(s.did("GET")) > looks + 1, "more looks")
     assert len(s.did("PUT", "/acls/acl=x")) == 1 and {n for _, n in s.entries} == {"y"}

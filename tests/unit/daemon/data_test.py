@@ -208,7 +208,7 @@ def test_vector(serve, web, name):
     w = web(serve(), "gate" if "trusted-gateway" in vector.get("needs", []) else "acme")
     got = say(w, vector, set())
     assert got.status in vector["status"], got
-    assert "cache-control" in got.fields  # 8040-5.5-02
+    assert got.fields["cache-control"] == "no-cache"  # 8040-5.5-01, 8040-5.5-02
     if "tags" in vector:
         assert got.fields["content-type"] == TYPE and got.error["error-tag"] in vector["tags"], got
         assert got.error["error-message"].startswith("RFC "), got
@@ -231,7 +231,7 @@ def test_who_shows_no_certificate_is_told_so(serve, web):
     assert got.status == 401 and got.error["error-tag"] == "access-denied"
 
 
-# 8783-6.2-02, 8040-4.3-03, 8783-5.1-41
+# 8783-6.2-02, 8040-4.3-03, -04, 8040-4.4.1-07, 8040-4.5-07, 8040-4.6-05, 8040-4.7-02, 8783-5.1-41
 def test_another_clients_registration_does_not_exist(serve, web):
     server = serve()
     mine, theirs = web(server), web(server, "beta")
@@ -242,6 +242,9 @@ def test_another_clients_registration_does_not_exist(serve, web):
         assert (got.status, got.error["error-tag"]) == (404, "invalid-value")
     assert theirs.delete(own()).status == 404
     assert post_alias(theirs, alias("x")).status == 404
+    for method in ("PUT", "PATCH"):
+        got = theirs(method, own() + "/aliases/alias=web", {f"{MODULE}:alias": [alias()]})
+        assert (got.status, got.error["error-tag"]) == (404, "invalid-value")
     got = theirs.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": CUID}]})
     assert (got.status, got.error["error-tag"]) == (409, "resource-denied")  # 8783-5.1-36
     assert CUID not in theirs.get(ROOT).text and CUID not in theirs.get("/restconf/data").text
@@ -285,14 +288,15 @@ def test_the_api_tells_of_itself(serve, web):
     assert "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit" in state
 
 
-# 8040-4.1-01, -02, 8040-4.2-01, 8040-7-05
+# 8040-4.1-01, -02, 8040-4.2-01, 8040-5.5-06, 8040-7-05
 def test_methods_of_a_resource(serve, web):
     w = web(serve())
     register(w)
     got = w("OPTIONS", own())
     assert got.status == 200 and "DELETE" in got.fields["allow"] and got.fields["accept-patch"] == TYPE
     head, get = w("HEAD", own()), w.get(own())
-    assert head.status == 200 and not head.text and head.fields["etag"] == get.fields["etag"]
+    assert head.status == 200 and not head.text
+    assert [head.fields[k] for k in ("etag", "last-modified")] == [get.fields[k] for k in ("etag", "last-modified")]
     got = w("DELETE", "/restconf/data")
     assert got.status == 405 and "GET" in got.fields["allow"]
     assert w("BREW", own()).status == 501
@@ -326,6 +330,51 @@ def test_validators_change_with_configuration_only(serve, web):
     assert [x != y for x, y in zip(before, after)] == [True, True, True, True, False, False]
     assert w.get(own() + "/aliases/alias=b", fields=[("If-None-Match", after[4])]).status == 304
     assert w.get(own() + "/aliases/alias=a", fields=[("If-None-Match", before[3])]).status == 200
+
+
+# 8040-4.3-08
+def test_a_list_has_no_validators(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_alias(w, alias("a"), alias("b")).status == 201
+    for path in (own() + "/aliases/alias", ROOT + "/dots-client"):
+        got = w.get(path)
+        assert got.status == 200 and not {"etag", "last-modified"} & set(got.fields), got
+        for tag in ('"0"', '""', w.get(own() + "/aliases").fields["etag"]):
+            assert w.get(path, fields=[("If-None-Match", tag)]).status == 200
+        assert w.get(path, fields=[("If-None-Match", "*")]).status == 304
+    assert w.get(own("nobody") + "/aliases/alias").status == 404
+
+
+# 8040-4.6.1-01, 8040-5.2-05, -07, 8040-5.4-01, 8040-7.1-01, -04
+def test_bodies_say_what_they_are(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_alias(w, alias("a")).status == 201
+    path, body = own() + "/aliases/alias=a", {f"{MODULE}:alias": [alias("a")]}
+    for method in ("PUT", "PATCH", "POST"):
+        for kind in ("", "text/plain", "application/yang-data+xml"):
+            got = w(method, path, body, content_type=kind, accept=None)
+            assert (got.status, got.fields["content-type"]) == (415, TYPE), got
+            assert got.error["error-tag"] == "operation-not-supported"
+    got = w("PATCH", path, accept=None)
+    assert (got.status, got.error["error-tag"], got.fields["content-type"]) == (400, "invalid-value", TYPE)
+    assert w("PATCH", path, body).status == 204
+
+
+# 8040-5.2-12, -13
+def test_members_have_no_order_and_entries_have_one(serve, web):
+    w = web(serve())
+    register(w)
+    one = {"actions": {"forwarding": "ietf-access-control-list:drop"}, "name": "z",
+           "matches": {"ipv4": {"destination-ipv4-network": "198.51.100.0/24"}}}
+    body = json.dumps({f"{MODULE}:acl": [{"aces": {"ace": [one, dict(reversed(ace("a").items()))]},
+                                          "type": "ietf-access-control-list:ipv4-acl-type", "name": "f"}]})
+    assert w.put(own() + "/acls/acl=f", body).status == 201
+    got = w.get(own() + "/acls/acl=f?content=config").body[f"{MODULE}:acls"]["acl"][0]
+    assert got["type"] == "ietf-access-control-list:ipv4-acl-type"
+    assert [(a["name"], a["actions"]["forwarding"]) for a in got["aces"]["ace"]] == [
+        ("z", "ietf-access-control-list:drop"), ("a", "ietf-access-control-list:drop")]
 
 
 # 8040-3.4.1-05, -07, 8040-B-03
@@ -526,7 +575,7 @@ def test_of_several_entries_all_are_made_or_none(serve, web):
 # 8783-10-19, -20, -21
 def test_limits_are_named(serve, web):
     server = serve(more=", aliases: 2, acls: 1, aces: 2, entry-bytes: 2000, body: 20000",
-                   acme=", limits: {cuids: 1}")
+                   acme=", limits: {cuids: 1, data-bytes: 1024}")
     w = web(server)
     register(w)
     got = w.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]})
@@ -537,6 +586,9 @@ def test_limits_are_named(serve, web):
     full.append(post_acl(w, "y", ace("1")))
     for got, limit in zip(full, ("aliases", "aces", "acls")):
         assert got.status == 409 and f"data-channel.{limit}" in got.error["error-message"]
+    more = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(60)]})
+    got = w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [more]})
+    assert (got.status, got.error["error-tag"]) == (409, "resource-denied") and "limits.data-bytes" in got.text
     long = alias("a", **{"target-prefix": [f"198.51.100.{i}/32" for i in range(200)]})
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [long]}).status in (403, 413)
     assert w.put(own() + "/aliases/alias=a", "[" + " " * 30000 + "]").status == 413

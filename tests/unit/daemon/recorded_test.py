@@ -107,7 +107,8 @@ def test_what_may_go_to_nobody_is_not_kept(world):
     code, reply = put(world, "acl", acl("x", "203.0.113.1/32"))
     why = "RFC 9284 5.1: ace to-0: destination-ipv4-network: 203.0.113.1/32 belongs to no provider of this network"
     assert code == 1 and "name" not in reply and reply["error"] == why
-    assert reply["records"] == [{"name": "x", "domain": "", "server": "", "state": "refused", "reason": why}]
+    assert reply["records"] == [
+        {"name": "x", "domain": "", "server": "", "state": "refused", "for": "", "as": "", "reason": why}]
     assert world.client("acls")[1]["acls"] == [] and not world.events("record-set")
     # Part of an alias may go.
     code, reply = put(world, "alias", alias("a", "198.51.100.7/32", "203.0.113.1/32"), "--wait", "20")
@@ -158,7 +159,7 @@ def test_explain_tells_what_would_go_where_and_sends_nothing(world, stub):
     code, reply = put(world, "alias", alias("a", "198.51.100.7/32", "192.0.2.7/32", "203.0.113.1/32"), action="explain")
     assert code == 0 and states(reply) == [("", "refused"), ("isp1", "planned"), ("isp2", "planned")]
     assert world.client.text("alias", "explain", "a", str(world.folder / "entry.json"))[1].splitlines()[2].split() == [
-        "a", "isp1", "dots.example", "planned", "-"]
+        "a", "isp1", "dots.example", "planned", "-", "-"]
     assert world.client("aliases")[1]["aliases"] == [] and len(s.did("PUT")) == 0 and before
 
 
@@ -168,7 +169,7 @@ def test_who_is_away_leaves_it_pending_and_who_refuses_it_refused(world, stub):
     world.in_step("isp1")
     s.answers += [("PUT", "/aliases/alias=a", 409)]
     code, reply = put(world, "alias", alias("a", "198.51.100.7/32"), "--wait", "20")
-    assert code == 1 and reply["name"] == "a" and reply["error"] == "the server says 409 operation-failed: because"
+    assert code == 1 and reply["name"] == "a" and reply["error"] == "the server says 409 resource-denied: because"
     s.answers += [("PUT", "/aliases/alias=b", 503)]
     code, reply = put(world, "alias", alias("b", "198.51.100.7/32"), "--wait", "1")
     assert code == 4 and states(reply) == [("isp1", "pending")]

@@ -176,6 +176,27 @@ gateways_are_told_of_what_they_are_responsible_for(void **state)
 	homing_free(gateways.h);
 }
 
+/* 9132-3-25: not even in a URI, of which all that is outside may be told (M15). */
+static void
+a_uri_with_an_address_inside_is_not_told(void **state)
+{
+	struct world *x = *state;
+	struct domain *d = &x->h->domains[1];
+	struct name n = name_from(x->a, "https://10.0.0.70/", "198.51.100.70/32");
+
+	d->nat = mem_new(sizeof(*d->nat));
+	d->nat[d->n_nat++] =
+		(struct nat_entry){prefix_from("10.0.0.64/26"), prefix_from("198.51.100.64/26")};
+	assert_int_equal(
+		disclosure_of_name(x->h, server_named(x->h, "s2"), &n).rule, DISCLOSURE_FOREIGN);
+	n = name_from(x->a, "https://198.51.100.70/", "198.51.100.70/32");
+	assert_int_equal(
+		disclosure_of_name(x->h, server_named(x->h, "s2"), &n).rule, DISCLOSURE_OWN);
+	n = name_from(x->a, "https://www.example.com/", "198.51.100.70/32");
+	assert_int_equal(
+		disclosure_of_name(x->h, server_named(x->h, "s2"), &n).rule, DISCLOSURE_OWN);
+}
+
 int
 main(void)
 {
@@ -186,6 +207,7 @@ main(void)
 		CASE(a_consent_widens_what_may_be_told),
 		CASE(the_gate_lets_through_what_is_the_domains),
 		CASE(gateways_are_told_of_what_they_are_responsible_for),
+		CASE(a_uri_with_an_address_inside_is_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

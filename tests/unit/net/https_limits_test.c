@@ -2,9 +2,11 @@
  * HTTPS: every limit exceeded once, peers that are slow in all the ways there are, many of them at
  * a time, and what a flood of handshakes does to everything else (8040-12-05).
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "desk.h"
@@ -344,46 +346,57 @@ query_of_many_parameters_is_delivered_whole(void **state)
 	desk_stop(&d);
 }
 
+/* One that is asked for, but not answered. */
+static struct visitor *
+giving(struct desk *d, const char *certificate, unsigned held)
+{
+	struct visitor *w = desk_visitor(d, &(struct visitor_setup){.certificate = certificate});
+	char body[1000];
+
+	memset(body, 'x', sizeof(body));
+	visitor_say(w, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+	visitor_send(w, body, sizeof(body));
+	WAIT(d->loop, d->n_held == held || visitor_is_over(w));
+	return w;
+}
+
+/* Of one peer there is never more than is left for all others. */
 static void
 all_bodies_together_are_limited(void **state)
 {
 	struct https_config cfg = {.max_bodies = 3000, .max_body = 1000};
-	struct visitor *w[3], *late;
-	char body[1000];
+	struct visitor *one, *other, *late;
 	struct desk d;
 
 	(void)state;
 	desk_start(&d, &cfg);
 	d.hold = true;
-	memset(body, 'x', sizeof(body));
-	for (unsigned i = 0; i < 3; i++) {
-		w[i] = desk_visitor(&d, NULL);
-		visitor_say(w[i], "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-		visitor_send(w[i], body, sizeof(body));
-		WAIT(d.loop, d.n_held == i + 1);
-	}
-	late = desk_visitor(&d, NULL);
-	visitor_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+	one = giving(&d, "client", 1);
+	late = giving(&d, "client", 2);
 	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
+	other = giving(&d, "named", 2);
+	assert_int_equal(d.n_held, 2);
 	late = desk_visitor(&d, NULL);
 	visitor_say(
 		late, "PUT /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
 	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
-	visitor_free(w[0]);
-	WAIT(d.loop, d.gone == 1);
-	desk_answer(&d);
-	WAIT(d.loop, visitor_has(w[1], "/p\n") == 1);
-	late = desk_visitor(&d, NULL);
-	visitor_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-	visitor_send(late, body, sizeof(body));
-	WAIT(d.loop, d.n_held == 2); /* there is room again */
+	late = desk_visitor(&d, &(struct visitor_setup){0}); /* nobody, of whom there is nothing */
+	visitor_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 501\r\n\r\n");
+	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
+	late = desk_visitor(&d, &(struct visitor_setup){0});
+	visitor_say(late, "PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+	WAIT(d.loop, d.n_held == 3);
+	visitor_free(one);
 	visitor_free(late);
-	visitor_free(w[1]);
-	visitor_free(w[2]);
+	WAIT(d.loop, d.gone == 2);
+	one = giving(&d, "client", 2); /* there is room again */
+	assert_int_equal(d.n_held, 2);
+	visitor_free(one);
+	visitor_free(other);
 	desk_stop(&d);
 }
 
-/* An answer that nobody reads counts as long as it is there. */
+/* An answer that nobody reads counts as long as it is there, and as its peer's. */
 static void
 answers_that_wait_count_as_bodies_do(void **state)
 {
@@ -399,12 +412,16 @@ answers_that_wait_count_as_bodies_do(void **state)
 	visitor_listen(w, false);
 	visitor_say(w, get);
 	WAIT(d.loop, d.requests == 1);
+	d.answer_len = 0;
 	late = desk_visitor(&d, NULL);
 	visitor_say(late, get);
 	is_refused(&d, late, "HTTP/1.1 503 Service Unavailable\r\n");
+	late = desk_visitor(&d, &(struct visitor_setup){.certificate = "named"});
+	visitor_say(late, get);
+	WAIT(d.loop, visitor_has(late, "/x\n") == 1);
+	visitor_free(late);
 	visitor_listen(w, true);
 	WAIT(d.loop, visitor_len(w) > 2000000);
-	d.answer_len = 0;
 	late = desk_visitor(&d, NULL);
 	visitor_say(late, get);
 	WAIT(d.loop, visitor_has(late, "/x\n") == 1);
@@ -794,6 +811,108 @@ requests_wait_for_their_turn(void **state)
 	desk_stop(&d);
 }
 
+/* Owners of requests that take their time: of the processor, which is what counts. */
+static void
+work(struct desk *d)
+{
+	struct timespec ts;
+	long begun, now;
+
+	(void)d;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	begun = ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	do {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+		now = ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	} while (now - begun < 20);
+}
+
+struct gaps {
+	const struct desk *desk;
+	unsigned before, turns, least; /* between two of them */
+};
+
+static void
+look_at_gap(void *arg)
+{
+	struct gaps *g = arg;
+
+	g->turns++;
+	if (g->desk->requests == g->before)
+		return;
+	if (g->before && g->turns < g->least)
+		g->least = g->turns;
+	g->before = g->desk->requests;
+	g->turns = 0;
+}
+
+/* A turn has 2 ms for requests: who takes ten times as much is paid for by the turns that follow,
+ * in which all else goes on. */
+static void
+requests_that_take_long_leave_time_for_others(void **state)
+{
+	enum { N = 8 };
+	struct gaps g = {.least = UINT_MAX};
+	struct rush r = {0};
+	struct visitor *w[N];
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, NULL);
+	for (unsigned i = 0; i < N; i++)
+		w[i] = desk_visitor(&d, NULL);
+	WAIT(d.loop, d.judged == N);
+	d.on_request = work;
+	r.count = &d.requests;
+	g.desk = &d;
+	loop_at_turn_end(d.loop, look_at_turn, &r);
+	loop_at_turn_end(d.loop, look_at_gap, &g);
+	for (unsigned i = 0; i < N; i++)
+		visitor_say(w[i], get);
+	WAIT(d.loop, d.requests == N);
+	assert_int_equal(r.most, 1);
+	assert_in_range(g.least, 8, UINT_MAX);
+	for (unsigned i = 0; i < N; i++) {
+		WAIT(d.loop, visitor_has(w[i], "/x\n") == 1);
+		visitor_free(w[i]);
+	}
+	desk_stop(&d);
+}
+
+/* Each peer in its turn, however many requests another one has there already. */
+static void
+peers_take_turns(void **state)
+{
+	enum { N = 12 };
+	struct visitor *w[N], *other;
+	struct desk d;
+
+	(void)state;
+	desk_start(&d, NULL);
+	for (unsigned i = 0; i < N; i++)
+		w[i] = desk_visitor(&d, NULL);
+	other = desk_visitor(&d, &(struct visitor_setup){.certificate = "named"});
+	WAIT(d.loop, d.judged == N + 1);
+	d.on_request = work;
+	for (unsigned i = 0; i < N; i++)
+		visitor_say(w[i], get);
+	WAIT(d.loop, d.requests > 0);
+	visitor_say(other, "GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT(d.loop, visitor_has(other, "/other\n") == 1);
+	assert_in_range(d.requests, 2, N - 4);
+	visitor_free(w[N - 1]); /* who goes away while it waits was never there */
+	WAIT(d.loop, https_connections(d.https) == N);
+	assert_in_range(d.requests, 2, N - 2);
+	WAIT(d.loop, d.requests == N);
+	assert_int_equal(d.gone, 0);
+	for (unsigned i = 0; i < N - 1; i++) {
+		WAIT(d.loop, visitor_has(w[i], "/x\n") == 1);
+		visitor_free(w[i]);
+	}
+	visitor_free(other);
+	desk_stop(&d);
+}
+
 static int
 start(void **state)
 {
@@ -832,6 +951,8 @@ main(void)
 		cmocka_unit_test(connection_that_lacks_descriptors_is_closed),
 		cmocka_unit_test(handshakes_wait_for_their_turn),
 		cmocka_unit_test(requests_wait_for_their_turn),
+		cmocka_unit_test(requests_that_take_long_leave_time_for_others),
+		cmocka_unit_test(peers_take_turns),
 	};
 
 	return cmocka_run_group_tests(tests, start, harness_end);
