@@ -81,7 +81,8 @@ def test_what_cannot_be_matched(lab, words, why):
 @pytest.mark.parametrize("line, why", [
     ("alias cpe target=PA1.t1", "no name="), ("filter t1 name=f", "no agent t1"),
     ("filter cpe name=f activation=later", "activation=later"), ("filter cpe name=f forward=back", "forward=back"),
-    ("alias cpe name=a by=hand", "by=hand"), ("filter cpe name=f source=PA9.t1", "PA9.t1"), ("alias cpe name=a forward=drop", "no attribute 'forward'"),
+    ("alias cpe name=a by=hand", "by=hand"), ("control cpe id=a", "no acl="),
+    ("control cpe acl=f:later", "acl=f:later"), ("alarm cpe target=PA1.t1 acl=f:later", "acl=f:later"), ("filter cpe name=f source=PA9.t1", "PA9.t1"), ("alias cpe name=a forward=drop", "no attribute 'forward'"),
     ("restconf t1 get aliases server=s1", "no as="), ("restconf t1 get aliases as=t1 server=s1", "as=t1"),
     ("restconf t1 get aliases as=cpe server=cpe", "no agent with data="),
     ("restconf t1 get nothing as=cpe server=s1", "nothing: registration"),
@@ -146,8 +147,8 @@ class Files:
 
     def dotsctl(self, name, *words):
         text = json.loads(pathlib.Path(words[-1]).read_text()) if words[1] == "set" else None
-        self.said.append((name, *words[:3], text))
-        return 4, {"name": words[2]}
+        self.said.append((name, *words[:3], text) if words[0] in ("alias", "acl") else (name, *words))
+        return 4, {}
 
     def record(self, name, kind, entry):
         return self.entries.get((name, kind, entry))
@@ -185,3 +186,14 @@ def test_keys_are_written_down_only_where_something_is_decoded(tmp_path, lab):
     assert decoding.environment(lab, tmp_path) is None
     (tmp_path / "Y.lab").write_text(LAB.replace("lab X", "lab Y") + "step s1 decode s1 holds=x\n")
     assert decoding.environment(Lab(tmp_path / "Y.lab"), tmp_path)["SSLKEYLOGFILE"] == str(tmp_path / "session-keys")
+
+
+def test_filters_are_switched_by_signal(lab, tmp_path):
+    files, journal = Files(), Journal()
+    steps = Steps(lab, None, None, None, files, journal, tmp_path)
+    steps.asks = [("cpe", "a", "w7"), ("cpe", "b", "w8")]
+    steps.do_control(said("control cpe id=a acl=f:when-mitigating,g:deactivate,h"), "cpe")
+    assert files.said == [("cpe", "filter", "w7", "f=activate-when-mitigating", "g=deactivate", "h")]
+    assert [(r.event, r.fields["exit"]) for r in journal.records] == [("controlled", 4)] and steps.dirty
+    steps.do_alarm(said("alarm cpe target=192.0.2.66/32 acl=f:immediate"), "cpe")
+    assert files.said[1][-3:] == ("192.0.2.66/32", "--acl", "f=immediate")

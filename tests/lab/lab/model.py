@@ -343,7 +343,7 @@ class Lab:
                     if name.removesuffix(".helper") not in self.agents:
                         raise st.error(f"no agent {name}")
         elif verb in ("alarm", "refresh", "withdraw", "escalate", "terminate", "client", "configure",
-                      "drain", "alias", "filter"):
+                      "drain", "alias", "filter", "control"):
             if args[0] not in self.agents:
                 raise st.error(f"no agent {args[0]}")
         elif verb in ("link", "loss", "dhcp"):
@@ -357,6 +357,12 @@ class Lab:
             for key in ("from", "to"):
                 if st.get(key) not in self.agents:
                     raise st.error(f"{key}={st.get(key)}: no agent")
+        if verb in ("alarm", "control", "coap"):
+            for text in st.items("acl"):
+                if text.partition(":")[2] not in ("", *records.ACTIVATIONS):
+                    raise st.error(f"acl={text}: NAME:{', NAME:'.join(records.ACTIVATIONS)}")
+        if verb == "control" and "acl" not in st.attrs:
+            raise st.error("no acl=")
         if verb == "decode" and not st.get("holds"):
             raise st.error("no holds=: it would not be known whether anything was decoded")
         if verb in ("alias", "filter"):

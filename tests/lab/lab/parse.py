@@ -155,6 +155,7 @@ OUTSIDE_EVENTS = {
     "translated": {"from", "to", "port", "src-in"},
     "alarmed": {"exit"},
     "recorded": {"exit"},
+    "controlled": {"exit"},
 }
 EVENTS = {**PRODUCT_EVENTS, **OUTSIDE_EVENTS}
 # In labs as in topologies -> in the product's event log.
@@ -174,7 +175,8 @@ VERBS = {
     "pause": (1, 99, set()),
     "resume": (1, 99, set()),
     "forget": (1, 99, set()),
-    "alarm": (1, 1, {"target", "name", "port", "protocol", "lifetime", "wait", "id", "on-loss"}),
+    "alarm": (1, 1, {"target", "name", "port", "protocol", "lifetime", "wait", "id", "on-loss", "acl"}),
+    "control": (1, 1, {"id", "acl"}),
     "refresh": (1, 1, {"id"}),
     "withdraw": (1, 1, {"id"}),
     "escalate": (1, 1, {"target"}),

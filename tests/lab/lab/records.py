@@ -13,6 +13,12 @@ ALIAS = ("target", "fqdn", "port", "protocol")
 FILTER = ("ace", "forward", "rate", "source", "target", "port", "source-port", "protocol", "activation")
 
 
+def controls(st):
+    """acl=NAME, NAME:ACTIVATION, as dotsctl has it."""
+    found = [text.partition(":") for text in st.items("acl")]
+    return [f"{name}={ACTIVATIONS[kind]}" if kind else name for name, _, kind in found]
+
+
 def is_empty(st):
     """Does the statement name something, and say nothing of it? Then it goes."""
     return not {*ALIAS, *FILTER} & st.attrs.keys()

@@ -88,6 +88,8 @@ class Steps:
                 words += ["--" + option, st.get(option)]
         if st.get("on-loss", "no") == "yes":
             words.append("--on-loss")
+        for acl in records.controls(st):
+            words += ["--acl", acl]
         status, reply = self.agents.dotsctl(name, *words)
         if status not in (0, 1, 4):
             raise NetError(f"dotsctl {' '.join(words)} at {name}: exit {status}, {reply}")
@@ -390,6 +392,15 @@ class Steps:
         before = self.agents.record(name, "acl", st.get("name"))
         entry = None if records.is_empty(st) else records.acl(self.lab, st, st.get("name"), before)
         self.put_record(st, name, "acl", entry)
+
+    def do_control(self, st, name):
+        """RFC 9133, of what was asked for."""
+        self.dirty = True
+        for ask in self.asked(st, name):
+            status, reply = self.agents.dotsctl(name, "filter", ask[2], *records.controls(st))
+            if status not in (0, 1, 4):
+                raise NetError(f"dotsctl filter {ask[2]} at {name}: exit {status}, {reply}")
+            self.journal.note(name, "controlled", exit=status, reply=str(reply))
 
     def put_record(self, st, name, kind, entry):
         """In the agent's files, or by its operator's hand; None: away with it."""
