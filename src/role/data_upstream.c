@@ -233,7 +233,7 @@ tell_records(struct data_upstream *u)
 static enum activation_type
 controlled(void *arg, const char *domain, const char *acl)
 {
-	return dots_client_controlled(arg, domain, acl);
+	return wishes_controlled(dots_client_wishes(arg), domain, acl);
 }
 
 static void
