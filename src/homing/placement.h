@@ -135,6 +135,8 @@ struct queued_action {
 
 enum store_kind { STORE_IDENTITY, STORE_WISH, STORE_PLACEMENT, STORE_KINDS };
 
+LIST_HEAD(controlling_list, placement);
+
 struct wishes {
 	const struct homing *homing;
 	struct persist *persist;
@@ -156,7 +158,7 @@ struct wishes {
 	enum availability *available; /* by ordinal */
 	bool *unable;                 /* likewise: it does not know filter control */
 	struct wish_records records;
-	LIST_HEAD(, placement) controlling;
+	struct controlling_list controlling;
 	struct map *identities; /* domain name -> struct identity */
 	bool worn;              /* rollover_look has something to look at */
 	bool acting;            /* some of what is due now has been handed out */

@@ -1276,26 +1276,3 @@ dots_client_recorded(struct dots_client *c, uint32_t domain)
 {
 	dots_client_each(c, recorded_one, &domain);
 }
-
-struct control_search {
-	const char *domain, *there;
-	enum activation_type type;
-};
-
-static void
-search_control(void *arg, struct dots_client *c)
-{
-	struct control_search *s = arg;
-
-	if (!s->type)
-		s->type = wishes_controlled(c->wishes, s->domain, s->there);
-}
-
-enum activation_type
-dots_client_controlled(struct dots_client *c, const char *domain, const char *there)
-{
-	struct control_search s = {domain, there, 0};
-
-	dots_client_each(c, search_control, &s);
-	return s.type;
-}

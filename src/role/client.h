@@ -89,9 +89,6 @@ struct client_records {
 void dots_client_on_acl(struct dots_client *c, const struct client_records *r);
 /* What is on record there has changed. */
 void dots_client_recorded(struct dots_client *c, uint32_t domain);
-/* As wishes_controlled, of the whole. */
-enum activation_type dots_client_controlled(
-	struct dots_client *c, const char *domain, const char *there);
 /* For what goes along with the signal channel (RFC 8783): our cuid at a domain, the links, and
  * after each change of one. */
 const char *dots_client_cuid(struct dots_client *c, uint32_t domain);

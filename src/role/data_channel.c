@@ -309,7 +309,7 @@ controlled(const struct data_channel *c, const struct data_record *r)
 {
 	if (r->kind != SHARE_ACL)
 		return 0;
-	return c->setup.controlled(c->setup.arg, c->setup.domain, name_of(r));
+	return c->setup.controlled(c->setup.arg, c->holder, c->setup.domain, name_of(r));
 }
 
 /* A new reference: the entry, with the activation-type that it is to have. */

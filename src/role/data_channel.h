@@ -49,7 +49,8 @@ struct data_channel_setup {
 	void (*changed)(void *arg);
 	/* What an ACL there is made by signal (RFC 9133): that counts, whatever its entry says; 0:
 	 * nothing is said of it. */
-	enum activation_type (*controlled)(void *arg, uint32_t domain, const char *acl);
+	enum activation_type (*controlled)(
+		void *arg, const char *holder, uint32_t domain, const char *acl);
 	/* A round has written something. */
 	void (*recorded)(void *arg, uint32_t domain);
 	void *arg;

@@ -812,11 +812,14 @@ tell_records(struct data_upstream *u)
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static enum activation_type
-controlled(void *arg, uint32_t domain, const char *acl)
+controlled(void *arg, const char *holder, uint32_t domain, const char *acl)
 {
 	const struct data_upstream *u = arg;
+	struct dots_client *c = client_of(u, holder);
 
-	return dots_client_controlled(u->client, u->setup.homing->domains[domain].name, acl);
+	return c ? wishes_controlled(
+			   dots_client_wishes(c), u->setup.homing->domains[domain].name, acl)
+		 : 0;
 }
 
 static void

@@ -534,7 +534,8 @@ record(void)
 	dots_client_on_acl(client, &(struct client_records){{acl_at, accepting_at, NULL}, missing});
 	for (uint32_t d = 0; d < config->homing->n_domains; d++) {
 		dots_client_recorded(client, d);
-		(void)dots_client_controlled(client, config->homing->domains[d].name, "a@isp1");
+		(void)wishes_controlled(
+			dots_client_wishes(client), config->homing->domains[d].name, "a@isp1");
 	}
 }
 

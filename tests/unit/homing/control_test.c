@@ -41,11 +41,9 @@ acl_at(void *arg, uint32_t domain, const char *asker, const char *acl)
 	char *key =
 		mem_printf("%s%s%s/%s ", asker, *asker ? ":" : "", x->h->domains[domain].name, acl);
 	const char *found = strstr(x->recorded, key);
-	size_t len = strlen(key);
 
 	free(key);
 	return found ? arena_text(x->a, acl, strlen(acl)) : NULL;
-	(void)len;
 }
 
 static const char *
