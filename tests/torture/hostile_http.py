@@ -5,7 +5,9 @@ import collections
 import contextlib
 import queue
 import signal
+import socket
 import statistics
+import struct
 import subprocess
 import threading
 import time
@@ -231,6 +233,38 @@ class Table:
                 self.line.close()
                 self.line = None
         self.case.figure("messages with a known answer", n)
+        self.tell()
+
+    def ends(self):
+        """Who ends its direction, or is gone, wherever it is: the connection ends, answered or not."""
+        parts, n = [b"", b"GET /", request("GET", ROOT), request("GET", ROOT) * 20,
+                    request("PUT", ROOT, b"[" * 1000)[:-500]], 0
+        for part in parts:
+            for how in ("half closed", "half closed without a word", "gone", "reset"):
+                n += 1
+                line = self.begin()
+                line.say(part)
+                if not self.leave(line, how):
+                    self.wrong.append(f"{how} behind {part[:20]!r} of {len(part)}: the connection stays")
+                line.close()
+        self.case.figure("ways to leave", n)
+        self.tell()
+
+    @staticmethod
+    def leave(line, how):
+        """Whether it is over at our end."""
+        if how == "reset":
+            line.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if how in ("gone", "reset"):
+            return True
+        if how == "half closed without a word":
+            socket.socket.shutdown(line.s, socket.SHUT_WR)
+            return line.is_ended(PATIENCE_S)
+        with contextlib.suppress(OSError):
+            line.s.unwrap()  # waits for the other side to say so, too
+        return True
+
+    def tell(self):
         if self.wrong:
             raise Failure("\n".join([*self.wrong[:50], f"{len(self.wrong)} in all"]))
 
@@ -390,7 +424,9 @@ def run(case):
         memory, descriptors = Memory(rig, "s"), rig.descriptors("s")
         memory.start()
         records.start()
-        Table(case, rig).run()
+        table = Table(case, rig)
+        table.run()
+        table.ends()
         tls = Openssl(rig)
         tls.renegotiation()
         tls.early_data()

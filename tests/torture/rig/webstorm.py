@@ -2,6 +2,7 @@
 that it shares nothing but the machine with who measures. Its first line on standard input is what Storm says;
 then "on", "off" and "end", each answered by itself once it is so ("end": by what came of it, by kind)."""
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -253,15 +254,19 @@ class Flood(Part):
 class Bodies(Part):
     """As large as they may be, and larger."""
 
+    def __init__(self, storm):
+        super().__init__(storm)
+        self.kinds = itertools.cycle([
+            request("PUT", entry(cuid(0)), b"[" * (4 << 20), [("Content-Type", TYPE)]),
+            request("PUT", entry(cuid(0)), b"[" * (1 << 18), [("Content-Type", TYPE)]),
+            request("PUT", entry(cuid(0)), b"10000\r\n" + (b"x" * 65536 + b"\r\n10000\r\n") * 40,
+                    [("Content-Type", TYPE), ("Transfer-Encoding", "chunked")], length=False),
+            request("GET", "/" + "a" * 100000)])
+
     def step(self):
-        kinds = [request("PUT", entry(cuid(0)), b"[" * (1 << 18), [("Content-Type", TYPE)]),
-                 request("PUT", entry(cuid(0)), b"[" * (4 << 20), [("Content-Type", TYPE)]),
-                 request("PUT", entry(cuid(0)), b"10000\r\n" + (b"x" * 65536 + b"\r\n10000\r\n") * 40,
-                         [("Content-Type", TYPE), ("Transfer-Encoding", "chunked")], length=False),
-                 request("GET", "/" + "a" * 100000)]
         line = Line(self.to, self.own, self.source())
         try:
-            self.count(f"large: {line.ask(self.rng.choice(kinds), seconds=PATIENCE_S).status}")
+            self.count(f"large: {line.ask(next(self.kinds), seconds=PATIENCE_S).status}")
         finally:
             line.close()
 
@@ -272,11 +277,11 @@ class Writer(Part):
     def __init__(self, storm):
         super().__init__(storm)
         self.web = Web(self.to, self.own, self.source())
-        self.acts = [self.again, self.one_more, self.stranger, self.larger, self.filter, self.one_more_filter,
-                     self.too_long]
+        self.acts = itertools.cycle([self.again, self.one_more, self.stranger, self.larger, self.filter,
+                                     self.one_more_filter, self.too_long])
 
     def step(self):
-        act = self.rng.choice(self.acts)
+        act = next(self.acts)
         self.count(f"{act.__name__}: {act().status}")
 
     def rest(self):
