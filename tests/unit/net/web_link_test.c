@@ -94,7 +94,7 @@ static void
 no_other_link_serves_instead(void **state)
 {
 	struct world *x = *state;
-	struct web_config cfg = {.interface = "wan2", .timeout_s = 1};
+	struct web_config cfg = {.interface = "wan2"};
 
 	asker_start(&x->asker, x->l, &x->site.at, &cfg);
 	asker_ask(&x->asker, "GET", "/", NULL);
