@@ -341,9 +341,9 @@ compare(struct inspection *in, struct data_record *r, json_t *there)
 {
 	enum activation_type type = controlled(in->channel, r);
 
-	if (in->confirming && type) {
-		; /* it is shown with the type of now; what was seen before stands */
-	} else if (in->confirming) {
+	if (in->confirming) {
+		if (type) /* it is shown with the type of now: what was seen before stands */
+			return;
 		json_decref(r->seen);
 		r->seen = json_incref(there);
 	} else {
