@@ -151,7 +151,9 @@ def test_data_channels_are_where_servers_have_one(make):
 
 def test_data_channels_of_gateways_and_third_parties(make):
     text = LAB.replace("dots border kind=gateway", "dots border kind=gateway data=443")
-    assert make("c1", text)["gateways"]["border"]["data-channel"]["name"] == "gw.example"
+    # Not at the first address of that host, but at the first where it listens.
+    assert make("c1", text)["gateways"]["border"]["data-channel"] == {
+        "name": "gw.example", "address": "198.51.100.1", "port": 443}
     assert "data-channel" not in make("c1", text)["gateways"]["gw2"]
     assert make("border", text)["data-channel"]["listen"] == [{"interface": "in", "port": 443}]
     text = RECURSING.replace("dots third kind=server", "dots third kind=server data=443")

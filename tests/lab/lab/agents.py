@@ -128,7 +128,7 @@ class Configuration:
         for a in servers:
             if "data" in a.st.attrs:
                 return {"data-channel": {"name": a.st.get("name"), "port": int(a.st.get("data")),
-                                         "address": str(self.lab.addresses_of(a.name)[0])}}
+                                         "address": str(self.lab.served_at(a.name)[0])}}
         return {}
 
     def client(self):

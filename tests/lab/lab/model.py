@@ -418,6 +418,11 @@ class Lab:
     def addresses_of(self, ns):
         return [ip.ip for _, ip in self.addresses.get(ns, [])]
 
+    def served_at(self, agent):
+        """The addresses of an agent where it listens."""
+        chosen = self.agents[agent].st.items("listen")
+        return [ip.ip for i, ip in self.addresses.get(agent, []) if not chosen or i in chosen]
+
     def space(self, name):
         """PA1, PA2 (what pvd 1, 2 assigned), PI -> its prefixes."""
         if name == "PI":

@@ -421,7 +421,7 @@ class Steps:
         if method != "get":
             self.dirty = True
         who, server = st.get("as"), self.lab.agents[st.get("server")].st
-        ca, address = server.get("ca"), str(self.lab.addresses_of(st.get("server"))[0])
+        ca, address = server.get("ca"), str(self.lab.served_at(st.get("server"))[0])
         own, cuid = self.agents.credentials(who, ca), self.agents.cuid(st.get("cuid", who), ca)
         host, answer = f"{server.get('name')}:{server.get('data')}", self.folder / f"curl-{st.line}.out"
         answer.unlink(missing_ok=True)
