@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import xml.etree.ElementTree
 
 import pytest
 
@@ -29,6 +30,7 @@ VECTORS = {v["id"]: v for v in json.loads((HERE.parents[2] / "vectors" / "rfc878
 MODULE = "ietf-dots-data-channel"
 ROOT = "/restconf/data/" + MODULE + ":dots-data"
 TYPE = "application/yang-data+json"
+XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 CUID, OTHER_CUID = "dz6pHjaADkaFTbjr0JGBpw", "paL8p4Zqo4SLv64TLPXrxA"
 SERVER = """instance: server
 state: server-state
@@ -270,14 +272,29 @@ def test_a_cdid_counts_from_trusted_gateways_only(serve, web):
     assert beta.get(own("r")).status == 404
 
 
+# 8783-3.1-03: by TCP alone.
+def test_the_port_of_the_data_channel_is_free_for_udp(serve):
+    server = serve()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        with pytest.raises(OSError):
+            s.bind(("127.0.0.1", server.port))  # the signal channel
+        s.bind(("127.0.0.1", server.https))
+
+
 # --- RESTCONF --------------------------------------------------------------------------------------
 
 
-# 8040-3.1-02, -03, 8040-3.3-01, -02, 8040-3.3.3-01, 8040-10-01, 8040-9.1.2-01
+# 8040-3.1-02, -03, 8040-1.5-01, -02, 8040-3.3-01, -02, 8040-3.3.2-01, 8040-3.3.3-01, 8040-3.4-02, 8040-10-01,
+# 8040-9.1.2-01
 def test_the_api_tells_of_itself(serve, web):
     w = web(serve())
     got = w.get("/.well-known/host-meta", accept="application/xrd+xml")
-    assert got.fields["content-type"] == "application/xrd+xml" and got.text.count("rel='restconf'") == 1
+    assert (got.status, got.fields["content-type"]) == (200, "application/xrd+xml")
+    xrd = xml.etree.ElementTree.fromstring(got.text.encode())
+    assert xrd.tag == XRD + "XRD" and [(x.tag, x.attrib) for x in xrd] == [
+        (XRD + "Link", {"rel": "restconf", "href": "/restconf"})]
+    assert w.get("/restconf/operations").body == {"ietf-restconf:operations": {}}
+    assert list(w.get("/restconf/data").body) == ["ietf-restconf:data"]
     assert w.get("/restconf").body == {"ietf-restconf:restconf": {
         "data": {}, "operations": {}, "yang-library-version": "2016-06-21"}}
     assert w.get("/restconf/yang-library-version").body == {"ietf-restconf:yang-library-version": "2016-06-21"}
@@ -299,7 +316,8 @@ def test_methods_of_a_resource(serve, web):
     assert [head.fields[k] for k in ("etag", "last-modified")] == [get.fields[k] for k in ("etag", "last-modified")]
     got = w("DELETE", "/restconf/data")
     assert got.status == 405 and "GET" in got.fields["allow"]
-    assert w("BREW", own()).status == 501
+    got = w("BREW", own())
+    assert (got.status, got.error["error-tag"]) == (501, "operation-not-supported")
     assert w.put("/restconf/data", {"ietf-restconf:data": {}}).status == 403  # 8040-4.5-03
     got = w("PUT", own() + "/aliases/alias=a")  # 8040-4.5-02
     assert (got.status, got.error["error-tag"]) == (400, "invalid-value")
@@ -328,7 +346,8 @@ def test_validators_change_with_configuration_only(serve, web):
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [alias("a", **{"target-protocol": [6]})]}).status == 204
     after = tags()
     assert [x != y for x, y in zip(before, after)] == [True, True, True, True, False, False]
-    assert w.get(own() + "/aliases/alias=b", fields=[("If-None-Match", after[4])]).status == 304
+    got = w.get(own() + "/aliases/alias=b", fields=[("If-None-Match", after[4])])
+    assert got.status == 304 and not got.text
     assert w.get(own() + "/aliases/alias=a", fields=[("If-None-Match", before[3])]).status == 200
 
 
@@ -377,16 +396,19 @@ def test_members_have_no_order_and_entries_have_one(serve, web):
         ("z", "ietf-access-control-list:drop"), ("a", "ietf-access-control-list:drop")]
 
 
-# 8040-3.4.1-05, -07, 8040-B-03
+# 8040-3.4.1-05, -07, 8040-3.5.1-05, 8040-3.5.2-05, 8040-B-03
 def test_a_stale_edit_changes_nothing(serve, web):
     w = web(serve())
     register(w)
     post_alias(w, alias("a"))
     path = own() + "/aliases/alias=a"
-    tag = w.get(path).fields["etag"]
+    tag, changed = (w.get(path).fields[k] for k in ("etag", "last-modified"))
+    got = w.get(path, fields=[("If-Modified-Since", changed)])
+    assert got.status == 304 and not got.text
+    assert w.get(path, fields=[("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")]).status == 200
     body = {f"{MODULE}:alias": [alias("a", **{"target-protocol": [17]})]}
     got = w.put(path, body, fields=[("If-Match", '"0"')])
-    assert got.status == 412 and got.fields["etag"] == tag
+    assert got.status == 412 and (got.fields["etag"], got.fields["last-modified"]) == (tag, changed)
     got = w.put(path, body, fields=[("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")])
     assert got.status == 412 and w.get(path).fields["etag"] == tag
     assert w.put(path, body, fields=[("If-Match", tag)]).status == 204
@@ -491,12 +513,14 @@ def test_what_is_not_renewed_goes(serve, web, folder):
     assert w.get(own() + "/aliases/alias=renewed").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 10080
 
 
-# 8783-5.2-01, -02, 8040-4.2
+# 8783-5.2-01, -02, -03, 8040-4.2
 def test_a_registration_takes_everything_with_it(serve, web):
     w = web(serve())
     register(w)
     post_alias(w, alias())
     assert w.delete(own()).status == 204 and w.get(own()).status == 404
+    got = w.delete(own())
+    assert (got.status, got.error["error-tag"]) == (404, "invalid-value")
     register(w)
     assert w.get(own() + "/aliases").body == {f"{MODULE}:aliases": {}}
 
@@ -534,6 +558,10 @@ def test_what_the_module_does_not_have_does_not_exist(serve, web):
         for method in ("GET", "DELETE", "PUT", "PATCH", "POST"):
             got = w(method, own() + below, {f"{MODULE}:alias": [alias()]} if method[0] == "P" else None)
             assert got.status in (400, 404) and got.error["error-tag"] == "invalid-value", (method, below, got)
+    for path in (own() + "/aliases.json", own() + "/aliases/alias=web.json",  # 8040-5.2-16
+                 "/restconf/data/ietf-restconf:restconf", "/restconf/data/ietf-restconf:errors",  # 8040-8-05, 8040-3.9-01
+                 "/restconf/data/ietf-restconf-monitoring:restconf-state/streams"):  # 8040-9.2-01
+        assert w.get(path).status == 404, path
     assert w.get(own() + "/cuid").body == {f"{MODULE}:cuid": CUID}
     for method in ("DELETE", "PUT"):
         got = w(method, own() + "/cuid", {f"{MODULE}:cuid": "x"} if method == "PUT" else None)
@@ -563,6 +591,43 @@ def test_order_is_for_acls(serve, web):
     assert [a["name"] for a in got] == ["two", "one"]
 
 
+# 8040-4.8.1-03, 8040-4.8.2-02, 8040-4.8.3-02, 8040-4.8.9-01
+def test_parameters_are_for_the_resources_that_they_are_for(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_alias(w, alias()).status == 201
+    path, body = own() + "/aliases/alias=web", {f"{MODULE}:alias": [alias()]}
+    wrong = [("PUT", path + "?content=all", body), ("PATCH", path + "?fields=name", body),
+             ("POST", own() + "/aliases?depth=1", {f"{MODULE}:alias": [alias("b")]}),
+             ("PUT", path + "?with-defaults=trim", body), ("DELETE", path + "?depth=1", None)]
+    wrong += [("GET", place, None) for place in (
+        "/restconf?content=all", "/restconf?with-defaults=trim", "/restconf/operations?depth=1",
+        "/restconf/operations?content=all", "/restconf/yang-library-version?fields=x", "/.well-known/host-meta?depth=1")]
+    for method, place, said in wrong:
+        got = w(method, place, said)
+        assert (got.status, got.error["error-tag"]) == (400, "invalid-value"), (method, place, got)
+    assert w("HEAD", path + "?depth=1&content=config").status == 200
+    version = {"yang-library-version": "2016-06-21"}
+    assert w.get("/restconf?depth=1").body == {"ietf-restconf:restconf": {}}
+    assert w.get("/restconf?depth=2").body == w.get("/restconf").body
+    assert w.get("/restconf?fields=yang-library-version").body == {"ietf-restconf:restconf": version}
+    assert w.get("/restconf?fields=nothing").status == 400
+
+
+# 8783-6.1-05, -25, 8783-6.3-03
+def test_a_container_is_posted_again_with_what_is_new(serve, web):
+    w = web(serve())
+    register(w)
+    for name in ("one", "two"):
+        got = post_alias(w, alias(name))
+        assert got.status == 201 and got.fields["location"] == own() + f"/aliases/alias={name}"
+        assert w.get(got.fields["location"]).body[f"{MODULE}:aliases"]["alias"][0]["name"] == name
+    names = [a["name"] for a in w.get(own() + "/aliases").body[f"{MODULE}:aliases"]["alias"]]
+    assert names == ["one", "two"]
+    assert w.delete(own() + "/aliases/alias=one").status == 204
+    assert w.get(own() + "/aliases/alias=one").status == 404 and w.get(own() + "/aliases/alias=two").status == 200
+
+
 # 8783-6.1-26, 8783-7.2-31
 def test_of_several_entries_all_are_made_or_none(serve, web):
     w = web(serve())
@@ -572,7 +637,7 @@ def test_of_several_entries_all_are_made_or_none(serve, web):
     assert post_alias(w, alias("one"), alias("two")).fields["location"].endswith("/aliases")
 
 
-# 8783-10-19, -20, -21
+# 8783-10-19, -20, -21, 8783-3.3-02
 def test_limits_are_named(serve, web):
     server = serve(more=", aliases: 2, acls: 1, aces: 2, entry-bytes: 2000, body: 20000",
                    acme=", limits: {cuids: 1, data-bytes: 1024}")
@@ -580,6 +645,9 @@ def test_limits_are_named(serve, web):
     register(w)
     got = w.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]})
     assert got.status == 403 and "limit" in got.error["error-message"] or "may have" in got.error["error-message"]
+    # Also who says it for them.
+    got = web(server, "gate").post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "r", "cdid": "7eeaf349529eb55ed50113"}]})
+    assert (got.status, got.error["error-tag"]) == (403, "access-denied") and "limits.cuids" in got.error["error-message"]
     assert post_alias(w, alias("a"), alias("b")).status == 201
     full = [post_alias(w, alias("c")), post_acl(w, "x", ace("1"), ace("2"), ace("3"))]
     assert post_acl(w, "x", ace("1")).status == 201
@@ -647,6 +715,24 @@ def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
     assert t.delete(CUID, 2).code == "2.02"
     until(lambda: rules() == [0], "the filter to be in force no more")
     t.stop()
+
+
+# 8783-7.2-05, 8783-7.4-03, 8040-1.3-03
+def test_what_is_answered_is_in_force(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+
+    def rules():
+        return [e["rules"] for e in server.events("filters-in-force")][-1:]
+
+    assert post_acl(w, "f", ace(), **{"activation-type": "deactivate"}).status == 201
+    assert rules() in ([], [0])
+    now = {"name": "f", "type": "ipv4-acl-type", "activation-type": "immediate", "aces": {"ace": [ace()]}}
+    assert w.put(own() + "/acls/acl=f", {f"{MODULE}:acl": [now]}).status == 204
+    assert rules() == [1]
+    assert w.delete(own() + "/acls/acl=f").status == 204
+    assert rules() == [0] and w.get(own() + "/acls/acl=f").status == 404
 
 
 # 9133-3.2.1-04, -05, -09, -17, -18, -19, -20, -25, 9133-6-03
@@ -778,7 +864,9 @@ def test_a_suspended_client_changes_nothing(serve, web):
     server = serve()
     w = web(server)
     register(w)
+    tags = [w.get(path).fields["etag"] for path in ("/restconf/data", own())]
     assert server("client", "acme", "suspend")[0] == 0
+    assert [w.get(path).fields["etag"] for path in ("/restconf/data", own())] == tags  # 8040-4.3-12
     assert w.get(own()).status == 200 and post_alias(w, alias()).status == 403
     assert server("client", "acme", "resume")[0] == 0
     assert post_alias(w, alias()).status == 201
