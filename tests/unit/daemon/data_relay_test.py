@@ -87,12 +87,12 @@ class Network(World):
         self.stubs[name] = Stub(self.folder, self.ports_of(name)[1])
         return self.stubs[name]
 
-    def text(self, clients=CLIENTS, more="", mitigators="escalate: {}", check=5, only=PROVIDERS):
+    def text(self, clients=CLIENTS, more="", mitigators="escalate: {}", check=5, only=PROVIDERS, nat=""):
         domains = ""
         for name in only:
             (port, https), (who, prefix) = self.ports_of(name), PROVIDERS[name]
             domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who,
-                                     https_name="dots.example", more="", check=check)
+                                     https_name="dots.example", more=nat, check=check)
         return GATEWAY.format(domains=domains, port=self.port, https=self.https, clients="".join(clients.values()),
                               mitigators=mitigators, more=more)
 
@@ -378,6 +378,22 @@ def test_what_is_too_much_for_one_registration_goes_nowhere(net):
     assert net.events("record-refused", section="RFC 8783 10", behalf="two/cuid-of-two")
 
 
+# 8783-3.1-29: each side has its own addresses; rule M15
+def test_between_the_sides_of_a_nat_addresses_are_translated(net):
+    net.provide("isp1")
+    net.gate(only=["isp1"], nat="\n    nat-map: [{inside: 10.0.0.0/24, outside: 198.51.100.0/24}]",
+             clients={"one": CLIENTS["one"].replace("[198.", "[10.0.0.0/24, 198.")})
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "10.0.0.7/32").status == 201
+    assert put_acl(one, own, "x", "10.0.0.8/32").status == 201
+    aliases, acls = net.there("isp1")
+    assert [a["target-prefix"] for a in aliases.values()] == [["198.51.100.7/32"]]
+    assert [networks(a) for a in acls] == [["198.51.100.8/32"]]
+    seen = one.get(own).body[f"{MODULE}:dots-client"][0]
+    assert seen["aliases"]["alias"][0]["target-prefix"] == ["10.0.0.7/32"]
+    assert networks(seen["acls"]["acl"][0]) == ["10.0.0.8/32"]
+
+
 # What is withdrawn here is gone upstream.
 def test_what_is_withdrawn_is_gone_upstream(net):
     for name in PROVIDERS:
@@ -487,6 +503,7 @@ def test_what_a_gateway_in_front_calls_them_goes_on(net):
     assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
     assert [b for m, _, b in s.asked if m == "POST"] == [
         {f"{MODULE}:dots-client": [{"cuid": s.cuid, "cdid": cdid}]}]
+    assert s.did("PUT") and "cdid" not in json.dumps([b for m, _, b in s.asked if m == "PUT"])  # 8783-5.1-17
 
 
 def test_what_is_for_here_alone_stays_here(net):
