@@ -378,6 +378,19 @@ def test_what_is_too_much_for_one_registration_goes_nowhere(net):
     assert net.events("record-refused", section="RFC 8783 10", behalf="two/cuid-of-two")
 
 
+# 8783-7.1-05: a gateway shows what it reads itself, and says no for who cannot do it.
+def test_what_a_provider_cannot_filter_is_refused(net):
+    s = net.stub("isp1")
+    s.capabilities = json.dumps({f"{MODULE}:capabilities": {"forwarding-actions": ["accept"]}})
+    net.gate(only=["isp1"])
+    one, own = net.register("one")
+    shown = one.get(f"{ROOT}/capabilities").body[f"{MODULE}:capabilities"]
+    assert "drop" in json.dumps(shown["forwarding-actions"])
+    got = put_acl(one, own, "x", "198.51.100.7/32")
+    assert (got.status, got.error["error-tag"]) == (400, "invalid-value")
+    assert one.get(f"{own}/acls/acl=x").status == 404 and not s.entries
+
+
 # 8783-3.1-29: each side has its own addresses; rule M15
 def test_between_the_sides_of_a_nat_addresses_are_translated(net):
     net.provide("isp1")

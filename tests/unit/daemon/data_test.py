@@ -318,7 +318,9 @@ def test_methods_of_a_resource(serve, web):
     assert got.status == 405 and "GET" in got.fields["allow"]
     got = w("BREW", own())
     assert (got.status, got.error["error-tag"]) == (501, "operation-not-supported")
-    assert w.put("/restconf/data", {"ietf-restconf:data": {}}).status == 403  # 8040-4.5-03
+    for method in ("PUT", "POST", "PATCH"):  # 8040-4.5-03, 8040-3.4-01
+        got = w(method, "/restconf/data", {"ietf-restconf:data": {}})
+        assert (got.status, got.error["error-tag"]) == (403, "access-denied")
     got = w("PUT", own() + "/aliases/alias=a")  # 8040-4.5-02
     assert (got.status, got.error["error-tag"]) == (400, "invalid-value")
     got = w.get(own(), accept=None)  # 8040-7.1-05
@@ -717,7 +719,7 @@ def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
     t.stop()
 
 
-# 8783-7.2-05, 8783-7.4-03, 8040-1.3-03
+# 8783-7.2-05, 8783-7.3-04, 8783-7.4-03, 8040-1.3-03
 def test_what_is_answered_is_in_force(serve, web):
     server = serve()
     w = web(server)
@@ -731,6 +733,8 @@ def test_what_is_answered_is_in_force(serve, web):
     now = {"name": "f", "type": "ipv4-acl-type", "activation-type": "immediate", "aces": {"ace": [ace()]}}
     assert w.put(own() + "/acls/acl=f", {f"{MODULE}:acl": [now]}).status == 204
     assert rules() == [1]
+    rule, = w.get(own() + "/acls/acl=f").body[f"{MODULE}:acls"]["acl"][0]["aces"]["ace"]
+    assert rule["statistics"] == {"matched-packets": "0", "matched-octets": "0"}  # 8783-7.3-04
     assert w.delete(own() + "/acls/acl=f").status == 204
     assert rules() == [0] and w.get(own() + "/acls/acl=f").status == 404
 
