@@ -144,7 +144,7 @@ def put_acl(w, own, name, *destinations, **more):
     return w.put(f"{own}/acls/acl={name}", {f"{MODULE}:acl": [acl(name, *destinations)]}, **more)
 
 
-# 8783-1-03, 8783-3.3-05, 8783-5.1-26, -27, 8783-10-17
+# 8783-5.1-25, 8783-1-03, 8783-3.3-05, 8783-5.1-26, -27, 8783-10-17
 def test_each_provider_gets_its_part_and_does_not_learn_whose(net):
     for name in PROVIDERS:
         net.provide(name)
@@ -207,7 +207,7 @@ def test_what_no_provider_owns_is_refused(net):
     assert put_acl(one, own, "x", "198.51.100.7/32", "203.0.113.1/32").status == 400
 
 
-# 8783-3.4-02, -03, -04, -05, -06, -08
+# 8783-10-24, 8040-5.4-02, 8040-7-02, 8783-3.4-02, -03, -04, -05, -06, -08
 def test_a_request_that_has_been_here_is_a_loop(net):
     s = net.stub("isp1")
     net.gate(only=["isp1"])
@@ -460,7 +460,7 @@ def digest(folder, name):
     return base64.urlsafe_b64encode(hashlib.sha256(key).digest()[:16]).decode().rstrip("=")
 
 
-# 8783-3.3-01, 8783-5.1-13, -14, -15, -16, -21, -42
+# 8783-10-12, 8783-3.3-01, 8783-5.1-13, -14, -15, -16, -21, -42
 def test_each_client_has_a_registration_of_its_own_that_says_whose_it_is(net):
     cdids = {n: digest(net.folder, n) for n in CLIENTS}
     net.provide("isp1", clients="  gate: {certificates: [acme.example], gateway: yes}\n" + "".join(
@@ -486,6 +486,7 @@ def test_each_client_has_a_registration_of_its_own_that_says_whose_it_is(net):
     assert net.web("isp1").get(f"{ROOT}/dots-client={cuids['two']}").status == 200
 
 
+# 8783-5.2-01
 def test_a_registration_of_who_is_gone_is_deleted_after_a_restart(net):
     s = net.stub("isp1")
     net.gate(only=["isp1"], more="aggregate: no\n")

@@ -203,6 +203,8 @@ def say(w, vector, done):
              content_type=fields.pop("Content-Type", TYPE), fields=fields.items())
 
 
+# 8783-1-04, 8783-3.1-04, -05, -06, -10, 8783-4.2-15, 8783-4.3-17, -27, -30, 8783-5.1-32, -33, -34, 8783-6.1-04,
+# 8783-6.2-01, -04, 8783-7.1-04, 8783-7.3-02, -03, 8040-4-02, 8040-4.4.1-04, 8040-4.5-05
 # What a gateway does is shown where there is one.
 @pytest.mark.parametrize("name", [k for k, v in VECTORS.items() if "gateway" not in v.get("needs", [])])
 def test_vector(serve, web, name):
@@ -233,7 +235,8 @@ def test_who_shows_no_certificate_is_told_so(serve, web):
     assert got.status == 401 and got.error["error-tag"] == "access-denied"
 
 
-# 8783-6.2-02, 8040-4.3-03, -04, 8040-4.4.1-07, 8040-4.5-07, 8040-4.6-05, 8040-4.7-02, 8783-5.1-41
+# 8783-10-26, 8040-2.5-09, 8040-4.3-05, -06, 8040-4.4.1-08, 8040-4.5-08, 8040-4.6-06, 8040-4.7-03, 8783-6.2-02,
+# 8040-4.3-03, -04, 8040-4.4.1-07, 8040-4.5-07, 8040-4.6-05, 8040-4.7-02, 8783-5.1-41
 def test_another_clients_registration_does_not_exist(serve, web):
     server = serve()
     mine, theirs = web(server), web(server, "beta")
@@ -253,7 +256,7 @@ def test_another_clients_registration_does_not_exist(serve, web):
     assert mine.get(own()).status == 200
 
 
-# 8783-5.1-18, -20, -24, -31, 8783-6.1-29, 8783-7.2-19
+# 8783-3.3-04, 8783-5.1-28, 8783-5.1-18, -20, -24, -31, 8783-6.1-29, 8783-7.2-19
 def test_a_cdid_counts_from_trusted_gateways_only(serve, web):
     server = serve()
     acme, beta, gate = web(server), web(server, "beta"), web(server, "gate")
@@ -284,8 +287,8 @@ def test_the_port_of_the_data_channel_is_free_for_udp(serve):
 # --- RESTCONF --------------------------------------------------------------------------------------
 
 
-# 8040-3.1-02, -03, 8040-1.5-01, -02, 8040-3.3-01, -02, 8040-3.3.2-01, 8040-3.3.3-01, 8040-3.4-02, 8040-10-01,
-# 8040-9.1.2-01
+# 8040-3-01, 8040-3.1-02, -03, 8040-1.5-01, -02, 8040-3.3-01, -02, 8040-3.3.2-01, 8040-3.3.3-01, 8040-3.4-02,
+# 8040-10-01, 8040-9.1.2-01
 def test_the_api_tells_of_itself(serve, web):
     w = web(serve())
     got = w.get("/.well-known/host-meta", accept="application/xrd+xml")
@@ -305,7 +308,7 @@ def test_the_api_tells_of_itself(serve, web):
     assert "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit" in state
 
 
-# 8040-4.1-01, -02, 8040-4.2-01, 8040-5.5-06, 8040-7-05
+# 8040-3.3.1-01, 8040-3.5.1-01, 8040-4.1-01, -02, 8040-4.2-01, 8040-5.5-06, 8040-7-05
 def test_methods_of_a_resource(serve, web):
     w = web(serve())
     register(w)
@@ -327,7 +330,7 @@ def test_methods_of_a_resource(serve, web):
     assert got.status == 200 and got.fields["content-type"] == TYPE
 
 
-# 8040-3.4.1-01, -06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
+# 8040-B-01, 8040-3.4.1-01, -06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
 def test_validators_change_with_configuration_only(serve, web):
     server = serve()
     w = web(server)
@@ -419,7 +422,7 @@ def test_a_stale_edit_changes_nothing(serve, web):
     assert w.put(path, body, fields=[("If-None-Match", "*")]).status == 412
 
 
-# 8040-4.6-01, -03, 8040-4.6.1-02, 8040-4.7-01, 8040-3.5-01
+# 8040-1.2-01, 8040-4.6-04, 8040-4.6-01, -03, 8040-4.6.1-02, 8040-4.7-01, 8040-3.5-01
 def test_what_is_in_an_entry_is_edited_by_itself(serve, web):
     w = web(serve())
     register(w)
@@ -456,7 +459,7 @@ def test_errors_say_where_and_locations_lead_there(serve, web):
     assert [a["name"] for a in got["aces"]["ace"]] == ["zero", "one", "two"]
 
 
-# 8040-3.5.4-01, -02, 8040-4.8.9-04
+# 8040-3.5.4-03, 8040-3.5.4-01, -02, 8040-4.8.9-04
 def test_defaults_are_told_when_they_are_asked_for(serve, web):
     w = web(serve())
     register(w)
@@ -682,7 +685,7 @@ def test_a_cuid_of_another_client_on_the_signal_channel_is_in_use(serve, web):
         register(mine, cuid)
 
 
-# 8783-6.1-02, 8612-SIG-008-04
+# 8783-3.1-14, 8783-6.1-02, 8612-SIG-008-04
 def test_an_alias_names_targets_of_the_same_cuid(serve, web):
     server = serve()
     w = web(server)
@@ -696,7 +699,7 @@ def test_an_alias_names_targets_of_the_same_cuid(serve, web):
     t.stop()
 
 
-# 8783-7.2-06, -07, 8783-4.3-03, -05
+# 8783-3.1-02, 8783-7.2-06, -07, 8783-4.3-03, -05
 def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
     server = serve()
     w = web(server)
@@ -739,7 +742,7 @@ def test_what_is_answered_is_in_force(serve, web):
     assert rules() == [0] and w.get(own() + "/acls/acl=f").status == 404
 
 
-# 9133-3.2.1-04, -05, -09, -17, -18, -19, -20, -25, 9133-6-03
+# 9133-3.2.1-23, 9133-3.2.1-04, -05, -09, -17, -18, -19, -20, -25, 9133-6-03
 def test_a_request_controls_filters(serve, web):
     server = serve()
     w = web(server)

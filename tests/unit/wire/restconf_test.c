@@ -316,7 +316,7 @@ a_point_is_a_path_with_or_without_the_root(void **state)
 
 /* ---- media types ---- */
 
-/* 8040-5.2-08, 8040-5.2-17, 8040-11.3-01 */
+/* 8040-3.2-01, 8040-5.2-08, 8040-5.2-17, 8040-11.3-01 */
 static void
 json_is_known_by_its_media_type(void **state)
 {
