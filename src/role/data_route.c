@@ -25,13 +25,24 @@ answer_host_meta(struct data_request *r)
 #define LIBRARY_VERSION "2016-06-21"
 
 static void
+answer_root(struct data_request *r)
+{
+	json_t *all = json_pack(
+		"{s:{}, s:{}, s:s}", "data", "operations", "yang-library-version", LIBRARY_VERSION);
+	json_t *seen = yang_view(&data_api, all, &r->query, &r->err);
+
+	if (seen)
+		data_answer_json(r, yang_envelope(NULL, &data_api, seen), NULL);
+	else
+		data_answer_error(r);
+	json_decref(all);
+}
+
+static void
 answer_api(struct data_request *r)
 {
 	if (r->path.resource == RESTCONF_API)
-		data_answer_json(r,
-			json_pack("{s:{s:{}, s:{}, s:s}}", "ietf-restconf:restconf", "data",
-				"operations", "yang-library-version", LIBRARY_VERSION),
-			NULL);
+		answer_root(r);
 	else if (r->path.resource == RESTCONF_OPERATIONS)
 		data_answer_json(r, json_pack("{s:{}}", "ietf-restconf:operations"), NULL);
 	else
@@ -175,6 +186,20 @@ is_allowed(const struct data_request *r)
 	const char *at = strstr(data_allowed[r->place], r->http->method);
 
 	return at && (at == data_allowed[r->place] || at[-1] == ' ');
+}
+
+/* Of its parameters, those that make sense with this resource (RFC 8040 4.8.1-4.8.3, 4.8.9). */
+static unsigned
+query_of(const struct data_request *r, const struct method *m)
+{
+	switch (r->path.resource) {
+	case RESTCONF_DATA:
+		return m->query;
+	case RESTCONF_API:
+		return m->query & (QUERY_DEPTH | QUERY_FIELDS);
+	default:
+		return 0;
+	}
 }
 
 static bool
@@ -333,7 +358,8 @@ check_request(struct data_request *r, const struct method **ret_method)
 	if (!is_allowed(r))
 		return restconf_refuse(&r->err, 405, RESTCONF_OPERATION_NOT_SUPPORTED,
 			"RFC 8040 4: %s is not for this resource", m->name);
-	return restconf_query_parse(r->arena, r->http->query, root, m->query, &r->query, &r->err) &&
+	return restconf_query_parse(
+		       r->arena, r->http->query, root, query_of(r, m), &r->query, &r->err) &&
 	       check_types(r, m) && check_order(r) && check_place(r, m);
 }
 

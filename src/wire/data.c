@@ -399,6 +399,21 @@ static const struct yang_node top[] = {
 		.n_children = COUNT(data_restconf_state_rows)},
 };
 
+#define API(name_, kind_)                                                                          \
+	{                                                                                          \
+		.name = (name_), .module = "ietf-restconf", .kind = (kind_)                        \
+	}
+static const struct yang_node api[] = {
+	API("data", YANG_CONTAINER),
+	API("operations", YANG_CONTAINER),
+	API("yang-library-version", YANG_LEAF),
+};
+
+const struct yang_node data_api = {.name = "restconf",
+	.module = "ietf-restconf",
+	.kind = YANG_CONTAINER,
+	.children = api,
+	.n_children = COUNT(api)};
 const struct yang_node data_root = {.name = "data",
 	.module = "ietf-restconf",
 	.kind = YANG_CONTAINER,

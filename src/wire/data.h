@@ -14,6 +14,7 @@
 
 #define DATA_MODULE "ietf-dots-data-channel"
 
+extern const struct yang_node data_api;  /* {+restconf} itself (RFC 8040 3.3) */
 extern const struct yang_node data_root; /* {+restconf}/data: its children are the top nodes */
 extern const struct yang_node *const data_dots_data, *const data_client, *const data_aliases;
 extern const struct yang_node *const data_alias, *const data_acls, *const data_acl;

@@ -474,8 +474,9 @@ only_the_state_is_asked_for(void **state)
 	assert_true(PACKET(0, .from = x->us.loop, .code = COAP_GET)->observe);
 }
 
-/* 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4.2.2-03, 9132-4.4-07, 9132-4.4.2-35: without Observe,
- * at the interval that is configured; what stays unanswered is asked for again after 3 s. */
+/* 9133-3.2.1-14, 9132-4.4.2.2-01, 9132-4.4.2.2-02, 9132-4.4.2.2-03, 9132-4.4-07, 9132-4.4.2-35:
+ * without Observe, at the interval that is configured; what stays unanswered is asked for again
+ * after 3 s. */
 static void
 the_status_is_asked_for_at_intervals(void **state)
 {

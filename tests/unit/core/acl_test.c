@@ -312,7 +312,7 @@ the_type_tells_the_family_of_what_names_none(void **state)
 		"type: " IETF "eth-acl-type");
 }
 
-/* 8783-4.3-22: nothing named, or no matches at all */
+/* 8783-7.2-08, 8783-4.3-22: nothing named, or no matches at all */
 static void
 what_names_nothing_matches_everything(void **state)
 {
@@ -427,8 +427,8 @@ what_is_immediate_names_its_destination(void **state)
 	rule_of(b, V4 ",\"activation-type\":\"deactivate\"", "{\"ipv4\":{\"ttl\":1}}");
 }
 
-/* 8783-4.2-14, 8783-7.2-18: a value that the field cannot have, octets that nobody says how to
- * compare */
+/* 8783-7.2-10, 8783-4.2-14, 8783-7.2-18: a value that the field cannot have, octets that nobody
+ * says how to compare */
 static void
 what_cannot_be_filtered_is_refused(void **state)
 {

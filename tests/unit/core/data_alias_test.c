@@ -38,7 +38,8 @@ an_alias_means_what_it_says(void **state)
 	assert_web(&data_entry(data_find(book, "one"), DATA_ALIAS, "web")->alias);
 }
 
-/* 8783-6.1-08, 8783-6.1-09, 8783-6.1-10, 8783-6.1-17, 8783-6.1-19, 8783-6.1-28, 8783-10-18 */
+/* 8783-6.1-11, 8783-6.1-08, 8783-6.1-09, 8783-6.1-10, 8783-6.1-17, 8783-6.1-19, 8783-6.1-28,
+ * 8783-10-18 */
 static void
 an_alias_that_cannot_be_is_refused_with_its_reason(void **state)
 {

@@ -225,6 +225,7 @@ what_stands_beyond_a_smaller_limit_may_stay_and_become_less(void **state)
 	assert_false(put_alias(dc, "a", "192.0.2.2/32"));
 }
 
+/* 8040-7-04 */
 static void
 an_entry_has_a_limited_length(void **state)
 {

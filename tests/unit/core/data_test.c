@@ -271,7 +271,7 @@ a_version_that_was_lost_is_not_given_again(void **state)
 
 /* ---- lifetimes ---- */
 
-/* 8783-6.1-33, 8783-6.1-34, 8783-7.2-26, 8783-7.2-27 */
+/* 8783-3.5-01, 8783-6.1-33, 8783-6.1-34, 8783-7.2-26, 8783-7.2-27 */
 static void
 entries_are_kept_for_their_lifetime_after_the_last_refresh(void **state)
 {
@@ -336,7 +336,7 @@ a_clock_that_was_set_back_makes_no_lifetime_longer(void **state)
 
 /* ---- in force ---- */
 
-/* 8783-4.1-03, 8783-4.3-03 to 8783-4.3-05, 8783-7.2-06, 8783-7.2-07 */
+/* 8783-7.2-04, 8783-4.1-03, 8783-4.3-03 to 8783-4.3-05, 8783-7.2-06, 8783-7.2-07 */
 static void
 what_is_in_force_goes_by_activation_and_order(void **state)
 {

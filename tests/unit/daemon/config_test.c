@@ -622,7 +622,7 @@ mistakes_of_form_are_told_with_their_place(void **state)
 	expect_fatal(list, COUNT(list));
 }
 
-/* 8783-8-01, 8040-2.2-02 */
+/* 8783-8-05, 8783-8-01, 8040-2.2-02 */
 static void
 what_the_data_channel_needs(void **state)
 {
@@ -937,6 +937,7 @@ write_aliases(const char *path, char first, unsigned n)
 	buf_finish(&text);
 }
 
+/* 8783-3.2-01 */
 static void
 what_goes_to_data_channels_is_checked(void **state)
 {

@@ -149,7 +149,7 @@ def networks(a):
     return [x["matches"]["ipv4"]["destination-ipv4-network"] for x in a["aces"]["ace"]]
 
 
-# 8783-3.1-07, -08, -12, 8783-5.1-01, -02, -11
+# 8783-1-02, 8783-5.1-08, 8783-3.1-07, -08, -12, 8783-5.1-01, -02, -11
 def test_each_provider_gets_its_own_and_nothing_else(world):
     for name in PROVIDERS:
         world.serve(name)
@@ -427,7 +427,7 @@ def test_a_round_has_its_order_and_one_connection(world, stub):
     assert len(world.events("data-in-step")) == 1
 
 
-# 8040-3.1-04, 8040-4.3-02, 8040-5.1-04, 8040-5.2-05, -12, 8040-7.1-03
+# 8040-5.1-05, 8040-3.1-04, 8040-4.3-02, 8040-5.1-04, 8040-5.2-05, -12, 8040-7.1-03
 def test_every_request_begins_with_the_root_and_names_its_encodings(world, stub):
     s = stub()
     world.ask(records([alias("a/b?c#d%", "198.51.100.7/32")],

@@ -87,12 +87,12 @@ class Network(World):
         self.stubs[name] = Stub(self.folder, self.ports_of(name)[1])
         return self.stubs[name]
 
-    def text(self, clients=CLIENTS, more="", mitigators="escalate: {}", check=5, only=PROVIDERS):
+    def text(self, clients=CLIENTS, more="", mitigators="escalate: {}", check=5, only=PROVIDERS, nat=""):
         domains = ""
         for name in only:
             (port, https), (who, prefix) = self.ports_of(name), PROVIDERS[name]
             domains += DOMAIN.format(name=name, prefix=prefix, port=port, https=https, who=who,
-                                     https_name="dots.example", more="", check=check)
+                                     https_name="dots.example", more=nat, check=check)
         return GATEWAY.format(domains=domains, port=self.port, https=self.https, clients="".join(clients.values()),
                               mitigators=mitigators, more=more)
 
@@ -144,7 +144,7 @@ def put_acl(w, own, name, *destinations, **more):
     return w.put(f"{own}/acls/acl={name}", {f"{MODULE}:acl": [acl(name, *destinations)]}, **more)
 
 
-# 8783-1-03, 8783-3.3-05, 8783-5.1-26, -27, 8783-10-17
+# 8783-5.1-25, 8783-1-03, 8783-3.3-05, 8783-5.1-26, -27, 8783-10-17
 def test_each_provider_gets_its_part_and_does_not_learn_whose(net):
     for name in PROVIDERS:
         net.provide(name)
@@ -208,7 +208,7 @@ def test_what_no_provider_owns_is_refused(net):
     assert put_acl(one, own, "x", "198.51.100.7/32", "203.0.113.1/32").status == 400
 
 
-# 8783-3.4-02, -03, -04, -05, -06, -08
+# 8783-10-24, 8040-5.4-02, 8040-7-02, 8783-3.4-02, -03, -04, -05, -06, -08
 def test_a_request_that_has_been_here_is_a_loop(net):
     s = net.stub("isp1")
     net.gate(only=["isp1"])
@@ -421,6 +421,35 @@ def test_what_is_too_much_for_one_registration_goes_nowhere(net):
     assert net.events("record-refused", section="RFC 8783 10", behalf="two/cuid-of-two")
 
 
+# 8783-7.1-05: a gateway shows what it reads itself, and says no for who cannot do it.
+def test_what_a_provider_cannot_filter_is_refused(net):
+    s = net.stub("isp1")
+    s.capabilities = json.dumps({f"{MODULE}:capabilities": {"forwarding-actions": ["accept"]}})
+    net.gate(only=["isp1"])
+    one, own = net.register("one")
+    shown = one.get(f"{ROOT}/capabilities").body[f"{MODULE}:capabilities"]
+    assert "drop" in json.dumps(shown["forwarding-actions"])
+    got = put_acl(one, own, "x", "198.51.100.7/32")
+    assert (got.status, got.error["error-tag"]) == (400, "invalid-value")
+    assert one.get(f"{own}/acls/acl=x").status == 404 and not s.entries
+
+
+# 8783-3.1-29: each side has its own addresses; rule M15
+def test_between_the_sides_of_a_nat_addresses_are_translated(net):
+    net.provide("isp1")
+    net.gate(only=["isp1"], nat="\n    nat-map: [{inside: 10.0.0.0/24, outside: 198.51.100.0/24}]",
+             clients={"one": CLIENTS["one"].replace("[198.", "[10.0.0.0/24, 198.")})
+    one, own = net.register("one")
+    assert put_alias(one, own, "a", "10.0.0.7/32").status == 201
+    assert put_acl(one, own, "x", "10.0.0.8/32").status == 201
+    aliases, acls = net.there("isp1")
+    assert [a["target-prefix"] for a in aliases.values()] == [["198.51.100.7/32"]]
+    assert [networks(a) for a in acls] == [["198.51.100.8/32"]]
+    seen = one.get(own).body[f"{MODULE}:dots-client"][0]
+    assert seen["aliases"]["alias"][0]["target-prefix"] == ["10.0.0.7/32"]
+    assert networks(seen["acls"]["acl"][0]) == ["10.0.0.8/32"]
+
+
 # What is withdrawn here is gone upstream.
 def test_what_is_withdrawn_is_gone_upstream(net):
     for name in PROVIDERS:
@@ -474,7 +503,7 @@ def digest(folder, name):
     return base64.urlsafe_b64encode(hashlib.sha256(key).digest()[:16]).decode().rstrip("=")
 
 
-# 8783-3.3-01, 8783-5.1-13, -14, -15, -16, -21, -42
+# 8783-10-12, 8783-3.3-01, 8783-5.1-13, -14, -15, -16, -21, -42
 def test_each_client_has_a_registration_of_its_own_that_says_whose_it_is(net):
     cdids = {n: digest(net.folder, n) for n in CLIENTS}
     net.provide("isp1", clients="  gate: {certificates: [acme.example], gateway: yes}\n" + "".join(
@@ -500,6 +529,7 @@ def test_each_client_has_a_registration_of_its_own_that_says_whose_it_is(net):
     assert net.web("isp1").get(f"{ROOT}/dots-client={cuids['two']}").status == 200
 
 
+# 8783-5.2-01
 def test_a_registration_of_who_is_gone_is_deleted_after_a_restart(net):
     s = net.stub("isp1")
     net.gate(only=["isp1"], more="aggregate: no\n")
@@ -530,6 +560,7 @@ def test_what_a_gateway_in_front_calls_them_goes_on(net):
     assert put_alias(one, own, "a", "198.51.100.7/32").status == 201
     assert [b for m, _, b in s.asked if m == "POST"] == [
         {f"{MODULE}:dots-client": [{"cuid": s.cuid, "cdid": cdid}]}]
+    assert s.did("PUT") and "cdid" not in json.dumps([b for m, _, b in s.asked if m == "PUT"])  # 8783-5.1-17
 
 
 def test_what_is_for_here_alone_stays_here(net):

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import xml.etree.ElementTree
 
 import pytest
 
@@ -29,6 +30,7 @@ VECTORS = {v["id"]: v for v in json.loads((HERE.parents[2] / "vectors" / "rfc878
 MODULE = "ietf-dots-data-channel"
 ROOT = "/restconf/data/" + MODULE + ":dots-data"
 TYPE = "application/yang-data+json"
+XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 CUID, OTHER_CUID = "dz6pHjaADkaFTbjr0JGBpw", "paL8p4Zqo4SLv64TLPXrxA"
 SERVER = """instance: server
 state: server-state
@@ -201,6 +203,8 @@ def say(w, vector, done):
              content_type=fields.pop("Content-Type", TYPE), fields=fields.items())
 
 
+# 8783-1-04, 8783-3.1-04, -05, -06, -10, 8783-4.2-15, 8783-4.3-17, -27, -30, 8783-5.1-32, -33, -34, 8783-6.1-04,
+# 8783-6.2-01, -04, 8783-7.1-04, 8783-7.3-02, -03, 8040-4-02, 8040-4.4.1-04, 8040-4.5-05
 # What a gateway does is shown where there is one.
 @pytest.mark.parametrize("name", [k for k, v in VECTORS.items() if "gateway" not in v.get("needs", [])])
 def test_vector(serve, web, name):
@@ -231,7 +235,8 @@ def test_who_shows_no_certificate_is_told_so(serve, web):
     assert got.status == 401 and got.error["error-tag"] == "access-denied"
 
 
-# 8783-6.2-02, 8040-4.3-03, -04, 8040-4.4.1-07, 8040-4.5-07, 8040-4.6-05, 8040-4.7-02, 8783-5.1-41
+# 8783-10-26, 8040-2.5-09, 8040-4.3-05, -06, 8040-4.4.1-08, 8040-4.5-08, 8040-4.6-06, 8040-4.7-03, 8783-6.2-02,
+# 8040-4.3-03, -04, 8040-4.4.1-07, 8040-4.5-07, 8040-4.6-05, 8040-4.7-02, 8783-5.1-41
 def test_another_clients_registration_does_not_exist(serve, web):
     server = serve()
     mine, theirs = web(server), web(server, "beta")
@@ -251,7 +256,7 @@ def test_another_clients_registration_does_not_exist(serve, web):
     assert mine.get(own()).status == 200
 
 
-# 8783-5.1-18, -20, -24, -31, 8783-6.1-29, 8783-7.2-19
+# 8783-3.3-04, 8783-5.1-28, 8783-5.1-18, -20, -24, -31, 8783-6.1-29, 8783-7.2-19
 def test_a_cdid_counts_from_trusted_gateways_only(serve, web):
     server = serve()
     acme, beta, gate = web(server), web(server, "beta"), web(server, "gate")
@@ -270,14 +275,29 @@ def test_a_cdid_counts_from_trusted_gateways_only(serve, web):
     assert beta.get(own("r")).status == 404
 
 
+# 8783-3.1-03: by TCP alone.
+def test_the_port_of_the_data_channel_is_free_for_udp(serve):
+    server = serve()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        with pytest.raises(OSError):
+            s.bind(("127.0.0.1", server.port))  # the signal channel
+        s.bind(("127.0.0.1", server.https))
+
+
 # --- RESTCONF --------------------------------------------------------------------------------------
 
 
-# 8040-3.1-02, -03, 8040-3.3-01, -02, 8040-3.3.3-01, 8040-10-01, 8040-9.1.2-01
+# 8040-3-01, 8040-3.1-02, -03, 8040-1.5-01, -02, 8040-3.3-01, -02, 8040-3.3.2-01, 8040-3.3.3-01, 8040-3.4-02,
+# 8040-10-01, 8040-9.1.2-01
 def test_the_api_tells_of_itself(serve, web):
     w = web(serve())
     got = w.get("/.well-known/host-meta", accept="application/xrd+xml")
-    assert got.fields["content-type"] == "application/xrd+xml" and got.text.count("rel='restconf'") == 1
+    assert (got.status, got.fields["content-type"]) == (200, "application/xrd+xml")
+    xrd = xml.etree.ElementTree.fromstring(got.text.encode())
+    assert xrd.tag == XRD + "XRD" and [(x.tag, x.attrib) for x in xrd] == [
+        (XRD + "Link", {"rel": "restconf", "href": "/restconf"})]
+    assert w.get("/restconf/operations").body == {"ietf-restconf:operations": {}}
+    assert list(w.get("/restconf/data").body) == ["ietf-restconf:data"]
     assert w.get("/restconf").body == {"ietf-restconf:restconf": {
         "data": {}, "operations": {}, "yang-library-version": "2016-06-21"}}
     assert w.get("/restconf/yang-library-version").body == {"ietf-restconf:yang-library-version": "2016-06-21"}
@@ -288,7 +308,7 @@ def test_the_api_tells_of_itself(serve, web):
     assert "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit" in state
 
 
-# 8040-4.1-01, -02, 8040-4.2-01, 8040-5.5-06, 8040-7-05
+# 8040-3.3.1-01, 8040-3.5.1-01, 8040-4.1-01, -02, 8040-4.2-01, 8040-5.5-06, 8040-7-05
 def test_methods_of_a_resource(serve, web):
     w = web(serve())
     register(w)
@@ -299,15 +319,18 @@ def test_methods_of_a_resource(serve, web):
     assert [head.fields[k] for k in ("etag", "last-modified")] == [get.fields[k] for k in ("etag", "last-modified")]
     got = w("DELETE", "/restconf/data")
     assert got.status == 405 and "GET" in got.fields["allow"]
-    assert w("BREW", own()).status == 501
-    assert w.put("/restconf/data", {"ietf-restconf:data": {}}).status == 403  # 8040-4.5-03
+    got = w("BREW", own())
+    assert (got.status, got.error["error-tag"]) == (501, "operation-not-supported")
+    for method in ("PUT", "POST", "PATCH"):  # 8040-4.5-03, 8040-3.4-01
+        got = w(method, "/restconf/data", {"ietf-restconf:data": {}})
+        assert (got.status, got.error["error-tag"]) == (403, "access-denied")
     got = w("PUT", own() + "/aliases/alias=a")  # 8040-4.5-02
     assert (got.status, got.error["error-tag"]) == (400, "invalid-value")
     got = w.get(own(), accept=None)  # 8040-7.1-05
     assert got.status == 200 and got.fields["content-type"] == TYPE
 
 
-# 8040-3.4.1-01, -06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
+# 8040-B-01, 8040-3.4.1-01, -06, -08, -11, 8040-3.5.2-01, -02, -04, 8040-5.5-04
 def test_validators_change_with_configuration_only(serve, web):
     server = serve()
     w = web(server)
@@ -328,7 +351,8 @@ def test_validators_change_with_configuration_only(serve, web):
     assert w.put(own() + "/aliases/alias=a", {f"{MODULE}:alias": [alias("a", **{"target-protocol": [6]})]}).status == 204
     after = tags()
     assert [x != y for x, y in zip(before, after)] == [True, True, True, True, False, False]
-    assert w.get(own() + "/aliases/alias=b", fields=[("If-None-Match", after[4])]).status == 304
+    got = w.get(own() + "/aliases/alias=b", fields=[("If-None-Match", after[4])])
+    assert got.status == 304 and not got.text
     assert w.get(own() + "/aliases/alias=a", fields=[("If-None-Match", before[3])]).status == 200
 
 
@@ -377,16 +401,19 @@ def test_members_have_no_order_and_entries_have_one(serve, web):
         ("z", "ietf-access-control-list:drop"), ("a", "ietf-access-control-list:drop")]
 
 
-# 8040-3.4.1-05, -07, 8040-B-03
+# 8040-3.4.1-05, -07, 8040-3.5.1-05, 8040-3.5.2-05, 8040-B-03
 def test_a_stale_edit_changes_nothing(serve, web):
     w = web(serve())
     register(w)
     post_alias(w, alias("a"))
     path = own() + "/aliases/alias=a"
-    tag = w.get(path).fields["etag"]
+    tag, changed = (w.get(path).fields[k] for k in ("etag", "last-modified"))
+    got = w.get(path, fields=[("If-Modified-Since", changed)])
+    assert got.status == 304 and not got.text
+    assert w.get(path, fields=[("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")]).status == 200
     body = {f"{MODULE}:alias": [alias("a", **{"target-protocol": [17]})]}
     got = w.put(path, body, fields=[("If-Match", '"0"')])
-    assert got.status == 412 and got.fields["etag"] == tag
+    assert got.status == 412 and (got.fields["etag"], got.fields["last-modified"]) == (tag, changed)
     got = w.put(path, body, fields=[("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")])
     assert got.status == 412 and w.get(path).fields["etag"] == tag
     assert w.put(path, body, fields=[("If-Match", tag)]).status == 204
@@ -395,7 +422,7 @@ def test_a_stale_edit_changes_nothing(serve, web):
     assert w.put(path, body, fields=[("If-None-Match", "*")]).status == 412
 
 
-# 8040-4.6-01, -03, 8040-4.6.1-02, 8040-4.7-01, 8040-3.5-01
+# 8040-1.2-01, 8040-4.6-04, 8040-4.6-01, -03, 8040-4.6.1-02, 8040-4.7-01, 8040-3.5-01
 def test_what_is_in_an_entry_is_edited_by_itself(serve, web):
     w = web(serve())
     register(w)
@@ -432,7 +459,7 @@ def test_errors_say_where_and_locations_lead_there(serve, web):
     assert [a["name"] for a in got["aces"]["ace"]] == ["zero", "one", "two"]
 
 
-# 8040-3.5.4-01, -02, 8040-4.8.9-04
+# 8040-3.5.4-03, 8040-3.5.4-01, -02, 8040-4.8.9-04
 def test_defaults_are_told_when_they_are_asked_for(serve, web):
     w = web(serve())
     register(w)
@@ -491,12 +518,14 @@ def test_what_is_not_renewed_goes(serve, web, folder):
     assert w.get(own() + "/aliases/alias=renewed").body[f"{MODULE}:aliases"]["alias"][0]["pending-lifetime"] == 10080
 
 
-# 8783-5.2-01, -02, 8040-4.2
+# 8783-5.2-01, -02, -03, 8040-4.2
 def test_a_registration_takes_everything_with_it(serve, web):
     w = web(serve())
     register(w)
     post_alias(w, alias())
     assert w.delete(own()).status == 204 and w.get(own()).status == 404
+    got = w.delete(own())
+    assert (got.status, got.error["error-tag"]) == (404, "invalid-value")
     register(w)
     assert w.get(own() + "/aliases").body == {f"{MODULE}:aliases": {}}
 
@@ -534,6 +563,10 @@ def test_what_the_module_does_not_have_does_not_exist(serve, web):
         for method in ("GET", "DELETE", "PUT", "PATCH", "POST"):
             got = w(method, own() + below, {f"{MODULE}:alias": [alias()]} if method[0] == "P" else None)
             assert got.status in (400, 404) and got.error["error-tag"] == "invalid-value", (method, below, got)
+    for path in (own() + "/aliases.json", own() + "/aliases/alias=web.json",  # 8040-5.2-16
+                 "/restconf/data/ietf-restconf:restconf", "/restconf/data/ietf-restconf:errors",  # 8040-8-05, 8040-3.9-01
+                 "/restconf/data/ietf-restconf-monitoring:restconf-state/streams"):  # 8040-9.2-01
+        assert w.get(path).status == 404, path
     assert w.get(own() + "/cuid").body == {f"{MODULE}:cuid": CUID}
     for method in ("DELETE", "PUT"):
         got = w(method, own() + "/cuid", {f"{MODULE}:cuid": "x"} if method == "PUT" else None)
@@ -563,6 +596,43 @@ def test_order_is_for_acls(serve, web):
     assert [a["name"] for a in got] == ["two", "one"]
 
 
+# 8040-4.8.1-03, 8040-4.8.2-02, 8040-4.8.3-02, 8040-4.8.9-01
+def test_parameters_are_for_the_resources_that_they_are_for(serve, web):
+    w = web(serve())
+    register(w)
+    assert post_alias(w, alias()).status == 201
+    path, body = own() + "/aliases/alias=web", {f"{MODULE}:alias": [alias()]}
+    wrong = [("PUT", path + "?content=all", body), ("PATCH", path + "?fields=name", body),
+             ("POST", own() + "/aliases?depth=1", {f"{MODULE}:alias": [alias("b")]}),
+             ("PUT", path + "?with-defaults=trim", body), ("DELETE", path + "?depth=1", None)]
+    wrong += [("GET", place, None) for place in (
+        "/restconf?content=all", "/restconf?with-defaults=trim", "/restconf/operations?depth=1",
+        "/restconf/operations?content=all", "/restconf/yang-library-version?fields=x", "/.well-known/host-meta?depth=1")]
+    for method, place, said in wrong:
+        got = w(method, place, said)
+        assert (got.status, got.error["error-tag"]) == (400, "invalid-value"), (method, place, got)
+    assert w("HEAD", path + "?depth=1&content=config").status == 200
+    version = {"yang-library-version": "2016-06-21"}
+    assert w.get("/restconf?depth=1").body == {"ietf-restconf:restconf": {}}
+    assert w.get("/restconf?depth=2").body == w.get("/restconf").body
+    assert w.get("/restconf?fields=yang-library-version").body == {"ietf-restconf:restconf": version}
+    assert w.get("/restconf?fields=nothing").status == 400
+
+
+# 8783-6.1-05, -25, 8783-6.3-03
+def test_a_container_is_posted_again_with_what_is_new(serve, web):
+    w = web(serve())
+    register(w)
+    for name in ("one", "two"):
+        got = post_alias(w, alias(name))
+        assert got.status == 201 and got.fields["location"] == own() + f"/aliases/alias={name}"
+        assert w.get(got.fields["location"]).body[f"{MODULE}:aliases"]["alias"][0]["name"] == name
+    names = [a["name"] for a in w.get(own() + "/aliases").body[f"{MODULE}:aliases"]["alias"]]
+    assert names == ["one", "two"]
+    assert w.delete(own() + "/aliases/alias=one").status == 204
+    assert w.get(own() + "/aliases/alias=one").status == 404 and w.get(own() + "/aliases/alias=two").status == 200
+
+
 # 8783-6.1-26, 8783-7.2-31
 def test_of_several_entries_all_are_made_or_none(serve, web):
     w = web(serve())
@@ -572,7 +642,7 @@ def test_of_several_entries_all_are_made_or_none(serve, web):
     assert post_alias(w, alias("one"), alias("two")).fields["location"].endswith("/aliases")
 
 
-# 8783-10-19, -20, -21
+# 8783-10-19, -20, -21, 8783-3.3-02
 def test_limits_are_named(serve, web):
     server = serve(more=", aliases: 2, acls: 1, aces: 2, entry-bytes: 2000, body: 20000",
                    acme=", limits: {cuids: 1, data-bytes: 1024}")
@@ -580,6 +650,9 @@ def test_limits_are_named(serve, web):
     register(w)
     got = w.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": OTHER_CUID}]})
     assert got.status == 403 and "limit" in got.error["error-message"] or "may have" in got.error["error-message"]
+    # Also who says it for them.
+    got = web(server, "gate").post(ROOT, {f"{MODULE}:dots-client": [{"cuid": "r", "cdid": "7eeaf349529eb55ed50113"}]})
+    assert (got.status, got.error["error-tag"]) == (403, "access-denied") and "limits.cuids" in got.error["error-message"]
     assert post_alias(w, alias("a"), alias("b")).status == 201
     full = [post_alias(w, alias("c")), post_acl(w, "x", ace("1"), ace("2"), ace("3"))]
     assert post_acl(w, "x", ace("1")).status == 201
@@ -612,7 +685,7 @@ def test_a_cuid_of_another_client_on_the_signal_channel_is_in_use(serve, web):
         register(mine, cuid)
 
 
-# 8783-6.1-02, 8612-SIG-008-04
+# 8783-3.1-14, 8783-6.1-02, 8612-SIG-008-04
 def test_an_alias_names_targets_of_the_same_cuid(serve, web):
     server = serve()
     w = web(server)
@@ -626,7 +699,7 @@ def test_an_alias_names_targets_of_the_same_cuid(serve, web):
     t.stop()
 
 
-# 8783-7.2-06, -07, 8783-4.3-03, -05
+# 8783-3.1-02, 8783-7.2-06, -07, 8783-4.3-03, -05
 def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
     server = serve()
     w = web(server)
@@ -649,7 +722,27 @@ def test_filters_follow_the_mitigations_of_their_cuid(serve, web):
     t.stop()
 
 
-# 9133-3.2.1-04, -05, -09, -17, -18, -19, -20, -25, 9133-6-03
+# 8783-7.2-05, 8783-7.3-04, 8783-7.4-03, 8040-1.3-03
+def test_what_is_answered_is_in_force(serve, web):
+    server = serve()
+    w = web(server)
+    register(w)
+
+    def rules():
+        return [e["rules"] for e in server.events("filters-in-force")][-1:]
+
+    assert post_acl(w, "f", ace(), **{"activation-type": "deactivate"}).status == 201
+    assert rules() in ([], [0])
+    now = {"name": "f", "type": "ipv4-acl-type", "activation-type": "immediate", "aces": {"ace": [ace()]}}
+    assert w.put(own() + "/acls/acl=f", {f"{MODULE}:acl": [now]}).status == 204
+    assert rules() == [1]
+    rule, = w.get(own() + "/acls/acl=f").body[f"{MODULE}:acls"]["acl"][0]["aces"]["ace"]
+    assert rule["statistics"] == {"matched-packets": "0", "matched-octets": "0"}  # 8783-7.3-04
+    assert w.delete(own() + "/acls/acl=f").status == 204
+    assert rules() == [0] and w.get(own() + "/acls/acl=f").status == 404
+
+
+# 9133-3.2.1-23, 9133-3.2.1-04, -05, -09, -17, -18, -19, -20, -25, 9133-6-03
 def test_a_request_controls_filters(serve, web):
     server = serve()
     w = web(server)
@@ -778,7 +871,9 @@ def test_a_suspended_client_changes_nothing(serve, web):
     server = serve()
     w = web(server)
     register(w)
+    tags = [w.get(path).fields["etag"] for path in ("/restconf/data", own())]
     assert server("client", "acme", "suspend")[0] == 0
+    assert [w.get(path).fields["etag"] for path in ("/restconf/data", own())] == tags  # 8040-4.3-12
     assert w.get(own()).status == 200 and post_alias(w, alias()).status == 403
     assert server("client", "acme", "resume")[0] == 0
     assert post_alias(w, alias()).status == 201

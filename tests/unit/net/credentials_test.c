@@ -197,7 +197,8 @@ expect_cuid(const struct credentials_config *cfg, const char *label, const char 
 	credentials_unref(c);
 }
 
-/* 9132-4.4.1.1-07, 9132-4.4.1.1-08: a key has one cuid, in a certificate or as it is. */
+/* 8783-5.1-04, 9132-4.4.1.1-07, 9132-4.4.1.1-08: a key has one cuid, in a certificate or as it is.
+ */
 static void
 cuid_follows_from_each_kind(void **state)
 {

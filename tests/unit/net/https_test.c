@@ -376,7 +376,7 @@ renegotiation_ends_the_connection(void **state)
 	desk_stop(&d);
 }
 
-/* 8040-2.1-03 */
+/* 8783-10-15, 8040-2.1-03 */
 static void
 plain_http_gets_no_http(void **state)
 {
@@ -509,6 +509,7 @@ expectation_is_answered_before_the_body(void **state)
 	desk_stop(&d);
 }
 
+/* 8783-3.1-18 */
 static void
 requests_in_advance_are_answered_in_order(void **state)
 {
@@ -597,6 +598,7 @@ head_is_answered_without_the_body(void **state)
 	desk_stop(&d);
 }
 
+/* 8783-7.4-04 */
 static void
 no_content_has_no_body(void **state)
 {
@@ -843,6 +845,7 @@ owner_may_judge_while_it_is_asked(void **state)
 	desk_stop(&d);
 }
 
+/* 8040-3.1-06 */
 static void
 failure_to_listen_names_address_and_error(void **state)
 {

@@ -413,7 +413,7 @@ hash(unsigned long long h, const char *s)
 	return h;
 }
 
-/* 8040-1.3-01, 8040-10-01, 8783-4.3-01, 8783-9-01 */
+/* 8040-3-02, 8040-1.3-01, 8040-10-01, 8783-4.3-01, 8783-9-01 */
 static void
 the_library_lists_every_module(void **state)
 {
@@ -456,7 +456,8 @@ the_library_lists_every_module(void **state)
 	json_decref(library);
 }
 
-/* 8040-9.1-01, 8040-9.1-02, 8040-9.1-03, 8040-9.1.1-01, 8040-9.1.2-01, 8040-9.1.2-02 */
+/* 8040-4.8.2-03, 8040-9.1-01, 8040-9.1-02, 8040-9.1-03, 8040-9.1.1-01, 8040-9.1.2-01, 8040-9.1.2-02
+ */
 static void
 capabilities_of_restconf_are_listed(void **state)
 {

@@ -147,8 +147,8 @@ what_is_no_resource_is_not_found(void **state)
 		"/restconf/datax", "/restconf/yang-library-version/x", "/restconf/data/",
 		"/restconf/data//a", "/restconf/data/a/", "/restconf/data/1a", "/restconf/data/=x",
 		"/restconf/data/:a", "/restconf/data/a:", "/restconf/data/a:b:c",
-		"/restconf/data/a b", "/restconf/data/.", "/restconf/data/a%2Fb",
-		"/.well-known/host-meta/x"};
+		"/restconf/data/a b", "/restconf#", "/restconf/data#a", "/restconf/data/.",
+		"/restconf/data/a%2Fb", "/.well-known/host-meta/x"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(raws) / sizeof(raws[0]); i++)
@@ -316,7 +316,7 @@ a_point_is_a_path_with_or_without_the_root(void **state)
 
 /* ---- media types ---- */
 
-/* 8040-5.2-08, 8040-5.2-17, 8040-11.3-01 */
+/* 8040-3.2-01, 8040-5.2-08, 8040-5.2-17, 8040-11.3-01 */
 static void
 json_is_known_by_its_media_type(void **state)
 {

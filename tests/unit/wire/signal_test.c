@@ -193,8 +193,8 @@ expect_refusal(const struct attribute *at, const char *hex, const char *reason)
 
 /* ---- tests ---- */
 
-/* 9284-7-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-10.6.1.2-01, 9132-3-16, 9132-3-18,
- * 9132-3.1-01, 9132-5.3-03, 9132-5.3-06, 9132-5.3-10, 9132-5.3-18 */
+/* 9133-5.1-01, 9284-7-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-10.6.1.2-01, 9132-3-16,
+ * 9132-3-18, 9132-3.1-01, 9132-5.3-03, 9132-5.3-06, 9132-5.3-10, 9132-5.3-18 */
 static void
 every_attribute_comes_back_under_its_key(void **state)
 {
@@ -367,6 +367,7 @@ ranges_end_where_the_rfc_ends_them(void **state)
 		{&conflict, "1200", "conflict-status: 0 is no value"},
 		{&conflict, "1300", "conflict-cause: 0 is no value"},
 		{&conflict, "141b0000000100000000", "retry-timer: 4294967296 is not in"},
+		{&control_named, "183400", "activation-type: 0 is no value"},
 		{&control_named, "183404", "activation-type: 4 is no value"},
 		{&integer, "18241a00010000", "current-value: 65536 is not in 0..65535"},
 		{&decimal, "182bc4822201", "exponent other than -2"},
@@ -389,7 +390,7 @@ ranges_end_where_the_rfc_ends_them(void **state)
 	}
 }
 
-/* 9132-4.4.1.1-34, 9132-5.1-04, 9132-5.1-05, 9132-5.3-18, 9132-5.3-19 */
+/* 9132-4.4.1.1-34, 9132-5.1-04, 9132-5.1-05, 9132-5.3-18, 9132-5.3-19, 9133-3.2.1-02 */
 static void
 errors_name_path_and_reason(void **state)
 {
@@ -404,6 +405,7 @@ errors_name_path_and_reason(void **state)
 					   "integer"},
 		{"a1182ea21830816161182f6161", "alt-server-record[0]: a is not an address"},
 		{"a1182ea1183081623a3a", "redirected-signal: alt-server is missing"},
+		{SCOPES "a1183581a1183403", "scope[0].acl-list[0]: acl-name is missing"},
 		{"a11831a1188001", "heartbeat: empty"},
 		{"a11831a1186301", "unknown comprehension-required attribute 99 in heartbeat"},
 		{"a1186301", "unknown comprehension-required attribute 99"},

@@ -37,8 +37,8 @@ text(const json_t *v, const char *name)
 	return json_string_value(json_object_get(v, name));
 }
 
-/* 8612-SIG-008-01, 9132-6-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09, 9132-6-10, 9132-3.1-01,
- * 9132-4.4.1.3-46, 9132-4.4.3-11: the keys and types of table 5. */
+/* 9133-3.2.1-01, -24, 8612-SIG-008-01, 9132-6-01, 9132-6-06, 9132-6-07, 9132-6-08, 9132-6-09,
+ * 9132-6-10, 9132-3.1-01, 9132-4.4.1.3-46, 9132-4.4.3-11: the keys and types of table 5. */
 static void
 cbor_decodes_and_encodes_byte_for_byte(void **state)
 {

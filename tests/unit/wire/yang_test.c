@@ -219,7 +219,7 @@ read_text(const char *text)
 	return yang_parse(text, strlen(text), &err);
 }
 
-/* 8040-5.2-14, 8040-5.2-15, 8040-7-03, 8040-4.5-02, 8040-12-05 */
+/* 8040-5.2-01, 8040-5.2-14, 8040-5.2-15, 8040-7-03, 8040-4.5-02, 8040-12-05 */
 static void
 texts_that_are_no_json_are_malformed(void **state)
 {

@@ -43,7 +43,7 @@ view(const char *target, const char *queries)
 	return value ? shown : NULL;
 }
 
-/* 8040-4.8.1-01, 8040-4.8.1-02, 8783-7.3-04, 8783-7.3-05, 8783-6.2-03 */
+/* 8040-1.3-02, 8040-4.8.1-01, 8040-4.8.1-02, 8783-7.3-04, 8783-7.3-05, 8783-6.2-03 */
 static void
 content_is_configuration_or_state_or_both(void **state)
 {
