@@ -845,7 +845,6 @@ owner_may_judge_while_it_is_asked(void **state)
 	desk_stop(&d);
 }
 
-/* 8040-3.1-06 */
 static void
 failure_to_listen_names_address_and_error(void **state)
 {

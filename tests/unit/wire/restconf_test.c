@@ -156,6 +156,7 @@ what_is_no_resource_is_not_found(void **state)
 			fail_msg("%s is found", raws[i]);
 }
 
+/* 8040-3.1-06 */
 static void
 another_root_counts_where_it_is_ours(void **state)
 {
