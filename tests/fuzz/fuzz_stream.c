@@ -3,7 +3,7 @@
  * clients (PSK, certificates of the right and of a wrong CA, resumption) whose bytes the input cuts
  * in pieces, alters and mixes with messages of its own.
  *
- * Covers: net/stream.c net/signalling.c net/association.c net/listener.c
+ * Covers: net/stream.c net/signalling.c net/association.c net/listener.c net/session.c
  */
 #include <assert.h>
 #include <errno.h>
