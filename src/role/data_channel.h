@@ -4,7 +4,7 @@
  * (role/data_link.h). A round asks what the server can filter, reads what is there, registers if we
  * are nobody there yet, deletes what is not ours any more, and writes what is missing, another, or
  * due to be renewed. What stands under a cuid that is not ours any more is deleted first (RFC
- * 9132 4.4.1.1). Used by role/data_upstream.c only.
+ * 9132 4.4.1.1). Used by the files of data_upstream only.
  */
 #ifndef DOTSD_ROLE_DATA_CHANNEL_H
 #define DOTSD_ROLE_DATA_CHANNEL_H

@@ -2,8 +2,8 @@
  * The connection to one provider's data channel (RFC 8783 3.1, RFC 8040 3.1), which all
  * registrations of ours there share: over the domain's own link, from the address that its signal
  * channel would have (rule M1). They take turns, each for one round of requests; while the server
- * cannot be reached they wait together, and the operator is told once. Used by
- * role/data_channel.c.
+ * cannot be reached they wait together, and the operator is told once. Used by the files of
+ * data_channel.
  */
 #ifndef DOTSD_ROLE_DATA_LINK_H
 #define DOTSD_ROLE_DATA_LINK_H
