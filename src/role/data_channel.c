@@ -367,6 +367,7 @@ inspect(void *arg, const char *name, int64_t lifetime, json_t *there)
 			doom(c, in->kind, name);
 		return;
 	}
+	r->there = true;
 	if (is_wanted(r) && lifetime < c->least)
 		c->least = lifetime;
 	compare(in, r, there);
@@ -401,8 +402,10 @@ look(struct data_channel *c, const struct web_answer *a, bool confirming)
 	c->looked = true;
 	c->least = INT64_MAX;
 	c->reordering = false;
-	for (size_t i = 0; !confirming && i < c->n_records; i++)
+	for (size_t i = 0; !confirming && i < c->n_records; i++) {
 		c->records[i].due = is_wanted(&c->records[i]);
+		c->records[i].there = false;
+	}
 	data_reply_entries(client, SHARE_ALIAS, inspect, &in);
 	in.kind = SHARE_ACL;
 	in.next = c->n_aliases;
@@ -645,9 +648,11 @@ got_retired(struct data_channel *c, const struct web_answer *a)
 	else
 		raise_unretired(c, a);
 	note_placed(c, NULL, NULL);
-	for (size_t i = 0; i < c->n_records; i++)
+	for (size_t i = 0; i < c->n_records; i++) {
+		c->records[i].there = false;
 		if (c->records[i].state == DATA_RECORD_PLACED)
 			c->records[i].state = DATA_RECORD_PENDING;
+	}
 	go_on_as(c, cuid_of(c));
 }
 
@@ -754,6 +759,7 @@ take(struct data_channel *c, struct data_record *r, const struct web_answer *a)
 			EVENT_F("kind", share_kinds[r->kind]), EVENT_F("name", name_of(r)),
 			EVENT_N("code", a->status));
 	r->state = DATA_RECORD_PLACED;
+	r->there = true;
 	r->due = false;
 	c->changed = true;
 	tell(c);
@@ -939,7 +945,10 @@ keep_state(struct data_channel *c, struct data_record *r)
 {
 	struct data_record *old = find_record(c, r->kind, name_of(r));
 
-	if (!old || !json_equal(old->entry, r->entry))
+	if (!old)
+		return;
+	r->there = old->there;
+	if (!json_equal(old->entry, r->entry))
 		return;
 	r->state = old->state;
 	r->why = old->why;

@@ -717,12 +717,16 @@ record_of(const struct data_upstream *u, uint32_t domain, const char *asker, con
 	const struct asker *a = find_asker(u, asker);
 	const struct item *it = a ? find_item(a, SHARE_ACL, acl) : NULL;
 	size_t at = link_of(u, domain);
+	const struct data_record *r;
+	char *name;
 
 	*ret = a && at < u->n_links ? a->holder->channels[at] : NULL;
-	for (size_t i = 0; *ret && it && i < it->n_parts; i++)
-		if (it->parts[i].domain == domain)
-			return data_channel_find(*ret, SHARE_ACL, name_of(it->parts[i].entry));
-	return NULL;
+	if (!*ret || !it)
+		return NULL;
+	name = mem_printf("%s%s", it->name, a->tag); /* what has just changed is not planned yet */
+	r = data_channel_find(*ret, SHARE_ACL, name);
+	free(name);
+	return r;
 }
 
 const char *
@@ -735,15 +739,16 @@ data_upstream_acl(
 	return r && r->state == DATA_RECORD_PLACED ? name_of(r->entry) : NULL;
 }
 
-/* After a start in the middle of an attack nobody can be asked what is on record. What is to be
- * there most likely is; where it is not the server says so. */
+/* What has become something else here, by this very signal, too, is still there by its name. After
+ * a start in the middle of an attack nobody can be asked what is on record. What is to be there
+ * most likely is; where it is not the server says so. */
 static const char *
 acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
 {
 	const struct data_channel *c;
 	const struct data_record *r = record_of(arg, domain, asker, acl, &c);
 
-	return r && (r->state == DATA_RECORD_PLACED || !data_channel_has_looked(c))
+	return r && r->state != DATA_RECORD_REFUSED && (r->there || !data_channel_has_looked(c))
 		       ? name_of(r->entry)
 		       : NULL;
 }

@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+"""Filters by signal through a gateway (RFC 9133 behind RFC 8783 3.3): what a client of it has on record goes to the
+provider over HTTPS, and is switched there by what it says over DTLS. Clients are curl and CBOR by hand, the providers
+are dotsd.
+
+DOTSD, DOTSCTL and TALKER name the programs. Run as a program it prints TAP."""
+import pathlib
+import sys
+
+import pytest
+
+from control_test import free_port, until
+from data_client_test import acl
+from data_relay_test import MODULE, PROVIDERS, ROOT, keys, net, put_acl  # noqa: F401
+from talking import Talker
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[2]))
+import tap  # noqa: E402
+
+CUID = "cuid-of-one"
+TARGET, OTHER = "198.51.100.7/32", "192.0.2.7/32"
+BY_DEFAULT, IMMEDIATE, DEACTIVATE = (None, "activate-when-mitigating"), (2, "immediate"), (3, "deactivate")
+
+
+@pytest.fixture
+def talk(net):  # noqa: F811
+    talkers = []
+
+    def up(who="one"):
+        t = Talker(net.port, "x509", *(net.folder / f for f in (f"{who}.crt", f"{who}.key", "ca.crt")))
+        talkers.append(t)
+        t.up()
+        return t
+
+    yield up
+    for t in talkers:
+        t.stop()
+
+
+def available(net):  # noqa: F811
+    until(lambda: (up := net.client("sessions")[1]["upstream"]) and all(s["state"] == "available" for s in up),
+          "the sessions")
+
+
+def at_provider(net, name):  # noqa: F811
+    """The activation-types of ACLs there, in all of our registrations, by their names without the tags."""
+    types = {}
+    for cuid in {s["cuid"] for s in net.client("sessions")[1]["upstream"] if s["domain"] == name}:
+        got = net.web(name).get(f"{ROOT}/dots-client={cuid}?content=config")
+        for a in got.body[f"{MODULE}:dots-client"][0].get("acls", {}).get("acl", []) if got.status == 200 else []:
+            types[a["name"].rpartition(".")[0]] = a.get("activation-type", BY_DEFAULT[1])
+    return types
+
+
+def at_gateway(w, own, name):
+    got = w.get(f"{own}/acls/acl={name}?content=config").body
+    return got[f"{MODULE}:acls"]["acl"][0].get("activation-type", BY_DEFAULT[1])
+
+
+def look_again(net):  # noqa: F811
+    """A round of each data channel that has anything to tell."""
+    n = len(net.events("data-in-step"))
+    assert net.client("reload")[0] == 0
+    shown = {a["domain"] for a in net.client("acls")[1]["acls"]}
+    until(lambda: len(net.events("data-in-step")) >= n + len(shown), "a look")
+
+
+def mids(net, name):  # noqa: F811
+    return [m["mid"] for m in net.daemons[name]("list")[1]["mitigations"]]
+
+
+def by_signal(net, name):  # noqa: F811
+    return [(e["name"].rpartition(".")[0], e["change"]) for e in net.daemons[name].events("data-changed")
+            if e["change"].endswith("by-signal")]
+
+
+def controlled(net):  # noqa: F811
+    return [(e["domain"], e["acls"]) for e in net.events("filter-control")]
+
+
+def kill(net):  # noqa: F811
+    net.client.process.kill()
+    net.client.stop()
+    net.client.start()
+
+
+def again(net, talk):  # noqa: F811
+    available(net)
+    return talk()
+
+
+BOTH = pytest.mark.parametrize("aggregate", ["yes", "no"])
+
+
+def begin(net, talk, aggregate="yes", only=("isp1",), **more):  # noqa: F811
+    """An ACL is on record here and there, and a mitigation has begun."""
+    for name in only:
+        net.provide(name)
+    net.gate(only=only, more=f"aggregate: {aggregate}\n", check=3600)
+    one, own = net.register("one")
+    assert put_acl(one, own, "x", TARGET).status == 201
+    available(net)
+    t = talk()
+    targets = [TARGET, OTHER] if len(only) > 1 else [TARGET]
+    assert t.put(CUID, 1, targets).code == "2.01"
+    assert at_provider(net, "isp1") == {"x": BY_DEFAULT[1]}
+    return one, own, t, targets
+
+
+# 9133-3.2.1-10, 9133-3.1-06
+@BOTH
+def test_a_filter_is_switched_at_the_provider_by_its_name_there(net, talk, aggregate):  # noqa: F811
+    one, own, t, targets = begin(net, talk, aggregate)
+    for mid, kind in ((2, DEACTIVATE), (3, IMMEDIATE)):
+        assert t.put(CUID, mid, targets, acl=[("x", kind[0])]).code == "2.01"
+        until(lambda: controlled(net)[-1:] == [("isp1", f"x={kind[1]}")], "the filter there")
+        assert at_provider(net, "isp1") == {"x": kind[1]} and at_gateway(one, own, "x") == kind[1]
+        look_again(net)
+        assert at_provider(net, "isp1") == {"x": kind[1]}
+    assert by_signal(net, "isp1") == [("x", "deactivated-by-signal"), ("x", "activated-by-signal")]
+    assert len(controlled(net)) == 2 and not net.events("alert")
+    until(lambda: len(mids(net, "isp1")) == 1, "one request there")
+    # While the signal has it, what is written here does not change its type there, but all else.
+    changed = {**acl("x", "198.51.100.8/32"), "activation-type": DEACTIVATE[1]}
+    assert one.put(f"{own}/acls/acl=x", {f"{MODULE}:acl": [changed]}).status == 204
+    assert at_gateway(one, own, "x") == DEACTIVATE[1]
+    assert at_provider(net, "isp1") == {"x": IMMEDIATE[1]}
+    # Afterwards it is as this datastore says.
+    assert t.delete(CUID, 3).code == "2.02"
+    until(lambda: net.events("withdrawn") or not net.client("list")[1]["wishes"], "the end")
+    look_again(net)
+    until(lambda: at_provider(net, "isp1") == {"x": DEACTIVATE[1]}, "the type of here")
+
+
+# 9133-3.2.1-17
+def test_who_does_not_have_an_acl_does_not_control_it(net, talk):  # noqa: F811
+    one, own, t, targets = begin(net, talk)
+    two, other = net.register("two")
+    assert put_acl(two, other, "y", "198.51.100.8/32").status == 201
+    before = mids(net, "isp1")
+    for name in ("y", "nowhere", net.client("acls")[1]["acls"][0]["as"]):
+        assert t.put(CUID, 2, targets, acl=[(name, DEACTIVATE[0])]).code == "4.04"
+    assert mids(net, "isp1") == before and not controlled(net) and not by_signal(net, "isp1")
+    # Each has its own of that name.
+    assert put_acl(two, other, "x", "198.51.100.8/32").status == 201
+    assert t.put(CUID, 3, targets, acl=[("x", DEACTIVATE[0])]).code == "2.01"
+    until(lambda: by_signal(net, "isp1") == [("x", "deactivated-by-signal")], "the filter there")
+    shown = {a["for"]: a["as"] for a in net.client("acls")[1]["acls"] if a["name"] == "x"}
+    there = {a["name"]: a.get("activation-type") for a in net.there("isp1")[1]}
+    assert there[shown["one/cuid-of-one"]] == DEACTIVATE[1] and there[shown["two/cuid-of-two"]] is None
+
+
+def test_only_a_provider_that_has_it_is_told(net, talk):  # noqa: F811
+    one, own, t, targets = begin(net, talk, only=tuple(PROVIDERS))
+    assert t.put(CUID, 2, targets, acl=[("x", DEACTIVATE[0])]).code == "2.01"
+    until(lambda: controlled(net) == [("isp1", "x=deactivate")], "the filter there")
+    assert at_provider(net, "isp1") == {"x": DEACTIVATE[1]} and at_provider(net, "isp2") == {}
+    until(lambda: [len(mids(net, n)) for n in PROVIDERS] == [1, 1], "one request at each")
+    sent = [(e["domain"], e["kind"]) for e in net.events("sent")]
+    assert ("isp1", "filters") in sent and ("isp2", "filters") not in sent and not net.events("alert")
+
+
+@BOTH
+def test_a_gateway_that_is_killed_goes_on(net, talk, aggregate):  # noqa: F811
+    one, own, t, targets = begin(net, talk, aggregate)
+    kill(net)  # after the request, before its filters
+    t = again(net, talk)
+    assert t.put(CUID, 2, targets, acl=[("x", DEACTIVATE[0])]).code == "2.01"
+    until(lambda: controlled(net) == [("isp1", "x=deactivate")], "the filter there")
+    kill(net)  # after them
+    t = again(net, talk)
+    look_again(net)
+    assert at_provider(net, "isp1") == {"x": DEACTIVATE[1]} == {"x": at_gateway(one, own, "x")}
+    assert by_signal(net, "isp1") == [("x", "deactivated-by-signal")]
+    changed = {**acl("x", TARGET), "activation-type": IMMEDIATE[1]}
+    assert one.put(f"{own}/acls/acl=x", {f"{MODULE}:acl": [changed]}).status == 204
+    assert at_provider(net, "isp1") == {"x": DEACTIVATE[1]}
+    assert t.put(CUID, 2, targets, acl=[("x", DEACTIVATE[0])]).code == "2.04"
+    assert t.delete(CUID, 2).code == "2.02"
+    until(lambda: not net.client("list")[1]["wishes"], "the end")
+    look_again(net)
+    until(lambda: at_provider(net, "isp1") == {"x": IMMEDIATE[1]}, "the type of here")
+    assert not [e for e in net.events("alert") if "9133" in e.get("section", "")]
+
+
+# In an attack the data channel cannot be reached, and is not needed.
+@BOTH
+@pytest.mark.parametrize("restarts", [False, True])
+def test_filters_are_switched_while_the_data_channel_is_away(net, talk, aggregate, restarts):  # noqa: F811
+    one, own, t, targets = begin(net, talk, aggregate)
+    port, https = net.ports["isp1"]
+    assert net.daemons["isp1"].stop() == 0
+    net.ports["isp1"] = port, free_port()  # where the gateway does not look
+    net.provide("isp1")
+    if restarts:
+        kill(net)
+        t = again(net, talk)
+    until(lambda: net.client("sessions")[1]["upstream"] and t.put(CUID, 1, targets).code in ("2.01", "2.04"), "it goes on")
+    for mid, kind in ((2, DEACTIVATE), (3, IMMEDIATE)):
+        assert t.put(CUID, mid, targets, acl=[("x", kind[0])]).code == "2.01"
+        until(lambda: controlled(net)[-1:] == [("isp1", f"x={kind[1]}")], "the filter there")
+        assert at_provider(net, "isp1") == {"x": kind[1]}
+
+
+if __name__ == "__main__":
+    tap.run(__file__)
