@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from control_test import free_port, until
-from data_client_test import acl
+from control_test import Daemon, free_port, until
+from data_client_test import acl, records
 from data_relay_test import MODULE, PROVIDERS, ROOT, keys, net, put_acl  # noqa: F401
 from talking import Talker
 
@@ -76,7 +76,8 @@ def by_signal(net, name):  # noqa: F811
 
 
 def controlled(net):  # noqa: F811
-    return [(e["domain"], e["acls"]) for e in net.events("filter-control")]
+    """What has been done there."""
+    return [(e["domain"], e["acls"]) for e in net.events("filter-control") if "reason" not in e]
 
 
 def kill(net):  # noqa: F811
@@ -119,7 +120,7 @@ def test_a_filter_is_switched_at_the_provider_by_its_name_there(net, talk, aggre
         look_again(net)
         assert at_provider(net, "isp1") == {"x": kind[1]}
     assert by_signal(net, "isp1") == [("x", "deactivated-by-signal"), ("x", "activated-by-signal")]
-    assert len(controlled(net)) == 2 and not net.events("alert")
+    assert len(net.events("filter-control")) == 2 and not net.events("alert")
     until(lambda: len(mids(net, "isp1")) == 1, "one request there")
     # While the signal has it, what is written here does not change its type there, but all else.
     changed = {**acl("x", "198.51.100.8/32"), "activation-type": DEACTIVATE[1]}
@@ -201,6 +202,82 @@ def test_filters_are_switched_while_the_data_channel_is_away(net, talk, aggregat
         assert t.put(CUID, mid, targets, acl=[("x", kind[0])]).code == "2.01"
         until(lambda: controlled(net)[-1:] == [("isp1", f"x={kind[1]}")], "the filter there")
         assert at_provider(net, "isp1") == {"x": kind[1]}
+
+# As the other way round: where mitigators are of our own, upstream is asked, too.
+@BOTH
+def test_beside_mitigators_of_its_own_filters_are_switched_here_and_there(net, talk, aggregate):  # noqa: F811
+    net.ports_of("isp1")  # which is not there yet
+    net.gate(only=["isp1"], more=f"aggregate: {aggregate}\n", mitigators="dry-run: {}, escalate: {}", check=3600)
+    one, own = net.register("one")
+    assert put_acl(one, own, "x", TARGET).status == 201
+    t = talk()
+    assert t.put(CUID, 1, [TARGET]).code == "2.01"
+    assert t.put(CUID, 2, [TARGET], acl=[("x", DEACTIVATE[0])]).code == "2.01"
+    assert at_gateway(one, own, "x") == DEACTIVATE[1]
+    kill(net)  # before anything has gone upstream
+    net.provide("isp1")
+    look_again(net)  # it may be told of the filter before it has it, and then again
+    until(lambda: controlled(net) == [("isp1", "x=deactivate")], "the filter there")
+    t = again(net, talk)
+    assert t.put(CUID, 3, [TARGET], acl=[("x", IMMEDIATE[0])]).code == "2.01"
+    until(lambda: controlled(net)[-1] == ("isp1", "x=immediate"), "the filter there")
+    assert at_provider(net, "isp1") == {"x": IMMEDIATE[1]} == {"x": at_gateway(one, own, "x")}
+    assert by_signal(net, "isp1") == [("x", "deactivated-by-signal"), ("x", "activated-by-signal")]
+
+
+CLIENT = """instance: end
+state: end-state
+control: end.sock
+events: end.json
+domains:
+  gw:
+    protects: [198.51.100.0/24]
+    servers: [{{name: dots.example, addresses: [127.0.0.1], port: {port}}}]
+    credentials: {{certificate: one.crt, key: one.key, trust: ca.crt}}
+    data-channel: {{name: dots.example, address: 127.0.0.1, port: {https}, check: 3600}}
+data-files: [records.json]
+"""
+
+
+# 9133-4.1-01: dotsd behind dotsd behind dotsd
+@BOTH
+def test_our_client_controls_its_filters_through_our_gateway(net, aggregate):  # noqa: F811
+    net.provide("isp1")
+    net.gate(only=["isp1"], more=f"aggregate: {aggregate}\n", check=3600)
+    net.write(records([], [acl("x", TARGET)]))
+    end = net.daemons["end"] = Daemon(net.folder, "end", CLIENT.format(port=net.port, https=net.https)).start()
+    until(lambda: end.events("data-in-step"), "the ACL here")
+    until(lambda: end.server()["state"] == "available", "the session")
+    available(net)
+    until(lambda: at_provider(net, "isp1") == {"x": BY_DEFAULT[1]}, "the ACL there")
+    assert end("mitigate", TARGET, "--id", "w")[0] == 0
+    code, reply = end("filter", "w", "x=deactivate")
+    assert code == 0 and reply["parts"][0]["filters_state"] == "done", reply
+    until(lambda: controlled(net) == [("isp1", "x=deactivate")], "the filter there")
+    look_again(net)
+    assert at_provider(net, "isp1") == {"x": DEACTIVATE[1]}
+    assert end("withdraw", "w")[0] == 0
+    until(lambda: not end("list")[1]["wishes"] and not net.client("list")[1]["wishes"], "the end")
+    rounds = len(end.events("data-in-step"))
+    assert end("reload")[0] == 0
+    until(lambda: len(end.events("data-in-step")) > rounds, "the type of the file here")
+    look_again(net)
+    until(lambda: at_provider(net, "isp1") == {"x": BY_DEFAULT[1]}, "what the client's file says")
+
+
+# Its wishes stay where they were asked for, what is on record moves.
+@pytest.mark.parametrize("before, after", [("yes", "no"), ("no", "yes")])
+def test_registrations_that_move_keep_what_the_signal_said(net, talk, before, after):  # noqa: F811
+    one, own, t, targets = begin(net, talk, before)
+    assert t.put(CUID, 2, targets, acl=[("x", DEACTIVATE[0])]).code == "2.01"
+    until(lambda: controlled(net) == [("isp1", "x=deactivate")], "the filter there")
+    net.reload(only=["isp1"], more=f"aggregate: {after}\n", check=3600)
+    available(net)
+    look_again(net)
+    until(lambda: at_provider(net, "isp1") == {"x": DEACTIVATE[1]}, "it under the other one")
+    assert t.put(CUID, 3, targets, acl=[("x", IMMEDIATE[0])]).code == "2.01"
+    until(lambda: at_provider(net, "isp1") == {"x": IMMEDIATE[1]}, "the filter there")
+    until(lambda: controlled(net)[-1] == ("isp1", "x=immediate"), "the filter by signal")
 
 
 if __name__ == "__main__":
