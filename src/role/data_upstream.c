@@ -729,16 +729,6 @@ record_of(const struct data_upstream *u, uint32_t domain, const char *asker, con
 	return r;
 }
 
-const char *
-data_upstream_acl(
-	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl)
-{
-	const struct data_channel *c;
-	const struct data_record *r = record_of(u, domain, asker, acl, &c);
-
-	return r && r->state == DATA_RECORD_PLACED ? name_of(r->entry) : NULL;
-}
-
 /* What has become something else here, by this very signal, too, is still there by its name. After
  * a start in the middle of an attack nobody can be asked what is on record. What is to be there
  * most likely is; where it is not the server says so. */

@@ -280,5 +280,22 @@ def test_registrations_that_move_keep_what_the_signal_said(net, talk, before, af
     until(lambda: controlled(net)[-1] == ("isp1", "x=immediate"), "the filter by signal")
 
 
+# A client that has taken its ACL away does not hold up what others control.
+@BOTH
+@pytest.mark.parametrize("wide", [TARGET, "198.51.100.0/24"])
+def test_a_filter_that_is_gone_holds_up_no_other(net, talk, aggregate, wide):  # noqa: F811
+    one, own, t, targets = begin(net, talk, aggregate)
+    two, other = net.register("two")
+    assert put_acl(two, other, "y", wide).status == 201
+    t2 = talk("two")
+    assert t2.put("cuid-of-two", 1, [wide], acl=[("y", DEACTIVATE[0])]).code == "2.01"
+    until(lambda: at_provider(net, "isp1").get("y") == DEACTIVATE[1], "y there")
+    assert two.delete(f"{other}/acls/acl=y").status == 204
+    until(lambda: "y" not in at_provider(net, "isp1"), "y gone")
+    assert t.put(CUID, 2, targets, acl=[("x", DEACTIVATE[0])]).code == "2.01"
+    until(lambda: ("isp1", "x=deactivate") in controlled(net), "the filter there")
+    assert at_provider(net, "isp1") == {"x": DEACTIVATE[1]}
+
+
 if __name__ == "__main__":
     tap.run(__file__)
