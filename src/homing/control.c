@@ -602,8 +602,6 @@ control_refused(struct wishes *w, struct placement *p, const struct wish_answer 
 	placement_file(w, holder);
 	store_placement(w, holder, now, wall);
 	wish_changed(w, holder);
-	if (a->code == COAP_404_NOT_FOUND && holder->controls.n > 1)
-		control_review(w, holder, now, wall); /* the others must not wait for it */
 	return true;
 }
 
