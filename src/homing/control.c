@@ -209,15 +209,17 @@ control_check(const struct wishes *w, const struct wish_request *r, const bool *
 
 /* ---- what is to be told at a server ---- */
 
-/* Those that were told stay known there, whatever the data channel can say of them just now. */
+/* Those that were told stay known there, whatever the data channel can say of them just now; unless
+ * the server has said that it lacks one: then those count that are on record. */
 static const char *
 name_there(
 	const struct wishes *w, const struct placement *p, const struct wish *wish, const char *acl)
 {
 	uint32_t domain = w->homing->servers[p->server]->domain;
 	const char *there = record_of(w, domain, wish->asker, acl);
+	bool lacks = p->control_code == COAP_404_NOT_FOUND;
 
-	for (size_t i = 0; !there && i < p->controls.n; i++)
+	for (size_t i = 0; !there && !lacks && i < p->controls.n; i++)
 		if (!strcmp(p->controls.list[i].acl, acl))
 			there = p->controls.list[i].there;
 	return there;

@@ -44,7 +44,10 @@ keep_state(struct data_channel *c, struct data_record *r)
 {
 	struct data_record *old = data_channel_record(c, r->kind, data_channel_name_of(r));
 
-	if (!old || !json_equal(old->entry, r->entry))
+	if (!old)
+		return;
+	r->there = old->there;
+	if (!json_equal(old->entry, r->entry))
 		return;
 	r->state = old->state;
 	r->why = old->why;

@@ -29,6 +29,7 @@ struct data_record {
 	unsigned code;              /* of REFUSED: of HTTP */
 	char tag[RESTCONF_TAG_MAX]; /* likewise: error-tag, or "" */
 	json_t *seen; /* of PLACED, as the server showed it when it was written; NULL */
+	bool there;   /* the server has one of that name, whatever is in it */
 	bool due;     /* to be written in this round */
 };
 
@@ -70,7 +71,7 @@ bool data_channel_is_over(const struct data_channel *c);
 /* The cuid is another one now: a round begins at once. */
 void data_channel_look(struct data_channel *c);
 /* Takes the list, aliases first, ACLs in their order; state, why, seen are as they were of what is
- * the same as before. A round begins at once. */
+ * the same as before, there of what has its name. A round begins at once. */
 void data_channel_wish(struct data_channel *c, struct data_record *list, size_t n);
 /* What there is, in that order; borrowed. */
 const struct data_record *data_channel_records(const struct data_channel *c, size_t *ret_n);

@@ -2,8 +2,10 @@
  * Filters controlled by signal (RFC 9133), as the client: which ACLs are on record at a domain, and
  * under which names.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "role/data_upstream_private.h"
 
 /* What an asker has there, or is to have. */
@@ -14,34 +16,28 @@ record_of(const struct data_upstream *u, uint32_t domain, const char *asker, con
 	const struct asker *a = data_asker_find(u, asker);
 	const struct item *it = a ? data_asker_find_item(a, SHARE_ACL, acl) : NULL;
 	size_t at = data_upstream_link_of(u, domain);
+	const struct data_record *r;
+	char *name;
 
 	*ret = a && at < u->n_links ? a->holder->channels[at] : NULL;
-	for (size_t i = 0; *ret && it && i < it->n_parts; i++)
-		if (it->parts[i].domain == domain)
-			return data_channel_find(
-				*ret, SHARE_ACL, data_asker_name_there(it->parts[i].entry));
-	return NULL;
+	if (!*ret || !it)
+		return NULL;
+	name = mem_printf("%s%s", it->name, a->tag); /* what has just changed is not planned yet */
+	r = data_channel_find(*ret, SHARE_ACL, name);
+	free(name);
+	return r;
 }
 
-const char *
-data_upstream_acl(
-	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl)
-{
-	const struct data_channel *c;
-	const struct data_record *r = record_of(u, domain, asker, acl, &c);
-
-	return r && r->state == DATA_RECORD_PLACED ? data_asker_name_there(r->entry) : NULL;
-}
-
-/* After a start in the middle of an attack nobody can be asked what is on record. What is to be
- * there most likely is; where it is not the server says so. */
+/* What has become something else here, by this very signal, too, is still there by its name. After
+ * a start in the middle of an attack nobody can be asked what is on record. What is to be there
+ * most likely is; where it is not the server says so. */
 static const char *
 acl_of(void *arg, uint32_t domain, const char *asker, const char *acl)
 {
 	const struct data_channel *c;
 	const struct data_record *r = record_of(arg, domain, asker, acl, &c);
 
-	return r && (r->state == DATA_RECORD_PLACED || !data_channel_has_looked(c))
+	return r && r->state != DATA_RECORD_REFUSED && (r->there || !data_channel_has_looked(c))
 		       ? data_asker_name_there(r->entry)
 		       : NULL;
 }

@@ -115,6 +115,7 @@ inspect(void *arg, const char *name, int64_t lifetime, json_t *there)
 			doom(c, in->kind, name);
 		return;
 	}
+	r->there = true;
 	if (data_look_is_wanted(r) && lifetime < c->least)
 		c->least = lifetime;
 	compare(in, r, there);
@@ -148,8 +149,10 @@ data_look_at(struct data_channel *c, const struct web_answer *a, bool confirming
 	c->looked = true;
 	c->least = INT64_MAX;
 	c->reordering = false;
-	for (size_t i = 0; !confirming && i < c->n_records; i++)
+	for (size_t i = 0; !confirming && i < c->n_records; i++) {
 		c->records[i].due = data_look_is_wanted(&c->records[i]);
+		c->records[i].there = false;
+	}
 	data_reply_entries(client, SHARE_ALIAS, inspect, &in);
 	in.kind = SHARE_ACL;
 	in.next = c->n_aliases;

@@ -314,9 +314,11 @@ got_retired(struct data_channel *c, const struct web_answer *a)
 	else
 		raise_unretired(c, a);
 	note_placed(c, NULL, NULL);
-	for (size_t i = 0; i < c->n_records; i++)
+	for (size_t i = 0; i < c->n_records; i++) {
+		c->records[i].there = false;
 		if (c->records[i].state == DATA_RECORD_PLACED)
 			c->records[i].state = DATA_RECORD_PENDING;
+	}
 	go_on_as(c, cuid_of(c));
 }
 
@@ -425,6 +427,7 @@ take(struct data_channel *c, struct data_record *r, const struct web_answer *a)
 			EVENT_F("kind", share_kinds[r->kind]),
 			EVENT_F("name", data_channel_name_of(r)), EVENT_N("code", a->status));
 	r->state = DATA_RECORD_PLACED;
+	r->there = true;
 	r->due = false;
 	c->changed = true;
 	tell(c);

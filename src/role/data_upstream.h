@@ -70,12 +70,6 @@ enum data_standing data_upstream_standing(const struct data_upstream *u, const c
 /* Whenever that may be another one, for any of them. */
 void data_upstream_on_change(struct data_upstream *u, void (*changed)(void *arg), void *arg);
 
-/* The name under which that ACL is on record at that domain's data channel now; NULL: it is not
- * there. asker: "" for one of ours, of a gateway's client "<client>/<cuid>", as keys of
- * escalations begin (role/server.h). Valid until the loop runs. */
-const char *data_upstream_acl(
-	const struct data_upstream *u, uint32_t domain, const char *asker, const char *acl);
-
 /* For dotsctl. */
 struct data_record_view {
 	enum share_kind kind;

@@ -514,6 +514,30 @@ an_acl_that_the_server_does_not_have_is_left_out(void **state)
 	assert_int_equal(part(x, "w").control, CONTROL_DONE);
 }
 
+/* Another client's, say, which it has taken away in the middle of it. */
+static void
+what_is_gone_holds_up_no_other_filter(void **state)
+{
+	struct world *x = *state;
+
+	x->recorded = "isp2/a isp2/b ";
+	ask(x, "w", "198.51.100.66/32", "a=deactivate");
+	answer(x, COAP_201_CREATED);
+	answer(x, COAP_201_CREATED);
+	x->recorded = "isp2/b ";
+	control(x, "w", "b=immediate");
+	assert_string_equal(x->sent[0].acls, "a=deactivate,b=immediate");
+	answer(x, COAP_404_NOT_FOUND);
+	assert_string_equal(x->sent[0].acls, "");
+	answer(x, COAP_204_CHANGED);
+	assert_string_equal(x->sent[0].acls, "b=immediate");
+	answer(x, COAP_201_CREATED);
+	assert_int_equal(part(x, "w").control, CONTROL_DONE);
+	assert_int_equal(x->w->n_placements, 1);
+	until(x, 600 * S);
+	assert_int_equal(x->n_sent, 0);
+}
+
 /* 9133-3.2.1-16, of a client: once, for all that is asked of that server. */
 static void
 a_server_without_filter_control_is_not_told_again(void **state)
@@ -904,6 +928,7 @@ main(void)
 		CASE(a_clients_acls_are_looked_up_as_its_own),
 		CASE(failed_filters_are_left_out_at_once_and_told_again_later),
 		CASE(an_acl_that_the_server_does_not_have_is_left_out),
+		CASE(what_is_gone_holds_up_no_other_filter),
 		CASE(a_server_without_filter_control_is_not_told_again),
 		CASE(an_overloaded_server_is_told_later),
 		CASE(a_crash_loses_nothing_of_filters),
