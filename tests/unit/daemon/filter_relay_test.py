@@ -203,7 +203,7 @@ def test_filters_are_switched_while_the_data_channel_is_away(net, talk, aggregat
         until(lambda: controlled(net)[-1:] == [("isp1", f"x={kind[1]}")], "the filter there")
         assert at_provider(net, "isp1") == {"x": kind[1]}
 
-# As the other way round: where mitigators are of our own, upstream is asked, too.
+# Where mitigators are of our own, upstream is asked, too; it is told when it can be reached again.
 @BOTH
 def test_beside_mitigators_of_its_own_filters_are_switched_here_and_there(net, talk, aggregate):  # noqa: F811
     net.ports_of("isp1")  # which is not there yet
@@ -239,7 +239,7 @@ data-files: [records.json]
 """
 
 
-# 9133-4.1-01: dotsd behind dotsd behind dotsd
+# dotsd behind dotsd behind dotsd
 @BOTH
 def test_our_client_controls_its_filters_through_our_gateway(net, aggregate):  # noqa: F811
     net.provide("isp1")
