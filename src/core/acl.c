@@ -257,8 +257,7 @@ read_header(struct reading *r, const struct header *h, json_t *matches)
 		r->rule->family = h->family;
 	else
 		r->rule->l4 = h->l4;
-	json_object_foreach(container, name, v)
-	{
+	json_object_foreach(container, name, v) {
 		const struct leaf *l = leaf_of(h->name, name);
 
 		r->leaf = name;
@@ -374,8 +373,7 @@ seen_in(const json_t *entry)
 	unsigned seen = 0;
 	size_t k;
 
-	json_array_foreach(aces, k, ace)
-	{
+	json_array_foreach(aces, k, ace) {
 		const json_t *matches = json_object_get(ace, "matches");
 
 		for (size_t i = 0; i < N_LEAFS; i++)

@@ -29,7 +29,8 @@ lists(const struct question *q, const char *name, json_t *value)
 	bool listed = !json_array_size(list);
 	size_t i;
 
-	json_array_foreach(list, i, item) listed = listed || json_equal(item, value);
+	json_array_foreach(list, i, item)
+		listed = listed || json_equal(item, value);
 	json_decref(value);
 	return listed;
 }
@@ -60,8 +61,7 @@ check_leafs(struct question *q, const char *header, json_t *leafs)
 	const char *leaf;
 	json_t *value;
 
-	json_object_foreach(leafs, leaf, value)
-	{
+	json_object_foreach(leafs, leaf, value) {
 		const char *capability = acl_leaf_capability(header, leaf);
 
 		if ((capability && is_denied(q, header, capability)) ||
@@ -114,8 +114,7 @@ acl_within(const json_t *entry, const json_t *capabilities, char *why, size_t ca
 	struct question q = {.can = capabilities, .why = why, .cap = cap};
 	size_t i;
 
-	json_array_foreach(aces, i, ace)
-	{
+	json_array_foreach(aces, i, ace) {
 		q.ace = json_string_value(json_object_get(ace, "name"));
 		if (!check_matches(&q, json_object_get(ace, "matches")) ||
 			!check_actions(&q, json_object_get(ace, "actions")))

@@ -54,8 +54,7 @@ read_prefixes(struct reading *r, const json_t *list)
 	if (json_array_size(list) > r->client->limits.targets)
 		return refuse_many(r, "target-prefix", "targets", r->client->limits.targets);
 	to->prefixes = arena_alloc(r->arena, json_array_size(list), sizeof(*to->prefixes));
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		struct prefix *p = &to->prefixes[to->n_prefixes++];
 
 		prefix_parse(json_string_value(item), p);
@@ -75,8 +74,7 @@ read_ports(struct reading *r, const json_t *list)
 	if (json_array_size(list) > r->client->limits.ports)
 		return refuse_many(r, "target-port-range", "ports", r->client->limits.ports);
 	to->ports = arena_alloc(r->arena, json_array_size(list), sizeof(*to->ports));
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		struct port_range *p = &to->ports[to->n_ports++];
 		const json_t *upper = json_object_get(item, "upper-port");
 
@@ -98,8 +96,8 @@ read_protocols(struct reading *r, const json_t *list)
 	size_t i;
 
 	to->protocols = arena_alloc(r->arena, json_array_size(list), sizeof(*to->protocols));
-	json_array_foreach(list, i, item) to->protocols[to->n_protocols++] =
-		(uint64_t)json_integer_value(item);
+	json_array_foreach(list, i, item)
+		to->protocols[to->n_protocols++] = (uint64_t)json_integer_value(item);
 }
 
 /* A mitigation request could not name what is refused here (core/cover.h). */
@@ -130,8 +128,9 @@ read_list_of_names(struct reading *r, const char *field, const json_t *list)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(
-		list, i, item) if (!read_name(r, field, json_string_value(item))) return false;
+	json_array_foreach(list, i, item)
+		if (!read_name(r, field, json_string_value(item)))
+			return false;
 	return true;
 }
 

@@ -354,8 +354,7 @@ order_registrations(struct data *d)
 	size_t n = map_count(d->registrations), i = 0;
 	struct data_registration **list = mem_array(n, sizeof(struct data_registration *)), *r;
 
-	TAILQ_FOREACH(r, &d->all, all)
-	{
+	TAILQ_FOREACH(r, &d->all, all) {
 		list[i++] = r;
 		TAILQ_INIT(&r->owner->registrations);
 	}
@@ -375,8 +374,7 @@ order_acls(struct data_client *dc, const json_t *order)
 	size_t to = 0, i;
 	const json_t *name;
 
-	json_array_foreach(order, i, name)
-	{
+	json_array_foreach(order, i, name) {
 		const char *text = json_string_value(name);
 		size_t at = to;
 
@@ -419,7 +417,7 @@ restore(struct restoring *st)
 		persist_each(d->persist, entry_kinds[kind], restore_entry, st);
 	}
 	TAILQ_FOREACH(r, &d->all, all)
-	order_acls(&r->client, json_object_get(st->orders, r->client.cuid));
+		order_acls(&r->client, json_object_get(st->orders, r->client.cuid));
 	note_losses(st);
 	data_expire(d, st->now);
 }

@@ -29,8 +29,7 @@ read_addresses(const json_t *list, struct name *n, struct arena *a)
 
 	n->addresses = arena_alloc(a, json_array_size(list) + 1, sizeof(struct prefix));
 	n->n_addresses = 0;
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		const char *text = json_string_value(item);
 
 		if (text && prefix_parse(text, &n->addresses[n->n_addresses]) == 0)
@@ -54,8 +53,7 @@ name_record_read(const json_t *list, struct arena *a, struct name **ret)
 	const json_t *item;
 	size_t i, n = 0;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (n == NAMES_MAX ||
 			name_parse(text_of(item), a, &names[n], why, sizeof(why)) != 0)
 			continue;

@@ -142,8 +142,8 @@ connection_free(struct connection *c)
 	struct promise *p;
 
 	TAILQ_FOREACH(p, &c->control->promises, entry)
-	if (p->connection == c)
-		p->connection = NULL;
+		if (p->connection == c)
+			p->connection = NULL;
 	TAILQ_REMOVE(&c->control->connections, c, entry);
 	c->control->n_connections--;
 	frame_conn_free(c->frames);
@@ -193,8 +193,8 @@ make_room(struct control *control)
 
 	while (control->n_connections >= control->parts->config->max_control) {
 		TAILQ_FOREACH(c, &control->connections, entry)
-		if (!c->busy)
-			break;
+			if (!c->busy)
+				break;
 		if (!c)
 			return false;
 		connection_free(c);
@@ -258,7 +258,7 @@ control_free(struct control *c)
 	while ((open = TAILQ_FIRST(&c->connections)))
 		connection_free(open);
 	TAILQ_FOREACH(p, &c->promises, entry)
-	p->control = NULL;
+		p->control = NULL;
 	acceptor_free(c->acceptor);
 	unlink(c->path);
 	free(c->path);

@@ -250,8 +250,7 @@ count_alias_prefixes(const struct config *c, const json_t *list)
 	const json_t *item;
 	size_t i, n = 0;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		const char *text = json_string_value(item);
 
 		if (strncmp(text, alias_word, strlen(alias_word)) != 0)
@@ -286,8 +285,9 @@ read_targets(struct asker *a, const json_t *list, struct arena *arena, struct wa
 		sizeof(*w->target.target_prefix));
 	w->aliases = arena_alloc(arena, json_array_size(list), sizeof(*w->aliases));
 	w->names = arena_alloc(arena, NAMES_MAX, sizeof(*w->names));
-	json_array_foreach(list, i,
-		item) if (!read_one(a, json_string_value(item), arena, w, why)) return false;
+	json_array_foreach(list, i, item)
+		if (!read_one(a, json_string_value(item), arena, w, why))
+			return false;
 	return true;
 }
 
@@ -349,8 +349,7 @@ read_ports(const json_t *list, struct arena *arena, struct target *t, char *why)
 
 	t->target_port_range =
 		arena_alloc(arena, json_array_size(list), sizeof(*t->target_port_range));
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (alias_read_port(json_string_value(item), &t->target_port_range[i]) != 0) {
 			snprintf(why, WHY_MAX, "port %.40s, expected P or P-Q from 0 to 65535",
 				json_string_value(item));
@@ -368,8 +367,7 @@ read_protocols(const json_t *list, struct arena *arena, struct target *t, char *
 	size_t i;
 
 	t->target_protocol = arena_alloc(arena, UINT8_MAX + 1, sizeof(*t->target_protocol));
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		json_int_t v = json_integer_value(item);
 
 		if (v < 0 || v > 255) {
@@ -504,8 +502,7 @@ read_filters(struct asker *a, const json_t *list, struct arena *arena, struct fi
 	size_t i;
 
 	ret->n = 0;
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (!read_filter(json_string_value(item), arena, &ret->list[ret->n++])) {
 			command_refuse(a, USAGE,
 				"acl %.100s, expected NAME=immediate, "
@@ -955,8 +952,7 @@ read_addresses(struct asker *a, const json_t *request, struct drain *d)
 	size_t i;
 
 	d->addresses = mem_array(json_array_size(list) + 1, sizeof(struct addr));
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (addr_parse(json_string_value(item), &d->addresses[d->n_addresses++]) == 0)
 			continue;
 		command_refuse(a, USAGE, "drain: %.60s is no address", json_string_value(item));
@@ -1231,7 +1227,9 @@ all_of(const json_t *list, json_type type)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item) if (json_typeof(item) != type) return false;
+	json_array_foreach(list, i, item)
+		if (json_typeof(item) != type)
+			return false;
 	return json_is_array(list);
 }
 
@@ -1289,8 +1287,7 @@ check_known(struct asker *a, const struct command *c, const json_t *request)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)request, name, value)
-	{
+	json_object_foreach((json_t *)request, name, value) {
 		const struct argument *arg = c->arguments;
 
 		while (arg->name && strcmp(arg->name, name) != 0)

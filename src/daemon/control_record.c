@@ -70,7 +70,8 @@ count(const json_t *records, const char *state)
 	const json_t *r;
 	size_t i, n = 0;
 
-	json_array_foreach(records, i, r) n += !strcmp(text_in(r, "state"), state);
+	json_array_foreach(records, i, r)
+		n += !strcmp(text_in(r, "state"), state);
 	return n;
 }
 

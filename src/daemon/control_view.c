@@ -384,7 +384,8 @@ view_explained(const struct control_parts *p, const struct wish_part *parts, siz
 	json_t *list = view_parts(p->config, parts, n), *j;
 	size_t i;
 
-	json_array_foreach(list, i, j) json_object_set_new(j, "why", why_json(p, &parts[i]));
+	json_array_foreach(list, i, j)
+		json_object_set_new(j, "why", why_json(p, &parts[i]));
 	return list;
 }
 
@@ -556,9 +557,9 @@ domain_json(const struct domain *d, const json_t *servers, uint8_t family)
 	for (i = 0; i < d->n_resolvers; i++)
 		if (of_family(&d->resolvers[i].addr, family))
 			json_array_append_new(resolvers, endpoint_json(&d->resolvers[i]));
-	json_array_foreach(servers, i,
-		server) if (!strcmp(json_string_value(json_object_get(server, "domain")), d->name))
-		json_array_append(own, server);
+	json_array_foreach(servers, i, server)
+		if (!strcmp(json_string_value(json_object_get(server, "domain")), d->name))
+			json_array_append(own, server);
 	add_text(j, "name", d->name);
 	add_bool(j, "gateway", d->gateway);
 	json_object_set_new(j, "interfaces", interfaces);
@@ -940,8 +941,7 @@ alerts_json(const struct config *c, json_t *servers, bool is_volatile, size_t su
 	json_t *alerts = json_array(), *s;
 	size_t i;
 
-	json_array_foreach(servers, i, s)
-	{
+	json_array_foreach(servers, i, s) {
 		const char *state = json_string_value(json_object_get(s, "state"));
 		const char *reason = json_string_value(json_object_get(s, "reason"));
 		const char *behalf = json_string_value(json_object_get(s, "behalf"));
@@ -1004,7 +1004,8 @@ view_status(const struct control_parts *p, mono_ms started)
 	bool is_volatile = store_is_volatile(p->store);
 	size_t sessions = json_array_size(peers), i;
 
-	json_array_foreach(servers, i, s) sessions += associated(s);
+	json_array_foreach(servers, i, s)
+		sessions += associated(s);
 	add_text(j, "version", DOTSD_VERSION);
 	add_text(j, "instance", p->config->instance);
 	add_roles(j, p);

@@ -35,8 +35,7 @@ read_container(struct reading *r, const char *member, json_t *value)
 			member);
 	body = json_pack("{sO}", member, value);
 	if (yang_body(data_client, *known[kind].container, body, &container, &r->err))
-		json_array_foreach(json_object_get(container, known[kind].list), i, entry)
-		{
+		json_array_foreach(json_object_get(container, known[kind].list), i, entry) {
 			if (kind == SHARE_ACL && !acl_pairs(entry, &r->err))
 				break;
 			r->visit(r->arg, (enum share_kind)kind, entry);
@@ -59,8 +58,9 @@ record_text_read(const char *text, size_t len,
 		restconf_refuse(&r.err, 400, RESTCONF_INVALID_VALUE,
 			"RFC 8783 4.3: the whole is no object");
 	if (all)
-		json_object_foreach(
-			all, member, value) if (!read_container(&r, member, value)) break;
+		json_object_foreach(all, member, value)
+			if (!read_container(&r, member, value))
+				break;
 	if (r.err.status)
 		snprintf(why, cap, "%s%s%s", r.err.why, *r.err.path ? " at " : "", r.err.path);
 	json_decref(all);

@@ -413,7 +413,7 @@ remove_strays(struct database *db)
 	batch_init(&strays.removals);
 	ok = database_each(db, note_stray, &strays);
 	TAILQ_FOREACH(c, &strays.removals.list, entry)
-	ok = ok && write_change(db, c);
+		ok = ok && write_change(db, c);
 	batch_finish(&strays.removals);
 	return ok;
 }
@@ -436,7 +436,7 @@ database_write(struct database *db, const struct batch *b, char *why, size_t cap
 	if (ok && TAILQ_EMPTY(&b->list))
 		ok = sqlite3_exec(db->sql, probe_text, NULL, NULL, NULL) == SQLITE_OK;
 	TAILQ_FOREACH(c, &b->list, entry)
-	ok = ok && write_change(db, c);
+		ok = ok && write_change(db, c);
 	ok = ok && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 	if (!ok) {
 		snprintf(why, cap, "%s: %s", db->path, sqlite3_errmsg(db->sql));
@@ -572,10 +572,10 @@ note_written(struct database *db, const struct batch *b)
 	const struct change *c;
 
 	TAILQ_FOREACH(c, &b->list, entry)
-	if (c->value)
-		map_set(db->known, c->id, c->id_len, db);
-	else
-		map_remove(db->known, c->id, c->id_len);
+		if (c->value)
+			map_set(db->known, c->id, c->id_len, db);
+		else
+			map_remove(db->known, c->id, c->id_len);
 }
 
 static void

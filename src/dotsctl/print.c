@@ -35,8 +35,7 @@ put_value(struct buf *out, const json_t *v)
 
 	if (!json_is_array(v))
 		put_scalar(out, v);
-	json_array_foreach(v, i, item)
-	{
+	json_array_foreach(v, i, item) {
 		if (i == LISTED_MAX) {
 			buf_printf(out, ",+%zu", json_array_size(v) - i);
 			break;
@@ -73,8 +72,7 @@ print_table(const json_t *rows, const struct column *columns)
 
 	for (; columns[n].title; n++) {
 		width[n] = strlen(columns[n].title);
-		json_array_foreach(rows, i, row)
-		{
+		json_array_foreach(rows, i, row) {
 			size_t len = strlen(cell(row, columns[n].member, buf));
 
 			width[n] = len > width[n] ? len : width[n];
@@ -83,9 +81,10 @@ print_table(const json_t *rows, const struct column *columns)
 	for (size_t c = 0; c < n; c++)
 		printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, columns[c].title,
 			c + 1 < n ? "  " : "\n");
-	json_array_foreach(rows, i, row) for (size_t c = 0; c < n; c++)
-		printf("%-*s%s", c + 1 < n ? (int)width[c] : 0, cell(row, columns[c].member, buf),
-			c + 1 < n ? "  " : "\n");
+	json_array_foreach(rows, i, row)
+		for (size_t c = 0; c < n; c++)
+			printf("%-*s%s", c + 1 < n ? (int)width[c] : 0,
+				cell(row, columns[c].member, buf), c + 1 < n ? "  " : "\n");
 }
 
 static void
@@ -166,8 +165,7 @@ print_servers(const char *title, const json_t *servers)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(servers, i, s)
-	{
+	json_array_foreach(servers, i, s) {
 		if (json_string_length(json_object_get(s, "behalf")))
 			columns = separate_columns;
 		name_alternate(s);
@@ -250,7 +248,8 @@ print_sessions(const json_t *reply)
 	json_t *clients = json_object_get(reply, "clients"), *client;
 	size_t i;
 
-	json_array_foreach(clients, i, client) name_beats(client);
+	json_array_foreach(clients, i, client)
+		name_beats(client);
 	print_servers("UPSTREAM", json_object_get(reply, "upstream"));
 	print_section("CLIENTS", json_object_get(reply, "clients"), peer_columns);
 }
@@ -263,8 +262,7 @@ print_filters(const json_t *parts)
 	json_t *part;
 	size_t i;
 
-	json_array_foreach(parts, i, part)
-	{
+	json_array_foreach(parts, i, part) {
 		cell(part, "server", where);
 		if (json_object_get(part, "filters"))
 			printf("filters at %s: %s %s %s\n", where, cell(part, "filters", buf),
@@ -296,8 +294,7 @@ print_names(const json_t *names)
 	json_t *name;
 	size_t i;
 
-	json_array_foreach(names, i, name)
-	{
+	json_array_foreach(names, i, name) {
 		const char *has = json_string_value(json_object_get(name, "state"));
 
 		printf("\n%s  %s\n", cell(name, "name", buf),
@@ -315,10 +312,8 @@ print_why(json_t *parts)
 	json_t *part, *row, *rows = json_array();
 	size_t i, k;
 
-	json_array_foreach(parts, i, part)
-	{
-		json_array_foreach(json_object_get(part, "why"), k, row)
-		{
+	json_array_foreach(parts, i, part) {
+		json_array_foreach(json_object_get(part, "why"), k, row) {
 			if (!strcmp(json_string_value(json_object_get(row, "what")), "refusal"))
 				continue;
 			json_object_set(row, "target", json_object_get(part, "target"));
@@ -336,9 +331,9 @@ print_explained(const json_t *reply)
 	json_t *parts = json_object_get(reply, "parts"), *part;
 	size_t i;
 
-	json_array_foreach(parts, i,
-		part) if (!strcmp(json_string_value(json_object_get(part, "state")), "sent"))
-		json_object_set_new(part, "state", json_string("would be sent"));
+	json_array_foreach(parts, i, part)
+		if (!strcmp(json_string_value(json_object_get(part, "state")), "sent"))
+			json_object_set_new(part, "state", json_string("would be sent"));
 	if (json_array_size(parts))
 		print_table(parts, explained_columns);
 	print_why(parts);
@@ -379,7 +374,8 @@ print_list(const json_t *reply)
 	json_t *wish;
 	size_t i;
 
-	json_array_foreach(wishes, i, wish) print_wish(wish);
+	json_array_foreach(wishes, i, wish)
+		print_wish(wish);
 	print_section(json_array_size(wishes) ? "\nMITIGATIONS" : "MITIGATIONS", mitigations,
 		mitigation_columns);
 	if (!json_array_size(wishes) && !json_array_size(mitigations) &&
@@ -433,19 +429,19 @@ print_clients(const json_t *reply)
 	json_t *c;
 	size_t i;
 
-	json_array_foreach(clients, i, c)
-	{
+	json_array_foreach(clients, i, c) {
 		name_use(c, "sessions");
 		name_use(c, "mitigations");
 		name_use(c, "targets");
 	}
 	if (clients)
 		print_table(clients, columns);
-	json_array_foreach(clients, i, c) if (json_string_length(json_object_get(c, "reason")))
-		printf("%s is suspended since %s: %s\n",
-			json_string_value(json_object_get(c, "name")),
-			json_string_value(json_object_get(c, "since")),
-			json_string_value(json_object_get(c, "reason")));
+	json_array_foreach(clients, i, c)
+		if (json_string_length(json_object_get(c, "reason")))
+			printf("%s is suspended since %s: %s\n",
+				json_string_value(json_object_get(c, "name")),
+				json_string_value(json_object_get(c, "since")),
+				json_string_value(json_object_get(c, "reason")));
 	if (more)
 		printf("and %lld more\n", (long long)more);
 }

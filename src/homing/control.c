@@ -743,8 +743,8 @@ wishes_controlled(const struct wishes *w, const char *domain, const char *there)
 	const struct placement *p, *last = NULL;
 
 	LIST_FOREACH(p, &w->controlling, controlling)
-	if (controls_now(p) && !strcmp(p->domain, domain) && list_find(&p->controls, there) &&
-		(!last || p->mid > last->mid))
-		last = p;
+		if (controls_now(p) && !strcmp(p->domain, domain) &&
+			list_find(&p->controls, there) && (!last || p->mid > last->mid))
+			last = p;
 	return last ? list_find(&last->controls, there)->type : 0;
 }

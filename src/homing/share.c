@@ -87,9 +87,9 @@ read_prefixes(const json_t *list, struct arena *a)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item) if (prefix_parse(json_string_value(item),
-						      &t.target_prefix[t.n_target_prefix]) == 0)
-		t.n_target_prefix++;
+	json_array_foreach(list, i, item)
+		if (prefix_parse(json_string_value(item), &t.target_prefix[t.n_target_prefix]) == 0)
+			t.n_target_prefix++;
 	return t;
 }
 
@@ -143,8 +143,7 @@ read_names(struct aliasing *al, const char *member)
 	char why[200];
 	size_t i;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		struct name n;
 
 		if (name_parse(json_string_value(item), a, &n, why, sizeof(why)) != 0) {
@@ -446,9 +445,9 @@ destinations_of(const json_t *aces, struct arena *a)
 	const json_t *ace;
 	size_t i;
 
-	json_array_foreach(
-		aces, i, ace) if (network_of(ace, false, &t.target_prefix[t.n_target_prefix]))
-		t.n_target_prefix++;
+	json_array_foreach(aces, i, ace)
+		if (network_of(ace, false, &t.target_prefix[t.n_target_prefix]))
+			t.n_target_prefix++;
 	return t;
 }
 
@@ -478,8 +477,7 @@ plan_acl(const struct homing *h, const json_t *entry, struct shares *ret)
 
 	for (size_t d = 0; d < h->n_domains; d++)
 		parts[d] = json_array();
-	json_array_foreach(aces, i, ace)
-	{
+	json_array_foreach(aces, i, ace) {
 		all = all && plan_ace(&f, ace);
 		for (size_t d = 0; all && d < h->n_domains; d++)
 			if (f.at[d].goes)

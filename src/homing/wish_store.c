@@ -351,8 +351,7 @@ restore_list(const json_t *j, struct controls *c)
 	size_t i;
 
 	controls_begin(c, CONTROLS_MAX);
-	json_array_foreach(j, i, item)
-	{
+	json_array_foreach(j, i, item) {
 		enum activation_type type = activation_type_parse(text_of(item, "type"));
 
 		if (type && c->n < CONTROLS_MAX)

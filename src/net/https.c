@@ -196,7 +196,7 @@ https_free(struct https *h)
 		tcp_listener_free(h->sockets[i]);
 	free(h->sockets);
 	TAILQ_FOREACH(c, &h->connections, siblings)
-	https_connection_over(c);
+		https_connection_over(c);
 	https_exchange_stop(h);
 	while ((c = TAILQ_FIRST(&h->connections)))
 		https_connection_free(c);
@@ -225,7 +225,7 @@ https_judge(struct https *h)
 	struct https_connection *c;
 
 	TAILQ_FOREACH(c, &h->connections, siblings)
-	https_connection_judge(c);
+		https_connection_judge(c);
 }
 
 size_t

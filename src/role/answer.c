@@ -155,7 +155,7 @@ answers_free(struct dots_server *s)
 	struct answer *a;
 
 	TAILQ_FOREACH(a, &s->answers, entry)
-	a->server = NULL; /* the store calls back and frees them */
+		a->server = NULL; /* the store calls back and frees them */
 	TAILQ_INIT(&s->answers);
 }
 

@@ -143,8 +143,7 @@ add_all(struct edit *e, enum data_kind kind, json_t *container, bool must_be_new
 	size_t i;
 
 	json_array_foreach(json_object_get(container, data_entry_node(kind)->name), i, entry)
-		add(e, kind, name_of(entry), entry)
-			->must_be_new = must_be_new;
+		add(e, kind, name_of(entry), entry)->must_be_new = must_be_new;
 }
 
 /* What the container is to be afterwards: entries that differ, or stand elsewhere, are written,
@@ -159,8 +158,7 @@ add_difference(struct edit *e, enum data_kind kind, json_t *container)
 	const char *previous = NULL;
 	struct map *stay = map_new();
 
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach(list, i, entry) {
 		const char *name = name_of(entry);
 		char *text = json_dumps(entry, JSON_COMPACT);
 		bool in_place = i < n_old && !strcmp(old[i]->name, name);

@@ -48,8 +48,7 @@ lets_pass(const json_t *acl)
 	const json_t *ace, *aces = json_object_get(json_object_get(acl, "aces"), "ace");
 	size_t i;
 
-	json_array_foreach(aces, i, ace)
-	{
+	json_array_foreach(aces, i, ace) {
 		const char *to = json_string_value(
 			json_object_get(json_object_get(ace, "actions"), "forwarding"));
 
@@ -91,8 +90,8 @@ missing(void *arg, uint32_t domain)
 	const struct holder *h;
 
 	TAILQ_FOREACH(h, &u->holders, entry)
-	if (at < u->n_links && h->channels[at])
-		data_channel_look(h->channels[at]);
+		if (at < u->n_links && h->channels[at])
+			data_channel_look(h->channels[at]);
 }
 
 void

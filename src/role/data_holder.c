@@ -20,8 +20,8 @@ data_holder_make(struct data_upstream *u, const char *name)
 	struct holder *h;
 
 	TAILQ_FOREACH(h, &u->holders, entry)
-	if (!strcmp(h->name, name))
-		return h;
+		if (!strcmp(h->name, name))
+			return h;
 	h = mem_new(sizeof(*h));
 	h->name = mem_text(name);
 	h->channels = mem_array(u->n_links + 1, sizeof(struct data_channel *));
@@ -90,13 +90,14 @@ gather_kind(const struct holder *h, uint32_t domain, enum share_kind kind, struc
 	const struct asker *a;
 
 	TAILQ_FOREACH(a, &h->askers, entry)
-	for (size_t i = 0; i < a->n_items; i++)
-		for (size_t k = 0; a->items[i].wish.kind == kind && k < a->items[i].n_parts; k++)
-			if (a->items[i].parts[k].domain == domain) {
-				g->list = mem_grow(g->list, g->n + 1, sizeof(*g->list));
-				g->list[g->n++] =
-					(struct wanted){a, &a->items[i], &a->items[i].parts[k]};
-			}
+		for (size_t i = 0; i < a->n_items; i++)
+			for (size_t k = 0; a->items[i].wish.kind == kind && k < a->items[i].n_parts;
+				k++)
+				if (a->items[i].parts[k].domain == domain) {
+					g->list = mem_grow(g->list, g->n + 1, sizeof(*g->list));
+					g->list[g->n++] = (struct wanted){
+						a, &a->items[i], &a->items[i].parts[k]};
+				}
 }
 
 /* Ours first, then what has been there for the longest time. */
@@ -205,9 +206,9 @@ data_holder_gather(struct data_upstream *u, struct holder *h)
 
 	h->dirty = false;
 	TAILQ_FOREACH(a, &h->askers, entry)
-	for (size_t i = 0; i < a->n_items; i++)
-		if (!a->items[i].is_planned)
-			data_asker_plan(u, a, &a->items[i]);
+		for (size_t i = 0; i < a->n_items; i++)
+			if (!a->items[i].is_planned)
+				data_asker_plan(u, a, &a->items[i]);
 	for (size_t i = 0; i < u->n_links; i++)
 		gather_at(u, h, i);
 }

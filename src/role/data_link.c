@@ -71,8 +71,8 @@ tell_waiting(struct data_link *l)
 	struct data_turn *t;
 
 	TAILQ_FOREACH(t, &l->waiting, entry)
-	if (t->failed)
-		t->failed(t->arg);
+		if (t->failed)
+			t->failed(t->arg);
 }
 
 /* RFC 8040 says nothing of when to come back; a server that fails is left in peace. What fails may

@@ -98,8 +98,7 @@ all_owned(const struct data_relay *r, enum data_kind kind, const json_t *entry,
 	size_t i;
 
 	buf_init(&foreign, RESTCONF_WHY_MAX);
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		const char *text =
 			kind == DATA_ALIAS ? json_string_value(item) : destination_of(item);
 
@@ -123,11 +122,13 @@ has_destinations(const json_t *acl, struct restconf_error *err)
 	const json_t *ace;
 	size_t i;
 
-	json_array_foreach(aces_of(acl), i, ace) if (!destination_of(ace)) return restconf_refuse(
-		err, 400, RESTCONF_MISSING_ATTRIBUTE,
-		"RFC 8783 7.2: ace %.64s: it names no destination network, and is passed on for "
-		"all clients of a gateway",
-		json_string_value(json_object_get(ace, "name")));
+	json_array_foreach(aces_of(acl), i, ace)
+		if (!destination_of(ace))
+			return restconf_refuse(err, 400, RESTCONF_MISSING_ATTRIBUTE,
+				"RFC 8783 7.2: ace %.64s: it names no destination network, and is "
+				"passed on for "
+				"all clients of a gateway",
+				json_string_value(json_object_get(ace, "name")));
 	return true;
 }
 

@@ -210,8 +210,7 @@ data_reply_entries(const json_t *client, enum share_kind kind,
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach(list, i, entry) {
 		const char *name = json_string_value(json_object_get(entry, "name"));
 		const json_t *left = json_object_get(entry, "pending-lifetime");
 		json_t *copy;

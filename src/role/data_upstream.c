@@ -318,8 +318,7 @@ apply(struct data_upstream *u)
 	struct holder *h;
 
 	make_links(u, &old);
-	TAILQ_FOREACH(h, &u->holders, entry)
-	{
+	TAILQ_FOREACH(h, &u->holders, entry) {
 		move_channels(u, h, &old);
 		h->dirty = true;
 	}
@@ -351,9 +350,9 @@ on_renamed(void *arg)
 	const struct holder *h;
 
 	TAILQ_FOREACH(h, &u->holders, entry)
-	for (size_t i = 0; i < u->n_links; i++)
-		if (h->channels[i])
-			data_channel_look(h->channels[i]);
+		for (size_t i = 0; i < u->n_links; i++)
+			if (h->channels[i])
+				data_channel_look(h->channels[i]);
 }
 
 struct data_upstream *
@@ -536,10 +535,10 @@ data_upstream_each(const struct data_upstream *u,
 
 	for (size_t i = 0; i < u->n_links; i++)
 		TAILQ_FOREACH(h, &u->holders, entry)
-	if (h->channels[i])
-		visit_channel(h->channels[i], visit, arg);
+			if (h->channels[i])
+				visit_channel(h->channels[i], visit, arg);
 	TAILQ_FOREACH(h, &u->holders, entry)
-	TAILQ_FOREACH(a, &h->askers, entry)
-	for (size_t i = 0; i < a->n_items; i++)
-		visit_unshared(a, &a->items[i], visit, arg);
+		TAILQ_FOREACH(a, &h->askers, entry)
+			for (size_t i = 0; i < a->n_items; i++)
+				visit_unshared(a, &a->items[i], visit, arg);
 }

@@ -63,10 +63,11 @@ add_statistics(json_t *acl, const struct data_entry *e)
 	json_t *aces = json_object_get(json_object_get(acl, "aces"), "ace"), *ace;
 	size_t i;
 
-	json_array_foreach(aces, i, ace) if (i < e->acl.n_rules)
-		json_object_set_new(ace, "statistics",
-			json_pack("{s:o, s:o}", "matched-packets", counter(e->packets[i]),
-				"matched-octets", counter(e->bytes[i])));
+	json_array_foreach(aces, i, ace)
+		if (i < e->acl.n_rules)
+			json_object_set_new(ace, "statistics",
+				json_pack("{s:o, s:o}", "matched-packets", counter(e->packets[i]),
+					"matched-octets", counter(e->bytes[i])));
 }
 
 /* With its state: minutes that are left, rounded up. */

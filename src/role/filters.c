@@ -135,8 +135,8 @@ join(struct dots_server *s, const struct mitigation *m, struct exchange **exchan
 	struct filter_wait *w;
 
 	LIST_FOREACH(w, &s->filter_waits, link)
-	if (w->mitigation == m->id)
-		break;
+		if (w->mitigation == m->id)
+			break;
 	for (size_t i = 0; w && i < n; i++) {
 		if (w->n_exchanges < EXCHANGES_MAX)
 			w->exchanges[w->n_exchanges++] = exchanges[i];

@@ -109,10 +109,10 @@ count_inquiries(const struct naming *n, const char *client, size_t *ret_names)
 
 	*ret_names = 0;
 	TAILQ_FOREACH(q, &n->inquiries, entry)
-	if (!strcmp(q->client, client)) {
-		count++;
-		*ret_names += q->cover->n_names;
-	}
+		if (!strcmp(q->client, client)) {
+			count++;
+			*ret_names += q->cover->n_names;
+		}
 	return count;
 }
 
@@ -286,8 +286,8 @@ on_answer(void *arg, const char *host, const struct name_answer *answer)
 	struct inquiry *q;
 
 	TAILQ_FOREACH(q, &n->inquiries, entry)
-	if (!q->over && cover_learn(q->cover, host, answer) && !cover_is_sought(q->cover))
-		timer_after(q->timer, 0);
+		if (!q->over && cover_learn(q->cover, host, answer) && !cover_is_sought(q->cover))
+			timer_after(q->timer, 0);
 	for (size_t i = 0; i < n_ids; i++)
 		learn(n->server, ids[i], host, answer);
 	free(ids);
@@ -300,8 +300,8 @@ is_wanted(void *arg, const char *host)
 	const struct inquiry *q;
 
 	TAILQ_FOREACH(q, &n->inquiries, entry)
-	if (cover_seeks(q->cover, host))
-		return true;
+		if (cover_seeks(q->cover, host))
+			return true;
 	return naming_is_on(n->server) && map_get(n->followers, host, strlen(host));
 }
 

@@ -190,8 +190,8 @@ observer_find(const struct peer *p, const uint8_t *token, size_t len)
 	struct observer *o;
 
 	LIST_FOREACH(o, &p->observers, of_peer)
-	if (o->token_len == len && memcmp(o->token, token, len) == 0)
-		break;
+		if (o->token_len == len && memcmp(o->token, token, len) == 0)
+			break;
 	return o;
 }
 
@@ -286,7 +286,7 @@ observe_heard(struct peer *p)
 	struct observer *o;
 
 	LIST_FOREACH(o, &p->observers, of_peer)
-	timer_at(o->timer, o->sent + NOTIFY_GAP_MS);
+		timer_at(o->timer, o->sent + NOTIFY_GAP_MS);
 }
 
 void

@@ -138,8 +138,7 @@ check_acl(const json_t *acl, struct restconf_error *err)
 	const json_t *aces = json_object_get(json_object_get(acl, "aces"), "ace"), *ace;
 	size_t i;
 
-	json_array_foreach(aces, i, ace)
-	{
+	json_array_foreach(aces, i, ace) {
 		const json_t *matches = json_object_get(ace, "matches");
 
 		for (size_t f = 0; type && f < 2; f++)

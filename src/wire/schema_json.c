@@ -192,8 +192,7 @@ read_map(struct engine *e, const struct schema *s, json_t *j, void *structure)
 
 	if (!json_is_object(j))
 		return wrong_type(e, "object");
-	json_object_foreach(j, name, value)
-	{
+	json_object_foreach(j, name, value) {
 		const struct schema_row *row = find_row(s, name);
 
 		if (!row)

@@ -52,8 +52,7 @@ gather(struct yang_walk *w, const struct yang_node *n, json_t *object)
 	char buf[YANG_NAME_MAX];
 	bool fine = true;
 
-	json_object_foreach(object, member, value)
-	{
+	json_object_foreach(object, member, value) {
 		fine = gather_one(w, n, member, value, fresh);
 		if (!fine)
 			break;
@@ -246,8 +245,7 @@ check_array(struct yang_walk *w, const struct yang_node *n, json_t *array)
 		return yang_refuse(
 			w, 413, RESTCONF_TOO_BIG, "RFC 8040 12", "more than %zu entries", max);
 	seen = json_object();
-	json_array_foreach(array, i, entry)
-	{
+	json_array_foreach(array, i, entry) {
 		fine = check_entry(w, n, entry, i, seen);
 		if (!fine)
 			break;

@@ -49,8 +49,7 @@ yang_index(const struct yang_node *n, const json_t *array, json_t *const *keys)
 	json_t *entry, *theirs[RESTCONF_KEYS_MAX];
 	size_t i;
 
-	json_array_foreach(array, i, entry)
-	{
+	json_array_foreach(array, i, entry) {
 		bool same = yang_keys(n, entry, theirs);
 
 		for (size_t k = 0; same && k < RESTCONF_KEYS_MAX && keys[k]; k++)

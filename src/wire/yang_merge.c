@@ -49,8 +49,7 @@ index_of(const struct yang_node *n, const json_t *array)
 	json_t *places = json_object(), *entry;
 	size_t i;
 
-	json_array_foreach(array, i, entry)
-	{
+	json_array_foreach(array, i, entry) {
 		char *text = yang_key_text(n, entry);
 
 		json_object_set_new(places, text, json_integer((json_int_t)i));
@@ -67,8 +66,7 @@ merge_entries(struct yang_walk *w, const struct yang_node *n, json_t *array, jso
 	json_t *places = index_of(n, array), *entry;
 	bool fine = true;
 
-	json_array_foreach(entries, f->index, entry)
-	{
+	json_array_foreach(entries, f->index, entry) {
 		char *text = yang_key_text(n, entry);
 		const json_t *at = json_object_get(places, text);
 

@@ -221,7 +221,9 @@ read_changes(const json_t *list, struct data_change *ret)
 	size_t n = 0, i;
 	json_t *item;
 
-	json_array_foreach(list, i, item) if (n < CHANGES_MAX && read_change(item, &ret[n])) n++;
+	json_array_foreach(list, i, item)
+		if (n < CHANGES_MAX && read_change(item, &ret[n]))
+			n++;
 	return n;
 }
 

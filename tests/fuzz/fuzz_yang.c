@@ -57,13 +57,13 @@ add_state(json_t *list)
 	json_t *entry;
 	size_t i, k;
 
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach(list, i, entry) {
 		json_t *aces = json_object_get(json_object_get(entry, "aces"), "ace"), *ace;
 
 		json_object_set_new(entry, "pending-lifetime", json_integer(10080));
-		json_array_foreach(aces, k, ace) json_object_set_new(
-			ace, "statistics", json_pack("{s:s}", "matched-octets", "9"));
+		json_array_foreach(aces, k, ace)
+			json_object_set_new(
+				ace, "statistics", json_pack("{s:s}", "matched-octets", "9"));
 	}
 }
 
@@ -75,8 +75,7 @@ with_state(const json_t *data)
 	json_t *dots_data = json_object_get(all, "ietf-dots-data-channel:dots-data");
 	size_t i;
 
-	json_array_foreach(json_object_get(dots_data, "dots-client"), i, client)
-	{
+	json_array_foreach(json_object_get(dots_data, "dots-client"), i, client) {
 		add_state(json_object_get(json_object_get(client, "aliases"), "alias"));
 		add_state(json_object_get(json_object_get(client, "acls"), "acl"));
 	}

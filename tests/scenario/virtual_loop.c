@@ -59,10 +59,10 @@ due_timer(const struct loop *l, uint64_t limit)
 	struct timer *t, *first = NULL;
 
 	TAILQ_FOREACH(t, &l->timers, entry)
-	if (t->armed && t->when <= world.now && t->number <= limit &&
-		(!first || t->when < first->when ||
-			(t->when == first->when && t->number < first->number)))
-		first = t;
+		if (t->armed && t->when <= world.now && t->number <= limit &&
+			(!first || t->when < first->when ||
+				(t->when == first->when && t->number < first->number)))
+			first = t;
 	return first;
 }
 
@@ -239,8 +239,7 @@ turn(void)
 	struct flight *f;
 	bool any = false;
 
-	TAILQ_FOREACH(l, &world.hosts, entry)
-	{
+	TAILQ_FOREACH(l, &world.hosts, entry) {
 		bool did = run_timers(l, limit);
 
 		did |= run_jobs(l);
@@ -253,7 +252,7 @@ turn(void)
 		session_arrive(f);
 		free(f);
 		TAILQ_FOREACH(l, &world.hosts, entry)
-		end_turn(l);
+			end_turn(l);
 		any = true;
 	}
 	return any;
@@ -267,15 +266,14 @@ next_moment(void)
 	const struct loop *l;
 	const struct timer *t;
 
-	TAILQ_FOREACH(l, &world.hosts, entry)
-	{
+	TAILQ_FOREACH(l, &world.hosts, entry) {
 		if (l->crashed)
 			continue;
 		if (!STAILQ_EMPTY(&l->jobs))
 			return world.now;
 		TAILQ_FOREACH(t, &l->timers, entry)
-		if (t->armed && t->when < first)
-			first = t->when;
+			if (t->armed && t->when < first)
+				first = t->when;
 	}
 	return first;
 }

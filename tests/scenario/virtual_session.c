@@ -175,9 +175,9 @@ dialler(uint64_t dial)
 	struct session *s;
 
 	TAILQ_FOREACH(l, &world.hosts, entry)
-	TAILQ_FOREACH(s, &l->dialled, entry)
-	if (s->dial == dial)
-		return s;
+		TAILQ_FOREACH(s, &l->dialled, entry)
+			if (s->dial == dial)
+				return s;
 	return NULL;
 }
 
@@ -412,8 +412,8 @@ rearm(struct session *s)
 	const struct request *r;
 
 	TAILQ_FOREACH(r, &s->requests, entry)
-	if (r->confirmable && r->next < first)
-		first = r->next;
+		if (r->confirmable && r->next < first)
+			first = r->next;
 	if (first < INT64_MAX)
 		timer_at(s->timer, first);
 }
@@ -484,9 +484,9 @@ listener_at(const struct endpoint *e)
 	struct listener *ln;
 
 	TAILQ_FOREACH(ln, &world.listeners, entry)
-	for (size_t i = 0; i < ln->n_sockets && !ln->loop->crashed; i++)
-		if (endpoint_equal(&ln->sockets[i].local, e))
-			return ln;
+		for (size_t i = 0; i < ln->n_sockets && !ln->loop->crashed; i++)
+			if (endpoint_equal(&ln->sockets[i].local, e))
+				return ln;
 	return NULL;
 }
 
@@ -496,8 +496,8 @@ accepted(const struct listener *ln, uint64_t dial)
 	struct session *s;
 
 	TAILQ_FOREACH(s, &ln->sessions, entry)
-	if (s->dial == dial)
-		break;
+		if (s->dial == dial)
+			break;
 	return s;
 }
 
@@ -632,7 +632,7 @@ listener_count(const struct listener *ln)
 	size_t n = 0;
 
 	TAILQ_FOREACH(s, &ln->sessions, entry)
-	n += s->state == UP;
+		n += s->state == UP;
 	return n;
 }
 
@@ -711,9 +711,9 @@ dialled(uint64_t dial)
 	struct session *s;
 
 	TAILQ_FOREACH(l, &world.hosts, entry)
-	TAILQ_FOREACH(s, &l->dialled, entry)
-	if (s->dial == dial && !l->crashed)
-		return s;
+		TAILQ_FOREACH(s, &l->dialled, entry)
+			if (s->dial == dial && !l->crashed)
+				return s;
 	return NULL;
 }
 
@@ -828,8 +828,8 @@ receive_response(struct session *s, const struct coap_msg *m)
 	bool notification = coap_get_uint(m, COAP_OPT_OBSERVE, &sequence);
 
 	TAILQ_FOREACH(r, &s->requests, entry)
-	if (m->token_len == TOKEN_LEN && !memcmp(r->token, m->token, TOKEN_LEN))
-		break;
+		if (m->token_len == TOKEN_LEN && !memcmp(r->token, m->token, TOKEN_LEN))
+			break;
 	if (!r) {
 		if (notification)
 			send_reset(s, m);
@@ -966,8 +966,8 @@ request_find(const struct session *s, int64_t handle)
 	struct request *r;
 
 	TAILQ_FOREACH(r, &s->requests, entry)
-	if (r->handle == handle)
-		break;
+		if (r->handle == handle)
+			break;
 	return r;
 }
 

@@ -61,8 +61,8 @@ find(struct records *list, const char *kind, const char *key)
 	struct record *r;
 
 	TAILQ_FOREACH(r, list, entry)
-	if (!strcmp(r->kind, kind) && !strcmp(r->key, key))
-		break;
+		if (!strcmp(r->kind, kind) && !strcmp(r->key, key))
+			break;
 	return r;
 }
 
@@ -254,8 +254,8 @@ each(struct persist *p, const char *kind,
 	size_t n = 0;
 
 	TAILQ_FOREACH(r, &st->disk, entry)
-	if (!strcmp(r->kind, kind))
-		keys[n++] = mem_text(r->key);
+		if (!strcmp(r->kind, kind))
+			keys[n++] = mem_text(r->key);
 	qsort(keys, n, sizeof(char *), compare);
 	for (size_t i = 0; i < n; i++) {
 		visit(arg, keys[i], find(&st->disk, kind, keys[i])->value);
@@ -353,7 +353,7 @@ virtual_store_count(const struct loop *l, const char *kind)
 	size_t n = 0;
 
 	TAILQ_FOREACH(r, &l->store->disk, entry)
-	n += !strcmp(r->kind, kind);
+		n += !strcmp(r->kind, kind);
 	return n;
 }
 

@@ -88,11 +88,11 @@ fire_timers(struct loop *l)
 	bool fired = false;
 
 	TAILQ_FOREACH(t, &l->armed, entry)
-	t->young = false;
+		t->young = false;
 	for (;;) {
 		TAILQ_FOREACH(t, &l->armed, entry)
-		if (!t->young || t->when > l->now)
-			break;
+			if (!t->young || t->when > l->now)
+				break;
 		if (!t || t->when > l->now)
 			return fired;
 		timer_stop(t);

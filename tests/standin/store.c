@@ -38,8 +38,8 @@ find(struct store *s, const char *kind, const char *key)
 	struct item *i;
 
 	TAILQ_FOREACH(i, &s->items, entry)
-	if (!strcmp(i->kind, kind) && !strcmp(i->key, key))
-		return i;
+		if (!strcmp(i->kind, kind) && !strcmp(i->key, key))
+			return i;
 	return NULL;
 }
 
@@ -115,13 +115,13 @@ each(struct persist *p, const char *kind,
 	struct item *i;
 
 	TAILQ_FOREACH(i, &s->items, entry)
-	if (!strcmp(i->kind, kind)) {
-		struct item *copy = mem_new(sizeof(*copy));
+		if (!strcmp(i->kind, kind)) {
+			struct item *copy = mem_new(sizeof(*copy));
 
-		copy->key = mem_text(i->key);
-		copy->value = mem_text(i->value);
-		TAILQ_INSERT_TAIL(&copies, copy, entry);
-	}
+			copy->key = mem_text(i->key);
+			copy->value = mem_text(i->value);
+			TAILQ_INSERT_TAIL(&copies, copy, entry);
+		}
 	while ((i = TAILQ_FIRST(&copies))) {
 		TAILQ_REMOVE(&copies, i, entry);
 		visit(arg, i->key, i->value);
@@ -185,6 +185,6 @@ standin_store_count(const struct persist *p, const char *kind)
 	size_t n = 0;
 
 	TAILQ_FOREACH(i, &s->items, entry)
-	n += !strcmp(i->kind, kind);
+		n += !strcmp(i->kind, kind);
 	return n;
 }

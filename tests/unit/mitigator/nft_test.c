@@ -267,10 +267,8 @@ table_text(const char *table)
 	all = json_loadf(f, 0, NULL);
 	pclose(f);
 	assert_non_null(all);
-	json_array_foreach(json_object_get(all, "nftables"), i, item)
-	{
-		json_object_foreach(item, type, object)
-		{
+	json_array_foreach(json_object_get(all, "nftables"), i, item) {
+		json_object_foreach(item, type, object) {
 			const char *c = json_string_value(json_object_get(object, "chain"));
 
 			if (!strcmp(type, "metainfo") || !strcmp(type, "table"))

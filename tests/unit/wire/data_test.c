@@ -428,8 +428,7 @@ the_library_lists_every_module(void **state)
 	before = json_deep_copy(library);
 	assert_true(yang_check(n, library, &err));
 	assert_true(json_equal(library, before) && json_equal(library, again));
-	json_array_foreach(json_object_get(library, "module"), i, entry)
-	{
+	json_array_foreach(json_object_get(library, "module"), i, entry) {
 		const char *name = json_string_value(json_object_get(entry, "name"));
 		bool is = !strcmp(
 			json_string_value(json_object_get(entry, "conformance-type")), "implement");
@@ -444,8 +443,8 @@ the_library_lists_every_module(void **state)
 		}
 		assert_true(strcmp(name, "ietf-access-control-list") != 0 || !is);
 		id = hash(hash(id, name), json_string_value(json_object_get(entry, "revision")));
-		json_array_foreach(json_object_get(entry, "feature"), k, feature) id =
-			hash(id, json_string_value(feature));
+		json_array_foreach(json_object_get(entry, "feature"), k, feature)
+			id = hash(id, json_string_value(feature));
 	}
 	snprintf(text, sizeof(text), "%016llx", id);
 	assert_string_equal(json_string_value(json_object_get(library, "module-set-id")), text);

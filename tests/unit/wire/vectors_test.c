@@ -47,8 +47,7 @@ cbor_decodes_and_encodes_byte_for_byte(void **state)
 	size_t i, seen = 0;
 
 	(void)state;
-	json_array_foreach(vectors, i, v)
-	{
+	json_array_foreach(vectors, i, v) {
 		struct arena *a = arena_new();
 		struct signal_msg m, again;
 		struct schema_error err;
@@ -116,15 +115,15 @@ normalise(json_t *j)
 	json_t *value;
 	size_t i;
 
-	json_object_foreach(j, name, value)
-	{
+	json_object_foreach(j, name, value) {
 		if (!strcmp(name, "retry-timer") && json_is_integer(value))
 			json_object_set_new(j, name,
 				json_sprintf("%lld", (long long)json_integer_value(value)));
 		else
 			normalise(value);
 	}
-	json_array_foreach(j, i, value) normalise(value);
+	json_array_foreach(j, i, value)
+		normalise(value);
 }
 
 static void
@@ -135,8 +134,7 @@ json_is_the_rfcs_and_goes_back_to_the_same_cbor(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(vectors, i, v)
-	{
+	json_array_foreach(vectors, i, v) {
 		json_t *expected = json_deep_copy(json_object_get(v, "json")), *printed;
 		struct arena *a = arena_new();
 		struct signal_msg m;
@@ -179,8 +177,7 @@ options_decode_and_encode_byte_for_byte(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(vectors, i, v)
-	{
+	json_array_foreach(vectors, i, v) {
 		uint8_t bytes[512] = {0x50, COAP_PUT, 0x12, 0x34}, again[512];
 		size_t n = 4 + unhex(text(v, "options"), bytes + 4);
 		struct coap_msg m, built;
