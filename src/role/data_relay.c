@@ -126,8 +126,7 @@ has_destinations(const json_t *acl, struct restconf_error *err)
 		if (!destination_of(ace))
 			return restconf_refuse(err, 400, RESTCONF_MISSING_ATTRIBUTE,
 				"RFC 8783 7.2: ace %.64s: it names no destination network, and is "
-				"passed on for "
-				"all clients of a gateway",
+				"passed on for all clients of a gateway",
 				json_string_value(json_object_get(ace, "name")));
 	return true;
 }
