@@ -3,9 +3,7 @@ nothing but the machine with who measures. Its first line on standard input is w
 "on", "off" and "end", each answered by itself once it is so ("end": by what it was told, by code)."""
 import collections
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import threading
 
@@ -13,8 +11,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lab"))
 
-from lab.net import die_with_parent
 from rig import cbor, coap
+from rig.aside import Aside
 from rig.case import Failure
 from rig.peer import Peer
 
@@ -23,50 +21,13 @@ BEYOND = 1 << 30           # mids of what it will not get
 TARGETS, LARGE = 10, 256  # of a mitigation, of a large request
 REQUESTS, HANDSHAKES = 600, 30  # a second
 BEATS = 2                 # each tick: heartbeats, and withdrawals of nothing, which have no rate
-NICE = 15                 # it stands for another machine
 
 
-class Noisy:
+class Noisy(Aside):
     """The program, from outside. how: peer (argv), server, port, certificate, key, limits, seed."""
 
     def __init__(self, rig, **how):
-        self.proc = subprocess.Popen([sys.executable, "-B", __file__], stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, text=True,
-                                     preexec_fn=self.become)
-        rig.closing.append(self.kill)
-        self.tell(json.dumps(how))
-        self.expect("full")
-
-    @staticmethod
-    def become():
-        os.nice(NICE)
-        die_with_parent()
-
-    def tell(self, line):
-        self.proc.stdin.write(line + "\n")
-        self.proc.stdin.flush()
-
-    def expect(self, word):
-        line = self.proc.stdout.readline().strip()
-        if line != word:
-            raise Failure(f"the noisy client: {line or 'ended'}")
-
-    def turn(self, word):
-        self.tell(word)
-        self.expect(word)
-
-    def finish(self):
-        """code -> how often."""
-        self.tell("end")
-        return json.loads(self.proc.stdout.readline())
-
-    def kill(self):
-        self.proc.stdin.close()  # its own program ends with it
-        try:
-            self.proc.wait(10)
-        except subprocess.TimeoutExpired:
-            self.proc.kill()
-            self.proc.wait()
+        super().__init__(rig, "the noisy client", self.python(__file__), how, "full")
 
 
 class Client:

@@ -4,12 +4,10 @@ then "on", "off" and "end", each answered by itself once it is so ("end": by wha
 import collections
 import itertools
 import json
-import os
 import pathlib
 import random
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -18,11 +16,10 @@ if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lab"))
 
-from lab.net import die_with_parent
+from rig.aside import Aside
 from rig.case import Failure
 from rig.web import MODULE, ROOT, TYPE, Ended, Line, Web, entry, request, write
 
-NICE = 15                     # it stands for other machines
 TICK_S = 0.02
 CROWD, CROWD_A_TICK = 1500, 6  # connections that say nothing, or not enough: at a time, begun each tick
 SLOW, DEAF, READERS = 40, 12, 3
@@ -30,47 +27,11 @@ CUIDS, ALIASES, ACLS, ACES, LARGE = 4, 1000, 100, 10, 256
 PATIENCE_S = 20               # something else than what is waited for is told
 
 
-class Storm:
+class Storm(Aside):
     """The program, from outside. how: role ("strangers", "client"), to, own, sources, seed."""
 
     def __init__(self, rig, ns, **how):
-        self.proc = subprocess.Popen(rig.net.argv(ns, [sys.executable, "-B", __file__]), stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, text=True, preexec_fn=self.become)
-        self.role = how["role"]
-        rig.closing.append(self.kill)
-        self.tell(json.dumps(how))
-        self.expect("ready")
-
-    @staticmethod
-    def become():
-        os.nice(NICE)
-        die_with_parent()
-
-    def tell(self, line):
-        self.proc.stdin.write(line + "\n")
-        self.proc.stdin.flush()
-
-    def expect(self, word):
-        line = self.proc.stdout.readline().strip()
-        if line != word:
-            raise Failure(f"{self.role}: {line or 'ended'}")
-
-    def turn(self, word):
-        self.tell(word)
-        self.expect(word)
-
-    def finish(self):
-        """what -> how often."""
-        self.tell("end")
-        return json.loads(self.proc.stdout.readline() or "{}")
-
-    def kill(self):
-        self.proc.stdin.close()  # its own program ends with it
-        try:
-            self.proc.wait(10)
-        except subprocess.TimeoutExpired:
-            self.proc.kill()
-            self.proc.wait()
+        super().__init__(rig, how["role"], rig.net.argv(ns, self.python(__file__)), how, "ready")
 
 
 class Part(threading.Thread):
