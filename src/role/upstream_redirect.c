@@ -247,6 +247,14 @@ use_elsewhere(struct upstream *u)
 	upstream_session_lost(u, "redirected");
 }
 
+/* Seconds, of which one that has begun counts: a moment after 3600 s were told they are still that
+ * many. -1: for good. */
+static int64_t
+lasts_s(const struct detour *d, mono_ms now)
+{
+	return d->until == INT64_MAX ? -1 : (d->until - now + 999) / 1000;
+}
+
 static void
 depart(struct upstream *u)
 {
@@ -257,8 +265,7 @@ depart(struct upstream *u)
 	d->home_ever_up = before ? before->home_ever_up : u->ever_up;
 	event_raise(EVENT_REDIRECTED, EVENT_F("role", "client"), EVENT_F("domain", u->domain->name),
 		EVENT_F("server", u->with), EVENT_F("alternate", d->server.name),
-		EVENT_N("ttl",
-			d->until == INT64_MAX ? -1 : (d->until - loop_now(u->cx.loop)) / 1000),
+		EVENT_N("ttl", lasts_s(d, loop_now(u->cx.loop))),
 		EVENT_F("reason", d->elsewhere ? "its session is used" : NULL),
 		EVENT_F("behalf", u->cx.behalf));
 	u->detour = d;
