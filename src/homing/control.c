@@ -287,12 +287,18 @@ control_set(struct wishes *w, struct placement *p, const struct controls *list,
 	p->control = list->n ? state : CONTROL_NONE;
 	p->control_at = INT64_MAX;
 	p->control_code = 0;
-	p->control_why[0] = '\0';
+	p->control_why = NULL;
 	if (list->n) {
 		list_as_sent(p);
 		LIST_INSERT_HEAD(&w->controlling, p, controlling);
 	}
 	placement_file(w, p);
+}
+
+void
+control_explain(struct placement *p, const char *why)
+{
+	p->control_why = arena_text(p->controls.arena, why, strnlen(why, WISH_WHY_MAX - 1));
 }
 
 void
@@ -402,7 +408,7 @@ refuse_here(struct wishes *w, struct placement *p, const struct controls *list, 
 	mono_ms now, wall_ms wall)
 {
 	control_set(w, p, list, CONTROL_REFUSED);
-	snprintf(p->control_why, sizeof(p->control_why), "%s", why);
+	control_explain(p, why);
 	if (!w->unable[p->server]) /* that was told once, for all */
 		report(w, WISH_REPORT_UNCONTROLLED, p, why);
 	store_placement(w, p, now, wall);
@@ -518,7 +524,7 @@ note_failure(
 	p->control = again ? CONTROL_LATER : CONTROL_REFUSED;
 	p->control_at = again ? now + pause * 1000 : INT64_MAX;
 	p->control_code = a->code;
-	snprintf(p->control_why, sizeof(p->control_why), "%s", reason_of(a));
+	control_explain(p, reason_of(a));
 	if (!known)
 		report(w, WISH_REPORT_UNCONTROLLED, p, p->control_why);
 }

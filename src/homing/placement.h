@@ -73,10 +73,10 @@ struct placement {
 	/* filters (control.c) */
 	struct controls controls;
 	enum control_state control;
-	struct acl_entry *acls; /* of controls, as they are sent while they are ASKED */
-	mono_ms control_at;     /* of LATER */
-	uint8_t control_code;   /* of LATER and REFUSED */
-	char control_why[WISH_WHY_MAX];
+	struct acl_entry *acls;  /* of controls, as they are sent while they are ASKED */
+	mono_ms control_at;      /* of LATER */
+	uint8_t control_code;    /* of LATER and REFUSED */
+	const char *control_why; /* likewise; in the arena of controls, else NULL */
 	bool doubted;            /* its server may have lost it: it is told again */
 	bool said;               /* a PUT of this mid had them */
 	bool sequel;             /* made to tell of filters, or to tell of them no more: … */
@@ -284,6 +284,7 @@ bool control_want(struct wish *wish, const struct acl_entry *acls, size_t n, wal
 /* Takes the list. */
 void control_set(struct wishes *w, struct placement *p, const struct controls *list,
 	enum control_state state);
+void control_explain(struct placement *p, const char *why); /* of a list that was set; copied */
 void control_finish(struct placement *p);
 /* What the wishes that it stands for want told there, and is not: another mid says it, once this
  * one is accepted. */

@@ -253,7 +253,7 @@ fill_controls(const struct wish *wish, const struct placement *p, struct wish_pa
 	part->controls = c->controls.list;
 	part->n_controls = c->controls.n;
 	part->control = c->control;
-	part->control_why = c->control_why;
+	part->control_why = c->control_why ? c->control_why : "";
 	part->changed = p->changed.list;
 	part->n_changed = p->changed.n;
 }
@@ -489,10 +489,13 @@ static int
 check_controls(const struct wishes *w, const struct wish *wish, const struct wish_request *r,
 	char *why, size_t cap)
 {
-	struct arena *a = arena_new();
 	struct wish_request checked = *r;
+	struct arena *a;
 	int error;
 
+	if (!r->n_acls)
+		return 0;
+	a = arena_new();
 	checked.acls_known = r->acls_known && count_new(wish, r->acls, r->n_acls, true);
 	error = control_check(w, &checked, goes_to(w, wish, a), why, cap);
 	if (!error && wish->n_acls + count_new(wish, r->acls, r->n_acls, false) > CONTROLS_MAX) {

@@ -305,8 +305,8 @@ controls_json(const struct placement *p)
 		return NULL;
 	}
 	return json_pack("{so ss si ss sb sb sI}", "list", list, "state", control_names[p->control],
-		"code", p->control_code, "why", p->control_why, "said", p->said, "sequel",
-		p->sequel, "follows", (json_int_t)p->follows);
+		"code", p->control_code, "why", p->control_why ? p->control_why : "", "said",
+		p->said, "sequel", p->sequel, "follows", (json_int_t)p->follows);
 }
 
 static json_t *
@@ -375,7 +375,7 @@ restore_controls(const struct restoring *r, struct placement *p, const json_t *j
 	control_set(r->w, p, &list, state);
 	p->control_at = r->now + CONTROL_RETRY_MS;
 	p->control_code = (uint8_t)number_of(j, "code");
-	snprintf(p->control_why, sizeof(p->control_why), "%s", text_of(j, "why"));
+	control_explain(p, text_of(j, "why"));
 	p->said = json_is_true(json_object_get(j, "said"));
 	p->sequel = json_is_true(json_object_get(j, "sequel"));
 	p->follows = (uint32_t)number_of(j, "follows");
