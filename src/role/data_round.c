@@ -38,6 +38,15 @@ tell(const struct data_channel *c)
 	c->setup.changed(c->setup.arg);
 }
 
+/* The round is over: what it has written is there, however it ended. */
+static void
+tell_end(const struct data_channel *c)
+{
+	if (c->changed)
+		c->setup.recorded(c->setup.arg, c->setup.domain);
+	tell(c);
+}
+
 /* By the server or the connection. */
 void
 data_round_fail(struct data_channel *c, const char *reason)
@@ -45,7 +54,7 @@ data_round_fail(struct data_channel *c, const char *reason)
 	data_round_end(c);
 	c->told = false;
 	data_link_fail(c->setup.link, &c->turn, reason);
-	tell(c);
+	tell_end(c);
 }
 
 /* It is about this registration, not about the server: the others go on. */
@@ -72,7 +81,7 @@ fail_alone(struct data_channel *c, const char *section, const struct web_answer 
 	c->told = false;
 	timer_after(c->timer, pause * 1000);
 	data_link_done(c->setup.link, &c->turn);
-	tell(c);
+	tell_end(c);
 }
 
 static void
@@ -130,9 +139,7 @@ finish(struct data_channel *c)
 	timer_at(c->timer, behind ? loop_now(c->loop) : c->renew < next ? c->renew : next);
 	data_round_end(c);
 	data_link_done(c->setup.link, &c->turn);
-	if (c->changed)
-		c->setup.recorded(c->setup.arg, c->setup.domain);
-	tell(c);
+	tell_end(c);
 }
 
 /* There is nothing of somebody else's left: until there is something again. */

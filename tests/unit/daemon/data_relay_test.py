@@ -540,8 +540,8 @@ def test_a_registration_of_who_is_gone_is_deleted_after_a_restart(net):
     assert net.client.stop() == 0
     net.client.path.write_text(net.text(only=["isp1"], more="aggregate: no\n", clients={"two": CLIENTS["two"]}))
     net.client.start()
-    until(lambda: [p.rpartition("=")[2] for p in s.did("DELETE")] == [gone], "its registration deleted")
-    assert s.cuid is None
+    until(lambda: net.events("record-deleted", kind="dots-client"), "its registration deleted")
+    assert [p.rpartition("=")[2] for p in s.did("DELETE")] == [gone] and s.cuid is None
     # And not once more.
     assert net.client.stop() == 0
     looks = len(s.asked)

@@ -215,22 +215,43 @@ def test_a_server_without_filter_control_mitigates_all_the_same(world, stub):
     assert len(world.events("alert", section="RFC 9133 3.2.1", code="4.00")) == 1
 
 
+def beside(world):
+    """A server whose own data channel is another one than that which our client asks."""
+    world.daemons["isp1"] = Daemon(world.folder, "isp1", SERVER.format(
+        name="isp1", port=world.ports["isp1"][0], https=free_port(), more="", who="acme",
+        prefix="198.51.100.0/24")).start()
+
+
 # 9133-3.2.1-17
 def test_an_acl_that_the_server_does_not_have_is_looked_for(world, stub):
     s = stub()
-
-    def serve(w):
-        w.daemons["isp1"] = Daemon(w.folder, "isp1", SERVER.format(
-            name="isp1", port=w.ports["isp1"][0], https=free_port(), more="", who="acme",
-            prefix="198.51.100.0/24")).start()
-
-    prepare(world, accept_list("a"), server=serve, check=3600)
+    prepare(world, accept_list("a"), server=beside, check=3600)
     s.asked.clear()
     code, reply = world.client("mitigate", TARGET, "--id", "w", "--acl", "a=deactivate")
     assert code == 4 and reply["parts"][0]["state"] == "placed", reply
     assert reply["parts"][0]["filters_reason"] == "it has no such ACL of ours"
     until(lambda: s.did("GET"), "the look")
     assert mids(world) == [part(world, "w")["mid"]]
+
+
+# What a round has written is there, however the round ends: a request that waited for it is told of it.
+def test_an_acl_that_is_written_again_is_told_again_though_the_round_fails(world, stub):
+    s = stub()
+    prepare(world, accept_list("a"), server=beside, check=3600)
+    s.asked.clear()
+    s.entries.clear()
+    as_ever = s.answer
+
+    def answer(method, target, body):
+        if method == "GET" and "dots-client" in target and s.did("PUT"):
+            return 500, None, ""
+        return as_ever(method, target, body)
+
+    s.answer = answer
+    world.client("mitigate", TARGET, "--id", "w", "--acl", "a=deactivate")
+    until(lambda: world.events("data-pending", domain="isp1"), "the end of the round")
+    until(lambda: len([c for _, c in puts(world) if c == "4.04"]) == 2, "the filter once more")
+    assert s.did("PUT") and mids(world) == [part(world, "w")["mid"]]
 
 
 if __name__ == "__main__":
