@@ -16,9 +16,7 @@
 enum { TURN_ENDS_MAX = 8 };
 
 struct job {
-	struct job *next;
 	uv_work_t work;
-	struct loop *loop;
 	void (*run)(void *arg);
 	void (*done)(void *arg);
 	void *arg;
@@ -32,7 +30,6 @@ struct loop {
 		void *arg;
 	} turn_end[TURN_ENDS_MAX];
 	size_t n_turn_ends;
-	struct job *first, **last;     /* the first one is in the worker */
 	TAILQ_HEAD(timers, timer) due; /* armed by timers for this moment: they fire next turn */
 	bool firing;                   /* timers are being fired */
 };
@@ -97,7 +94,6 @@ loop_new(void)
 	uv_prepare_init(&l->uv, &l->prepare);
 	l->prepare.data = l;
 	uv_prepare_start(&l->prepare, on_prepare);
-	l->last = &l->first;
 	TAILQ_INIT(&l->due);
 	return l;
 }
@@ -291,9 +287,7 @@ timer_free(struct timer *t)
 	uv_close((uv_handle_t *)&t->timer, free_handle);
 }
 
-/* ---- the worker ---- */
-
-static void submit(struct loop *l);
+/* ---- workers ---- */
 
 static void
 job_run(uv_work_t *w)
@@ -307,39 +301,22 @@ static void
 job_done(uv_work_t *w, int status)
 {
 	struct job *j = w->data;
-	struct loop *l = j->loop;
 
 	(void)status;
-	l->first = j->next;
-	if (!l->first)
-		l->last = &l->first;
-	submit(l);
 	j->done(j->arg);
 	free(j);
-}
-
-static void
-submit(struct loop *l)
-{
-	if (l->first)
-		uv_queue_work(&l->uv, &l->first->work, job_run, job_done);
 }
 
 void
 loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
 	struct job *j = mem_new(sizeof(*j));
-	bool idle = !l->first;
 
-	j->loop = l;
 	j->work.data = j;
 	j->run = work;
 	j->done = done;
 	j->arg = arg;
-	*l->last = j;
-	l->last = &j->next;
-	if (idle)
-		submit(l);
+	uv_queue_work(&l->uv, &j->work, job_run, job_done);
 }
 
 /* ---- signals ---- */

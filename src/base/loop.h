@@ -1,5 +1,5 @@
 /*
- * The event loop: descriptors, timers, signals, a worker, the end of a turn. The only file of
+ * The event loop: descriptors, timers, signals, workers, the end of a turn. The only file of
  * the project that knows the event library; everything runs in one thread, except what is handed
  * to loop_work.
  */
@@ -46,8 +46,8 @@ void timer_free(struct timer *t); /* NULL is legal; also from inside its own cal
  * returns: the place to flush batches. Up to 8. */
 void loop_at_turn_end(struct loop *l, void (*cb)(void *arg), void *arg);
 
-/* work runs in a worker thread and may not touch anything of the loop; done runs in the loop.
- * Jobs run one after the other, in the order given. */
+/* work runs in one of a few worker threads and may not touch anything of the loop; done runs in the
+ * loop. Jobs run beside each other: who wants an order gives the next one from done. */
 void loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
 struct signal_watch *signal_new(

@@ -76,10 +76,10 @@ void
 data_record_put(struct data *d, const struct data_stored *s)
 {
 	const struct data_entry *e = &s->entry;
-	char *key = key_of(s->of->client.cuid, e->name);
-	json_t *j = json_pack("{ss sI sI so so ss*}", "cuid", s->of->client.cuid, "since",
+	char *key = key_of(s->of->client.cuid, e->name), *head, *whole;
+	json_t *j = json_pack("{ss sI sI so ss*}", "cuid", s->of->client.cuid, "since",
 		(json_int_t)s->of->since, "expires", (json_int_t)e->expires, "version",
-		version_json(&e->version), "entry", json_loads(e->text, 0, NULL), "via", e->via);
+		version_json(&e->version), "via", e->via);
 
 	if (e->kind == DATA_ACL) {
 		json_t *rules = json_array();
@@ -88,8 +88,13 @@ data_record_put(struct data *d, const struct data_stored *s)
 			json_array_append_new(rules, json_integer((json_int_t)e->acl.rules[i].id));
 		json_object_set_new(j, "rules", rules);
 	}
-	put(d, entry_kinds[e->kind], key, j);
+	head = json_dumps(j, JSON_COMPACT); /* the entry, which is JSON, is put in as it stands */
+	whole = mem_printf("%.*s,\"entry\":%s}", (int)strlen(head) - 1, head, e->text);
+	persist_put(d->persist, entry_kinds[e->kind], key, whole);
+	free(whole);
+	free(head);
 	free(key);
+	json_decref(j);
 }
 
 void

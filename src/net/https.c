@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "net/https_private.h"
@@ -20,20 +21,30 @@ enum {
 	DEFAULT_BODY = 1024 * 1024,
 	DEFAULT_HEADERS = 16 * 1024,
 	DEFAULT_BODIES = 16 * 1024 * 1024,
-	/* Two steps of handshakes, of about a millisecond each, in a turn, and half of the time. */
+	/* At most two steps of handshakes in a turn, and half of the time. */
 	TURN_US = 2 * HTTPS_COST_HANDSHAKE,
 	TURN_MS = 4,
 };
 
 /* --- budget ---------------------------------------------------------------------------------- */
 
-static bool
-https_has_budget(const struct https *h)
+/* Processor time of this thread. */
+static uint64_t
+used_us(void)
 {
-	return h->spent < TURN_US;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-void
+static bool
+https_has_budget(const struct https *h, unsigned cost)
+{
+	return !h->spent || h->spent + cost <= TURN_US;
+}
+
+static void
 https_spend(struct https *h, uint64_t us)
 {
 	if (!h->spent)
@@ -41,12 +52,27 @@ https_spend(struct https *h, uint64_t us)
 	h->spent += us;
 }
 
+uint64_t
+https_begin(void)
+{
+	return used_us();
+}
+
+void
+https_end(struct https *h, uint64_t begun, unsigned cost)
+{
+	uint64_t us = used_us() - begun;
+
+	if (us > cost)
+		https_spend(h, us - cost);
+}
+
 bool
 https_afford(struct https_connection *c, unsigned cost)
 {
 	struct https *h = c->https;
 
-	if (!https_has_budget(h)) {
+	if (!https_has_budget(h, cost)) {
 		https_share_wait(c);
 		return false;
 	}
@@ -63,8 +89,10 @@ https_turn(void *arg)
 	h->spent -= h->spent < TURN_US ? h->spent : TURN_US;
 	if (h->spent)
 		timer_after(h->turn, TURN_MS);
-	while (https_has_budget(h) && (c = https_share_next(h)))
+	while ((c = https_share_first(h)) && https_has_budget(h, https_connection_cost(c))) {
+		https_share_pass(c);
 		https_connection_go(c);
+	}
 }
 
 /* --- places ---------------------------------------------------------------------------------- */

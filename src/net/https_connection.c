@@ -525,12 +525,8 @@ connection_prove(struct https_connection *c)
 }
 
 static void
-connection_step(struct https_connection *c)
+connection_shake_hands(struct https_connection *c)
 {
-	if (!https_afford(c, HTTPS_COST_HANDSHAKE)) {
-		tcp_hold(c->tcp, true);
-		return;
-	}
 	if (!c->association && !connection_begin(c)) {
 		https_connection_over(c);
 		return;
@@ -546,6 +542,19 @@ connection_step(struct https_connection *c)
 	case ASSOCIATION_FAILED:
 		https_connection_over(c);
 		break;
+	}
+}
+
+static void
+connection_step(struct https_connection *c)
+{
+	uint64_t begun = https_begin();
+
+	if (https_afford(c, HTTPS_COST_HANDSHAKE)) {
+		connection_shake_hands(c);
+		https_end(c->https, begun, HTTPS_COST_HANDSHAKE);
+	} else {
+		tcp_hold(c->tcp, true);
 	}
 }
 
@@ -583,9 +592,15 @@ connection_proceed(struct https_connection *c)
 void
 https_connection_go(struct https_connection *c)
 {
-	if (c->exchange && https_exchange_waits(c->exchange))
+	if (c->exchange && https_exchange_waits(c->exchange) && https_afford(c, HTTPS_COST_REQUEST))
 		https_exchange_deliver(c->exchange);
 	connection_proceed(c);
+}
+
+unsigned
+https_connection_cost(const struct https_connection *c)
+{
+	return c->state == HTTPS_HANDSHAKE ? HTTPS_COST_HANDSHAKE : HTTPS_COST_REQUEST;
 }
 
 /* What waits for its turn with a whole request is read on: its peer may go away. */

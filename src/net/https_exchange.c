@@ -155,16 +155,6 @@ exchange_check(
 
 /* --- body ------------------------------------------------------------------------------------ */
 
-/* Processor time of this thread. */
-static uint64_t
-used_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void
 exchange_hold(struct https_exchange *ex, size_t len)
 {
@@ -262,17 +252,15 @@ https_exchange_abandon(struct https_exchange *ex)
 	exchange_resume(ex);
 }
 
-/* What it takes counts against the turn, and the next ones. */
 void
 https_exchange_deliver(struct https_exchange *ex)
 {
 	struct https *h = ex->connection->https;
-	uint64_t begun = used_us(), us;
+	uint64_t begun = https_begin();
 
 	ex->delivered = true;
 	h->ops->request(h->arg, ex, &ex->request);
-	us = used_us() - begun;
-	https_spend(h, us > HTTPS_COST_REQUEST ? us : HTTPS_COST_REQUEST);
+	https_end(h, begun, HTTPS_COST_REQUEST);
 }
 
 bool
@@ -299,7 +287,7 @@ exchange_complete(struct https_exchange *ex, const char *method)
 	ex->complete = true;
 	c->exchange = ex;
 	https_connection_complete(c);
-	if (https_afford(c, 0))
+	if (https_afford(c, HTTPS_COST_REQUEST))
 		https_exchange_deliver(ex);
 	if (c->exchange != ex || ex->gone)
 		return;

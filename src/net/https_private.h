@@ -30,8 +30,8 @@ enum https_state {
 	HTTPS_OVER,      /* freed from the loop */
 };
 
-/* Microseconds of what a turn of the loop may spend on all connections (https_afford): a step of a
- * handshake; a head, up to here and through libmicrohttpd; at least, what its owner makes of a
+/* Microseconds of what a turn of the loop may spend on all connections (https_afford), at least: a
+ * step of a handshake; a head, up to here and through libmicrohttpd; what its owner makes of a
  * request. */
 enum { HTTPS_COST_HANDSHAKE = 1000, HTTPS_COST_HEAD = 60, HTTPS_COST_REQUEST = 65 };
 
@@ -98,8 +98,9 @@ struct https {
 
 /* False: not this turn; the connection is called by https_connection_go when its turn comes. */
 bool https_afford(struct https_connection *c, unsigned cost);
-/* What was only known afterwards. */
-void https_spend(struct https *h, uint64_t us);
+/* What it took beyond what it was taken to cost counts against this turn, and the next ones. */
+uint64_t https_begin(void);
+void https_end(struct https *h, uint64_t begun, unsigned cost);
 /* It is over: it does not count any more, and waits for nothing. */
 void https_forget(struct https_connection *c);
 
@@ -112,17 +113,19 @@ void https_share_leave(struct https_share *s);
 bool https_share_has_room(const struct https_share *s, uint64_t len);
 void https_share_hold(struct https_share *s, size_t len);
 void https_share_release(struct https_share *s, size_t len);
-/* Waits for a turn; legal when it does not. The next one: peers take turns, connections of a peer
- * go in order. NULL: none waits. */
+/* Waits for a turn; legal when it does not. The first one: peers take turns, connections of a peer
+ * go in order; NULL: none waits. It does not wait any more, and its peer is the last one. */
 void https_share_wait(struct https_connection *c);
 void https_share_forget(struct https_connection *c);
-struct https_connection *https_share_next(struct https *h);
+struct https_connection *https_share_first(const struct https *h);
+void https_share_pass(struct https_connection *c);
 
 /* --- https_connection.c ---------------------------------------------------------------------- */
 
 /* Takes t. */
 struct https_connection *https_connection_new(struct https *h, struct tcp *t);
 void https_connection_go(struct https_connection *c);
+unsigned https_connection_cost(const struct https_connection *c); /* of that, at least */
 /* Is its peer still good, by the credentials that count now? */
 void https_connection_judge(struct https_connection *c);
 /* Ends without a word to the peer; the exchange under way is `gone`. */

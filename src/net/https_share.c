@@ -99,16 +99,19 @@ https_share_forget(struct https_connection *c)
 }
 
 struct https_connection *
-https_share_next(struct https *h)
+https_share_first(const struct https *h)
 {
-	struct https_share *s = TAILQ_FIRST(&h->turns);
-	struct https_connection *c;
+	const struct https_share *s = TAILQ_FIRST(&h->turns);
 
-	if (!s)
-		return NULL;
-	c = TAILQ_FIRST(&s->waiting);
-	TAILQ_REMOVE(&h->turns, s, turn);
-	TAILQ_INSERT_TAIL(&h->turns, s, turn);
+	return s ? TAILQ_FIRST(&s->waiting) : NULL;
+}
+
+void
+https_share_pass(struct https_connection *c)
+{
+	struct https_share *s = c->share;
+
+	TAILQ_REMOVE(&s->https->turns, s, turn);
+	TAILQ_INSERT_TAIL(&s->https->turns, s, turn);
 	https_share_forget(c);
-	return c;
 }

@@ -106,15 +106,21 @@ data_answer_options(struct data_request *r)
 }
 
 void
-data_answer_json(struct data_request *r, json_t *body, const struct data_version *v)
+data_answer_body(struct data_request *r, const char *text, const struct data_version *v)
 {
 	struct fields f = fields_of();
-	char *text = json_dumps(body, JSON_COMPACT);
 
 	field(&f, "Content-Type", JSON_TYPE);
-	if (v)
-		field_version(&f, v);
+	field_version(&f, v);
 	respond(r, 200, &f, text);
+}
+
+void
+data_answer_json(struct data_request *r, json_t *body)
+{
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	data_answer_body(r, text, &(struct data_version){0});
 	free(text);
 	json_decref(body);
 }

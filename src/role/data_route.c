@@ -32,7 +32,7 @@ answer_root(struct data_request *r)
 	json_t *seen = yang_view(&data_api, all, &r->query, &r->err);
 
 	if (seen)
-		data_answer_json(r, yang_envelope(NULL, &data_api, seen), NULL);
+		data_answer_json(r, yang_envelope(NULL, &data_api, seen));
 	else
 		data_answer_error(r);
 	json_decref(all);
@@ -44,27 +44,26 @@ answer_api(struct data_request *r)
 	if (r->path.resource == RESTCONF_API)
 		answer_root(r);
 	else if (r->path.resource == RESTCONF_OPERATIONS)
-		data_answer_json(r, json_pack("{s:{}}", "ietf-restconf:operations"), NULL);
+		data_answer_json(r, json_pack("{s:{}}", "ietf-restconf:operations"));
 	else
 		data_answer_json(r,
-			json_pack("{s:s}", "ietf-restconf:yang-library-version", LIBRARY_VERSION),
-			NULL);
+			json_pack("{s:s}", "ietf-restconf:yang-library-version", LIBRARY_VERSION));
 }
 
 /* ---- where a target leads -------------------------------------------------------------------- */
 
 /* A registration of somebody else is none, for all that the asker learns. */
-static void
-find_client(struct data_request *r)
+void
+data_request_find(struct data_request *r)
 {
 	struct data_server *s = r->server;
-	struct data_client *dc = data_find(s->data, r->cuid);
+	struct data_client *dc = r->cuid ? data_find(s->data, r->cuid) : NULL;
 	const struct client *owner = dc ? clients_named(s->setup.clients, dc->client) : NULL;
+	bool visible = owner && (owner == r->asker || (dc->cdid && r->asker->gateway));
 
-	if (owner && (owner == r->asker || (dc->cdid && r->asker->gateway))) {
-		r->dc = dc;
-		r->client = owner;
-	}
+	r->dc = visible ? dc : NULL;
+	r->client = visible ? owner : r->asker;
+	r->entry = visible && r->name ? data_entry(dc, r->kind, r->name) : NULL;
 }
 
 /* Below a dots-client: at says which container, and whether one of its entries. */
@@ -81,8 +80,6 @@ find_below(struct data_request *r, const struct restconf_segment *g, size_t n)
 		return;
 	r->name = g[1].keys[0];
 	r->place = r->name ? PLACE_ENTRY : PLACE_LIST;
-	if (r->dc && r->name)
-		r->entry = data_entry(r->dc, r->kind, r->name);
 }
 
 /* Of names that the module has at that place: yang_find has seen to it. */
@@ -100,9 +97,9 @@ find_in_dots_data(struct data_request *r)
 		return;
 	r->cuid = g[1].keys[0];
 	r->place = PLACE_CLIENT;
-	find_client(r);
 	if (n > 2)
 		find_below(r, &g[2], n - 2);
+	data_request_find(r);
 }
 
 /* Segments up to a place, what comes after is in an entry. */
@@ -301,6 +298,9 @@ check_condition(struct data_request *r)
 static bool
 check_rate(struct data_request *r)
 {
+	if (r->counted)
+		return true;
+	r->counted = true;
 	r->retry_after = rate_take(&r->tenant->requests, r->asker->limits.requests_per_second,
 		loop_now(r->server->loop));
 	return !r->retry_after || restconf_refuse(&r->err, 429, RESTCONF_OPERATION_FAILED,
@@ -346,6 +346,7 @@ check_request(struct data_request *r, const struct method **ret_method)
 	const char *root = r->server->setup.root;
 
 	*ret_method = m;
+	r->edits = m && m->edits;
 	if (!check_rate(r) || !check_via(r))
 		return false;
 	if (!m)

@@ -22,6 +22,7 @@ data_tenant(struct data_server *s, const char *client)
 	if (!t) {
 		t = mem_new(sizeof(*t));
 		t->client = mem_text(client);
+		TAILQ_INIT(&t->waiting);
 		map_set(s->tenants, client, strlen(client), t);
 	}
 	return t;
@@ -46,36 +47,29 @@ client_of(const struct data_server *s, const struct peer_id *peer)
 
 /* ---- requests ---- */
 
-static void
-refuse_stranger(struct data_request *r)
+void
+data_server_identify(struct data_request *r)
 {
-	restconf_refuse(&r->err, 401, RESTCONF_ACCESS_DENIED,
-		"RFC 8040 2.5: a certificate of a client is needed");
-	data_answer_error(r);
+	struct data_server *s = r->server;
+
+	r->asker = r->http->peer ? client_of(s, r->http->peer) : NULL;
+	r->client = r->asker;
+	r->tenant = r->asker ? data_tenant(s, r->asker->name) : NULL;
+	if (!r->asker)
+		restconf_refuse(&r->err, 401, RESTCONF_ACCESS_DENIED,
+			"RFC 8040 2.5: a certificate of a client is needed");
 }
 
 static void
 on_request(void *arg, struct https_exchange *ex, const struct https_request *http)
 {
-	struct data_server *s = arg;
-	struct data_request r = {.server = s, .ex = ex, .http = http, .arena = arena_new()};
-
-	r.head = !strcmp(http->method, "HEAD");
-	r.asker = http->peer ? client_of(s, http->peer) : NULL;
-	r.client = r.asker;
-	if (r.asker) {
-		r.tenant = data_tenant(s, r.asker->name);
-		data_route(&r);
-	} else {
-		refuse_stranger(&r);
-	}
-	data_undo_free(r.undo);
-	arena_free(r.arena);
+	data_work_begin(arg, ex, http);
 }
 
 static void
 on_gone(void *arg, struct https_exchange *ex)
 {
+	data_work_gone(arg, ex);
 	data_answers_gone(arg, ex);
 }
 
@@ -280,6 +274,7 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 	s->data = data_new(&setup->policy, p);
 	s->expiry = timer_new(l, data_expire_due, s);
 	TAILQ_INIT(&s->answers);
+	TAILQ_INIT(&s->turns);
 	data_on_change(s->data, on_change, s);
 	s->escalation = escalation;
 	if (escalation) {
@@ -323,6 +318,7 @@ void
 data_server_reload(struct data_server *s, const struct data_server_setup *setup)
 {
 	s->setup = *setup;
+	s->generation++;
 	https_set_credentials(s->https, setup->https.credentials);
 	https_judge(s->https);
 	data_reload(s->data, &setup->policy, setup->clients, loop_wall());
@@ -339,6 +335,7 @@ data_server_free(struct data_server *s)
 	if (s->escalation)
 		s->escalation->ops->on_change(s->escalation, NULL, NULL);
 	https_free(s->https);
+	data_work_forget(s);
 	data_answers_forget(s);
 	timer_free(s->expiry);
 	data_free(s->data);

@@ -1,6 +1,6 @@
 /*
  * What a GET on the data channel shows (RFC 8040 4.3, 4.8; RFC 8783 6.2, 7.1, 7.3): put together
- * from the records of the asker, with lifetimes and counters as they are now.
+ * from copies of the records of the asker, with lifetimes and counters as they are now.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,40 +12,30 @@ enum { MINUTE_MS = 60000 };
 /* ---- configuration and state in JSON ---- */
 
 json_t *
-data_entry_config(const struct data_entry *e)
+data_entry_config(const struct data_copy_entry *e)
 {
 	return json_loads(e->text, 0, NULL);
 }
 
 static json_t *
-gather(const struct data_client *dc, enum data_kind kind,
-	json_t *(*show)(const struct data_request *r, const struct data_entry *e),
-	const struct data_request *r)
+gather(const struct data_copy *c, enum data_kind kind,
+	json_t *(*show)(const struct data_copy_entry *e))
 {
-	struct data_entry *const *list = kind == DATA_ALIAS ? dc->aliases : dc->acls;
-	size_t n = kind == DATA_ALIAS ? dc->n_aliases : dc->n_acls;
 	json_t *container = json_object(), *entries;
 
-	if (!n)
+	if (!c->n[kind])
 		return container;
 	entries = json_array();
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(entries, show(r, list[i]));
+	for (size_t i = 0; i < c->n[kind]; i++)
+		json_array_append_new(entries, show(&c->lists[kind][i]));
 	json_object_set_new(container, data_entry_node(kind)->name, entries);
 	return container;
 }
 
-static json_t *
-show_config(const struct data_request *r, const struct data_entry *e)
-{
-	(void)r;
-	return data_entry_config(e);
-}
-
 json_t *
-data_container_config(const struct data_client *dc, enum data_kind kind)
+data_container_config(const struct data_copy *c, enum data_kind kind)
 {
-	return gather(dc, kind, show_config, NULL);
+	return gather(c, kind, data_entry_config);
 }
 
 static json_t *
@@ -58,13 +48,13 @@ counter(uint64_t v)
 }
 
 static void
-add_statistics(json_t *acl, const struct data_entry *e)
+add_statistics(json_t *acl, const struct data_copy_entry *e)
 {
 	json_t *aces = json_object_get(json_object_get(acl, "aces"), "ace"), *ace;
 	size_t i;
 
 	json_array_foreach(aces, i, ace)
-		if (i < e->acl.n_rules)
+		if (i < e->n_rules)
 			json_object_set_new(ace, "statistics",
 				json_pack("{s:o, s:o}", "matched-packets", counter(e->packets[i]),
 					"matched-octets", counter(e->bytes[i])));
@@ -72,16 +62,14 @@ add_statistics(json_t *acl, const struct data_entry *e)
 
 /* With its state: minutes that are left, rounded up. */
 static json_t *
-show_all(const struct data_request *r, const struct data_entry *e)
+show_all(const struct data_copy_entry *e)
 {
 	json_t *j = data_entry_config(e);
 	wall_ms left = e->expires - loop_wall();
 
-	(void)r;
 	json_object_set_new(j, "pending-lifetime",
 		json_integer(left > 0 ? (left + MINUTE_MS - 1) / MINUTE_MS : 0));
-	if (e->kind == DATA_ACL)
-		add_statistics(j, e);
+	add_statistics(j, e);
 	return j;
 }
 
@@ -95,16 +83,15 @@ set_unless_empty(json_t *to, const char *name, json_t *container)
 }
 
 static json_t *
-show_client(const struct data_request *r, const struct data_client *dc)
+show_client(const struct data_copy *c)
 {
 	json_t *j = json_object();
 
-	json_object_set_new(j, "cuid", json_string(dc->cuid));
-	/* Only gateways have to do with it (RFC 8783 5.1). */
-	if (dc->cdid && r->asker->gateway)
-		json_object_set_new(j, "cdid", json_string(dc->cdid));
-	set_unless_empty(j, "aliases", gather(dc, DATA_ALIAS, show_all, r));
-	set_unless_empty(j, "acls", gather(dc, DATA_ACL, show_all, r));
+	json_object_set_new(j, "cuid", json_string(c->cuid));
+	if (c->cdid)
+		json_object_set_new(j, "cdid", json_string(c->cdid));
+	set_unless_empty(j, "aliases", gather(c, DATA_ALIAS, show_all));
+	set_unless_empty(j, "acls", gather(c, DATA_ACL, show_all));
 	return j;
 }
 
@@ -113,10 +100,9 @@ static json_t *
 show_dots_data(const struct data_request *r)
 {
 	json_t *j = json_object(), *list = json_array();
-	const struct data_client *dc = NULL;
 
-	while ((dc = data_next(r->server->data, r->client->name, dc)))
-		json_array_append_new(list, show_client(r, dc));
+	for (const struct data_copy *c = r->copies; c; c = c->next)
+		json_array_append_new(list, show_client(c));
 	if (json_array_size(list))
 		json_object_set(j, "dots-client", list);
 	json_decref(list);
@@ -144,17 +130,17 @@ show_place(const struct data_request *r, const struct yang_node **ret_node, size
 	if (r->place == PLACE_ENTRY) {
 		*ret_node = data_entry_node(r->kind);
 		*ret_from = r->from;
-		return show_all(r, r->entry);
+		return show_all(&r->copies->lists[r->kind][0]);
 	}
 	if (r->place == PLACE_CONTAINER || r->place == PLACE_LIST) {
 		*ret_node = data_container_node(r->kind);
 		*ret_from = 3;
-		return gather(r->dc, r->kind, show_all, r);
+		return gather(r->copies, r->kind, show_all);
 	}
 	if (r->place == PLACE_CLIENT || r->place == PLACE_KEY) {
 		*ret_node = data_client;
 		*ret_from = 2;
-		return show_client(r, r->dc);
+		return show_client(r->copies);
 	}
 	*ret_node = &data_root;
 	*ret_from = 0;
@@ -200,21 +186,34 @@ view(struct data_request *r)
 	return body;
 }
 
+static void
+view_prepare(struct data_request *r)
+{
+	json_t *body = view(r);
+
+	r->made.text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	json_decref(body);
+}
+
+static void
+view_finish(struct data_request *r)
+{
+	if (r->made.text)
+		data_answer_body(r, r->made.text, &r->version);
+	else
+		data_answer_error(r);
+}
+
 void
 data_view(struct data_request *r)
 {
-	struct data_version v;
-	json_t *body = NULL;
-	bool known = data_version_of(r, &v);
+	bool known = data_version_of(r, &r->version);
 
-	if (r->place > PLACE_CLIENTS && !known)
-		restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE,
-			"RFC 8040 4.3: there is no such %s",
-			r->dc ? data_entry_node(r->kind)->name : "dots-client");
-	else
-		body = view(r);
-	if (body)
-		data_answer_json(r, body, known ? &v : NULL);
-	else
-		data_answer_error(r);
+	if (known || r->place <= PLACE_CLIENTS) {
+		data_work(r, true, view_prepare, view_finish);
+		return;
+	}
+	restconf_refuse(&r->err, 404, RESTCONF_INVALID_VALUE, "RFC 8040 4.3: there is no such %s",
+		r->dc ? data_entry_node(r->kind)->name : "dots-client");
+	data_answer_error(r);
 }

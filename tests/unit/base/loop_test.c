@@ -2,7 +2,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -95,7 +95,7 @@ enum { JOBS = 200 };
 
 struct job_case {
 	pthread_t loop_thread;
-	int running, overlaps, in_loop, n_worked, n_done, worked[JOBS], done[JOBS];
+	int in_loop, n_worked, n_done, done[JOBS];
 };
 
 struct numbered {
@@ -108,13 +108,9 @@ work(void *arg)
 {
 	struct numbered *j = arg;
 
-	if (__atomic_add_fetch(&j->all->running, 1, __ATOMIC_SEQ_CST) != 1)
-		__atomic_add_fetch(&j->all->overlaps, 1, __ATOMIC_SEQ_CST);
 	if (pthread_equal(pthread_self(), j->all->loop_thread))
 		__atomic_add_fetch(&j->all->in_loop, 1, __ATOMIC_SEQ_CST);
-	j->all->worked[j->all->n_worked++] = j->number;
-	sched_yield();
-	__atomic_sub_fetch(&j->all->running, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&j->all->n_worked, 1, __ATOMIC_SEQ_CST);
 }
 
 static void
@@ -123,45 +119,86 @@ worked(void *arg)
 	struct numbered *j = arg;
 
 	assert_true(pthread_equal(pthread_self(), j->all->loop_thread));
-	j->all->done[j->all->n_done++] = j->number;
+	j->all->done[j->number]++;
 	if (j->number == JOBS / 2 - 1) /* the second half comes from inside */
 		for (int i = 1; i <= JOBS / 2; i++)
 			loop_work(loop, work, worked, j + i);
-	if (j->number == JOBS - 1)
+	if (++j->all->n_done == JOBS)
 		loop_stop(loop);
 }
 
 static void
-jobs_run_one_after_the_other(void **state)
+jobs_are_done_beside_the_loop(void **state)
 {
-	static struct job_case all;
-	static struct numbered jobs[JOBS];
+	struct job_case all = {.loop_thread = pthread_self()};
+	struct numbered jobs[JOBS];
 
 	(void)state;
-	all.loop_thread = pthread_self();
 	for (int i = 0; i < JOBS; i++)
 		jobs[i] = (struct numbered){&all, i};
 	for (int i = 0; i < JOBS / 2; i++)
 		loop_work(loop, work, worked, &jobs[i]);
 	loop_run(loop);
-	assert_int_equal(all.n_done, JOBS);
-	assert_int_equal(all.overlaps, 0);
+	assert_int_equal(all.n_worked, JOBS);
 	assert_int_equal(all.in_loop, 0);
-	for (int i = 0; i < JOBS; i++) {
-		assert_int_equal(all.worked[i], i);
-		assert_int_equal(all.done[i], i);
-	}
+	for (int i = 0; i < JOBS; i++)
+		assert_int_equal(all.done[i], 1);
+}
+
+struct meeting {
+	sem_t *mine, *other;
+	int *n_done;
+	bool met;
+};
+
+/* Each comes to an end only when the other has begun. */
+static void
+meet(void *arg)
+{
+	struct meeting *m = arg;
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 20;
+	sem_post(m->mine);
+	m->met = sem_timedwait(m->other, &until) == 0;
+}
+
+static void
+met(void *arg)
+{
+	struct meeting *m = arg;
+
+	if (++*m->n_done == 2)
+		loop_stop(loop);
+}
+
+static void
+jobs_do_not_wait_for_each_other(void **state)
+{
+	sem_t here, there;
+	int n_done = 0;
+	struct meeting one = {&here, &there, &n_done, false}, two = {&there, &here, &n_done, false};
+
+	(void)state;
+	sem_init(&here, 0, 0);
+	sem_init(&there, 0, 0);
+	loop_work(loop, meet, met, &one);
+	loop_work(loop, meet, met, &two);
+	loop_run(loop);
+	assert_true(one.met && two.met);
+	sem_destroy(&here);
+	sem_destroy(&there);
 }
 
 static void
 jobs_not_done_yet_are_done_when_the_loop_goes(void **state)
 {
-	static struct job_case all;
-	static struct numbered jobs[3];
+	struct job_case all = {.loop_thread = pthread_self()};
+	struct numbered jobs[3];
 	struct loop *outer = loop;
 
 	(void)state;
-	all.loop_thread = pthread_self();
 	loop = loop_new();
 	for (int i = 0; i < 3; i++) {
 		jobs[i] = (struct numbered){&all, i};
@@ -497,7 +534,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_LOOP(timers_fire_in_order),
 		IN_LOOP(a_timer_may_free_itself),
-		IN_LOOP(jobs_run_one_after_the_other),
+		IN_LOOP(jobs_are_done_beside_the_loop),
+		IN_LOOP(jobs_do_not_wait_for_each_other),
 		IN_LOOP(jobs_not_done_yet_are_done_when_the_loop_goes),
 		IN_LOOP(descriptors_are_watched_and_turns_end),
 		IN_LOOP(a_timer_that_arms_itself_for_the_past_starves_nobody),
