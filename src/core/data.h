@@ -98,14 +98,20 @@ struct data_change {
 					AFTER */
 	const char *point;           /* name of the entry that BEFORE and AFTER are about */
 	const char *via;             /* as of struct data_entry; ASCII */
+	struct data_draft *draft;    /* NULL: none */
 };
+/* Reads `entry` of a change beforehand, for that client: what takes the most time of an edit, and
+ * may be done in another thread. A draft for another client than data_edit is told is of no use,
+ * and so is none where `entry` cannot be: data_edit reads it then, and says what is wrong. */
+void data_draft(struct data_change *ch, const struct client *c, const struct data_policy *policy);
+void data_draft_drop(struct data_change *ch); /* if there is one */
 /* False with *err, nothing has changed: what acl_read or an alias' checks refuse (6.1), limits, 409
  * for a name or a conflict with another client's ACL (7.2), 404 for what is to go and is not there,
  * 400 for a point that is not. The error's path is whole (wire/yang.h).
- * Entries written get a new lifetime. `clients` has all who have registered.
- * *ret_created: how many were new. */
+ * Entries written get a new lifetime. Drafts may have been used up. `clients` has all who have
+ * registered. *ret_created: how many were new. */
 bool data_edit(struct data *d, const struct client *c, struct data_client *dc,
-	const struct data_change *changes, size_t n, const struct clients *clients, wall_ms now,
+	struct data_change *changes, size_t n, const struct clients *clients, wall_ms now,
 	size_t *ret_created, struct restconf_error *err);
 
 /* RFC 9133 3.2.1: sets the activation of an ACL and renews its lifetime. False: no such ACL. */

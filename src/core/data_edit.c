@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "core/data_private.h"
 #include "wire/data.h"
 
@@ -170,8 +171,51 @@ remove_one(struct edit *e, const struct data_change *ch, size_t at, bool found)
 	return true;
 }
 
+/* For its client only: what one may have is nothing to another. */
+struct data_draft {
+	struct data_stored *entry;
+	const struct client *client;
+};
+
+void
+data_draft(struct data_change *ch, const struct client *c, const struct data_policy *policy)
+{
+	struct restconf_error err;
+	struct data_stored *s =
+		data_entry_read(ch->kind, ch->name, ch->entry, c, policy->entry_bytes_max, &err);
+
+	if (!s)
+		return;
+	ch->draft = mem_new(sizeof(*ch->draft));
+	*ch->draft = (struct data_draft){s, c};
+}
+
+void
+data_draft_drop(struct data_change *ch)
+{
+	if (ch->draft)
+		data_entry_free(ch->draft->entry);
+	free(ch->draft);
+	ch->draft = NULL;
+}
+
+static struct data_stored *
+read_one(struct edit *e, struct data_change *ch)
+{
+	struct data_stored *s = NULL;
+
+	if (ch->draft && ch->draft->client == e->client) {
+		s = ch->draft->entry;
+		ch->draft->entry = NULL;
+		data_draft_drop(ch);
+	}
+	return s ? s
+		 : data_entry_read(ch->kind, ch->name, ch->entry, e->client,
+			   e->book->policy.entry_bytes_max, e->err);
+}
+
 static bool
-write_one(struct edit *e, const struct data_change *ch, size_t at, bool found)
+write_one(struct edit *e, struct data_change *ch, size_t at, bool found)
 {
 	struct list *l = &e->lists[ch->kind];
 	struct data_stored *s;
@@ -180,14 +224,13 @@ write_one(struct edit *e, const struct data_change *ch, size_t at, bool found)
 		return restconf_refuse(e->err, 409, RESTCONF_RESOURCE_DENIED,
 			"RFC 8783 %s: name: there is an %s of that name",
 			ch->kind == DATA_ALIAS ? "6.1" : "7.2", noun(ch->kind));
-	s = data_entry_read(
-		ch->kind, ch->name, ch->entry, e->client, e->book->policy.entry_bytes_max, e->err);
+	s = read_one(e, ch);
 	if (!s)
 		return false;
 	s->fresh = true;
 	s->of = e->of;
 	s->entry.via = mem_text(ch->via);
-	if (!found || !data_entry_carry(s, data_stored_of(l->items[at])))
+	if (!found || !data_entry_carry(s, ch->entry, data_stored_of(l->items[at])))
 		e->changed[ch->kind] = true;
 	if (found)
 		remove_at(e, ch->kind, at);
@@ -198,7 +241,7 @@ write_one(struct edit *e, const struct data_change *ch, size_t at, bool found)
 }
 
 static bool
-do_one(struct edit *e, const struct data_change *ch)
+do_one(struct edit *e, struct data_change *ch)
 {
 	bool found;
 	size_t at = find(&e->lists[ch->kind], ch->kind, ch->name, &found);
@@ -371,7 +414,7 @@ copy_of(struct data_entry *const *list, size_t n)
 
 bool
 data_edit(struct data *d, const struct client *c, struct data_client *dc,
-	const struct data_change *changes, size_t n, const struct clients *clients, wall_ms now,
+	struct data_change *changes, size_t n, const struct clients *clients, wall_ms now,
 	size_t *ret_created, struct restconf_error *err)
 {
 	struct edit e = {.book = d,

@@ -222,19 +222,17 @@ carry_rules(struct data_stored *to, const json_t *new, const struct data_stored 
 }
 
 bool
-data_entry_carry(struct data_stored *to, const struct data_stored *from)
+data_entry_carry(struct data_stored *to, const json_t *entry, const struct data_stored *from)
 {
 	bool same = !strcmp(to->entry.text, from->entry.text);
-	json_t *new, *old;
+	json_t *old;
 
 	if (same)
 		to->entry.version = from->entry.version;
 	if (to->entry.kind == DATA_ALIAS)
 		return same;
-	new = json_loads(to->entry.text, 0, NULL);
 	old = json_loads(from->entry.text, 0, NULL);
-	carry_rules(to, new, from, old);
-	json_decref(new);
+	carry_rules(to, entry, from, old);
 	json_decref(old);
 	return same;
 }

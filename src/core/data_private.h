@@ -129,8 +129,9 @@ wall_ms data_expiry(const struct data *d, wall_ms now); /* of what is written no
 struct data_stored *data_entry_read(enum data_kind kind, const char *name, const json_t *entry,
 	const struct client *c, uint32_t bytes_max, struct restconf_error *err);
 void data_entry_free(struct data_stored *s); /* NULL is legal */
-/* What is the same as it was keeps version, ids and counters. True: all is. */
-bool data_entry_carry(struct data_stored *to, const struct data_stored *from);
+/* What is the same as it was keeps version, ids and counters. True: all is. entry: that `to` was
+ * read from. */
+bool data_entry_carry(struct data_stored *to, const json_t *entry, const struct data_stored *from);
 /* Whether it could still be asked for by that client. */
 bool data_entry_is_allowed(const struct data_stored *s, const struct client *c);
 

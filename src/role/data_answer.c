@@ -17,15 +17,6 @@ enum {
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
-void
-data_raise_changed(
-	const struct data_request *r, enum data_kind kind, const char *name, const char *change)
-{
-	event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
-		EVENT_F("cuid", r->cuid), EVENT_F("kind", data_entry_node(kind)->name),
-		EVENT_F("name", name), EVENT_F("change", change));
-}
-
 static void
 raise_refused(struct data_request *r)
 {

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "role/data_state.h"
 
+enum { TOLD_EACH_MAX = 16 }; /* changes of one request with an event of their own */
+
 /* What yang.h says of a body or an edit; an error's path, relative to the first n segments, becomes
  * whole. */
 static bool
@@ -142,12 +144,49 @@ may_go_on(struct data_request *r)
 	return true;
 }
 
+static const char *
+change_of(const struct data_change *c)
+{
+	return c->entry ? "written" : "removed";
+}
+
+static void
+tell_together(const struct data_request *r, enum data_kind kind, const char *change)
+{
+	const struct data_made *m = &r->made;
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_changes; i++)
+		n += m->changes[i].kind == kind && !strcmp(change_of(&m->changes[i]), change);
+	if (n)
+		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
+			EVENT_F("cuid", r->cuid), EVENT_F("kind", data_entry_node(kind)->name),
+			EVENT_F("change", change), EVENT_N("count", n));
+}
+
+static void
+tell(const struct data_request *r)
+{
+	const struct data_made *m = &r->made;
+
+	for (int kind = DATA_ALIAS; m->n_changes > TOLD_EACH_MAX && kind <= DATA_ACL; kind++) {
+		tell_together(r, kind, "written");
+		tell_together(r, kind, "removed");
+	}
+	for (size_t i = 0; m->n_changes <= TOLD_EACH_MAX && i < m->n_changes; i++)
+		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
+			EVENT_F("cuid", r->cuid),
+			EVENT_F("kind", data_entry_node(m->changes[i].kind)->name),
+			EVENT_F("name", m->changes[i].name),
+			EVENT_F("change", change_of(&m->changes[i])));
+}
+
 /* ret_created: how many entries were not there before. */
 static bool
 carry_out(struct data_request *r, size_t *ret_created)
 {
 	struct data_server *s = r->server;
-	const struct data_made *m = &r->made;
+	struct data_made *m = &r->made;
 
 	*ret_created = 0;
 	if (!m->n_changes)
@@ -157,9 +196,7 @@ carry_out(struct data_request *r, size_t *ret_created)
 	if (!data_edit(s->data, r->client, r->dc, m->changes, m->n_changes, s->setup.clients,
 		    loop_wall(), ret_created, &r->err))
 		return false;
-	for (size_t i = 0; i < m->n_changes; i++)
-		data_raise_changed(r, m->changes[i].kind, m->changes[i].name,
-			m->changes[i].entry ? "written" : "removed");
+	tell(r);
 	return true;
 }
 
@@ -530,6 +567,15 @@ read_body(struct data_request *r)
 	return NULL;
 }
 
+/* A client that a gateway speaks of is known only later. */
+static void
+draft(struct data_request *r)
+{
+	for (size_t i = 0; i < r->made.n_changes; i++)
+		if (r->made.changes[i].entry)
+			data_draft(&r->made.changes[i], r->client, &r->server->setup.policy);
+}
+
 static void
 edit_prepare(struct data_request *r)
 {
@@ -541,8 +587,8 @@ edit_prepare(struct data_request *r)
 	if (!e->finish)
 		restconf_refuse(&r->err, 403, RESTCONF_ACCESS_DENIED,
 			"RFC 8783 5.1: a client changes its own dots-client, nothing above it");
-	else if (e->make)
-		e->make(r, body);
+	else if ((!e->make || e->make(r, body)) && r->made.n_changes)
+		draft(r);
 	json_decref(body);
 }
 

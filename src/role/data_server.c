@@ -317,8 +317,8 @@ data_server_start(struct data_server *s)
 void
 data_server_reload(struct data_server *s, const struct data_server_setup *setup)
 {
+	data_work_withdraw(s);
 	s->setup = *setup;
-	s->generation++;
 	https_set_credentials(s->https, setup->https.credentials);
 	https_judge(s->https);
 	data_reload(s->data, &setup->policy, setup->clients, loop_wall());
@@ -335,6 +335,7 @@ data_server_free(struct data_server *s)
 	if (s->escalation)
 		s->escalation->ops->on_change(s->escalation, NULL, NULL);
 	https_free(s->https);
+	data_work_withdraw(s);
 	data_work_forget(s);
 	data_answers_forget(s);
 	timer_free(s->expiry);

@@ -7,6 +7,7 @@
 #ifndef DOTSD_ROLE_DATA_STATE_H
 #define DOTSD_ROLE_DATA_STATE_H
 
+#include <pthread.h>
 #include <sys/queue.h>
 
 #include "base/event.h"
@@ -34,7 +35,6 @@ struct data_server {
 	struct map *tenants; /* struct tenant, by the name of its `clients:` entry */
 	TAILQ_HEAD(tenant_list, tenant) turns; /* those with requests that wait */
 	struct data_request *at_work;          /* with the worker; NULL: it has nothing to do */
-	uint64_t generation;                   /* of the configuration */
 	struct timer *expiry;
 	struct data_answer_list answers; /* that wait for the store, and for what is in force */
 	struct event_quota strangers;
@@ -106,16 +106,17 @@ struct data_request {
 	uint32_t retry_after;        /* seconds, of the error; 0: not told */
 
 	/* data_work.c: */
-	bool counted;        /* against the rate of its client */
-	bool held;           /* it waits, or is with the worker */
-	unsigned tries;      /* that were in vain */
-	uint64_t generation; /* that it is served under */
-	uint64_t seen;       /* version of what it is about; 0: there is nothing */
-	data_step *prepare;  /* in a worker, or in the loop */
-	data_step *finish;   /* in the loop */
+	bool counted;         /* against the rate of its client */
+	bool held;            /* it waits, or is with the worker */
+	unsigned tries;       /* that were in vain */
+	uint64_t seen;        /* version of what it is about; 0: there is nothing */
+	data_step *prepare;   /* in a worker, or in the loop */
+	data_step *finish;    /* in the loop */
+	pthread_mutex_t lock; /* held by the worker, while it is at work */
+	bool withdrawn;       /* it has to start over */
 	TAILQ_ENTRY(data_request) link;
 
-	/* What `prepare` may touch, no other thread does meanwhile: */
+	/* What `prepare` may touch, besides client and the server's setup.policy: */
 	struct arena *arena;
 	bool head, edits;
 	struct restconf_path path;
@@ -150,6 +151,8 @@ void data_work_begin(
  * `prepare` by a worker. copies: it needs those of what is on record. */
 void data_work(struct data_request *r, bool copies, data_step *prepare, data_step *finish);
 void data_work_gone(struct data_server *s, const struct https_exchange *ex);
+/* Before anything of the configuration goes: no worker has it any more after this call. */
+void data_work_withdraw(struct data_server *s);
 void data_work_forget(struct data_server *s); /* the server ends */
 /* The registration that it is about, whoever's it is; NULL: none. */
 const struct data_client *data_request_subject(const struct data_request *r);
@@ -183,8 +186,6 @@ void data_answers_go_on(struct data_server *s, const char *client);
 void data_answers_forget(struct data_server *s);
 /* Something may have become known upstream. */
 void data_answers_review(void *arg);
-void data_raise_changed(
-	const struct data_request *r, enum data_kind kind, const char *name, const char *change);
 
 /* data_undo.c: what an edit has changed, until it is known that upstream takes it */
 struct data_change;

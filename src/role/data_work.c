@@ -23,8 +23,10 @@ enum {
 static void
 drop_made(struct data_request *r)
 {
-	for (size_t i = 0; i < r->made.n_changes; i++)
+	for (size_t i = 0; i < r->made.n_changes; i++) {
+		data_draft_drop(&r->made.changes[i]);
 		json_decref(r->made.changes[i].entry);
+	}
 	free(r->made.changes);
 	free(r->made.text);
 	data_undo_free(r->undo);
@@ -150,8 +152,7 @@ version_of_subject(const struct data_request *r)
 static bool
 is_outdated(const struct data_request *r)
 {
-	return r->generation != r->server->generation ||
-	       (r->edits && r->seen != version_of_subject(r));
+	return r->withdrawn || (r->edits && r->seen != version_of_subject(r));
 }
 
 static void
@@ -189,6 +190,7 @@ work_done(void *arg)
 	struct data_request *r = arg;
 	struct data_server *s = r->server;
 
+	pthread_mutex_destroy(&r->lock);
 	if (s)
 		s->at_work = NULL;
 	if (!s || !come_back(r))
@@ -202,7 +204,10 @@ work_run(void *arg)
 {
 	struct data_request *r = arg;
 
-	r->prepare(r);
+	pthread_mutex_lock(&r->lock);
+	if (!r->withdrawn)
+		r->prepare(r);
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* Its body may go with its peer. */
@@ -213,6 +218,7 @@ give_to_worker(struct data_request *r)
 
 	r->body = arena_text(r->arena, r->http->body, r->http->len);
 	r->held = true;
+	pthread_mutex_init(&r->lock, NULL);
 	s->at_work = r;
 	loop_work(s->loop, work_run, work_done, r);
 }
@@ -227,7 +233,6 @@ data_work(struct data_request *r, bool copies, data_step *prepare, data_step *fi
 		wait_for_turn(r);
 		return;
 	}
-	r->generation = s->generation;
 	r->seen = version_of_subject(r);
 	r->prepare = prepare;
 	r->finish = finish;
@@ -260,6 +265,18 @@ data_work_gone(struct data_server *s, const struct https_exchange *ex)
 				request_free(r);
 				return;
 			}
+}
+
+void
+data_work_withdraw(struct data_server *s)
+{
+	struct data_request *r = s->at_work;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->withdrawn = true;
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* What is with the worker comes back to nobody. */
