@@ -104,7 +104,8 @@ static const struct event_row rows[EVENT_COUNT] = {
 		"from cuid mid code scope untold", "a client withdrew a request"},
 	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason untold",
 		"a request was refused before it reached a rule"},
-	[EVENT_DATA_CHANGED] = {"data-changed", EVENT_INFO, AUDIT, "client cuid kind name change count",
+	[EVENT_DATA_CHANGED] = {"data-changed", EVENT_INFO, AUDIT,
+		"client cuid kind name change count",
 		"a client changed what it has on record over the data channel, or its time was "
 		"over"},
 	[EVENT_DATA_REFUSED] = {"data-refused", EVENT_INFO, AUDIT,

@@ -26,8 +26,8 @@ struct client_limits {
 	/* Full ones that it has finished; more than a client that follows RFC 9132 4.7 has use for;
 	 * default 600. */
 	uint32_t handshakes_per_minute;
-	/* Of all that it has on record over the data channel, as JSON: it can be asked for at once,
-	 * and is then put together in one go; default 524288. */
+	/* Of all that it has on record over the data channel, as JSON: it can be asked for at once;
+	 * default 524288. */
 	uint32_t data_bytes;
 };
 #define CLIENT_LIMITS_DEFAULT                                                                      \

@@ -30,7 +30,7 @@ MUTANTS = 8               # connections that mutated requests go over
 PATIENCE_S = 20
 QUIET_S = 0.3             # what waits for more of a request says nothing
 ELSEWHERE = "100.64.0.0/10"
-GROWTH_MAX, GROWTH_LEFT = 32 * 1024, 8 * 1024  # KiB
+GROWTH_MAX, GROWTH_LEFT = 40 * 1024, 8 * 1024  # KiB
 STATUSES = {200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 417, 429, 431, 501, 503, 505}
 FENCE = request("OPTIONS", "/.well-known/host-meta")
 
