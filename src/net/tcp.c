@@ -41,7 +41,7 @@ struct tcp {
 	uint8_t *queue;
 	size_t len, cap;
 	bool stuck; /* the kernel takes no more now */
-	bool again;
+	bool again, shrunk;
 	bool held;
 	bool ending, ended; /* our direction, once the queue is empty */
 	const char *broken; /* why; NULL: it is not */
@@ -166,8 +166,10 @@ tcp_flush(struct tcp *t)
 		tcp_shut(t);
 	}
 	tcp_watch(t);
-	if (was_busy && !tcp_is_busy(t))
-		tcp_again(t);
+	if (was_busy && !tcp_is_busy(t)) {
+		t->shrunk = true;
+		timer_after(t->timer, 0);
+	}
 }
 
 /* All callbacks go through here: what they have queued goes out as one. */
@@ -185,9 +187,9 @@ static void
 tcp_due(void *arg)
 {
 	struct tcp *t = arg;
-	bool again = t->again;
+	bool wanted = t->shrunk || (t->again && !t->held);
 
-	t->again = false;
+	t->again = t->shrunk = false;
 	if (t->broken) {
 		t->open = false;
 		t->ops->broken(t->arg, t->broken);
@@ -195,7 +197,7 @@ tcp_due(void *arg)
 	}
 	if (t->len)
 		tcp_flush(t);
-	if (again && !t->broken && !t->held && !tcp_is_busy(t))
+	if (wanted && !t->broken && !tcp_is_busy(t))
 		tcp_call(t, t->ops->readable);
 }
 

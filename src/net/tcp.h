@@ -52,9 +52,9 @@ ssize_t tcp_read(struct tcp *t, void *bytes, size_t cap);
  * follows. */
 bool tcp_send(struct tcp *t, const void *bytes, size_t len);
 /* The queue is long: leave the peer's further wishes where they are, `readable` comes when it has
- * shrunk. */
+ * shrunk, held or not. */
 bool tcp_is_busy(const struct tcp *t);
-/* `readable` once more, next turn, whether or not there is something. */
+/* `readable` once more, next turn, whether or not there is something; not while it is held. */
 void tcp_again(struct tcp *t);
 /* As long as it is held, what the peer sends stays where it is, its end too. */
 void tcp_hold(struct tcp *t, bool hold);

@@ -637,6 +637,25 @@ large_answer_arrives_whole(void **state)
 	desk_stop(&d);
 }
 
+static void
+large_answers_to_requests_in_advance_arrive_whole(void **state)
+{
+	static const char twice[] = "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n";
+	struct desk d;
+	struct visitor *w;
+
+	(void)state;
+	desk_start(&d, NULL);
+	w = desk_visitor(&d, NULL);
+	d.answer_len = 300000;
+	visitor_say(w, twice);
+	WAIT(d.loop, visitor_len(w) > 600000);
+	assert_int_equal(visitor_answers(w), 2);
+	visitor_free(w);
+	desk_stop(&d);
+}
+
 /* What is still to be sent is sent before the end. */
 static void
 large_last_answer_arrives_whole(void **state)
@@ -904,6 +923,7 @@ main(void)
 		cmocka_unit_test(head_is_answered_without_the_body),
 		cmocka_unit_test(no_content_has_no_body),
 		cmocka_unit_test(large_answer_arrives_whole),
+		cmocka_unit_test(large_answers_to_requests_in_advance_arrive_whole),
 		cmocka_unit_test(large_last_answer_arrives_whole),
 		cmocka_unit_test(owner_is_told_when_the_peer_has_gone),
 		cmocka_unit_test(server_may_end_with_requests_that_wait),
