@@ -273,6 +273,7 @@ data_server_new(struct loop *l, struct persist *p, const struct data_server_setu
 	s->tenants = map_new();
 	s->data = data_new(&setup->policy, p);
 	s->expiry = timer_new(l, data_expire_due, s);
+	s->rest = timer_new(l, data_work_rested, s);
 	TAILQ_INIT(&s->answers);
 	TAILQ_INIT(&s->turns);
 	data_on_change(s->data, on_change, s);
@@ -338,6 +339,7 @@ data_server_free(struct data_server *s)
 	data_work_withdraw(s);
 	data_work_forget(s);
 	data_answers_forget(s);
+	timer_free(s->rest);
 	timer_free(s->expiry);
 	data_free(s->data);
 	map_each(s->tenants, free_tenant, NULL);

@@ -35,6 +35,8 @@ struct data_server {
 	struct map *tenants; /* struct tenant, by the name of its `clients:` entry */
 	TAILQ_HEAD(tenant_list, tenant) turns; /* those with requests that wait */
 	struct data_request *at_work;          /* with the worker; NULL: it has nothing to do */
+	bool resting;                          /* it has just done something */
+	struct timer *rest;
 	struct timer *expiry;
 	struct data_answer_list answers; /* that wait for the store, and for what is in force */
 	struct event_quota strangers;
@@ -114,6 +116,7 @@ struct data_request {
 	data_step *finish;    /* in the loop */
 	pthread_mutex_t lock; /* held by the worker, while it is at work */
 	bool withdrawn;       /* it has to start over */
+	int64_t took_us;      /* of the worker's processor */
 	TAILQ_ENTRY(data_request) link;
 
 	/* What `prepare` may touch, besides client and the server's setup.policy: */
@@ -150,6 +153,7 @@ void data_work_begin(
 /* `prepare`, then `finish`, which answers: now, or, what is large, when its turn has come,
  * `prepare` by a worker. copies: it needs those of what is on record. */
 void data_work(struct data_request *r, bool copies, data_step *prepare, data_step *finish);
+void data_work_rested(void *arg); /* data_server: the next one, please */
 void data_work_gone(struct data_server *s, const struct https_exchange *ex);
 /* Before anything of the configuration goes: no worker has it any more after this call. */
 void data_work_withdraw(struct data_server *s);

@@ -2,13 +2,15 @@
  * The life of a request. What is small is served at once. What is not would keep the loop, and with
  * it the signal channel, for tens of milliseconds: such a request waits for its turn, of which its
  * client has no more than any other, and what it takes to read its body, to edit and to write JSON
- * is done by a worker, on a copy of what is on record.
+ * is done by a worker, on a copy of what is on record. After each the worker rests for as long as
+ * it took: where processors are few, the loop has them.
  *
  * What is on record may change meanwhile. An edit whose worker has started from something else than
  * what is there when it comes back starts over.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "role/data_state.h"
@@ -121,12 +123,18 @@ next_in_turn(struct data_server *s)
 	return r;
 }
 
+static bool
+worker_is_free(const struct data_server *s)
+{
+	return !s->at_work && !s->resting;
+}
+
 static void
 go_on(struct data_server *s)
 {
 	struct data_request *r;
 
-	while (!s->at_work && (r = next_in_turn(s))) {
+	while (worker_is_free(s) && (r = next_in_turn(s))) {
 		start_over(r);
 		serve(r);
 	}
@@ -184,6 +192,23 @@ come_back(struct data_request *r)
 	return true;
 }
 
+void
+data_work_rested(void *arg)
+{
+	struct data_server *s = arg;
+
+	s->resting = false;
+	go_on(s);
+}
+
+static void
+rest(struct data_server *s, int64_t took_us)
+{
+	s->at_work = NULL;
+	s->resting = true;
+	timer_after(s->rest, took_us / 1000);
+}
+
 static void
 work_done(void *arg)
 {
@@ -192,22 +217,31 @@ work_done(void *arg)
 
 	pthread_mutex_destroy(&r->lock);
 	if (s)
-		s->at_work = NULL;
+		rest(s, r->took_us);
 	if (!s || !come_back(r))
 		request_free(r);
-	if (s)
-		go_on(s);
+}
+
+static int64_t
+used_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 static void
 work_run(void *arg)
 {
 	struct data_request *r = arg;
+	int64_t begun = used_us();
 
 	pthread_mutex_lock(&r->lock);
 	if (!r->withdrawn)
 		r->prepare(r);
 	pthread_mutex_unlock(&r->lock);
+	r->took_us = used_us() - begun;
 }
 
 /* Its body may go with its peer. */
@@ -229,7 +263,7 @@ data_work(struct data_request *r, bool copies, data_step *prepare, data_step *fi
 	struct data_server *s = r->server;
 	size_t weight = r->http->len + (copies ? data_copy_weigh(r) : 0);
 
-	if (weight > AT_ONCE_MAX && s->at_work) {
+	if (weight > AT_ONCE_MAX && !worker_is_free(s)) {
 		wait_for_turn(r);
 		return;
 	}

@@ -181,6 +181,14 @@ class Rig:
             for thread in os.listdir(f"/proc/{self.pid(name)}/task"):  # later ones take after these
                 os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(1))
 
+    def alone(self, name):
+        """It has one processor for itself, all that it does, and everything else has the others: who asks does
+        not wait for who answers, as if they were two machines."""
+        own, *others = sorted(os.sched_getaffinity(0))
+        for pid, where in ((self.pid(name), {own}), ("self", others or {own})):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(thread), where)
+
     def tmpfs(self, where, size):
         """A small disk at that directory."""
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", where],

@@ -273,12 +273,30 @@ class Writer(Part):
         return self.web("PUT", f"{entry(cuid(0))}/acls/acl=more", {f"{MODULE}:acl": [acl("more", 0)]})
 
 
+class Rewriter(Part):
+    """Changes all of its aliases at once, again and again."""
+
+    def __init__(self, storm):
+        super().__init__(storm)
+        self.web = Web(self.to, self.own, self.source())
+        self.last = itertools.count()
+
+    def step(self):
+        prefix = [f"198.18.{100 + next(self.last) % 100}.1/32"]
+        everything = [alias(f"n{i}", **{"target-prefix": prefix}) for i in range(ALIASES)]
+        status = self.web("PUT", f"{entry(cuid(0))}/aliases", {f"{MODULE}:aliases": {"alias": everything}}).status
+        self.count(f"all rewritten: {status}")
+
+    def rest(self):
+        self.web.close()
+
+
 def cuid(n):
     return f"storm-cuid-{n}-0000000000"
 
 
 def alias(name, **more):
-    return {"name": name, "target-prefix": ["198.18.0.1/32"], **more}
+    return {"name": name, "target-prefix": ["198.18.100.1/32"], **more}
 
 
 def large(name):
@@ -318,7 +336,7 @@ def fill(storm):
 
 
 PARTS = {"strangers": lambda s: [Crowd(s), Nobody(s)],
-         "client": lambda s: [Slow(s), Deaf(s), Flood(s), Bodies(s), Writer(s),
+         "client": lambda s: [Slow(s), Deaf(s), Flood(s), Bodies(s), Writer(s), Rewriter(s),
                               *(Reader(s, n) for n in range(READERS))]}
 
 
