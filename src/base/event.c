@@ -107,7 +107,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_DATA_CHANGED] = {"data-changed", EVENT_INFO, AUDIT,
 		"client cuid kind name change count",
 		"a client changed what it has on record over the data channel, or its time was "
-		"over"},
+		"over; more than 16 changes by one request are told together, by their number"},
 	[EVENT_DATA_REFUSED] = {"data-refused", EVENT_INFO, AUDIT,
 		"client method path code reason untold",
 		"a request on the data channel was refused"},
