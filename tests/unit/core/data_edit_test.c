@@ -344,6 +344,66 @@ an_alias_holds_no_more_than_a_request_may(void **state)
 	assert_limit("limits.names");
 }
 
+/* ---- drafts ---- */
+
+static void
+a_draft_is_used_up_by_its_client(void **state)
+{
+	struct data_client *dc = enrol("acme", "one");
+	json_t *j =
+		normal_json_of(DATA_ALIAS, "{'name': 'web', 'target-prefix': ['192.0.2.1/32']}");
+	json_t *later =
+		normal_json_of(DATA_ALIAS, "{'name': 'web', 'target-prefix': ['192.0.2.2/32']}");
+	struct data_change ch = {.kind = DATA_ALIAS, .name = "web", .entry = j};
+
+	(void)state;
+	data_draft(&ch, clients_named(clients, "acme"), &policy);
+	assert_non_null(ch.draft);
+	ch.entry = later; /* what has been read counts */
+	assert_true(edit(dc, &ch, 1));
+	assert_null(ch.draft);
+	assert_non_null(strstr(dc->aliases[0]->text, "192.0.2.1/32"));
+	json_decref(j);
+	json_decref(later);
+}
+
+/* What acme may have, beta may not (RFC 8783 6.1). */
+static void
+a_draft_for_another_client_counts_for_nothing(void **state)
+{
+	struct data_client *dc = enrol("beta", "two");
+	json_t *j =
+		normal_json_of(DATA_ALIAS, "{'name': 'web', 'target-prefix': ['192.0.2.1/32']}");
+	struct data_change ch = {.kind = DATA_ALIAS, .name = "web", .entry = j};
+
+	(void)state;
+	data_draft(&ch, clients_named(clients, "acme"), &policy);
+	assert_false(edit(dc, &ch, 1));
+	assert_why(400, RESTCONF_INVALID_VALUE, "target-prefix");
+	assert_int_equal(dc->n_aliases, 0);
+	data_draft_drop(&ch);
+	json_decref(j);
+}
+
+/* It is the edit that says what is wrong, in its order. */
+static void
+what_cannot_be_read_has_no_draft(void **state)
+{
+	struct data_client *dc = enrol("beta", "two");
+	json_t *j =
+		normal_json_of(DATA_ALIAS, "{'name': 'web', 'target-prefix': ['192.0.2.1/32']}");
+	struct data_change ch = {
+		.kind = DATA_ALIAS, .name = "web", .entry = j, .must_be_new = true};
+
+	(void)state;
+	assert_true(put_alias(dc, "web", "198.51.100.1/32"));
+	data_draft(&ch, clients_named(clients, "beta"), &policy);
+	assert_null(ch.draft);
+	assert_false(edit(dc, &ch, 1));
+	assert_why(409, RESTCONF_RESOURCE_DENIED, "of that name");
+	json_decref(j);
+}
+
 int
 main(void)
 {
@@ -361,6 +421,9 @@ main(void)
 		CASE(bytes_beyond_a_smaller_limit_may_stay_and_become_less),
 		CASE(what_a_signal_changes_is_counted),
 		CASE(an_alias_holds_no_more_than_a_request_may),
+		CASE(a_draft_is_used_up_by_its_client),
+		CASE(a_draft_for_another_client_counts_for_nothing),
+		CASE(what_cannot_be_read_has_no_draft),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
