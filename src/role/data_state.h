@@ -103,7 +103,6 @@ struct data_request {
 	struct tenant *tenant;       /* of the asker */
 	struct data_client *dc;      /* NULL: not registered */
 	struct data_entry *entry;    /* NULL: none */
-	const char *via;             /* that it came through; NULL */
 	struct data_undo *undo;      /* of its edit, where upstream may refuse it; NULL */
 	uint32_t retry_after;        /* seconds, of the error; 0: not told */
 
@@ -129,6 +128,7 @@ struct data_request {
 	enum data_kind kind;     /* of CONTAINER and below */
 	const char *name;        /* of ENTRY */
 	size_t from;             /* segments up to the place */
+	const char *via;         /* that it came through, with ex; NULL */
 	enum yang_method method; /* of an edit */
 	const char *body;
 	size_t len;
