@@ -105,7 +105,7 @@ static const struct event_row rows[EVENT_COUNT] = {
 	[EVENT_REQUEST_REFUSED] = {"request-refused", EVENT_INFO, AUDIT, "from code reason untold",
 		"a request was refused before it reached a rule"},
 	[EVENT_DATA_CHANGED] = {"data-changed", EVENT_INFO, AUDIT,
-		"client cuid kind name change count",
+		"client cuid kind name change entries",
 		"a client changed what it has on record over the data channel, or its time was "
 		"over; more than 16 changes by one request are told together, by their number"},
 	[EVENT_DATA_REFUSED] = {"data-refused", EVENT_INFO, AUDIT,

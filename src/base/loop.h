@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 typedef int64_t mono_ms; /* monotonic milliseconds; 0 is some moment before start */
 typedef int64_t wall_ms; /* milliseconds since 1970-01-01 UTC */
@@ -25,6 +26,16 @@ void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 mono_ms loop_now(const struct loop *l); /* cached at the start of the turn */
 wall_ms loop_wall(void);
+
+/* Processor time of this thread, in microseconds: the loop's, or a worker's. */
+static inline uint64_t
+loop_used_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void (*watch_cb)(void *arg, int events);

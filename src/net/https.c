@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "net/https_private.h"
@@ -28,16 +27,6 @@ enum {
 
 /* --- budget ---------------------------------------------------------------------------------- */
 
-/* Processor time of this thread. */
-static uint64_t
-used_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static bool
 https_has_budget(const struct https *h, unsigned cost)
 {
@@ -52,16 +41,10 @@ https_spend(struct https *h, uint64_t us)
 	h->spent += us;
 }
 
-uint64_t
-https_begin(void)
-{
-	return used_us();
-}
-
 void
 https_end(struct https *h, uint64_t begun, unsigned cost)
 {
-	uint64_t us = used_us() - begun;
+	uint64_t us = loop_used_us() - begun;
 
 	if (us > cost)
 		https_spend(h, us - cost);

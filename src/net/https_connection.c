@@ -548,7 +548,7 @@ connection_shake_hands(struct https_connection *c)
 static void
 connection_step(struct https_connection *c)
 {
-	uint64_t begun = https_begin();
+	uint64_t begun = loop_used_us();
 
 	if (https_afford(c, HTTPS_COST_HANDSHAKE)) {
 		connection_shake_hands(c);

@@ -256,7 +256,7 @@ void
 https_exchange_deliver(struct https_exchange *ex)
 {
 	struct https *h = ex->connection->https;
-	uint64_t begun = https_begin();
+	uint64_t begun = loop_used_us();
 
 	ex->delivered = true;
 	h->ops->request(h->arg, ex, &ex->request);

@@ -98,8 +98,8 @@ struct https {
 
 /* False: not this turn; the connection is called by https_connection_go when its turn comes. */
 bool https_afford(struct https_connection *c, unsigned cost);
-/* What it took beyond what it was taken to cost counts against this turn, and the next ones. */
-uint64_t https_begin(void);
+/* What it took since then (loop_used_us) beyond what it was taken to cost counts against this turn,
+ * and the next ones. */
 void https_end(struct https *h, uint64_t begun, unsigned cost);
 /* It is over: it does not count any more, and waits for nothing. */
 void https_forget(struct https_connection *c);

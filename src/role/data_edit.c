@@ -161,7 +161,15 @@ tell_together(const struct data_request *r, enum data_kind kind, const char *cha
 	if (n)
 		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
 			EVENT_F("cuid", r->cuid), EVENT_F("kind", data_entry_node(kind)->name),
-			EVENT_F("change", change), EVENT_N("count", n));
+			EVENT_F("change", change), EVENT_N("entries", n));
+}
+
+static void
+tell_one(const struct data_request *r, const struct data_change *c)
+{
+	event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
+		EVENT_F("cuid", r->cuid), EVENT_F("kind", data_entry_node(c->kind)->name),
+		EVENT_F("name", c->name), EVENT_F("change", change_of(c)));
 }
 
 static void
@@ -169,16 +177,15 @@ tell(const struct data_request *r)
 {
 	const struct data_made *m = &r->made;
 
-	for (int kind = DATA_ALIAS; m->n_changes > TOLD_EACH_MAX && kind <= DATA_ACL; kind++) {
+	if (m->n_changes <= TOLD_EACH_MAX) {
+		for (size_t i = 0; i < m->n_changes; i++)
+			tell_one(r, &m->changes[i]);
+		return;
+	}
+	for (int kind = DATA_ALIAS; kind <= DATA_ACL; kind++) {
 		tell_together(r, kind, "written");
 		tell_together(r, kind, "removed");
 	}
-	for (size_t i = 0; m->n_changes <= TOLD_EACH_MAX && i < m->n_changes; i++)
-		event_raise(EVENT_DATA_CHANGED, EVENT_F("client", r->client->name),
-			EVENT_F("cuid", r->cuid),
-			EVENT_F("kind", data_entry_node(m->changes[i].kind)->name),
-			EVENT_F("name", m->changes[i].name),
-			EVENT_F("change", change_of(&m->changes[i])));
 }
 
 /* ret_created: how many entries were not there before. */

@@ -115,7 +115,7 @@ struct data_request {
 	data_step *finish;    /* in the loop */
 	pthread_mutex_t lock; /* held by the worker, while it is at work */
 	bool withdrawn;       /* it has to start over */
-	int64_t took_us;      /* of the worker's processor */
+	uint64_t took_us;     /* of the worker's processor */
 	TAILQ_ENTRY(data_request) link;
 
 	/* What `prepare` may touch, besides client and the server's setup.policy: */

@@ -10,7 +10,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "role/data_state.h"
@@ -202,11 +201,11 @@ data_work_rested(void *arg)
 }
 
 static void
-rest(struct data_server *s, int64_t took_us)
+rest(struct data_server *s, uint64_t took_us)
 {
 	s->at_work = NULL;
 	s->resting = true;
-	timer_after(s->rest, took_us / 1000);
+	timer_after(s->rest, (int64_t)(took_us / 1000));
 }
 
 static void
@@ -222,26 +221,17 @@ work_done(void *arg)
 		request_free(r);
 }
 
-static int64_t
-used_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static void
 work_run(void *arg)
 {
 	struct data_request *r = arg;
-	int64_t begun = used_us();
+	uint64_t begun = loop_used_us();
 
 	pthread_mutex_lock(&r->lock);
 	if (!r->withdrawn)
 		r->prepare(r);
 	pthread_mutex_unlock(&r->lock);
-	r->took_us = used_us() - begun;
+	r->took_us = loop_used_us() - begun;
 }
 
 /* Its body may go with its peer. */

@@ -98,7 +98,7 @@ PRODUCT_EVENTS = {
     "get-mitigate": {"from", "cuid", "mid", "code", "observe"},
     "delete-mitigate": {"from", "cuid", "mid", "code", "scope"},
     "request-refused": {"from", "code", "reason"},
-    "data-changed": {"client", "cuid", "kind", "name", "change"},
+    "data-changed": {"client", "cuid", "kind", "name", "change", "entries"},
     "data-refused": {"client", "method", "path", "code", "reason"},
     "record-set": {"kind", "name"},
     "record-removed": {"kind", "name"},

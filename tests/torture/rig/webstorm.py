@@ -279,10 +279,10 @@ class Rewriter(Part):
     def __init__(self, storm):
         super().__init__(storm)
         self.web = Web(self.to, self.own, self.source())
-        self.last = itertools.count()
+        self.rounds = itertools.count()
 
     def step(self):
-        prefix = [f"198.18.{100 + next(self.last) % 100}.1/32"]
+        prefix = [f"198.18.{100 + next(self.rounds) % 100}.1/32"]
         everything = [alias(f"n{i}", **{"target-prefix": prefix}) for i in range(ALIASES)]
         status = self.web("PUT", f"{entry(cuid(0))}/aliases", {f"{MODULE}:aliases": {"alias": everything}}).status
         self.count(f"all rewritten: {status}")

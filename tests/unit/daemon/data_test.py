@@ -892,5 +892,22 @@ def test_what_is_not_its_clients_any_more_ends_with_a_reload(serve, web):
     assert w.get(own() + "/aliases/alias=stays").status == 200
 
 
+def test_many_changes_by_one_request_are_told_together(serve, web):
+    server = serve()
+    client = web(server)
+    assert client.post(ROOT, {f"{MODULE}:dots-client": [{"cuid": CUID}]}).status == 201
+    seen = 0
+    for n, told in ((16, 16), (17, 1)):
+        aliases = [{"name": f"n{n}-{i}", "target-prefix": ["198.51.100.1/32"]} for i in range(n)]
+        assert client.post(own(), {f"{MODULE}:aliases": {"alias": aliases}}).status == 201
+        events = [e for e in server.events("data-changed") if e["kind"] == "alias"]
+        seen += told
+        assert len(events) == seen and all(e["change"] == "written" for e in events)
+    assert int(events[-1]["entries"]) == 17 and "name" not in events[-1]
+    assert client.delete(f"{own()}/aliases").status == 204
+    last = server.events("data-changed")[-1]
+    assert (last["change"], int(last["entries"])) == ("removed", 33)
+
+
 if __name__ == "__main__":
     tap.run(__file__)
