@@ -5,6 +5,7 @@
 #include "base/loop.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -14,6 +15,9 @@
 #include "base/mem.h"
 
 enum { TURN_ENDS_MAX = 8 };
+#define WORKERS "2"
+
+static _Thread_local bool is_worker;
 
 struct job {
 	uv_work_t work;
@@ -90,6 +94,7 @@ loop_new(void)
 {
 	struct loop *l = mem_new(sizeof(*l));
 
+	setenv("UV_THREADPOOL_SIZE", WORKERS, 1); /* libuv reads it with the first job */
 	must(uv_loop_init(&l->uv), "event loop");
 	uv_prepare_init(&l->uv, &l->prepare);
 	l->prepare.data = l;
@@ -289,11 +294,33 @@ timer_free(struct timer *t)
 
 /* ---- workers ---- */
 
+/* As a batch it does not interrupt the loop that wakes it. Who was given another place in the line
+ * has it with all its threads. */
+static void
+become_worker(void)
+{
+	const struct sched_param none = {0};
+
+	if (is_worker)
+		return;
+	is_worker = true;
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+void
+loop_give_way(void)
+{
+	if (is_worker)
+		(void)sched_yield();
+}
+
 static void
 job_run(uv_work_t *w)
 {
 	struct job *j = w->data;
 
+	become_worker();
 	j->run(j->arg);
 }
 

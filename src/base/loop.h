@@ -57,9 +57,14 @@ void timer_free(struct timer *t); /* NULL is legal; also from inside its own cal
  * returns: the place to flush batches. Up to 8. */
 void loop_at_turn_end(struct loop *l, void (*cb)(void *arg), void *arg);
 
-/* work runs in one of a few worker threads and may not touch anything of the loop; done runs in the
- * loop. Jobs run beside each other: who wants an order gives the next one from done. */
+/* work runs in a worker thread and may not touch anything of the loop; done runs in the loop. Two
+ * jobs run beside each other: who wants an order gives the next one from done.
+ *
+ * Where processors are few, the loop comes first: a worker that has something to do waits until the
+ * loop sleeps, and lets it go on whenever the job says so. */
 void loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+/* From a job, every tenth of a millisecond or so: the loop may go first. From the loop: nothing. */
+void loop_give_way(void);
 
 struct signal_watch *signal_new(
 	struct loop *l, int signo, void (*cb)(void *arg, int signo), void *arg);

@@ -98,12 +98,6 @@ unused(void)
 }
 
 void
-mem_share_heap(void)
-{
-	mallopt(M_ARENA_MAX, 2);
-}
-
-void
 mem_give_back(void)
 {
 	static size_t settled;

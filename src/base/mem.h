@@ -14,10 +14,6 @@ char *mem_text(const char *s);                  /* copy; NULL stays NULL */
 void *mem_copy(const void *p, size_t size);
 __attribute__((format(printf, 1, 2))) char *mem_printf(const char *fmt, ...);
 
-/* Once, before there are threads: all but the first share one heap. Else each of them keeps what
- * its largest job took. */
-void mem_share_heap(void);
-
 /* Gives back to the system what was freed, if that is some MiB more than after the last time: what
  * an attack makes grow is many small pieces, and one that stays above them keeps all of them. For
  * now and then: it takes a millisecond or two for ten MiB. */

@@ -307,6 +307,7 @@ data_add_registration(
 	r->client.client = r->owner->client;
 	r->client.cuid = mem_text(cuid);
 	r->client.cdid = mem_text(cdid);
+	r->head = data_record_head(r);
 	r->client.mitigating = is_mitigating(d, client, cuid);
 	map_set(d->registrations, cuid, strlen(cuid), r);
 	TAILQ_INSERT_TAIL(&d->all, r, all);
@@ -399,6 +400,7 @@ free_registration(struct data *d, struct data_registration *r)
 	free(r->client.acls);
 	free(r->client.cuid);
 	free(r->client.cdid);
+	free(r->head);
 	free(r);
 }
 

@@ -337,14 +337,22 @@ settle_one(struct edit *e, struct data_stored *s, wall_ms now)
 	data_record_put(d, s);
 }
 
-/* Of one that is written anew, or gone for good (RFC 9133 3.2.1). */
-static void
-tell_activation(struct edit *e, const struct data_entry *before)
+/* What has come in its place; NULL: it is gone for good. */
+static const struct data_entry *
+successor_of(const struct edit *e, const struct data_entry *gone)
 {
-	bool stays;
-	size_t at = find(&e->lists[DATA_ACL], DATA_ACL, before->name, &stays);
-	const struct data_entry *now = stays ? e->lists[DATA_ACL].items[at] : NULL;
+	const struct list *l = &e->lists[gone->kind];
+	bool found;
+	size_t at = find(l, gone->kind, gone->name, &found);
 
+	return found ? l->items[at] : NULL;
+}
+
+/* RFC 9133 3.2.1 */
+static void
+tell_activation(
+	const struct edit *e, const struct data_entry *before, const struct data_entry *now)
+{
 	if (!now || now->acl.activation != before->acl.activation)
 		data_tell_activation(
 			e->book, data_stored_of(before), now ? now->acl.activation : 0, false);
@@ -355,12 +363,13 @@ drop_gone(struct edit *e)
 {
 	for (size_t i = 0; i < e->gone.n; i++) {
 		struct data_stored *s = data_stored_of(e->gone.items[i]);
+		const struct data_entry *now = successor_of(e, &s->entry);
 
 		if (s->entry.kind == DATA_ACL)
-			tell_activation(e, &s->entry);
-
+			tell_activation(e, &s->entry, now);
 		data_leave(e->book, s);
-		data_record_remove(e->book, s);
+		if (!now)
+			data_record_remove(e->book, s);
 		data_entry_free(s);
 	}
 }

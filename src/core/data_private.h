@@ -55,6 +55,7 @@ struct data_owner {
 struct data_registration {
 	struct data_client client; /* first */
 	uint64_t since;            /* a number: they are ordered by it */
+	char *head;                /* data_record_head */
 	struct data_owner *owner;
 	TAILQ_ENTRY(data_registration) entry; /* of the owner's */
 	TAILQ_ENTRY(data_registration) all;
@@ -152,6 +153,8 @@ const struct data_stored *data_index_conflict(struct data *d, struct data_stored
 
 /* ---- data_record.c ---- */
 
+/* What the records of its entries have in common. */
+char *data_record_head(const struct data_registration *r);
 void data_record_put(struct data *d, const struct data_stored *s);
 void data_record_remove(struct data *d, const struct data_stored *s);
 void data_record_put_client(struct data *d, const struct data_registration *r);

@@ -72,29 +72,57 @@ data_record_remove_client(struct data *d, const struct data_registration *r)
 	persist_remove(d->persist, client_kind, r->client.cuid);
 }
 
-void
-data_record_put(struct data *d, const struct data_stored *s)
+/* An object without its end. */
+static char *
+open_object(json_t *j)
 {
-	const struct data_entry *e = &s->entry;
-	char *key = key_of(s->of->client.cuid, e->name), *head, *whole;
-	json_t *j = json_pack("{ss sI sI so ss*}", "cuid", s->of->client.cuid, "since",
-		(json_int_t)s->of->since, "expires", (json_int_t)e->expires, "version",
-		version_json(&e->version), "via", e->via);
+	char *text = json_dumps(j, JSON_COMPACT);
 
+	text[strlen(text) - 1] = '\0';
+	json_decref(j);
+	return text;
+}
+
+char *
+data_record_head(const struct data_registration *r)
+{
+	return open_object(json_pack(
+		"{ss sI}", "cuid", r->client.cuid, "since", (json_int_t)r->since));
+}
+
+/* What most of them do not have; NULL: nothing. */
+static char *
+extras(const struct data_entry *e)
+{
+	json_t *j, *rules;
+
+	if (e->kind == DATA_ALIAS && !e->via)
+		return NULL;
+	j = json_pack("{ss*}", "via", e->via);
 	if (e->kind == DATA_ACL) {
-		json_t *rules = json_array();
-
+		rules = json_array();
 		for (size_t i = 0; i < e->acl.n_rules; i++)
 			json_array_append_new(rules, json_integer((json_int_t)e->acl.rules[i].id));
 		json_object_set_new(j, "rules", rules);
 	}
-	head = json_dumps(j, JSON_COMPACT); /* the entry, which is JSON, is put in as it stands */
-	whole = mem_printf("%.*s,\"entry\":%s}", (int)strlen(head) - 1, head, e->text);
+	return open_object(j);
+}
+
+/* Many are put at once: of what is JSON already, nothing is read or written anew. */
+void
+data_record_put(struct data *d, const struct data_stored *s)
+{
+	const struct data_entry *e = &s->entry;
+	const struct data_version *v = &e->version;
+	char *key = key_of(s->of->client.cuid, e->name), *more = extras(e);
+	char *whole = mem_printf("%s,\"expires\":%lld,\"version\":[%llu,%lld]%s%s,\"entry\":%s}",
+		s->of->head, (long long)e->expires, (unsigned long long)v->number,
+		(long long)v->changed, more ? "," : "", more ? more + 1 : "", e->text);
+
 	persist_put(d->persist, entry_kinds[e->kind], key, whole);
 	free(whole);
-	free(head);
+	free(more);
 	free(key);
-	json_decref(j);
 }
 
 void

@@ -735,7 +735,7 @@ run(const char *path)
 		config_problems_finish(&problems);
 		return EXIT_CONFIG;
 	}
-	mem_share_heap();
+	process_set_memory();
 	process_raise_file_limit();
 	signal(SIGPIPE, SIG_IGN);
 	started = start(&d, why, sizeof(why));

@@ -1,10 +1,12 @@
 /*
- * Limits, directories, privileges.
+ * Limits, memory, directories, privileges.
  */
 #include "daemon/process.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/loop.h"
 #include "base/mem.h"
 
 void
@@ -25,6 +28,40 @@ process_raise_file_limit(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+/* JSON is made of many pieces, whatever is done with it: that many are below a tenth of a
+ * millisecond. */
+enum { PIECES = 512 };
+
+static void
+count_piece(void)
+{
+	static _Thread_local unsigned n;
+
+	if (++n % PIECES == 0)
+		loop_give_way();
+}
+
+static void *
+piece_new(size_t size)
+{
+	count_piece();
+	return malloc(size);
+}
+
+static void
+piece_free(void *p)
+{
+	count_piece();
+	free(p);
+}
+
+void
+process_set_memory(void)
+{
+	mallopt(M_MXFAST, 0);
+	json_set_alloc_funcs(piece_new, piece_free);
 }
 
 void

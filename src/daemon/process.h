@@ -1,5 +1,6 @@
 /*
- * What the process asks of the system around its start: limits, directories, fewer privileges.
+ * What the process asks of the system around its start: limits, memory, directories, fewer
+ * privileges.
  */
 #ifndef DOTSD_DAEMON_PROCESS_H
 #define DOTSD_DAEMON_PROCESS_H
@@ -9,6 +10,11 @@
 /* Sessions over UDP need no descriptor of their own; those over TCP, links, helpers and watchers
  * do. */
 void process_raise_file_limit(void);
+/* Once, before there are threads: what is done to memory keeps nobody waiting. What is freed is
+ * joined with its neighbours at once, not all of it in one go now and then, which takes
+ * milliseconds. And a worker that is at work on JSON gives way (base/loop.h) with every so many
+ * pieces of it. */
+void process_set_memory(void);
 /* The directory of a file, if it is missing: /run is empty after a boot. What is wrong with it
  * shows when the file is made. */
 void process_make_parent(const char *path);

@@ -435,8 +435,10 @@ database_write(struct database *db, const struct batch *b, char *why, size_t cap
 	ok = ok && (!anew || remove_strays(db));
 	if (ok && TAILQ_EMPTY(&b->list))
 		ok = sqlite3_exec(db->sql, probe_text, NULL, NULL, NULL) == SQLITE_OK;
-	TAILQ_FOREACH(c, &b->list, entry)
+	TAILQ_FOREACH(c, &b->list, entry) {
 		ok = ok && write_change(db, c);
+		loop_give_way();
+	}
 	ok = ok && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 	if (!ok) {
 		snprintf(why, cap, "%s: %s", db->path, sqlite3_errmsg(db->sql));

@@ -350,6 +350,11 @@ loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void
 	TAILQ_INSERT_TAIL(&l->jobs, j, entry);
 }
 
+void
+loop_give_way(void)
+{
+}
+
 struct signal_watch *
 signal_new(struct loop *l, int signo, void (*cb)(void *arg, int signo), void *arg)
 {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -143,6 +144,53 @@ jobs_are_done_beside_the_loop(void **state)
 	assert_int_equal(all.in_loop, 0);
 	for (int i = 0; i < JOBS; i++)
 		assert_int_equal(all.done[i], 1);
+}
+
+/* In place of the system's. */
+static int given_way;
+
+int
+sched_yield(void)
+{
+	__atomic_add_fetch(&given_way, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+struct modesty {
+	int policy, gave_way;
+};
+
+static void
+be_modest(void *arg)
+{
+	struct modesty *m = arg;
+	int before = given_way;
+
+	loop_give_way();
+	m->gave_way = given_way - before;
+	m->policy = sched_getscheduler(0);
+}
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static void
+jobs_come_behind_the_loop(void **state)
+{
+	struct modesty job = {0}, own;
+
+	(void)state;
+	loop_work(loop, be_modest, stop, &job);
+	loop_run(loop);
+	assert_int_equal(job.policy, SCHED_BATCH);
+	assert_true(job.gave_way > 0);
+	be_modest(&own);
+	assert_int_equal(own.policy, SCHED_OTHER);
+	assert_int_equal(own.gave_way, 0);
 }
 
 struct meeting {
@@ -535,6 +583,7 @@ main(void)
 		IN_LOOP(timers_fire_in_order),
 		IN_LOOP(a_timer_may_free_itself),
 		IN_LOOP(jobs_are_done_beside_the_loop),
+		IN_LOOP(jobs_come_behind_the_loop),
 		IN_LOOP(jobs_do_not_wait_for_each_other),
 		IN_LOOP(jobs_not_done_yet_are_done_when_the_loop_goes),
 		IN_LOOP(descriptors_are_watched_and_turns_end),
