@@ -350,8 +350,7 @@ successor_of(const struct edit *e, const struct data_entry *gone)
 
 /* RFC 9133 3.2.1 */
 static void
-tell_activation(
-	const struct edit *e, const struct data_entry *before, const struct data_entry *now)
+tell_activation(const struct edit *e, const struct data_entry *before, const struct data_entry *now)
 {
 	if (!now || now->acl.activation != before->acl.activation)
 		data_tell_activation(

@@ -86,8 +86,8 @@ open_object(json_t *j)
 char *
 data_record_head(const struct data_registration *r)
 {
-	return open_object(json_pack(
-		"{ss sI}", "cuid", r->client.cuid, "since", (json_int_t)r->since));
+	return open_object(
+		json_pack("{ss sI}", "cuid", r->client.cuid, "since", (json_int_t)r->since));
 }
 
 /* What most of them do not have; NULL: nothing. */
