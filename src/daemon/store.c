@@ -28,7 +28,13 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-enum { SCHEMA_VERSION = 1, PATIENCE_MS = 1000, RETRY_MS = 1000, WHY_MAX = 256 };
+enum {
+	SCHEMA_VERSION = 1,
+	PATIENCE_MS = 1000,
+	RETRY_MS = 1000,
+	WHY_MAX = 256,
+	CHANGES_IN_ONE_GO = 32, /* below a tenth of a millisecond */
+};
 
 struct change {
 	TAILQ_ENTRY(change) entry;
@@ -384,6 +390,21 @@ write_change(struct database *db, const struct change *c)
 	return ok;
 }
 
+static bool
+write_changes(struct database *db, const struct batch *b)
+{
+	const struct change *c;
+	size_t n = 0;
+
+	TAILQ_FOREACH(c, &b->list, entry) {
+		if (!write_change(db, c))
+			return false;
+		if (++n % CHANGES_IN_ONE_GO == 0)
+			loop_give_way();
+	}
+	return true;
+}
+
 struct strays {
 	const struct map *known;
 	struct batch removals;
@@ -407,13 +428,11 @@ static bool
 remove_strays(struct database *db)
 {
 	struct strays strays = {.known = db->known};
-	const struct change *c;
 	bool ok;
 
 	batch_init(&strays.removals);
 	ok = database_each(db, note_stray, &strays);
-	TAILQ_FOREACH(c, &strays.removals.list, entry)
-		ok = ok && write_change(db, c);
+	ok = ok && write_changes(db, &strays.removals);
 	batch_finish(&strays.removals);
 	return ok;
 }
@@ -424,7 +443,6 @@ remove_strays(struct database *db)
 static bool
 database_write(struct database *db, const struct batch *b, char *why, size_t cap)
 {
-	const struct change *c;
 	bool ok, anew = !db->sql;
 
 	if (anew && !database_open(db, 0, why, cap))
@@ -435,10 +453,7 @@ database_write(struct database *db, const struct batch *b, char *why, size_t cap
 	ok = ok && (!anew || remove_strays(db));
 	if (ok && TAILQ_EMPTY(&b->list))
 		ok = sqlite3_exec(db->sql, probe_text, NULL, NULL, NULL) == SQLITE_OK;
-	TAILQ_FOREACH(c, &b->list, entry) {
-		ok = ok && write_change(db, c);
-		loop_give_way();
-	}
+	ok = ok && write_changes(db, b);
 	ok = ok && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 	if (!ok) {
 		snprintf(why, cap, "%s: %s", db->path, sqlite3_errmsg(db->sql));
