@@ -123,6 +123,16 @@ batch_finish(struct batch *b)
 	b->by_id = NULL;
 }
 
+/* All of it; the other one is empty afterwards. */
+static void
+batch_move(struct batch *to, struct batch *from)
+{
+	TAILQ_INIT(&to->list);
+	TAILQ_CONCAT(&to->list, &from->list, entry);
+	to->by_id = from->by_id;
+	batch_init(from);
+}
+
 static char *
 id_of(const char *kind, const char *key, size_t *ret_len)
 {
@@ -637,10 +647,7 @@ on_turn_end(void *arg)
 	pthread_mutex_init(&c->lock, NULL);
 	c->store = st;
 	c->db = &st->db;
-	batch_init(&c->batch);
-	batch_take_back(&c->batch, &st->gathering);
-	batch_finish(&st->gathering);
-	batch_init(&st->gathering);
+	batch_move(&c->batch, &st->gathering);
 	st->number++;
 	st->commit = c;
 	loop_work(st->loop, commit_run, commit_done, c);
