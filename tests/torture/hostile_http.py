@@ -26,6 +26,7 @@ UNIT, FULL, SHORT = "mutated requests", 20000, 600
 SERVER, SIGNAL, PORT = "192.0.2.10", 4646, 443
 GOOD = http_messages.OTHERS
 PAIRS, PAIRS_SHORT, SECONDS, PACE_S = 20, 5, 2.0, 0.005
+SLOWER_MAX = {"median": 2, "p99": 5}  # of the signal channel with the storm, times: half of the pairs at least
 MUTANTS = 8               # connections that mutated requests go over
 PATIENCE_S = 20
 QUIET_S = 0.3             # what waits for more of a request says nothing
@@ -159,7 +160,7 @@ def processor(rig):
 
 
 def compare(case, rig, quiet, records, storms):
-    """In turns, with the storm and without."""
+    """In turns, with the storm and without; how many times as slow the signal channel is."""
     ratios, told, busy = collections.defaultdict(list), collections.defaultdict(list), []
     for _ in range(PAIRS if case.rounds > SHORT else PAIRS_SHORT):
         samples = []
@@ -185,6 +186,7 @@ def compare(case, rig, quiet, records, storms):
                     f"{statistics.median(p[0] for p in pairs) * 1000:.2f}, "
                     f"{statistics.median(p[1] for p in pairs) * 1000:.2f}, {spread(ratios[key])}")
     case.figure("share of a core that the server took in the storm (min / median / max)", spread(busy))
+    return {name: statistics.median(ratios["signal channel", name]) for name in SLOWER_MAX}
 
 
 # ---- what each thing has to get ----
@@ -418,7 +420,7 @@ def run(case):
     with Rig(case, "tests/torture/one-server.lab", configure) as rig:
         rig.start("s")
         rig.until_event("s", "rules-reconciled")
-        rig.alone("s")
+        alone = rig.alone("s")
         quiet, records, begun = Quiet(rig), Records(rig), now_ms()
         storms = storms_of(case, rig)
         memory, descriptors = Memory(rig, "s"), rig.descriptors("s")
@@ -431,13 +433,15 @@ def run(case):
         tls.renegotiation()
         tls.early_data()
         Mutants(case, rig).run()
-        compare(case, rig, quiet, records, storms)
+        slower = compare(case, rig, quiet, records, storms)
         codes = collections.Counter()
         for s in storms:
             codes.update(s.finish())
         case.figure("what the storm was told", dict(sorted(codes.items())))
         records.stop()
         was_at_its_limits(codes)
+        if alone and any(slower[name] > most for name, most in SLOWER_MAX.items()):
+            raise Failure(f"the signal channel is as many times as slow with the storm: {slower}, at most {SLOWER_MAX}")
         judge_sessions(case, rig, quiet, begun)
         quiet.finish(case)
         memory.finish(case, GROWTH_MAX, GROWTH_LEFT)

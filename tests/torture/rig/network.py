@@ -183,11 +183,12 @@ class Rig:
 
     def alone(self, name):
         """It has one processor for itself, all that it does, and everything else has the others: who asks does
-        not wait for who answers, as if they were two machines."""
+        not wait for who answers, as if they were two machines. False: there is only one."""
         own, *others = sorted(os.sched_getaffinity(0))
         for pid, where in ((self.pid(name), {own}), ("self", others or {own})):
             for thread in os.listdir(f"/proc/{pid}/task"):
                 os.sched_setaffinity(int(thread), where)
+        return bool(others)
 
     def tmpfs(self, where, size):
         """A small disk at that directory."""
