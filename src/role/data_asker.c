@@ -41,8 +41,8 @@ free_item(struct item *it)
 {
 	free_parts(it);
 	free_unshared(it->unshared, it->n_unshared);
-	json_decref(it->wish.entry);
 	free(it->name);
+	free(it->text);
 	free(it->via);
 }
 
@@ -50,7 +50,7 @@ void
 data_asker_raise_unshared(const struct asker *a, const struct item *it, const char *domain,
 	const char *section, const char *text)
 {
-	const char *kind = share_kinds[it->wish.kind];
+	const char *kind = share_kinds[it->kind];
 	char *reason = mem_printf("%s: %s %s%s%s: %s", section, kind, it->name,
 		*a->name ? " of " : "", a->name, text);
 
@@ -124,13 +124,14 @@ data_asker_plan(const struct data_upstream *u, const struct asker *a, struct ite
 {
 	const struct homing *h = u->setup.homing;
 	struct shares s = {.arena = arena_new()};
+	struct share_wish w = {it->kind, json_loads(it->text, 0, NULL), it->withheld};
 	struct unshared *known = it->unshared;
 	size_t n_known = it->n_unshared;
 
 	free_parts(it);
 	it->unshared = NULL;
 	it->n_unshared = 0;
-	share_plan(h, &it->wish, &s);
+	share_plan(h, &w, &s);
 	for (size_t i = 0; i < s.n; i++)
 		if (s.list[i].entry)
 			add_part(a, it, &s.list[i]);
@@ -141,6 +142,7 @@ data_asker_plan(const struct data_upstream *u, const struct asker *a, struct ite
 	free_unshared(known, n_known);
 	arena_free(s.arena);
 	shares_finish(&s);
+	json_decref(w.entry);
 	it->is_planned = true;
 }
 
@@ -199,7 +201,7 @@ index_items(struct asker *a)
 	map_free(a->index);
 	a->index = m;
 	for (size_t i = 0; i < a->n_items; i++) {
-		char *key = item_key(a->items[i].wish.kind, a->items[i].name);
+		char *key = item_key(a->items[i].kind, a->items[i].name);
 
 		map_set(m, key, strlen(key), &a->items[i]);
 		free(key);
@@ -226,9 +228,9 @@ take_item(const struct asker *a, const struct data_relayed *r)
 		it = *was;
 		*was = (struct item){.is_planned = false};
 	} else {
-		it.wish = (struct share_wish){.kind = r->kind,
-			.entry = json_loads(r->text, 0, NULL),
-			.withheld = r->withheld};
+		it.kind = r->kind;
+		it.text = mem_text(r->text);
+		it.withheld = r->withheld;
 		it.name = mem_text(r->name);
 		it.via = mem_text(r->via);
 		it.number = r->number;

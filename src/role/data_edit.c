@@ -203,6 +203,7 @@ carry_out(struct data_request *r, size_t *ret_created)
 	if (!data_edit(s->data, r->client, r->dc, m->changes, m->n_changes, s->setup.clients,
 		    loop_wall(), ret_created, &r->err))
 		return false;
+	data_undo_note(r->undo, r->dc);
 	tell(r);
 	return true;
 }

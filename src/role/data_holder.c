@@ -10,6 +10,7 @@
 
 enum {
 	BYTES_MAX = 1 << 20, /* of clients' in one registration: a server shows all of it at once */
+	PLANNED_IN_ONE_GO = 128, /* below a millisecond */
 };
 
 /* ---- holders --------------------------------------------------------------------------------- */
@@ -91,8 +92,7 @@ gather_kind(const struct holder *h, uint32_t domain, enum share_kind kind, struc
 
 	TAILQ_FOREACH(a, &h->askers, entry)
 		for (size_t i = 0; i < a->n_items; i++)
-			for (size_t k = 0; a->items[i].wish.kind == kind && k < a->items[i].n_parts;
-				k++)
+			for (size_t k = 0; a->items[i].kind == kind && k < a->items[i].n_parts; k++)
 				if (a->items[i].parts[k].domain == domain) {
 					g->list = mem_grow(g->list, g->n + 1, sizeof(*g->list));
 					g->list[g->n++] = (struct wanted){
@@ -124,10 +124,10 @@ mark_excess(const struct data_upstream *u, uint32_t domain, const struct gatheri
 		const struct wanted *w = &by_age[i];
 		bool was = w->part->excess;
 
-		w->part->excess = *w->asker->name && (n[w->item->wish.kind] >= SHARES_MAX ||
+		w->part->excess = *w->asker->name && (n[w->item->kind] >= SHARES_MAX ||
 							     bytes + w->part->bytes > BYTES_MAX);
 		if (!w->part->excess) {
-			n[w->item->wish.kind]++;
+			n[w->item->kind]++;
 			bytes += w->part->bytes;
 		} else if (!was) {
 			data_asker_raise_unshared(w->asker, w->item,
@@ -148,7 +148,7 @@ make_records(const struct gathering *g, size_t *ret_n)
 		const struct wanted *w = &g->list[i];
 
 		if (!w->part->excess)
-			list[n++] = (struct data_record){.kind = w->item->wish.kind,
+			list[n++] = (struct data_record){.kind = w->item->kind,
 				.asker = mem_text(w->asker->name),
 				.own = mem_text(w->item->name),
 				.entry = json_incref(w->part->entry),
@@ -199,16 +199,32 @@ data_holder_is_idle(const struct data_upstream *u, const struct holder *h)
 	return *h->name && TAILQ_EMPTY(&h->askers);
 }
 
-void
+/* False: there are more. Ours are all planned at once: they come rarely, and who has set one is
+ * told what becomes of it. */
+static bool
+plan_some(const struct data_upstream *u, const struct holder *h)
+{
+	size_t n = 0;
+	const struct asker *a;
+
+	TAILQ_FOREACH(a, &h->askers, entry)
+		for (size_t i = 0; i < a->n_items; i++) {
+			if (a->items[i].is_planned)
+				continue;
+			if (*a->name && n++ == PLANNED_IN_ONE_GO)
+				return false;
+			data_asker_plan(u, a, &a->items[i]);
+		}
+	return true;
+}
+
+bool
 data_holder_gather(struct data_upstream *u, struct holder *h)
 {
-	struct asker *a;
-
+	if (!plan_some(u, h))
+		return false;
 	h->dirty = false;
-	TAILQ_FOREACH(a, &h->askers, entry)
-		for (size_t i = 0; i < a->n_items; i++)
-			if (!a->items[i].is_planned)
-				data_asker_plan(u, a, &a->items[i]);
 	for (size_t i = 0; i < u->n_links; i++)
 		gather_at(u, h, i);
+	return true;
 }

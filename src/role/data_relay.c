@@ -46,6 +46,7 @@ has_channels(const struct homing *h)
 /* The text of whoever is foreign, as far as it fits; false: nobody. */
 struct owning {
 	const struct homing *homing;
+	struct arena *arena;
 	struct buf *foreign;
 	size_t n_foreign, n_owned;
 };
@@ -53,18 +54,16 @@ struct owning {
 static void
 see_prefix(struct owning *o, const char *text)
 {
-	struct arena *a = arena_new();
 	struct prefix p, foreign;
 	struct target inside = {.target_prefix = &p, .n_target_prefix = 1}, outside;
 
 	if (prefix_parse(text, &p) == 0) {
-		outside = nat_outside(o->homing, &inside, a);
+		outside = nat_outside(o->homing, &inside, o->arena);
 		if (plan_owns_all(o->homing, &outside, &foreign))
 			o->n_owned++;
 		else
 			buf_printf(o->foreign, "%s%s", o->n_foreign++ ? ", " : "", text);
 	}
-	arena_free(a);
 }
 
 static const char *
@@ -93,7 +92,7 @@ all_owned(const struct data_relay *r, enum data_kind kind, const json_t *entry,
 						: aces_of(entry),
 		     *item;
 	struct buf foreign;
-	struct owning o = {r->setup.homing, &foreign, 0, 0};
+	struct owning o = {r->setup.homing, arena_new(), &foreign, 0, 0};
 	bool ok;
 	size_t i;
 
@@ -112,6 +111,7 @@ all_owned(const struct data_relay *r, enum data_kind kind, const json_t *entry,
 			kind == DATA_ALIAS ? "target-prefix" : "destination network",
 			buf_text(&foreign));
 	buf_finish(&foreign);
+	arena_free(o.arena);
 	return ok;
 }
 

@@ -9,8 +9,9 @@
 
 struct step {
 	enum data_kind kind;
-	char *name, *before, *after; /* texts; before NULL: there was none */
-	char *previous;              /* of an ACL: the one in front of it; NULL: none */
+	char *name, *before; /* a text; NULL: there was none */
+	uint64_t after;      /* the version that the edit has left it in */
+	char *previous;      /* of an ACL: the one in front of it; NULL: none */
 	char *via;
 	bool decided;
 };
@@ -48,12 +49,22 @@ data_undo_new(const struct data_request *r, const struct data_change *changes, s
 		u->steps[u->n++] = (struct step){.kind = changes[i].kind,
 			.name = mem_text(changes[i].name),
 			.before = e ? mem_text(e->text) : NULL,
-			.after = json_dumps(changes[i].entry, JSON_COMPACT),
 			.previous =
 				e && e->kind == DATA_ACL ? mem_text(previous_of(r->dc, e)) : NULL,
 			.via = e ? mem_text(e->via) : NULL};
 	}
 	return u;
+}
+
+void
+data_undo_note(struct data_undo *u, const struct data_client *dc)
+{
+	for (size_t i = 0; u && i < u->n; i++) {
+		struct step *st = &u->steps[i];
+		const struct data_entry *e = data_entry(dc, st->kind, st->name);
+
+		st->after = e ? e->version.number : 0;
+	}
 }
 
 void
@@ -64,7 +75,6 @@ data_undo_free(struct data_undo *u)
 	for (size_t i = 0; i < u->n; i++) {
 		free(u->steps[i].name);
 		free(u->steps[i].before);
-		free(u->steps[i].after);
 		free(u->steps[i].previous);
 		free(u->steps[i].via);
 	}
@@ -101,7 +111,7 @@ is_untouched(const struct step *st, const struct data_client *dc)
 {
 	const struct data_entry *e = data_entry(dc, st->kind, st->name);
 
-	return e && !strcmp(e->text, st->after);
+	return e && e->version.number == st->after;
 }
 
 static void

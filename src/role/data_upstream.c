@@ -8,22 +8,29 @@ static const char placed_kind[] = "data-placed"; /* in the store */
 
 /* ---- what channels ask and tell -------------------------------------------------------------- */
 
+/* Once a turn, whatever changes in it. Where it takes long, because much waits to be known, less
+ * often: it is to take no more than a sixty-fourth of the time. */
+enum { LONG_US = 300, TELLING_SHARE = 64 };
+
 static void
 tell_changed(void *arg)
 {
-	const struct data_upstream *u = arg;
+	struct data_upstream *u = arg;
+	uint64_t begun = loop_used_us(), took;
 
 	if (u->changed)
 		u->changed(u->changed_arg);
+	took = loop_used_us() - begun;
+	if (took > LONG_US)
+		u->tell_next = loop_now(u->loop) + (mono_ms)(took * TELLING_SHARE / 1000);
 }
 
-/* Once a turn, whatever changes in it. */
 static void
 on_changed(void *arg)
 {
 	const struct data_upstream *u = arg;
 
-	timer_after(u->telling, 0);
+	timer_at(u->telling, u->tell_next);
 }
 
 static struct dots_client *
@@ -265,8 +272,10 @@ later(void *arg)
 
 	for (h = TAILQ_FIRST(&u->holders); h; h = next) {
 		next = TAILQ_NEXT(h, entry);
-		if (h->dirty)
-			data_holder_gather(u, h);
+		if (h->dirty && !data_holder_gather(u, h)) {
+			timer_after(u->later, 0);
+			return;
+		}
 		if (data_holder_is_idle(u, h))
 			data_holder_free(u, h);
 	}
@@ -441,7 +450,7 @@ part_stands(const struct data_upstream *u, const struct asker *a, const struct i
 	size_t at = data_upstream_link_of(u, p->domain);
 	const struct data_channel *c = at < u->n_links ? a->holder->channels[at] : NULL;
 	const struct data_record *r =
-		c ? data_channel_find(c, it->wish.kind, data_asker_name_there(p->entry)) : NULL;
+		c ? data_channel_find(c, it->kind, data_asker_name_there(p->entry)) : NULL;
 
 	if (p->excess) {
 		*ret = (struct data_refusal){409, "resource-denied"};
@@ -515,7 +524,7 @@ visit_unshared(const struct asker *a, const struct item *it,
 	for (size_t i = 0; i < it->n_unshared; i++) {
 		const struct unshared *n = &it->unshared[i];
 
-		visit(arg, &(struct data_record_view){.kind = it->wish.kind,
+		visit(arg, &(struct data_record_view){.kind = it->kind,
 				   .name = it->name,
 				   .asker = a->name,
 				   .as = "",

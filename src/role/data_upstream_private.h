@@ -30,8 +30,9 @@ struct part {
 
 /* An alias or ACL of an asker, and whose it is. */
 struct item {
-	struct share_wish wish; /* its entry is ours */
-	char *name, *via;
+	enum share_kind kind;
+	char *name, *via, *text; /* text: its JSON */
+	const char *withheld;
 	uint64_t number;
 	struct part *parts;
 	size_t n_parts;
@@ -76,6 +77,7 @@ struct data_upstream {
 	struct map *askers;                  /* by name */
 	struct map *placed;                  /* by "domain/holder" */
 	struct timer *later, *telling;
+	mono_ms tell_next; /* not before */
 	void (*changed)(void *arg);
 	void *changed_arg;
 };
@@ -108,8 +110,9 @@ void data_holder_free(struct data_upstream *u, struct holder *h); /* it has no a
 void data_holder_mark(struct data_upstream *u, struct holder *h); /* gathered from the loop */
 void data_holder_join(struct data_upstream *u, struct asker *a, const char *name);
 void data_holder_leave(struct data_upstream *u, struct asker *a);
-/* Plans what is not planned, and gives each channel what is to be there. */
-void data_holder_gather(struct data_upstream *u, struct holder *h);
+/* Plans what is not planned, and gives each channel what is to be there. False: so much is to be
+ * planned that the loop has to turn first. */
+bool data_holder_gather(struct data_upstream *u, struct holder *h);
 /* It has nothing anywhere, and nobody asks for anything through it; never: we. */
 bool data_holder_is_idle(const struct data_upstream *u, const struct holder *h);
 

@@ -400,6 +400,18 @@ def test_a_client_that_changes_its_mind_all_the_time_does_not_trouble_the_provid
     until(lambda: [e["target-prefix"] for e in net.there("isp1")[0].values()] == [["198.51.100.160/32"]], "the last one")
 
 
+def test_many_go_on_as_few_do(net):
+    """More than are planned, or looked at, in one go."""
+    net.provide("isp1")
+    net.gate(only=["isp1"])
+    one, own = net.register("one")
+    for n in 7, 8:
+        aliases = [alias(f"a{i}", f"198.51.100.{n}/32") for i in range(300)]
+        assert one.put(f"{own}/aliases", {f"{MODULE}:aliases": {"alias": aliases}}).status in (201, 204)
+        until(lambda n=n: [a["target-prefix"] for a in net.there("isp1")[0].values()] == [[f"198.51.100.{n}/32"]] * 300,
+              "all of them are upstream")
+
+
 def test_what_is_too_much_for_one_registration_goes_nowhere(net):
     s = net.stub("isp1")
     net.gate(only=["isp1"], clients={n: c.replace("}", ", limits: {data-bytes: 2000000}}") for n, c in CLIENTS.items()})
