@@ -269,16 +269,17 @@ later(void *arg)
 {
 	struct data_upstream *u = arg;
 	struct holder *h, *next;
+	bool more = false;
 
 	for (h = TAILQ_FIRST(&u->holders); h; h = next) {
 		next = TAILQ_NEXT(h, entry);
-		if (h->dirty && !data_holder_gather(u, h)) {
-			timer_after(u->later, 0);
-			return;
-		}
+		if (h->dirty && !data_holder_gather(u, h))
+			more = true;
 		if (data_holder_is_idle(u, h))
 			data_holder_free(u, h);
 	}
+	if (more)
+		timer_after(u->later, 0);
 	on_changed(u);
 }
 
