@@ -406,13 +406,10 @@ write_changes(struct database *db, const struct batch *b)
 	const struct change *c;
 	size_t n = 0;
 
-	TAILQ_FOREACH(c, &b->list, entry) {
-		if (!write_change(db, c))
-			return false;
+	for (c = TAILQ_FIRST(&b->list); c && write_change(db, c); c = TAILQ_NEXT(c, entry))
 		if (++n % CHANGES_IN_ONE_GO == 0)
 			loop_give_way();
-	}
-	return true;
+	return !c;
 }
 
 struct strays {
