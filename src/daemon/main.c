@@ -735,11 +735,11 @@ run(const char *path)
 		config_problems_finish(&problems);
 		return EXIT_CONFIG;
 	}
-	process_set_memory();
 	process_raise_file_limit();
 	signal(SIGPIPE, SIG_IGN);
 	started = start(&d, why, sizeof(why));
 	if (started) {
+		process_set_memory();
 		raise_warnings(&problems);
 		event_raise(EVENT_START, EVENT_F("version", DOTSD_VERSION), EVENT_F("config", path),
 			EVENT_F("instance", d.config->instance));

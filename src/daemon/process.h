@@ -10,10 +10,10 @@
 /* Sessions over UDP need no descriptor of their own; those over TCP, links, helpers and watchers
  * do. */
 void process_raise_file_limit(void);
-/* Once, before there are threads: what is done to memory keeps nobody waiting. What is freed is
- * joined with its neighbours at once, not all of it in one go now and then, which takes
- * milliseconds. And a worker that is at work on JSON gives way (base/loop.h) with every so many
- * pieces of it. */
+/* Once, before the loop runs: what is done to memory keeps nobody waiting from then on. What is
+ * freed is joined with its neighbours at once, not all of it in one go now and then, which takes
+ * milliseconds; reading what is on record is faster without. And a worker that is at work on JSON
+ * gives way (base/loop.h) with every so many pieces of it. */
 void process_set_memory(void);
 /* The directory of a file, if it is missing: /run is empty after a boot. What is wrong with it
  * shows when the file is made. */
