@@ -1,12 +1,9 @@
 """10: requests about all that a client may have on record, and what they take of the loop."""
-import pathlib
-
-from kit.figure_records import MODULE, ROOT, Provider, alias, cuid, prefix
+from kit.figure_records import MODULE, MS, ROOT, US, Provider, alias, cuid, prefix
 from kit.programs import BenchError
 from kit.table import Spread, Table
 
 PREFIXES = 4  # of an alias
-US, MS = 1e6, 1e3
 MEANING = """\
 A client with {aliases:,} aliases, {size} KiB of JSON, asks over one connection (HTTPS, X.509), one request after the other.
 An edit is answered once it is on disk. CPU is that of the thread that the loop is, where the signal channel
@@ -31,10 +28,9 @@ class Side:
 
     def cpu(self):
         """Seconds: of the loop, of all others."""
-        pid, used = self.provider.process.pid, {}
-        for t in pathlib.Path(f"/proc/{pid}/task").iterdir():
-            used[int(t.name)] = int((t / "schedstat").read_text().split()[0]) / 1e9
-        return used[pid], sum(used.values()) - used[pid]
+        used = self.provider.threads()
+        loop = used.pop(self.provider.process.pid)
+        return loop, sum(used.values())
 
     def one(self, name, words, status):
         loop, others = self.cpu()

@@ -157,10 +157,13 @@ class Provider:
             raise BenchError(f"after a restart: {status}")
         return time.monotonic() - begun, self.process.resident()
 
+    def threads(self):
+        """Seconds that each of them has run, by its id."""
+        return {int(t.name): int((t / "schedstat").read_text().split()[0]) / 1e9
+                for t in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()}
+
     def cpu(self):
-        """Seconds that its threads have run."""
-        return sum(int((t / "schedstat").read_text().split()[0])
-                   for t in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()) / 1e9
+        return sum(self.threads().values())
 
 
 def own():

@@ -193,11 +193,12 @@ void data_answers_review(void *arg);
 
 /* data_undo.c: what an edit has changed, until it is known that upstream takes it */
 struct data_change;
-struct data_undo *data_undo_new(/* before it */
+/* What there is before it. */
+struct data_undo *data_undo_new(
 	const struct data_request *r, const struct data_change *changes, size_t n);
-void data_undo_note(
-	struct data_undo *u, const struct data_client *dc); /* after it; NULL is legal */
-void data_undo_free(struct data_undo *u);                   /* NULL is legal */
+/* What it has made of that; NULL is legal. */
+void data_undo_note(struct data_undo *u, const struct data_client *dc);
+void data_undo_free(struct data_undo *u); /* NULL is legal */
 /* Of all that it is about: DENIED as soon as one of it is. */
 enum data_progress data_undo_progress(struct data_undo *u, struct restconf_error *err);
 /* What was there before is there again, but what has been changed since. */

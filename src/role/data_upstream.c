@@ -9,20 +9,24 @@ static const char placed_kind[] = "data-placed"; /* in the store */
 /* ---- what channels ask and tell -------------------------------------------------------------- */
 
 /* Once a turn, whatever changes in it. Where it takes long, because much waits to be known, less
- * often: it is to take no more than a sixty-fourth of the time. */
-enum { LONG_US = 300, TELLING_SHARE = 64 };
+ * often: it is to take no more than a sixty-fourth of the time, as long as who waits learns of it
+ * in time. */
+enum { LONG_US = 300, TELLING_SHARE = 64, TELLING_PAUSE_MAX_MS = 250 };
 
 static void
 tell_changed(void *arg)
 {
 	struct data_upstream *u = arg;
-	uint64_t begun = loop_used_us(), took;
+	uint64_t begun = loop_used_us(), took, pause;
 
 	if (u->changed)
 		u->changed(u->changed_arg);
 	took = loop_used_us() - begun;
-	if (took > LONG_US)
-		u->tell_next = loop_now(u->loop) + (mono_ms)(took * TELLING_SHARE / 1000);
+	if (took <= LONG_US)
+		return;
+	pause = took * TELLING_SHARE / 1000;
+	u->tell_next = loop_now(u->loop) +
+		       (mono_ms)(pause < TELLING_PAUSE_MAX_MS ? pause : TELLING_PAUSE_MAX_MS);
 }
 
 static void
